@@ -1,0 +1,115 @@
+// From IR to object code: the passes, then the machine half (layout, selection, registers, emission).
+
+import type { FunctionSpec } from "../object/index.ts";
+import { cloneFunction } from "./clone.ts";
+import { emit } from "./emit.ts";
+import { StackError } from "./errors.ts";
+import { FRAME_BYTES, MAY_GOTO_BYTES, roundFrame } from "./frame.ts";
+import { endOf } from "./graph.ts";
+import type { IrFunction, IrProgram } from "./ir.ts";
+import { layout } from "./layout.ts";
+import type { PassContext } from "./passes/pass.ts";
+import { slotBytes } from "./passes/place-slots.ts";
+import { pipeline, placeAt, type Stage } from "./pipeline.ts";
+import { allocate } from "./registers.ts";
+import { type Cpu, select } from "./select.ts";
+import { printFunction } from "./text.ts";
+
+export interface CompileOptions {
+  /** Called with the IR's text after each pass. */
+  readonly dump?: (pass: string, text: string) => void;
+  /** A per-CPU array of one element for what the stack has no room for. */
+  readonly scratch?: { readonly map: string };
+  /** The version of the instruction set; 4 (Linux 6.6) unless said otherwise. */
+  readonly cpu?: Cpu;
+  /** Bytes of stack that the entry function and all that it calls may use together; 512 unless said otherwise. */
+  readonly stack?: number;
+}
+
+export interface CompiledProgram {
+  readonly functions: FunctionSpec[];
+  /** Bytes that the scratch map's value must have; 0 where none is needed. */
+  readonly scratchSize: number;
+}
+
+/** What is kept free for spilled registers at first (bytes). */
+const SPILL_RESERVE = 64;
+/** A function with callers gets no more, so that theirs fit as well (bytes). */
+const CALLEE_BYTES = 256;
+
+/**
+ * Compiles a program. The IR given is consumed: the passes change it in place. Throws a StackError for a program that
+ * the stack has no room for.
+ */
+export function compile(program: IrProgram, options: CompileOptions = {}): CompiledProgram {
+  const whole = options.stack ?? FRAME_BYTES;
+  const compiled = new Map<string, { spec: FunctionSpec; depth: number }>();
+  let scratchSize = 0;
+  const byName = new Map(program.functions.map((fn) => [fn.name, fn]));
+  const active = new Set<string>();
+  // Callees first: their frames lie below their caller's.
+  const visit = (fn: IrFunction): void => {
+    if (compiled.has(fn.name) || active.has(fn.name)) return;
+    active.add(fn.name);
+    let below = 0;
+    for (const name of callees(fn)) {
+      const callee = byName.get(name);
+      if (callee === undefined) continue;
+      visit(callee);
+      below = Math.max(below, compiled.get(name)?.depth ?? 0);
+    }
+    const isEntry = fn === program.functions[0];
+    const available = Math.max(0, (isEntry ? whole : Math.min(CALLEE_BYTES, whole)) - below);
+    const context: PassContext = { cpu: options.cpu ?? 4, stack: available, scratchMap: options.scratch?.map, scratchSize };
+    const { spec, frame } = compileFunction(fn, context, options.dump);
+    scratchSize = context.scratchSize;
+    compiled.set(fn.name, { spec, depth: roundFrame(frame) + below });
+  };
+  for (const fn of program.functions) visit(fn);
+  const functions = program.functions.map((fn) => (compiled.get(fn.name) as { spec: FunctionSpec }).spec);
+  return { functions, scratchSize };
+}
+
+/** The functions that this one calls or hands out. */
+function callees(fn: IrFunction): string[] {
+  const found: string[] = [];
+  for (const block of fn.blocks) {
+    for (const { operation } of block.instrs) {
+      if (operation.op === "call" || operation.op === "function") found.push(operation.function);
+    }
+  }
+  return found;
+}
+
+function compileFunction(
+  fn: IrFunction,
+  context: PassContext,
+  dump: CompileOptions["dump"],
+): { spec: FunctionSpec; frame: number } {
+  const run = (target: IrFunction, stages: readonly Stage[], within: PassContext): void => {
+    for (const { pass } of stages) {
+      pass.run(target, within);
+      dump?.(pass.name, `${printFunction(target)}\n`);
+    }
+  };
+  run(fn, pipeline.slice(0, placeAt), context);
+  const extra = fn.blocks.some((block) => endOf(block).kind === "may-goto") ? MAY_GOTO_BYTES : 0;
+  const limit = context.stack - extra;
+  // Spills are known only at the end. Where they and the slots together are too much, more slots go to scratch.
+  const spare = slotBytes(fn) > 64 ? cloneFunction(fn) : undefined;
+  const scratchBefore = context.scratchSize;
+  let reserve = SPILL_RESERVE;
+  for (let target = fn; ; target = cloneFunction(spare as IrFunction)) {
+    context.scratchSize = scratchBefore;
+    const within: PassContext = { ...context, stack: Math.max(0, limit - reserve) };
+    run(target, pipeline.slice(placeAt), within);
+    const { order, frequency } = layout(target);
+    const machine = select(target, order, frequency, { cpu: context.cpu });
+    const allocation = allocate(machine);
+    const { code, frame } = emit(machine, allocation, context.cpu);
+    context.scratchSize = within.scratchSize;
+    if (frame <= limit) return { spec: { name: fn.name, code, parameters: fn.params.length }, frame: frame + extra };
+    if (spare === undefined || reserve >= limit) throw new StackError(fn.name, frame + extra);
+    reserve = Math.min(limit, reserve + (frame - limit) + 16);
+  }
+}

@@ -1,0 +1,29 @@
+// The compiler: typed SSA in, object code out.
+export { FunctionBuilder, type Variable } from "./builder.ts";
+export { type CompiledProgram, compile, type CompileOptions } from "./compile.ts";
+export { StackError } from "./errors.ts";
+export {
+  type AtomicOp,
+  type BinaryOp,
+  type Block,
+  type Condition,
+  type Edge,
+  edgesOf,
+  INT,
+  type Instr,
+  type IrFunction,
+  type IrProgram,
+  type LoadSize,
+  type Operation,
+  type StoreSize,
+  type Terminator,
+  type Value,
+  type ValueType,
+  VOID,
+  type Width,
+} from "./ir.ts";
+export type { Pass, PassContext } from "./passes/pass.ts";
+export { pipeline, type Stage } from "./pipeline.ts";
+export type { Cpu } from "./select.ts";
+export { IrSyntaxError, parseIr, printFunction, printIr } from "./text.ts";
+export { validate } from "./validate.ts";

@@ -1,0 +1,95 @@
+// The order of the blocks in the code: what follows a block for free is what most likely comes next.
+// What is said to be unlikely, and what only returns, goes to the end.
+
+import { dominators, loopDepths } from "./dominators.ts";
+import { endOf } from "./graph.ts";
+import { type Block, edgesOf, type IrFunction } from "./ir.ts";
+
+export interface Layout {
+  readonly order: readonly Block[];
+  /** Executions of a block for one of the entry, estimated. */
+  frequency(block: Block): number;
+}
+
+const UNLIKELY = 0.02;
+const LOOP = 10;
+
+/** How likely each edge of the block is, in their order. */
+function likelihoods(block: Block, depths: ReadonlyMap<Block, number>): number[] {
+  const end = endOf(block);
+  if (end.kind === "jump") return [1];
+  if (end.kind === "may-goto") return [1, UNLIKELY];
+  if (end.kind === "return") return [];
+  if (end.unlikely !== undefined) return end.unlikely === "then" ? [UNLIKELY, 1 - UNLIKELY] : [1 - UNLIKELY, UNLIKELY];
+  const here = depths.get(block) ?? 0;
+  const then = depths.get(end.then.block) ?? 0;
+  const otherwise = depths.get(end.else.block) ?? 0;
+  if (then < here && otherwise >= here) return [1 / LOOP, 1 - 1 / LOOP];
+  if (otherwise < here && then >= here) return [1 - 1 / LOOP, 1 / LOOP];
+  return [0.5, 0.5];
+}
+
+/** True for a block that does nothing but return. */
+const onlyReturns = (block: Block): boolean =>
+  endOf(block).kind === "return" && block.instrs.every((instr) => instr.operation.op === "const");
+
+/** True when the edge's block ends the run without doing anything, perhaps by way of a block that jumps there. */
+function isExit(block: Block): boolean {
+  const end = endOf(block);
+  return onlyReturns(block) || (end.kind === "jump" && block.instrs.length === 0 && onlyReturns(end.to.block));
+}
+
+export function layout(fn: IrFunction): Layout {
+  const tree = dominators(fn);
+  const depths = loopDepths(tree);
+  const frequencies = new Map<Block, number>();
+  const position = new Map<Block, number>();
+  tree.order.forEach((block, i) => {
+    position.set(block, i);
+  });
+  frequencies.set(tree.order[0] as Block, 1);
+  tree.order.forEach((block, i) => {
+    let frequency = frequencies.get(block) ?? 0;
+    const isHeader = (tree.predecessors.get(block) as readonly Block[]).some((pred) => tree.dominates(block, pred));
+    if (isHeader) frequency *= LOOP;
+    frequencies.set(block, frequency);
+    const shares = likelihoods(block, depths);
+    edgesOf(endOf(block)).forEach((edge, at) => {
+      if ((position.get(edge.block) as number) <= i) return;
+      frequencies.set(edge.block, (frequencies.get(edge.block) ?? 0) + frequency * (shares[at] as number));
+    });
+  });
+
+  const placed = new Set<Block>();
+  const order: Block[] = [];
+  const soon: Block[] = [];
+  const late: Block[] = [];
+  const chain = (start: Block): void => {
+    let block: Block | undefined = start;
+    while (block !== undefined && !placed.has(block)) {
+      placed.add(block);
+      order.push(block);
+      const open: { block: Block; share: number }[] = [];
+      const shares = likelihoods(block, depths);
+      edgesOf(endOf(block)).forEach((edge, at) => {
+        if (!placed.has(edge.block)) open.push({ block: edge.block, share: shares[at] as number });
+      });
+      // A may_goto must fall through to its next block; a branch may go either way.
+      if (open.length === 2) {
+        const [a, b] = open as [(typeof open)[number], (typeof open)[number]];
+        const aLater = a.share < b.share || (a.share === b.share && (isExit(a.block) || !isExit(b.block)));
+        if (aLater) open.reverse();
+        const other = (open[1] as (typeof open)[number]).block;
+        ((open[1] as (typeof open)[number]).share <= UNLIKELY ? late : soon).push(other);
+      }
+      block = open[0]?.block;
+    }
+  };
+  chain(tree.order[0] as Block);
+  for (;;) {
+    const next = soon.pop() ?? late.shift();
+    if (next === undefined) break;
+    chain(next);
+  }
+  return { order, frequency: (block) => frequencies.get(block) ?? 0 };
+}

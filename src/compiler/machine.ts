@@ -1,0 +1,110 @@
+// Code between the IR and the object: eBPF instructions whose registers are not chosen yet.
+//
+// Numbers 0..10 are the machine's own registers; from FIRST_VIRTUAL on they are virtual, each defined in one block
+// (perhaps in several steps there: `d = a; d += b`) and read anywhere below. Values that cost one instruction to make
+// anew (constants, addresses of slots and maps) never sit in a virtual register across other code: they are made
+// where they are needed.
+
+import type { Instruction } from "../isa/index.ts";
+import type { Reference } from "../object/index.ts";
+import type { Span } from "../source/index.ts";
+
+export const FIRST_VIRTUAL = 16;
+export const NONE = -1;
+
+/** An area of the frame; `offset` from r10 is known once the frame is laid out. */
+export interface FrameArea {
+  readonly size: number;
+  offset: number;
+}
+
+/** How an instruction uses its operands; bits. */
+export const Role = { READ_DST: 1, WRITE_DST: 2, READ_SRC: 4, WRITE_SRC: 8, CALL: 16 } as const;
+
+export interface MachineInstr {
+  readonly op: number;
+  dst: number;
+  src: number;
+  off: number;
+  imm: number;
+  readonly imm64?: bigint;
+  readonly ref?: Reference;
+  readonly span: Span | undefined;
+  readonly roles: number;
+  /** Its offset is added to `off` of a load or store, or to `imm` of an addition, when the frame is laid out. */
+  readonly area?: FrameArea;
+}
+
+/** What a parameter of a block gets on the way in. */
+export type EdgeSource =
+  | { readonly kind: "register"; readonly register: number }
+  /** Made on the way in: the instructions write to register 0 for the wanted one. */
+  | { readonly kind: "made"; readonly code: readonly MachineInstr[] };
+
+/** What the parameters of the target get, in their order. */
+export interface MachineEdge {
+  readonly to: MachineBlock;
+  readonly sources: EdgeSource[];
+}
+
+export type MachineEnd =
+  | { readonly kind: "jump"; readonly to: MachineEdge }
+  /** The compare itself; its offset is open. Edges of a branch carry no sources. */
+  | { readonly kind: "branch"; readonly compare: MachineInstr; readonly then: MachineBlock; readonly else: MachineBlock }
+  | { readonly kind: "may-goto"; readonly next: MachineBlock; readonly exit: MachineBlock }
+  | { readonly kind: "return" };
+
+export interface MachineBlock {
+  readonly name: string;
+  /** In the order of the layout. */
+  index: number;
+  /** Virtual registers. */
+  readonly params: number[];
+  readonly code: MachineInstr[];
+  end: MachineEnd;
+  readonly span: Span | undefined;
+  /** Executions, estimated: 1 for the entry, ten times as many for each loop around. */
+  readonly frequency: number;
+}
+
+export interface MachineFunction {
+  readonly name: string;
+  readonly blocks: MachineBlock[];
+  /** The next free virtual register. */
+  nextRegister: number;
+  /** Areas of the frame that the program asked for. */
+  readonly areas: FrameArea[];
+  readonly hasMayGoto: boolean;
+}
+
+/** What an opcode does with its operands (RFC 9669 sections 4 and 5). */
+export function rolesOf(instruction: Pick<Instruction, "op" | "imm">): number {
+  const { op, imm } = instruction;
+  const fromRegister = (op & 0x08) === 0 ? 0 : Role.READ_SRC;
+  switch (op & 7) {
+    case 0:
+      return Role.WRITE_DST;
+    case 1:
+      return Role.WRITE_DST | Role.READ_SRC;
+    case 2:
+      return Role.READ_DST;
+    case 3: {
+      const fetches = (op & 0xe0) === 0xc0 && (imm & 1) === 1;
+      // A compare and exchange answers in r0 and leaves its source alone.
+      return Role.READ_DST | Role.READ_SRC | (fetches && imm !== 0xf1 ? Role.WRITE_SRC : 0);
+    }
+    case 4:
+    case 7: {
+      const code = op & 0xf0;
+      if (code === 0xb0) return Role.WRITE_DST | fromRegister;
+      // The source bit of a byte swap says which order, not where the operand is.
+      return code === 0xd0 || code === 0x80 ? Role.READ_DST | Role.WRITE_DST : Role.READ_DST | Role.WRITE_DST | fromRegister;
+    }
+    default: {
+      const code = op & 0xf0;
+      if (code === 0x80) return Role.CALL;
+      if (code === 0x90) return Role.READ_DST;
+      return code === 0 || code === 0xe0 ? 0 : Role.READ_DST | fromRegister;
+    }
+  }
+}

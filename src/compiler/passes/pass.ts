@@ -1,0 +1,19 @@
+// What a pass is.
+
+import type { IrFunction } from "../ir.ts";
+import type { Cpu } from "../select.ts";
+
+export interface PassContext {
+  readonly cpu: Cpu;
+  /** Bytes of stack that this function may use. */
+  readonly stack: number;
+  /** The per-CPU array map for what the stack has no room for. */
+  readonly scratchMap: string | undefined;
+  /** Bytes of scratch given out so far, over all functions of the program. */
+  scratchSize: number;
+}
+
+export interface Pass {
+  readonly name: string;
+  run(fn: IrFunction, context: PassContext): void;
+}

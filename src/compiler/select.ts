@@ -1,0 +1,481 @@
+// Instruction selection: each IR instruction becomes the fewest eBPF instructions, with virtual registers.
+//
+// Two-address form: `d = a op b` is `d = a; d op= b`; the allocator gives d and a one register where it can, and the
+// move goes away. Arguments of a call are moved into r1..r5 right before it. Constants and addresses are folded into
+// operands where the encoding has room, and else made where they are used.
+
+import {
+  Alu,
+  type AluCode,
+  aluImm,
+  aluReg,
+  Atomic,
+  atomic,
+  branchImm,
+  branchReg,
+  callHelper,
+  exit,
+  FRAME_POINTER,
+  type Instruction,
+  Jmp,
+  type JumpCode,
+  load,
+  loadSigned,
+  type MemoryBits,
+  movImm,
+  movReg,
+  neg,
+  Opcode,
+  signExtend,
+  storeImm,
+  storeReg,
+  swap,
+  Wide,
+  wide,
+} from "../isa/index.ts";
+import type { Reference } from "../object/index.ts";
+import type { Span } from "../source/index.ts";
+import { commutes, swapped } from "./arithmetic.ts";
+import { constantOf, endOf, useCounts } from "./graph.ts";
+import { helperNumber } from "./helper-effects.ts";
+import type { AtomicOp, BinaryOp, Block, Condition, Edge, Instr, IrFunction, StoreSize, Value, Width } from "./ir.ts";
+import {
+  type EdgeSource,
+  FIRST_VIRTUAL,
+  type FrameArea,
+  type MachineBlock,
+  type MachineEdge,
+  type MachineFunction,
+  type MachineInstr,
+  rolesOf,
+} from "./machine.ts";
+
+/** The version of the instruction set: 3 has no sign-extending moves and loads, signed division, gotol. */
+export type Cpu = 3 | 4;
+
+const ALU: Record<BinaryOp, AluCode> = {
+  add: Alu.ADD, sub: Alu.SUB, mul: Alu.MUL, div: Alu.DIV, mod: Alu.MOD, sdiv: Alu.DIV, smod: Alu.MOD,
+  and: Alu.AND, or: Alu.OR, xor: Alu.XOR, shl: Alu.LSH, shr: Alu.RSH, sar: Alu.ARSH,
+};
+const JUMP: Record<Condition, JumpCode> = {
+  eq: Jmp.JEQ, ne: Jmp.JNE, ult: Jmp.JLT, ule: Jmp.JLE, ugt: Jmp.JGT, uge: Jmp.JGE,
+  slt: Jmp.JSLT, sle: Jmp.JSLE, sgt: Jmp.JSGT, sge: Jmp.JSGE, set: Jmp.JSET,
+};
+const ATOMIC: Record<AtomicOp, number> = {
+  add: Atomic.ADD, and: Atomic.AND, or: Atomic.OR, xor: Atomic.XOR, xchg: Atomic.XCHG, cmpxchg: Atomic.CMPXCHG,
+};
+/** The constant as a sign-extended 32-bit immediate, or undefined where it does not fit one. */
+function immediate(value: Value): number | undefined {
+  const constant = constantOf(value);
+  return constant === undefined || constant !== BigInt.asIntN(32, constant) ? undefined : Number(constant);
+}
+/** The low half of a constant as an immediate of a 32-bit operation. */
+function immediate32(value: Value): number | undefined {
+  const constant = constantOf(value);
+  return constant === undefined ? undefined : Number(BigInt.asIntN(32, constant));
+}
+
+/** An address in the frame, known but for the layout. */
+interface FrameAddress {
+  readonly area: FrameArea;
+  readonly offset: number;
+}
+
+export interface SelectOptions {
+  readonly cpu: Cpu;
+}
+
+interface Selected {
+  readonly block: Block;
+  readonly machine: MachineBlock;
+}
+
+class Selector {
+  readonly #fn: IrFunction;
+  readonly #cpu: Cpu;
+  readonly #registers = new Map<Value, number>();
+  readonly #areas = new Map<Value, FrameArea>();
+  readonly #uses: Map<Value, number>;
+  /** Addresses made earlier in this block, still good where no call stands between. */
+  readonly #made = new Map<Value, number>();
+  #next = FIRST_VIRTUAL;
+  #code: MachineInstr[] = [];
+  #span: Span | undefined;
+
+  constructor(fn: IrFunction, options: SelectOptions) {
+    this.#fn = fn;
+    this.#cpu = options.cpu;
+    this.#uses = useCounts(fn);
+  }
+
+  run(order: readonly Block[], frequency: (block: Block) => number): MachineFunction {
+    const machines = new Map<Block, MachineBlock>();
+    const selected: Selected[] = order.map((block, index) => {
+      const machine: MachineBlock = {
+        name: block.name,
+        index,
+        params: block.params.map((param) => this.#register(param)),
+        code: [],
+        end: { kind: "return" },
+        span: block.span,
+        frequency: frequency(block),
+      };
+      machines.set(block, machine);
+      return { block, machine };
+    });
+    const target = (block: Block): MachineBlock => machines.get(block) as MachineBlock;
+    let hasMayGoto = false;
+    for (const { block, machine } of selected) {
+      this.#code = machine.code;
+      this.#made.clear();
+      if (block === this.#fn.blocks[0]) {
+        this.#span = block.span;
+        this.#fn.params.forEach((param, i) => {
+          if (this.#uses.has(param)) this.#push(movReg(this.#register(param), i + 1));
+        });
+      }
+      for (const instr of block.instrs) {
+        this.#span = instr.span;
+        this.#instr(instr);
+      }
+      this.#span = block.span ?? this.#span;
+      const end = endOf(block);
+      switch (end.kind) {
+        case "jump":
+          machine.end = { kind: "jump", to: this.#edge(end.to, target) };
+          break;
+        case "branch":
+          machine.end = {
+            kind: "branch",
+            compare: this.#compare(end.condition, end.width, end.a, end.b),
+            then: target(end.then.block),
+            else: target(end.else.block),
+          };
+          break;
+        case "may-goto":
+          hasMayGoto = true;
+          machine.end = { kind: "may-goto", next: target(end.next.block), exit: target(end.exit.block) };
+          break;
+        case "return":
+          this.#into(end.value, 0);
+          this.#push(exit());
+          break;
+      }
+    }
+    return {
+      name: this.#fn.name,
+      blocks: selected.map(({ machine }) => machine),
+      nextRegister: this.#next,
+      areas: [...this.#areas.values()],
+      hasMayGoto,
+    };
+  }
+
+  #edge(edge: Edge, target: (block: Block) => MachineBlock): MachineEdge {
+    const sources = edge.args.map((arg): EdgeSource => {
+      if (!this.#isMade(arg)) return { kind: "register", register: this.#register(arg) };
+      const outer = this.#code;
+      this.#code = [];
+      this.#into(arg, 0);
+      const code = this.#code;
+      this.#code = outer;
+      return { kind: "made", code };
+    });
+    return { to: target(edge.block), sources };
+  }
+
+  #push(instruction: Instruction, area?: FrameArea, ref?: Reference): void {
+    // One shape for all: the allocator goes over them many times.
+    this.#code.push({
+      op: instruction.op,
+      dst: instruction.dst,
+      src: instruction.src,
+      off: instruction.off,
+      imm: instruction.imm,
+      ...(instruction.imm64 === undefined ? {} : { imm64: instruction.imm64 }),
+      ...(ref === undefined ? {} : { ref }),
+      ...(area === undefined ? {} : { area }),
+      span: this.#span,
+      roles: rolesOf(instruction),
+    });
+  }
+
+  #fresh(): number {
+    return this.#next++;
+  }
+  #register(value: Value): number {
+    let register = this.#registers.get(value);
+    if (register === undefined) this.#registers.set(value, (register = this.#fresh()));
+    return register;
+  }
+
+  #area(slot: Value, size: number): FrameArea {
+    let area = this.#areas.get(slot);
+    if (area === undefined) this.#areas.set(slot, (area = { size, offset: 0 }));
+    return area;
+  }
+
+  /** A slot, or a constant distance from one. */
+  #frameAddress(value: Value): FrameAddress | undefined {
+    const operation = value.def?.operation;
+    if (operation?.op === "slot") return { area: this.#area(value, operation.size), offset: 0 };
+    if (operation?.op !== "add" || operation.width !== 64) return undefined;
+    const [base, distance] = (value.def as Instr).args as [Value, Value];
+    if (base.type.kind !== "stack") return undefined;
+    const offset = immediate(distance);
+    const inner = offset === undefined ? undefined : this.#frameAddress(base);
+    return inner === undefined ? undefined : { area: inner.area, offset: inner.offset + (offset as number) };
+  }
+
+  /** True for a value that is made where it is used. */
+  #isMade(value: Value): boolean {
+    switch (value.def?.operation.op) {
+      case "const":
+      case "map":
+      case "map-value":
+      case "function":
+      case "type-id":
+      case "slot":
+        return true;
+      case "add":
+        return this.#frameAddress(value) !== undefined;
+      default:
+        return false;
+    }
+  }
+
+  /** Puts the value into this register. */
+  #into(value: Value, register: number): void {
+    const operation = value.def?.operation;
+    const zeroWide = (src: number, ref: Reference): void =>
+      this.#push({ op: Opcode.LDDW, dst: register, src, off: 0, imm: 0, imm64: 0n }, undefined, ref);
+    switch (operation?.op) {
+      case "const": {
+        const small = immediate(value);
+        if (small !== undefined) this.#push(movImm(register, small));
+        else if (operation.value === BigInt.asUintN(32, operation.value)) {
+          // A 32-bit move clears the upper half: one slot instead of two.
+          this.#push(movImm(register, Number(BigInt.asIntN(32, operation.value)), 32));
+        } else this.#push(wide(register, operation.value));
+        return;
+      }
+      case "map":
+        zeroWide(Wide.MAP_FD, { kind: "map", map: operation.map });
+        return;
+      case "map-value": {
+        // The offset stands in the second slot.
+        const imm64 = BigInt(operation.offset) << 32n;
+        const ref: Reference = { kind: "map-value", map: operation.map, offset: operation.offset };
+        this.#push({ op: Opcode.LDDW, dst: register, src: Wide.MAP_VALUE, off: 0, imm: 0, imm64 }, undefined, ref);
+        return;
+      }
+      case "function":
+        zeroWide(Wide.FUNCTION, { kind: "function", function: operation.function });
+        return;
+      case "type-id":
+        zeroWide(Wide.IMM, { kind: "type-id", type: operation.type });
+        return;
+    }
+    const frame = this.#frameAddress(value);
+    if (frame !== undefined) {
+      this.#push(movReg(register, FRAME_POINTER));
+      this.#push(aluImm(Alu.ADD, 64, register, frame.offset), frame.area);
+      return;
+    }
+    this.#push(movReg(register, this.#register(value)));
+  }
+
+  /** A register that holds the value, to be read at once. */
+  #read(value: Value): number {
+    if (!this.#isMade(value)) return this.#register(value);
+    const earlier = this.#made.get(value);
+    if (earlier !== undefined) return earlier;
+    const register = this.#fresh();
+    this.#into(value, register);
+    this.#made.set(value, register);
+    return register;
+  }
+
+  #memory(pointer: Value, offset: number): { base: number; offset: number; area: FrameArea | undefined } {
+    const frame = this.#frameAddress(pointer);
+    if (frame !== undefined) return { base: FRAME_POINTER, offset: frame.offset + offset, area: frame.area };
+    return { base: this.#read(pointer), offset, area: undefined };
+  }
+
+  #instr(instr: Instr): void {
+    const { operation, args } = instr;
+    const [a, b, c] = args as [Value, Value, Value];
+    switch (operation.op) {
+      case "const":
+      case "slot":
+      case "map":
+      case "map-value":
+      case "function":
+      case "type-id":
+        return;
+      case "neg": {
+        const d = this.#register(instr);
+        this.#into(a, d);
+        this.#push(neg(d, operation.width));
+        return;
+      }
+      case "zext":
+        this.#zext(this.#register(instr), a, operation.bits);
+        return;
+      case "sext":
+        this.#sext(this.#register(instr), a, operation.bits);
+        return;
+      case "bswap": {
+        const d = this.#register(instr);
+        this.#into(a, d);
+        // `be` is the same as `bswap` on a little endian machine, and every version has it; a big endian one needs v4.
+        this.#push(swap(this.#cpu >= 4 ? "bswap" : "be", d, operation.bits));
+        return;
+      }
+      case "load":
+        this.#load(instr, operation.size, a, operation.offset);
+        return;
+      case "store":
+        this.#store(operation.size, a, operation.offset, b);
+        return;
+      case "atomic": {
+        const at = this.#memory(a, operation.offset);
+        const code = ATOMIC[operation.what] | (operation.fetch ? Atomic.FETCH : 0);
+        if (operation.what === "cmpxchg") {
+          const value = this.#read(b);
+          this.#into(c, 0);
+          this.#push(atomic(code, operation.size, at.base, at.offset, value), at.area);
+          if (this.#uses.has(instr)) this.#push(movReg(this.#register(instr), 0));
+        } else if (operation.fetch || operation.what === "xchg") {
+          const d = this.#register(instr);
+          this.#into(b, d);
+          this.#push(atomic(code, operation.size, at.base, at.offset, d), at.area);
+        } else this.#push(atomic(code, operation.size, at.base, at.offset, this.#read(b)), at.area);
+        return;
+      }
+      case "helper":
+        this.#call(instr, callHelper(helperNumber(operation.helper)));
+        return;
+      case "kfunc":
+        this.#call(instr, { op: Opcode.CALL, dst: 0, src: 2, off: 0, imm: 0 }, { kind: "kfunc", name: operation.kfunc });
+        return;
+      case "call":
+        this.#call(instr, { op: Opcode.CALL, dst: 0, src: 1, off: 0, imm: 0 }, { kind: "call", function: operation.function });
+        return;
+      case "zero":
+      case "copy":
+        throw new Error(`${operation.op} must be expanded before selection`);
+      default:
+        this.#binary(instr, operation.op, operation.width, a, b);
+    }
+  }
+
+  #binary(instr: Instr, op: BinaryOp, width: Width, left: Value, right: Value): void {
+    let a = left;
+    let b = right;
+    const d = this.#register(instr);
+    if (op === "add" && this.#frameAddress(instr) !== undefined) return;
+    // What is overwritten should be the operand that nothing else needs.
+    if (commutes(op) && constantOf(b) === undefined) {
+      if (constantOf(a) !== undefined || (this.#isMade(b) && !this.#isMade(a) ? false : this.#once(b) && !this.#once(a))) [a, b] = [b, a];
+    }
+    const imm = width === 64 ? immediate(b) : immediate32(b);
+    const signed = op === "sdiv" || op === "smod";
+    if (signed && this.#cpu < 4) throw new Error("signed division needs version 4 of the instruction set");
+    // The verifier refuses a division by the constant zero; the instruction set defines it (RFC 9669 section 4.1).
+    if (imm === 0 && (op === "div" || op === "sdiv")) {
+      this.#push(movImm(d, 0));
+      return;
+    }
+    if (imm === 0 && (op === "mod" || op === "smod")) {
+      this.#push(movReg(d, this.#read(a), width));
+      return;
+    }
+    const code = ALU[op];
+    if (imm !== undefined) {
+      const shift = op === "shl" || op === "shr" || op === "sar" ? imm & (width - 1) : imm;
+      this.#into(a, d);
+      this.#push(aluImm(code, width, d, shift, signed));
+      return;
+    }
+    const other = this.#read(b);
+    this.#into(a, d);
+    this.#push(aluReg(code, width, d, other, signed));
+  }
+
+  #once(value: Value): boolean {
+    return this.#uses.get(value) === 1;
+  }
+
+  #zext(d: number, a: Value, bits: 8 | 16 | 32): void {
+    if (bits === 32) this.#push(movReg(d, this.#read(a), 32));
+    else {
+      this.#into(a, d);
+      this.#push(aluImm(Alu.AND, 64, d, bits === 8 ? 0xff : 0xffff));
+    }
+  }
+
+  #sext(d: number, a: Value, bits: 8 | 16 | 32): void {
+    if (this.#cpu >= 4) this.#push(signExtend(d, this.#read(a), bits));
+    else {
+      this.#into(a, d);
+      this.#push(aluImm(Alu.LSH, 64, d, 64 - bits));
+      this.#push(aluImm(Alu.ARSH, 64, d, 64 - bits));
+    }
+  }
+
+  #load(instr: Instr, size: string, pointer: Value, offset: number): void {
+    const at = this.#memory(pointer, offset);
+    const d = this.#register(instr);
+    const bits = Number(size.slice(1)) as MemoryBits;
+    if (size.startsWith("u")) this.#push(load(bits, d, at.base, at.offset), at.area);
+    else if (this.#cpu >= 4) this.#push(loadSigned(bits as 8 | 16 | 32, d, at.base, at.offset), at.area);
+    else {
+      this.#push(load(bits, d, at.base, at.offset), at.area);
+      this.#push(aluImm(Alu.LSH, 64, d, 64 - bits));
+      this.#push(aluImm(Alu.ARSH, 64, d, 64 - bits));
+    }
+  }
+
+  #store(size: StoreSize, pointer: Value, offset: number, value: Value): void {
+    const at = this.#memory(pointer, offset);
+    const imm = size === 64 ? immediate(value) : immediate32(value);
+    if (imm !== undefined) this.#push(storeImm(size, at.base, at.offset, imm), at.area);
+    else this.#push(storeReg(size, at.base, at.offset, this.#read(value)), at.area);
+  }
+
+  #call(instr: Instr, call: Instruction, ref?: Reference): void {
+    // Values first: one of them may sit in a register that another argument is to have.
+    instr.args.forEach((arg, i) => {
+      if (!this.#isMade(arg)) this.#push(movReg(i + 1, this.#register(arg)));
+    });
+    instr.args.forEach((arg, i) => {
+      if (this.#isMade(arg)) this.#into(arg, i + 1);
+    });
+    this.#push({ ...call, dst: 0 }, undefined, ref);
+    this.#made.clear();
+    if (this.#uses.has(instr)) this.#push(movReg(this.#register(instr), 0));
+  }
+
+  #compare(condition: Condition, width: Width, left: Value, right: Value): MachineInstr {
+    let [a, b, when] = [left, right, condition];
+    if (constantOf(a) !== undefined && constantOf(b) === undefined) [a, b, when] = [b, a, swapped(when)];
+    const imm = width === 64 ? immediate(b) : immediate32(b);
+    const first = this.#read(a);
+    const instruction =
+      imm !== undefined
+        ? branchImm(JUMP[when], width, first, imm, 0)
+        : branchReg(JUMP[when], width, first, this.#read(b), 0);
+    return { ...instruction, span: this.#span, roles: rolesOf(instruction) } as MachineInstr;
+  }
+}
+
+/** Selects instructions for the blocks in this order. `zero` and `copy` must be expanded, branch edges be bare. */
+export function select(
+  fn: IrFunction,
+  order: readonly Block[],
+  frequency: (block: Block) => number,
+  options: SelectOptions,
+): MachineFunction {
+  return new Selector(fn, options).run(order, frequency);
+}

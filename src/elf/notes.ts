@@ -1,0 +1,109 @@
+// Notes and links to debug information: build id, .gnu_debuglink, USDT probes.
+//
+//     note: u32 name size, u32 descriptor size, u32 type, name padded to 4, descriptor padded to 4
+
+import { type ElfFile, SectionType, textAt } from "./file.ts";
+
+export interface ElfNote {
+  readonly name: string;
+  readonly type: number;
+  readonly descriptor: Uint8Array;
+}
+
+/** The notes in a section's or segment's bytes; a note that is cut short ends the list. */
+export function readNotes(bytes: Uint8Array): ElfNote[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const notes: ElfNote[] = [];
+  let at = 0;
+  while (at + 12 <= bytes.length) {
+    const nameSize = view.getUint32(at, true);
+    const size = view.getUint32(at + 4, true);
+    const start = at + 12 + ((nameSize + 3) & ~3);
+    if (start + size > bytes.length) break;
+    notes.push({
+      name: textAt(bytes.subarray(at + 12, at + 12 + nameSize), 0),
+      type: view.getUint32(at + 8, true),
+      descriptor: bytes.subarray(start, start + size),
+    });
+    at = start + ((size + 3) & ~3);
+  }
+  return notes;
+}
+
+/** The build id as lower-case hex; undefined where the linker gave none. */
+export function buildId(file: ElfFile): string | undefined {
+  const places = [
+    ...file.sections.filter((section) => section.type === SectionType.NOTE).map((section) => file.data(section)),
+    // A stripped file may have no sections.
+    ...file.segments
+      .filter((segment) => segment.type === 4)
+      .map((segment) => file.bytes.subarray(segment.offset, segment.offset + segment.fileSize)),
+  ];
+  for (const bytes of places) {
+    const note = readNotes(bytes).find((one) => one.name === "GNU" && one.type === 3);
+    if (note !== undefined) return Array.from(note.descriptor, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+  return undefined;
+}
+
+/** The name of the file with this one's debug information, and the CRC-32 that it must have. */
+export function debugLink(file: ElfFile): { readonly name: string; readonly crc: number } | undefined {
+  const section = file.section(".gnu_debuglink");
+  if (section === undefined) return undefined;
+  const bytes = file.data(section);
+  const name = textAt(bytes, 0);
+  const at = (name.length + 4) & ~3;
+  if (at + 4 > bytes.length) return undefined;
+  return { name, crc: new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true) };
+}
+
+/** A USDT probe, as <sys/sdt.h> of SystemTap writes it down. */
+export interface UsdtNote {
+  readonly provider: string;
+  readonly name: string;
+  /** Address of the probe's nop, corrected for prelink by .stapsdt.base. */
+  readonly address: number;
+  /** Bytes from the start of the file: what a uprobe takes. */
+  readonly offset: number;
+  readonly semaphore?: {
+    readonly address: number;
+    /** Bytes from the start of the file: the uprobe's reference counter. */
+    readonly offset: number;
+  };
+  /** To be read by `parseUsdtArguments`. */
+  readonly arguments: string;
+}
+
+/** The USDT probes of a file, in the order of its notes; those at an address outside of the file are left out. */
+export function usdtNotes(file: ElfFile): UsdtNote[] {
+  const section = file.section(".note.stapsdt");
+  if (section === undefined) return [];
+  const base = file.section(".stapsdt.base")?.address;
+  const probes: UsdtNote[] = [];
+  for (const { name: owner, type, descriptor } of readNotes(file.data(section))) {
+    const step = file.bits / 8;
+    if (owner !== "stapsdt" || type !== 3 || descriptor.length < 3 * step) continue;
+    const view = new DataView(descriptor.buffer, descriptor.byteOffset, descriptor.byteLength);
+    const word = (at: number): number =>
+      view.getUint32(at, true) + (step === 8 ? view.getUint32(at + 4, true) * 2 ** 32 : 0);
+    const noted = word(step);
+    const shift = base === undefined || noted === 0 ? 0 : base - noted;
+    const address = word(0) + shift;
+    const offset = file.fileOffset(address);
+    if (offset === undefined) continue;
+    const provider = textAt(descriptor, 3 * step);
+    const name = textAt(descriptor, 3 * step + provider.length + 1);
+    const args = textAt(descriptor, 3 * step + provider.length + name.length + 2);
+    const semaphoreAddress = word(2 * step) === 0 ? 0 : word(2 * step) + shift;
+    const semaphoreOffset = semaphoreAddress === 0 ? undefined : file.fileOffset(semaphoreAddress);
+    probes.push({
+      provider,
+      name,
+      address,
+      offset,
+      arguments: args,
+      ...(semaphoreOffset === undefined ? {} : { semaphore: { address: semaphoreAddress, offset: semaphoreOffset } }),
+    });
+  }
+  return probes;
+}

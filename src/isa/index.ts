@@ -1,0 +1,53 @@
+// The instruction set: RFC 9669 with the v4 additions and Linux's own, and classic BPF.
+export {
+  type AssembledInstruction,
+  type AssembleOptions,
+  assemble,
+  assembleSymbolic,
+  type Symbolic,
+} from "./assemble.ts";
+export {
+  type AluCode,
+  aluImm,
+  aluReg,
+  atomic,
+  branchImm,
+  branchReg,
+  callHelper,
+  callKfunc,
+  callLocal,
+  exit,
+  goto,
+  type JumpCode,
+  load,
+  loadAcquire,
+  loadSigned,
+  type MemoryBits,
+  mayGoto,
+  movImm,
+  movReg,
+  neg,
+  type RegisterWidth,
+  signExtend,
+  sizeCode,
+  storeImm,
+  storeReg,
+  storeRelease,
+  swap,
+  wide,
+} from "./construct.ts";
+export { type DisassembleOptions, disassemble, disassembleOne } from "./disassemble.ts";
+export {
+  countSlots,
+  decode,
+  decodeStrict,
+  EncodingError,
+  encode,
+  jumpDistance,
+  SLOT_BYTES,
+  slots,
+  validate,
+} from "./encode.ts";
+export type { Instruction } from "./instruction.ts";
+export { Alu, Atomic, Call, Class, FRAME_POINTER, Jmp, Mode, Opcode, Operand, Size, Wide } from "./opcodes.ts";
+export { type Field, type Form, type Operation, operationOf, operations, operationsOf } from "./operations.ts";

@@ -1,0 +1,302 @@
+// Loads an object into the kernel: maps, types, then each program, linked, encoded and relocated.
+
+import { encode } from "../isa/index.ts";
+import { type BpfObject, type LinkedProgram, link, PROGRAM_TYPES, type ProgramSpec } from "../object/index.ts";
+import type { Span } from "../source/index.ts";
+import { Struct } from "./attributes.ts";
+import { SystemCallError, UnsupportedError, VerifierError } from "./errors.ts";
+import { createMap, type KernelMap } from "./maps.ts";
+import { AttachType, BPF_F_SLEEPABLE, Command } from "./numbers.ts";
+import { addRecords, loadBtf, ProgramTypes } from "./program-types.ts";
+import { relocate, typeId } from "./relocate.ts";
+import { checked, systemCalls } from "./system-calls.ts";
+
+const LOG_BYTES = 16 << 20;
+const EAGAIN = 11;
+
+export interface LoadOptions {
+  /** Keeps the verifier's log of every program in `LoadedProgram.log`: 1 short, 2 each instruction. */
+  readonly logLevel?: 1 | 2;
+  /** Which uprobe programs will be attached by `attachUprobeMulti`; these cannot be attached by `attach`. */
+  readonly uprobeMulti?: (program: ProgramSpec) => boolean;
+  /** Maps that exist already, by their names in the object; they stay the caller's to close. */
+  readonly maps?: ReadonlyMap<string, KernelMap>;
+}
+
+export interface LoadedProgram {
+  readonly fd: number;
+  readonly name: string;
+  readonly spec: ProgramSpec;
+  /** `expected_attach_type` */
+  readonly attachType: number;
+  /** The verifier's log, where it was asked for. */
+  readonly log?: string;
+}
+
+/** Maps and programs in the kernel. Closing it closes them; what is attached lives on as long as its attachment. */
+export class LoadedObject {
+  readonly maps: ReadonlyMap<string, KernelMap>;
+  readonly programs: ReadonlyMap<string, LoadedProgram>;
+  readonly #owned: readonly KernelMap[];
+  #open = true;
+
+  constructor(
+    maps: ReadonlyMap<string, KernelMap>,
+    programs: ReadonlyMap<string, LoadedProgram>,
+    owned: readonly KernelMap[],
+  ) {
+    this.maps = maps;
+    this.programs = programs;
+    this.#owned = owned;
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    for (const program of this.programs.values()) systemCalls().close(program.fd);
+    for (const map of this.#owned) map.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** A program that is ready to be handed to the kernel. */
+interface Prepared {
+  readonly spec: ProgramSpec;
+  readonly linked: LinkedProgram;
+  readonly attribute: Struct;
+  readonly attachType: number;
+}
+
+/** Everything up to the loading of programs, and how to undo it. */
+interface Preparation {
+  readonly maps: ReadonlyMap<string, KernelMap>;
+  readonly owned: readonly KernelMap[];
+  readonly programs: readonly Prepared[];
+  /** Descriptors that are needed until the programs are loaded. */
+  readonly passing: readonly number[];
+}
+
+/**
+ * Loads maps and programs. Throws a VerifierError for a program that the verifier refuses, a SystemCallError or an
+ * UnsupportedError otherwise; then nothing stays loaded.
+ */
+export function loadObject(object: BpfObject, options: LoadOptions = {}): LoadedObject {
+  const preparation = prepare(object, options);
+  const programs = new Map<string, LoadedProgram>();
+  try {
+    for (const prepared of preparation.programs) programs.set(prepared.spec.name, loadProgram(prepared, options));
+  } catch (error) {
+    undo(preparation, programs.values());
+    throw error;
+  }
+  for (const fd of preparation.passing) systemCalls().close(fd);
+  return new LoadedObject(preparation.maps, programs, preparation.owned);
+}
+
+/**
+ * The same, with the programs verified side by side on libuv threads. Measured on two CPUs with 71 programs: of 7
+ * instructions each 1.7 ms one after another and 4 ms so; where the verifier has 700 instructions or more to visit in
+ * each, 1.6 times as fast (44 and 27 ms).
+ */
+export async function loadObjectParallel(object: BpfObject, options: LoadOptions = {}): Promise<LoadedObject> {
+  const preparation = prepare(object, options);
+  const calls = systemCalls();
+  const results = await Promise.all(
+    preparation.programs.map((prepared) =>
+      options.logLevel === undefined ? calls.bpfAsync(Command.programLoad, prepared.attribute.bytes) : -EAGAIN,
+    ),
+  );
+  const programs = new Map<string, LoadedProgram>();
+  preparation.programs.forEach(({ spec, attachType }, i) => {
+    const fd = results[i] as number;
+    if (fd >= 0) programs.set(spec.name, { fd, name: spec.name, spec, attachType });
+  });
+  try {
+    for (const prepared of preparation.programs) {
+      if (!programs.has(prepared.spec.name)) programs.set(prepared.spec.name, loadProgram(prepared, options));
+    }
+  } catch (error) {
+    undo(preparation, programs.values());
+    throw error;
+  }
+  for (const fd of preparation.passing) calls.close(fd);
+  // In the order of the object, whichever came back first.
+  const ordered = new Map(
+    preparation.programs.map(({ spec }) => [spec.name, programs.get(spec.name) as LoadedProgram]),
+  );
+  return new LoadedObject(preparation.maps, ordered, preparation.owned);
+}
+
+function prepare(object: BpfObject, options: LoadOptions): Preparation {
+  const maps = new Map<string, KernelMap>();
+  const owned: KernelMap[] = [];
+  const passing: number[] = [];
+  try {
+    if (
+      object.types !== undefined &&
+      object.maps.some((map) => map.keyType !== undefined || map.valueType !== undefined)
+    ) {
+      passing.push(loadBtf(object.types.bytes, "types of the object"));
+    }
+    const [btfFd] = passing;
+    for (const spec of object.maps) {
+      const given = options.maps?.get(spec.name);
+      const map = given ?? createMap(spec, btfFd === undefined ? {} : { btfFd });
+      if (given === undefined) owned.push(map);
+      maps.set(spec.name, map);
+    }
+    const linked = object.programs.map((spec) => link(spec));
+    const types = new ProgramTypes(object.source);
+    const records = linked.map((program) => (wantsTypes(program, object) ? types.records(program) : undefined));
+    let typesFd = -1;
+    if (records.some((record) => record !== undefined)) passing.push((typesFd = types.load()));
+    const programs = object.programs.map((spec, i): Prepared => {
+      const program = linked[i] as LinkedProgram;
+      const code = encode(program.instructions);
+      relocate(code, program, maps);
+      const attachType = expectedAttachType(spec, options);
+      const attribute = new Struct(144)
+        .u32(0, PROGRAM_TYPES[spec.type])
+        .u32(4, program.slots)
+        .pointer(8, code)
+        .pointer(16, object.license)
+        .u32(44, spec.sleepable ? BPF_F_SLEEPABLE : 0)
+        .name(48, spec.name)
+        .u32(68, attachType);
+      const record = records[i];
+      if (record !== undefined) addRecords(attribute, typesFd, record);
+      if (spec.target !== undefined) attribute.u32(108, targetId(spec.target));
+      return { spec, linked: program, attribute, attachType };
+    });
+    return { maps, owned, programs, passing };
+  } catch (error) {
+    undo({ maps, owned, programs: [], passing }, []);
+    throw error;
+  }
+}
+
+function undo(preparation: Preparation, programs: Iterable<LoadedProgram>): void {
+  const calls = systemCalls();
+  for (const program of programs) calls.close(program.fd);
+  for (const map of preparation.owned) map.close();
+  for (const fd of preparation.passing) calls.close(fd);
+}
+
+/** Source lines need them, and so do callbacks (`lddw` of a function, subtype 4). */
+function wantsTypes(program: LinkedProgram, object: BpfObject): boolean {
+  if (object.source !== undefined && program.lines.length > 0) return true;
+  return program.instructions.some((instruction) => instruction.op === 0x18 && instruction.src === 4);
+}
+
+const targets = {
+  tp_btf: { attachType: AttachType.rawTracepoint, prefix: "btf_trace_", kind: "typedef" },
+  fentry: { attachType: AttachType.fentry, prefix: "", kind: "func" },
+  fexit: { attachType: AttachType.fexit, prefix: "", kind: "func" },
+  iter: { attachType: AttachType.iter, prefix: "bpf_iter_", kind: "func" },
+  lsm: { attachType: AttachType.lsm, prefix: "bpf_lsm_", kind: "func" },
+} as const;
+
+type Target = NonNullable<ProgramSpec["target"]>;
+
+function targetId(target: Target): number {
+  const { prefix, kind } = targets[target.kind];
+  try {
+    return typeId(prefix + target.name, kind);
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) throw error;
+    throw new UnsupportedError(`${target.kind}:${target.name}: ${error.message}`);
+  }
+}
+
+function expectedAttachType(spec: ProgramSpec, options: LoadOptions): number {
+  if (spec.target !== undefined) return targets[spec.target.kind].attachType;
+  return options.uprobeMulti?.(spec) ? AttachType.uprobeMulti : 0;
+}
+
+function loadProgram(prepared: Prepared, options: LoadOptions): LoadedProgram {
+  const { spec, attribute, attachType } = prepared;
+  if (options.logLevel !== undefined) {
+    const { result, log } = loadWithLog(attribute, options.logLevel);
+    if (result < 0) throw refusal(prepared, -result, log);
+    return { fd: result, name: spec.name, spec, attachType, log };
+  }
+  const fd = tryLoad(attribute);
+  if (fd >= 0) return { fd, name: spec.name, spec, attachType };
+  // The log costs time, so it is asked for only now; the second load fails like the first.
+  const { result, log } = loadWithLog(attribute, 1);
+  if (result >= 0) return { fd: result, name: spec.name, spec, attachType };
+  throw refusal(prepared, -result, log);
+}
+
+/** EAGAIN means that a signal came in the middle of the verification. */
+function tryLoad(attribute: Struct): number {
+  for (let i = 0; ; i++) {
+    const fd = systemCalls().bpf(Command.programLoad, attribute.bytes);
+    if (fd !== -EAGAIN || i === 5) return fd;
+  }
+}
+
+function loadWithLog(attribute: Struct, level: number): { result: number; log: string } {
+  const buffer = new Uint8Array(LOG_BYTES);
+  attribute.u32(24, level).u32(28, buffer.length).pointer(32, buffer);
+  const result = tryLoad(attribute);
+  const end = buffer.indexOf(0);
+  return { result, log: new TextDecoder().decode(buffer.subarray(0, end < 0 ? buffer.length : end)) };
+}
+
+function refusal(prepared: Prepared, errno: number, log: string): Error {
+  if (log.trim() === "") return new SystemCallError("bpf(BPF_PROG_LOAD)", errno, `program "${prepared.spec.name}"`);
+  return new VerifierError(prepared.spec.name, errno, log, spanOf(log, prepared.linked));
+}
+
+/** The place in the source of the last instruction that the log shows (`12: (7b) …`). */
+function spanOf(log: string, program: LinkedProgram): Span | undefined {
+  let slot = -1;
+  for (const match of log.matchAll(/^(\d+): \([0-9a-f]{2}\)/gm)) slot = Number(match[1]);
+  let span: Span | undefined;
+  for (const line of program.lines) if (line.slot <= slot) span = line.span;
+  return span;
+}
+
+export interface TestRunInput {
+  /** The context: for raw tracepoints the arguments as 64-bit words (their number must cover what the program reads). */
+  readonly context?: Uint8Array;
+  /** The packet, at least 14 bytes, for XDP and socket programs. */
+  readonly data?: Uint8Array;
+  /** How often to run; for XDP and socket programs only. */
+  readonly repeat?: number;
+  /** On which CPU; for raw tracepoints only. */
+  readonly cpu?: number;
+}
+
+export interface TestRunResult {
+  /** What the program returned, 0..2^32-1. */
+  readonly value: number;
+  /** Of one run, on average. 0 for raw tracepoints. */
+  readonly nanoseconds: number;
+  /** The packet afterwards. */
+  readonly data: Uint8Array;
+}
+
+const BPF_F_TEST_RUN_ON_CPU = 1;
+
+/** Runs a program once here and now, by BPF_PROG_TEST_RUN. Throws a SystemCallError. */
+export function testRun(fd: number, input: TestRunInput = {}): TestRunResult {
+  const out = new Uint8Array(input.data === undefined ? 0 : input.data.length + 256);
+  const attribute = new Struct(80).u32(0, fd);
+  if (input.data !== undefined) {
+    attribute.u32(8, input.data.length).u32(12, out.length).pointer(16, input.data).pointer(24, out);
+    attribute.u32(32, input.repeat ?? 1);
+  }
+  if (input.context !== undefined) attribute.u32(40, input.context.length).pointer(48, input.context);
+  if (input.cpu !== undefined) attribute.u32(64, BPF_F_TEST_RUN_ON_CPU).u32(68, input.cpu);
+  checked(systemCalls().bpf(Command.programTestRun, attribute.bytes), "bpf(BPF_PROG_TEST_RUN)", `program ${fd}`);
+  return {
+    value: attribute.readU32(4),
+    nanoseconds: attribute.readU32(36),
+    data: out.subarray(0, attribute.readU32(12)),
+  };
+}

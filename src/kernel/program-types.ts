@@ -1,0 +1,111 @@
+// The BTF that goes with programs: a function type for each function, and the source lines, by which the kernel's
+// verifier, `bpftool` and our own diagnostics speak in the user's lines.
+
+import {
+  type BtfFunctionRecord,
+  type BtfLineRecord,
+  BtfWriter,
+  encodeFunctionInfo,
+  encodeLineInfo,
+  FUNCTION_RECORD_SIZE,
+  LINE_RECORD_SIZE,
+} from "../btf/index.ts";
+import type { LinkedProgram } from "../object/index.ts";
+import { lineColumn, lineText, type SourceText } from "../source/index.ts";
+import { Struct } from "./attributes.ts";
+import { SystemCallError } from "./errors.ts";
+import { Command } from "./numbers.ts";
+import { checked, systemCalls } from "./system-calls.ts";
+
+/** Records of one program, as BPF_PROG_LOAD takes them. */
+export interface ProgramRecords {
+  readonly functions: Uint8Array;
+  readonly functionCount: number;
+  readonly lines: Uint8Array;
+  readonly lineCount: number;
+}
+
+const identifier = (name: string): string => name.replace(/^[^A-Za-z_]|[^A-Za-z0-9_]/g, "_");
+
+/** Gathers the types and lines of all programs of an object into one BTF. */
+export class ProgramTypes {
+  readonly #writer = new BtfWriter();
+  readonly #source: SourceText | undefined;
+  readonly #prototypes = new Map<number, number>();
+  readonly #lines = new Map<number, number>();
+
+  constructor(source: SourceText | undefined) {
+    this.#source = source;
+  }
+
+  records(program: LinkedProgram): ProgramRecords {
+    const functions: BtfFunctionRecord[] = program.functions.map(({ name, slot, parameters }, i) => ({
+      slot,
+      // The kernel demands static linkage of callbacks; a static function is verified at each call, with no types.
+      type: this.#writer.func(identifier(name), this.#prototype(i === 0 ? -1 : parameters), "static"),
+    }));
+    const lines = this.#source === undefined ? [] : this.#lineRecords(program, this.#source);
+    return {
+      functions: encodeFunctionInfo(functions),
+      functionCount: functions.length,
+      lines: encodeLineInfo(lines),
+      lineCount: lines.length,
+    };
+  }
+
+  /** Loads what was gathered; answers its descriptor. */
+  load(): number {
+    return loadBtf(this.#writer.encode(), "types of the programs");
+  }
+
+  #lineRecords(program: LinkedProgram, source: SourceText): BtfLineRecord[] {
+    const file = this.#writer.string(source.name);
+    return program.lines.map(({ slot, span }) => {
+      const { line, column } = lineColumn(source, span.start);
+      let text = this.#lines.get(line);
+      if (text === undefined)
+        this.#lines.set(line, (text = this.#writer.string(lineText(source, line).replaceAll("\0", " "))));
+      return { slot, file, text, line, column };
+    });
+  }
+
+  /** `int f(u64 a, …)`; for -1, the entry: `int f(void *ctx)`. */
+  #prototype(parameters: number): number {
+    let id = this.#prototypes.get(parameters);
+    if (id === undefined) {
+      const writer = this.#writer;
+      const int = writer.int("int", 4, { signed: true });
+      const params =
+        parameters === -1
+          ? [{ name: "ctx", type: writer.ptr(0) }]
+          : Array.from({ length: parameters }, (_, i) => ({ name: `a${i + 1}`, type: writer.int("u64", 8) }));
+      this.#prototypes.set(parameters, (id = writer.funcProto(int, params)));
+    }
+    return id;
+  }
+}
+
+/** Loads BTF into the kernel (BPF_BTF_LOAD); answers its descriptor. The error carries the kernel's log. */
+export function loadBtf(bytes: Uint8Array, purpose: string): number {
+  const attribute = new Struct(32).pointer(0, bytes).u32(16, bytes.length);
+  const result = systemCalls().bpf(Command.btfLoad, attribute.bytes);
+  if (result >= 0) return result;
+  if (result === -1 || result === -13) return checked(result, "bpf(BPF_BTF_LOAD)", purpose);
+  const log = new Uint8Array(65536);
+  attribute.pointer(8, log).u32(20, log.length).u32(24, 1);
+  const again = systemCalls().bpf(Command.btfLoad, attribute.bytes);
+  if (again >= 0) return again;
+  const end = log.indexOf(0);
+  throw new SystemCallError(
+    "bpf(BPF_BTF_LOAD)",
+    -again,
+    purpose,
+    new TextDecoder().decode(log.subarray(0, end)).trim().split("\n").at(-1),
+  );
+}
+
+/** Adds the records of a program to its load attribute. */
+export function addRecords(attribute: Struct, btfFd: number, records: ProgramRecords): void {
+  attribute.u32(72, btfFd).u32(76, FUNCTION_RECORD_SIZE).pointer(80, records.functions).u32(88, records.functionCount);
+  if (records.lineCount > 0) attribute.u32(92, LINE_RECORD_SIZE).pointer(96, records.lines).u32(104, records.lineCount);
+}

@@ -1,0 +1,78 @@
+// Fills in what only the running kernel knows: descriptors of maps, BTF ids, offsets of fields. On the encoded bytes.
+
+import type { BtfKind } from "../btf/index.ts";
+import type { LinkedProgram, MachineReference } from "../object/index.ts";
+import { UnsupportedError } from "./errors.ts";
+import { kernelBtf } from "./kernel-types.ts";
+import type { KernelMap } from "./maps.ts";
+
+const IMM = 4;
+const SECOND_IMM = 12;
+
+/** Writes every relocation of `program` into its `code`. Throws for a map, function, type or field that is not there. */
+export function relocate(code: Uint8Array, program: LinkedProgram, maps: ReadonlyMap<string, KernelMap>): void {
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
+  for (const { slot, ref } of program.relocations) fill(view, slot * 8, ref, maps);
+}
+
+function fill(view: DataView, at: number, ref: MachineReference, maps: ReadonlyMap<string, KernelMap>): void {
+  switch (ref.kind) {
+    case "map":
+      setSource(view, at, 1);
+      view.setInt32(at + IMM, mapFd(ref.map, maps), true);
+      view.setInt32(at + SECOND_IMM, 0, true);
+      return;
+    case "map-value":
+      setSource(view, at, 2);
+      view.setInt32(at + IMM, mapFd(ref.map, maps), true);
+      view.setInt32(at + SECOND_IMM, ref.offset, true);
+      return;
+    case "kfunc":
+      setSource(view, at, 2);
+      view.setInt16(at + 2, 0, true);
+      view.setInt32(at + IMM, typeId(ref.name, "func"), true);
+      return;
+    case "type-id":
+      view.setInt32(at + IMM, kernelType(ref.type), true);
+      return;
+    case "field-offset":
+      fillField(view, at, ref);
+  }
+}
+
+function fillField(view: DataView, at: number, ref: MachineReference & { kind: "field-offset" }): void {
+  const field = kernelBtf().field(kernelType(ref.type), ref.path);
+  if (field === undefined) throw new UnsupportedError(`this kernel's ${ref.type} has no field ${ref.path.join(".")}`);
+  const offset = field.bitOffset >> 3;
+  const kind = view.getUint8(at) & 7;
+  // Loads and stores (classes LDX, ST, STX) have it in `off`, arithmetic in `imm`.
+  if (kind >= 1 && kind <= 3) {
+    if (offset > 32767)
+      throw new UnsupportedError(`the offset of ${ref.path.join(".")} in ${ref.type} is too big for a load`);
+    view.setInt16(at + 2, offset, true);
+  } else view.setInt32(at + IMM, offset, true);
+}
+
+const setSource = (view: DataView, at: number, source: number): void =>
+  view.setUint8(at + 1, (view.getUint8(at + 1) & 0x0f) | (source << 4));
+
+function mapFd(name: string, maps: ReadonlyMap<string, KernelMap>): number {
+  const map = maps.get(name);
+  if (map === undefined) throw new RangeError(`a program refers to a map "${name}" that the object has not`);
+  return map.fd;
+}
+
+/** `struct task_struct`, `task_struct` → its id in the kernel's BTF. */
+function kernelType(name: string): number {
+  const [, kind, bare] = /^(struct|union|enum)\s+(.*)$/.exec(name) ?? [undefined, undefined, name];
+  if (kind === undefined) return typeId(bare as string, undefined);
+  return typeId(bare as string, kind === "enum" ? ["enum", "enum64"] : (kind as BtfKind));
+}
+
+/** The id of a kernel type by its name. Throws an UnsupportedError where this kernel has none. */
+export function typeId(name: string, kind: BtfKind | readonly BtfKind[] | undefined): number {
+  const id = kernelBtf().find(name, kind);
+  if (id === undefined)
+    throw new UnsupportedError(`this kernel has no ${typeof kind === "string" ? kind : "type"} "${name}"`);
+  return id;
+}

@@ -1,0 +1,63 @@
+// A probe as the compiler sees it: where it attaches, what kind of program it needs, and how its arguments are reached.
+
+import type { AttachTarget, ProgramSpec, ProgramType } from "../../object/index.ts";
+import type { UsdtArgument } from "../../elf/index.ts";
+import type { Type } from "./types.ts";
+
+/** How the value of an argument is reached from the program's context. */
+export type ArgumentAccess =
+  /** An integer of the record. */
+  | { readonly kind: "record"; readonly offset: number; readonly size: number; readonly signed: boolean }
+  /** An array of the record: its place is its value. */
+  | { readonly kind: "record-array"; readonly offset: number; readonly size: number }
+  /** `__data_loc`: low 16 bits of the word are the offset in the record. */
+  | { readonly kind: "data-loc"; readonly offset: number; readonly relative: boolean }
+  /** The n-th argument of a raw tracepoint. */
+  | { readonly kind: "raw"; readonly index: number }
+  /** The n-th argument of the system call whose registers are the first argument of the raw tracepoint. */
+  | { readonly kind: "syscall"; readonly index: number }
+  /** The number of the system call, from the raw tracepoint's arguments. */
+  | { readonly kind: "syscall-number" }
+  /** The registers' n-th argument by the calling convention. */
+  | { readonly kind: "register"; readonly index: number }
+  | { readonly kind: "return-register" }
+  | { readonly kind: "usdt"; readonly argument: UsdtArgument }
+  /** A field of the context struct, known to BTF. */
+  | { readonly kind: "context-field"; readonly offset: number };
+
+export interface ProbeArgument {
+  readonly name: string;
+  readonly type: Type;
+  readonly access: ArgumentAccess;
+}
+
+/** What the program's context is. */
+export type ContextKind = "none" | "record" | "raw" | "registers" | "perf" | "iter";
+
+/** One way of attaching a probe. */
+export interface ProbeForm {
+  readonly programType: ProgramType;
+  readonly target?: ProgramSpec["target"];
+  readonly context: ContextKind;
+  readonly attach: AttachTarget;
+  /** Only this system call is meant; the form sees all of them. */
+  readonly syscall?: { readonly number: number; readonly exit: boolean };
+  /** `args.NAME` in this form; undefined where the form does not carry them. */
+  readonly args: ReadonlyMap<string, ProbeArgument> | undefined;
+}
+
+export interface ResolvedProbe {
+  readonly provider: string;
+  /** As `probe` says it: `tracepoint:syscalls:sys_enter_openat`. */
+  readonly name: string;
+  /** As `func` says it. */
+  readonly func?: string;
+  /** The forms it can take, the plainest first; the compiler picks one by what the script asks for. */
+  readonly forms: readonly [ProbeForm, ...ProbeForm[]];
+  /** `arg0`… exist, this many at the most. */
+  readonly numberedArgs: number;
+  /** `retval` exists, with this type. */
+  readonly returns?: Type;
+  /** `begin` and `end` probes run once, without anything happening. */
+  readonly special?: boolean;
+}

@@ -1,0 +1,23 @@
+// The waist: objects, maps, programs, references; reading and writing them as ELF.
+export {
+  type Helper,
+  type HelperArgument,
+  type HelperReturn,
+  helper,
+  helperCount,
+  helperId,
+  helperName,
+} from "./helpers.ts";
+export { MAP_TYPES, mapTypeName, PROGRAM_TYPES, programTypeName } from "./kernel-types.ts";
+export { LinkError, type LinkedProgram, link, type MachineReference } from "./link.ts";
+export type {
+  AttachTarget,
+  BpfObject,
+  FunctionSpec,
+  MapSpec,
+  MapType,
+  ObjectInstruction,
+  ProgramSpec,
+  ProgramType,
+  Reference,
+} from "./object.ts";

@@ -1,0 +1,203 @@
+// The waist of the house: what every language makes and every machine runs. Plain, readonly data.
+
+import type { Btf } from "../btf/index.ts";
+import type { Instruction } from "../isa/index.ts";
+import type { SourceText, Span } from "../source/index.ts";
+
+export interface BpfObject {
+  readonly maps: readonly MapSpec[];
+  readonly programs: readonly ProgramSpec[];
+  /** Types of this object's own functions, maps and data; absent where nothing needs them. */
+  readonly types?: Btf;
+  /** As the kernel wants it, e.g. "GPL". */
+  readonly license: string;
+  /** The text that the spans of the programs refer to. */
+  readonly source?: SourceText;
+}
+
+/** The kernel's map types by the names of `enum bpf_map_type`, lower case, without `BPF_MAP_TYPE_`. */
+export type MapType =
+  | "hash"
+  | "array"
+  | "prog_array"
+  | "perf_event_array"
+  | "percpu_hash"
+  | "percpu_array"
+  | "stack_trace"
+  | "cgroup_array"
+  | "lru_hash"
+  | "lru_percpu_hash"
+  | "lpm_trie"
+  | "array_of_maps"
+  | "hash_of_maps"
+  | "devmap"
+  | "sockmap"
+  | "cpumap"
+  | "xskmap"
+  | "sockhash"
+  | "cgroup_storage"
+  | "reuseport_sockarray"
+  | "queue"
+  | "stack"
+  | "percpu_cgroup_storage"
+  | "sk_storage"
+  | "devmap_hash"
+  | "struct_ops"
+  | "ringbuf"
+  | "inode_storage"
+  | "task_storage"
+  | "bloom_filter"
+  | "user_ringbuf"
+  | "cgrp_storage"
+  | "arena";
+
+export interface MapSpec {
+  /** Unique in the object. The kernel shows the first 15 characters of it that are letters, digits, `_` or `.`. */
+  readonly name: string;
+  readonly type: MapType;
+  /** Bytes. */
+  readonly keySize: number;
+  /** Bytes; for per-CPU maps of one CPU's value. */
+  readonly valueSize: number;
+  /** For a ring buffer: bytes, a power of two and a multiple of the page size. */
+  readonly maxEntries: number;
+  /** `BPF_F_*` of `BPF_MAP_CREATE`. */
+  readonly flags?: number;
+  /** For an array: what element 0 starts with (global data). Shorter than the value: the rest is zero. */
+  readonly initial?: Uint8Array;
+  /** BTF ids in `BpfObject.types` of key and value; task storage and spin locks need them. */
+  readonly keyType?: number;
+  readonly valueType?: number;
+}
+
+/** The kernel's program types by the names of `enum bpf_prog_type`, lower case, without `BPF_PROG_TYPE_`. */
+export type ProgramType =
+  | "socket_filter"
+  | "kprobe"
+  | "sched_cls"
+  | "sched_act"
+  | "tracepoint"
+  | "xdp"
+  | "perf_event"
+  | "cgroup_skb"
+  | "cgroup_sock"
+  | "lwt_in"
+  | "lwt_out"
+  | "lwt_xmit"
+  | "sock_ops"
+  | "sk_skb"
+  | "cgroup_device"
+  | "sk_msg"
+  | "raw_tracepoint"
+  | "cgroup_sock_addr"
+  | "lwt_seg6local"
+  | "lirc_mode2"
+  | "sk_reuseport"
+  | "flow_dissector"
+  | "cgroup_sysctl"
+  | "raw_tracepoint_writable"
+  | "cgroup_sockopt"
+  | "tracing"
+  | "struct_ops"
+  | "ext"
+  | "lsm"
+  | "sk_lookup"
+  | "syscall"
+  | "netfilter";
+
+export interface ProgramSpec {
+  /** Unique in the object. The kernel shows the first 15 characters of it that are letters, digits, `_` or `.`. */
+  readonly name: string;
+  readonly type: ProgramType;
+  /** Every place that this one program is attached to; each gets its own `cookie`. Empty: only loaded. */
+  readonly attach: readonly AttachTarget[];
+  /** The first is the entry; the others are reached by call or as callbacks. */
+  readonly functions: readonly FunctionSpec[];
+  /** For `tracing` and `lsm`: the kernel type that the program is verified against, by name in the kernel's BTF. */
+  readonly target?: { readonly kind: "tp_btf" | "fentry" | "fexit" | "iter" | "lsm"; readonly name: string };
+  readonly sleepable?: boolean;
+}
+
+export interface FunctionSpec {
+  /** Unique in the program, a C identifier. */
+  readonly name: string;
+  readonly code: readonly ObjectInstruction[];
+  /** Number of parameters, 0..5; the entry has one, its context. */
+  readonly parameters: number;
+}
+
+/** An instruction whose operand may still be symbolic, with the place in the source that it came from. */
+export interface ObjectInstruction extends Instruction {
+  readonly ref?: Reference;
+  readonly span?: Span;
+}
+
+/** What a machine has to fill in. */
+export type Reference =
+  /** `lddw` with the map's address (subtype 1). */
+  | { readonly kind: "map"; readonly map: string }
+  /** `lddw` with the address of a byte of an array's element 0 (subtype 2); the offset is in the second slot's imm. */
+  | { readonly kind: "map-value"; readonly map: string; readonly offset: number }
+  /** `call` of a function of the same program (subtype 1). */
+  | { readonly kind: "call"; readonly function: string }
+  /** `lddw` with the address of a function of the same program, to be a callback (subtype 4). */
+  | { readonly kind: "function"; readonly function: string }
+  /** `call` of a kernel function by BTF (subtype 2). */
+  | { readonly kind: "kfunc"; readonly name: string }
+  /** `lddw` with the BTF id of a kernel type as its immediate (for `bpf_rdonly_cast` and its like: mov imm). */
+  | { readonly kind: "type-id"; readonly type: string }
+  /** The offset (`off` of a load, `imm` of an add) of a field of a kernel type, to be found on the running kernel. */
+  | { readonly kind: "field-offset"; readonly type: string; readonly path: readonly string[] };
+
+export type AttachTarget = (
+  | { readonly kind: "tracepoint"; readonly category: string; readonly name: string }
+  | { readonly kind: "raw_tracepoint"; readonly name: string }
+  /** BTF tracepoint, fentry, fexit, lsm: the program's `target` says where. */
+  | { readonly kind: "trampoline" }
+  | {
+      readonly kind: "kprobe";
+      readonly function: string;
+      readonly offset: number;
+      readonly return: boolean;
+      readonly module?: string;
+    }
+  | {
+      readonly kind: "uprobe";
+      readonly path: string;
+      /** Bytes from the start of the file. */
+      readonly offset: number;
+      readonly return: boolean;
+      /** Bytes from the start of the file of a USDT semaphore. */
+      readonly semaphore?: number;
+      /** Only in this process; absent: in every one. */
+      readonly pid?: number;
+    }
+  | {
+      readonly kind: "perf_event";
+      /** `perf_event_attr.type` and `.config` */
+      readonly type: number;
+      readonly config: number;
+      /** Exactly one of the two: events between samples (nanoseconds for the clocks), or samples per second. */
+      readonly period?: number;
+      readonly frequency?: number;
+      readonly cpus: "each" | "first";
+    }
+  | {
+      readonly kind: "watchpoint";
+      readonly address: bigint;
+      readonly length: 1 | 2 | 4 | 8;
+      readonly mode: string;
+      readonly pid?: number;
+    }
+  | { readonly kind: "iter"; readonly pin?: string }
+  /** Run once by `BPF_PROG_TEST_RUN` when the session says so (`begin`, `end`, `self`). */
+  | { readonly kind: "test_run"; readonly when: "begin" | "end" }
+  | { readonly kind: "signal"; readonly signal: string }
+  | { readonly kind: "xdp"; readonly interface: string; readonly mode: "native" | "generic" | "any" }
+  | { readonly kind: "tc"; readonly interface: string; readonly direction: "ingress" | "egress" }
+  | { readonly kind: "cgroup"; readonly path: string; readonly attachType: string }
+  | { readonly kind: "socket" }
+) & {
+  /** What `bpf_get_attach_cookie` answers in the program. */
+  readonly cookie?: bigint;
+};

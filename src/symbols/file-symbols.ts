@@ -1,0 +1,121 @@
+// Functions of a program or library, by name for uprobes and by address for stacks.
+
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
+import { buildId, ElfError, type ElfFile, type ElfSymbol, parseElf } from "../elf/index.ts";
+import { systemCalls } from "../kernel/index.ts";
+
+export interface FileSymbol {
+  readonly name: string;
+  /** As linked. */
+  readonly address: number;
+  /** Bytes; 0 where it is not known. */
+  readonly size: number;
+  /** Bytes from the start of the file: where a uprobe goes. Absent for what is not in the file (`.bss`). */
+  readonly fileOffset?: number;
+  readonly type: ElfSymbol["type"];
+}
+
+/** A function that an address of a file lies in. */
+export interface CoveringSymbol {
+  readonly name: string;
+  /** Bytes from the start of the function. */
+  readonly offset: number;
+}
+
+export class FileSymbols {
+  readonly path: string;
+  readonly elf: ElfFile;
+  #debug: ElfFile | null | undefined;
+
+  constructor(path: string, elf: ElfFile) {
+    this.path = path;
+    this.elf = elf;
+  }
+
+  /** A symbol by its exact name, without building any table. Looks in a separate debug file where the file has none. */
+  find(name: string): FileSymbol | undefined {
+    const symbol = this.elf.symbols().find(name) ?? this.#debugFile()?.symbols().find(name);
+    return symbol === undefined ? undefined : this.#located(symbol);
+  }
+
+  /** Functions that have code in the file and whose name matches, by ascending address. */
+  functions(pattern: RegExp = /./): FileSymbol[] {
+    const own = this.elf.symbols().functions(pattern);
+    const debug = this.#debugFile()?.symbols().functions(pattern) ?? [];
+    const seen = new Set(own.map((symbol) => symbol.name));
+    return [...own, ...debug.filter((symbol) => !seen.has(symbol.name))]
+      .map((symbol) => this.#located(symbol))
+      .filter((symbol) => symbol.fileOffset !== undefined)
+      .sort((a, b) => a.address - b.address);
+  }
+
+  /** The function that a byte of the file belongs to. */
+  at(fileOffset: number): CoveringSymbol | undefined {
+    const address = this.elf.address(fileOffset);
+    if (address === undefined) return undefined;
+    const symbol = this.elf.symbols().covering(address) ?? this.#debugFile()?.symbols().covering(address);
+    return symbol === undefined ? undefined : { name: symbol.name, offset: address - symbol.value };
+  }
+
+  #located(symbol: ElfSymbol): FileSymbol {
+    const fileOffset = this.elf.fileOffset(symbol.value);
+    const { name, size, type } = symbol;
+    const base = { name, address: symbol.value, size, type };
+    return fileOffset === undefined ? base : { ...base, fileOffset };
+  }
+
+  /** The symbols that a distribution keeps apart: /usr/lib/debug/.build-id/xx/yyyy.debug, where .symtab was stripped. */
+  #debugFile(): ElfFile | undefined {
+    if (this.#debug === undefined) {
+      this.#debug = null;
+      const id = this.elf.section(".symtab") === undefined ? buildId(this.elf) : undefined;
+      if (id !== undefined) {
+        const path = `/usr/lib/debug/.build-id/${id.slice(0, 2)}/${id.slice(2)}.debug`;
+        if (statSync(path, { throwIfNoEntry: false }) !== undefined) this.#debug = openElf(path);
+      }
+    }
+    return this.#debug ?? undefined;
+  }
+}
+
+/** Above this many bytes a file is mapped rather than read: 100 MB of a browser cost nothing until they are looked at. */
+const MAP_FROM = 8 << 20;
+const PROT_READ = 1;
+const MAP_PRIVATE = 2;
+
+/** Opens an ELF file. Throws an ElfError for one that is none, a system error for one that cannot be read. */
+export function openElf(path: string): ElfFile {
+  const { size } = statSync(path);
+  if (size < MAP_FROM) return parseElf(readFileSync(path));
+  const fd = openSync(path, "r");
+  try {
+    const pages = systemCalls().mmap(size, PROT_READ, MAP_PRIVATE, fd, 0);
+    return parseElf(typeof pages === "number" ? readFileSync(fd) : new Uint8Array(pages));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const files = new Map<string, FileSymbols>();
+
+/**
+ * The symbols of a file; kept, by its inode and time, for the next who asks. `path` may lead through /proc/PID/root.
+ * Throws as `openElf` does.
+ */
+export function fileSymbols(path: string): FileSymbols {
+  const { dev, ino, mtimeMs } = statSync(path);
+  const key = `${dev}:${ino}:${mtimeMs}`;
+  let symbols = files.get(key);
+  if (symbols === undefined) files.set(key, (symbols = new FileSymbols(path, openElf(path))));
+  return symbols;
+}
+
+/** The same, or undefined where the file is gone, closed to us, or no ELF file. */
+export function tryFileSymbols(path: string): FileSymbols | undefined {
+  try {
+    return fileSymbols(path);
+  } catch (error) {
+    if (error instanceof ElfError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
+    throw error;
+  }
+}

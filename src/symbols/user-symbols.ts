@@ -1,0 +1,147 @@
+// Addresses of a process as names: its maps say which file an address lies in, the file's symbols say which function,
+// and a JIT's own list says the rest. The process may be gone when its addresses are printed: `remember` early.
+
+import { readFileSync, statSync } from "node:fs";
+import { type Mapping, processMaps, SystemCallError } from "../kernel/index.ts";
+import { type FileSymbols, tryFileSymbols } from "./file-symbols.ts";
+import { PerfMap } from "./perf-map.ts";
+
+export interface UserSymbol {
+  readonly name: string;
+  /** Bytes from the start of the function. */
+  readonly offset: number;
+  /** The file that the function is in; `[jit]` for a function that a JIT made. */
+  readonly module: string;
+}
+
+export class UserSymbols {
+  readonly pid: number;
+  #maps: readonly Mapping[] = [];
+  readonly #files = new Map<string, FileSymbols | null>();
+  #jit: { map: PerfMap; size: number } | undefined;
+  #read = false;
+  #gone = false;
+
+  constructor(pid: number) {
+    this.pid = pid;
+  }
+
+  /** Reads the maps (again), as long as the process lives; opens the files too, so that all is known when it is gone. */
+  remember(): void {
+    this.#readMaps();
+    for (const mapping of this.#maps) if (mapping.permissions[2] === "x") this.#file(mapping);
+  }
+
+  /** The function that an address lies in. Maps are read again where the address is in none that we know. */
+  lookup(address: bigint): UserSymbol | undefined {
+    if (!this.#read) this.#readMaps();
+    let mapping = this.#mapping(address);
+    if (mapping === undefined && !this.#gone) {
+      this.#readMaps();
+      mapping = this.#mapping(address);
+    }
+    if (mapping === undefined) return undefined;
+    const file = mapping.path.startsWith("/") ? this.#file(mapping) : undefined;
+    const found = file?.at(Number(address - mapping.start) + mapping.offset);
+    if (found !== undefined) return { ...found, module: mapping.path };
+    const jit = this.#jitMap()?.lookup(Number(address));
+    return jit === undefined ? undefined : { ...jit, module: "[jit]" };
+  }
+
+  /** The file that an address lies in, and where in it: what is left to say where no function is known. */
+  module(address: bigint): { readonly path: string; readonly fileOffset: number } | undefined {
+    if (!this.#read) this.#readMaps();
+    const mapping = this.#mapping(address);
+    return mapping === undefined || mapping.path === ""
+      ? undefined
+      : { path: mapping.path, fileOffset: Number(address - mapping.start) + mapping.offset };
+  }
+
+  /** The address of a function or variable of any of the process's files; undefined where there is none. */
+  address(name: string): bigint | undefined {
+    if (!this.#read) this.#readMaps();
+    for (const mapping of this.#maps) {
+      if (mapping.permissions[2] !== "x" || !mapping.path.startsWith("/")) continue;
+      const file = this.#file(mapping);
+      const symbol = file?.find(name);
+      const start = file?.elf.address(mapping.offset);
+      if (symbol !== undefined && start !== undefined) return mapping.start + BigInt(symbol.address - start);
+    }
+    return undefined;
+  }
+
+  #readMaps(): void {
+    this.#read = true;
+    try {
+      const maps = processMaps(this.pid);
+      // A process that is just going away has no maps any more; what we know of it is better.
+      if (maps.length > 0) this.#maps = maps;
+      else this.#gone = true;
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      this.#gone = true;
+    }
+  }
+
+  #mapping(address: bigint): Mapping | undefined {
+    let low = 0;
+    let high = this.#maps.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#maps[middle] as Mapping).start <= address) low = middle + 1;
+      else high = middle;
+    }
+    const mapping = this.#maps[low - 1];
+    return mapping !== undefined && address < mapping.end ? mapping : undefined;
+  }
+
+  #file(mapping: Mapping): FileSymbols | undefined {
+    if (!mapping.path.startsWith("/")) return undefined;
+    const key = `${mapping.device}:${mapping.inode}`;
+    let file = this.#files.get(key);
+    if (file === undefined) {
+      // A file that was replaced or deleted is still there under map_files; one of another mount namespace under root.
+      const range = `${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
+      const places = [`/proc/${this.pid}/root${mapping.path}`, mapping.path];
+      if (mapping.deleted) places.splice(0, 2, `/proc/${this.pid}/map_files/${range}`);
+      file = null;
+      for (const place of places) if ((file = tryFileSymbols(place) ?? null) !== null) break;
+      this.#files.set(key, file);
+    }
+    return file ?? undefined;
+  }
+
+  #jitMap(): PerfMap | undefined {
+    const path = jitMapPath(this.pid);
+    const size = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })?.size;
+    // A JIT appends to its list as it goes on.
+    if (path !== undefined && size !== undefined && size !== this.#jit?.size) {
+      this.#jit = { map: new PerfMap(readFileSync(path, "utf8")), size };
+    }
+    return this.#jit?.map;
+  }
+}
+
+/** Named after the process's id as it sees itself, in its own /tmp. */
+function jitMapPath(pid: number): string | undefined {
+  try {
+    const inside = /^NSpid:.*?(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? String(pid);
+    return `/proc/${pid}/root/tmp/perf-${inside}.map`;
+  } catch {
+    return `/tmp/perf-${pid}.map`;
+  }
+}
+
+const processes = new Map<number, UserSymbols>();
+
+/** The symbols of a process; kept for the next who asks. Nothing is read before the first question. */
+export function userSymbols(pid: number): UserSymbols {
+  let symbols = processes.get(pid);
+  if (symbols === undefined) processes.set(pid, (symbols = new UserSymbols(pid)));
+  return symbols;
+}
+
+/** Forgets a process, whose id may come back as another one's. */
+export function forget(pid: number): void {
+  processes.delete(pid);
+}
