@@ -78,7 +78,8 @@ export class BtfWriter {
     size: number,
     options: { signed?: boolean; char?: boolean; bool?: boolean; bits?: number } = {},
   ): number {
-    const encoding = (options.signed ? 1 : 0) | (options.char ? 2 : 0) | (options.bool ? 4 : 0);
+    // The kernel takes one flag at most (kernel/bpf/btf.c, btf_int_check_meta): the most telling one is kept.
+    const encoding = options.bool ? 4 : options.char ? 2 : options.signed ? 1 : 0;
     const bits = options.bits ?? size * 8;
     return this.#once(`int ${name} ${size} ${encoding} ${bits}`, () =>
       this.#add("int", name, 0, false, size, [(encoding << 24) | bits]),

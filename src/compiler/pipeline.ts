@@ -9,6 +9,7 @@ import type { Pass } from "./passes/pass.ts";
 import { placeSlots } from "./passes/place-slots.ts";
 import { reuseMemory } from "./passes/reuse-memory.ts";
 import { reuseValues } from "./passes/reuse-values.ts";
+import { shareSlots } from "./passes/share-slots.ts";
 import { sink } from "./passes/sink.ts";
 import { splitEdges } from "./passes/split-edges.ts";
 import { threadJumps } from "./passes/thread-jumps.ts";
@@ -33,6 +34,7 @@ export const pipeline: readonly Stage[] = [
   { pass: mergeBlocks, reason: "settled branches leave straight lines" },
   { pass: tidy, reason: "and unreachable blocks" },
   { pass: dce, reason: "before slots are placed: those that are not read take no room" },
+  { pass: shareSlots, reason: "after dce, so that it sees only real uses; less is left for scratch" },
   { pass: placeSlots, reason: "knows every slot that is left; its addresses are folded next" },
   { pass: fold, reason: "offsets of scratch go into loads and stores; the last time that constants are folded" },
   { pass: reuseValues, reason: "addresses in maps have one base for all accesses" },

@@ -140,17 +140,23 @@ export class ElfSymbols {
   /** The defined symbol with this name; a global one before a weak one before a local one, .symtab before .dynsym. */
   find(name: string): ElfSymbol | undefined {
     if (name === "") return undefined;
+    const wanted = new TextEncoder().encode(name);
+    const length = wanted.length;
+    const first = wanted[0];
+    const last = wanted[length - 1];
     for (const table of this.#tables) {
-      // Linkers let a name share the tail of a longer one, so every place where it ends a string counts.
-      const text = table.text();
-      const offsets = new Set<number>();
-      const wanted = /^[\x01-\x7f]*$/.test(name) ? name : String.fromCharCode(...new TextEncoder().encode(name));
-      for (let at = text.indexOf(`${wanted}\0`); at >= 0; at = text.indexOf(`${wanted}\0`, at + 1)) offsets.add(at);
-      if (offsets.size === 0) continue;
+      const { words, step, count } = table;
+      // Every symbol's name is compared where it lies: a name may share the tail of a longer one, and this way the
+      // strings need not be decoded.
+      const { strings } = table.source;
       let best = -1;
       let bestRank = 9;
-      for (let index = 0; index < table.count; index++) {
-        if (!offsets.has(table.words[index * table.step] as number)) continue;
+      for (let index = 0; index < count; index++) {
+        const at = words[index * step] as number;
+        if (strings[at + length] !== 0 || strings[at] !== first || strings[at + length - 1] !== last) continue;
+        let same = true;
+        for (let i = 1; same && i < length - 1; i++) same = strings[at + i] === wanted[i];
+        if (!same) continue;
         const flags = table.flags(index);
         if (flags >>> 16 === 0) continue;
         const bind = (flags >>> 4) & 15;
@@ -213,11 +219,30 @@ export class ElfSymbols {
 
   #sort(): { starts: Float64Array; where: Uint32Array } {
     const entries: number[] = [];
+    let highest = 0;
     this.#tables.forEach((table, number) => {
-      for (let index = 0; index < table.count; index++) if (isFunction(table, index)) entries.push(index * 2 + number);
+      for (let index = 0; index < table.count; index++) {
+        if (!isFunction(table, index)) continue;
+        entries.push(index * 2 + number);
+        highest = Math.max(highest, table.value(index));
+      }
     });
     const address = (packed: number): number => (this.#tables[packed & 1] as Table).value(packed >>> 1);
-    const where = Uint32Array.from(entries).sort((a, b) => address(a) - address(b));
+    let where: Uint32Array;
+    if (highest < 2 ** 40 && entries.every((packed) => packed < 2 ** 24)) {
+      // Address and entry in one 64-bit number, since sorting numbers without a comparison function is native.
+      const keys = new BigUint64Array(entries.length);
+      const halves = new Uint32Array(keys.buffer);
+      entries.forEach((packed, i) => {
+        const value = address(packed);
+        halves[i * 2] = ((value % 256) << 24) | packed;
+        halves[i * 2 + 1] = Math.floor(value / 256);
+      });
+      keys.sort();
+      where = Uint32Array.from(entries, (_, i) => (halves[i * 2] as number) & 0xffffff);
+    } else {
+      where = Uint32Array.from(entries).sort((a, b) => address(a) - address(b));
+    }
     return { starts: Float64Array.from(where, address), where };
   }
 }

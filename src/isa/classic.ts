@@ -25,19 +25,37 @@ interface ClassicOperation {
   readonly number: "decimal" | "hex" | "target" | "none";
 }
 
-const SIZES = [["", 0x00], ["h", 0x08], ["b", 0x10]] as const;
-const ARITHMETIC = [
-  ["add", 0x00, "decimal"], ["sub", 0x10, "decimal"], ["mul", 0x20, "decimal"], ["div", 0x30, "decimal"], ["or", 0x40, "hex"],
-  ["and", 0x50, "hex"], ["lsh", 0x60, "decimal"], ["rsh", 0x70, "decimal"], ["mod", 0x90, "decimal"], ["xor", 0xa0, "hex"],
+const SIZES = [
+  ["", 0x00],
+  ["h", 0x08],
+  ["b", 0x10],
 ] as const;
-const BRANCHES = [["jeq", 0x10], ["jgt", 0x20], ["jge", 0x30], ["jset", 0x40]] as const;
+const ARITHMETIC = [
+  ["add", 0x00, "decimal"],
+  ["sub", 0x10, "decimal"],
+  ["mul", 0x20, "decimal"],
+  ["div", 0x30, "decimal"],
+  ["or", 0x40, "hex"],
+  ["and", 0x50, "hex"],
+  ["lsh", 0x60, "decimal"],
+  ["rsh", 0x70, "decimal"],
+  ["mod", 0x90, "decimal"],
+  ["xor", 0xa0, "hex"],
+] as const;
+const BRANCHES = [
+  ["jeq", 0x10],
+  ["jgt", 0x20],
+  ["jge", 0x30],
+  ["jset", 0x40],
+] as const;
 
 let table: Map<number, ClassicOperation> | undefined;
 
 function operations(): Map<number, ClassicOperation> {
   if (table !== undefined) return table;
   const rows: ClassicOperation[] = [];
-  const add = (code: number, name: string, operand: string, number: ClassicOperation["number"]) => rows.push({ code, name, operand, number });
+  const add = (code: number, name: string, operand: string, number: ClassicOperation["number"]) =>
+    rows.push({ code, name, operand, number });
   for (const [suffix, size] of SIZES) {
     add(0x20 | size, `ld${suffix}`, "[%]", "decimal");
     add(0x40 | size, `ld${suffix}`, "[x + %]", "decimal");
@@ -89,7 +107,10 @@ export function encodeClassic(program: readonly ClassicInstruction[]): Uint8Arra
 /** Throws EncodingError for bytes that end within an instruction. */
 export function decodeClassic(bytes: Uint8Array): ClassicInstruction[] {
   if (bytes.length % SLOT_BYTES !== 0) {
-    throw new EncodingError(Math.floor(bytes.length / SLOT_BYTES), `the program ends within an instruction (${bytes.length} bytes)`);
+    throw new EncodingError(
+      Math.floor(bytes.length / SLOT_BYTES),
+      `the program ends within an instruction (${bytes.length} bytes)`,
+    );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Array.from({ length: bytes.length / SLOT_BYTES }, (_, i) => ({
@@ -105,7 +126,8 @@ export function disassembleClassic(program: readonly ClassicInstruction[]): stri
   return program
     .map(({ code, jt, jf, k }, at) => {
       const row = operations().get(code) ?? { code, name: "unimp", operand: `0x${code.toString(16)}`, number: "none" };
-      const number = row.number === "hex" ? `0x${k.toString(16)}` : row.number === "target" ? `${at + 1 + k}` : `${k | 0}`;
+      const number =
+        row.number === "hex" ? `0x${k.toString(16)}` : row.number === "target" ? `${at + 1 + k}` : `${k | 0}`;
       const operand = row.number === "none" ? row.operand : row.operand.replace("%", number);
       const head = `(${`${at}`.padStart(3, "0")}) ${row.name.padEnd(8)} `;
       const branch = (code & 7) === 5 && code !== 0x05;

@@ -52,7 +52,12 @@ export function encodeBtfExt(sections: readonly ExtSection[]): Uint8Array {
   const parts = [
     part(8, (section) => section.functions.map((one) => [one.offset, one.type])),
     part(16, (section) =>
-      section.lines.map((one) => [one.offset, one.file, one.text, ((one.line << 10) | Math.min(one.column, 1023)) >>> 0]),
+      section.lines.map((one) => [
+        one.offset,
+        one.file,
+        one.text,
+        ((one.line << 10) | Math.min(one.column, 1023)) >>> 0,
+      ]),
     ),
     part(16, (section) => section.relocations.map((one) => [one.offset, one.type, one.access, one.kind])),
   ];
@@ -71,7 +76,10 @@ export function decodeBtfExt(bytes: Uint8Array): ExtSection[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint16(0, true) !== MAGIC) return [];
   const header = view.getUint32(4, true);
-  const found = new Map<number, { name: number; functions: ExtFunction[]; lines: ExtLine[]; relocations: ExtRelocation[] }>();
+  const found = new Map<
+    number,
+    { name: number; functions: ExtFunction[]; lines: ExtLine[]; relocations: ExtRelocation[] }
+  >();
   const of = (name: number) => {
     let section = found.get(name);
     if (section === undefined) found.set(name, (section = { name, functions: [], lines: [], relocations: [] }));
@@ -95,8 +103,16 @@ export function decodeBtfExt(bytes: Uint8Array): ExtSection[] {
   read(8, (section, at) => section.functions.push({ offset: word(at), type: word(at + 4) }));
   read(16, (section, at) => {
     const place = word(at + 12);
-    section.lines.push({ offset: word(at), file: word(at + 4), text: word(at + 8), line: place >>> 10, column: place & 1023 });
+    section.lines.push({
+      offset: word(at),
+      file: word(at + 4),
+      text: word(at + 8),
+      line: place >>> 10,
+      column: place & 1023,
+    });
   });
-  read(24, (section, at) => section.relocations.push({ offset: word(at), type: word(at + 4), access: word(at + 8), kind: word(at + 12) }));
+  read(24, (section, at) =>
+    section.relocations.push({ offset: word(at), type: word(at + 4), access: word(at + 8), kind: word(at + 12) }),
+  );
   return [...found.values()];
 }

@@ -8,7 +8,7 @@ import { type Btf, BtfWriter } from "../btf/index.ts";
 import { type NewSection, SectionFlag, SectionType, writeElf } from "../elf/index.ts";
 import { encode, Opcode, SLOT_BYTES } from "../isa/index.ts";
 import { lineColumn, lineText } from "../source/index.ts";
-import { encodeBtfExt, type ExtFunction, type ExtLine, type ExtRelocation } from "./btf-ext.ts";
+import { type ExtFunction, type ExtLine, type ExtRelocation, encodeBtfExt } from "./btf-ext.ts";
 import { MAP_TYPES } from "./kernel-types.ts";
 import type { BpfObject, FunctionSpec, MapSpec, ObjectInstruction, ProgramSpec } from "./object.ts";
 import { sectionName } from "./section-names.ts";
@@ -84,7 +84,12 @@ class ObjectWriter {
     };
     for (const one of code) {
       // `encode` wants every operand resolved; what the loader resolves stays as it is.
-      add({ name: one.name, type: SectionType.PROGBITS, flags: SectionFlag.ALLOC | SectionFlag.EXEC, data: encode(one.code) });
+      add({
+        name: one.name,
+        type: SectionType.PROGBITS,
+        flags: SectionFlag.ALLOC | SectionFlag.EXEC,
+        data: encode(one.code),
+      });
     }
     const handles = this.#object.maps.filter((map) => !this.#data.has(map.name));
     if (handles.length > 0) {
@@ -134,7 +139,14 @@ class ObjectWriter {
       const info = indexOf.get(one.name) as number;
       add({ name: `.rel${one.name}`, type: SectionType.REL, flags: 0x40, data, link: symtab, info, entrySize: 16 });
     }
-    add({ name: ".symtab", type: SectionType.SYMTAB, data: symbols.table, link: symtab + 1, info: symbols.locals, entrySize: SYMBOL_BYTES });
+    add({
+      name: ".symtab",
+      type: SectionType.SYMTAB,
+      data: symbols.table,
+      link: symtab + 1,
+      info: symbols.locals,
+      entrySize: SYMBOL_BYTES,
+    });
     add({ name: ".strtab", type: SectionType.STRTAB, data: symbols.strings, alignment: 1 });
     return writeElf(1, EM_BPF, sections);
   }
@@ -151,11 +163,20 @@ class ObjectWriter {
         }
       }
     }
+    for (const map of this.#object.maps) {
+      if (map.initial !== undefined && map.initial.length > 0 && !this.#data.has(map.name)) {
+        throw new ObjectFileError(
+          `map ${map.name} starts with bytes but no program addresses them, which a .o file cannot say`,
+        );
+      }
+    }
     for (const name of this.#data) {
       const map = this.#object.maps.find((one) => one.name === name);
       if (map === undefined) throw new ObjectFileError(`there is no map ${name}`);
       if (byHandle.has(name)) {
-        throw new ObjectFileError(`map ${name} is used both by its handle and by its bytes, which a .o file cannot say`);
+        throw new ObjectFileError(
+          `map ${name} is used both by its handle and by its bytes, which a .o file cannot say`,
+        );
       }
       if (map.type !== "array" || map.maxEntries !== 1) {
         throw new ObjectFileError(`the bytes of map ${name} are used, but it is not an array of one element`);
@@ -246,7 +267,12 @@ class ObjectWriter {
   }
 
   /** Leaves an instruction's operand to the loader: a relocation, and in the instruction what its kind wants there. */
-  #resolve(instruction: ObjectInstruction, slot: number, section: CodeSection, names: ReadonlyMap<string, string>): ObjectInstruction {
+  #resolve(
+    instruction: ObjectInstruction,
+    slot: number,
+    section: CodeSection,
+    names: ReadonlyMap<string, string>,
+  ): ObjectInstruction {
     const { ref, op, dst, src, off, imm } = instruction;
     if (ref === undefined) return instruction;
     switch (ref.kind) {
@@ -317,7 +343,8 @@ class ObjectWriter {
     let place = root;
     for (const name of path) {
       const field = /^\[?\d+\]?$/.test(name) ? undefined : kernel.field(place, [name]);
-      if (field === undefined) throw new ObjectFileError(`${typeName}.${path.join(".")} cannot be written: no field ${name}`);
+      if (field === undefined)
+        throw new ObjectFileError(`${typeName}.${path.join(".")} cannot be written: no field ${name}`);
       place = field.type;
       chain.push({ name, place });
     }
@@ -372,7 +399,8 @@ class ObjectWriter {
     const text = code.find((one) => one.name === ".text");
     // libbpf knows the address of a static function only by its section, so these are marked global and hidden.
     const locals = rows.length;
-    for (const one of text?.functions ?? []) add(one.name, one.name, GLOBAL_FUNCTION, ".text", one.slot * SLOT_BYTES, one.slots * SLOT_BYTES);
+    for (const one of text?.functions ?? [])
+      add(one.name, one.name, GLOBAL_FUNCTION, ".text", one.slot * SLOT_BYTES, one.slots * SLOT_BYTES);
     for (const section of code) {
       if (section === text) continue;
       for (const one of section.functions) {
@@ -386,7 +414,8 @@ class ObjectWriter {
       offset += size;
     }
     for (const map of this.#object.maps) {
-      if (this.#data.has(map.name)) add(identifier(map.name), `${map.name}\0data`, GLOBAL_OBJECT, dataSection(map), 0, map.valueSize);
+      if (this.#data.has(map.name))
+        add(identifier(map.name), `${map.name}\0data`, GLOBAL_OBJECT, dataSection(map), 0, map.valueSize);
     }
     add("_license", "_license", GLOBAL_OBJECT, "license", 0, this.#object.license.length + 1);
     const table = new Uint8Array(rows.length * SYMBOL_BYTES);

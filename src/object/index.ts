@@ -1,4 +1,7 @@
 // The waist: objects, maps, programs, references; reading and writing them as ELF.
+
+export { type ReadObject, readObject } from "./elf-reader.ts";
+export { ObjectFileError, type WriteObjectOptions, writeObject } from "./elf-writer.ts";
 export {
   type Helper,
   type HelperArgument,

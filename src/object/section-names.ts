@@ -103,7 +103,7 @@ export function sectionName(program: ProgramSpec): string {
 /** What a section's name says of the programs in it; undefined for a section that holds none that we know. */
 export function programOfSection(
   section: string,
-): Pick<ProgramSpec, "type" | "attach"> & Partial<Pick<ProgramSpec, "target" | "sleepable">> | undefined {
+): (Pick<ProgramSpec, "type" | "attach"> & Partial<Pick<ProgramSpec, "target" | "sleepable">>) | undefined {
   let best: SectionRule | undefined;
   let sleepable = false;
   for (const rule of RULES) {
@@ -118,7 +118,11 @@ export function programOfSection(
   const name = section.slice(best.prefix.length + (sleepable ? 2 : 0)).replace(/^[/+]/, "");
   const head = { type: best.type, ...(sleepable || best.type === "syscall" ? { sleepable: true as const } : {}) };
   if (best.target !== undefined) {
-    return { ...head, attach: [{ kind: best.target === "iter" ? "iter" : "trampoline" }], ...(name === "" ? {} : { target: { kind: best.target, name } }) };
+    return {
+      ...head,
+      attach: [{ kind: best.target === "iter" ? "iter" : "trampoline" }],
+      ...(name === "" ? {} : { target: { kind: best.target, name } }),
+    };
   }
   return { ...head, attach: name === "" ? [] : attachOf(best, name) };
 }
@@ -138,7 +142,9 @@ function attachOf(rule: SectionRule, name: string): readonly AttachTarget[] {
     case "kprobe":
     case "kretprobe": {
       const [place, offset] = name.split("+");
-      return [{ kind: "kprobe", function: place as string, offset: Number(offset ?? 0), return: rule.prefix === "kretprobe" }];
+      return [
+        { kind: "kprobe", function: place as string, offset: Number(offset ?? 0), return: rule.prefix === "kretprobe" },
+      ];
     }
     default:
       // A path and a symbol (uprobe, usdt) need the file to be read first; that is another room's work.

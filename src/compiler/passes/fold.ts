@@ -21,7 +21,7 @@ import {
 } from "../ir.ts";
 import type { Pass } from "./pass.ts";
 
-/** No value has more bits set than this many low ones. */
+/** No value has more bits set than this many low ones, and the verifier (Linux 6.18) knows it. */
 export function knownBits(value: Value, depth = 0): number {
   const instr = value.def;
   if (instr === undefined || depth > 6) return 64;
@@ -34,8 +34,6 @@ export function knownBits(value: Value, depth = 0): number {
       return operation.size.startsWith("u") ? Number(operation.size.slice(1)) : 64;
     case "zext":
       return Math.min(operation.bits, of(0));
-    case "bswap":
-      return operation.bits;
     case "and":
       return Math.min(of(0), of(1), operation.width);
     case "or":
@@ -46,13 +44,14 @@ export function knownBits(value: Value, depth = 0): number {
       if (by === undefined) return operation.width === 32 ? 32 : 64;
       return Math.max(1, Math.min(of(0), operation.width) - (Number(by) & (operation.width - 1)));
     }
-    case "mod": {
-      const by = constantOf(args[1] as Value);
-      return by === undefined || by <= 0n ? operation.width : Math.min(operation.width, by.toString(2).length);
-    }
-    case "sext":
+    // The verifier forgets everything at these, 32 bits wide or not.
+    case "div":
+    case "mod":
+    case "sdiv":
+    case "smod":
+    case "bswap":
     case "neg":
-      return operation.op === "neg" && operation.width === 32 ? 32 : 64;
+      return 64;
     default:
       return "width" in operation && operation.width === 32 ? 32 : 64;
   }

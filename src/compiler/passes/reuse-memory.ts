@@ -22,6 +22,15 @@ interface Known {
   readonly lookups: Map<string, Value>;
 }
 
+/** More than this is not kept in mind at one place, so that the work stays linear; the oldest goes first. */
+const MEMORY = 48;
+
+function remember<K, V>(map: Map<K, V>, key: K, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > MEMORY) map.delete(map.keys().next().value as K);
+}
+
 const name = (value: Value): string => {
   const constant = constantOf(value);
   return constant === undefined ? `%${value.id}` : `${constant}`;
@@ -114,7 +123,7 @@ class MemoryReuse {
       if (at + cell.size <= place.offset || at >= place.offset + size) cells.set(at, cell);
     }
     if (value !== undefined) cells.set(place.offset, { size, value });
-    this.#slots.set(place.slot, cells);
+    remember(this.#slots, place.slot, cells);
   }
 
   #instr(instr: Instr): Value | undefined {
@@ -172,7 +181,7 @@ class MemoryReuse {
       const whole = `${JSON.stringify(map)} ${key}`;
       const known = this.#lookups.get(whole);
       if (known !== undefined) return known;
-      this.#lookups.set(whole, instr);
+      remember(this.#lookups, whole, instr);
       return undefined;
     }
     if (keepsMemory(helper) && map === undefined) return undefined;

@@ -63,6 +63,11 @@ export interface TraceEnvironment {
   binary(name: string): string | undefined;
   /** Functions of a binary whose names match; names without a wildcard may be demangled C++ names. */
   functions(path: string, name: string): readonly UserFunction[];
+  /** Address of a kernel symbol. */
+  kernelAddress(name: string): bigint | undefined;
+  /** Address of a symbol as its file has it, before it is loaded anywhere. */
+  userAddress(path: string, name: string): bigint | undefined;
+  cgroupId(path: string): bigint | undefined;
   usdt(path: string, provider: string, name: string): readonly UsdtSite[];
   /** Why a probe of this kind cannot attach on this kernel; undefined where it can. */
   obstacle(kind: string): string | undefined;

@@ -1,6 +1,7 @@
 // What a running script sends to its reader. Each place in the script that sends something is a site: its number is
 // the first word of the record, and the site says what the rest of the record is.
 
+import type { Span } from "../../source/index.ts";
 import type { FormatPart } from "./format.ts";
 import type { Type } from "./types.ts";
 
@@ -11,7 +12,7 @@ export interface EventField {
 }
 
 export type EventAction =
-  | { readonly kind: "printf"; readonly format: readonly FormatPart[]; readonly stream: "out" | "warn" | "error" }
+  | { readonly kind: "printf"; readonly format: readonly FormatPart[]; readonly stream: "out" | "warn" | "error"; readonly span?: Span }
   /** `print(value)` */
   | { readonly kind: "print-value" }
   /** `print(@map[, top[, div]])`: the two words after the header, 0 where not given */

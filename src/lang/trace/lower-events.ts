@@ -167,8 +167,8 @@ export function emitEvent(l: Lowering, action: EventAction, args: readonly Event
   b.at(done);
 }
 
-/** Hands the record over; wakes the reader only if it sleeps. */
-function submit(l: Lowering, record: Value, ring: "events" | "control"): void {
+/** Hands a record of the ring over; wakes the reader only if it sleeps. */
+export function submit(l: Lowering, record: Value, ring: "events" | "control"): void {
   const b = l.b;
   const flag = ring === "control" ? HEADER.controlArmed : HEADER.armed;
   const globals = b.mapValue(GLOBALS, flag);

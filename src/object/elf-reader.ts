@@ -1,0 +1,411 @@
+// Reads a `.o` file that clang, or our own writer, made into an object: programs by their sections, maps and global data
+// by BTF, functions of .text copied into each program that reaches them, fields to relocate kept as references.
+
+import { type Btf, type BtfType, openBtf } from "../btf/index.ts";
+import {
+  type ElfFile,
+  type ElfSection,
+  type ElfSymbol,
+  parseElf,
+  SectionFlag,
+  SectionType,
+  textAt,
+} from "../elf/index.ts";
+import { decode, type Instruction, Opcode, SLOT_BYTES } from "../isa/index.ts";
+import type { SourceText, Span } from "../source/index.ts";
+import { decodeBtfExt, type ExtLine, type ExtRelocation } from "./btf-ext.ts";
+import { ObjectFileError } from "./elf-writer.ts";
+import { mapTypeName } from "./kernel-types.ts";
+import type { BpfObject, FunctionSpec, MapSpec, ObjectInstruction, ProgramSpec, Reference } from "./object.ts";
+import { programOfSection } from "./section-names.ts";
+
+export interface ReadObject {
+  readonly object: BpfObject;
+  /** CO-RE relocations of kinds that a reference cannot say yet; the instruction holds what the compiler assumed. */
+  readonly unresolved: readonly {
+    readonly program: string;
+    readonly function: string;
+    /** Index of the instruction in its function. */
+    readonly index: number;
+    /** `enum bpf_core_relo_kind` */
+    readonly kind: number;
+    readonly type: string;
+    readonly access: string;
+  }[];
+  /** Code sections whose name says nothing that we know; their programs are left out. */
+  readonly skipped: readonly string[];
+}
+
+/** `BPF_F_RDONLY_PROG` and `BPF_F_MMAPABLE`, which loaders give to global data. */
+const RDONLY_PROG = 0x80;
+const MMAPABLE = 0x400;
+const DATA = /^\.(?:data|rodata|bss)(?:\.|$)/;
+
+/** Throws ObjectFileError, ElfError, BtfError or EncodingError for bytes that do not hold together. */
+export function readObject(bytes: Uint8Array): ReadObject {
+  return new ObjectReader(parseElf(bytes)).read();
+}
+
+interface Relocation {
+  readonly type: number;
+  readonly symbol: ElfSymbol;
+}
+
+interface CodeFunction {
+  readonly section: ElfSection;
+  readonly name: string;
+  /** Slots from the start of its section. */
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Code {
+  /** By slot; the second slot of a wide instruction has none. */
+  readonly instructions: readonly (Instruction | undefined)[];
+  readonly relocations: ReadonlyMap<number, Relocation>;
+  readonly core: ReadonlyMap<number, ExtRelocation>;
+  readonly lines: ReadonlyMap<number, ExtLine>;
+  readonly functions: readonly CodeFunction[];
+}
+
+class ObjectReader {
+  readonly #file: ElfFile;
+  readonly #btf: Btf | undefined;
+  readonly #symbols: readonly ElfSymbol[];
+  readonly #code = new Map<number, Code>();
+  readonly #maps: MapSpec[] = [];
+  readonly #unresolved: ReadObject["unresolved"][number][] = [];
+  readonly #source: ReturnType<typeof sourceOf>;
+
+  constructor(file: ElfFile) {
+    this.#file = file;
+    if (file.machine !== "bpf") throw new ObjectFileError(`not a BPF object: its machine is ${file.machine}`);
+    if (file.type !== "rel") throw new ObjectFileError("not a relocatable file");
+    const btf = file.section(".BTF");
+    this.#btf = btf === undefined ? undefined : openBtf(file.data(btf));
+    this.#symbols = [...file.symbols()];
+    const ext = file.section(".BTF.ext");
+    const sections = ext === undefined || this.#btf === undefined ? [] : decodeBtfExt(file.data(ext));
+    this.#source = sourceOf(
+      this.#btf,
+      sections.flatMap((section) => section.lines),
+    );
+    for (const section of file.sections) {
+      if (section.type !== SectionType.PROGBITS || (section.flags & SectionFlag.EXEC) === 0 || section.size === 0)
+        continue;
+      const own = sections.find((one) => this.#btf?.string(one.name) === section.name);
+      this.#code.set(section.index, this.#readCode(section, own?.lines ?? [], own?.relocations ?? []));
+    }
+  }
+
+  read(): ReadObject {
+    this.#readMaps();
+    this.#readData();
+    const programs: ProgramSpec[] = [];
+    const skipped: string[] = [];
+    for (const [index, code] of this.#code) {
+      const section = this.#file.sections[index] as ElfSection;
+      if (section.name === ".text") continue;
+      const kind = programOfSection(section.name);
+      if (kind === undefined) {
+        skipped.push(section.name);
+        continue;
+      }
+      for (const entry of code.functions)
+        programs.push({ ...kind, name: entry.name, functions: this.#functions(entry) });
+    }
+    const license = this.#file.section("license");
+    const object: BpfObject = {
+      maps: this.#maps,
+      programs,
+      license: license === undefined ? "" : textAt(this.#file.data(license), 0),
+      ...(this.#btf === undefined ? {} : { types: this.#btf }),
+      ...(this.#source === undefined ? {} : { source: this.#source.text }),
+    };
+    return { object, unresolved: this.#unresolved, skipped };
+  }
+
+  // --- maps and data --------------------------------------------------------------------------------------------
+
+  #readMaps(): void {
+    const section = this.#file.section(".maps");
+    if (section === undefined) {
+      if (this.#file.section("maps") !== undefined)
+        throw new ObjectFileError("maps without BTF (section 'maps') are not supported");
+      return;
+    }
+    const btf = this.#btf;
+    const datasec = btf?.find(".maps", "datasec");
+    if (btf === undefined || datasec === undefined) throw new ObjectFileError("section .maps has no BTF");
+    const type = btf.type(datasec);
+    if (type.kind !== "datasec") return;
+    for (const { type: id } of type.variables) this.#maps.push(mapOf(btf, id));
+  }
+
+  #readData(): void {
+    for (const section of this.#file.sections) {
+      if (!DATA.test(section.name) || section.size === 0 || (section.flags & SectionFlag.ALLOC) === 0) continue;
+      const initial = this.#file.data(section).slice();
+      this.#maps.push({
+        name: section.name,
+        type: "array",
+        keySize: 4,
+        valueSize: section.size,
+        maxEntries: 1,
+        flags: MMAPABLE | (section.name.startsWith(".rodata") ? RDONLY_PROG : 0),
+        ...(initial.length === 0 ? {} : { initial }),
+      });
+    }
+  }
+
+  // --- code -----------------------------------------------------------------------------------------------------
+
+  #readCode(section: ElfSection, lines: readonly ExtLine[], core: readonly ExtRelocation[]): Code {
+    const instructions: (Instruction | undefined)[] = [];
+    for (const instruction of decode(this.#file.data(section))) {
+      instructions.push(instruction);
+      if (instruction.op === Opcode.LDDW) instructions.push(undefined);
+    }
+    const relocations = new Map<number, Relocation>();
+    for (const table of this.#file.sections) {
+      if (table.type !== SectionType.REL || table.info !== section.index) continue;
+      const data = this.#file.data(table);
+      const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+      for (let at = 0; at + 16 <= data.length; at += 16) {
+        const symbol = this.#symbols[view.getUint32(at + 12, true)];
+        if (symbol === undefined)
+          throw new ObjectFileError(`${table.name}: a relocation names a symbol that is not there`);
+        relocations.set(view.getUint32(at, true) / SLOT_BYTES, { type: view.getUint32(at + 8, true), symbol });
+      }
+    }
+    const functions = this.#symbols
+      .filter((symbol) => symbol.type === "func" && symbol.section === section.index)
+      .map((symbol) => ({
+        section,
+        name: symbol.name,
+        start: symbol.value / SLOT_BYTES,
+        end: (symbol.value + symbol.size) / SLOT_BYTES,
+      }))
+      .sort((a, b) => a.start - b.start);
+    return {
+      instructions,
+      relocations,
+      core: new Map(core.map((one) => [one.offset / SLOT_BYTES, one])),
+      lines: new Map(lines.map((one) => [one.offset / SLOT_BYTES, one])),
+      functions,
+    };
+  }
+
+  /** An entry and every function that it reaches, in the order of discovery. */
+  #functions(entry: CodeFunction): FunctionSpec[] {
+    const reached = [entry];
+    const specs: FunctionSpec[] = [];
+    for (const one of reached) {
+      const reach = (target: CodeFunction): string => {
+        if (!reached.includes(target)) reached.push(target);
+        return target.name;
+      };
+      specs.push({
+        name: one.name,
+        code: this.#functionCode(entry.name, one, reach),
+        parameters: this.#parameters(one.name),
+      });
+    }
+    return specs;
+  }
+
+  #parameters(name: string): number {
+    const id = this.#btf?.find(name, "func");
+    const func = id === undefined ? undefined : this.#btf?.type(id);
+    const proto = func?.kind === "func" ? this.#btf?.type(func.type) : undefined;
+    return proto?.kind === "func_proto" ? proto.params.length : 1;
+  }
+
+  #functionCode(program: string, fn: CodeFunction, reach: (target: CodeFunction) => string): ObjectInstruction[] {
+    const code = this.#code.get(fn.section.index) as Code;
+    const out: ObjectInstruction[] = [];
+    let span: Span | undefined;
+    for (let slot = fn.start; slot < fn.end; slot++) {
+      const instruction = code.instructions[slot];
+      if (instruction === undefined) continue;
+      const line = code.lines.get(slot);
+      if (line !== undefined) span = this.#source?.span(line) ?? span;
+      const core = code.core.get(slot);
+      const found =
+        core === undefined
+          ? this.#reference(instruction, slot, code, fn, reach)
+          : { instruction, ref: this.#coreReference(core, program, fn.name, out.length) };
+      out.push({
+        ...found.instruction,
+        ...(found.ref === undefined ? {} : { ref: found.ref }),
+        ...(span === undefined ? {} : { span }),
+      });
+    }
+    return out;
+  }
+
+  #functionAt(section: number, slot: number): CodeFunction {
+    const found = this.#code.get(section)?.functions.find((one) => one.start === slot);
+    if (found === undefined)
+      throw new ObjectFileError(`no function starts at slot ${slot} of section ${this.#file.sections[section]?.name}`);
+    return found;
+  }
+
+  #reference(
+    instruction: Instruction,
+    slot: number,
+    code: Code,
+    fn: CodeFunction,
+    reach: (target: CodeFunction) => string,
+  ): { instruction: Instruction; ref?: Reference } {
+    const relocation = code.relocations.get(slot);
+    const local = instruction.op === Opcode.CALL && instruction.src === 1;
+    if (relocation === undefined) {
+      // A call within one section needs no relocation.
+      if (!local) return { instruction };
+      const target = this.#functionAt(fn.section.index, slot + 1 + instruction.imm);
+      return { instruction: { ...instruction, imm: 0 }, ref: { kind: "call", function: reach(target) } };
+    }
+    const { symbol } = relocation;
+    if (instruction.op === Opcode.CALL) {
+      if (symbol.section === 0)
+        return { instruction: { ...instruction, src: 2, imm: 0 }, ref: { kind: "kfunc", name: symbol.name } };
+      const target = this.#functionAt(symbol.section, symbol.value / SLOT_BYTES + instruction.imm + 1);
+      return { instruction: { ...instruction, src: 1, imm: 0 }, ref: { kind: "call", function: reach(target) } };
+    }
+    if (instruction.op !== Opcode.LDDW)
+      throw new ObjectFileError(`${fn.name}: a relocation on opcode ${instruction.op}`);
+    const section = this.#file.sections[symbol.section];
+    if (section === undefined || symbol.section === 0)
+      throw new ObjectFileError(`${fn.name}: nothing defines ${symbol.name}`);
+    const plain = (src: number): Instruction => ({
+      op: instruction.op,
+      dst: instruction.dst,
+      src,
+      off: 0,
+      imm: 0,
+      imm64: 0n,
+    });
+    if (section.name === ".maps")
+      return { instruction: plain(1), ref: { kind: "map", map: this.#mapAt(symbol, instruction.imm) } };
+    if (DATA.test(section.name)) {
+      return {
+        instruction: plain(2),
+        ref: { kind: "map-value", map: section.name, offset: symbol.value + instruction.imm },
+      };
+    }
+    if (this.#code.has(symbol.section)) {
+      const target = this.#functionAt(symbol.section, (symbol.value + instruction.imm) / SLOT_BYTES);
+      return { instruction: plain(4), ref: { kind: "function", function: reach(target) } };
+    }
+    throw new ObjectFileError(`${fn.name}: a reference into section ${section.name} is not supported`);
+  }
+
+  /** Static maps are named by their section and a place in it. */
+  #mapAt(symbol: ElfSymbol, offset: number): string {
+    if (symbol.type !== "section") return symbol.name;
+    const place = symbol.value + offset;
+    const map = this.#symbols.find(
+      (one) => one.section === symbol.section && one.type === "object" && one.value === place,
+    );
+    if (map === undefined) throw new ObjectFileError("a relocation names no map");
+    return map.name;
+  }
+
+  #coreReference(core: ExtRelocation, program: string, fn: string, index: number): Reference | undefined {
+    const btf = this.#btf as Btf;
+    const access = btf.string(core.access);
+    const type = btf.resolve(core.type);
+    const path = core.kind === 0 ? fieldPath(btf, type, access) : undefined;
+    if (path !== undefined && type.name !== "") return { kind: "field-offset", type: type.name, path };
+    if (core.kind === 7 && access === "0" && type.name !== "") return { kind: "type-id", type: type.name };
+    this.#unresolved.push({ program, function: fn, index, kind: core.kind, type: type.name, access });
+    return undefined;
+  }
+}
+
+/** The names along an access string: `0:2:1` is the second member of the third; elements of arrays are `[n]`. */
+function fieldPath(btf: Btf, root: BtfType, access: string): string[] | undefined {
+  const [first, ...steps] = access.split(":").map(Number);
+  if (first !== 0 || steps.length === 0) return undefined;
+  const path: string[] = [];
+  let type = root;
+  for (const step of steps) {
+    if (type.kind === "array") {
+      path.push(`[${step}]`);
+      type = btf.resolve(type.element);
+      continue;
+    }
+    if (type.kind !== "struct" && type.kind !== "union") return undefined;
+    const member = type.members[step];
+    if (member === undefined) return undefined;
+    if (member.name !== "") path.push(member.name);
+    type = btf.resolve(member.type);
+  }
+  return path;
+}
+
+/** A map from its variable in .maps, by the rules of libbpf's parse_btf_map_def. */
+function mapOf(btf: Btf, id: number): MapSpec {
+  const variable = btf.type(id);
+  const name = variable.name;
+  const numbers = new Map<string, number>();
+  const types = new Map<string, number>();
+  for (const member of btf.members(variable.kind === "var" ? variable.type : id)) {
+    const pointer = btf.resolve(member.type);
+    if (pointer.kind !== "ptr") continue;
+    const target = btf.resolve(pointer.type);
+    if (member.name === "key" || member.name === "value") types.set(member.name, pointer.type);
+    else if (target.kind === "array") numbers.set(member.name, target.count);
+  }
+  const number = numbers.get("type");
+  const type = number === undefined ? undefined : mapTypeName(number);
+  if (type === undefined) throw new ObjectFileError(`map ${name}: type ${number} is not known`);
+  const size = (what: "key" | "value"): number => {
+    const id = types.get(what);
+    return numbers.get(`${what}_size`) ?? (id === undefined ? 0 : (btf.sizeof(id) ?? 0));
+  };
+  const flags = numbers.get("map_flags");
+  const keyType = types.get("key");
+  const valueType = types.get("value");
+  return {
+    name,
+    type,
+    keySize: size("key"),
+    valueSize: size("value"),
+    maxEntries: numbers.get("max_entries") ?? 0,
+    ...(flags === undefined ? {} : { flags }),
+    ...(keyType === undefined ? {} : { keyType }),
+    ...(valueType === undefined ? {} : { valueType }),
+  };
+}
+
+/** The source that line records tell of, put together from their texts: the file that most of them name. */
+function sourceOf(
+  btf: Btf | undefined,
+  lines: readonly ExtLine[],
+): { text: SourceText; span(line: ExtLine): Span | undefined } | undefined {
+  if (btf === undefined || lines.length === 0) return undefined;
+  const counts = new Map<number, number>();
+  for (const line of lines) counts.set(line.file, (counts.get(line.file) ?? 0) + 1);
+  const [file] = [...counts].sort((a, b) => b[1] - a[1])[0] as [number, number];
+  const texts: string[] = [];
+  for (const line of lines) if (line.file === file && line.line > 0) texts[line.line - 1] = btf.string(line.text);
+  const starts: number[] = [];
+  let at = 0;
+  for (let i = 0; i < texts.length; i++) {
+    starts.push(at);
+    at += (texts[i] ?? "").length + 1;
+  }
+  const text = { name: btf.string(file), text: Array.from(texts, (one) => one ?? "").join("\n") };
+  return {
+    text,
+    span: (line) => {
+      const start = line.file === file ? starts[line.line - 1] : undefined;
+      if (start === undefined) return undefined;
+      const length = (texts[line.line - 1] ?? "").length;
+      const column = Math.min(Math.max(line.column - 1, 0), length);
+      return { start: start + column, end: start + length };
+    },
+  };
+}
