@@ -84,10 +84,28 @@ export function swapBytes(value: bigint, bits: 16 | 32 | 64): bigint {
 }
 
 const NEGATED: Partial<Record<Condition, Condition>> = {
-  eq: "ne", ne: "eq", ult: "uge", uge: "ult", ugt: "ule", ule: "ugt", slt: "sge", sge: "slt", sgt: "sle", sle: "sgt",
+  eq: "ne",
+  ne: "eq",
+  ult: "uge",
+  uge: "ult",
+  ugt: "ule",
+  ule: "ugt",
+  slt: "sge",
+  sge: "slt",
+  sgt: "sle",
+  sle: "sgt",
 };
 const SWAPPED: Partial<Record<Condition, Condition>> = {
-  eq: "eq", ne: "ne", set: "set", ult: "ugt", ugt: "ult", ule: "uge", uge: "ule", slt: "sgt", sgt: "slt", sle: "sge",
+  eq: "eq",
+  ne: "ne",
+  set: "set",
+  ult: "ugt",
+  ugt: "ult",
+  ule: "uge",
+  uge: "ule",
+  slt: "sgt",
+  sgt: "slt",
+  sle: "sge",
   sge: "sle",
 };
 

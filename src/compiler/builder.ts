@@ -8,8 +8,8 @@ import {
   type Block,
   type Condition,
   type Edge,
-  type Instr,
   INT,
+  type Instr,
   type IrFunction,
   type LoadSize,
   type Operation,
@@ -61,7 +61,14 @@ export class FunctionBuilder {
   /** A new block, in the order of creation; nothing leads to it yet. */
   block(name = "b"): Block {
     const id = this.function.nextId++;
-    const block: Block = { id, name: name === "entry" ? name : `${name}${id}`, params: [], instrs: [], terminator: undefined, span: this.span };
+    const block: Block = {
+      id,
+      name: name === "entry" ? name : `${name}${id}`,
+      params: [],
+      instrs: [],
+      terminator: undefined,
+      span: this.span,
+    };
     this.function.blocks.push(block);
     this.#incoming.set(block, []);
     return block;
@@ -89,7 +96,13 @@ export class FunctionBuilder {
     const big = BigInt.asIntN(64, BigInt(value));
     let found = this.#constants.get(big);
     if (found === undefined) {
-      const instr = { id: this.function.nextId++, type: INT, operation: { op: "const", value: big }, args: [], span: this.span } as unknown as Instr & { def: Instr };
+      const instr = {
+        id: this.function.nextId++,
+        type: INT,
+        operation: { op: "const", value: big },
+        args: [],
+        span: this.span,
+      } as unknown as Instr & { def: Instr };
       instr.def = instr;
       (this.function.blocks[0] as Block).instrs.splice(this.#constantCount++, 0, instr);
       this.#constants.set(big, instr);
@@ -128,7 +141,15 @@ export class FunctionBuilder {
   store(size: StoreSize, pointer: Value, offset: number, value: Value | number | bigint): void {
     this.emit({ op: "store", size, offset }, [pointer, typeof value === "object" ? value : this.const(value)], VOID);
   }
-  atomic(what: AtomicOp, size: 32 | 64, pointer: Value, offset: number, value: Value, fetch = false, expected?: Value): Value {
+  atomic(
+    what: AtomicOp,
+    size: 32 | 64,
+    pointer: Value,
+    offset: number,
+    value: Value,
+    fetch = false,
+    expected?: Value,
+  ): Value {
     const args = expected === undefined ? [pointer, value] : [pointer, value, expected];
     return this.emit({ op: "atomic", what, size, offset, fetch }, args, fetch ? INT : VOID);
   }
@@ -182,7 +203,14 @@ export class FunctionBuilder {
     this.#end(() => ({ kind: "jump", to: this.#edge(to) }));
   }
 
-  branch(condition: Condition, a: Value, b: Value | number | bigint, then: Block, otherwise: Block, options: { width?: Width; unlikely?: "then" | "else" } = {}): void {
+  branch(
+    condition: Condition,
+    a: Value,
+    b: Value | number | bigint,
+    then: Block,
+    otherwise: Block,
+    options: { width?: Width; unlikely?: "then" | "else" } = {},
+  ): void {
     const right = typeof b === "object" ? b : this.const(b);
     this.#end(() => ({
       kind: "branch",
@@ -190,6 +218,7 @@ export class FunctionBuilder {
       width: options.width ?? 64,
       a,
       b: right,
+      // biome-ignore lint/suspicious/noThenProperty: a branch's sides are called so, and nothing awaits one
       then: this.#edge(then),
       else: this.#edge(otherwise),
       ...(options.unlikely === undefined ? {} : { unlikely: options.unlikely }),

@@ -15,7 +15,13 @@ export function cloneFunction(fn: IrFunction): IrFunction {
   const blocks = new Map<Block, Block>();
   for (const block of fn.blocks) {
     const instrs = block.instrs.map((instr): Instr => {
-      const copy = { id: instr.id, type: instr.type, operation: instr.operation, args: instr.args, span: instr.span } as Instr & { def: Instr };
+      const copy = {
+        id: instr.id,
+        type: instr.type,
+        operation: instr.operation,
+        args: instr.args,
+        span: instr.span,
+      } as Instr & { def: Instr };
       copy.def = copy;
       values.set(instr, copy);
       return copy;

@@ -60,7 +60,12 @@ export function compile(program: IrProgram, options: CompileOptions = {}): Compi
     }
     const isEntry = fn === program.functions[0];
     const available = Math.max(0, (isEntry ? whole : Math.min(CALLEE_BYTES, whole)) - below);
-    const context: PassContext = { cpu: options.cpu ?? 4, stack: available, scratchMap: options.scratch?.map, scratchSize };
+    const context: PassContext = {
+      cpu: options.cpu ?? 4,
+      stack: available,
+      scratchMap: options.scratch?.map,
+      scratchSize,
+    };
     const { spec, frame } = compileFunction(fn, context, options.dump);
     scratchSize = context.scratchSize;
     compiled.set(fn.name, { spec, depth: roundFrame(frame) + below });

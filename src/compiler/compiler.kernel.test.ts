@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { loadObject, testRun } from "../kernel/index.ts";
 import type { MapSpec } from "../object/index.ts";
+import { PROGRAM_CASES } from "./cases.test-data.ts";
 import { compile } from "./compile.ts";
 import { interpret, type World } from "./interpret.test-data.ts";
 import type { IrProgram } from "./ir.ts";
@@ -28,15 +29,26 @@ function contextOf(words: readonly bigint[]): Uint8Array {
 }
 
 /** Runs the program with every context, compiled and interpreted; the 32-bit results side by side. */
-function both(make: () => IrProgram, maps: readonly MapSpec[] = RANDOM_MAPS): { kernel: number[]; reference: number[] } {
+function both(
+  make: () => IrProgram,
+  maps: readonly MapSpec[] = RANDOM_MAPS,
+): { kernel: number[]; reference: number[] } {
   const program = make();
-  const memory = new Map(maps.map((map) => [map.name, Array.from({ length: map.maxEntries }, () => new Uint8Array(map.valueSize))]));
+  const memory = new Map(
+    maps.map((map) => [map.name, Array.from({ length: map.maxEntries }, () => new Uint8Array(map.valueSize))]),
+  );
   const reference = CONTEXTS.map((words) => {
     const world: World = { context: contextOf(words), pidTgid: PID_TGID, maps: memory, budget: 8_000_000 };
     return Number(interpret(program, world) & 0xffffffffn);
   });
   const { functions, scratchSize } = compile(make(), { scratch: { map: "scratch" } });
-  const scratch: MapSpec = { name: "scratch", type: "percpu_array", keySize: 4, valueSize: Math.max(8, scratchSize), maxEntries: 1 };
+  const scratch: MapSpec = {
+    name: "scratch",
+    type: "percpu_array",
+    keySize: 4,
+    valueSize: Math.max(8, scratchSize),
+    maxEntries: 1,
+  };
   const object = loadObject({
     maps: [...maps, scratch],
     programs: [{ name: "random", type: "raw_tracepoint", attach: [], functions }],
@@ -66,4 +78,33 @@ test("random programs give what the interpreter gives, and the verifier takes th
   );
 });
 
-export { both, expect, parseIr };
+const WORDS = [5n, 1234n, -7n, 0xffffffffn, 1n << 40n, 3n];
+
+test.each(PROGRAM_CASES)("$name", ({ text, maps = [], result }) => {
+  const memory = new Map(
+    maps.map((map) => [map.name, Array.from({ length: map.maxEntries }, () => new Uint8Array(map.valueSize))]),
+  );
+  const world: World = { context: contextOf(WORDS), pidTgid: PID_TGID, maps: memory, budget: 1 << 30 };
+  const { functions, scratchSize } = compile(parseIr(text), { scratch: { map: "scratch" } });
+  const scratch: MapSpec = {
+    name: "scratch",
+    type: "percpu_array",
+    keySize: 4,
+    valueSize: Math.max(8, scratchSize),
+    maxEntries: 1,
+  };
+  const object = loadObject({
+    maps: [...maps, scratch],
+    programs: [{ name: "p", type: "raw_tracepoint", attach: [], functions }],
+    license: "GPL",
+  });
+  try {
+    const { value } = testRun(object.programs.get("p")?.fd as number, { context: contextOf(WORDS) });
+    // A million turns are more than the interpreter likes.
+    const reference = text.includes("1000000") ? value : Number(interpret(parseIr(text), world) & 0xffffffffn);
+    expect({ kernel: value }).toEqual({ kernel: reference });
+    if (result !== 0) expect(value).toBe(result);
+  } finally {
+    object.close();
+  }
+});

@@ -6,8 +6,12 @@ import { type Block, edgesOf, type IrFunction } from "./ir.ts";
 export interface Dominators {
   /** Reachable blocks in reverse postorder. */
   readonly order: readonly Block[];
-  readonly predecessors: ReadonlyMap<Block, readonly Block[]>;
-  readonly children: ReadonlyMap<Block, readonly Block[]>;
+  /** False when no edge leads back: there is no loop at all. */
+  readonly hasLoops: boolean;
+  /** One entry for each edge. */
+  predecessors(block: Block): readonly Block[];
+  /** The blocks that this one immediately dominates. */
+  children(block: Block): readonly Block[];
   /** The immediate dominator; undefined for the entry. */
   parent(block: Block): Block | undefined;
   /** True when every way to `b` leads through `a`; a block dominates itself. */
@@ -23,12 +27,9 @@ export function dominators(fn: IrFunction): Dominators {
     index.set(block, i);
   });
   const preds: number[][] = order.map(() => []);
-  const predecessors = new Map<Block, Block[]>();
-  for (const block of order) predecessors.set(block, []);
   order.forEach((block, i) => {
     for (const edge of edgesOf(endOf(block))) {
       (preds[index.get(edge.block) as number] as number[]).push(i);
-      (predecessors.get(edge.block) as Block[]).push(block);
     }
   });
 
@@ -58,44 +59,51 @@ export function dominators(fn: IrFunction): Dominators {
     }
   }
 
-  const children = new Map<Block, Block[]>();
-  for (const block of order) children.set(block, []);
-  for (let i = 1; i < order.length; i++) {
-    (children.get(order[parents[i] as number] as Block) as Block[]).push(order[i] as Block);
-  }
+  // Made when asked for: many passes need only a part.
+  const children: number[][] = order.map(() => []);
+  for (let i = 1; i < order.length; i++) (children[parents[i] as number] as number[]).push(i);
   // Numbers of a walk of the tree answer `dominates` in constant time.
-  const enter = new Int32Array(order.length);
-  const leave = new Int32Array(order.length);
-  let clock = 0;
-  const stack: { at: number; next: number }[] = [{ at: 0, next: 0 }];
-  enter[0] = clock++;
-  while (stack.length > 0) {
-    const top = stack[stack.length - 1] as { at: number; next: number };
-    const child = (children.get(order[top.at] as Block) as Block[])[top.next++];
-    if (child === undefined) {
-      leave[top.at] = clock++;
-      stack.pop();
-    } else {
-      const at = index.get(child) as number;
-      enter[at] = clock++;
-      stack.push({ at, next: 0 });
+  let numbers: { enter: Int32Array; leave: Int32Array } | undefined;
+  const number = (): { enter: Int32Array; leave: Int32Array } => {
+    const enter = new Int32Array(order.length);
+    const leave = new Int32Array(order.length);
+    const next = new Int32Array(order.length);
+    const stack = [0];
+    let clock = 1;
+    while (stack.length > 0) {
+      const at = stack[stack.length - 1] as number;
+      const child = (children[at] as number[])[(next[at] as number)++];
+      if (child === undefined) {
+        leave[at] = clock++;
+        stack.pop();
+      } else {
+        enter[child] = clock++;
+        stack.push(child);
+      }
     }
-  }
+    return { enter, leave };
+  };
+  const blocksAt = (list: readonly number[]): Block[] => list.map((i) => order[i] as Block);
+  let hasLoops = false;
+  for (let i = 0; i < order.length && !hasLoops; i++) hasLoops = (preds[i] as number[]).some((pred) => pred >= i);
 
   return {
     order,
-    predecessors,
-    children,
+    hasLoops,
+    predecessors: (block) => blocksAt(preds[index.get(block) as number] as number[]),
+    children: (block) => blocksAt(children[index.get(block) as number] as number[]),
     parent: (block) => {
       const i = index.get(block) as number;
       return i === 0 ? undefined : order[parents[i] as number];
     },
     dominates: (a, b) => {
+      numbers ??= number();
+      const { enter, leave } = numbers;
       const i = index.get(a) as number;
       const j = index.get(b) as number;
       return (enter[i] as number) <= (enter[j] as number) && (leave[j] as number) <= (leave[i] as number);
     },
-    common: (a, b) => order[intersect(index.get(a) as number, index.get(b) as number)] as Block,
+    common: (a, b) => (a === b ? a : (order[intersect(index.get(a) as number, index.get(b) as number)] as Block)),
   };
 }
 
@@ -109,15 +117,16 @@ export interface Loop {
 /** All natural loops, one for each header, in the order of the headers. */
 export function loops(tree: Dominators): Loop[] {
   const found: Loop[] = [];
+  if (!tree.hasLoops) return found;
   for (const header of tree.order) {
-    const latches = (tree.predecessors.get(header) as readonly Block[]).filter((pred) => tree.dominates(header, pred));
+    const latches = tree.predecessors(header).filter((pred) => tree.dominates(header, pred));
     if (latches.length === 0) continue;
     const blocks = new Set<Block>([header]);
     const work = [...latches];
     for (let block = work.pop(); block !== undefined; block = work.pop()) {
       if (blocks.has(block)) continue;
       blocks.add(block);
-      work.push(...(tree.predecessors.get(block) as readonly Block[]));
+      work.push(...tree.predecessors(block));
     }
     found.push({ header, latches, blocks });
   }

@@ -3,11 +3,19 @@
 // A block without instructions that only jumps is passed over. A jump to what follows is left out; a branch is turned
 // round when its target follows. An offset beyond 16 bits becomes a `gotol`, a conditional one a short branch around it.
 
-import { Alu, aluImm, FRAME_POINTER, goto, Jmp, mayGoto, Opcode } from "../isa/index.ts";
+import { FRAME_POINTER, goto, Jmp, load, mayGoto, Opcode, storeImm, storeReg } from "../isa/index.ts";
 import type { ObjectInstruction } from "../object/index.ts";
 import type { Span } from "../source/index.ts";
 import { layOut } from "./frame.ts";
-import { FIRST_VIRTUAL, type FrameArea, type MachineBlock, type MachineFunction, type MachineInstr, NONE } from "./machine.ts";
+import {
+  FIRST_VIRTUAL,
+  type FrameArea,
+  type MachineBlock,
+  type MachineFunction,
+  type MachineInstr,
+  machineInstr,
+  NONE,
+} from "./machine.ts";
 import { type Location, sequence } from "./moves.ts";
 import type { Allocation } from "./registers.ts";
 import type { Cpu } from "./select.ts";
@@ -20,18 +28,30 @@ export interface Emitted {
 
 /** The condition that holds when the other does not; `jset` has none. */
 const INVERSE: Record<number, number> = {
-  [Jmp.JEQ]: Jmp.JNE, [Jmp.JNE]: Jmp.JEQ, [Jmp.JLT]: Jmp.JGE, [Jmp.JGE]: Jmp.JLT, [Jmp.JGT]: Jmp.JLE, [Jmp.JLE]: Jmp.JGT,
-  [Jmp.JSLT]: Jmp.JSGE, [Jmp.JSGE]: Jmp.JSLT, [Jmp.JSGT]: Jmp.JSLE, [Jmp.JSLE]: Jmp.JSGT,
+  [Jmp.JEQ]: Jmp.JNE,
+  [Jmp.JNE]: Jmp.JEQ,
+  [Jmp.JLT]: Jmp.JGE,
+  [Jmp.JGE]: Jmp.JLT,
+  [Jmp.JGT]: Jmp.JLE,
+  [Jmp.JLE]: Jmp.JGT,
+  [Jmp.JSLT]: Jmp.JSGE,
+  [Jmp.JSGE]: Jmp.JSLT,
+  [Jmp.JSGT]: Jmp.JSLE,
+  [Jmp.JSLE]: Jmp.JSGT,
 };
 
 /** An instruction on its way out; `to` is the block that it jumps to. */
 interface Item {
-  readonly instr: Omit<MachineInstr, "roles">;
+  readonly instr: MachineInstr;
   readonly to?: MachineBlock;
 }
 
 /** Instructions of a block with machine registers, and the moves of its edge. */
-function finalCode(block: MachineBlock, allocation: Allocation, emergency: (which: 0 | 1) => FrameArea): MachineInstr[] {
+function finalCode(
+  block: MachineBlock,
+  allocation: Allocation,
+  emergency: (which: 0 | 1) => FrameArea,
+): MachineInstr[] {
   const register = (r: number): number => (r < FIRST_VIRTUAL ? r : (allocation.registers[r - FIRST_VIRTUAL] as number));
   const out: MachineInstr[] = [];
   for (const instr of block.code) {
@@ -76,16 +96,16 @@ function finalCode(block: MachineBlock, allocation: Allocation, emergency: (whic
     if (typeof target === "number") {
       for (const instr of code) out.push({ ...instr, dst: target });
     } else if (only !== undefined && code.length === 1 && only.op === Opcode.MOV64_IMM) {
-      out.push({ ...only, op: 0x7a, dst: FRAME_POINTER, src: 0, off: 0, area: target });
+      out.push(machineInstr(storeImm(64, FRAME_POINTER, 0, only.imm), only.span, target));
     } else if (free !== NONE) {
       for (const instr of code) out.push({ ...instr, dst: free });
-      out.push({ op: 0x7b, dst: FRAME_POINTER, src: free, off: 0, imm: 0, span, roles: 0, area: target });
+      out.push(machineInstr(storeReg(64, FRAME_POINTER, 0, free), span, target));
     } else {
       const aside = emergency(0);
-      out.push({ op: 0x7b, dst: FRAME_POINTER, src: 0, off: 0, imm: 0, span, roles: 0, area: aside });
+      out.push(machineInstr(storeReg(64, FRAME_POINTER, 0, 0), span, aside));
       out.push(...code);
-      out.push({ op: 0x7b, dst: FRAME_POINTER, src: 0, off: 0, imm: 0, span, roles: 0, area: target });
-      out.push({ op: 0x79, dst: 0, src: FRAME_POINTER, off: 0, imm: 0, span, roles: 0, area: aside });
+      out.push(machineInstr(storeReg(64, FRAME_POINTER, 0, 0), span, target));
+      out.push(machineInstr(load(64, 0, FRAME_POINTER, 0), span, aside));
     }
   }
   return out;
@@ -97,12 +117,16 @@ function registerOrSubtype(instr: MachineInstr, register: (r: number) => number)
 }
 
 const jumpItem = (to: MachineBlock, span: Span | undefined): Item => ({
-  instr: { op: Opcode.JA, dst: 0, src: 0, off: 0, imm: 0, span },
+  instr: machineInstr(goto(0), span),
   to,
 });
 
 /** The end of a block, given what follows it. */
-function endItems(block: MachineBlock, next: MachineBlock | undefined, resolve: (b: MachineBlock) => MachineBlock): Item[] {
+function endItems(
+  block: MachineBlock,
+  next: MachineBlock | undefined,
+  resolve: (b: MachineBlock) => MachineBlock,
+): Item[] {
   const end = block.end;
   switch (end.kind) {
     case "return":
@@ -113,12 +137,12 @@ function endItems(block: MachineBlock, next: MachineBlock | undefined, resolve: 
     }
     case "may-goto": {
       const to = resolve(end.next);
-      const check: Item = { instr: { ...mayGoto(0), span: block.span }, to: resolve(end.exit) };
+      const check: Item = { instr: machineInstr(mayGoto(0), block.span), to: resolve(end.exit) };
       return to === next ? [check] : [check, jumpItem(to, block.span)];
     }
     case "branch": {
-      const then = resolve(end.then);
-      const otherwise = resolve(end.else);
+      const then = resolve(end.yes);
+      const otherwise = resolve(end.no);
       const { compare } = end;
       if (then === otherwise) return then === next ? [] : [jumpItem(then, compare.span)];
       const inverse = INVERSE[compare.op & 0xf0];
@@ -132,9 +156,16 @@ function endItems(block: MachineBlock, next: MachineBlock | undefined, resolve: 
   }
 }
 
-const slotsOf = (item: Item, long: boolean): number => {
-  if (item.instr.op === Opcode.LDDW) return 2;
-  return long && item.instr.op !== Opcode.JA ? 3 : 1;
+/**
+ * Jumps over more slots than this are written as `gotol`. The field has 16 bits, but the kernel replaces calls by
+ * longer inline code when it loads the program, and refuses it when a jump then no longer fits.
+ */
+const FAR = 6000;
+
+const slotsOf = ({ instr }: Item, long: boolean): number => {
+  if (instr.op === Opcode.LDDW) return 2;
+  if (!long || instr.op === Opcode.JA) return 1;
+  return INVERSE[instr.op & 0xf0] === undefined ? 3 : 2;
 };
 
 /** Emits the function. Throws where the code is too long for the instruction set's version 3. */
@@ -161,7 +192,7 @@ export function emit(fn: MachineFunction, allocation: Allocation, cpu: Cpu): Emi
   for (const block of fn.blocks) {
     if (resolve(block) !== block) continue;
     if (block.end.kind === "jump") targets.add(resolve(block.end.to.to));
-    else if (block.end.kind === "branch") targets.add(resolve(block.end.then)).add(resolve(block.end.else));
+    else if (block.end.kind === "branch") targets.add(resolve(block.end.yes)).add(resolve(block.end.no));
     else if (block.end.kind === "may-goto") targets.add(resolve(block.end.next)).add(resolve(block.end.exit));
   }
   const kept = fn.blocks.filter((block) => targets.has(block));
@@ -185,7 +216,8 @@ export function emit(fn: MachineFunction, allocation: Allocation, cpu: Cpu): Emi
     items.forEach((item, i) => {
       if (item.to === undefined || long.has(i)) return;
       const distance = (positions[firstItem.get(item.to) as number] as number) - (positions[i] as number) - 1;
-      if (distance < -32768 || distance > 32767) {
+      const within = cpu < 4 ? 32767 : FAR;
+      if (distance < -within || distance > within) {
         if (cpu < 4) throw new Error(`${fn.name}: a jump of ${distance} slots needs version 4 of the instruction set`);
         long.add(i);
         changed = true;
@@ -198,40 +230,53 @@ export function emit(fn: MachineFunction, allocation: Allocation, cpu: Cpu): Emi
     const { span } = instr;
     const said = span === undefined ? {} : { span };
     if (to === undefined) {
-      const out = place(instr);
-      // `r += 0` is what is left of an address without a distance.
-      if (out.op === (Alu.ADD | 0x07) && out.imm === 0 && instr.area !== undefined) code.push({ ...aluImm(Alu.ADD, 64, out.dst, 0), ...said });
-      else code.push(out);
+      code.push(place(instr));
       return;
     }
     const from = positions[i] as number;
     const target = positions[firstItem.get(to) as number] as number;
-    if (instr.op === Opcode.JA) code.push({ ...goto(target - from - 1), ...said });
-    else if (!long.has(i)) {
-      code.push({ op: instr.op, dst: instr.dst, src: instr.src, off: target - from - 1, imm: instr.imm, ...said });
-    } else {
-      // if c goto +1; goto +1; gotol far
-      code.push({ op: instr.op, dst: instr.dst, src: instr.src, off: 1, imm: instr.imm, ...said });
-      code.push({ ...goto(1), ...said });
-      code.push({ op: Opcode.GOTOL, dst: 0, src: 0, off: 0, imm: target - from - 3, ...said });
+    const gotol = (distance: number): ObjectInstruction => ({
+      op: Opcode.GOTOL,
+      dst: 0,
+      src: 0,
+      off: 0,
+      imm: distance,
+      ...said,
+    });
+    const { op, dst, src, imm } = instr;
+    if (!long.has(i)) code.push({ op, dst, src, off: target - from - 1, imm, ...said });
+    else if (op === Opcode.JA) code.push(gotol(target - from - 1));
+    else {
+      const inverse = INVERSE[op & 0xf0];
+      if (inverse !== undefined) {
+        // if not c goto +1; gotol far
+        code.push({ op: (op & 0x0f) | inverse, dst, src, off: 1, imm, ...said });
+        code.push(gotol(target - from - 2));
+      } else {
+        // if c goto +1; goto +1; gotol far
+        code.push({ op, dst, src, off: 1, imm, ...said });
+        code.push({ ...goto(1), ...said });
+        code.push(gotol(target - from - 3));
+      }
     }
   });
   return { code, frame };
 }
 
 /** The instruction as the object has it, with the place of its area put in. */
-function place(instr: Omit<MachineInstr, "roles">): ObjectInstruction {
-  const { op, dst, src, area } = instr;
+function place(instr: MachineInstr): ObjectInstruction {
+  const { op, area, imm64, ref, span } = instr;
   const memory = (op & 7) >= 1 && (op & 7) <= 3;
   const shift = area?.offset ?? 0;
-  return {
+  const out: { -readonly [K in keyof ObjectInstruction]: ObjectInstruction[K] } = {
     op,
-    dst: dst === NONE ? 0 : dst,
-    src: src === NONE ? 0 : src,
-    off: instr.off + (memory ? shift : 0),
-    imm: instr.imm + (memory ? 0 : shift),
-    ...(instr.imm64 === undefined ? {} : { imm64: instr.imm64 }),
-    ...(instr.ref === undefined ? {} : { ref: instr.ref }),
-    ...(instr.span === undefined ? {} : { span: instr.span }),
+    dst: instr.dst,
+    src: instr.src,
+    off: memory ? instr.off + shift : instr.off,
+    imm: memory ? instr.imm : instr.imm + shift,
   };
+  if (imm64 !== undefined) out.imm64 = imm64;
+  if (ref !== undefined) out.ref = ref;
+  if (span !== undefined) out.span = span;
+  return out;
 }

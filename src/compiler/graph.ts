@@ -4,8 +4,8 @@ import {
   type Block,
   type Edge,
   edgesOf,
-  type Instr,
   INT,
+  type Instr,
   type IrFunction,
   type Operation,
   type Terminator,
@@ -35,7 +35,9 @@ export function mapEdges(terminator: Terminator, change: (edge: Edge) => Edge): 
     case "branch": {
       const then = change(terminator.then);
       const otherwise = change(terminator.else);
-      return then === terminator.then && otherwise === terminator.else ? terminator : { ...terminator, then, else: otherwise };
+      return then === terminator.then && otherwise === terminator.else
+        ? terminator
+        : { ...terminator, then, else: otherwise };
     }
     case "may-goto": {
       const next = change(terminator.next);

@@ -1,6 +1,6 @@
 // The compiler: typed SSA in, object code out.
 export { FunctionBuilder, type Variable } from "./builder.ts";
-export { type CompiledProgram, compile, type CompileOptions } from "./compile.ts";
+export { type CompiledProgram, type CompileOptions, compile } from "./compile.ts";
 export { StackError } from "./errors.ts";
 export {
   type AtomicOp,

@@ -169,6 +169,9 @@ class Interpreter {
     switch (helper) {
       case "get_current_pid_tgid":
         return BigInt.asIntN(64, this.#world.pidTgid);
+      // Only called for what it does to registers.
+      case "get_prandom_u32":
+        return 0n;
       case "map_lookup_elem": {
         const index = Number(BigInt.asUintN(32, this.#load(args[1] as Pointer, 0, "u32")));
         const bytes = this.#element((args[0] as { map: string }).map, index);

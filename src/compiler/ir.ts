@@ -38,7 +38,20 @@ export type ValueType =
 export const INT: ValueType = { kind: "int" };
 export const VOID: ValueType = { kind: "void" };
 
-export type BinaryOp = "add" | "sub" | "mul" | "div" | "mod" | "sdiv" | "smod" | "and" | "or" | "xor" | "shl" | "shr" | "sar";
+export type BinaryOp =
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "mod"
+  | "sdiv"
+  | "smod"
+  | "and"
+  | "or"
+  | "xor"
+  | "shl"
+  | "shr"
+  | "sar";
 export type LoadSize = "u8" | "u16" | "u32" | "u64" | "s8" | "s16" | "s32";
 export type StoreSize = 8 | 16 | 32 | 64;
 /** `set`: `(a & b) != 0`, eBPF's jset. */
@@ -70,7 +83,13 @@ export type Operation =
   /** pointer, value */
   | { readonly op: "store"; readonly size: StoreSize; readonly offset: number }
   /** pointer, value; for cmpxchg: pointer, value, expected. Gives the old value when `fetch`. */
-  | { readonly op: "atomic"; readonly what: AtomicOp; readonly size: 32 | 64; readonly offset: number; readonly fetch: boolean }
+  | {
+      readonly op: "atomic";
+      readonly what: AtomicOp;
+      readonly size: 32 | 64;
+      readonly offset: number;
+      readonly fetch: boolean;
+    }
   /** pointer: zero `size` bytes, whose place is known to be `align`-aligned */
   | { readonly op: "zero"; readonly size: number; readonly offset: number }
   /** destination, source: copy `size` bytes between 8-aligned places */

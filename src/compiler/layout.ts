@@ -1,7 +1,7 @@
 // The order of the blocks in the code: what follows a block for free is what most likely comes next.
 // What is said to be unlikely, and what only returns, goes to the end.
 
-import { dominators, loopDepths } from "./dominators.ts";
+import { dominators, type Loop, loopDepths, loops } from "./dominators.ts";
 import { endOf } from "./graph.ts";
 import { type Block, edgesOf, type IrFunction } from "./ir.ts";
 
@@ -39,6 +39,28 @@ function isExit(block: Block): boolean {
   return onlyReturns(block) || (end.kind === "jump" && block.instrs.length === 0 && onlyReturns(end.to.block));
 }
 
+/**
+ * The block after the test at the top of a loop. When it is placed first and the test after the end of the body, each
+ * turn takes one jump instead of two. Undefined where a loop has no such test, or none but at its end.
+ */
+function bodyToPlaceFirst(loop: Loop): Block | undefined {
+  let at = loop.header;
+  for (let steps = 0; steps < 8; steps++) {
+    const end = endOf(at);
+    if (end.kind === "jump") at = end.to.block;
+    else if (end.kind === "may-goto") at = end.next.block;
+    else if (end.kind === "branch") {
+      const then = loop.blocks.has(end.then.block);
+      const otherwise = loop.blocks.has(end.else.block);
+      if (then === otherwise) return undefined;
+      const body = then ? end.then.block : end.else.block;
+      return body === loop.header ? undefined : body;
+    } else return undefined;
+    if (at === loop.header || !loop.blocks.has(at)) return undefined;
+  }
+  return undefined;
+}
+
 export function layout(fn: IrFunction): Layout {
   const tree = dominators(fn);
   const depths = loopDepths(tree);
@@ -50,7 +72,7 @@ export function layout(fn: IrFunction): Layout {
   frequencies.set(tree.order[0] as Block, 1);
   tree.order.forEach((block, i) => {
     let frequency = frequencies.get(block) ?? 0;
-    const isHeader = (tree.predecessors.get(block) as readonly Block[]).some((pred) => tree.dominates(block, pred));
+    const isHeader = tree.hasLoops && tree.predecessors(block).some((pred) => tree.dominates(block, pred));
     if (isHeader) frequency *= LOOP;
     frequencies.set(block, frequency);
     const shares = likelihoods(block, depths);
@@ -60,13 +82,34 @@ export function layout(fn: IrFunction): Layout {
     });
   });
 
+  const all = loops(tree);
+  const bodies = new Map<Block, Block>();
+  for (const loop of all) {
+    const body = bodyToPlaceFirst(loop);
+    if (body !== undefined) bodies.set(loop.header, body);
+  }
   const placed = new Set<Block>();
   const order: Block[] = [];
   const soon: Block[] = [];
   const late: Block[] = [];
+  /** True for a block where ways meet that are not all placed yet: it comes after them. */
+  const waits = (block: Block): boolean => {
+    const preds = tree.predecessors(block);
+    return preds.length > 1 && preds.some((pred) => !placed.has(pred));
+  };
   const chain = (start: Block): void => {
     let block: Block | undefined = start;
     while (block !== undefined && !placed.has(block)) {
+      const body = bodies.get(block);
+      if (body !== undefined) {
+        // Once: when the end of the body leads here again, the header is next.
+        bodies.delete(block);
+        if (!placed.has(body)) {
+          soon.push(block);
+          block = body;
+          continue;
+        }
+      }
       placed.add(block);
       order.push(block);
       const open: { block: Block; share: number }[] = [];
@@ -77,7 +120,8 @@ export function layout(fn: IrFunction): Layout {
       // A may_goto must fall through to its next block; a branch may go either way.
       if (open.length === 2) {
         const [a, b] = open as [(typeof open)[number], (typeof open)[number]];
-        const aLater = a.share < b.share || (a.share === b.share && (isExit(a.block) || !isExit(b.block)));
+        const aLater =
+          a.share < b.share || (a.share === b.share && (isExit(a.block) || (!isExit(b.block) && !waits(b.block))));
         if (aLater) open.reverse();
         const other = (open[1] as (typeof open)[number]).block;
         ((open[1] as (typeof open)[number]).share <= UNLIKELY ? late : soon).push(other);

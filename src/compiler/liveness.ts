@@ -30,8 +30,8 @@ function machinePredecessors(fn: MachineFunction): number[][] {
     const end = block.end;
     if (end.kind === "jump") add(end.to.to, block);
     else if (end.kind === "branch") {
-      add(end.then, block);
-      add(end.else, block);
+      add(end.yes, block);
+      add(end.no, block);
     } else if (end.kind === "may-goto") {
       add(end.next, block);
       add(end.exit, block);
@@ -138,4 +138,3 @@ export function liveness(fn: MachineFunction, excluded: { has(register: number):
   }
   return { size: at, starts, ranges, weights };
 }
-

@@ -27,12 +27,12 @@ export interface MachineInstr {
   src: number;
   off: number;
   imm: number;
-  readonly imm64?: bigint;
-  readonly ref?: Reference;
+  readonly imm64: bigint | undefined;
+  readonly ref: Reference | undefined;
   readonly span: Span | undefined;
   readonly roles: number;
   /** Its offset is added to `off` of a load or store, or to `imm` of an addition, when the frame is laid out. */
-  readonly area?: FrameArea;
+  readonly area: FrameArea | undefined;
 }
 
 /** What a parameter of a block gets on the way in. */
@@ -50,7 +50,12 @@ export interface MachineEdge {
 export type MachineEnd =
   | { readonly kind: "jump"; readonly to: MachineEdge }
   /** The compare itself; its offset is open. Edges of a branch carry no sources. */
-  | { readonly kind: "branch"; readonly compare: MachineInstr; readonly then: MachineBlock; readonly else: MachineBlock }
+  | {
+      readonly kind: "branch";
+      readonly compare: MachineInstr;
+      readonly yes: MachineBlock;
+      readonly no: MachineBlock;
+    }
   | { readonly kind: "may-goto"; readonly next: MachineBlock; readonly exit: MachineBlock }
   | { readonly kind: "return" };
 
@@ -98,7 +103,9 @@ export function rolesOf(instruction: Pick<Instruction, "op" | "imm">): number {
       const code = op & 0xf0;
       if (code === 0xb0) return Role.WRITE_DST | fromRegister;
       // The source bit of a byte swap says which order, not where the operand is.
-      return code === 0xd0 || code === 0x80 ? Role.READ_DST | Role.WRITE_DST : Role.READ_DST | Role.WRITE_DST | fromRegister;
+      return code === 0xd0 || code === 0x80
+        ? Role.READ_DST | Role.WRITE_DST
+        : Role.READ_DST | Role.WRITE_DST | fromRegister;
     }
     default: {
       const code = op & 0xf0;
@@ -107,4 +114,15 @@ export function rolesOf(instruction: Pick<Instruction, "op" | "imm">): number {
       return code === 0 || code === 0xe0 ? 0 : Role.READ_DST | fromRegister;
     }
   }
+}
+
+/** A machine instruction; all have one shape, since the allocator goes over them many times. */
+export function machineInstr(
+  instruction: Instruction,
+  span: Span | undefined,
+  area?: FrameArea,
+  ref?: Reference,
+): MachineInstr {
+  const { op, dst, src, off, imm, imm64 } = instruction;
+  return { op, dst, src, off, imm, imm64, ref, span, roles: rolesOf(instruction), area };
 }

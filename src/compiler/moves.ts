@@ -5,7 +5,7 @@
 
 import { FRAME_POINTER, load, movReg, storeReg } from "../isa/index.ts";
 import type { Span } from "../source/index.ts";
-import { type FrameArea, type MachineInstr, NONE, rolesOf } from "./machine.ts";
+import { type FrameArea, type MachineInstr, machineInstr, NONE } from "./machine.ts";
 
 /** A machine register or a place in the frame. */
 export type Location = number | FrameArea;
@@ -26,7 +26,7 @@ export interface MoveRegisters {
 export function sequence(moves: readonly Move[], registers: MoveRegisters, span: Span | undefined): MachineInstr[] {
   const out: MachineInstr[] = [];
   const push = (instruction: ReturnType<typeof load>, area?: FrameArea): void => {
-    out.push({ ...instruction, span, roles: rolesOf(instruction), ...(area === undefined ? {} : { area }) } as MachineInstr);
+    out.push(machineInstr(instruction, span, area));
   };
   const one = (to: Location, from: Location): void => {
     if (typeof to === "number") {
@@ -54,7 +54,8 @@ export function sequence(moves: readonly Move[], registers: MoveRegisters, span:
     }
     // Only cycles are left: what the first one is about to overwrite goes aside.
     const [first] = left as [Move];
-    const inRegisters = registers.free !== NONE && left.every((move) => typeof move.to === "number" && typeof move.from === "number");
+    const inRegisters =
+      registers.free !== NONE && left.every((move) => typeof move.to === "number" && typeof move.from === "number");
     const aside: Location = inRegisters ? registers.free : registers.emergency(1);
     const victim = first.to;
     one(aside, victim);

@@ -27,7 +27,10 @@ export const pipeline: readonly Stage[] = [
   { pass: threadJumps, reason: "booleans became branches on 0/1 parameters; these must go before blocks are joined" },
   { pass: mergeBlocks, reason: "longer blocks show more to the passes that look for what is known already" },
   { pass: tidy, reason: "threading leaves parameters with one value" },
-  { pass: reuseMemory, reason: "equal look-ups become one pointer, so that reuse-values sees the same null check twice" },
+  {
+    pass: reuseMemory,
+    reason: "equal look-ups become one pointer, so that reuse-values sees the same null check twice",
+  },
   { pass: reuseValues, reason: "after look-ups are shared; settles branches that an earlier one decided" },
   { pass: fold, reason: "shared values and settled branches make new constants" },
   { pass: threadJumps, reason: "settled branches make new constant arguments" },

@@ -12,11 +12,48 @@ export const RANDOM_MAPS = [
 /** 64-bit words of the context that the programs read. */
 export const CONTEXT_WORDS = 6;
 
-const BINARY: readonly BinaryOp[] = ["add", "sub", "mul", "div", "mod", "sdiv", "smod", "and", "or", "xor", "shl", "shr", "sar"];
+const BINARY: readonly BinaryOp[] = [
+  "add",
+  "sub",
+  "mul",
+  "div",
+  "mod",
+  "sdiv",
+  "smod",
+  "and",
+  "or",
+  "xor",
+  "shl",
+  "shr",
+  "sar",
+];
 const CONDITIONS: readonly Condition[] = ["eq", "ne", "ult", "ule", "ugt", "uge", "slt", "sle", "sgt", "sge", "set"];
 const CONSTANTS: readonly bigint[] = [
-  0n, 1n, 2n, 3n, 7n, 8n, 10n, 63n, 64n, 255n, 256n, 1000n, 65535n, 0x7fffffffn, 0x80000000n, 0xffffffffn, 0x100000000n,
-  -1n, -2n, -8n, -128n, -0x80000000n, 0x7fffffffffffffffn, -0x8000000000000000n, 0x123456789abcdefn,
+  0n,
+  1n,
+  2n,
+  3n,
+  7n,
+  8n,
+  10n,
+  63n,
+  64n,
+  255n,
+  256n,
+  1000n,
+  65535n,
+  0x7fffffffn,
+  0x80000000n,
+  0xffffffffn,
+  0x100000000n,
+  -1n,
+  -2n,
+  -8n,
+  -128n,
+  -0x80000000n,
+  0x7fffffffffffffffn,
+  -0x8000000000000000n,
+  0x123456789abcdefn,
 ];
 const LOADS: readonly LoadSize[] = ["u8", "u16", "u32", "u64", "s8", "s16", "s32"];
 const STORES: readonly StoreSize[] = [8, 16, 32, 64];
@@ -132,7 +169,8 @@ class Generator {
     switch (this.#pick(depth > 3 ? 9 : 15)) {
       case 0:
       case 1:
-        return this.#assign(this.#value());
+        this.#assign(this.#value());
+        return;
       case 2: {
         const size = this.#of(STORES);
         const place = this.#place(size / 8);
@@ -159,25 +197,42 @@ class Generator {
         const what = this.#of(["add", "and", "or", "xor", "xchg", "cmpxchg"] as const);
         const fetch = what === "xchg" || what === "cmpxchg" || this.#pick(2) === 0;
         const value = this.#value();
-        const old = b.atomic(what, size, place.pointer, place.offset, value, fetch, what === "cmpxchg" ? this.#value() : undefined);
+        const old = b.atomic(
+          what,
+          size,
+          place.pointer,
+          place.offset,
+          value,
+          fetch,
+          what === "cmpxchg" ? this.#value() : undefined,
+        );
         if (fetch) this.#assign(old);
         return;
       }
       case 6:
-        return this.#assign(b.binary("shr", b.helper("get_current_pid_tgid", []), 32));
+        // A call that must stay, for what has to live across it.
+        if (this.#pick(2) === 0) b.helper("get_prandom_u32", []);
+        this.#assign(b.binary("shr", b.helper("get_current_pid_tgid", []), 32));
+        return;
       case 7:
-        return this.#global();
+        this.#global();
+        return;
       case 8:
-        return this.#lookup();
+        this.#lookup();
+        return;
       case 9:
       case 10:
-        return this.#if(depth);
+        this.#if(depth);
+        return;
       case 11:
-        return this.#boolean();
+        this.#boolean();
+        return;
       case 12:
-        return this.#counted(depth);
+        this.#counted(depth);
+        return;
       case 13:
-        return this.#open(depth);
+        this.#open(depth);
+        return;
       default:
         // A way out in the middle.
         if (depth > 0 && this.#pick(4) === 0 && !this.#inCallback) b.return(b.binary("and", this.#value(), 0x7fffffff));
@@ -196,7 +251,11 @@ class Generator {
     const b = this.#b;
     const key = b.slot(4);
     b.store(32, key, 0, this.#pick(2) === 0 ? b.const(this.#pick(10)) : this.#value());
-    const found = b.helper("map_lookup_elem", [b.map("cells"), key], { kind: "map-value", map: "cells", nullable: true });
+    const found = b.helper("map_lookup_elem", [b.map("cells"), key], {
+      kind: "map-value",
+      map: "cells",
+      nullable: true,
+    });
     const hit = b.block("hit");
     const next = b.block("next");
     b.branch("ne", found, 0, hit, next);
@@ -245,12 +304,18 @@ class Generator {
   #boolean(): void {
     const b = this.#b;
     const [yes, no, join, then, end] = ["yes", "no", "join", "then", "end"].map((name) => b.block(name)) as [
-      ReturnType<FunctionBuilder["block"]>, ReturnType<FunctionBuilder["block"]>, ReturnType<FunctionBuilder["block"]>,
-      ReturnType<FunctionBuilder["block"]>, ReturnType<FunctionBuilder["block"]>,
+      ReturnType<FunctionBuilder["block"]>,
+      ReturnType<FunctionBuilder["block"]>,
+      ReturnType<FunctionBuilder["block"]>,
+      ReturnType<FunctionBuilder["block"]>,
+      ReturnType<FunctionBuilder["block"]>,
     ];
     const truth: Variable = { name: "truth", type: INT };
     this.#condition(yes, no);
-    for (const [block, value] of [[yes, 1], [no, 0]] as const) {
+    for (const [block, value] of [
+      [yes, 1],
+      [no, 0],
+    ] as const) {
       b.seal(block);
       b.at(block);
       b.write(truth, b.const(value));

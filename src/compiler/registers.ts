@@ -10,7 +10,15 @@
 import { FRAME_POINTER, load, Opcode, storeReg } from "../isa/index.ts";
 import { coalesce, type MovePair } from "./coalesce.ts";
 import { type Liveness, liveness } from "./liveness.ts";
-import { FIRST_VIRTUAL, type FrameArea, type MachineFunction, type MachineInstr, NONE, Role, rolesOf } from "./machine.ts";
+import {
+  FIRST_VIRTUAL,
+  type FrameArea,
+  type MachineFunction,
+  type MachineInstr,
+  machineInstr,
+  NONE,
+  Role,
+} from "./machine.ts";
 
 const REGISTERS = 10;
 /** The order in which registers are tried when nothing speaks for one of them: arguments last, kept ones only then. */
@@ -33,7 +41,8 @@ function incoming(code: readonly MachineInstr[]): number[] {
   const written = new Set<number>();
   for (const instr of code) {
     if (instr.roles & Role.CALL) break;
-    if (instr.roles & Role.READ_SRC && instr.src >= 1 && instr.src <= 5 && !written.has(instr.src)) found.push(instr.src);
+    if (instr.roles & Role.READ_SRC && instr.src >= 1 && instr.src <= 5 && !written.has(instr.src))
+      found.push(instr.src);
     if (instr.roles & Role.WRITE_DST) written.add(instr.dst);
   }
   return found;
@@ -91,7 +100,8 @@ function movePairs(fn: MachineFunction): MovePair[] {
     if (block.end.kind !== "jump") continue;
     const { to, sources } = block.end.to;
     sources.forEach((source, i) => {
-      if (source.kind === "register") pairs.push({ a: source.register, b: to.params[i] as number, weight: block.frequency });
+      if (source.kind === "register")
+        pairs.push({ a: source.register, b: to.params[i] as number, weight: block.frequency });
     });
   }
   return pairs;
@@ -117,7 +127,11 @@ class Allocator {
       const live = liveness(this.#fn, this.#spilled);
       const { registers, taken, failed, unplaced } = this.#color(live);
       if (unplaced === 0) {
-        return { registers, spilled: this.#spilled, freeAt: (block, next, besides) => freeAt(taken, live, block, next, besides) };
+        return {
+          registers,
+          spilled: this.#spilled,
+          freeAt: (block, next, besides) => freeAt(taken, live, block, next, besides),
+        };
       }
       this.#spill(failed);
     }
@@ -263,7 +277,7 @@ class Allocator {
         if (known !== undefined) return known;
         const made = fresh(register);
         const fill = load(64, made, FRAME_POINTER, 0);
-        out.push({ ...fill, span, roles: rolesOf(fill), area } as MachineInstr);
+        out.push(machineInstr(fill, span, area));
         held.set(register, made);
         return made;
       };
@@ -303,7 +317,7 @@ class Allocator {
             // The store of a segment stands there already.
             if (stage === "whole") {
               const store = storeReg(64, FRAME_POINTER, 0, made as number);
-              out.push({ ...store, span: instr.span, roles: rolesOf(store), area: areas.get(register) } as MachineInstr);
+              out.push(machineInstr(store, instr.span, areas.get(register)));
             } else {
               lastWrite.set(register, block.code.length);
               return;
@@ -337,7 +351,13 @@ function isFree(table: Uint8Array, ranges: readonly number[]): boolean {
   return true;
 }
 
-function freeAt(taken: readonly Uint8Array[], live: Liveness, block: number, next: number, besides: ReadonlySet<number>): number {
+function freeAt(
+  taken: readonly Uint8Array[],
+  live: Liveness,
+  block: number,
+  next: number,
+  besides: ReadonlySet<number>,
+): number {
   const end = (live.starts[block + 1] as number) - 1;
   const start = live.starts[next] as number;
   for (const r of PREFERENCE) {

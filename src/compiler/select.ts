@@ -7,9 +7,9 @@
 import {
   Alu,
   type AluCode,
+  Atomic,
   aluImm,
   aluReg,
-  Atomic,
   atomic,
   branchImm,
   branchReg,
@@ -47,22 +47,47 @@ import {
   type MachineEdge,
   type MachineFunction,
   type MachineInstr,
-  rolesOf,
+  machineInstr,
 } from "./machine.ts";
 
 /** The version of the instruction set: 3 has no sign-extending moves and loads, signed division, gotol. */
 export type Cpu = 3 | 4;
 
 const ALU: Record<BinaryOp, AluCode> = {
-  add: Alu.ADD, sub: Alu.SUB, mul: Alu.MUL, div: Alu.DIV, mod: Alu.MOD, sdiv: Alu.DIV, smod: Alu.MOD,
-  and: Alu.AND, or: Alu.OR, xor: Alu.XOR, shl: Alu.LSH, shr: Alu.RSH, sar: Alu.ARSH,
+  add: Alu.ADD,
+  sub: Alu.SUB,
+  mul: Alu.MUL,
+  div: Alu.DIV,
+  mod: Alu.MOD,
+  sdiv: Alu.DIV,
+  smod: Alu.MOD,
+  and: Alu.AND,
+  or: Alu.OR,
+  xor: Alu.XOR,
+  shl: Alu.LSH,
+  shr: Alu.RSH,
+  sar: Alu.ARSH,
 };
 const JUMP: Record<Condition, JumpCode> = {
-  eq: Jmp.JEQ, ne: Jmp.JNE, ult: Jmp.JLT, ule: Jmp.JLE, ugt: Jmp.JGT, uge: Jmp.JGE,
-  slt: Jmp.JSLT, sle: Jmp.JSLE, sgt: Jmp.JSGT, sge: Jmp.JSGE, set: Jmp.JSET,
+  eq: Jmp.JEQ,
+  ne: Jmp.JNE,
+  ult: Jmp.JLT,
+  ule: Jmp.JLE,
+  ugt: Jmp.JGT,
+  uge: Jmp.JGE,
+  slt: Jmp.JSLT,
+  sle: Jmp.JSLE,
+  sgt: Jmp.JSGT,
+  sge: Jmp.JSGE,
+  set: Jmp.JSET,
 };
 const ATOMIC: Record<AtomicOp, number> = {
-  add: Atomic.ADD, and: Atomic.AND, or: Atomic.OR, xor: Atomic.XOR, xchg: Atomic.XCHG, cmpxchg: Atomic.CMPXCHG,
+  add: Atomic.ADD,
+  and: Atomic.AND,
+  or: Atomic.OR,
+  xor: Atomic.XOR,
+  xchg: Atomic.XCHG,
+  cmpxchg: Atomic.CMPXCHG,
 };
 /** The constant as a sign-extended 32-bit immediate, or undefined where it does not fit one. */
 function immediate(value: Value): number | undefined {
@@ -148,8 +173,8 @@ class Selector {
           machine.end = {
             kind: "branch",
             compare: this.#compare(end.condition, end.width, end.a, end.b),
-            then: target(end.then.block),
-            else: target(end.else.block),
+            yes: target(end.then.block),
+            no: target(end.else.block),
           };
           break;
         case "may-goto":
@@ -185,19 +210,7 @@ class Selector {
   }
 
   #push(instruction: Instruction, area?: FrameArea, ref?: Reference): void {
-    // One shape for all: the allocator goes over them many times.
-    this.#code.push({
-      op: instruction.op,
-      dst: instruction.dst,
-      src: instruction.src,
-      off: instruction.off,
-      imm: instruction.imm,
-      ...(instruction.imm64 === undefined ? {} : { imm64: instruction.imm64 }),
-      ...(ref === undefined ? {} : { ref }),
-      ...(area === undefined ? {} : { area }),
-      span: this.#span,
-      roles: rolesOf(instruction),
-    });
+    this.#code.push(machineInstr(instruction, this.#span, area, ref));
   }
 
   #fresh(): number {
@@ -357,10 +370,18 @@ class Selector {
         this.#call(instr, callHelper(helperNumber(operation.helper)));
         return;
       case "kfunc":
-        this.#call(instr, { op: Opcode.CALL, dst: 0, src: 2, off: 0, imm: 0 }, { kind: "kfunc", name: operation.kfunc });
+        this.#call(
+          instr,
+          { op: Opcode.CALL, dst: 0, src: 2, off: 0, imm: 0 },
+          { kind: "kfunc", name: operation.kfunc },
+        );
         return;
       case "call":
-        this.#call(instr, { op: Opcode.CALL, dst: 0, src: 1, off: 0, imm: 0 }, { kind: "call", function: operation.function });
+        this.#call(
+          instr,
+          { op: Opcode.CALL, dst: 0, src: 1, off: 0, imm: 0 },
+          { kind: "call", function: operation.function },
+        );
         return;
       case "zero":
       case "copy":
@@ -377,7 +398,11 @@ class Selector {
     if (op === "add" && this.#frameAddress(instr) !== undefined) return;
     // What is overwritten should be the operand that nothing else needs.
     if (commutes(op) && constantOf(b) === undefined) {
-      if (constantOf(a) !== undefined || (this.#isMade(b) && !this.#isMade(a) ? false : this.#once(b) && !this.#once(a))) [a, b] = [b, a];
+      if (
+        constantOf(a) !== undefined ||
+        (this.#isMade(b) && !this.#isMade(a) ? false : this.#once(b) && !this.#once(a))
+      )
+        [a, b] = [b, a];
     }
     const imm = width === 64 ? immediate(b) : immediate32(b);
     const signed = op === "sdiv" || op === "smod";
@@ -466,7 +491,7 @@ class Selector {
       imm !== undefined
         ? branchImm(JUMP[when], width, first, imm, 0)
         : branchReg(JUMP[when], width, first, this.#read(b), 0);
-    return { ...instruction, span: this.#span, roles: rolesOf(instruction) } as MachineInstr;
+    return machineInstr(instruction, this.#span);
   }
 }
 

@@ -245,7 +245,8 @@ class Parser {
     this.#blocks = new Map();
     this.#used = [];
     const keyword = this.#word();
-    if (keyword !== "program" && keyword !== "function") this.#fail(`expected 'program' or 'function', found '${keyword}'`);
+    if (keyword !== "program" && keyword !== "function")
+      this.#fail(`expected 'program' or 'function', found '${keyword}'`);
     const title = this.#word();
     // Ids are handed out from here to what has none in the text; the ids of the text stay below.
     let highest = -1;

@@ -6,10 +6,33 @@ import { endOf, terminatorArgs } from "./graph.ts";
 import { type Block, edgesOf, type Instr, type IrFunction, type Operation, type Value } from "./ir.ts";
 
 const COUNTS: Partial<Record<Operation["op"], number>> = {
-  const: 0, slot: 0, map: 0, "map-value": 0, function: 0, "type-id": 0,
-  neg: 1, zext: 1, sext: 1, bswap: 1, load: 1, zero: 1,
-  add: 2, sub: 2, mul: 2, div: 2, mod: 2, sdiv: 2, smod: 2, and: 2, or: 2, xor: 2, shl: 2, shr: 2, sar: 2,
-  store: 2, copy: 2,
+  const: 0,
+  slot: 0,
+  map: 0,
+  "map-value": 0,
+  function: 0,
+  "type-id": 0,
+  neg: 1,
+  zext: 1,
+  sext: 1,
+  bswap: 1,
+  load: 1,
+  zero: 1,
+  add: 2,
+  sub: 2,
+  mul: 2,
+  div: 2,
+  mod: 2,
+  sdiv: 2,
+  smod: 2,
+  and: 2,
+  or: 2,
+  xor: 2,
+  shl: 2,
+  shr: 2,
+  sar: 2,
+  store: 2,
+  copy: 2,
 };
 
 /** Everything that is wrong with the function, in words; empty when it is sound. */
@@ -25,10 +48,13 @@ export function validate(fn: IrFunction): string[] {
   if (listed.size !== fn.blocks.length) wrong.push("a block is listed twice");
   for (const block of fn.blocks) {
     for (const edge of edgesOf(endOf(block))) {
-      if (!listed.has(edge.block)) wrong.push(`${block.name}: leads to ${edge.block.name}, which is not in the function`);
+      if (!listed.has(edge.block))
+        wrong.push(`${block.name}: leads to ${edge.block.name}, which is not in the function`);
       if (edge.block === entry) wrong.push(`${block.name}: leads to the entry`);
       if (edge.args.length !== edge.block.params.length) {
-        wrong.push(`${block.name}: ${edge.args.length} arguments for the ${edge.block.params.length} parameters of ${edge.block.name}`);
+        wrong.push(
+          `${block.name}: ${edge.args.length} arguments for the ${edge.block.params.length} parameters of ${edge.block.name}`,
+        );
       }
     }
   }
@@ -65,7 +91,8 @@ export function validate(fn: IrFunction): string[] {
     const { operation, args } = instr;
     if (instr.def !== instr) wrong.push(`${block.name}: %${instr.id} does not name itself as its definition`);
     const count = COUNTS[operation.op];
-    if (count !== undefined && args.length !== count) wrong.push(`${block.name}: ${operation.op} has ${args.length} operands`);
+    if (count !== undefined && args.length !== count)
+      wrong.push(`${block.name}: ${operation.op} has ${args.length} operands`);
     if (args.length > 5) wrong.push(`${block.name}: ${operation.op} has more than five operands`);
     for (const arg of args) {
       use(arg, block, at);

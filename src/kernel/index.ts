@@ -6,6 +6,7 @@ export {
   attachUprobeMulti,
   detachAll,
   readIterator,
+  silence,
   type UprobeMulti,
 } from "./attach.ts";
 export { type ChildExit, spawnWaiting, splitCommand, type WaitingChild } from "./child.ts";

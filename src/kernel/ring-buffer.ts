@@ -61,6 +61,16 @@ export class RingBuffer {
     return this.map.fd;
   }
 
+  /** How far we have read, in bytes since the ring was made. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** How far the kernel has filled the ring, records still being written included. */
+  produced(): number {
+    return Number(Atomics.load(this.#producer, 0));
+  }
+
   /** Bytes that wait to be read, headers and records still being written included. */
   available(): number {
     return Number(Atomics.load(this.#producer, 0)) - this.#position;
@@ -69,9 +79,10 @@ export class RingBuffer {
   /**
    * Reads up to `limit` records in the order in which they were reserved, and gives their room back to the kernel at the
    * end (and every quarter of the ring). Stops at a record that is still being written. Answers how many were read. If
-   * the reader throws, that record counts as read.
+   * the reader throws, that record counts as read. With `until`, only records that were reserved before this position
+   * (see `position`, and BPF_RB_PROD_POS of `bpf_ringbuf_query`).
    */
-  drain(read: RecordReader, limit: number = Number.POSITIVE_INFINITY): number {
+  drain(read: RecordReader, limit: number = Number.POSITIVE_INFINITY, until: number = Number.POSITIVE_INFINITY): number {
     const words = this.#words;
     const mask = this.size - 1;
     const quarter = this.size >> 2;
@@ -80,7 +91,7 @@ export class RingBuffer {
     let published = position;
     try {
       let end = Number(Atomics.load(this.#producer, 0));
-      while (count < limit) {
+      while (count < limit && position < until) {
         if (position >= end) {
           end = Number(Atomics.load(this.#producer, 0));
           if (position >= end) break;

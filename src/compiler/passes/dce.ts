@@ -99,7 +99,8 @@ export const dce: Pass = {
       }
     }
     for (const block of fn.blocks) {
-      if (block.instrs.some((instr) => !needed.has(instr))) block.instrs = block.instrs.filter((instr) => needed.has(instr));
+      if (block.instrs.some((instr) => !needed.has(instr)))
+        block.instrs = block.instrs.filter((instr) => needed.has(instr));
     }
     keepParams(fn, (param) => needed.has(param));
   },

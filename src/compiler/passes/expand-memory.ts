@@ -4,7 +4,7 @@
 // from a good address it copies. Either costs about as much as sixteen stores.
 
 import { constantPool, newInstr } from "../graph.ts";
-import { type Instr, INT, type LoadSize, type StoreSize, type Value, VOID } from "../ir.ts";
+import { INT, type Instr, type LoadSize, type StoreSize, type Value, VOID } from "../ir.ts";
 import type { Pass } from "./pass.ts";
 
 /** Longer areas go through the helper (bytes). */
@@ -16,7 +16,8 @@ export function pieces(size: number, alignment: number): { at: number; bytes: 1 
   for (let at = 0; at < size; ) {
     const left = size - at;
     const place = (alignment + at) & 7;
-    const bytes = place === 0 && left >= 8 ? 8 : (place & 3) === 0 && left >= 4 ? 4 : (place & 1) === 0 && left >= 2 ? 2 : 1;
+    const bytes =
+      place === 0 && left >= 8 ? 8 : (place & 3) === 0 && left >= 4 ? 4 : (place & 1) === 0 && left >= 2 ? 2 : 1;
     found.push({ at, bytes });
     at += bytes;
   }
@@ -32,7 +33,7 @@ export const expandMemory: Pass = {
       constants ??= constantPool(fn);
       const constant = constants;
       const out: Instr[] = [];
-      for (const instr of block.instrs) {
+      for (const instr of [...block.instrs]) {
         const { operation, args, span } = instr;
         const emit = (op: Instr["operation"], operands: Value[], type = VOID): Instr => {
           const made = newInstr(fn, op, operands, type, span);
@@ -45,7 +46,11 @@ export const expandMemory: Pass = {
         if (operation.op === "zero") {
           if (operation.size > UNROLLED_BYTES) {
             const target = at(to, operation.offset);
-            emit({ op: "helper", helper: "probe_read_kernel" }, [target, constant(BigInt(operation.size)), constant(0n)], INT);
+            emit(
+              { op: "helper", helper: "probe_read_kernel" },
+              [target, constant(BigInt(operation.size)), constant(0n)],
+              INT,
+            );
             continue;
           }
           for (const piece of pieces(operation.size, operation.offset & 7)) {
@@ -56,7 +61,11 @@ export const expandMemory: Pass = {
           if (operation.size > UNROLLED_BYTES) {
             const target = at(to, operation.toOffset);
             const source = at(from, operation.fromOffset);
-            emit({ op: "helper", helper: "probe_read_kernel" }, [target, constant(BigInt(operation.size)), source], INT);
+            emit(
+              { op: "helper", helper: "probe_read_kernel" },
+              [target, constant(BigInt(operation.size)), source],
+              INT,
+            );
             continue;
           }
           // Both places must be aligned for an access, so their offsets are taken together.
@@ -67,7 +76,11 @@ export const expandMemory: Pass = {
               : pieces(operation.size, alignment);
           for (const piece of list) {
             const size = (piece.bytes * 8) as StoreSize;
-            const value = emit({ op: "load", size: `u${size}` as LoadSize, offset: operation.fromOffset + piece.at }, [from], INT);
+            const value = emit(
+              { op: "load", size: `u${size}` as LoadSize, offset: operation.fromOffset + piece.at },
+              [from],
+              INT,
+            );
             emit({ op: "store", size, offset: operation.toOffset + piece.at }, [to, value]);
           }
         } else out.push(instr);

@@ -202,7 +202,8 @@ class Folder {
     for (;;) {
       const operation = at.def?.operation;
       const args = at.def?.args as Value[];
-      if ((operation?.op === "zext" || operation?.op === "sext") && operation.bits >= bits) at = this.#resolve(args[0] as Value);
+      if ((operation?.op === "zext" || operation?.op === "sext") && operation.bits >= bits)
+        at = this.#resolve(args[0] as Value);
       else if (operation?.op === "and") {
         const mask = constantOf(args[1] as Value);
         const ones = (1n << BigInt(bits)) - 1n;
@@ -276,7 +277,8 @@ class Folder {
         if (a.def?.operation.op === "map-value" && width === 64) {
           const { map, offset } = a.def.operation;
           const whole = BigInt(offset) + cb;
-          if (whole >= 0n && whole < 1n << 31n) this.#change(instr, { op: "map-value", map, offset: Number(whole) }, []);
+          if (whole >= 0n && whole < 1n << 31n)
+            this.#change(instr, { op: "map-value", map, offset: Number(whole) }, []);
         }
         return undefined;
       case "or":
@@ -357,7 +359,8 @@ class Folder {
   ): Value | undefined {
     if (by === 0) return same();
     const inner = a.def?.operation;
-    if (inner === undefined || !("width" in inner) || inner.op === "neg" || inner.width !== width || width !== 64) return undefined;
+    if (inner === undefined || !("width" in inner) || inner.op === "neg" || inner.width !== width || width !== 64)
+      return undefined;
     const amount = constantOf(a.def?.args[1] as Value);
     if (amount === undefined) return undefined;
     const before = Number(amount) & 63;
@@ -432,7 +435,13 @@ class Folder {
       }
       const operation = a.def?.operation;
       const args = a.def?.args as Value[];
-      if (c === 0n && condition === "ne" && operation?.op === "and" && this.#uses.get(a) === 1 && operation.width === width) {
+      if (
+        c === 0n &&
+        condition === "ne" &&
+        operation?.op === "and" &&
+        this.#uses.get(a) === 1 &&
+        operation.width === width
+      ) {
         const mask = constantOf(args[1] as Value);
         if (mask !== undefined && mask === BigInt.asIntN(32, mask)) {
           return { condition: "set", width, a: this.#resolve(args[0] as Value), constant: mask };
@@ -440,7 +449,14 @@ class Folder {
       }
       // A value that only this compare looks at need not be widened first.
       const unsigned = !condition.startsWith("s");
-      if (width === 64 && unsigned && operation?.op === "zext" && operation.bits === 32 && c <= 0xffffffffn && this.#uses.get(a) === 1) {
+      if (
+        width === 64 &&
+        unsigned &&
+        operation?.op === "zext" &&
+        operation.bits === 32 &&
+        c <= 0xffffffffn &&
+        this.#uses.get(a) === 1
+      ) {
         return { condition, width: 32, a: this.#resolve(args[0] as Value), constant: BigInt.asIntN(32, c) };
       }
     }

@@ -44,7 +44,8 @@ function usedBeyondJumps(fn: IrFunction): Set<Value> {
 
 function threadEdges(fn: IrFunction): void {
   const entry = fn.blocks[0] as Block;
-  const used = usedBeyondJumps(fn);
+  const passable = fn.blocks.some((block) => endOf(block).kind === "jump" && isEmpty(block));
+  const used = passable ? usedBeyondJumps(fn) : new Set<Value>();
   for (const block of fn.blocks) {
     const changed = mapEdges(endOf(block), (edge) => followed(edge, entry, used));
     block.terminator = changed;
@@ -122,6 +123,7 @@ export const mergeBlocks: Pass = {
   run(fn) {
     threadEdges(fn);
     returnEarly(fn);
+    dropUnreachable(fn);
     shareReturns(fn);
     dropUnreachable(fn);
     mergeStraight(fn);

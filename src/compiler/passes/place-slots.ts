@@ -51,7 +51,10 @@ export const placeSlots: Pass = {
     }
     if (large.length === 0) return;
     if (context.scratchMap === undefined) {
-      throw new StackError(fn.name, slots.reduce((sum, { size }) => sum + size, 0));
+      throw new StackError(
+        fn.name,
+        slots.reduce((sum, { size }) => sum + size, 0),
+      );
     }
 
     const wanted = new Set<Value>(large.map(({ instr }) => instr));
@@ -85,7 +88,8 @@ export const placeSlots: Pass = {
     const instrs = at.instrs.slice(0, cut).filter((instr) => !wanted.has(instr));
     const known = new Set(instrs);
     // The pool may have put a constant at the head meanwhile.
-    for (const instr of at.instrs) if (instr.operation.op === "const" && !known.has(instr) && !after.instrs.includes(instr)) instrs.unshift(instr);
+    for (const instr of at.instrs)
+      if (instr.operation.op === "const" && !known.has(instr) && !after.instrs.includes(instr)) instrs.unshift(instr);
     const emit = (operation: Instr["operation"], args: Value[], type: Value["type"]): Instr => {
       const made = newInstr(fn, operation, args, type, span);
       instrs.push(made);
@@ -95,26 +99,48 @@ export const placeSlots: Pass = {
     const key = emit({ op: "slot", size: 4 }, [], { kind: "stack" });
     emit({ op: "store", size: 32, offset: 0 }, [key, constant(0n)], VOID);
     const handle = emit({ op: "map", map }, [], { kind: "map", map });
-    const base = emit({ op: "helper", helper: "map_lookup_elem" }, [handle, key], { kind: "map-value", map, nullable: true });
-    at.terminator = { kind: "branch", condition: "eq", width: 64, a: base, b: constant(0n), then: { block: fail, args: [] }, else: { block: after, args: [] }, unlikely: "then" };
+    const base = emit({ op: "helper", helper: "map_lookup_elem" }, [handle, key], {
+      kind: "map-value",
+      map,
+      nullable: true,
+    });
+    at.terminator = {
+      kind: "branch",
+      condition: "eq",
+      width: 64,
+      a: base,
+      b: constant(0n),
+      // biome-ignore lint/suspicious/noThenProperty: a branch's sides are called so, and nothing awaits one
+      then: { block: fail, args: [] },
+      else: { block: after, args: [] },
+      unlikely: "then",
+    };
 
     const replaced = new Map<Value, Value>();
     const addresses: Instr[] = [];
     for (const { instr, size } of large) {
-      const address = newInstr(fn, { op: "add", width: 64 }, [base, constant(BigInt(context.scratchSize))], { kind: "map-value", map, nullable: false }, span);
+      const address = newInstr(
+        fn,
+        { op: "add", width: 64 },
+        [base, constant(BigInt(context.scratchSize))],
+        { kind: "map-value", map, nullable: false },
+        span,
+      );
       addresses.push(address);
       replaced.set(instr, address);
       context.scratchSize += size;
     }
     // Constants that the pool made just now belong before everything.
-    for (const instr of at.instrs) if (instr.operation.op === "const" && !instrs.includes(instr) && !after.instrs.includes(instr)) instrs.unshift(instr);
+    for (const instr of at.instrs)
+      if (instr.operation.op === "const" && !instrs.includes(instr) && !after.instrs.includes(instr))
+        instrs.unshift(instr);
     at.instrs = instrs;
     after.instrs = [...addresses, ...after.instrs.filter((instr) => !wanted.has(instr))];
     fn.blocks.push(after, fail);
     for (const block of fn.blocks) {
-      if (block.instrs.some((instr) => wanted.has(instr))) block.instrs = block.instrs.filter((instr) => !wanted.has(instr));
+      if (block.instrs.some((instr) => wanted.has(instr)))
+        block.instrs = block.instrs.filter((instr) => !wanted.has(instr));
     }
     replaceValues(fn, replaced);
   },
 };
-

@@ -69,18 +69,18 @@ function intersect(a: Known, b: Known): Known {
 /** Slots whose address goes somewhere that cannot be followed: stored, or handed on to another block. */
 function escaping(fn: IrFunction): Set<Instr> {
   const found = new Set<Instr>();
-  const escape = (value: Value): void => {
+  const mark = (value: Value): void => {
     const slot = slotOf(value);
     if (slot !== undefined) found.add(slot);
   };
   for (const block of fn.blocks) {
     for (const { operation, args } of block.instrs) {
-      if (operation.op === "store" || operation.op === "atomic") args.slice(1).forEach(escape);
-      if (operation.op === "call" || operation.op === "kfunc") args.forEach(escape);
+      if (operation.op === "store" || operation.op === "atomic") args.slice(1).forEach(mark);
+      if (operation.op === "call" || operation.op === "kfunc") args.forEach(mark);
       // Callbacks and the like keep what they are given.
-      if (operation.op === "helper" && args.some((arg) => arg.type.kind === "function")) args.forEach(escape);
+      if (operation.op === "helper" && args.some((arg) => arg.type.kind === "function")) args.forEach(mark);
     }
-    for (const edge of edgesOf(endOf(block))) edge.args.forEach(escape);
+    for (const edge of edgesOf(endOf(block))) edge.args.forEach(mark);
   }
   return found;
 }
@@ -185,9 +185,11 @@ class MemoryReuse {
       return undefined;
     }
     if (keepsMemory(helper) && map === undefined) return undefined;
-    if (map === undefined && !args.some((arg) => arg.type.kind === "map" || arg.type.kind === "function")) return undefined;
+    if (map === undefined && !args.some((arg) => arg.type.kind === "map" || arg.type.kind === "function"))
+      return undefined;
     // A callback may do anything to any map; else only this one changes.
-    const prefix = map === undefined || args.some((arg) => arg.type.kind === "function") ? "" : `${JSON.stringify(map)} `;
+    const prefix =
+      map === undefined || args.some((arg) => arg.type.kind === "function") ? "" : `${JSON.stringify(map)} `;
     for (const key of this.#lookups.keys()) if (key.startsWith(prefix)) this.#lookups.delete(key);
     return undefined;
   }

@@ -8,7 +8,7 @@ import { commutes, negated, swapped } from "../arithmetic.ts";
 import { dominators } from "../dominators.ts";
 import { constantOf, endOf, mapTerminatorValues, replaceValues, resolver } from "../graph.ts";
 import { isPureHelper } from "../helper-effects.ts";
-import { type BinaryOp, type Block, type Condition, type Instr, type Terminator, type Value, type Width } from "../ir.ts";
+import type { BinaryOp, Block, Condition, Instr, Terminator, Value, Width } from "../ir.ts";
 import type { Pass } from "./pass.ts";
 
 const operand = (value: Value): string => {
@@ -90,12 +90,13 @@ export const reuseValues: Pass = {
       };
       both(condition, holds);
       // A strict order says that the two differ.
-      if (holds && (condition === "ult" || condition === "ugt" || condition === "slt" || condition === "sgt")) both("ne", true);
+      if (holds && (condition === "ult" || condition === "ugt" || condition === "slt" || condition === "sgt"))
+        both("ne", true);
     };
 
     const enter = (block: Block): (() => void)[] => {
       const undo: (() => void)[] = [];
-      const preds = tree.predecessors.get(block) as readonly Block[];
+      const preds = tree.predecessors(block);
       const [pred] = preds;
       if (preds.length === 1 && pred !== undefined) {
         const end = endOf(pred);
@@ -119,22 +120,27 @@ export const reuseValues: Pass = {
       block.instrs = kept;
       const end = mapTerminatorValues(endOf(block), resolve);
       const settled = end.kind === "branch" ? facts.get(factKey(end.condition, end.width, end.a, end.b)) : undefined;
-      block.terminator = end.kind === "branch" && settled !== undefined ? { kind: "jump", to: settled ? end.then : end.else } : end;
+      block.terminator =
+        end.kind === "branch" && settled !== undefined ? { kind: "jump", to: settled ? end.then : end.else } : end;
       return undo;
     };
 
     // Iterative, for long scripts.
     const entry = tree.order[0] as Block;
-    const stack: { block: Block; next: number; undo: (() => void)[] }[] = [{ block: entry, next: 0, undo: enter(entry) }];
+    const open = (block: Block): { children: readonly Block[]; next: number; undo: (() => void)[] } => ({
+      children: tree.children(block),
+      next: 0,
+      undo: enter(block),
+    });
+    const stack = [open(entry)];
     while (stack.length > 0) {
       const top = stack[stack.length - 1] as (typeof stack)[number];
-      const child = (tree.children.get(top.block) as readonly Block[])[top.next++];
+      const child = top.children[top.next++];
       if (child === undefined) {
         for (const back of top.undo) back();
         stack.pop();
-      } else stack.push({ block: child, next: 0, undo: enter(child) });
+      } else stack.push(open(child));
     }
     replaceValues(fn, replaced);
   },
 };
-

@@ -76,7 +76,8 @@ export const shareSlots: Pass = {
       for (const { operation, args } of block.instrs) {
         const [, ...others] = args;
         for (const arg of args) use(arg, block, at);
-        if (operation.op === "store" || operation.op === "atomic" || operation.op === "kfunc") others.forEach(everywhere);
+        if (operation.op === "store" || operation.op === "atomic" || operation.op === "kfunc")
+          others.forEach(everywhere);
         at++;
       }
       const end = endOf(block);

@@ -2,7 +2,7 @@
 // Never into a loop, and never up. Loads are moved only from the context, which does not change.
 
 import { dominators, loopDepths } from "../dominators.ts";
-import { endOf, terminatorArgs } from "../graph.ts";
+import { constantOf, endOf, terminatorArgs } from "../graph.ts";
 import { isPureHelper } from "../helper-effects.ts";
 import { type Block, edgesOf, type Instr, type Value } from "../ir.ts";
 import type { Pass } from "./pass.ts";
@@ -25,6 +25,24 @@ function mayMove(instr: Instr): boolean {
     default:
       return true;
   }
+}
+
+/**
+ * What only the jump at the end hands on (`i + 1`) is made right before it, where its operand is not needed any more:
+ * both can have one register then.
+ */
+function postpone(block: Block, target: ReadonlyMap<Value, Block>): void {
+  const handed = new Set<Value>();
+  for (const edge of edgesOf(endOf(block))) for (const arg of edge.args) handed.add(arg);
+  const late = new Set<Instr>();
+  for (let i = block.instrs.length - 1; i >= 0; i--) {
+    const instr = block.instrs[i] as Instr;
+    const [, second] = instr.args;
+    const step = second !== undefined && constantOf(second) !== undefined && "width" in instr.operation;
+    if (step && handed.has(instr) && target.get(instr) === block) late.add(instr);
+    for (const arg of instr.args) handed.delete(arg);
+  }
+  if (late.size > 0) block.instrs = [...block.instrs.filter((instr) => !late.has(instr)), ...late];
 }
 
 export const sink: Pass = {
@@ -70,6 +88,7 @@ export const sink: Pass = {
         }
       }
       block.instrs = kept.reverse();
+      if (endOf(block).kind === "jump") postpone(block, target);
     }
     // What arrives was collected users first.
     for (const [block, instrs] of arriving) block.instrs.unshift(...instrs.reverse());

@@ -13,13 +13,19 @@ import { type Block, type Edge, edgesOf, type Value } from "../ir.ts";
 import type { Pass } from "./pass.ts";
 import { dropUnreachable } from "./tidy.ts";
 
+function branchesOnItsParameter(block: Block): boolean {
+  const end = endOf(block);
+  return end.kind === "branch" && (block.params.includes(end.a) || block.params.includes(end.b));
+}
+
 export const threadJumps: Pass = {
   name: "thread-jumps",
   run(fn) {
+    if (!fn.blocks.some(branchesOnItsParameter)) return;
     const tree = dominators(fn);
     const headers = new Set<Block>();
-    for (const block of tree.order) {
-      if ((tree.predecessors.get(block) as readonly Block[]).some((pred) => tree.dominates(block, pred))) headers.add(block);
+    for (const block of tree.hasLoops ? tree.order : []) {
+      if (tree.predecessors(block).some((pred) => tree.dominates(block, pred))) headers.add(block);
     }
     // Parameters that are read outside of their own block's end must stay where they are.
     const home = new Map<Value, Block>();

@@ -223,9 +223,9 @@ class Parser extends ExpressionParser {
     const condition = this.expression();
     const then = this.block();
     let otherwise: Block | undefined;
-    if (this.token.kind === "identifier" && this.token.text === "else") {
+    if (this.isWord("else")) {
       this.advance();
-      if (this.token.kind === "identifier" && this.token.text === "if") {
+      if (this.isWord("if")) {
         const nested = this.ifStatement();
         otherwise = { statements: [nested], span: nested.span };
       } else otherwise = this.block();
@@ -252,6 +252,10 @@ class Parser extends ExpressionParser {
     if (parenthesis) this.expect(")");
     const span = header();
     return { kind: "for-map", variable, map: from as MapExpression, body: this.block(), span };
+  }
+
+  isWord(text: string): boolean {
+    return this.token.kind === "identifier" && this.token.text === text;
   }
 
   variable(): VariableExpression {

@@ -47,8 +47,7 @@ export function readPreamble(source: SourceText): Preamble {
         break;
       case "define": {
         const define = /^([A-Za-z_]\w*)(\(.*)?(?:\s+(.*))?$/.exec(rest);
-        if (define === null || define[2] !== undefined)
-          lexer.fail("SCRY1010", "function-like #define is not supported yet", span, "Use an object-like #define, or repeat the expression");
+        if (define === null || define[2] !== undefined) return lexer.fail("SCRY1010", "function-like #define is not supported yet", span, "Use an object-like #define, or repeat the expression");
         if (active) defines.set(define[1] as string, define[3] ?? "");
         break;
       }

@@ -1,0 +1,2 @@
+// The package: trace a live system from TypeScript.
+export { type Diagnostic, DiagnosticError, formatDiagnostic, type SourceText } from "./source/index.ts";

@@ -1,0 +1,141 @@
+// The machine's one memory, and the map of what programs may touch in it.
+//
+//     0        4096      8192     12288            16384          …                              limit
+//     ┌─────────┬─────────┬────────┬────────────────┬─────────────────────────────────────────────┬────────┐
+//     │ nothing │  state  │ stack  │ nothing        │ context · packet · scratch · map headers and │ shadow │
+//     │ (null)  │  page   │ 8×512  │                │ values · ring buffers                       │        │
+//     └─────────┴─────────┴────────┴────────────────┴─────────────────────────────────────────────┴────────┘
+//
+// A pointer is an offset in it, so the interpreters and compiled code see the same numbers, and 32-bit fields such as
+// `xdp_md.data` hold one as they are. The shadow has a byte for every 8 bytes below `limit`: how many of them, from the
+// first on, may be written (low half of the byte) and read (high half), 0 to 8. Every region starts at a multiple of 8
+// and has a gap before the next, so a check by the shadow is exact to the byte.
+
+import { createWasmMemory, type WasmMemory } from "./webassembly.ts";
+
+/** Addresses in the state page: what compiled code, interpreters and helpers tell each other. No program may touch it. */
+export const State = {
+  /** r0 to r10, 8 bytes each. */
+  REGISTERS: 4096,
+  /** A number of `TRAP_KINDS`, the slot and the address at fault (8 bytes), the size of the access. */
+  TRAP_KIND: 4192,
+  TRAP_SLOT: 4196,
+  TRAP_ADDRESS: 4200,
+  TRAP_SIZE: 4208,
+  /** Instructions left, 8 bytes. */
+  BUDGET: 4216,
+  /** Turns of `may_goto` left, 4 bytes. */
+  MAY_GOTO: 4224,
+  /** The frame pointer of the function that calls a helper. */
+  FRAME: 4228,
+  CPU: 4232,
+  TAIL_CALLS: 4236,
+  PID_TGID: 4240,
+  UID_GID: 4248,
+  /** 16 bytes */
+  COMM: 4256,
+  TASK: 4272,
+  COOKIE: 4280,
+  /** Where the packet lies: first byte and the one after the last. */
+  PACKET: 4288,
+  PACKET_END: 4292,
+  /** Where classic packet loads at SKF_NET_OFF count from. */
+  PACKET_NETWORK: 4296,
+  /** Address of the first map header and of the byte after the last. */
+  HEADERS: 4300,
+  HEADERS_END: 4304,
+} as const;
+
+export const FRAME_BYTES = 512;
+export const FRAMES = 8;
+export const STACK_BASE = 8192;
+/** r10 of the entry. */
+export const STACK_TOP: number = STACK_BASE + FRAMES * FRAME_BYTES;
+/** Where the context starts. */
+export const CONTEXT = 16384;
+export const CONTEXT_BYTES = 65536;
+/** Unused bytes between regions, so that an overrun is seen. */
+const GAP = 16;
+const PAGE = 65536;
+
+/** `lddw` of a function: no address of memory has these high bits, so a stray access to one is always refused. */
+export const FUNCTION_TAG = 0x5c51;
+
+/** Gives out addresses before the memory exists. */
+export class MemoryPlan {
+  #next = CONTEXT + CONTEXT_BYTES + GAP;
+  readonly #ceiling: number;
+
+  constructor(ceiling: number) {
+    this.#ceiling = ceiling;
+  }
+
+  /** The address of so many bytes, aligned to `alignment` (a power of two, at least 8). Throws RangeError when full. */
+  reserve(bytes: number, alignment = 8): number {
+    const address = Math.ceil(this.#next / alignment) * alignment;
+    const next = Math.ceil((address + bytes) / 8) * 8 + GAP;
+    if (!(next <= this.#ceiling)) throw new RangeError(`${bytes} bytes do not fit`);
+    this.#next = next;
+    return address;
+  }
+
+  /** The first address that no region has, a multiple of a page. */
+  get limit(): number {
+    return Math.ceil(this.#next / PAGE) * PAGE;
+  }
+}
+
+export type Access = "none" | "read" | "write";
+
+export class Memory {
+  readonly wasm: WasmMemory;
+  readonly u8: Uint8Array;
+  readonly i32: Int32Array;
+  readonly u32: Uint32Array;
+  readonly i64: BigInt64Array;
+  readonly view: DataView;
+  /** Addresses from here on are never valid; the shadow starts here. */
+  readonly limit: number;
+  readonly shadow: Uint8Array;
+
+  constructor(plan: MemoryPlan) {
+    this.limit = plan.limit;
+    this.wasm = createWasmMemory(Math.ceil((this.limit + this.limit / 8) / PAGE));
+    const { buffer } = this.wasm;
+    this.u8 = new Uint8Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.i64 = new BigInt64Array(buffer);
+    this.view = new DataView(buffer);
+    this.shadow = new Uint8Array(buffer, this.limit, this.limit / 8);
+    this.allow(STACK_BASE, STACK_TOP - STACK_BASE, "write");
+  }
+
+  /** Says what programs may do with a region; `address` is a multiple of 8. */
+  allow(address: number, bytes: number, access: Access): void {
+    const first = address >>> 3;
+    const whole = bytes >>> 3;
+    const full = access === "none" ? 0 : access === "read" ? 0x80 : 0x88;
+    this.shadow.fill(full, first, first + whole);
+    const rest = bytes & 7;
+    if (rest !== 0) this.shadow[first + whole] = access === "none" ? 0 : access === "read" ? rest << 4 : rest * 0x11;
+  }
+
+  /** True when a program may read (or write) all of these bytes. `size` is 0 or more; none at all are always allowed. */
+  allows(address: number, size: number, write: boolean): boolean {
+    if (size === 0) return true;
+    const end = address + size;
+    if (!(address >= 0 && end <= this.limit)) return false;
+    const shift = write ? 0 : 4;
+    for (let granule = address >>> 3; granule < end / 8; granule++) {
+      const wanted = Math.min(8, end - granule * 8);
+      if ((((this.shadow[granule] as number) >>> shift) & 15) < wanted) return false;
+    }
+    return true;
+  }
+
+  /** The bytes as they are, not a copy. */
+  bytes(address: number, length: number): Uint8Array {
+    return this.u8.subarray(address, address + length);
+  }
+}

@@ -1,0 +1,133 @@
+// Numbers of a run as names: addresses, users, cgroups, probes, enumerators, times.
+
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { uptime } from "node:os";
+import { kernelBtf, type KernelMap } from "../kernel/index.ts";
+import type { CompiledScript, Frame, Integer, Resolver, WallClock } from "../lang/trace/index.ts";
+import { demangle, kernelSymbols, userSymbols } from "../symbols/index.ts";
+
+const hex = (address: bigint): string => `0x${address.toString(16)}`;
+
+/** Nanoseconds since boot, sleep included (CLOCK_BOOTTIME), to within what a clock of the monotonic kind allows. */
+export function bootNanoseconds(): bigint {
+  return process.hrtime.bigint() + sleptNanoseconds();
+}
+
+let slept: bigint | undefined;
+
+/** How long the machine has slept since boot: what uptime counts and the monotonic clock does not. */
+function sleptNanoseconds(): bigint {
+  if (slept === undefined) {
+    const difference = uptime() - Number(process.hrtime.bigint()) / 1e9;
+    // uptime() is exact to a hundredth of a second only.
+    slept = difference > 0.05 ? BigInt(Math.round(difference * 1e9)) : 0n;
+  }
+  return slept;
+}
+
+export function liveResolver(script: CompiledScript, stackMap: (limit: number) => KernelMap | undefined): Resolver {
+  const clockOffset = BigInt(Date.now()) * 1_000_000n - bootNanoseconds();
+  const stacks = new Map<string, readonly bigint[]>();
+  const frames = new Map<string, Frame>();
+  let users: Map<number, string> | undefined;
+  let cgroups: Map<bigint, string> | undefined;
+  const enums = new Map<number, Map<string, string>>();
+
+  const stackOf = (id: number, limit: number): readonly bigint[] => {
+    const key = `${limit}:${id}`;
+    let found = stacks.get(key);
+    if (found === undefined) {
+      const map = stackMap(limit);
+      const bytes = map?.lookup(new Uint8Array(Uint32Array.of(id).buffer));
+      const addresses: bigint[] = [];
+      if (bytes !== undefined) for (const a of new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3)) if (a === 0n) break; else addresses.push(a);
+      stacks.set(key, (found = addresses));
+    }
+    return found;
+  };
+
+  const frame = (kind: "kernel" | "user", address: bigint, pid: number): Frame => {
+    const key = `${kind === "kernel" ? "k" : pid}:${address}`;
+    let found = frames.get(key);
+    if (found === undefined) {
+      if (kind === "kernel") {
+        const symbol = kernelSymbols().lookup(address);
+        found = symbol === undefined ? { address, offset: 0 } : { address, ...symbol };
+      } else {
+        const symbols = userSymbols(pid);
+        const symbol = symbols.lookup(address);
+        const module = symbol?.module ?? symbols.module(address)?.path;
+        found = symbol === undefined ? { address, offset: 0, ...(module === undefined ? {} : { module }) } : { address, name: script.options.cppDemangle ? demangle(symbol.name) : symbol.name, offset: symbol.offset, module: symbol.module };
+      }
+      frames.set(key, found);
+    }
+    return found;
+  };
+
+  return {
+    truncation: { capacity: script.options.maxStrlen, trailer: script.options.strTruncTrailer },
+    ksym: (address) => kernelSymbols().lookup(address)?.name ?? hex(address),
+    usym: (address, pid) => {
+      const found = userSymbols(pid).lookup(address);
+      return found === undefined ? hex(address) : script.options.cppDemangle ? demangle(found.name) : found.name;
+    },
+    kstack: stackOf,
+    ustack: stackOf,
+    frame,
+    username: (uid) => {
+      users ??= readUsers();
+      return users.get(uid) ?? String(uid);
+    },
+    cgroupPath: (id) => {
+      cgroups ??= readCgroups();
+      return cgroups.get(id) ?? "";
+    },
+    probe: (number, functionName) => {
+      const found = script.probeNames.get(BigInt(number));
+      return found === undefined ? String(number) : functionName ? found.func : found.name;
+    },
+    enumName: (id, value: Integer) => {
+      let names = enums.get(id);
+      if (names === undefined) {
+        const type = kernelBtf().type(id);
+        names = new Map(type.kind === "enum" || type.kind === "enum64" ? type.values.map((v) => [v.value.toString(), v.name]) : []);
+        enums.set(id, names);
+      }
+      return names.get(value.toString());
+    },
+    wallClock: (nanoseconds): WallClock => {
+      const all = nanoseconds + clockOffset;
+      return { seconds: Number(all / 1_000_000_000n), nanoseconds: Number(all % 1_000_000_000n) };
+    },
+  };
+}
+
+function readUsers(): Map<number, string> {
+  const users = new Map<number, string>();
+  try {
+    for (const line of readFileSync("/etc/passwd", "utf8").split("\n")) {
+      const [name, , uid] = line.split(":");
+      if (name !== undefined && uid !== undefined && !users.has(Number(uid))) users.set(Number(uid), name);
+    }
+  } catch {
+    // No list of users: they stay numbers.
+  }
+  return users;
+}
+
+/** Paths of the cgroup (v2) tree by the id that the kernel gives: the inode of the folder. */
+function readCgroups(): Map<bigint, string> {
+  const found = new Map<bigint, string>();
+  const root = "/sys/fs/cgroup";
+  const walk = (path: string, depth: number): void => {
+    try {
+      found.set(statSync(`${root}${path}`, { bigint: true }).ino, `unified:${path === "" ? "/" : path}`);
+      if (depth > 16) return;
+      for (const entry of readdirSync(`${root}${path}`, { withFileTypes: true })) if (entry.isDirectory()) walk(`${path}/${entry.name}`, depth + 1);
+    } catch {
+      // A cgroup that is gone by now.
+    }
+  };
+  walk("", 0);
+  return found;
+}

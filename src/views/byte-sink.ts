@@ -1,0 +1,62 @@
+// Where output is put together before it is written: bytes go into one buffer, which is handed on when it is full.
+
+/** Gets the bytes collected so far. They are only valid during the call: write them out or copy them. */
+export type Flush = (bytes: Uint8Array) => void;
+
+const CHUNK = 64 * 1024;
+const encoder = new TextEncoder();
+
+/**
+ * A buffer that is handed to `flush` when a chunk is full, and when asked. It grows where one piece is longer than a
+ * chunk. Hot paths reserve room and then write into `bytes` at `at` themselves.
+ */
+export class ByteSink {
+  bytes: Uint8Array;
+  /** Where the next byte goes. */
+  at = 0;
+  readonly #flush: Flush;
+  readonly #chunk: number;
+
+  constructor(flush: Flush, chunk: number = CHUNK) {
+    this.#flush = flush;
+    this.#chunk = chunk;
+    this.bytes = new Uint8Array(chunk);
+  }
+
+  /** Makes room for `size` more bytes at `at`; hands on what is there where the chunk would overflow. */
+  reserve(size: number): void {
+    if (this.at + size <= this.bytes.length) return;
+    this.flush();
+    if (size > this.bytes.length) this.bytes = new Uint8Array(size);
+  }
+
+  /** As `reserve`, but keeps what is there: for a piece whose start may still be moved. */
+  extend(size: number): void {
+    if (this.at + size <= this.bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.at + size, this.bytes.length * 2));
+    larger.set(this.bytes.subarray(0, this.at));
+    this.bytes = larger;
+  }
+
+  /** Hands on everything collected so far. */
+  flush(): void {
+    if (this.at === 0) return;
+    const bytes = this.bytes.subarray(0, this.at);
+    this.at = 0;
+    this.#flush(bytes);
+    if (this.bytes.length > this.#chunk * 16) this.bytes = new Uint8Array(this.#chunk);
+  }
+
+  text(text: string): void {
+    // UTF-8 takes at most three bytes for a UTF-16 unit.
+    this.extend(text.length * 3);
+    this.at += encoder.encodeInto(text, this.bytes.subarray(this.at)).written;
+    if (this.at >= this.#chunk) this.flush();
+  }
+
+  raw(piece: Uint8Array): void {
+    this.reserve(piece.length);
+    this.bytes.set(piece, this.at);
+    this.at += piece.length;
+  }
+}

@@ -1,0 +1,8 @@
+// What people and programs see of a running script: text as bpftrace prints it, and JSON, one object a line.
+export { ByteSink, type Flush } from "./byte-sink.ts";
+export { formatValue } from "./format-value.ts";
+export { jsonView } from "./json.ts";
+export { formatTime } from "./strftime.ts";
+export { compilePrintf, compileText, type PrintfWriter } from "./printf.ts";
+export { textView } from "./text.ts";
+export type { MapEntry, MapSnapshot, RecordPrinter, View, ViewOptions } from "./view.ts";
