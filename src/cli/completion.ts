@@ -21,7 +21,7 @@ export function completion(shell: string): string | undefined {
 const words = (o: Option): string[] => [...(o.short === undefined ? [] : [`-${o.short}`]), `--${o.long}`];
 
 function bash(): string {
-  const cases = all
+  const cases = options
     .filter((o) => o.value !== undefined)
     .map((o) => {
       const action =

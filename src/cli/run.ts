@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { totalmem } from "node:os";
 import { processExists, splitCommand, spawnWaiting, type WaitingChild } from "../kernel/index.ts";
-import { type CompiledScript, compileScript, type EventSite, parseScript } from "../lang/trace/index.ts";
+import { type CompiledScript, compileScript, type EventSite } from "../lang/trace/index.ts";
 import { liveEnvironment, RunningScript } from "../session/index.ts";
 import { DiagnosticError, formatDiagnostic, type SourceText } from "../source/index.ts";
 import { compileText, jsonView, type RecordPrinter, textView, type View } from "../views/index.ts";
@@ -50,7 +50,7 @@ export async function run(line: CommandLine): Promise<number> {
       {
         record: (site, data, bytes, offset) => {
           let print = printers[site.id];
-          if (print === undefined) printers[site.id] = print = printerOf(site, view, script);
+          if (print === undefined) printers[site.id] = print = printerOf(site, view, running as RunningScript);
           print(data, bytes, offset);
           if (every === "none") view.flush();
         },
@@ -100,10 +100,9 @@ async function work(running: RunningScript, script: CompiledScript, view: View, 
   let watch: NodeJS.Timeout | undefined;
   try {
     if (!options.dry) running.begin();
-    if (!running.exited || options.dry) {
-      running.attach();
-      if (!options.quiet) view.attachedProbes(script.probeCount);
-    }
+    // A script that has ended in its begin probe needs nothing attached.
+    if (!running.exited || options.dry) running.attach();
+    if (!options.quiet) view.attachedProbes(script.probeCount);
     view.flush();
     if (process.env[NOTIFY] !== undefined) {
       streams.out.text(`${NOTIFY}\n`);
@@ -182,10 +181,10 @@ function describe(script: CompiledScript): string {
   return text;
 }
 
-function printerOf(site: EventSite, view: View, script: CompiledScript): RecordPrinter {
+function printerOf(site: EventSite, view: View, running: RunningScript): RecordPrinter {
   const action = site.action;
   if (action.kind !== "cat" && action.kind !== "system") return view.printer(site);
-  const write = compileText(action.format, site.fields, script);
+  const write = compileText(action.format, site.fields, running.resolver);
   return (data, bytes, base) => {
     const text = write(data, bytes, base);
     if (action.kind === "system") {
@@ -194,11 +193,9 @@ function printerOf(site: EventSite, view: View, script: CompiledScript): RecordP
       return;
     }
     try {
-      view.cat(readFileSync(text).subarray(0, script.options.maxCatBytes));
+      view.cat(readFileSync(text).subarray(0, running.script.options.maxCatBytes));
     } catch (error) {
       process.stderr.write(`ERROR: failed to open file '${text}': ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "No such file or directory" : (error as Error).message}\n`);
     }
   };
 }
-
-export { parseScript };

@@ -33,12 +33,14 @@ export class Interpreter {
   readonly program: Program;
   readonly #memory: Memory;
   readonly #host: HelperHost;
+  readonly #registers: Int32Array;
   readonly #frames = new Int32Array(FRAME_WORDS * FRAMES);
 
   constructor(program: Program, memory: Memory, host: HelperHost) {
     this.program = program;
     this.#memory = memory;
     this.#host = host;
+    this.#registers = new Int32Array(memory.i32.buffer, State.REGISTERS, 22);
   }
 
   /** Puts the machine before a function; r1 to r5 are the caller's to set. */
@@ -86,7 +88,7 @@ export class Interpreter {
     const memory = this.#memory;
     const { shadow, view } = memory;
     const end = memory.limit;
-    const r = new Int32Array(memory.i32.buffer, State.REGISTERS, 22);
+    const r = this.#registers;
     const frames = this.#frames;
     const coverage = this.coverage;
     let pc = this.pc;

@@ -5,7 +5,7 @@
 // `0x` (`%05d` of -5 is `000-5`), a space has no effect, `+` only shows on signed numbers, a precision never cuts, and
 // the width of a tuple, an array or a record is that of its opening bracket.
 
-import type { ByteSink } from "./byte-sink.ts";
+import { ByteSink } from "./byte-sink.ts";
 import { bufferText, type ValueFormatter, valueFormatter } from "./format-value.ts";
 import { gfpFlags } from "./gfp-flags.ts";
 import { type EventField, type FormatPart, type FormatSpec, formatBits, type Resolver, type Type, valueDecoder } from "./language.ts";
@@ -310,5 +310,25 @@ export function compilePrintf(format: readonly FormatPart[], fields: readonly Ev
   return (view, bytes, base, out) => {
     if (out.at + room > out.bytes.length) out.reserve(room);
     write(view, bytes, base, out);
+  };
+}
+
+/** Compiles a format to a function that gives the text of a record: for file names and commands. */
+export function compileText(
+  format: readonly FormatPart[],
+  fields: readonly EventField[],
+  resolver: Resolver,
+): (view: DataView, bytes: Uint8Array, base: number) => string {
+  const write = compilePrintf(format, fields, resolver);
+  const decoder = new TextDecoder();
+  let text = "";
+  const out = new ByteSink((piece) => {
+    text += decoder.decode(piece, { stream: true });
+  }, 4096);
+  return (view, bytes, base) => {
+    text = "";
+    write(view, bytes, base, out);
+    out.flush();
+    return text + decoder.decode();
   };
 }

@@ -1,0 +1,207 @@
+// The JSON view: one object a line, spaces exactly as bpftrace writes them. Everything goes to `out`.
+
+import { lineColumn, type SourceText, type Span } from "../source/index.ts";
+import { ByteSink } from "./byte-sink.ts";
+import { average, valueFormatter } from "./format-value.ts";
+import { histogramJson } from "./histogram.ts";
+import { divide, type EnumValue, type EventField, type EventSite, type Integer, type StatsValue, type TraceValue, type Type, valueDecoder } from "./language.ts";
+import { sortedEntries } from "./map-order.ts";
+import { compilePrintf, compileText } from "./printf.ts";
+import { formatTime, systemClock } from "./strftime.ts";
+import { joinReader, keyFormatter, nonEmptyByName, scalarValue } from "./text.ts";
+import type { MapSnapshot, RecordPrinter, View, ViewOptions } from "./view.ts";
+
+/** Entries that are collected before they are turned into bytes. */
+const ENTRIES = 512;
+
+const ESCAPES: Readonly<Record<string, string>> = { '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** A string in JSON; other control characters as `\u0001`. */
+export function jsonString(text: string): string {
+  return `"${text.replace(/["\\\u0000-\u001f]/g, (c) => ESCAPES[c] ?? `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)}"`;
+}
+
+/** Integers that a double cannot hold are strings. */
+function jsonInteger(n: Integer): string {
+  if (typeof n === "number" || BigInt(Number(n)) === n) return String(n);
+  return `"${n}"`;
+}
+
+type JsonWriter = (value: TraceValue) => string;
+
+/** A function that writes values of the type as JSON; integers are divided by `by` first. */
+export function jsonWriter(type: Type, by = 1): JsonWriter {
+  switch (type.kind) {
+    case "int":
+      if (type.enum !== undefined) return (v) => jsonInteger((v as EnumValue).value);
+      return by === 1 ? (v) => jsonInteger(v as Integer) : (v) => jsonInteger(divide(v as Integer, by));
+    case "pointer":
+      return (v) => jsonInteger(v as Integer);
+    case "count": case "sum": case "min": case "max":
+      return (v) => jsonInteger(divide(v as Integer, by));
+    case "bool":
+      return String;
+    case "none": case "args": case "ctx": case "struct":
+      return () => "null";
+    case "buffer":
+      // Bytes are C's signed characters.
+      return (v) => `[${Array.from(v as Uint8Array, (b) => (b << 24) >> 24).join(",")}]`;
+    case "array": {
+      const element = jsonWriter(type.of, by);
+      return (v) => `[${(v as readonly TraceValue[]).map(element).join(",")}]`;
+    }
+    case "tuple": {
+      const elements = type.elements.map((e) => jsonWriter(e, by));
+      return (v) => `[${elements.map((write, i) => write((v as readonly TraceValue[])[i] as TraceValue)).join(",")}]`;
+    }
+    case "record": {
+      const elements = type.elements.map((e) => jsonWriter(e, by));
+      return (v) => `{${elements.map((write, i) => `${jsonString(type.names[i] as string)}: ${write((v as readonly TraceValue[])[i] as TraceValue)}`).join(", ")}}`;
+    }
+    case "avg":
+      return (v) => jsonInteger(average(v, by));
+    case "stats":
+      return (v) => {
+        const s = v as StatsValue;
+        return `{"count": ${s.count}, "average": ${jsonInteger(divide(s.average, by))}, "total": ${jsonInteger(s.total)}}`;
+      };
+    case "hist": case "lhist":
+      return (v) => histogramJson(type, v as readonly number[], by);
+    default: {
+      const format = valueFormatter(type);
+      return (v) => jsonString(format(v));
+    }
+  }
+}
+
+/** `hist` and `stats` are told apart from other maps; averages are `stats` too. */
+function mapKind(type: Type): string {
+  if (type.kind === "hist" || type.kind === "lhist") return "hist";
+  return type.kind === "avg" || type.kind === "stats" ? "stats" : "map";
+}
+
+/** `print(@map)`: nothing for a map with keys and no entries. */
+export function writeMapJson(out: ByteSink, snapshot: MapSnapshot, top = 0, div = 0): void {
+  const { name, keyType, valueType } = snapshot.map;
+  const write = jsonWriter(valueType, div > 0 ? div : 1);
+  let text = `{"type": "${mapKind(valueType)}", "data": {${jsonString(name)}: `;
+  if (keyType === undefined) {
+    if (snapshot.entries.length === 0 && mapKind(valueType) === "hist") return;
+    out.text(`${text}${write(scalarValue(snapshot))}}}\n`);
+    return;
+  }
+  if (snapshot.entries.length === 0) return;
+  const key = keyFormatter(keyType);
+  const plain = keyType.kind === "int" || keyType.kind === "pointer" || keyType.kind === "bool";
+  let entries = 0;
+  let between = "{";
+  for (const entry of sortedEntries(snapshot, top)) {
+    // Keys are strings without any space in them.
+    text += `${between}${plain ? `"${key(entry.key)}"` : jsonString(key(entry.key).replaceAll(" ", ""))}: ${write(entry.value)}`;
+    between = ", ";
+    if (++entries % ENTRIES !== 0) continue;
+    out.text(text);
+    text = "";
+  }
+  out.text(`${text}}}}\n`);
+}
+
+/** Copies text as the inside of a JSON string: bytes where nothing is to be escaped, by way of a string where it is. */
+function writeEscaped(out: ByteSink, bytes: Uint8Array, decode: (bytes: Uint8Array) => string): void {
+  out.extend(bytes.length * 2);
+  const start = out.at;
+  const to = out.bytes;
+  let at = start;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number;
+    if (byte >= 0x80 || (byte < 0x20 && byte !== 10 && byte !== 9)) {
+      out.text(jsonString(decode(bytes)).slice(1, -1));
+      return;
+    }
+    if (byte === 10) {
+      to[at++] = 92;
+      to[at++] = 110;
+    } else if (byte === 9) {
+      to[at++] = 92;
+      to[at++] = 116;
+    } else {
+      if (byte === 34 || byte === 92) to[at++] = 92;
+      to[at++] = byte;
+    }
+  }
+  out.at = at;
+}
+
+const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+export function jsonView(options: ViewOptions): View {
+  const { out, messages, resolver, source, now = systemClock } = options;
+  const decoder = new TextDecoder();
+  const decode = (bytes: Uint8Array): string => decoder.decode(bytes);
+  const scratch = new ByteSink(() => {});
+
+  const data = (type: string, json: string): void => out.text(`{"type": "${type}", "data": ${json}}\n`);
+
+  const located = (type: "warnf" | "errorf", message: string, span: Span | undefined, place: SourceText | undefined): void => {
+    let where = "";
+    if (span !== undefined && place !== undefined) {
+      const { line, column } = lineColumn(place, span.start);
+      where = `, "filename": ${jsonString(place.name)}, "line": ${line}, "col": ${column}`;
+    }
+    out.text(`{"type": "${type}", "msg": ${jsonString(message)}${where}}\n`);
+  };
+
+  const printer = (site: EventSite): RecordPrinter => {
+    const action = site.action;
+    switch (action.kind) {
+      case "printf": {
+        if (action.stream === "out") {
+          const write = compilePrintf(action.format, site.fields, resolver);
+          const before = ascii('{"type": "printf", "data": "');
+          const after = ascii('"}\n');
+          return (view, bytes, base) => {
+            scratch.at = 0;
+            write(view, bytes, base, scratch);
+            out.raw(before);
+            writeEscaped(out, scratch.bytes.subarray(0, scratch.at), decode);
+            out.raw(after);
+          };
+        }
+        const text = compileText(action.format, site.fields, resolver);
+        const type = action.stream === "warn" ? "warnf" : "errorf";
+        return (view, bytes, base) => located(type, text(view, bytes, base), action.span, source);
+      }
+      case "print-value": {
+        const { type, offset } = site.fields[0] as EventField;
+        const value = valueDecoder(type, resolver);
+        const json = jsonWriter(type);
+        return (view, _bytes, base) => data("value", json(value(view, base + offset)));
+      }
+      case "time":
+        return () => data("time", jsonString(formatTime(action.format, now())));
+      case "join": {
+        const read = joinReader(site, action.separator, action.size);
+        return (view, _bytes, base) => data("join", jsonString(read(view, base)));
+      }
+      default:
+        throw new TypeError(`records of ${action.kind} are not printed`);
+    }
+  };
+
+  return {
+    printer,
+    value: (type, value) => data("value", jsonWriter(type)(value)),
+    map: (snapshot, top, div) => writeMapJson(out, snapshot, top, div),
+    cat: (content) => data("cat", jsonString(decode(content))),
+    system: (output) => data("syscall", jsonString(decode(output))),
+    endOfRun: (snapshots) => {
+      for (const snapshot of nonEmptyByName(snapshots)) writeMapJson(out, snapshot);
+    },
+    lostEvents: (count) => out.text(`{"type": "lost_events", "count": ${count}, "data": {"events": ${count}}}\n`),
+    attachedProbes: (count) => out.text(`{"type": "attached_probes", "count": ${count}, "data": {"probes": ${count}}}\n`),
+    flush: () => {
+      out.flush();
+      messages.flush();
+    },
+  };
+}

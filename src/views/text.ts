@@ -1,0 +1,135 @@
+// The text view: what bpftrace prints, byte for byte. Data goes to `out`; what is said about the run to `messages`.
+
+import { lineColumn, type SourceText, type Span } from "../source/index.ts";
+import type { ByteSink } from "./byte-sink.ts";
+import { type ValueFormatter, valueFormatter, zeroValue } from "./format-value.ts";
+import { histogramText } from "./histogram.ts";
+import { type EventField, type EventSite, readString, type TraceValue, type Type, valueDecoder } from "./language.ts";
+import { sortedEntries } from "./map-order.ts";
+import { compilePrintf, compileText } from "./printf.ts";
+import { formatTime, systemClock } from "./strftime.ts";
+import type { MapSnapshot, RecordPrinter, View, ViewOptions } from "./view.ts";
+
+/** Lines that are collected before they are turned into bytes. */
+const LINES = 512;
+
+/** `print(@map)`. Nothing for a map with keys and no entries; a map without keys that was never set has its zero. */
+export function writeMapText(out: ByteSink, snapshot: MapSnapshot, top = 0, div = 0): void {
+  const { name, keyType, valueType } = snapshot.map;
+  const by = div > 0 ? div : 1;
+  const histogram = valueType.kind === "hist" || valueType.kind === "lhist";
+  const format: ValueFormatter =
+    valueType.kind === "hist" || valueType.kind === "lhist" ? (v) => histogramText(valueType, v as readonly number[], by) : valueFormatter(valueType, by);
+  if (keyType === undefined) {
+    if (histogram && snapshot.entries.length === 0) return;
+    out.text(`${name}:${histogram ? "\n" : " "}${format(scalarValue(snapshot))}\n`);
+    return;
+  }
+  const key = keyFormatter(keyType);
+  const between = histogram ? "]:\n" : "]: ";
+  let text = "";
+  let lines = 0;
+  for (const entry of sortedEntries(snapshot, top)) {
+    text += `${name}[${key(entry.key)}${between}${format(entry.value)}\n`;
+    if (++lines < LINES) continue;
+    out.text(text);
+    text = "";
+    lines = 0;
+  }
+  out.text(text);
+}
+
+/** The value of a map without keys. */
+export function scalarValue(snapshot: MapSnapshot): TraceValue {
+  return snapshot.entries[0]?.value ?? zeroValue(snapshot.map.valueType);
+}
+
+/** Keys as text; the parentheses of a tuple are left out, and so are those around any text that has them. */
+export function keyFormatter(type: Type): ValueFormatter {
+  const format = valueFormatter(type);
+  if (type.kind !== "tuple" && type.kind !== "string") return format;
+  return (key) => {
+    const text = format(key);
+    return text.length >= 2 && text.startsWith("(") && text.endsWith(")") ? text.slice(1, -1) : text;
+  };
+}
+
+/** The strings of a join() record: their number at 4, then each in a place of its own. */
+export function joinReader(site: EventSite, separator: string, size: number): (view: DataView, base: number) => string {
+  const first = site.fields[0]?.offset ?? 8;
+  return (view, base) => {
+    const strings: string[] = [];
+    const count = view.getUint32(base + 4, true);
+    for (let i = 0; i < count; i++) strings.push(readString(view, base + first + i * size, size));
+    return strings.join(separator);
+  };
+}
+
+/** `stdin:1:9-29: WARNING: …`, without the line break that the message may end in. */
+function located(kind: "WARNING" | "ERROR", message: string, span: Span | undefined, source: SourceText | undefined): string {
+  const text = message.endsWith("\n") ? message.slice(0, -1) : message;
+  if (span === undefined || source === undefined) return `${kind}: ${text}\n`;
+  const from = lineColumn(source, span.start);
+  const to = lineColumn(source, span.end);
+  const place = from.line === to.line ? `${from.line}:${from.column}-${to.column}` : `${from.line}-${to.line}`;
+  return `${source.name}:${place}: ${kind}: ${text}\n`;
+}
+
+/** Maps that are printed at the end: those with entries, in byte order of their names. */
+export function nonEmptyByName(snapshots: readonly MapSnapshot[]): MapSnapshot[] {
+  return snapshots.filter((s) => s.entries.length > 0).sort((a, b) => (a.map.name < b.map.name ? -1 : a.map.name > b.map.name ? 1 : 0));
+}
+
+export function textView(options: ViewOptions): View {
+  const { out, messages, resolver, source, now = systemClock } = options;
+
+  const printer = (site: EventSite): RecordPrinter => {
+    const action = site.action;
+    switch (action.kind) {
+      case "printf": {
+        if (action.stream === "out") {
+          const write = compilePrintf(action.format, site.fields, resolver);
+          return (view, bytes, base) => write(view, bytes, base, out);
+        }
+        const text = compileText(action.format, site.fields, resolver);
+        const kind = action.stream === "warn" ? "WARNING" : "ERROR";
+        return (view, bytes, base) => messages.text(located(kind, text(view, bytes, base), action.span, source));
+      }
+      case "print-value": {
+        const { type, offset } = site.fields[0] as EventField;
+        const decode = valueDecoder(type, resolver);
+        const format = valueFormatter(type);
+        return (view, _bytes, base) => out.text(`${format(decode(view, base + offset))}\n`);
+      }
+      case "time":
+        return () => out.text(formatTime(action.format, now()));
+      case "join": {
+        const read = joinReader(site, action.separator, action.size);
+        return (view, _bytes, base) => out.text(`${read(view, base)}\n`);
+      }
+      default:
+        throw new TypeError(`records of ${action.kind} are not printed`);
+    }
+  };
+
+  return {
+    printer,
+    value: (type, value) => out.text(`${valueFormatter(type)(value)}\n`),
+    map: (snapshot, top, div) => writeMapText(out, snapshot, top, div),
+    cat: (content) => out.raw(content),
+    system: (output) => {
+      out.raw(output);
+      out.text("\n");
+    },
+    endOfRun: (snapshots) => {
+      out.text("\n\n");
+      for (const snapshot of nonEmptyByName(snapshots)) writeMapText(out, snapshot);
+    },
+    lostEvents: (count) => messages.text(`Lost ${count} events\n`),
+    attachedProbes: (count) => messages.text(`Attached ${count} probe${count === 1 ? "" : "s"}\n`),
+    flush: () => {
+      out.flush();
+      messages.flush();
+    },
+  };
+}
