@@ -87,6 +87,9 @@ const spelled = (type: Type): string => (type.kind === "string" ? `char[${type.s
 function show(probe: ResolvedProbe, verbose: boolean, write: (text: string) => void): void {
   write(`${probe.name}\n`);
   if (!verbose) return;
-  for (const argument of probe.forms[0].args?.values() ?? []) write(`    ${spelled(argument.type)}${spelled(argument.type).endsWith("*") ? "" : " "}${argument.name}\n`);
+  for (const argument of probe.forms[0].args?.values() ?? []) {
+    const array = /^(.*?)(\[\d*\])$/.exec(argument.spelling ?? spelled(argument.type));
+    write(`    ${array?.[1] ?? argument.spelling ?? spelled(argument.type)} ${argument.name}${array?.[2] ?? ""}\n`);
+  }
   if (probe.returns !== undefined) write(`    ${spelled(probe.returns)} retval\n`);
 }

@@ -99,9 +99,9 @@ async function work(running: RunningScript, script: CompiledScript, view: View, 
   for (const name of running.signals()) process.on(name as NodeJS.Signals, () => running.signal(name));
   let watch: NodeJS.Timeout | undefined;
   try {
-    if (!options.dry) running.begin();
+    const over = options.dry ? false : running.begin();
     // A script that has ended in its begin probe needs nothing attached.
-    if (!running.exited || options.dry) running.attach();
+    if (!over) running.attach();
     if (!options.quiet) view.attachedProbes(script.probeCount);
     view.flush();
     if (process.env[NOTIFY] !== undefined) {

@@ -74,7 +74,7 @@ test("random programs give what the interpreter gives, and the verifier takes th
         throw new Error(`kernel ${kernel}, interpreter ${reference}\n${printIr(randomProgram(tape))}`);
       }
     }),
-    { seed, numRuns: runs },
+    { seed, numRuns: runs, interruptAfterTimeLimit: 120_000, endOnFailure: process.env.SCRY_SHRINK !== "1" },
   );
 });
 

@@ -122,6 +122,33 @@ c:
   return 1`),
   },
   {
+    pass: "private-atomics",
+    name: "an atomic operation on a slot is a plain one; on a map it stays",
+    before: p(`entry:
+  %1 = slot 8
+  %2 = load.u64 %0
+  %3 = atomic.add.32.fetch %1, %2
+  %4 = atomic.cmpxchg.64.fetch %1, 7, %3
+  %5 = map-value g, 0
+  atomic.add.64 %5, %4
+  return 0`),
+    after: p(`entry:
+  %1 = slot 8
+  %2 = load.u64 %0
+  %9 = load.u32 %1
+  %10 = add.32 %9, %2
+  store.32 %1, %10
+  %12 = load.u64 %1
+  branch eq.64 %12, %9, same14, after15
+same14:
+  store.64 %1, 7
+  jump after15
+after15:
+  %5 = map-value g, 0
+  atomic.add.64 %5, %12
+  return 0`),
+  },
+  {
     pass: "thread-jumps",
     name: "a boolean that is branched on is bypassed",
     before: p(`entry:

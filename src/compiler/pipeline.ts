@@ -7,6 +7,7 @@ import { launderLoops } from "./passes/launder-loops.ts";
 import { mergeBlocks } from "./passes/merge-blocks.ts";
 import type { Pass } from "./passes/pass.ts";
 import { placeSlots } from "./passes/place-slots.ts";
+import { privateAtomics } from "./passes/private-atomics.ts";
 import { reuseMemory } from "./passes/reuse-memory.ts";
 import { reuseValues } from "./passes/reuse-values.ts";
 import { shareSlots } from "./passes/share-slots.ts";
@@ -23,6 +24,7 @@ export interface Stage {
 
 export const pipeline: readonly Stage[] = [
   { pass: tidy, reason: "first: the others take reachable blocks and useful parameters for granted" },
+  { pass: privateAtomics, reason: "early: what becomes of it is open to all the others" },
   { pass: fold, reason: "decides branches on constants, which opens up the rest" },
   { pass: threadJumps, reason: "booleans became branches on 0/1 parameters; these must go before blocks are joined" },
   { pass: mergeBlocks, reason: "longer blocks show more to the passes that look for what is known already" },

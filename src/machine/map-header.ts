@@ -39,7 +39,10 @@ export const Header = {
   FRESH: 52,
   /** Where the search for an entry to evict goes on. */
   HAND: 56,
-  /** Where a queue or a ring has its next element, and where its oldest, counted without end (ring: bytes). */
+  /**
+   * Where a queue or a ring has its next element, and where its oldest, counted without end (ring: bytes). Of a trie, HEAD
+   * is the address of its scratch key.
+   */
   HEAD: 60,
   TAIL: 64,
   /** Records that found no room. */
@@ -132,6 +135,8 @@ export interface MapLayout {
   readonly data: number;
   readonly buckets: number;
   readonly bucketCount: number;
+  /** Of a trie: room for the key that is looked for. */
+  readonly scratch: number;
 }
 
 /** Takes room for a map's storage. Throws RangeError when there is not enough, or for sizes that no map can have. */
@@ -179,6 +184,7 @@ export function planMap(plan: MemoryPlan, spec: MapSpec, header: number, possibl
     data: plan.reserve(bytes),
     buckets: plan.reserve(bucketCount * 4),
     bucketCount,
+    scratch: kind.shape === "trie" ? plan.reserve(keySize) : 0,
   };
 }
 
@@ -205,6 +211,7 @@ export function installMap(memory: Memory, layout: MapLayout, index: number): vo
   word(Header.BUCKETS, layout.buckets);
   word(Header.BUCKET_MASK, Math.max(0, layout.bucketCount - 1));
   word(Header.FRESH, 0);
+  if (kind.shape === "trie") word(Header.HEAD, layout.scratch);
   word(Header.INDEX, index);
   word(Header.FLAGS, spec.flags ?? 0);
   const flags = spec.flags ?? 0;

@@ -25,7 +25,7 @@ function lengths(memory: Memory, map: number): number[] {
   return list;
 }
 
-/** The key with only its first `length` bits, in the machine's memory just behind the map's header. */
+/** The key with only its first `length` bits, in the map's scratch key. */
 function masked(memory: Memory, map: number, key: number, length: number): number {
   const size = memory.u32[(map + Header.KEY_SIZE) >>> 2] as number;
   const copy = memory.u32[(map + Header.HEAD) >>> 2] as number;

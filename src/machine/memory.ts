@@ -44,6 +44,11 @@ export const State = {
   /** Address of the first map header and of the byte after the last. */
   HEADERS: 4300,
   HEADERS_END: 4304,
+  /** Room that the packet may grow in: from here, to there. */
+  AREA: 4308,
+  AREA_END: 4312,
+  /** Which packet of a batch is at work. */
+  BATCH: 4316,
 } as const;
 
 export const FRAME_BYTES = 512;

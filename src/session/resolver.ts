@@ -65,7 +65,7 @@ export function liveResolver(script: CompiledScript, stackMap: (limit: number) =
   };
 
   return {
-    truncation: { capacity: script.options.maxStrlen, trailer: script.options.strTruncTrailer },
+    truncation: { capacity: script.options.maxStrlen + 1, trailer: script.options.strTruncTrailer },
     ksym: (address) => kernelSymbols().lookup(address)?.name ?? hex(address),
     usym: (address, pid) => {
       const found = userSymbols(pid).lookup(address);

@@ -32,6 +32,13 @@ export interface RunEnd {
   readonly code: number;
 }
 
+interface ControlRecord {
+  readonly site: EventSite;
+  /** How far the event ring was filled when the record was made. */
+  readonly position: number;
+  readonly args: readonly number[];
+}
+
 /** Wait between looks at a ring that is in use: long enough for records to gather, too short to notice. */
 const GATHER_MILLISECONDS = 4;
 /** So many looks without a record, and the reader goes to sleep until the next record wakes it. */
@@ -49,6 +56,8 @@ export class RunningScript {
   readonly #flags: Int32Array;
   readonly #events: RingBuffer | undefined;
   readonly #control: RingBuffer | undefined;
+  /** Control records that were read and not yet acted on. */
+  readonly #controls: ControlRecord[] = [];
   readonly #attachments: Attachment[] = [];
   #poller: Poller | undefined;
   #exit: { code: number } | undefined;
@@ -88,10 +97,11 @@ export class RunningScript {
 
   // --- beginning ------------------------------------------------------------------------------------------------
 
-  /** Runs the `begin` probes. */
-  begin(): void {
+  /** Runs the `begin` probes. What they send is read by `run`; answers whether one of them has called exit. */
+  begin(): boolean {
     for (const [name, role] of this.script.programs) if (role.kind === "begin") testRun((this.#object.programs.get(name) as { fd: number }).fd);
-    this.#drain();
+    this.#collectControls();
+    return this.#controls.some((c) => c.site.action.kind === "exit");
   }
 
   /** Attaches everything else. What cannot attach throws, and nothing stays attached. */
@@ -175,19 +185,22 @@ export class RunningScript {
     let count = 0;
     // The event ring is looked at first: what it holds by now was made before what the control ring shows later.
     const end = events?.produced() ?? 0;
-    const controls: { site: EventSite; position: number; args: readonly number[] }[] = [];
-    this.#control?.drain((offset) => {
-      const view = (this.#control as RingBuffer).view;
-      const site = this.script.sites[view.getUint32(offset, true)] as EventSite;
-      controls.push({ site, position: Number(view.getBigUint64(offset + 8, true)), args: site.fields.map((f) => Number(view.getBigInt64(offset + f.offset, true))) });
-    });
-    for (const c of controls) {
+    this.#collectControls();
+    for (const c of this.#controls.splice(0)) {
       if (this.exited) break;
       count += this.#drainEvents(c.position) + 1;
       this.#controlled(c.site, c.args);
     }
     if (!this.exited) count += this.#drainEvents(end);
     return count;
+  }
+
+  #collectControls(): void {
+    this.#control?.drain((offset) => {
+      const view = (this.#control as RingBuffer).view;
+      const site = this.script.sites[view.getUint32(offset, true)] as EventSite;
+      this.#controls.push({ site, position: Number(view.getBigUint64(offset + 8, true)), args: site.fields.map((f) => Number(view.getBigInt64(offset + f.offset, true))) });
+    });
   }
 
   #drainEvents(until: number): number {

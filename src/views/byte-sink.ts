@@ -25,7 +25,7 @@ export class ByteSink {
 
   /** Makes room for `size` more bytes at `at`; hands on what is there where the chunk would overflow. */
   reserve(size: number): void {
-    if (this.at + size <= this.bytes.length) return;
+    if (this.at + size <= this.#chunk) return;
     this.flush();
     if (size > this.bytes.length) this.bytes = new Uint8Array(size);
   }
@@ -48,10 +48,30 @@ export class ByteSink {
   }
 
   text(text: string): void {
+    this.append(text);
+    if (this.at >= this.#chunk) this.flush();
+  }
+
+  /** As `text`, but never hands anything on: for a piece of a line whose start may still be moved. */
+  append(text: string): void {
     // UTF-8 takes at most three bytes for a UTF-16 unit.
     this.extend(text.length * 3);
-    this.at += encoder.encodeInto(text, this.bytes.subarray(this.at)).written;
-    if (this.at >= this.#chunk) this.flush();
+    const { bytes } = this;
+    let at = this.at;
+    if (text.length <= 64) {
+      // Short ASCII text, the common case, is faster by hand.
+      let i = 0;
+      for (; i < text.length; i++) {
+        const unit = text.charCodeAt(i);
+        if (unit >= 0x80) break;
+        bytes[at++] = unit;
+      }
+      if (i === text.length) {
+        this.at = at;
+        return;
+      }
+    }
+    this.at += encoder.encodeInto(text, bytes.subarray(this.at)).written;
   }
 
   raw(piece: Uint8Array): void {

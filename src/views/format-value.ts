@@ -1,6 +1,17 @@
 // Values as text, as bpftrace prints them. A formatter is made once for a type.
 
-import { divide, type EnumValue, type Frame, type Integer, type StackMode, type StackValue, type StatsValue, type TimestampValue, type TraceValue, type Type } from "./language.ts";
+import {
+  divide,
+  type EnumValue,
+  type Frame,
+  type Integer,
+  type StackMode,
+  type StackValue,
+  type StatsValue,
+  type TimestampValue,
+  type TraceValue,
+  type Type,
+} from "./language.ts";
 import { formatTime } from "./strftime.ts";
 
 export type ValueFormatter = (value: TraceValue) => string;
@@ -15,7 +26,8 @@ export function bufferText(bytes: Uint8Array, form: "r" | "rx" | "rh" = "r"): st
   return text;
 }
 
-const frameSymbol = (f: Frame): string => (f.name === undefined ? `0x${f.address.toString(16)}` : `${f.name}+${f.offset}`);
+const frameSymbol = (f: Frame): string =>
+  f.name === undefined ? `0x${f.address.toString(16)}` : `${f.name}+${f.offset}`;
 
 function frameLine(f: Frame, mode: StackMode, user: boolean): string {
   switch (mode) {
@@ -69,14 +81,18 @@ export function valueFormatter(type: Type, by = 1): ValueFormatter {
     case "record": {
       const elements = type.elements.map((e) => valueFormatter(e, by));
       if (elements.length === 0) return () => "{}";
-      return (v) => `{ ${elements.map((f, i) => `.${type.names[i]} = ${f((v as readonly TraceValue[])[i] as TraceValue)}`).join(", ")} }`;
+      return (v) =>
+        `{ ${elements.map((f, i) => `.${type.names[i]} = ${f((v as readonly TraceValue[])[i] as TraceValue)}`).join(", ")} }`;
     }
     case "timestamp":
       return (v) => formatTime(type.format, v as TimestampValue, true);
     case "kstack":
     case "ustack":
       return stackFormatter(type.mode, type.kind === "ustack");
-    case "count": case "sum": case "min": case "max":
+    case "count":
+    case "sum":
+    case "min":
+    case "max":
       return by === 1 ? plain : (v) => String(divide(v as Integer, by));
     case "avg":
       return (v) => String(average(v, by));
@@ -85,7 +101,8 @@ export function valueFormatter(type: Type, by = 1): ValueFormatter {
         const s = v as StatsValue;
         return `{ .count = ${s.count}, .average = ${divide(s.average, by)}, .total = ${s.total} }`;
       };
-    case "hist": case "lhist":
+    case "hist":
+    case "lhist":
       return (v) => `[${(v as readonly number[]).join(",")}]`;
     default:
       // Truth values, text, and null for nothing.
@@ -117,17 +134,24 @@ export function zeroValue(type: Type): TraceValue {
     case "tuple":
     case "record":
       return type.elements.map(zeroValue);
-    case "kstack": case "ustack":
+    case "kstack":
+    case "ustack":
       return { kind: "stack", frames: [] };
-    case "avg": case "stats":
+    case "avg":
+    case "stats":
       return { kind: "stats", count: 0, average: 0, total: 0 };
-    case "hist": case "lhist":
+    case "hist":
+    case "lhist":
       return [];
     case "timestamp":
       return { kind: "timestamp", seconds: 0, nanoseconds: 0 };
     case "int":
       return type.enum === undefined ? 0 : { kind: "enum", value: 0 };
-    case "pointer": case "count": case "sum": case "min": case "max":
+    case "pointer":
+    case "count":
+    case "sum":
+    case "min":
+    case "max":
       return 0;
     case "inet":
       return "0.0.0.0";

@@ -2,7 +2,7 @@
 export { ByteSink, type Flush } from "./byte-sink.ts";
 export { formatValue } from "./format-value.ts";
 export { jsonView } from "./json.ts";
-export { formatTime } from "./strftime.ts";
 export { compilePrintf, compileText, type PrintfWriter } from "./printf.ts";
+export { formatTime } from "./strftime.ts";
 export { textView } from "./text.ts";
 export type { MapEntry, MapSnapshot, RecordPrinter, View, ViewOptions } from "./view.ts";

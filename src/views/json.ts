@@ -4,15 +4,33 @@ import { lineColumn, type SourceText, type Span } from "../source/index.ts";
 import { ByteSink } from "./byte-sink.ts";
 import { average, valueFormatter } from "./format-value.ts";
 import { histogramJson } from "./histogram.ts";
-import { divide, type EnumValue, type EventField, type EventSite, type Integer, type StatsValue, type TraceValue, type Type, valueDecoder } from "./language.ts";
+import {
+  divide,
+  type EnumValue,
+  type EventField,
+  type EventSite,
+  type Integer,
+  type StatsValue,
+  type TraceValue,
+  type Type,
+  valueDecoder,
+} from "./language.ts";
 import { sortedEntries } from "./map-order.ts";
 import { compilePrintf, compileText } from "./printf.ts";
 import { formatTime, systemClock } from "./strftime.ts";
-import { joinReader, keyFormatter, nonEmptyByName, scalarValue } from "./text.ts";
+import { joinReader, nonEmptyByName, scalarValue } from "./text.ts";
 import type { MapSnapshot, RecordPrinter, View, ViewOptions } from "./view.ts";
+import { keyWriter, valueWriter } from "./write-value.ts";
 
-/** Entries that are collected before they are turned into bytes. */
-const ENTRIES = 512;
+/** Bytes that most entries of a map fit into. */
+const ROOM = 256;
+const NEWLINE = 10;
+const SPACE = 32;
+const QUOTE = 34;
+const BACKSLASH = 92;
+const LETTER_N = 110;
+
+const decoder = new TextDecoder();
 
 const ESCAPES: Readonly<Record<string, string>> = { '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
@@ -37,11 +55,17 @@ export function jsonWriter(type: Type, by = 1): JsonWriter {
       return by === 1 ? (v) => jsonInteger(v as Integer) : (v) => jsonInteger(divide(v as Integer, by));
     case "pointer":
       return (v) => jsonInteger(v as Integer);
-    case "count": case "sum": case "min": case "max":
+    case "count":
+    case "sum":
+    case "min":
+    case "max":
       return (v) => jsonInteger(divide(v as Integer, by));
     case "bool":
       return String;
-    case "none": case "args": case "ctx": case "struct":
+    case "none":
+    case "args":
+    case "ctx":
+    case "struct":
       return () => "null";
     case "buffer":
       // Bytes are C's signed characters.
@@ -56,7 +80,8 @@ export function jsonWriter(type: Type, by = 1): JsonWriter {
     }
     case "record": {
       const elements = type.elements.map((e) => jsonWriter(e, by));
-      return (v) => `{${elements.map((write, i) => `${jsonString(type.names[i] as string)}: ${write((v as readonly TraceValue[])[i] as TraceValue)}`).join(", ")}}`;
+      return (v) =>
+        `{${elements.map((write, i) => `${jsonString(type.names[i] as string)}: ${write((v as readonly TraceValue[])[i] as TraceValue)}`).join(", ")}}`;
     }
     case "avg":
       return (v) => jsonInteger(average(v, by));
@@ -65,7 +90,8 @@ export function jsonWriter(type: Type, by = 1): JsonWriter {
         const s = v as StatsValue;
         return `{"count": ${s.count}, "average": ${jsonInteger(divide(s.average, by))}, "total": ${jsonInteger(s.total)}}`;
       };
-    case "hist": case "lhist":
+    case "hist":
+    case "lhist":
       return (v) => histogramJson(type, v as readonly number[], by);
     default: {
       const format = valueFormatter(type);
@@ -83,49 +109,68 @@ function mapKind(type: Type): string {
 /** `print(@map)`: nothing for a map with keys and no entries. */
 export function writeMapJson(out: ByteSink, snapshot: MapSnapshot, top = 0, div = 0): void {
   const { name, keyType, valueType } = snapshot.map;
-  const write = jsonWriter(valueType, div > 0 ? div : 1);
-  let text = `{"type": "${mapKind(valueType)}", "data": {${jsonString(name)}: `;
+  const by = div > 0 ? div : 1;
+  const json = jsonWriter(valueType, by);
+  const before = `{"type": "${mapKind(valueType)}", "data": {${jsonString(name)}: `;
   if (keyType === undefined) {
     if (snapshot.entries.length === 0 && mapKind(valueType) === "hist") return;
-    out.text(`${text}${write(scalarValue(snapshot))}}}\n`);
+    out.text(`${before}${json(scalarValue(snapshot))}}}\n`);
     return;
   }
   if (snapshot.entries.length === 0) return;
-  const key = keyFormatter(keyType);
-  const plain = keyType.kind === "int" || keyType.kind === "pointer" || keyType.kind === "bool";
-  let entries = 0;
-  let between = "{";
-  for (const entry of sortedEntries(snapshot, top)) {
-    // Keys are strings without any space in them.
-    text += `${between}${plain ? `"${key(entry.key)}"` : jsonString(key(entry.key).replaceAll(" ", ""))}: ${write(entry.value)}`;
-    between = ", ";
-    if (++entries % ENTRIES !== 0) continue;
-    out.text(text);
-    text = "";
+  const key = keyWriter(keyType);
+  const number = valueType.kind === "count" || (valueType.kind === "int" && valueType.enum === undefined);
+  const plain = valueWriter(valueType, by);
+  out.append(before);
+  let between = '{"';
+  for (const { key: k, value } of sortedEntries(snapshot, top)) {
+    out.reserve(ROOM);
+    out.append(between);
+    const start = out.at;
+    key(k, out);
+    tidyKey(out, start);
+    out.append('": ');
+    if (number && typeof value === "number") plain(value, out);
+    else out.append(json(value));
+    between = ', "';
   }
-  out.text(`${text}}}}\n`);
+  out.text("}}}\n");
 }
 
-/** Copies text as the inside of a JSON string: bytes where nothing is to be escaped, by way of a string where it is. */
-function writeEscaped(out: ByteSink, bytes: Uint8Array, decode: (bytes: Uint8Array) => string): void {
-  out.extend(bytes.length * 2);
-  const start = out.at;
-  const to = out.bytes;
+/** Keys are strings without any space in them: takes the spaces out of what stands from `start` on, and escapes it. */
+function tidyKey(out: ByteSink, start: number): void {
+  const { bytes, at: end } = out;
   let at = start;
+  let special = false;
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i] as number;
+    if (byte === SPACE) continue;
+    if (byte < SPACE || byte === QUOTE || byte === BACKSLASH) special = true;
+    bytes[at++] = byte;
+  }
+  out.at = at;
+  if (!special) return;
+  const text = decoder.decode(bytes.subarray(start, at));
+  out.at = start;
+  out.append(jsonString(text).slice(1, -1));
+}
+
+/** Copies text as the inside of a JSON string: bytes where nothing rare is in it, by way of a string otherwise. */
+function writeEscaped(out: ByteSink, bytes: Uint8Array): void {
+  out.reserve(bytes.length * 2);
+  const to = out.bytes;
+  let at = out.at;
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i] as number;
-    if (byte >= 0x80 || (byte < 0x20 && byte !== 10 && byte !== 9)) {
-      out.text(jsonString(decode(bytes)).slice(1, -1));
+    if (byte >= 0x80 || (byte < SPACE && byte !== NEWLINE)) {
+      out.append(jsonString(decoder.decode(bytes)).slice(1, -1));
       return;
     }
-    if (byte === 10) {
-      to[at++] = 92;
-      to[at++] = 110;
-    } else if (byte === 9) {
-      to[at++] = 92;
-      to[at++] = 116;
+    if (byte === NEWLINE) {
+      to[at++] = BACKSLASH;
+      to[at++] = LETTER_N;
     } else {
-      if (byte === 34 || byte === 92) to[at++] = 92;
+      if (byte === QUOTE || byte === BACKSLASH) to[at++] = BACKSLASH;
       to[at++] = byte;
     }
   }
@@ -136,13 +181,16 @@ const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 export function jsonView(options: ViewOptions): View {
   const { out, messages, resolver, source, now = systemClock } = options;
-  const decoder = new TextDecoder();
-  const decode = (bytes: Uint8Array): string => decoder.decode(bytes);
   const scratch = new ByteSink(() => {});
 
   const data = (type: string, json: string): void => out.text(`{"type": "${type}", "data": ${json}}\n`);
 
-  const located = (type: "warnf" | "errorf", message: string, span: Span | undefined, place: SourceText | undefined): void => {
+  const located = (
+    type: "warnf" | "errorf",
+    message: string,
+    span: Span | undefined,
+    place: SourceText | undefined,
+  ): void => {
     let where = "";
     if (span !== undefined && place !== undefined) {
       const { line, column } = lineColumn(place, span.start);
@@ -163,7 +211,7 @@ export function jsonView(options: ViewOptions): View {
             scratch.at = 0;
             write(view, bytes, base, scratch);
             out.raw(before);
-            writeEscaped(out, scratch.bytes.subarray(0, scratch.at), decode);
+            writeEscaped(out, scratch.bytes.subarray(0, scratch.at));
             out.raw(after);
           };
         }
@@ -192,13 +240,14 @@ export function jsonView(options: ViewOptions): View {
     printer,
     value: (type, value) => data("value", jsonWriter(type)(value)),
     map: (snapshot, top, div) => writeMapJson(out, snapshot, top, div),
-    cat: (content) => data("cat", jsonString(decode(content))),
-    system: (output) => data("syscall", jsonString(decode(output))),
+    cat: (content) => data("cat", jsonString(decoder.decode(content))),
+    system: (output) => data("syscall", jsonString(decoder.decode(output))),
     endOfRun: (snapshots) => {
       for (const snapshot of nonEmptyByName(snapshots)) writeMapJson(out, snapshot);
     },
     lostEvents: (count) => out.text(`{"type": "lost_events", "count": ${count}, "data": {"events": ${count}}}\n`),
-    attachedProbes: (count) => out.text(`{"type": "attached_probes", "count": ${count}, "data": {"probes": ${count}}}\n`),
+    attachedProbes: (count) =>
+      out.text(`{"type": "attached_probes", "count": ${count}, "data": {"probes": ${count}}}\n`),
     flush: () => {
       out.flush();
       messages.flush();

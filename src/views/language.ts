@@ -3,20 +3,26 @@
 export {
   divide,
   type EnumValue,
+  type EventAction,
+  type EventField,
+  type EventSite,
+  type FormatPart,
+  type FormatSpec,
   type Frame,
+  formatBits,
   type Integer,
+  type IntType,
   integer,
   type Resolver,
   readString,
+  type ScriptMap,
+  type StackMode,
   type StackValue,
   type StatsValue,
   type TimestampValue,
   type TraceValue,
+  type Type,
   type ValueDecoder,
   valueDecoder,
   type WallClock,
-} from "../lang/trace/decode.ts";
-export type { EventAction, EventField, EventSite } from "../lang/trace/events.ts";
-export { type FormatPart, type FormatSpec, formatBits } from "../lang/trace/format.ts";
-export type { ScriptMap } from "../lang/trace/storage.ts";
-export type { IntType, StackMode, Type } from "../lang/trace/types.ts";
+} from "../lang/trace/index.ts";

@@ -64,7 +64,8 @@ function sortByText(order: Uint32Array, of: (index: number) => string): Uint32Ar
 }
 
 /** Enumerators and numbers as the number that counts. */
-const plainInteger = (value: TraceValue): Integer => (typeof value === "object" ? (value as { readonly value: Integer }).value : (value as Integer));
+const plainInteger = (value: TraceValue): Integer =>
+  typeof value === "object" ? (value as { readonly value: Integer }).value : (value as Integer);
 
 /** By integers and strings, the first field of a tuple first; keys of other types keep their order. */
 function sortByKey(order: Uint32Array, type: Type, of: (index: number) => TraceValue): Uint32Array {
@@ -79,7 +80,8 @@ function sortByKey(order: Uint32Array, type: Type, of: (index: number) => TraceV
       let sorted = order;
       for (let field = type.elements.length - 1; field >= 0; field--) {
         const element = type.elements[field] as Type;
-        if (element.kind === "int" || element.kind === "string") sorted = sortByKey(sorted, element, (i) => (of(i) as readonly TraceValue[])[field] as TraceValue);
+        if (element.kind === "int" || element.kind === "string")
+          sorted = sortByKey(sorted, element, (i) => (of(i) as readonly TraceValue[])[field] as TraceValue);
       }
       return sorted;
     }
@@ -90,7 +92,8 @@ function sortByKey(order: Uint32Array, type: Type, of: (index: number) => TraceV
 
 /** The numbers of the entries in the order of printing. */
 function order({ map, entries }: MapSnapshot): Uint32Array {
-  const all = Uint32Array.from({ length: entries.length }, (_, i) => i);
+  const all = new Uint32Array(entries.length);
+  for (let i = 0; i < all.length; i++) all[i] = i;
   const value = (i: number): TraceValue => (entries[i] as MapEntry).value;
   const type = map.valueType;
   switch (type.kind) {

@@ -8,8 +8,23 @@
 import { ByteSink } from "./byte-sink.ts";
 import { bufferText, type ValueFormatter, valueFormatter } from "./format-value.ts";
 import { gfpFlags } from "./gfp-flags.ts";
-import { type EventField, type FormatPart, type FormatSpec, formatBits, type Resolver, type Type, valueDecoder } from "./language.ts";
-import { writeHex, writeOctal, writeSigned32, writeSigned64, writeUnsigned32, writeUnsigned64 } from "./write-number.ts";
+import {
+  type EventField,
+  type FormatPart,
+  type FormatSpec,
+  formatBits,
+  type Resolver,
+  type Type,
+  valueDecoder,
+} from "./language.ts";
+import {
+  writeHex,
+  writeOctal,
+  writeSigned32,
+  writeSigned64,
+  writeUnsigned32,
+  writeUnsigned64,
+} from "./write-number.ts";
 
 /** Writes the text of the record whose bytes begin at `base`, of both `view` and `bytes`. */
 export type PrintfWriter = (view: DataView, bytes: Uint8Array, base: number, out: ByteSink) => void;
@@ -133,7 +148,13 @@ function numberWriter(spec: FormatSpec, field: EventField): PrintfWriter {
 }
 
 /** Reads a field's integer, cuts it to `bits` as C's conversions do, and writes it as unsigned words. */
-function cut(type: Type, offset: number, bits: number, signed: boolean, write: (out: ByteSink, high: number, low: number) => void): PrintfWriter {
+function cut(
+  type: Type,
+  offset: number,
+  bits: number,
+  signed: boolean,
+  write: (out: ByteSink, high: number, low: number) => void,
+): PrintfWriter {
   const read = readWords(type);
   return (view, _bytes, start, out) => {
     const words = read(view, start + offset);
@@ -191,7 +212,13 @@ function headOf(type: Type): number {
   }
 }
 
-function fieldPiece(spec: FormatSpec, field: EventField, width: EventField | undefined, resolver: Resolver, room: () => number): Piece {
+function fieldPiece(
+  spec: FormatSpec,
+  field: EventField,
+  width: EventField | undefined,
+  resolver: Resolver,
+  room: () => number,
+): Piece {
   const { type, offset } = field;
   let write: PrintfWriter;
   let size = NUMBER_ROOM;
@@ -206,14 +233,21 @@ function fieldPiece(spec: FormatSpec, field: EventField, width: EventField | und
     write = numberWriter(spec, field);
   } else if (spec.conversion === "gr") {
     const read = readWords(type);
-    write = textWriter((view, at) => {
-      const { high, low } = read(view, at);
-      return gfpFlags((BigInt(high) << 32n) | BigInt(low));
-    }, offset, room);
+    write = textWriter(
+      (view, at) => {
+        const { high, low } = read(view, at);
+        return gfpFlags((BigInt(high) << 32n) | BigInt(low));
+      },
+      offset,
+      room,
+    );
   } else {
     const decode = valueDecoder(type, resolver);
     const conversion = spec.conversion;
-    const format: ValueFormatter = type.kind === "buffer" && conversion !== "s" ? (v) => bufferText(v as Uint8Array, conversion as "r") : valueFormatter(type);
+    const format: ValueFormatter =
+      type.kind === "buffer" && conversion !== "s"
+        ? (v) => bufferText(v as Uint8Array, conversion as "r")
+        : valueFormatter(type);
     write = textWriter((view, at) => format(decode(view, at)), offset, room);
   }
   const fixed = Math.min(spec.width ?? 0, MAX_WIDTH);
@@ -249,7 +283,12 @@ function fieldPiece(spec: FormatSpec, field: EventField, width: EventField | und
 }
 
 /** The pieces of a format, in order. */
-function pieces(format: readonly FormatPart[], fields: readonly EventField[], resolver: Resolver, room: () => number): Piece[] {
+function pieces(
+  format: readonly FormatPart[],
+  fields: readonly EventField[],
+  resolver: Resolver,
+  room: () => number,
+): Piece[] {
   let next = 0;
   return format.map((part) => {
     if (typeof part === "string") {
@@ -302,13 +341,17 @@ function inOrder(writers: readonly PrintfWriter[]): PrintfWriter {
 }
 
 /** Compiles a format for records with these fields. A `*` takes its width from the field before its value's. */
-export function compilePrintf(format: readonly FormatPart[], fields: readonly EventField[], resolver: Resolver): PrintfWriter {
+export function compilePrintf(
+  format: readonly FormatPart[],
+  fields: readonly EventField[],
+  resolver: Resolver,
+): PrintfWriter {
   let room = 0;
   const list = pieces(format, fields, resolver, () => room);
   room = list.reduce((sum, p) => sum + p.room, 0);
   const write = inOrder(list.map((p) => p.write));
   return (view, bytes, base, out) => {
-    if (out.at + room > out.bytes.length) out.reserve(room);
+    out.reserve(room);
     write(view, bytes, base, out);
   };
 }

@@ -3,7 +3,20 @@
 import type { WallClock } from "./language.ts";
 
 const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const MONTHS = [
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December",
+];
 
 const dayOfYear = (d: Date): number =>
   Math.round((Date.UTC(d.getFullYear(), d.getMonth(), d.getDate()) - Date.UTC(d.getFullYear(), 0, 1)) / 86_400_000);
@@ -22,7 +35,9 @@ function zoneOffset(d: Date): string {
 }
 
 function zoneName(d: Date): string {
-  const part = new Intl.DateTimeFormat("en-US", { timeZoneName: "short" }).formatToParts(d).find((p) => p.type === "timeZoneName");
+  const part = new Intl.DateTimeFormat("en-US", { timeZoneName: "short" })
+    .formatToParts(d)
+    .find((p) => p.type === "timeZoneName");
   return part?.value ?? "UTC";
 }
 
@@ -75,17 +90,22 @@ const CONVERSIONS: Readonly<Record<string, (d: Date, seconds: number) => Piece>>
 
 /** Flags and width are GNU's: `%-d`, `%_H`, `%^a`, `%10Y`. What is no conversion stays as written. */
 function expand(format: string, d: Date, seconds: number): string {
-  return format.replace(/%([-_0^#]*)(\d*)([EO]?)([A-Za-z%])/g, (written, flags: string, width: string, _alternative, letter: string) => {
-    const piece = CONVERSIONS[letter]?.(d, seconds);
-    if (piece === undefined) return written;
-    let text: string;
-    if (typeof piece === "string") text = piece.padStart(Number(width), flags.includes("0") ? "0" : " ");
-    else {
-      const pad = flags.includes("_") ? " " : flags.includes("0") ? "0" : piece[2];
-      text = flags.includes("-") ? String(piece[0]) : String(piece[0]).padStart(width === "" ? piece[1] : Number(width), pad);
-    }
-    return flags.includes("^") ? text.toUpperCase() : text;
-  });
+  return format.replace(
+    /%([-_0^#]*)(\d*)([EO]?)([A-Za-z%])/g,
+    (written, flags: string, width: string, _alternative, letter: string) => {
+      const piece = CONVERSIONS[letter]?.(d, seconds);
+      if (piece === undefined) return written;
+      let text: string;
+      if (typeof piece === "string") text = piece.padStart(Number(width), flags.includes("0") ? "0" : " ");
+      else {
+        const pad = flags.includes("_") ? " " : flags.includes("0") ? "0" : piece[2];
+        text = flags.includes("-")
+          ? String(piece[0])
+          : String(piece[0]).padStart(width === "" ? piece[1] : Number(width), pad);
+      }
+      return flags.includes("^") ? text.toUpperCase() : text;
+    },
+  );
 }
 
 /**

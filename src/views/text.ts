@@ -2,56 +2,49 @@
 
 import { lineColumn, type SourceText, type Span } from "../source/index.ts";
 import type { ByteSink } from "./byte-sink.ts";
-import { type ValueFormatter, valueFormatter, zeroValue } from "./format-value.ts";
+import { valueFormatter, zeroValue } from "./format-value.ts";
 import { histogramText } from "./histogram.ts";
-import { type EventField, type EventSite, readString, type TraceValue, type Type, valueDecoder } from "./language.ts";
+import { type EventField, type EventSite, readString, type TraceValue, valueDecoder } from "./language.ts";
 import { sortedEntries } from "./map-order.ts";
 import { compilePrintf, compileText } from "./printf.ts";
 import { formatTime, systemClock } from "./strftime.ts";
 import type { MapSnapshot, RecordPrinter, View, ViewOptions } from "./view.ts";
+import { keyWriter, type ValueWriter, valueWriter } from "./write-value.ts";
 
-/** Lines that are collected before they are turned into bytes. */
-const LINES = 512;
+/** Bytes that most lines of a map fit into. */
+const ROOM = 256;
 
 /** `print(@map)`. Nothing for a map with keys and no entries; a map without keys that was never set has its zero. */
 export function writeMapText(out: ByteSink, snapshot: MapSnapshot, top = 0, div = 0): void {
   const { name, keyType, valueType } = snapshot.map;
   const by = div > 0 ? div : 1;
   const histogram = valueType.kind === "hist" || valueType.kind === "lhist";
-  const format: ValueFormatter =
-    valueType.kind === "hist" || valueType.kind === "lhist" ? (v) => histogramText(valueType, v as readonly number[], by) : valueFormatter(valueType, by);
+  const write: ValueWriter = histogram
+    ? (v, to) => to.append(histogramText(valueType, v as readonly number[], by))
+    : valueWriter(valueType, by);
   if (keyType === undefined) {
     if (histogram && snapshot.entries.length === 0) return;
-    out.text(`${name}:${histogram ? "\n" : " "}${format(scalarValue(snapshot))}\n`);
+    out.append(`${name}:${histogram ? "\n" : " "}`);
+    write(scalarValue(snapshot), out);
+    out.text("\n");
     return;
   }
-  const key = keyFormatter(keyType);
+  const key = keyWriter(keyType);
+  const before = `${name}[`;
   const between = histogram ? "]:\n" : "]: ";
-  let text = "";
-  let lines = 0;
   for (const entry of sortedEntries(snapshot, top)) {
-    text += `${name}[${key(entry.key)}${between}${format(entry.value)}\n`;
-    if (++lines < LINES) continue;
-    out.text(text);
-    text = "";
-    lines = 0;
+    out.reserve(ROOM);
+    out.append(before);
+    key(entry.key, out);
+    out.append(between);
+    write(entry.value, out);
+    out.append("\n");
   }
-  out.text(text);
 }
 
 /** The value of a map without keys. */
 export function scalarValue(snapshot: MapSnapshot): TraceValue {
   return snapshot.entries[0]?.value ?? zeroValue(snapshot.map.valueType);
-}
-
-/** Keys as text; the parentheses of a tuple are left out, and so are those around any text that has them. */
-export function keyFormatter(type: Type): ValueFormatter {
-  const format = valueFormatter(type);
-  if (type.kind !== "tuple" && type.kind !== "string") return format;
-  return (key) => {
-    const text = format(key);
-    return text.length >= 2 && text.startsWith("(") && text.endsWith(")") ? text.slice(1, -1) : text;
-  };
 }
 
 /** The strings of a join() record: their number at 4, then each in a place of its own. */
@@ -66,7 +59,12 @@ export function joinReader(site: EventSite, separator: string, size: number): (v
 }
 
 /** `stdin:1:9-29: WARNING: …`, without the line break that the message may end in. */
-function located(kind: "WARNING" | "ERROR", message: string, span: Span | undefined, source: SourceText | undefined): string {
+function located(
+  kind: "WARNING" | "ERROR",
+  message: string,
+  span: Span | undefined,
+  source: SourceText | undefined,
+): string {
   const text = message.endsWith("\n") ? message.slice(0, -1) : message;
   if (span === undefined || source === undefined) return `${kind}: ${text}\n`;
   const from = lineColumn(source, span.start);
@@ -77,7 +75,9 @@ function located(kind: "WARNING" | "ERROR", message: string, span: Span | undefi
 
 /** Maps that are printed at the end: those with entries, in byte order of their names. */
 export function nonEmptyByName(snapshots: readonly MapSnapshot[]): MapSnapshot[] {
-  return snapshots.filter((s) => s.entries.length > 0).sort((a, b) => (a.map.name < b.map.name ? -1 : a.map.name > b.map.name ? 1 : 0));
+  return snapshots
+    .filter((s) => s.entries.length > 0)
+    .sort((a, b) => (a.map.name < b.map.name ? -1 : a.map.name > b.map.name ? 1 : 0));
 }
 
 export function textView(options: ViewOptions): View {

@@ -17,7 +17,26 @@ export function writeUnsigned32(bytes: Uint8Array, at: number, n: number): numbe
   }
   let rest = n | 0;
   const end =
-    at + (rest < 10000 ? (rest < 100 ? (rest < 10 ? 1 : 2) : rest < 1000 ? 3 : 4) : rest < 1e6 ? (rest < 1e5 ? 5 : 6) : rest < 1e8 ? (rest < 1e7 ? 7 : 8) : rest < 1e9 ? 9 : 10);
+    at +
+    (rest < 10000
+      ? rest < 100
+        ? rest < 10
+          ? 1
+          : 2
+        : rest < 1000
+          ? 3
+          : 4
+      : rest < 1e6
+        ? rest < 1e5
+          ? 5
+          : 6
+        : rest < 1e8
+          ? rest < 1e7
+            ? 7
+            : 8
+          : rest < 1e9
+            ? 9
+            : 10);
   let place = end;
   do {
     const tenth = (rest / 10) | 0;
@@ -50,7 +69,10 @@ export function writeUnsigned64(bytes: Uint8Array, at: number, high: number, low
   if (high < 0x200000) {
     const n = high * 0x1_0000_0000 + low;
     const upper = Math.floor(n / 1e9);
-    const middle = upper < 0x1_0000_0000 ? writeUnsigned32(bytes, at, upper) : writeUnsigned64(bytes, at, Math.floor(upper / 0x1_0000_0000), upper >>> 0);
+    const middle =
+      upper < 0x1_0000_0000
+        ? writeUnsigned32(bytes, at, upper)
+        : writeUnsigned64(bytes, at, Math.floor(upper / 0x1_0000_0000), upper >>> 0);
     return writeNine(bytes, middle, n - upper * 1e9);
   }
   const text = ((BigInt(high) << 32n) | BigInt(low)).toString();
@@ -83,6 +105,18 @@ export function writeHex(bytes: Uint8Array, at: number, high: number, low: numbe
 
 export function writeOctal(bytes: Uint8Array, at: number, high: number, low: number): number {
   const text = high === 0 ? low.toString(8) : ((BigInt(high) << 32n) | BigInt(low)).toString(8);
+  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+  return at + text.length;
+}
+
+/** Any integer in decimal. */
+export function writeInteger(bytes: Uint8Array, at: number, n: number | bigint): number {
+  if (typeof n === "number") {
+    if (n >= 0) return writeUnsigned64(bytes, at, Math.floor(n / 0x1_0000_0000), n >>> 0);
+    bytes[at] = MINUS;
+    return writeUnsigned64(bytes, at + 1, Math.floor(-n / 0x1_0000_0000), -n >>> 0);
+  }
+  const text = String(n);
   for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
   return at + text.length;
 }

@@ -5,12 +5,17 @@
 // knows (0, then 1, then 2 …) never is. So every integer parameter of such a loop's head has a zero added that the
 // verifier takes for any number: the difference of an unknown value with itself, one subtraction for the whole run
 // (the verifier does not compare the operands of a subtraction) and one addition for each parameter and turn.
-// Bounds that are checked inside of the loop hold as usual. Nothing that folds constants may run after this.
+// A number that such a loop keeps in a slot is hidden likewise where the loop reads it back: the verifier follows what
+// is stored on the stack as well. Bounds that are checked inside of the loop hold as usual. Nothing that folds constants may run after this.
 
 import { type Dominators, dominators, type Loop, loops } from "../dominators.ts";
 import { endOf, newInstr, replaceValues } from "../graph.ts";
-import { type Block, INT, type Instr, type IrFunction, type Value } from "../ir.ts";
+import { type Block, INT, type Instr, type IrFunction, type LoadSize, type Value } from "../ir.ts";
+import { slotOf } from "./dce.ts";
 import type { Pass } from "./pass.ts";
+
+/** Bits of the loads that zero-extend. */
+const NARROW: Partial<Record<LoadSize, 8 | 16 | 32>> = { u8: 8, u16: 16, u32: 32 };
 
 const SOURCE = "get_current_pid_tgid";
 
@@ -27,6 +32,25 @@ function openLoops(tree: Dominators): Set<Loop> {
     if (inner !== undefined) found.add(inner);
   }
   return found;
+}
+
+/** Loads of a loop from slots that it stores to. */
+function carriedBySlots(loop: Loop): Instr[] {
+  const stored = new Set<Instr>();
+  for (const block of loop.blocks) {
+    for (const { operation, args } of block.instrs) {
+      const slot = operation.op === "store" ? slotOf(args[0] as Value) : undefined;
+      if (slot !== undefined) stored.add(slot);
+    }
+  }
+  if (stored.size === 0) return [];
+  return [...loop.blocks].flatMap((block) =>
+    block.instrs.filter((instr) => {
+      if (instr.operation.op !== "load" || instr.type.kind !== "int") return false;
+      const slot = slotOf(instr.args[0] as Value);
+      return slot !== undefined && stored.has(slot);
+    }),
+  );
 }
 
 /** A value at the end of `block`, or above it, that is zero and looks like any number. */
@@ -51,8 +75,10 @@ export const launderLoops: Pass = {
   run(fn) {
     if (!fn.blocks.some((block) => endOf(block).kind === "may-goto")) return;
     const tree = dominators(fn);
-    const open = [...openLoops(tree)].filter(({ header }) => header.params.some((param) => param.type.kind === "int"));
-    if (open.length === 0) return;
+    const open = [...openLoops(tree)];
+    const loads = open.flatMap(carriedBySlots);
+    if (loads.length === 0 && !open.some(({ header }) => header.params.some((param) => param.type.kind === "int")))
+      return;
     // One zero for all, made outside of every loop.
     const all = loops(tree);
     let place = open.map((loop) => loop.header).reduce((a, b) => tree.common(a, b));
@@ -71,11 +97,24 @@ export const launderLoops: Pass = {
       }
       header.instrs.unshift(...made);
     }
+    for (const block of loads.length > 0 ? fn.blocks : []) {
+      block.instrs = block.instrs.flatMap((instr) => {
+        if (!loads.includes(instr)) return [instr];
+        const hidden = newInstr(fn, { op: "add", width: 64 }, [instr, zero], INT, instr.span);
+        // That a narrow load gives a small number may have been relied on already.
+        const narrow = instr.operation.op === "load" ? NARROW[instr.operation.size] : undefined;
+        const small =
+          narrow === undefined ? hidden : newInstr(fn, { op: "zext", bits: narrow }, [hidden], INT, instr.span);
+        replaced.set(instr, small);
+        additions.push(hidden);
+        return narrow === undefined ? [instr, hidden] : [instr, hidden, small];
+      });
+    }
     replaceValues(fn, replaced);
-    // The parameter itself is read here and nowhere else.
-    const params = [...replaced.keys()];
+    // What is hidden is read here and nowhere else.
+    const hiddenValues = [...replaced.keys()];
     additions.forEach((instr, i) => {
-      instr.args = [params[i] as Value, zero];
+      instr.args = [hiddenValues[i] as Value, zero];
     });
   },
 };

@@ -24,7 +24,8 @@ export function typeOfBtf(btf: Btf, id: number, space: AddressSpace): Type {
     case "array": {
       const of = typeOfBtf(btf, type.element, space);
       const element = resolve(btf, type.element);
-      if (element.kind === "int" && element.size === 1 && (element.char || element.signed)) return { kind: "string", size: type.count };
+      // The kernel's `char` has no encoding of its own in BTF: its name tells it from u8.
+      if (element.kind === "int" && element.size === 1 && (element.char || element.name === "char")) return { kind: "string", size: type.count };
       return { kind: "array", of, count: type.count, space };
     }
     default:
@@ -107,5 +108,7 @@ export function typeOfSpelling(spelling: string, size: number, signed: boolean, 
     if (id !== undefined) return { ...intType(bits(size), signed), enum: { id, name: enumeration[1] as string } };
   }
   if (text === "bool") return { kind: "bool" };
-  return intType(bits(size), signed);
+  // The record of a system call has a word for each argument, of which a narrower one fills the low part.
+  const named = namedIntType(text);
+  return named?.kind === "int" && named.bits < size * 8 ? named : intType(bits(size), signed);
 }

@@ -651,7 +651,7 @@ export class Checker {
       const int = namedIntType(name);
       if (int !== undefined) return int;
       if (name === "void") return NONE;
-      if (name === "string") return { kind: "string", size: this.options.maxStrlen };
+      if (name === "string") return { kind: "string", size: this.options.maxStrlen + 1 };
       if (name === "buffer") return { kind: "buffer", size: 64 };
       if (name === "inet") return { kind: "inet" };
     }

@@ -33,7 +33,7 @@ export interface CompiledScript {
   readonly probeNames: ReadonlyMap<bigint, { readonly name: string; readonly func: string }>;
   /** How many probes the script has, as bpftrace counts them. */
   readonly probeCount: number;
-  /** The script has only begin and end probes, and so ends by itself. */
+  /** The script has only probes that run once (begin, end, iter), and so ends by itself. */
   readonly endsByItself: boolean;
   readonly warnings: readonly Diagnostic[];
 }
@@ -394,7 +394,7 @@ function generate(script: Script, checker: Checker, units: readonly Unit[], opti
     programs: roles,
     probeNames,
     probeCount: units.reduce((n, u) => n + u.resolved.length, 0),
-    endsByItself: units.every((u) => u.resolved[0]?.provider === "begin" || u.resolved[0]?.provider === "end"),
+    endsByItself: units.every((u) => ["begin", "end", "iter"].includes(u.resolved[0]?.provider ?? "")),
     warnings: checker.diagnostics.filter((d) => d.severity === "warning"),
   };
 }

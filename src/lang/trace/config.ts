@@ -3,7 +3,7 @@
 import type { StackMode } from "./types.ts";
 
 export interface TraceOptions {
-  /** Bytes of a string at the most, its NUL included. */
+  /** Bytes of a string at the most, without its NUL. */
   readonly maxStrlen: number;
   readonly maxMapKeys: number;
   readonly maxProbes: number;

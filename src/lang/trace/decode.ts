@@ -56,7 +56,17 @@ export interface TimestampValue extends WallClock {
  * buckets of a histogram an array of counts, addresses integers; symbols, users, cgroups, probes, inet and mac
  * addresses are the text that names them.
  */
-export type TraceValue = Integer | boolean | string | null | Uint8Array | EnumValue | StackValue | StatsValue | TimestampValue | readonly TraceValue[];
+export type TraceValue =
+  | Integer
+  | boolean
+  | string
+  | null
+  | Uint8Array
+  | EnumValue
+  | StackValue
+  | StatsValue
+  | TimestampValue
+  | readonly TraceValue[];
 
 /** What decoding must ask for. Answers should be cached where they are dear: nothing is cached here. */
 export interface Resolver {
@@ -165,7 +175,11 @@ function inet6(groups: readonly number[]): string {
       length = n;
     }
   }
-  const hex = (from: number, to: number): string => groups.slice(from, to).map((g) => g.toString(16)).join(":");
+  const hex = (from: number, to: number): string =>
+    groups
+      .slice(from, to)
+      .map((g) => g.toString(16))
+      .join(":");
   if (best === 0 && (length === 6 || (length === 7 && groups[7] !== 1) || (length === 5 && groups[5] === 0xffff))) {
     const [a, b] = [groups[6] as number, groups[7] as number];
     return `::${length === 5 ? "ffff:" : ""}${a >> 8}.${a & 255}.${b >> 8}.${b & 255}`;
@@ -175,7 +189,11 @@ function inet6(groups: readonly number[]): string {
 
 function mac(view: DataView, offset: number): string {
   let text = "";
-  for (let i = 0; i < 6; i++) text += `${i === 0 ? "" : ":"}${view.getUint8(offset + i).toString(16).padStart(2, "0")}`;
+  for (let i = 0; i < 6; i++)
+    text += `${i === 0 ? "" : ":"}${view
+      .getUint8(offset + i)
+      .toString(16)
+      .padStart(2, "0")}`;
   return text;
 }
 
@@ -229,7 +247,8 @@ export function valueDecoder(type: Type, resolver: Resolver): ValueDecoder {
       const decoders = type.elements.map((e) => valueDecoder(e, resolver));
       return (view, offset) => {
         const values: TraceValue[] = [];
-        for (let i = 0; i < decoders.length; i++) values.push((decoders[i] as ValueDecoder)(view, offset + (offsets[i] as number)));
+        for (let i = 0; i < decoders.length; i++)
+          values.push((decoders[i] as ValueDecoder)(view, offset + (offsets[i] as number)));
         return values;
       };
     }
@@ -252,15 +271,31 @@ export function valueDecoder(type: Type, resolver: Resolver): ValueDecoder {
       return (view, offset) => resolver.cgroupPath(view.getBigUint64(offset, true));
     case "probe":
       return (view, offset) => resolver.probe(Number(readUnsigned64(view, offset)), type.function === true);
-    case "count": case "sum": case "min": case "max": case "avg": case "stats": case "hist": case "lhist":
+    case "count":
+    case "sum":
+    case "min":
+    case "max":
+    case "avg":
+    case "stats":
+    case "hist":
+    case "lhist":
       return aggregateDecoder(type, 1, 0);
-    case "none": case "args": case "ctx": case "struct":
+    case "none":
+    case "args":
+    case "ctx":
+    case "struct":
       return () => null;
   }
 }
 
 /** The aggregate whose words lie at `offset` for CPU 0, and every `stride` bytes on for the others, merged. */
-export function decodeAggregate(type: AggregateType, view: DataView, offset: number, cpus: number, stride: number): TraceValue {
+export function decodeAggregate(
+  type: AggregateType,
+  view: DataView,
+  offset: number,
+  cpus: number,
+  stride: number,
+): TraceValue {
   return aggregateDecoder(type, cpus, stride)(view, offset);
 }
 

@@ -2,7 +2,6 @@
 
 export interface FormatSpec {
   readonly flags: string;
-  /** `-1`: the width is an argument of its own. */
   readonly width?: number;
   readonly precision?: number;
   readonly length: string;
@@ -16,7 +15,7 @@ export type FormatPart = string | FormatSpec;
 /** Splits a format into literal text and specifications. A `%` that begins none stays as it is; `bad` gets f, e, g and a. */
 export function parseFormat(format: string, bad: (spec: string) => void): FormatPart[] {
   const parts: FormatPart[] = [];
-  const pattern = /%([-+ #0]*)(\*|\d+)?(?:\.(\d+))?([hlLjzt]*)(rx|rh|gr|[diouxXcsprfFeEgGaA%])/g;
+  const pattern = /%(-?\+? ?#?0?)(\*|\d+)?(?:\.(\d+))?([hlLjzt]*)(rx|rh|gr|[diouxXcsprfFeEgGaA%])/g;
   let text = "";
   let at = 0;
   for (let m = pattern.exec(format); m !== null; m = pattern.exec(format)) {
@@ -32,7 +31,8 @@ export function parseFormat(format: string, bad: (spec: string) => void): Format
     text = "";
     parts.push({
       flags: m[1] ?? "",
-      ...(m[2] === undefined ? {} : { width: m[2] === "*" ? -1 : Number(m[2]) }),
+      // As in bpftrace, a `*` is read over: it takes no argument.
+      ...(m[2] === undefined || m[2] === "*" ? {} : { width: Number(m[2]) }),
       ...(m[3] === undefined ? {} : { precision: Number(m[3]) }),
       length: m[4] ?? "",
       conversion: conversion as FormatSpec["conversion"],

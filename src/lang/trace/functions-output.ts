@@ -24,7 +24,7 @@ function checkFormat(c: Checker, call: CallExpression): FormatPart[] | undefined
   }
   const parts = parseFormat(format, (spec) => c.error("SCRY1271", `${call.name}: unsupported format specifier: ${spec}`, e.span, ["There are no floating point numbers in BPF"]));
   const specs = parts.filter((p): p is FormatSpec => typeof p !== "string");
-  const wanted = specs.reduce((n, s) => n + (s.width === -1 ? 2 : 1), 0);
+  const wanted = specs.length;
   const args = call.args.slice(1);
   const types = args.map((a) => c.check(a));
   if (args.length !== wanted) {
@@ -33,11 +33,6 @@ function checkFormat(c: Checker, call: CallExpression): FormatPart[] | undefined
   }
   let next = 0;
   for (const spec of specs) {
-    if (spec.width === -1) {
-      const type = types[next] as Type;
-      if (type.kind !== "none" && type.kind !== "int") c.error("SCRY1273", `${call.name}: the width '*' takes an integer (${typeName(type)} supplied)`, (args[next] as Expression).span);
-      next++;
-    }
     const type = types[next] as Type;
     const place = (args[next] as Expression).span;
     next++;

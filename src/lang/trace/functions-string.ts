@@ -41,7 +41,7 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
     check: (c, call) => {
       const e = call.args[0] as Expression;
       const type = c.check(e);
-      const most = c.options.maxStrlen;
+      const most = c.options.maxStrlen + 1;
       if (e.kind === "parameter") return { kind: "string", size: Math.max(1, (c.constantText(e) ?? "").length * 3 + 1) };
       if (type.kind !== "none" && type.kind !== "int" && type.kind !== "pointer" && type.kind !== "string" && type.kind !== "array") c.error("SCRY1281", `str() expects an integer or a pointer type as first argument (${typeName(type)} provided)`, e.span);
       const length = call.args[1];

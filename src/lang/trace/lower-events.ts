@@ -43,13 +43,9 @@ export function formatEvent(l: Lowering, parts: readonly FormatPart[], args: rea
       format.push(part);
       continue;
     }
-    if (part.width === -1) {
-      const width = args[next++] as Expression;
-      fields.push({ expression: width, type: INT64 });
-    }
     const e = args[next++] as Expression;
     const text = l.script.checker.constantText(e) ?? constantName(l, e);
-    if (text !== undefined && part.conversion === "s" && part.width !== -1 && part.precision === undefined) {
+    if (text !== undefined && part.conversion === "s" && part.precision === undefined) {
       const width = part.width ?? 0;
       const padded = part.flags.includes("-") ? text.padEnd(width) : text.padStart(width);
       format.push(padded);

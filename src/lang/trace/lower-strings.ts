@@ -84,7 +84,7 @@ const JOIN_STRINGS = 16;
 /** Sends the strings of an argument vector (char **): each in a place of its own. */
 export function joinInto(l: Lowering, array: Value, space: MemorySpace, separator: string): void {
   const b = l.b;
-  const size = l.script.checker.options.maxStrlen;
+  const size = Math.ceil((l.script.checker.options.maxStrlen + 1) / 8) * 8;
   const bytes = 8 + JOIN_STRINGS * size;
   const site = l.site({ kind: "join", separator, size }, [], bytes, "events");
   const record = b.helper("ringbuf_reserve", [b.map(EVENTS), b.const(bytes), b.const(0)], { kind: "record", nullable: true });

@@ -29,6 +29,8 @@ export interface ProbeArgument {
   readonly name: string;
   readonly type: Type;
   readonly access: ArgumentAccess;
+  /** As the kernel's own text writes the type. */
+  readonly spelling?: string;
 }
 
 /** What the program's context is. */

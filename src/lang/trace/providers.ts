@@ -1,5 +1,6 @@
 // The providers of probes: one entry each, with its aliases, its form and how its attach points become probes.
 
+import type { Btf } from "../../btf/index.ts";
 import { parseUsdtArguments } from "../../elf/index.ts";
 import type { AttachTarget } from "../../object/index.ts";
 import type { AttachPoint } from "./ast.ts";
@@ -52,8 +53,8 @@ function recordArguments(fields: readonly TracepointField[], category: string, e
       let access: ArgumentAccess;
       if (f.type.startsWith("__data_loc") || f.type.startsWith("__rel_loc")) access = { kind: "data-loc", offset: f.offset, relative: f.type.startsWith("__rel_loc") };
       else if (type.kind === "string" || type.kind === "array") access = { kind: "record-array", offset: f.offset, size: f.size };
-      else access = { kind: "record", offset: f.offset, size: f.size, signed: type.kind === "int" ? type.signed : f.signed };
-      return { name: f.name, type, access };
+      else access = { kind: "record", offset: f.offset, size: type.kind === "int" ? type.bits / 8 : f.size, signed: type.kind === "int" ? type.signed : f.signed };
+      return { name: f.name, type, access, spelling: f.type };
     });
 }
 
@@ -474,13 +475,21 @@ const iter: Provider = {
             target: { kind: "iter", name },
             context: "iter",
             attach: { kind: "iter", ...(parts[1] === undefined ? {} : { pin: parts[1] }) },
-            args: argumentMap(btf.members(id).map((m) => ({ name: m.name, type: typeOfBtf(btf, m.type, "kernel"), access: { kind: "context-field", offset: m.bitOffset / 8 } }))),
+            args: argumentMap(contextMembers(btf, id)),
           },
         ],
       };
     });
   },
 };
+
+/** Members of a context struct; each stands in a union with a word, to be 8 bytes wide on every machine. */
+function contextMembers(btf: Btf, id: number): ProbeArgument[] {
+  return btf.members(id).flatMap((m): ProbeArgument[] => {
+    const inner = m.name === "" ? btf.members(m.type).find((x) => x.name !== "") : m;
+    return inner === undefined ? [] : [{ name: inner.name, type: typeOfBtf(btf, inner.type, "kernel"), access: { kind: "context-field", offset: m.bitOffset / 8 } }];
+  });
+}
 
 // --- the script's own life -------------------------------------------------------------------------------------------
 

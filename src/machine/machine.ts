@@ -1,0 +1,584 @@
+// The embedded machine: an object, loaded, with its maps; its programs run here as the kernel would run them.
+
+import { type BpfObject, MAP_TYPES, type ProgramSpec } from "../object/index.ts";
+import { type Diagnostic, DiagnosticError, type Span } from "../source/index.ts";
+import { ColdEngine } from "./cold-engine.ts";
+import { type Compiled, compileProgram } from "./compile.ts";
+import { byNumber, type Helper } from "./helper.ts";
+import { mapHelpers } from "./helpers-map.ts";
+import { packetHelpers } from "./helpers-packet.ts";
+import { traceHelpers } from "./helpers-trace.ts";
+import { Interpreter } from "./interpreter.ts";
+import { HEADER_BYTES, installMap, type MapLayout, planMap } from "./map-header.ts";
+import { EmbeddedMap } from "./maps.ts";
+import { CONTEXT, CONTEXT_BYTES, Memory, MemoryPlan, STACK_BASE, STACK_TOP, State } from "./memory.ts";
+import { HEADROOM, PACKET_BYTES, type PacketFields, packetKind, packetOffset, placePacket } from "./packet.ts";
+import { type Program, prepare, rawProgram, spanOf } from "./program.ts";
+import { type Effect, type ForeignMemory, Runtime } from "./runtime.ts";
+import { accessMessage, TRAP_KINDS, type Trap, TrapSignal } from "./trap.ts";
+
+/** What runs a program: the reference interpreter, the same as Wasm, compiled to Wasm; or whichever pays. */
+export type Tier = "auto" | "interpreter" | "wasm-interpreter" | "jit";
+
+export interface MachineOptions {
+  /** CPUs with values of their own in per-CPU maps, 1 to 1024; 1 by default. */
+  readonly cpus?: number;
+  /** Instructions that one run may take before it is stopped; 1,000,000,000 by default, 2^53 - 1 at most. */
+  readonly budget?: number;
+  /** Bytes that maps and packets may take in all; 1 GiB by default, 3 GiB at most. */
+  readonly memoryLimit?: number;
+  /** Bytes for the packets of a batch; 1 MiB by default. */
+  readonly batchBytes?: number;
+  /**
+   * Programs that a verifier has proved safe are compiled without checks (Wasm still confines them to the machine's
+   * memory) and without counting instructions. False by default: every access is checked.
+   */
+  readonly verified?: boolean | ((program: string) => boolean);
+  readonly tier?: Tier;
+  /** Helpers of one's own, or in place of the machine's, by number. */
+  readonly helpers?: ReadonlyMap<number, Helper>;
+  /** Nanoseconds, for `ktime_get_*`; the time since the process started by default. */
+  readonly clock?: () => bigint;
+  /** 32 random bits. */
+  readonly random?: () => number;
+  /** What `probe_read` finds outside of the machine's memory; nothing by default. */
+  readonly foreign?: ForeignMemory;
+}
+
+/** What one run gets. At most one of `context`, `packet` and `memory`. */
+export interface RunInput extends PacketFields {
+  /** The context: bytes, or 64-bit words as raw tracepoints have them. At most 65,536 bytes. */
+  readonly context?: Uint8Array | readonly bigint[];
+  /** A packet, from its link-layer header. */
+  readonly packet?: Uint8Array;
+  /** Memory that r1 points to, with its length in r2: programs of other machines. */
+  readonly memory?: Uint8Array;
+  /** Runs so often, one after another, on the same context and packet; what is answered is the last run's. */
+  readonly repeat?: number;
+  readonly tier?: Tier;
+  readonly cpu?: number;
+  readonly pid?: number;
+  readonly tid?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly comm?: string;
+  /** The address of the task: any number that stands for it. */
+  readonly task?: bigint;
+  readonly cookie?: bigint;
+  readonly kernelStack?: readonly bigint[];
+  readonly userStack?: readonly bigint[];
+  /** Counts how often each slot was run, up to 255, in this array; the interpreter runs it then. */
+  readonly coverage?: Uint8Array;
+}
+
+export interface RunResult {
+  /** What the program returned, 0..2^32-1, as the kernel gives it; 0 after a trap. */
+  readonly value: number;
+  /** All of r0. */
+  readonly r0: bigint;
+  readonly trap?: Trap;
+  /** Instructions run, where an interpreter counted them; compiled code counts only roughly, and verified code not. */
+  readonly instructions: number;
+  /** The packet afterwards. */
+  readonly packet?: Uint8Array;
+  /** What the program asked of the world. */
+  readonly effects: readonly Effect[];
+}
+
+/** One stop of a program that is run step by step. */
+export interface Step {
+  /** The slot that comes next. */
+  readonly slot: number;
+  readonly span?: Span;
+  /** r0 to r10. */
+  readonly registers: readonly bigint[];
+  readonly depth: number;
+}
+
+/** Packets that lie in the machine's memory, to be run over again and again. */
+export interface Batch {
+  readonly count: number;
+  /** Of the table of addresses and lengths. */
+  readonly table: number;
+  readonly kind: "xdp" | "skb" | "memory";
+}
+
+export interface BatchResult {
+  /** What each run returned, 64 bits; 0 for one that trapped. Good until the next batch. */
+  readonly values: BigUint64Array;
+  readonly traps: ReadonlyMap<number, Trap>;
+}
+
+interface Loaded {
+  readonly program: Program;
+  readonly checked: boolean;
+  readonly interpreter: Interpreter;
+  cold: ColdEngine | undefined;
+  /** Undefined: not yet; null: too large. */
+  compiled: Compiled | null | undefined;
+  /** Instructions that interpreters have spent on it. */
+  heat: number;
+}
+
+const DEFAULT_BUDGET = 1_000_000_000;
+/** Below this the JavaScript interpreter is done before Wasm would have started. */
+const COLD_AFTER = 5_000;
+/** About what compiling costs, in instructions of the cold tier. */
+const HOT_AFTER = 300_000;
+const TASK = 0xffff_8880_0000_0000n;
+
+const startedAt = performance.now();
+const sinceStart = (): bigint => BigInt(Math.round((performance.now() - startedAt) * 1e6));
+
+/** Loads an object. Throws a DiagnosticError that says everything that this machine cannot do of it. */
+export function embedded(object: BpfObject, options: MachineOptions = {}): Machine {
+  return new Machine(object, options);
+}
+
+/** A machine for one raw program: r1 is its memory, r2 the length. Throws EncodingError for bytes that are no program. */
+export function embeddedRaw(bytes: Uint8Array, options: MachineOptions = {}): Machine {
+  return new Machine({ maps: [], programs: [rawProgram(bytes)], license: "GPL" }, options);
+}
+
+export class Machine {
+  readonly object: BpfObject;
+  readonly maps: ReadonlyMap<string, EmbeddedMap>;
+  readonly cpus: number;
+  readonly #memory: Memory;
+  readonly #runtime: Runtime;
+  readonly #programs = new Map<string, Loaded>();
+  readonly #options: MachineOptions;
+  readonly #packet: { readonly start: number; readonly end: number };
+  readonly #batch: { readonly start: number; readonly end: number };
+  /** Who is running, for helpers that call back. */
+  #running: { loaded: Loaded; tier: Exclude<Tier, "auto"> } | undefined;
+
+  constructor(object: BpfObject, options: MachineOptions) {
+    this.object = object;
+    this.#options = options;
+    this.cpus = options.cpus ?? 1;
+    if (!(this.cpus >= 1 && this.cpus <= 1024)) throw new RangeError(`${this.cpus} CPUs: 1 to 1024 are possible`);
+    const layouts: MapLayout[] = [];
+    const plan = new MemoryPlan(Math.min(options.memoryLimit ?? 2 ** 30, 3 * 2 ** 30));
+    const room = (bytes: number): { start: number; end: number } => {
+      const start = plan.reserve(bytes, 8);
+      return { start, end: start + bytes };
+    };
+    this.#packet = room(PACKET_BYTES);
+    this.#batch = room(options.batchBytes ?? 2 ** 20);
+    const largest = Math.max(0, ...object.maps.map((map) => (map.valueSize <= 2 ** 26 ? map.valueSize : 0)));
+    const scratch = room(4096 + largest);
+    const headers = plan.reserve(object.maps.length * HEADER_BYTES, 128);
+    this.#plan(plan, headers, layouts);
+    const memory = (this.#memory = new Memory(plan));
+    memory.u32[State.HEADERS >>> 2] = headers;
+    memory.u32[State.HEADERS_END >>> 2] = headers + object.maps.length * HEADER_BYTES;
+    const maps = new Map<string, EmbeddedMap>();
+    layouts.forEach((layout, i) => {
+      installMap(memory, layout, i);
+      maps.set(layout.spec.name, new EmbeddedMap(memory, layout, scratch.start, (name) => maps.get(name)));
+    });
+    this.maps = maps;
+    const helpers = byNumber(mapHelpers, traceHelpers, packetHelpers);
+    for (const [id, helper] of options.helpers ?? []) helpers.set(id, helper);
+    this.#runtime = new Runtime({
+      memory,
+      maps: [...maps.values()],
+      scratch: scratch.start,
+      scratchBytes: scratch.end - scratch.start,
+      helpers,
+      clock: options.clock ?? sinceStart,
+      random: options.random ?? (() => Math.floor(Math.random() * 2 ** 32)),
+    });
+    this.#runtime.foreign = options.foreign;
+    this.#runtime.callback = (slot, frame) => this.#callBack(slot, frame);
+    this.#runtime.tailCall = (map, index, frame) => this.#tailCall(map, index, frame);
+    this.#load(new Map(layouts.map((layout) => [layout.spec.name, layout])));
+  }
+
+  /** The program of a name; the only one where there is no name. Throws RangeError where there is none. */
+  program(name?: string): Program {
+    return this.#loaded(name).program;
+  }
+
+  /** Runs a program once (or `repeat` times) and says what came of it. Never throws for what the program does. */
+  run(name?: string, input: RunInput = {}): RunResult {
+    const loaded = this.#loaded(name);
+    const runtime = this.#runtime;
+    runtime.effects.length = 0;
+    this.#enterWorld(loaded.program.spec, input);
+    const budget = this.#options.budget ?? DEFAULT_BUDGET;
+    const repeat = input.repeat ?? 1;
+    let trap: Trap | undefined;
+    let instructions = 0;
+    const setup = this.#memory.i64.slice(State.REGISTERS >>> 3, (State.REGISTERS >>> 3) + 6);
+    const wanted = input.coverage === undefined ? (input.tier ?? this.#options.tier ?? "auto") : "interpreter";
+    for (let turn = 0; turn < repeat && trap === undefined; turn++) {
+      this.#resetRun(budget);
+      if (turn > 0) this.#memory.i64.set(setup, State.REGISTERS >>> 3);
+      const tier = wanted === "auto" ? this.#choose(loaded, repeat - turn, instructions / Math.max(1, turn)) : wanted;
+      loaded.interpreter.coverage = input.coverage;
+      trap = this.#execute(loaded, tier, 0, STACK_TOP);
+      const spent = budget - Number(this.#memory.i64[State.BUDGET >>> 3]);
+      instructions += spent;
+      if (tier !== "jit") loaded.heat += spent;
+    }
+    loaded.interpreter.coverage = undefined;
+    return this.#result(trap, instructions, input);
+  }
+
+  /**
+   * Runs a program one instruction at a time by the reference interpreter: yields before every instruction, and returns
+   * what `run` would.
+   */
+  *steps(name?: string, input: RunInput = {}): Generator<Step, RunResult> {
+    const loaded = this.#loaded(name);
+    const { interpreter, program } = loaded;
+    this.#runtime.effects.length = 0;
+    this.#enterWorld(program.spec, input);
+    const budget = this.#options.budget ?? DEFAULT_BUDGET;
+    this.#resetRun(budget);
+    this.#running = { loaded, tier: "interpreter" };
+    interpreter.coverage = input.coverage;
+    interpreter.enter(0);
+    let trap: Trap | undefined;
+    for (let count = 0; trap === undefined; count++) {
+      const span = spanOf(program, interpreter.pc);
+      const first = State.REGISTERS >>> 3;
+      const registers = [...this.#memory.i64.subarray(first, first + 11)].map((value) => BigInt.asUintN(64, value));
+      yield { slot: interpreter.pc, registers, depth: interpreter.depth, ...(span === undefined ? {} : { span }) };
+      try {
+        if (count >= budget) throw new TrapSignal("budget", "the run used up its budget of instructions", interpreter.pc);
+        if (interpreter.advance(1)) break;
+      } catch (error) {
+        trap = this.#trapOf(program, error);
+      }
+    }
+    interpreter.coverage = undefined;
+    this.#running = undefined;
+    return this.#result(trap, budget - Number(this.#memory.i64[State.BUDGET >>> 3]), input);
+  }
+
+  /** Compiles now what `run` would compile when it is hot; false where the program is too large for that. */
+  compile(name?: string): boolean {
+    return this.#compiled(this.#loaded(name)) !== undefined;
+  }
+
+  /** The Wasm that a program is compiled to, for those who want to look at it; undefined where it is too large. */
+  wasm(name?: string): Uint8Array | undefined {
+    return this.#compiled(this.#loaded(name))?.bytes;
+  }
+
+  /**
+   * Puts packets (or, as "memory", any bytes) into the machine's memory for `runBatch`, in place of those that were there.
+   * Throws RangeError when they do not fit in `batchBytes`.
+   */
+  loadBatch(packets: readonly Uint8Array[], name?: string, as: "packet" | "memory" = "packet"): Batch {
+    const { spec } = this.#loaded(name).program;
+    const kind = as === "memory" ? "memory" : packetKind(spec.type);
+    const memory = this.#memory;
+    const { start, end } = this.#batch;
+    memory.allow(start, end - start, "none");
+    const headroom = kind === "memory" ? 0 : HEADROOM;
+    const table = start;
+    // Address and length of each, then the answers.
+    let at = Math.ceil((table + packets.length * 16) / 8) * 8;
+    packets.forEach((packet, i) => {
+      const offset = kind === "memory" ? 0 : Math.min(packet.length, packetOffset(spec.type));
+      const data = at + headroom;
+      if (data + packet.length > end) throw new RangeError(`${packets.length} packets do not fit in ${end - start} bytes`);
+      memory.u8.set(packet, data);
+      memory.u32[(table >>> 2) + i * 2] = data + offset;
+      memory.u32[(table >>> 2) + i * 2 + 1] = packet.length - offset;
+      memory.allow((data + offset) & ~7, packet.length - offset + ((data + offset) & 7), "write");
+      at = Math.ceil((data + packet.length + 8) / 8) * 8;
+    });
+    return { count: packets.length, table, kind };
+  }
+
+  /** Runs a program over every packet of a batch, inside Wasm. */
+  runBatch(batch: Batch, name?: string): BatchResult {
+    const loaded = this.#loaded(name);
+    const memory = this.#memory;
+    const compiled = this.#compiled(loaded);
+    if (compiled === undefined) throw new RangeError(`program "${loaded.program.name}" is too large to be compiled`);
+    const answers = batch.table + batch.count * 8;
+    const traps = new Map<number, Trap>();
+    this.#runtime.effects.length = 0;
+    if (batch.kind === "memory") this.#runtime.packetKind = "none";
+    else this.#enterWorld(loaded.program.spec, { packet: new Uint8Array(14) });
+    this.#running = { loaded, tier: "jit" };
+    memory.u32[State.BATCH >>> 2] = 0;
+    memory.u32[State.AREA_END >>> 2] = this.#batch.end;
+    for (;;) {
+      this.#resetRun(this.#options.budget ?? DEFAULT_BUDGET);
+      try {
+        compiled.batch(batch.table, batch.count, answers, ["memory", "xdp", "skb"].indexOf(batch.kind));
+        break;
+      } catch (error) {
+        const at = memory.u32[State.BATCH >>> 2] as number;
+        traps.set(at, this.#trapOf(loaded.program, error));
+        memory.i64[(answers >>> 3) + at] = 0n;
+        memory.u32[State.BATCH >>> 2] = at + 1;
+      }
+    }
+    this.#running = undefined;
+    return { values: new BigUint64Array(memory.wasm.buffer, answers, batch.count), traps };
+  }
+
+  #plan(plan: MemoryPlan, headers: number, layouts: MapLayout[]): void {
+    const diagnostics: Diagnostic[] = [];
+    this.object.maps.forEach((spec, i) => {
+      try {
+        const layout = planMap(plan, spec, headers + i * HEADER_BYTES, this.cpus);
+        if (layout !== undefined) layouts.push(layout);
+        else {
+          const message =
+            MAP_TYPES[spec.type] === undefined
+              ? `map "${spec.name}": there is no type of map ${spec.type}`
+              : `map "${spec.name}": the embedded machine has no maps of type ${spec.type}`;
+          diagnostics.push({ code: "SCRY7010", severity: "error", message });
+        }
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        diagnostics.push({
+          code: "SCRY7011",
+          severity: "error",
+          message: `map "${spec.name}" (${spec.type}) cannot be made: ${error.message}`,
+        });
+      }
+    });
+    if (diagnostics.length > 0) throw new DiagnosticError(diagnostics, this.object.source);
+  }
+
+  #load(layouts: ReadonlyMap<string, MapLayout>): void {
+    const diagnostics: Diagnostic[] = [];
+    const { verified } = this.#options;
+    for (const spec of this.object.programs) {
+      try {
+        const program = prepare(
+          spec,
+          {
+            map: (name) => layouts.get(name)?.header,
+            mapValue: (name, offset) => {
+              const layout = layouts.get(name);
+              if (layout?.kind.shape !== "array" || offset < 0 || offset >= layout.spec.valueSize) return undefined;
+              return layout.data + offset;
+            },
+            hasHelper: (id) => this.#runtime.helper(id) !== undefined,
+          },
+          this.object.source,
+        );
+        const safe = typeof verified === "function" ? verified(spec.name) : (verified ?? false);
+        this.#programs.set(spec.name, {
+          program,
+          checked: !safe,
+          interpreter: new Interpreter(program, this.#memory, this.#runtime),
+          cold: undefined,
+          compiled: undefined,
+          heat: 0,
+        });
+      } catch (error) {
+        if (!(error instanceof DiagnosticError)) throw error;
+        diagnostics.push(...error.diagnostics);
+      }
+    }
+    if (diagnostics.length > 0) throw new DiagnosticError(diagnostics, this.object.source);
+  }
+
+  #loaded(name: string | undefined): Loaded {
+    const loaded = name === undefined ? this.#programs.values().next().value : this.#programs.get(name);
+    if (loaded === undefined) throw new RangeError(`there is no program ${name === undefined ? "" : `"${name}"`}`);
+    return loaded;
+  }
+
+  #compiled(loaded: Loaded): Compiled | undefined {
+    if (loaded.compiled === undefined) {
+      loaded.compiled = compileProgram(loaded.program, this.#memory, this.#runtime, loaded.checked) ?? null;
+    }
+    return loaded.compiled ?? undefined;
+  }
+
+  /** Compile what will run (or has run) long enough to pay for it. */
+  #choose(loaded: Loaded, runs: number, instructions: number): Exclude<Tier, "auto"> {
+    const expected = loaded.heat + runs * instructions;
+    if (loaded.compiled || (loaded.compiled === undefined && (expected > HOT_AFTER || runs > 10_000))) return "jit";
+    return expected > COLD_AFTER ? "wasm-interpreter" : "interpreter";
+  }
+
+  #resetRun(budget: number): void {
+    const memory = this.#memory;
+    memory.i64[State.BUDGET >>> 3] = BigInt(budget);
+    memory.u32[State.MAY_GOTO >>> 2] = 8_388_608;
+    memory.u32[State.TAIL_CALLS >>> 2] = 0;
+    memory.u32[State.TRAP_KIND >>> 2] = 0;
+    memory.u32[State.FRAME >>> 2] = STACK_TOP;
+  }
+
+  /** Runs a function by one of the tiers, and says what trap it ended in. */
+  #execute(loaded: Loaded, tier: Exclude<Tier, "auto">, slot: number, frame: number): Trap | undefined {
+    const before = this.#running;
+    try {
+      this.#enter(loaded, tier, slot, frame);
+      return undefined;
+    } catch (error) {
+      return this.#trapOf(loaded.program, error);
+    } finally {
+      this.#running = before;
+    }
+  }
+
+  #enter(loaded: Loaded, tier: Exclude<Tier, "auto">, slot: number, frame: number): void {
+    this.#running = { loaded, tier };
+    if (tier === "jit") {
+      const compiled = this.#compiled(loaded);
+      if (compiled !== undefined) {
+        if (compiled.call(slot, frame)) return;
+      }
+      tier = "wasm-interpreter";
+      this.#running.tier = tier;
+    }
+    if (tier === "wasm-interpreter") {
+      loaded.cold ??= new ColdEngine(loaded.program, this.#memory, this.#runtime);
+      loaded.cold.call(slot, frame);
+    } else loaded.interpreter.call(slot, frame);
+  }
+
+  #callBack(slot: number, frame: number): void {
+    const running = this.#running;
+    if (running === undefined) throw new TrapSignal("internal", "a callback outside of a run");
+    this.#enter(running.loaded, running.tier, slot, frame);
+    this.#running = running;
+  }
+
+  #tailCall(map: EmbeddedMap, index: number, frame: number): boolean {
+    const name = map.programs.get(index);
+    const loaded = name === undefined ? undefined : this.#programs.get(name);
+    const running = this.#running;
+    if (loaded === undefined || running === undefined) return false;
+    this.#enter(loaded, running.tier, 0, frame);
+    this.#running = running;
+    return true;
+  }
+
+  #trapOf(program: Program, error: unknown): Trap {
+    const memory = this.#memory;
+    let kind: Trap["kind"] = "internal";
+    let message = "";
+    let slot = -1;
+    const recorded = TRAP_KINDS[memory.u32[State.TRAP_KIND >>> 2] as number];
+    if (error instanceof TrapSignal) {
+      kind = error.kind;
+      message = error.message;
+      slot = error.slot;
+    } else if (recorded !== undefined && recorded !== "none") {
+      kind = recorded;
+      slot = memory.i32[State.TRAP_SLOT >>> 2] as number;
+      message = recordedMessage(memory, kind);
+    } else if (error instanceof Error) {
+      // Wasm's own traps: in code that is not checked, a wild access; or nesting that is too deep.
+      const depth = error instanceof RangeError;
+      const wild = /out of bounds/.test(error.message);
+      kind = depth ? "call-depth" : wild ? "read" : "internal";
+      message = wild ? "an access outside of the machine's memory" : error.message;
+    }
+    memory.u32[State.TRAP_KIND >>> 2] = 0;
+    const span = spanOf(program, slot);
+    return { kind, slot, message, ...(span === undefined ? {} : { span }) };
+  }
+
+  /** Sets up who runs, and r1 and r2. */
+  #enterWorld(spec: ProgramSpec, input: RunInput): void {
+    const memory = this.#memory;
+    const runtime = this.#runtime;
+    const cpu = input.cpu ?? 0;
+    if (!(cpu >= 0 && cpu < this.cpus)) throw new RangeError(`CPU ${cpu}: there are ${this.cpus}`);
+    const pid = input.pid ?? 0;
+    const tid = input.tid ?? pid;
+    memory.u32[State.CPU >>> 2] = cpu;
+    memory.u32[State.PID_TGID >>> 2] = tid;
+    memory.u32[(State.PID_TGID >>> 2) + 1] = pid;
+    memory.u32[State.UID_GID >>> 2] = input.uid ?? 0;
+    memory.u32[(State.UID_GID >>> 2) + 1] = input.gid ?? 0;
+    memory.u8.fill(0, State.COMM, State.COMM + 16);
+    memory.u8.set(new TextEncoder().encode(input.comm ?? "").subarray(0, 15), State.COMM);
+    memory.i64[State.TASK >>> 3] = BigInt.asIntN(64, input.task ?? TASK + BigInt(tid) * 0x4000n);
+    memory.i64[State.COOKIE >>> 3] = BigInt.asIntN(64, input.cookie ?? 0n);
+    runtime.kernelStack = input.kernelStack ?? [];
+    runtime.userStack = input.userStack ?? [];
+    runtime.returnValue = 0;
+    runtime.contextBytes = 0;
+    runtime.packetKind = "none";
+    memory.allow(CONTEXT, CONTEXT_BYTES, "none");
+    memory.u8.fill(0, STACK_BASE, STACK_TOP);
+    const registers = State.REGISTERS >>> 3;
+    memory.i64.fill(0n, registers, registers + 11);
+    memory.i64[registers + 1] = BigInt(CONTEXT);
+    if (input.packet !== undefined) {
+      runtime.packetKind = packetKind(spec.type);
+      placePacket(memory, this.#packet, spec.type, input.packet, input);
+    } else if (input.memory !== undefined) {
+      this.#placeMemory(input.memory);
+    } else {
+      const bytes =
+        input.context === undefined
+          ? new Uint8Array(0)
+          : input.context instanceof Uint8Array
+            ? input.context
+            : new Uint8Array(BigInt64Array.from(input.context.map((word) => BigInt.asIntN(64, word))).buffer);
+      if (bytes.length > CONTEXT_BYTES) throw new RangeError(`a context of ${bytes.length} bytes; 65536 is the most`);
+      memory.u8.set(bytes, CONTEXT);
+      memory.allow(CONTEXT, bytes.length, "write");
+      runtime.contextBytes = bytes.length;
+    }
+  }
+
+  #placeMemory(bytes: Uint8Array): void {
+    const memory = this.#memory;
+    const { start, end } = this.#packet;
+    if (start + bytes.length > end) throw new RangeError(`${bytes.length} bytes of memory; 65536 is the most`);
+    memory.allow(start, end - start, "none");
+    memory.u32[State.PACKET >>> 2] = start;
+    memory.u32[State.PACKET_END >>> 2] = start + bytes.length;
+    memory.u32[State.PACKET_NETWORK >>> 2] = start;
+    memory.u8.set(bytes, start);
+    memory.allow(start, bytes.length, "write");
+    memory.i64[(State.REGISTERS >>> 3) + 1] = bytes.length === 0 ? 0n : BigInt(start);
+    memory.i64[(State.REGISTERS >>> 3) + 2] = BigInt(bytes.length);
+  }
+
+  #result(trap: Trap | undefined, instructions: number, input: RunInput): RunResult {
+    const memory = this.#memory;
+    const r0 = trap === undefined ? BigInt.asUintN(64, memory.i64[State.REGISTERS >>> 3] as bigint) : 0n;
+    const seen = input.packet ?? input.memory;
+    const start = memory.u32[State.PACKET >>> 2] as number;
+    const end = memory.u32[State.PACKET_END >>> 2] as number;
+    return {
+      value: Number(r0 & 0xffffffffn),
+      r0,
+      instructions,
+      effects: [...this.#runtime.effects],
+      ...(trap === undefined ? {} : { trap }),
+      ...(seen === undefined ? {} : { packet: memory.u8.slice(start, end) }),
+    };
+  }
+}
+
+function recordedMessage(memory: Memory, kind: Trap["kind"]): string {
+  switch (kind) {
+    case "read":
+    case "write":
+      return accessMessage(
+        kind === "write",
+        memory.u32[State.TRAP_SIZE >>> 2] as number,
+        memory.u32[State.TRAP_ADDRESS >>> 2] as number,
+        memory.u32[(State.TRAP_ADDRESS >>> 2) + 1] as number,
+      );
+    case "budget":
+      return "the run used up its budget of instructions";
+    case "call-depth":
+      return "more than 8 frames of local calls";
+    default:
+      return "there is no instruction here";
+  }
+}
