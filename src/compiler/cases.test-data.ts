@@ -148,6 +148,26 @@ end:
     result: 16 * 256 + 15,
   },
   {
+    name: "a loop that counts in a slot",
+    text: p(`entry:
+  %1 = slot 8
+  store.64 %1, 0
+  jump head
+head:
+  may-goto test, end
+test:
+  %2 = load.u64 %1
+  branch ult.64 %2, 1000000, body, end
+body:
+  %3 = add.64 %2, 1
+  store.64 %1, %3
+  jump head
+end:
+  %4 = load.u64 %1
+  return %4`),
+    result: 1000000,
+  },
+  {
     name: "a callback with captured slots",
     text: p(
       `entry:

@@ -135,17 +135,17 @@ c:
     after: p(`entry:
   %1 = slot 8
   %2 = load.u64 %0
-  %9 = load.u32 %1
-  %10 = add.32 %9, %2
-  store.32 %1, %10
-  %12 = load.u64 %1
-  branch eq.64 %12, %9, same14, after15
-same14:
+  %10 = load.u32 %1
+  %11 = add.32 %10, %2
+  store.32 %1, %11
+  %13 = load.u64 %1
+  branch eq.64 %13, %10, same15, after16
+same15:
   store.64 %1, 7
-  jump after15
-after15:
+  jump after16
+after16:
   %5 = map-value g, 0
-  atomic.add.64 %5, %12
+  atomic.add.64 %5, %13
   return 0`),
   },
   {

@@ -59,16 +59,6 @@ function probeProvides(c: Checker, e: IdentifierExpression, what: boolean, messa
 
 const COMM = 16;
 
-/** A name that is known, or a number that stands for it where one body stands on several probes. */
-function nameOf(pick: (p: ResolvedProbe) => string): Pick<BuiltinVariable, "check" | "lower" | "into"> {
-  return {
-    check: (c) => (c.unit.resolved.length === 1 ? { kind: "string", size: utf8Length(pick(c.unit.resolved[0] as ResolvedProbe)) + 1 } : { kind: "probe" }),
-    into: (l, _e, type, to, offset, options) => {
-      writeText(l, pick(l.probe), type.kind === "string" ? type.size : 64, to, offset, options);
-      return [];
-    },
-  };
-}
 
 export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
   pid: fromHelper("Process id (the kernel's tgid).", UINT32, "get_current_pid_tgid", "high"),
@@ -156,7 +146,7 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
   },
   probe: {
     doc: "Full name of the probe.",
-    ...nameOf((p) => p.name),
+    check: () => ({ kind: "probe" }),
     lower: (l) => number({ kind: "probe" }, probeNumber(l)),
   },
   func: {
@@ -164,18 +154,17 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
     check: (c, e) => {
       const first = c.unit.resolved[0] as ResolvedProbe;
       if (first.func === undefined) return c.error("SCRY1241", "The func builtin can only be used with kprobe, kretprobe, uprobe, uretprobe, fentry, fexit and usdt probes", e.span);
-      return c.unit.resolved.length === 1 ? { kind: "string", size: utf8Length(first.func) + 1 } : { kind: "probe", function: true };
-    },
-    into: (l, _e, type, to, offset, options) => {
-      writeText(l, l.probe.func ?? "", type.kind === "string" ? type.size : 64, to, offset, options);
-      return [];
+      return { kind: "probe", function: true };
     },
     lower: (l) => number({ kind: "probe", function: true }, probeNumber(l)),
   },
   probetype: {
     doc: "Kind of the probe: `tracepoint`.",
-    ...nameOf((p) => p.provider),
     check: (c) => ({ kind: "string", size: utf8Length((c.unit.resolved[0] as ResolvedProbe).provider) + 1 }),
+    into: (l, _e, type, to, offset, options) => {
+      writeText(l, l.probe.provider, type.kind === "string" ? type.size : 64, to, offset, options);
+      return [];
+    },
   },
   argN: {
     doc: "arg0, arg1, …: arguments of the probed function, USDT probe or raw tracepoint.",
@@ -241,9 +230,9 @@ function argumentNumber(name: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
-/** A number that tells which of the unit's probes has fired; the reader knows the names (see `ProbeNames`). */
+/** A number that tells which of the unit's probes has fired; the reader knows the names (see `Unit.numbers`). */
 function probeNumber(l: Lowering): Value {
-  if (l.form.syscall !== undefined) return l.b.add(l.syscallNumber(), l.probeBase);
-  if (l.unit.resolved.length === 1) return l.b.const(l.probeBase);
+  if (l.unit.resolved.length === 1) return l.b.const(l.unit.numbers[0] ?? 0n);
+  if (l.form.syscall !== undefined) return l.b.add(l.syscallNumber(), (l.unit.numbers[0] ?? 0n) - BigInt(l.form.syscall.number));
   return l.b.helper("get_attach_cookie", [contextOf(l)]);
 }

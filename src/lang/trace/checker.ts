@@ -24,6 +24,8 @@ export interface Unit {
   readonly probe: Probe;
   readonly resolved: readonly ResolvedProbe[];
   readonly forms: readonly ProbeForm[];
+  /** What a record carries in place of each probe's name. */
+  numbers: readonly bigint[];
   /** What the last check found out. */
   variables: Map<VariableExpression, VariableInfo>;
 }
@@ -589,7 +591,10 @@ export class Checker {
         if (left.kind === "string" && right.kind === "string") return BOOL;
         if (left.kind === "tuple" && right.kind === "tuple") return joinTypes(left, right) === undefined ? mismatch() : BOOL;
         if (left.kind === "array" && right.kind === "array") return sameType(left.of, right.of) && left.count === right.count ? BOOL : mismatch();
-        if (left.kind === "probe" || right.kind === "probe") return this.error("SCRY1902", "comparing 'probe' on several probes with one body is not supported yet", e.span, ["Write a probe of its own for the name"]);
+        if ((left.kind === "probe") !== (right.kind === "probe")) {
+          const text = this.constantText(left.kind === "probe" ? e.right : e.left);
+          return text === undefined ? this.error("SCRY1902", "the name of a probe can only be compared with a string literal", e.span) : BOOL;
+        }
         if ((left.kind === "string") !== (right.kind === "string")) return mismatch();
         return isNumeric(left) && isNumeric(right) ? BOOL : mismatch();
       case "<": case ">": case "<=": case ">=":
@@ -689,6 +694,10 @@ export class Checker {
   /** The text of an expression that is known before the script runs. */
   constantText(e: Expression): string | undefined {
     if (e.kind === "string") return e.value;
+    if (e.kind === "identifier" && this.unit.resolved.length === 1) {
+      const only = this.unit.resolved[0] as ResolvedProbe;
+      return e.name === "probe" ? only.name : e.name === "func" ? only.func : e.name === "probetype" ? only.provider : undefined;
+    }
     if (e.kind === "parameter") return e.index === 0 ? undefined : (this.env.params[e.index - 1] ?? "");
     if (e.kind === "call" && e.name === "str" && e.args.length === 1 && e.args[0]?.kind === "parameter") return this.constantText(e.args[0]);
     return undefined;

@@ -107,7 +107,7 @@ function resolveUnits(script: Script, checker: Checker): Unit[] {
     // Programs on the raw system-call tracepoints run at every call: many of them cost the whole machine more than
     // tracepoints of their own.
     if (groups.filter((g) => g.forms[0]?.syscall !== undefined).length > MOST_RAW_PROGRAMS) groups = groupByCode(all, wants, (p) => p.forms[0]);
-    for (const group of groups) units.push({ probe, ...group, variables: new Map() });
+    for (const group of groups) units.push({ probe, ...group, numbers: [], variables: new Map() });
   }
   const most = checker.options.maxProbes;
   if (count > most) {
@@ -331,6 +331,11 @@ function generate(script: Script, checker: Checker, units: readonly Unit[], opti
   const programs: ProgramSpec[] = [];
   const roles = new Map<string, ProgramRole>();
   const probeNames = new Map<bigint, { name: string; func: string }>();
+  // One number for each probe; those of system calls served by one program are its own base plus the call's number.
+  for (const [index, unit] of units.entries()) {
+    unit.numbers = unit.forms.map((f, i) => (f.syscall === undefined ? BigInt(probeNames.size + i + 1) : (BigInt(index + 1) << 32n) + BigInt(f.syscall.number)));
+    for (const [i, r] of unit.resolved.entries()) probeNames.set(unit.numbers[i] as bigint, { name: r.name, func: r.func ?? "" });
+  }
   const scratches: MapSpec[] = [];
   const add = (name: string, ir: IrProgram, spec: Omit<ProgramSpec, "name" | "functions">, role: ProgramRole): void => {
     const scratch = `scratch_${programs.length}`;
@@ -346,8 +351,6 @@ function generate(script: Script, checker: Checker, units: readonly Unit[], opti
     const form = unit.forms[0] as ProbeForm;
     const name = programName(index, first);
     const lowering = new Lowering(state, unit, name);
-    const base = form.syscall === undefined ? BigInt(probeNames.size + 1) : BigInt(index + 1) << 32n;
-    lowering.probeBase = base;
     let functions: IrProgram["functions"];
     try {
       functions = lowering.run((leave) => guards(lowering, tableOf.get(unit), leave));
@@ -356,10 +359,8 @@ function generate(script: Script, checker: Checker, units: readonly Unit[], opti
       continue;
     }
     const attach: AttachTarget[] = [];
-    for (const [i, r] of unit.resolved.entries()) {
-      const f = unit.forms[i] as ProbeForm;
-      const number = f.syscall === undefined ? BigInt(probeNames.size + 1) : base + BigInt(f.syscall.number);
-      probeNames.set(number, { name: r.name, func: r.func ?? "" });
+    for (const [i, f] of unit.forms.entries()) {
+      const number = unit.numbers[i] as bigint;
       if (f.syscall !== undefined && attach.length > 0) continue;
       attach.push(unit.resolved.length > 1 && f.syscall === undefined ? { ...f.attach, cookie: number } : f.attach);
     }

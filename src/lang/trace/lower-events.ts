@@ -44,7 +44,7 @@ export function formatEvent(l: Lowering, parts: readonly FormatPart[], args: rea
       continue;
     }
     const e = args[next++] as Expression;
-    const text = l.script.checker.constantText(e) ?? constantName(l, e);
+    const text = l.script.checker.constantText(e);
     if (text !== undefined && part.conversion === "s" && part.precision === undefined) {
       const width = part.width ?? 0;
       const padded = part.flags.includes("-") ? text.padEnd(width) : text.padStart(width);
@@ -65,14 +65,6 @@ const joinText = (parts: readonly FormatPart[]): FormatPart[] => {
   }
   return joined;
 };
-
-/** `probe`, `func` and `probetype` where the body stands on one probe only. */
-function constantName(l: Lowering, e: Expression): string | undefined {
-  if (e.kind !== "identifier" || l.unit.resolved.length !== 1) return undefined;
-  if (e.name === "probe") return l.probe.name;
-  if (e.name === "probetype") return l.probe.provider;
-  return undefined;
-}
 
 /** Sends a record with these values. */
 export function emitEvent(l: Lowering, action: EventAction, args: readonly EventArgument[], ring: "events" | "control"): void {

@@ -149,6 +149,10 @@ export function condition(l: Lowering, e: Expression, yes: Block, no: Block): vo
     const pair = CONDITIONS[e.operator];
     if (pair !== undefined) {
       const type = e.left.type;
+      if ((type?.kind === "probe") !== (e.right.type?.kind === "probe")) {
+        compareProbe(l, type?.kind === "probe" ? e.left : e.right, type?.kind === "probe" ? e.right : e.left, e.operator === "==" ? yes : no, e.operator === "==" ? no : yes);
+        return;
+      }
       if (type?.kind === "string" || type?.kind === "tuple" || type?.kind === "array") {
         compareMemory(l, e.left, e.right, e.operator === "==" ? yes : no, e.operator === "==" ? no : yes);
         return;
@@ -179,6 +183,26 @@ export function condition(l: Lowering, e: Expression, yes: Block, no: Block): vo
     return;
   }
   b.branch("ne", value(l, e), 0, yes, no);
+}
+
+/** The name of the probe that fired against a text: the numbers of the probes that are called so. */
+function compareProbe(l: Lowering, probe: Expression, other: Expression, equal: Block, different: Block): void {
+  const b = l.b;
+  const text = l.script.checker.constantText(other);
+  const function_ = probe.type?.kind === "probe" && probe.type.function === true;
+  const numbers = l.unit.resolved.flatMap((r, i) => ((function_ ? r.func : r.name) === text ? [l.unit.numbers[i] as bigint] : []));
+  if (l.unit.resolved.length === 1 && probe.kind === "identifier") {
+    b.jump(numbers.length > 0 ? equal : different);
+    return;
+  }
+  const v = value(l, probe);
+  for (const n of numbers) {
+    const next = b.block("next");
+    b.branch("eq", v, n, equal, next);
+    b.seal(next);
+    b.at(next);
+  }
+  b.jump(different);
 }
 
 /** Two strings, tuples or arrays. */

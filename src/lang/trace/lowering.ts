@@ -51,8 +51,6 @@ export class Lowering {
   loops: LoopTargets[] = [];
   /** In a callback: how to leave it for good. */
   leaveFunction: (() => void) | undefined;
-  /** What `probe` answers for the first of the unit's probes; see ProbeNames. */
-  probeBase = 0n;
   /** What `$kv.0` and `$kv.1` are within the body of a `for` over a map. */
   readonly pairs: Map<VariableInfo, { readonly key: Operand; readonly value: () => Operand }> = new Map();
 

@@ -131,6 +131,8 @@ export function typeName(type: Type): string {
       return `${type.kind}_t`;
     case "mac":
       return "mac_address";
+    case "probe":
+      return type.function === true ? "func" : "probe";
     case "kstack": case "ustack":
       return `${type.kind}_${type.mode}_${type.limit}`;
     default:

@@ -1,0 +1,315 @@
+// The flow graph of one function of a program: blocks, reverse post-order, dominators, loops, and which registers live.
+// Nothing here recurses: a program may have 65,000 blocks one after another.
+
+import { helper } from "../object/index.ts";
+import { Op, type Program, WORDS } from "./program.ts";
+
+export interface Block {
+  /** Its place in reverse post-order, which is also its place in `Flow.blocks`. */
+  readonly index: number;
+  /** First slot, and the one after the last. */
+  readonly start: number;
+  readonly end: number;
+  /** Slot of the last instruction. */
+  readonly last: number;
+  readonly ending: "branch" | "goto" | "exit" | "fall" | "bad";
+  /** Of a branch: where it goes when the condition holds, then where else. Otherwise at most one. */
+  readonly next: readonly number[];
+}
+
+export interface Flow {
+  readonly start: number;
+  /** In reverse post-order; the first is the entry. What is not reached is not here. */
+  readonly blocks: readonly Block[];
+  /** Immediate dominators; the entry's is itself. */
+  readonly dominator: Int32Array;
+  /** Targets of a jump backwards. */
+  readonly loopHead: Uint8Array;
+  /** How many jumps forward lead to a block. */
+  readonly forward: Int32Array;
+  /** False: some loop can be entered beside its head, so that it cannot be written with structured control flow. */
+  readonly reducible: boolean;
+  /** Registers (a bit each) that are read before they are written, from the start of each block on. */
+  readonly liveIn: Uint16Array;
+  readonly instructions: number;
+}
+
+const isPacketLoad = (op: number): boolean =>
+  op === 0x20 || op === 0x28 || op === 0x30 || op === 0x40 || op === 0x48 || op === 0x50;
+
+const isBranch = (op: number): boolean => {
+  const type = op & 7;
+  return (type === 5 || type === 6) && op !== 0x85 && op !== 0x8d && op !== 0x95 && op !== 0x05;
+};
+
+const opAt = (program: Program, slot: number): number => program.code[slot * WORDS] as number;
+
+/** The flow graph of the function that starts at a slot. */
+export function flowOf(program: Program, start: number): Flow {
+  const { code, slots } = program;
+  const target = (slot: number): number => code[slot * WORDS + 3] as number;
+  const after = (slot: number): number => slot + (opAt(program, slot) === 0x18 ? 2 : 1);
+
+  // Which slots start a block: found by following every path once.
+  const leader = new Uint8Array(slots + 1);
+  const seen = new Uint8Array(slots + 1);
+  const work = [start];
+  leader[start] = 1;
+  let instructions = 0;
+  while (work.length > 0) {
+    let slot = work.pop() as number;
+    while (slot < slots && seen[slot] === 0) {
+      seen[slot] = 1;
+      instructions++;
+      const op = opAt(program, slot);
+      if (op === 0x95 || op === Op.BAD) break;
+      if (op === 0x05 || isBranch(op)) {
+        leader[target(slot)] = 1;
+        work.push(target(slot));
+        if (op === 0x05) break;
+        leader[slot + 1] = 1;
+      }
+      slot = after(slot);
+    }
+  }
+
+  // Blocks by their first slot, then an order by iterative depth-first search.
+  interface Draft {
+    end: number;
+    last: number;
+    ending: Block["ending"];
+    next: number[];
+  }
+  const drafts = new Map<number, Draft>();
+  const draft = (first: number): Draft => {
+    let slot = first;
+    let last = first;
+    for (;;) {
+      if (slot >= slots) return { end: slot, last, ending: "bad", next: [] };
+      const op = opAt(program, slot);
+      last = slot;
+      if (op === 0x95) return { end: slot + 1, last, ending: "exit", next: [] };
+      if (op === Op.BAD) return { end: slot + 1, last, ending: "bad", next: [] };
+      if (op === 0x05) return { end: slot + 1, last, ending: "goto", next: [target(slot)] };
+      if (isBranch(op)) {
+        const next = [target(slot), slot + 1];
+        return next[0] === next[1]
+          ? { end: slot + 1, last, ending: op === 0xe5 ? "branch" : "goto", next: op === 0xe5 ? next : [slot + 1] }
+          : { end: slot + 1, last, ending: "branch", next };
+      }
+      slot = after(slot);
+      if (leader[slot] === 1 && slot < slots) return { end: slot, last, ending: "fall", next: [slot] };
+    }
+  };
+  const order: number[] = [];
+  const path: { slot: number; at: number }[] = [{ slot: start, at: 0 }];
+  drafts.set(start, draft(start));
+  while (path.length > 0) {
+    const top = path[path.length - 1] as { slot: number; at: number };
+    const { next } = drafts.get(top.slot) as Draft;
+    if (top.at === next.length) {
+      order.push(top.slot);
+      path.pop();
+      continue;
+    }
+    const to = next[top.at++] as number;
+    if (!drafts.has(to)) {
+      drafts.set(to, draft(to));
+      path.push({ slot: to, at: 0 });
+    }
+  }
+  order.reverse();
+  const indexOf = new Map(order.map((slot, i) => [slot, i]));
+  const blocks: Block[] = order.map((slot, index) => {
+    const { end, last, ending, next } = drafts.get(slot) as Draft;
+    return { index, start: slot, end, last, ending, next: next.map((to) => indexOf.get(to) as number) };
+  });
+
+  const shape = shapeOf(blocks);
+  return { start, blocks, ...shape, liveIn: liveness(program, blocks), instructions };
+}
+
+/** Dominators by Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm"; loops from jumps backwards. */
+function shapeOf(blocks: readonly Block[]): Pick<Flow, "dominator" | "loopHead" | "forward" | "reducible"> {
+  const count = blocks.length;
+  const before: number[][] = Array.from({ length: count }, () => []);
+  for (const block of blocks) for (const to of block.next) (before[to] as number[]).push(block.index);
+  const dominator = new Int32Array(count).fill(-1);
+  dominator[0] = 0;
+  const meet = (a: number, b: number): number => {
+    let x = a;
+    let y = b;
+    while (x !== y) {
+      while (x > y) x = dominator[x] as number;
+      while (y > x) y = dominator[y] as number;
+    }
+    return x;
+  };
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let i = 1; i < count; i++) {
+      let best = -1;
+      for (const from of before[i] as number[]) {
+        if (dominator[from] === -1) continue;
+        best = best === -1 ? from : meet(best, from);
+      }
+      if (best !== dominator[i]) {
+        dominator[i] = best;
+        changed = true;
+      }
+    }
+  }
+  // Depths in the tree of dominators, to ask "does a dominate b" by going up no further than needed.
+  const depth = new Int32Array(count);
+  for (let i = 1; i < count; i++) depth[i] = (depth[dominator[i] as number] as number) + 1;
+  const enter = new Int32Array(count);
+  const leave = new Int32Array(count);
+  numberTree(dominator, enter, leave);
+  const loopHead = new Uint8Array(count);
+  const forward = new Int32Array(count);
+  let reducible = true;
+  for (const block of blocks) {
+    for (const to of block.next) {
+      if (to > block.index) forward[to] = (forward[to] as number) + 1;
+      else {
+        loopHead[to] = 1;
+        const dominates =
+          (enter[to] as number) <= (enter[block.index] as number) && (leave[to] as number) >= (leave[block.index] as number);
+        if (!dominates) reducible = false;
+      }
+    }
+  }
+  return { dominator, loopHead, forward, reducible };
+}
+
+/** When a walk over the tree of dominators comes to each node, and when it leaves it. */
+function numberTree(dominator: Int32Array, enter: Int32Array, leave: Int32Array): void {
+  const children: number[][] = Array.from({ length: dominator.length }, () => []);
+  for (let i = 1; i < dominator.length; i++) (children[dominator[i] as number] as number[]).push(i);
+  let clock = 0;
+  const path = [{ node: 0, at: 0 }];
+  enter[0] = clock++;
+  while (path.length > 0) {
+    const top = path[path.length - 1] as { node: number; at: number };
+    const child = (children[top.node] as number[])[top.at++];
+    if (child === undefined) {
+      leave[top.node] = clock++;
+      path.pop();
+    } else {
+      enter[child] = clock++;
+      path.push({ node: child, at: 0 });
+    }
+  }
+}
+
+const R0 = 1;
+const ARGUMENTS = 0b111110;
+/** r0 to r5, which a call leaves new. */
+const CLOBBERED = 0b111111;
+
+/** Which registers an instruction reads and which it writes, a bit each. */
+export function effectOf(program: Program, slot: number): { readonly uses: number; readonly defines: number } {
+  const at = slot * WORDS;
+  const op = program.code[at] as number;
+  const dst = 1 << (program.code[at + 1] as number);
+  const src = 1 << (program.code[at + 2] as number);
+  const imm = program.code[at + 4] as number;
+  switch (op) {
+    case 0x18:
+    case 0xb7:
+    case 0xb4:
+      return { uses: 0, defines: dst };
+    case 0xbf:
+    case 0xbc:
+    case Op.MOVSX32_8:
+    case Op.MOVSX32_16:
+    case Op.MOVSX64_8:
+    case Op.MOVSX64_16:
+    case Op.MOVSX64_32:
+      return { uses: src, defines: dst };
+    case 0x05:
+    case 0xe5:
+    case Op.BAD:
+      return { uses: 0, defines: 0 };
+    case 0x95:
+      return { uses: R0, defines: 0 };
+    case 0x85: {
+      const known = helper(imm);
+      const count = known === undefined || known.variadic ? 5 : known.args.length;
+      return { uses: ARGUMENTS & ((2 << count) - 1), defines: CLOBBERED };
+    }
+    case 0x8d:
+      return { uses: ARGUMENTS | dst, defines: CLOBBERED };
+    case Op.CALL_LOCAL:
+      return { uses: ARGUMENTS, defines: CLOBBERED };
+    case 0xc3:
+    case 0xdb:
+      if (imm === 0xf1) return { uses: dst | src | R0, defines: R0 };
+      return { uses: dst | src, defines: (imm & 1) !== 0 ? src : 0 };
+  }
+  if (isPacketLoad(op)) return { uses: op >= 0x40 ? src : 0, defines: CLOBBERED };
+  switch (op & 7) {
+    case 1:
+      return op === Op.ZEXT32 || op === Op.SWAP64 ? { uses: dst, defines: dst } : OTHER(op, dst, src);
+    default:
+      return OTHER(op, dst, src);
+  }
+}
+
+/** Loads, stores, branches and arithmetic by their class; the machine's own opcodes all work on dst (and src). */
+function OTHER(op: number, dst: number, src: number): { uses: number; defines: number } {
+  const own = op < 0x60 && (op & 7) < 4;
+  if (own) return { uses: dst | ((op & 8) !== 0 || REGISTER_FORMS.has(op) ? src : 0), defines: dst };
+  switch (op & 7) {
+    case 1:
+      return { uses: src, defines: dst };
+    case 2:
+      return { uses: dst, defines: 0 };
+    case 3:
+      return { uses: dst | src, defines: 0 };
+    case 5:
+    case 6:
+      return { uses: dst | ((op & 8) !== 0 ? src : 0), defines: 0 };
+    default:
+      return { uses: dst | ((op & 8) !== 0 ? src : 0), defines: dst };
+  }
+}
+
+const REGISTER_FORMS: ReadonlySet<number> = new Set([
+  Op.SDIV32_REG,
+  Op.SDIV64_REG,
+  Op.SMOD32_REG,
+  Op.SMOD64_REG,
+]);
+
+function liveness(program: Program, blocks: readonly Block[]): Uint16Array {
+  const uses = new Uint16Array(blocks.length);
+  const defines = new Uint16Array(blocks.length);
+  for (const block of blocks) {
+    let used = 0;
+    let defined = 0;
+    if (block.start < program.slots) {
+      for (let slot = block.start; slot <= block.last; slot += opAt(program, slot) === 0x18 ? 2 : 1) {
+        const effect = effectOf(program, slot);
+        used |= effect.uses & ~defined;
+        defined |= effect.defines;
+      }
+    }
+    uses[block.index] = used;
+    defines[block.index] = defined;
+  }
+  const liveIn = new Uint16Array(blocks.length);
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let i = blocks.length - 1; i >= 0; i--) {
+      let out = 0;
+      for (const to of (blocks[i] as Block).next) out |= liveIn[to] as number;
+      const value = (uses[i] as number) | (out & ~(defines[i] as number));
+      if (value !== liveIn[i]) {
+        liveIn[i] = value;
+        changed = true;
+      }
+    }
+  }
+  return liveIn;
+}
