@@ -248,39 +248,23 @@ export function effectOf(program: Program, slot: number): { readonly uses: numbe
       return { uses: dst | src, defines: (imm & 1) !== 0 ? src : 0 };
   }
   if (isPacketLoad(op)) return { uses: op >= 0x40 ? src : 0, defines: CLOBBERED };
+  const operand = (op & 8) !== 0 ? src : 0;
   switch (op & 7) {
+    case 0:
     case 1:
-      return op === Op.ZEXT32 || op === Op.SWAP64 ? { uses: dst, defines: dst } : OTHER(op, dst, src);
-    default:
-      return OTHER(op, dst, src);
-  }
-}
-
-/** Loads, stores, branches and arithmetic by their class; the machine's own opcodes all work on dst (and src). */
-function OTHER(op: number, dst: number, src: number): { uses: number; defines: number } {
-  const own = op < 0x60 && (op & 7) < 4;
-  if (own) return { uses: dst | ((op & 8) !== 0 || REGISTER_FORMS.has(op) ? src : 0), defines: dst };
-  switch (op & 7) {
-    case 1:
-      return { uses: src, defines: dst };
     case 2:
-      return { uses: dst, defines: 0 };
     case 3:
-      return { uses: dst | src, defines: 0 };
+      // The machine's own opcodes lie below those of loads and stores, and all work on dst.
+      if (op < 0x60) return { uses: dst | operand, defines: dst };
+      if ((op & 7) === 1) return { uses: src, defines: dst };
+      return { uses: (op & 7) === 2 ? dst : dst | src, defines: 0 };
     case 5:
     case 6:
-      return { uses: dst | ((op & 8) !== 0 ? src : 0), defines: 0 };
+      return { uses: dst | operand, defines: 0 };
     default:
-      return { uses: dst | ((op & 8) !== 0 ? src : 0), defines: dst };
+      return { uses: dst | operand, defines: dst };
   }
 }
-
-const REGISTER_FORMS: ReadonlySet<number> = new Set([
-  Op.SDIV32_REG,
-  Op.SDIV64_REG,
-  Op.SMOD32_REG,
-  Op.SMOD64_REG,
-]);
 
 function liveness(program: Program, blocks: readonly Block[]): Uint16Array {
   const uses = new Uint16Array(blocks.length);

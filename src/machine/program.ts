@@ -15,13 +15,14 @@ export const WORDS = 8;
  * byte that no instruction has. Both interpreters switch on it.
  */
 export const Op = {
+  // As everywhere, bit 3 says that the operand is a register.
   SDIV32_IMM: 0x00,
-  SDIV32_REG: 0x01,
-  SDIV64_IMM: 0x02,
-  SDIV64_REG: 0x03,
-  SMOD32_IMM: 0x08,
-  SMOD32_REG: 0x09,
-  SMOD64_IMM: 0x0a,
+  SDIV32_REG: 0x08,
+  SDIV64_IMM: 0x01,
+  SDIV64_REG: 0x09,
+  SMOD32_IMM: 0x02,
+  SMOD32_REG: 0x0a,
+  SMOD64_IMM: 0x03,
   SMOD64_REG: 0x0b,
   MOVSX32_8: 0x10,
   MOVSX32_16: 0x11,

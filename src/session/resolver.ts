@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { uptime } from "node:os";
 import { kernelBtf, type KernelMap } from "../kernel/index.ts";
-import type { CompiledScript, Frame, Integer, Resolver, WallClock } from "../lang/trace/index.ts";
+import { type CompiledScript, DISPLACED, type Frame, type Integer, type Resolver, stackMaps, type WallClock } from "../lang/trace/index.ts";
 import { demangle, kernelSymbols, userSymbols } from "../symbols/index.ts";
 
 const hex = (address: bigint): string => `0x${address.toString(16)}`;
@@ -25,7 +25,7 @@ function sleptNanoseconds(): bigint {
   return slept;
 }
 
-export function liveResolver(script: CompiledScript, stackMap: (limit: number) => KernelMap | undefined): Resolver {
+export function liveResolver(script: CompiledScript, kernelMap: (name: string) => KernelMap | undefined): Resolver {
   const clockOffset = BigInt(Date.now()) * 1_000_000n - bootNanoseconds();
   const stacks = new Map<string, readonly bigint[]>();
   const frames = new Map<string, Frame>();
@@ -37,8 +37,11 @@ export function liveResolver(script: CompiledScript, stackMap: (limit: number) =
     const key = `${limit}:${id}`;
     let found = stacks.get(key);
     if (found === undefined) {
-      const map = stackMap(limit);
-      const bytes = map?.lookup(new Uint8Array(Uint32Array.of(id).buffer));
+      const names = stackMaps(limit);
+      const bytes =
+        id < DISPLACED
+          ? kernelMap(names.table)?.lookup(new Uint8Array(Uint32Array.of(id).buffer))
+          : kernelMap(names.displaced)?.lookup(new Uint8Array(BigUint64Array.of(BigInt(id)).buffer));
       const addresses: bigint[] = [];
       if (bytes !== undefined) for (const a of new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3)) if (a === 0n) break; else addresses.push(a);
       stacks.set(key, (found = addresses));

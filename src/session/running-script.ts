@@ -78,7 +78,7 @@ export class RunningScript {
     this.#globals.setBigUint64(HEADER.startTime, bootNanoseconds(), true);
     this.#events = this.#ring(EVENTS);
     this.#control = this.#ring(CONTROL);
-    this.resolver = liveResolver(script, (limit) => this.#object.maps.get(`stacks_${limit}`));
+    this.resolver = liveResolver(script, (name) => this.#object.maps.get(name));
   }
 
   #ring(name: string): RingBuffer | undefined {

@@ -11,6 +11,7 @@ import type { TraceEnvironment } from "./environment.ts";
 import type { EventSite } from "./events.ts";
 import { sizeOf } from "./layout.ts";
 import { syscallNumber } from "./lower-expressions.ts";
+import { stackMaps } from "./lower-stacks.ts";
 import { Lowering, LoweringError, type ScriptState } from "./lowering.ts";
 import { parseScript } from "./parser.ts";
 import type { ProbeForm, ResolvedProbe } from "./probes.ts";
@@ -327,7 +328,7 @@ function generate(script: Script, checker: Checker, units: readonly Unit[], opti
     tables.push(bits);
   }
   const plan = planStorage([...checker.maps.values()], { cpus: env.cpus, maxKeys: checker.options.maxMapKeys, frameBytes: frameBytes(units), tables });
-  const state: ScriptState = { plan, checker, sites: [], stackMaps: new Map(), frameBytes: 0 };
+  const state: ScriptState = { plan, checker, sites: [], stackLimits: new Set(), frameBytes: 0 };
   const programs: ProgramSpec[] = [];
   const roles = new Map<string, ProgramRole>();
   const probeNames = new Map<bigint, { name: string; func: string }>();
@@ -372,7 +373,11 @@ function generate(script: Script, checker: Checker, units: readonly Unit[], opti
   if (dead !== undefined) add("scry_reaper", dead, { type: "raw_tracepoint", attach: [{ kind: "raw_tracepoint", name: "sched_process_exit" }] }, { kind: "housekeeping", probes: [] });
   const sends = (ring: "events" | "control"): boolean => state.sites.some((s) => s.ring === ring);
   const maps: MapSpec[] = [...plan.specs, ...scratches];
-  for (const [limit, name] of state.stackMaps) maps.push({ name, type: "stack_trace", keySize: 4, valueSize: limit * 8, maxEntries: STACK_ENTRIES });
+  for (const limit of state.stackLimits) {
+    const names = stackMaps(limit);
+    maps.push({ name: names.table, type: "stack_trace", keySize: 4, valueSize: limit * 8, maxEntries: STACK_ENTRIES });
+    maps.push({ name: names.displaced, type: "hash", keySize: 8, valueSize: limit * 8, maxEntries: STACK_ENTRIES, flags: BPF_F_NO_PREALLOC });
+  }
   // A control record says how full the event ring was, so that order is kept.
   if (sends("events") || sends("control")) maps.push({ name: EVENTS, type: "ringbuf", keySize: 0, valueSize: 0, maxEntries: sends("events") ? ringSize(state, units, options) : PAGE });
   if (sends("control")) maps.push({ name: CONTROL, type: "ringbuf", keySize: 0, valueSize: 0, maxEntries: CONTROL_BYTES });
@@ -402,7 +407,8 @@ function generate(script: Script, checker: Checker, units: readonly Unit[], opti
 
 const PAGE = 4096;
 const CONTROL_BYTES = 1 << 16;
-const STACK_ENTRIES = 1 << 14;
+const STACK_ENTRIES = 1 << 13;
+const BPF_F_NO_PREALLOC = 1;
 /** Bits of a table of system calls; numbers of all machines are below. */
 const SYSCALL_BITS = 1024;
 const MOST_COMPARED = 6;

@@ -200,8 +200,8 @@ function mac(view: DataView, offset: number): string {
 function stackDecoder(type: Type & { kind: "kstack" | "ustack" }, resolver: Resolver): ValueDecoder {
   const user = type.kind === "ustack";
   return (view, offset) => {
-    const id = view.getInt32(offset, true);
-    if (view.getInt32(offset + 4, true) < 0) return { kind: "stack", frames: [] };
+    const id = Number(readSigned64(view, offset));
+    if (id < 0) return { kind: "stack", frames: [] };
     const pid = user ? view.getUint32(offset + 8, true) : 0;
     const addresses = user ? resolver.ustack(id, type.limit) : resolver.kstack(id, type.limit);
     return { kind: "stack", frames: addresses.map((a) => resolver.frame(user ? "user" : "kernel", a, pid)) };

@@ -11,6 +11,7 @@ export {
 export type { EventAction, EventField, EventSite } from "./events.ts";
 export { type FormatPart, formatBits, type FormatSpec } from "./format.ts";
 export { aggregateWords, elementOffsets, histBuckets, lhistBuckets, sizeOf } from "./layout.ts";
+export { DISPLACED, stackMaps } from "./lower-stacks.ts";
 export { parseScript } from "./parser.ts";
 export type { ProbeForm, ResolvedProbe } from "./probes.ts";
 export { nearest, type Provider, ProbeError, providers, resolveAttachPoint } from "./providers.ts";

@@ -1,39 +1,94 @@
-// Stacks: the kernel keeps each distinct one once in a map of its own and gives its number, which is what a key or a
-// record carries.
+// Stacks: the kernel keeps each distinct one once in a table of its own and gives its number, which is what a key or a
+// record carries. Two stacks may want the same place of that table: the second one is then put, whole, into a map of
+// ours under a number made of its addresses.
 
-import type { Value } from "../../compiler/index.ts";
+import { INT, type Value, type Variable } from "../../compiler/index.ts";
 import { contextOf } from "./lower-expressions.ts";
 import type { Lengths } from "./lower-memory.ts";
+import { counted } from "./lower-strings.ts";
 import type { Lowering } from "./lowering.ts";
 import { HEADER } from "./storage.ts";
 import type { Type } from "./types.ts";
 
 /** linux/bpf.h */
 const BPF_F_USER_STACK = 256;
+const BPF_NOEXIST = 1;
+const EEXIST = 17;
 
-/** Name of the map that holds stacks of up to this many frames. */
-export function stackMap(l: Lowering, limit: number): string {
-  let name = l.script.stackMaps.get(limit);
-  if (name === undefined) l.script.stackMaps.set(limit, (name = `stacks_${limit}`));
-  return name;
-}
+/** Numbers of stacks that the kernel's table had no place for are from here on. */
+export const DISPLACED: number = 2 ** 47;
+
+/** Names of the maps that hold stacks of up to this many frames: the kernel's table, and those that it had no place for. */
+export const stackMaps = (limit: number): { readonly table: string; readonly displaced: string } => ({ table: `stacks_${limit}`, displaced: `stacks_${limit}.more` });
 
 /** Writes the number of the present stack, and for a user's stack the process it belongs to. */
 export function stackInto(l: Lowering, type: Type, to: Value, offset: number): Lengths {
   const b = l.b;
   if (type.kind !== "kstack" && type.kind !== "ustack") return [];
+  l.script.stackLimits.add(type.limit);
   const flags = type.kind === "ustack" ? BPF_F_USER_STACK : 0;
-  const id = b.helper("get_stackid", [contextOf(l), b.map(stackMap(l, type.limit)), b.const(flags)]);
-  const lost = b.block("no-stack");
+  const maps = stackMaps(type.limit);
+  const id = b.helper("get_stackid", [contextOf(l), b.map(maps.table), b.const(flags)]);
+  const result: Variable = { name: "stack", type: INT };
+  const none = b.block("no-stack");
   const after = b.block("after");
-  b.branch("slt", id, 0, lost, after, { unlikely: "then" });
+  const displaced = b.block("displaced");
+  b.write(result, id);
+  b.branch("slt", id, 0, none, after, { unlikely: "then" });
+  b.seal(none);
+  b.at(none);
+  // Other errors mean that there is no stack: a kernel thread has no user's stack.
+  b.branch("eq", id, -EEXIST, displaced, after, { unlikely: "then" });
+  b.seal(displaced);
+  b.at(displaced);
+  b.write(result, l.scoped(() => displacedStack(l, type.limit, flags, maps.displaced)));
+  b.jump(after);
+  b.seal(after);
+  b.at(after);
+  b.store(64, to, offset, b.read(result));
+  if (type.kind === "ustack") b.store(64, to, offset + 8, b.binary("shr", b.helper("get_current_pid_tgid", []), 32));
+  return [];
+}
+
+/** Keeps the stack in our own map; gives its number, or a negative one where that failed. */
+function displacedStack(l: Lowering, limit: number, flags: number, map: string): Value {
+  const b = l.b;
+  const frames = b.slot(limit * 8);
+  const result: Variable = { name: "number", type: INT };
+  const hash: Variable = { name: "hash", type: INT };
+  const some = b.block("some");
+  const lost = b.block("lost");
+  const after = b.block("kept");
+  b.write(result, b.const(-1));
+  const bytes = b.helper("get_stack", [contextOf(l), frames, b.const(limit * 8), b.const(flags)]);
+  b.branch("sgt", bytes, 0, some, after);
+  b.seal(some);
+  b.at(some);
+  b.write(hash, bytes);
+  counted(l, limit, (index, leave) => {
+    const next = b.block("mix");
+    const frame = b.load("u64", b.add(frames, b.binary("shl", index, 3)), 0);
+    b.branch("eq", frame, 0, leave, next);
+    b.seal(next);
+    b.at(next);
+    const mixed = b.binary("mul", b.binary("xor", b.read(hash), frame), 0x9e3779b97f4a7c15n);
+    b.write(hash, b.binary("xor", mixed, b.binary("shr", mixed, 29)));
+  });
+  const number = b.binary("or", b.and(b.read(hash), DISPLACED - 1), DISPLACED);
+  const key = b.slot(8);
+  b.store(64, key, 0, number);
+  b.write(result, number);
+  const kept = b.helper("map_update_elem", [b.map(map), key, frames, b.const(BPF_NOEXIST)]);
+  const failed = b.block("failed");
+  b.branch("eq", kept, 0, after, failed);
+  b.seal(failed);
+  b.at(failed);
+  b.branch("eq", kept, -EEXIST, after, lost);
   b.seal(lost);
   b.at(lost);
   l.count(HEADER.stackLost);
   b.jump(after);
   b.seal(after);
   b.at(after);
-  b.store(64, to, offset, id);
-  if (type.kind === "ustack") b.store(64, to, offset + 8, b.binary("shr", b.helper("get_current_pid_tgid", []), 32));
-  return [];
+  return b.read(result);
 }

@@ -8,7 +8,7 @@ import type { Lowering } from "./lowering.ts";
 import { EVENTS, HEADER } from "./storage.ts";
 
 /** Runs the body with 0, 1, … below `count` until it leaves. */
-function counted(l: Lowering, count: number | Value, body: (index: Value, leave: ReturnType<Lowering["b"]["block"]>) => void): void {
+export function counted(l: Lowering, count: number | Value, body: (index: Value, leave: ReturnType<Lowering["b"]["block"]>) => void): void {
   const b = l.b;
   const index: Variable = { name: "index", type: INT };
   const head = b.block("head");

@@ -20,8 +20,8 @@ export interface ScriptState {
   readonly plan: StoragePlan;
   readonly checker: Checker;
   readonly sites: EventSite[];
-  /** Stack-trace maps by their number of frames. */
-  readonly stackMaps: Map<number, string>;
+  /** Numbers of frames of the stacks that the script takes. */
+  readonly stackLimits: Set<number>;
   /** Bytes that variables shared with callbacks take, from the start of each CPU's part. */
   frameBytes: number;
 }

@@ -115,6 +115,9 @@ export interface StoragePlan {
   readonly initial: Uint8Array;
 }
 
+/** Bytes of a map whose entries are all made beforehand. */
+const MOST_READY = 64 << 20;
+
 const BPF_F_NO_PREALLOC = 1;
 const BPF_F_MMAPABLE = 1 << 10;
 
@@ -168,9 +171,15 @@ export function planStorage(uses: Iterable<MapUse>, options: StorageOptions): St
       const type: MapSpec["type"] = aggregate ? (lru ? "lru_percpu_hash" : "percpu_hash") : lru ? "lru_hash" : "hash";
       const valueSize = aggregate ? words * 8 : (tombstones ? 8 : 0) + Math.ceil(Math.max(1, sizeOf(valueType)) / 8) * 8;
       // Threads that are gone leave no dead entry behind (see the reaper), so there are as many as there are threads.
-      const spec = { type, valueSize, maxEntries: tombstones ? Math.max(maxEntries, 65536) : maxEntries, flags: lru ? 0 : BPF_F_NO_PREALLOC };
-      specs.push({ name: mapName, keySize: size, ...spec });
-      if (long) specs.push({ name: `${mapName}.long`, keySize: full, ...spec });
+      const entries = tombstones ? Math.max(maxEntries, 32768) : maxEntries;
+      const spec = (keyBytes: number): Pick<MapSpec, "type" | "valueSize" | "maxEntries" | "flags"> => {
+        // Memory that is there beforehand can always be had; memory asked for during an event sometimes cannot (with
+        // interrupts off the kernel has only a few entries at hand). Only what is too large to be kept ready is asked for.
+        const bytes = entries * (keyBytes + valueSize * (aggregate ? options.cpus : 1) + 64);
+        return { type, valueSize, maxEntries: entries, flags: lru || bytes <= MOST_READY ? 0 : BPF_F_NO_PREALLOC };
+      };
+      specs.push({ name: mapName, keySize: size, ...spec(size) });
+      if (long) specs.push({ name: `${mapName}.long`, keySize: full, ...spec(full) });
       const places = { map: mapName, keySize: size, ...(long ? { long: `${mapName}.long`, longKeySize: full } : {}) };
       storage = aggregate ? { kind: "percpu", ...places, words, refused: shared } : { kind: "hash", ...places, valueSize, tombstones, refused: shared };
       shared += 8;

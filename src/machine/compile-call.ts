@@ -1,0 +1,152 @@
+// Calls in Wasm: of functions of the program, which small ones are written in place, and of helpers. What goes on often
+// (map look-ups and updates, ring buffers, who is running) stays in Wasm; for the rest r1 to r5 go to the state page and
+// a function of JavaScript is called that takes nothing and gives an i32, since a 64-bit number costs a BigInt.
+
+import { helper, helperName } from "../object/index.ts";
+import { FunctionCompiler } from "./compile-function.ts";
+import { pushRegister } from "./compile-instruction.ts";
+import { emitInlineHelper } from "./compile-helper.ts";
+import { type Flow } from "./flow.ts";
+import { FRAME_BYTES, STACK_BASE, State } from "./memory.ts";
+import { Access, I64, Wasm } from "./wasm-module.ts";
+
+const registerAddress = (register: number): number => State.REGISTERS + register * 8;
+
+/** Puts the frame pointer where callbacks and tail calls look for it. */
+export function storeFrame(fn: FunctionCompiler): void {
+  const { code, frame } = fn;
+  code.i32(0);
+  if (frame.local === undefined) code.i32(frame.offset);
+  else {
+    code.get(frame.local);
+    if (frame.offset !== 0) code.i32(frame.offset).op(Wasm.i32_add);
+  }
+  code.access(Access.i32_store, State.FRAME);
+}
+
+/** r1 to r5 are 0 after a call; those that nobody reads keep what they had. */
+export function clearArguments(fn: FunctionCompiler, slot: number): void {
+  const live = fn.liveAfter.get(slot) ?? 0b111110;
+  for (let register = 1; register <= 5; register++) {
+    if ((live >> register) & 1) fn.code.i64(0).set(fn.registers[register] as number);
+  }
+}
+
+export function storeArguments(fn: FunctionCompiler, count: number): void {
+  for (let register = 1; register <= count; register++) {
+    fn.code.i32(0);
+    pushRegister(fn, register);
+    fn.code.access(Access.i64_store, registerAddress(register));
+  }
+}
+
+const NEEDS_FRAME: ReadonlySet<string> = new Set(["for_each_map_elem", "loop", "tail_call"]);
+
+export function emitHelperCall(fn: FunctionCompiler, slot: number, id: number): void {
+  const { code, module } = fn;
+  if (!module.isReplaced(id) && emitInlineHelper(fn, slot, id)) {
+    clearArguments(fn, slot);
+    return;
+  }
+  const known = helper(id);
+  const own = module.isReplaced(id);
+  storeArguments(fn, own || known === undefined || known.variadic ? 5 : known.args.length);
+  if (own || NEEDS_FRAME.has(helperName(id) ?? "")) storeFrame(fn);
+  noteSlot(fn, slot);
+  code.call(module.helperFunction(id));
+  finishCall(fn, slot, own || id === 12);
+}
+
+/** So that a trap in a helper can say where it was called. */
+export function noteSlot(fn: FunctionCompiler, slot: number): void {
+  fn.code.i32(0).i32(slot).access(Access.i32_store, State.TRAP_SLOT);
+}
+
+/** Takes the helper's i32: not 0 means that the program ends here. */
+export function finishCall(fn: FunctionCompiler, slot: number, mayEnd: boolean): void {
+  const { code } = fn;
+  const result = fn.registers[0] as number;
+  if (mayEnd) {
+    code.if();
+    fn.height++;
+    code.i32(0).access(Access.i64_load, State.REGISTERS).set(result);
+    fn.exit();
+    code.end();
+    fn.height--;
+  } else code.op(Wasm.drop);
+  code.i32(0).access(Access.i64_load, State.REGISTERS).set(result);
+  clearArguments(fn, slot);
+}
+
+export function emitCallX(fn: FunctionCompiler, slot: number, register: number): void {
+  storeArguments(fn, 5);
+  storeFrame(fn);
+  noteSlot(fn, slot);
+  pushRegister(fn, register);
+  fn.code.op(Wasm.i32_wrap).call(fn.module.anyHelperFunction);
+  finishCall(fn, slot, true);
+}
+
+export function emitPacketLoad(fn: FunctionCompiler, slot: number, op: number, src: number, imm: number): void {
+  const { code } = fn;
+  const size = (op & 0x18) === 0 ? 4 : (op & 0x18) === 8 ? 2 : 1;
+  code.i32(imm);
+  if (op >= 0x40) {
+    pushRegister(fn, src);
+    code.op(Wasm.i32_wrap, Wasm.i32_add);
+  }
+  code.i32(size).call(fn.module.packetFunction).op(Wasm.i32_eqz).if();
+  fn.height++;
+  code.i64(0).set(fn.registers[0] as number);
+  fn.exit();
+  code.end();
+  fn.height--;
+  code.i32(0).access(Access.i64_load, State.REGISTERS).set(fn.registers[0] as number);
+  // Packet loads clobber as calls do; liveness is not noted for them.
+  for (let register = 1; register <= 5; register++) code.i64(0).set(fn.registers[register] as number);
+}
+
+/** Instructions that a function may have to be written in place. */
+const INLINE = 40;
+
+const argumentsOf = (flow: Flow): number[] => [1, 2, 3, 4, 5].filter((register) => (((flow.liveIn[0] as number) >> register) & 1) === 1);
+
+export function emitLocalCall(fn: FunctionCompiler, slot: number, target: number): void {
+  const { code, module, frame } = fn;
+  const flow = module.flow(target);
+  if (module.depthIsUnknown) {
+    // Eight frames: the last one that may call lies one frame above the end of the stack.
+    if (frame.local === undefined) {
+      if (frame.offset <= STACK_BASE + FRAME_BYTES) fn.fail("call-depth", slot);
+    } else {
+      code.get(frame.local).i32(STACK_BASE + FRAME_BYTES - frame.offset).op(Wasm.i32_le_s).if();
+      fn.fail("call-depth", slot);
+      code.end();
+    }
+  }
+  const result = fn.registers[0] as number;
+  if (flow.instructions <= INLINE && flow.reducible && module.isLeaf(target) && module.mayInline(flow.instructions)) {
+    const registers = Array.from({ length: 10 }, () => fn.take(I64));
+    for (let register = 0; register < 10; register++) {
+      if (register >= 1 && register <= 5) code.get(fn.registers[register] as number).set(registers[register] as number);
+      else if ((((flow.liveIn[0] as number) >> register) & 1) === 1 || register === 0) code.i64(0).set(registers[register] as number);
+    }
+    const inner = new FunctionCompiler(
+      module,
+      fn.builder,
+      flow,
+      { local: frame.local, offset: frame.offset - FRAME_BYTES },
+      registers,
+      fn,
+    );
+    inner.compile();
+    code.get(registers[0] as number).set(result);
+    for (const local of registers) fn.release(I64, local);
+  } else {
+    for (const register of argumentsOf(flow)) code.get(fn.registers[register] as number);
+    if (frame.local === undefined) code.i32(frame.offset - FRAME_BYTES);
+    else code.get(frame.local).i32(frame.offset - FRAME_BYTES).op(Wasm.i32_add);
+    code.call(module.functionIndex(target)).set(result);
+  }
+  clearArguments(fn, slot);
+}

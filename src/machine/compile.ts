@@ -1,0 +1,308 @@
+// A program to a module of Wasm: a function for each function of the program, those of the maps that it uses, and the
+// entries that the machine calls.
+//
+//     run()                       the entry, with r1 to r5 from the state page, r0 to it
+//     call_SLOT(frame)            a callback, the same way
+//     batch(table, n, out, kind)  the entry over n packets, in a loop within Wasm
+
+import { FunctionCompiler } from "./compile-function.ts";
+import { type Flow, flowOf } from "./flow.ts";
+import type { MapFunctions } from "./wasm-maps.ts";
+import { createMapFunctions } from "./wasm-maps.ts";
+import { CONTEXT, type Memory, STACK_TOP, State } from "./memory.ts";
+import { HEADROOM, SkBuff, XdpMd } from "./packet.ts";
+import { Op, type Program, WORDS } from "./program.ts";
+import type { Runtime } from "./runtime.ts";
+import { TRAP_KINDS } from "./trap.ts";
+import { Access, type FunctionBuilder, I32, I64, Wasm, WasmModule } from "./wasm-module.ts";
+import { compileWasm, instantiateWasm, type WasmFunction } from "./webassembly.ts";
+
+/** A program as Wasm, bound to its machine. */
+export interface Compiled {
+  readonly bytes: Uint8Array;
+  /** Runs the entry, or a callback, with its frame at that address; false where it was not compiled for that. */
+  readonly call: (slot: number, frame: number) => boolean;
+  /** Runs the entry on each of `count` packets from that of State.BATCH on. */
+  readonly batch: (table: number, count: number, answers: number, kind: number) => void;
+}
+
+/** No more instructions than so many times those of the program are written, however its functions overlap. */
+const GROWTH = 4;
+/** Instructions that calls written in place may add. */
+const INLINE_TOTAL = 4000;
+
+/** Undefined where functions share so much code that compiling them one by one would not end well. */
+export function compileProgram(program: Program, memory: Memory, runtime: Runtime, checked: boolean): Compiled | undefined {
+  const compiler = new ModuleCompiler(program, memory, runtime, checked);
+  if (!compiler.feasible) return undefined;
+  return compiler.compile();
+}
+
+export class ModuleCompiler {
+  readonly program: Program;
+  readonly checked: boolean;
+  /** Where the machine's addresses end and its shadow begins. */
+  readonly limit: number;
+  readonly memory: Memory;
+  readonly runtime: Runtime;
+  readonly feasible: boolean;
+  /** Calls may nest deeper than eight: recursion, long chains, or callbacks on top of others. */
+  readonly depthIsUnknown: boolean;
+  readonly wasm: WasmModule;
+  readonly maps: MapFunctions;
+  readonly anyHelperFunction: number;
+  readonly packetFunction: number;
+  checkFunction = 0;
+  readonly #flows = new Map<number, Flow>();
+  readonly #calls = new Map<number, Set<number>>();
+  readonly #helpers = new Map<number, number>();
+  readonly #functions = new Map<number, FunctionBuilder>();
+  readonly #costs = new WeakMap<Flow, Int32Array>();
+  #inlined = 0;
+
+  constructor(program: Program, memory: Memory, runtime: Runtime, checked: boolean) {
+    this.program = program;
+    this.memory = memory;
+    this.runtime = runtime;
+    this.checked = checked;
+    this.limit = memory.limit;
+    this.feasible = this.#findFunctions();
+    this.depthIsUnknown = program.callbacks.size > 0 || this.#depth() > 7;
+    this.wasm = new WasmModule(memory.wasm.buffer.byteLength / 65536);
+    for (const id of program.helpers) this.#helpers.set(id, this.wasm.import(`helper_${id}`, [], [I32]));
+    this.anyHelperFunction = this.wasm.import("helper", [I32], [I32]);
+    this.packetFunction = this.wasm.import("packet", [I32, I32], [I32]);
+    this.maps = createMapFunctions(this.wasm, memory, runtime);
+  }
+
+  flow(slot: number): Flow {
+    let flow = this.#flows.get(slot);
+    if (flow === undefined) this.#flows.set(slot, (flow = flowOf(this.program, slot)));
+    return flow;
+  }
+
+  helperFunction(id: number): number {
+    return this.#helpers.get(id) as number;
+  }
+
+  /** True for a helper that the user of the machine put in place of the machine's own. */
+  isReplaced(id: number): boolean {
+    return this.runtime.replaced.has(id);
+  }
+
+  functionIndex(slot: number): number {
+    return (this.#functions.get(slot) as FunctionBuilder).index;
+  }
+
+  /** Calls no other function of the program. */
+  isLeaf(slot: number): boolean {
+    return (this.#calls.get(slot) as Set<number>).size === 0;
+  }
+
+  mayInline(instructions: number): boolean {
+    if (this.#inlined + instructions > INLINE_TOTAL) return false;
+    this.#inlined += instructions;
+    return true;
+  }
+
+  /** Instructions from a loop's head to the last block that jumps back to it, in reverse post-order. */
+  loopCost(flow: Flow, head: number): number {
+    let costs = this.#costs.get(flow);
+    if (costs === undefined) {
+      const sums = new Int32Array(flow.blocks.length + 1);
+      flow.blocks.forEach((block, i) => {
+        sums[i + 1] = (sums[i] as number) + (block.end - block.start);
+      });
+      costs = new Int32Array(flow.blocks.length);
+      for (const block of flow.blocks) {
+        for (const to of block.next) if (to <= block.index) costs[to] = (sums[block.index + 1] as number) - (sums[to] as number);
+      }
+      this.#costs.set(flow, costs);
+    }
+    return Math.max(1, costs[head] as number);
+  }
+
+  compile(): Compiled {
+    const { wasm, program } = this;
+    if (this.checked) this.checkFunction = this.#check();
+    for (const slot of this.#calls.keys()) {
+      const entry = slot === 0;
+      const parameters = entry ? [I64, I64, I64, I64, I64] : [...this.#arguments(slot).map(() => I64), I32];
+      this.#functions.set(slot, wasm.function(parameters as (typeof I64)[], [I64]));
+    }
+    for (const [slot, builder] of this.#functions) this.#function(slot, builder);
+    this.#entries();
+    const bytes = wasm.finish();
+    const { runtime } = this;
+    const env: { [name: string]: unknown } = {
+      memory: this.memory.wasm,
+      helper: (id: number) => (runtime.callHelper(id) ? 1 : 0),
+      packet: (offset: number, size: number) => (runtime.loadPacket(offset, size) ? 1 : 0),
+    };
+    for (const id of program.helpers) {
+      const helper = runtime.helper(id);
+      if (helper !== undefined) env[`helper_${id}`] = () => (runtime.runHelper(helper) ? 1 : 0);
+    }
+    const exports = instantiateWasm(compileWasm(bytes), { env });
+    const run = exports.run as WasmFunction;
+    const batch = exports.batch as WasmFunction;
+    return {
+      bytes,
+      call: (slot, frame) => {
+        if (slot === 0 && frame === STACK_TOP) {
+          run();
+          return true;
+        }
+        const callback = exports[`call_${slot}`];
+        if (callback === undefined || slot === 0) return false;
+        callback(frame);
+        return true;
+      },
+      batch: (table, count, answers, kind) => {
+        batch(table, count, answers, kind);
+      },
+    };
+  }
+
+  /** Finds what is called, by the flow of what calls it; false when that grows out of proportion. */
+  #findFunctions(): boolean {
+    const { program } = this;
+    const work = [0, ...program.callbacks];
+    let total = 0;
+    while (work.length > 0) {
+      const slot = work.pop() as number;
+      if (this.#calls.has(slot)) continue;
+      const flow = this.flow(slot);
+      total += flow.instructions;
+      if (total > GROWTH * program.slots + 1000) return false;
+      const calls = new Set<number>();
+      for (const block of flow.blocks) {
+        for (let at = block.start; at <= block.last && at < program.slots; at++) {
+          if (program.code[at * WORDS] === Op.CALL_LOCAL) calls.add(program.code[at * WORDS + 3] as number);
+        }
+      }
+      this.#calls.set(slot, calls);
+      work.push(...calls);
+    }
+    return true;
+  }
+
+  /** Frames of the longest chain of calls; 8 stands for any more, and for recursion. */
+  #depth(): number {
+    let level = new Set([0]);
+    for (let depth = 0; depth < 8; depth++) {
+      const next = new Set<number>();
+      for (const slot of level) for (const callee of this.#calls.get(slot) ?? []) next.add(callee);
+      if (next.size === 0) return depth;
+      level = next;
+    }
+    return 8;
+  }
+
+  #arguments(slot: number): number[] {
+    const live = this.flow(slot).liveIn[0] as number;
+    return [1, 2, 3, 4, 5].filter((register) => ((live >> register) & 1) === 1);
+  }
+
+  #function(slot: number, builder: FunctionBuilder): void {
+    const given = slot === 0 ? [1, 2, 3, 4, 5] : this.#arguments(slot);
+    const registers = Array.from({ length: 10 }, (_, register) => {
+      const place = given.indexOf(register);
+      return place >= 0 ? place : builder.local(I64);
+    });
+    const frame = slot === 0 ? { local: undefined, offset: STACK_TOP } : { local: given.length, offset: 0 };
+    new FunctionCompiler(this, builder, this.flow(slot), frame, registers).compile();
+  }
+
+  /** `check(address, size, write, slot)`: exact, byte by byte of the shadow; a trap where it says no. */
+  #check(): number {
+    const fn = this.wasm.function([I64, I32, I32, I32], []);
+    const { code } = fn;
+    const at = fn.local(I32);
+    const left = fn.local(I32);
+    const room = fn.local(I32);
+    const [address, size, write, slot] = [0, 1, 2, 3];
+    code.block();
+    code.get(address).i64(this.limit, 0).op(Wasm.i64_ge_u).brIf(0);
+    code.get(address).get(size).op(Wasm.i64_extend_i32_u, Wasm.i64_add).i64(this.limit, 0).op(Wasm.i64_gt_u).brIf(0);
+    code.get(address).op(Wasm.i32_wrap).set(at).get(size).set(left);
+    code.loop();
+    code.get(left).op(Wasm.i32_eqz).if().op(Wasm.return).end();
+    code.get(at).i32(3).op(Wasm.i32_shr_u).access(Access.i32_load8_u, this.limit);
+    code.i32(0).i32(4).get(write).op(Wasm.select, Wasm.i32_shr_u).i32(15).op(Wasm.i32_and).set(room);
+    // What is wanted of this word: up to its end, or the rest.
+    code.get(at).i32(7).op(Wasm.i32_and).get(left).op(Wasm.i32_add).get(room).op(Wasm.i32_le_u).if().op(Wasm.return).end();
+    code.get(room).i32(8).op(Wasm.i32_ne).brIf(1);
+    code.get(left).i32(8).get(at).i32(7).op(Wasm.i32_and, Wasm.i32_sub, Wasm.i32_sub).set(left);
+    code.get(at).i32(-8).op(Wasm.i32_and).i32(8).op(Wasm.i32_add).set(at);
+    code.br(0).end().end();
+    code.i32(0).get(address).access(Access.i64_store, State.TRAP_ADDRESS);
+    code.i32(0).get(size).access(Access.i32_store, State.TRAP_SIZE);
+    code.i32(0).get(slot).access(Access.i32_store, State.TRAP_SLOT);
+    code.i32(0).i32(TRAP_KINDS.indexOf("write")).i32(TRAP_KINDS.indexOf("read")).get(write).op(Wasm.select);
+    code.access(Access.i32_store, State.TRAP_KIND).op(Wasm.unreachable);
+    return fn.index;
+  }
+
+  #entries(): void {
+    const { wasm } = this;
+    const run = wasm.function([], [], "run");
+    run.code.i32(0);
+    for (let register = 1; register <= 5; register++) run.code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8);
+    run.code.call(this.functionIndex(0)).access(Access.i64_store, State.REGISTERS);
+    for (const slot of this.program.callbacks) {
+      if (slot === 0) continue;
+      const entry = wasm.function([I32], [], `call_${slot}`);
+      entry.code.i32(0);
+      for (const register of this.#arguments(slot)) entry.code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8);
+      entry.code.get(0).call(this.functionIndex(slot)).access(Access.i64_store, State.REGISTERS);
+    }
+    this.#batch();
+  }
+
+  #batch(): void {
+    const fn = this.wasm.function([I32, I32, I32, I32], [], "batch");
+    const { code } = fn;
+    const [table, count, answers, kind] = [0, 1, 2, 3];
+    const i = fn.local(I32);
+    const data = fn.local(I32);
+    const length = fn.local(I32);
+    const end = fn.local(I32);
+    const word = (base: number, offset: number, local: number): void => {
+      code.i32(0).get(local).access(Access.i32_store, base + offset);
+    };
+    code.i32(0).access(Access.i32_load, State.BATCH).set(i);
+    code.block().loop();
+    code.get(i).get(count).op(Wasm.i32_ge_u).brIf(1);
+    word(State.BATCH, 0, i);
+    code.get(table).get(i).i32(3).op(Wasm.i32_shl, Wasm.i32_add).tee(end).access(Access.i32_load, 0).set(data);
+    code.get(end).access(Access.i32_load, 4).set(length);
+    code.get(answers).get(i).i32(3).op(Wasm.i32_shl, Wasm.i32_add);
+    code.get(kind).op(Wasm.i32_eqz).ifValue(I64);
+    code.get(data).op(Wasm.i64_extend_i32_u).get(length).op(Wasm.i64_extend_i32_u).i64(0).i64(0).i64(0);
+    code.call(this.functionIndex(0));
+    code.else();
+    code.get(data).get(length).op(Wasm.i32_add).set(end);
+    word(State.PACKET, 0, data);
+    word(State.PACKET_END, 0, end);
+    code.i32(0).get(data).i32(14).op(Wasm.i32_add).access(Access.i32_store, State.PACKET_NETWORK);
+    code.i32(0).get(data).i32(HEADROOM).op(Wasm.i32_sub).access(Access.i32_store, State.AREA);
+    code.get(kind).i32(1).op(Wasm.i32_eq).if();
+    word(CONTEXT, XdpMd.DATA, data);
+    word(CONTEXT, XdpMd.DATA_END, end);
+    word(CONTEXT, XdpMd.DATA_META, data);
+    code.else();
+    word(CONTEXT, SkBuff.DATA, data);
+    word(CONTEXT, SkBuff.DATA_META, data);
+    word(CONTEXT, SkBuff.DATA_END, end);
+    word(CONTEXT, SkBuff.LEN, length);
+    word(CONTEXT, SkBuff.WIRE_LEN, length);
+    code.i32(0).get(data).access(Access.i32_load16_u, 12).access(Access.i32_store, CONTEXT + SkBuff.PROTOCOL);
+    code.end();
+    code.i64(CONTEXT, 0).i64(0).i64(0).i64(0).i64(0).call(this.functionIndex(0));
+    code.end();
+    code.access(Access.i64_store, 0);
+    code.get(i).i32(1).op(Wasm.i32_add).set(i).br(0);
+    code.end().end();
+  }
+}
