@@ -187,6 +187,7 @@ export class Machine {
       scratch: scratch.start,
       scratchBytes: scratch.end - scratch.start,
       helpers,
+      replaced: new Set(options.helpers?.keys()),
       clock: options.clock ?? sinceStart,
       random: options.random ?? (() => Math.floor(Math.random() * 2 ** 32)),
     });
@@ -412,6 +413,7 @@ export class Machine {
     memory.u32[State.MAY_GOTO >>> 2] = 8_388_608;
     memory.u32[State.TAIL_CALLS >>> 2] = 0;
     memory.u32[State.TRAP_KIND >>> 2] = 0;
+    memory.i32[State.TRAP_SLOT >>> 2] = -1;
     memory.u32[State.FRAME >>> 2] = STACK_TOP;
   }
 
@@ -470,7 +472,8 @@ export class Machine {
     if (error instanceof TrapSignal) {
       kind = error.kind;
       message = error.message;
-      slot = error.slot;
+      // Compiled code says where a helper was called before it calls it.
+      slot = error.slot >= 0 ? error.slot : (memory.i32[State.TRAP_SLOT >>> 2] as number);
     } else if (recorded !== undefined && recorded !== "none") {
       kind = recorded;
       slot = memory.i32[State.TRAP_SLOT >>> 2] as number;

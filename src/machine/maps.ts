@@ -49,8 +49,9 @@ export class EmbeddedMap {
   readonly events: PerfRecord[] = [];
   /** Of a program array: the names of programs by index. */
   readonly programs = new Map<number, string>();
+  /** Where it lies in the machine's memory. */
+  readonly layout: MapLayout;
   readonly #memory: Memory;
-  readonly #layout: MapLayout;
   /** Room for a key and a value. */
   readonly #scratch: number;
   readonly #find: (name: string) => EmbeddedMap | undefined;
@@ -64,14 +65,14 @@ export class EmbeddedMap {
     this.valueStride = this.perCpu ? layout.stride : layout.spec.valueSize;
     this.valueBytes = this.perCpu ? layout.stride * layout.cpus : layout.spec.valueSize;
     this.#memory = memory;
-    this.#layout = layout;
+    this.layout = layout;
     this.#scratch = scratch;
     this.#find = find;
   }
 
   /** Entries in use; of an array all that it has. */
   get size(): number {
-    return this.kind.shape === "array" ? this.#layout.maxEntries : headerWord(this.#memory, this.handle, Header.COUNT);
+    return this.kind.shape === "array" ? this.layout.maxEntries : headerWord(this.#memory, this.handle, Header.COUNT);
   }
 
   /** Ring-buffer records that found no room. */
@@ -94,7 +95,7 @@ export class EmbeddedMap {
     const memory = this.#memory;
     const size = this.spec.valueSize;
     const from = this.#scratch + 1024;
-    for (let cpu = 0; cpu < this.#layout.cpus; cpu++) {
+    for (let cpu = 0; cpu < this.layout.cpus; cpu++) {
       const part = value.subarray(cpu * this.valueStride, cpu * this.valueStride + size);
       memory.u8.set(part, from);
       const result = update(memory, this.handle, at, from, cpu === 0 ? modes[mode] : 0, cpu);
@@ -114,7 +115,7 @@ export class EmbeddedMap {
     const keys: Uint8Array[] = [];
     const values: Uint8Array[] = [];
     const { u8 } = this.#memory;
-    const keySize = this.#layout.keySize;
+    const keySize = this.layout.keySize;
     for (const { key, value } of entries(this.#memory, this.handle, this.#scratch)) {
       keys.push(u8.slice(key, key + keySize));
       values.push(u8.slice(value, value + this.valueBytes));
@@ -125,12 +126,12 @@ export class EmbeddedMap {
   /** Deletes every entry of a hash; fills an array with zeros. Answers how many entries were deleted or zeroed. */
   clear(): number {
     if (this.kind.shape === "array") {
-      const { data, entryBytes, maxEntries } = this.#layout;
+      const { data, entryBytes, maxEntries } = this.layout;
       this.#memory.u8.fill(0, data, data + entryBytes * maxEntries);
       return maxEntries;
     }
     const { count, keys } = this.dump();
-    const keySize = this.#layout.keySize;
+    const keySize = this.layout.keySize;
     for (let i = 0; i < count; i++) this.delete(keys.slice(i * keySize, (i + 1) * keySize));
     return count;
   }
@@ -172,7 +173,7 @@ export class EmbeddedMap {
   /** Puts a program of the object (or none) at an index of a program array. */
   setProgram(index: number, program: string | undefined): void {
     if (this.spec.type !== "prog_array") throw new MapError(this.name, "setProgram", 22);
-    if (!(index >= 0 && index < this.#layout.maxEntries)) throw new MapError(this.name, "setProgram", 7);
+    if (!(index >= 0 && index < this.layout.maxEntries)) throw new MapError(this.name, "setProgram", 7);
     if (program === undefined) this.programs.delete(index);
     else this.programs.set(index, program);
   }
@@ -190,12 +191,12 @@ export class EmbeddedMap {
   /** The memory of an array, element i at `i * roundup(valueSize, 8)`: what programs write is seen at once. */
   mapped(): Uint8Array {
     if (this.kind.shape !== "array") throw new MapError(this.name, "mapped", 22);
-    return this.#memory.bytes(this.#layout.data, this.#layout.entryBytes * this.#layout.maxEntries);
+    return this.#memory.bytes(this.layout.data, this.layout.entryBytes * this.layout.maxEntries);
   }
 
   #key(key: Uint8Array): number {
-    if (key.length !== this.#layout.keySize) {
-      throw new RangeError(`map "${this.name}": a key has ${this.#layout.keySize} bytes, not ${key.length}`);
+    if (key.length !== this.layout.keySize) {
+      throw new RangeError(`map "${this.name}": a key has ${this.layout.keySize} bytes, not ${key.length}`);
     }
     this.#memory.u8.set(key, this.#scratch);
     return this.#scratch;

@@ -47,6 +47,8 @@ export class Runtime implements HelperHost {
   packetKind: "xdp" | "skb" | "none" = "none";
   callback: Callback = () => {};
   tailCall: TailCall = () => false;
+  /** Helpers that the machine's user brought. */
+  readonly replaced: ReadonlySet<number>;
   readonly #helpers: ReadonlyMap<number, Helper>;
 
   constructor(parts: {
@@ -55,6 +57,7 @@ export class Runtime implements HelperHost {
     scratch: number;
     scratchBytes: number;
     helpers: ReadonlyMap<number, Helper>;
+    replaced: ReadonlySet<number>;
     clock: () => bigint;
     random: () => number;
   }) {
@@ -65,6 +68,7 @@ export class Runtime implements HelperHost {
     this.clock = parts.clock;
     this.random = parts.random;
     this.#helpers = parts.helpers;
+    this.replaced = parts.replaced;
   }
 
   /** The function of a helper; undefined where this machine has none. */
