@@ -8,8 +8,8 @@ export function mulHigh(a: number, b: number): number {
   const b1 = b >>> 16;
   const low = (Math.imul(a0, b0) >>> 16) + (Math.imul(a1, b0) >>> 0);
   const middle = (Math.imul(a0, b1) >>> 0) + (low & 0xffff);
-  // `low` may need 33 bits.
-  return (Math.imul(a1, b1) + Math.floor(low / 65536) + Math.floor(middle / 65536)) | 0;
+  // No sum here exceeds 32 bits: 0xffff * 0xffff + 0xffff is 0xffff0000.
+  return (Math.imul(a1, b1) + (low >>> 16) + (middle >>> 16)) | 0;
 }
 
 /** RFC 9669 section 4.1: a quotient by zero is 0, a remainder by zero is the dividend. */

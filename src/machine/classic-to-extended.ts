@@ -7,7 +7,6 @@ import {
   aluReg,
   branchImm,
   branchReg,
-  type ClassicInstruction,
   Class,
   exit,
   goto,
@@ -22,6 +21,15 @@ import {
   storeReg,
 } from "../isa/index.ts";
 import { SkBuff } from "./packet.ts";
+
+/** One instruction of classic BPF (`struct sock_filter`). */
+export interface ClassicInstruction {
+  readonly code: number;
+  readonly jt: number;
+  readonly jf: number;
+  /** 0..2^32-1 */
+  readonly k: number;
+}
 
 export interface ClassicOptions {
   /**

@@ -9,7 +9,7 @@ import { FunctionCompiler } from "./compile-function.ts";
 import { type Flow, flowOf } from "./flow.ts";
 import type { MapFunctions } from "./wasm-maps.ts";
 import { createMapFunctions } from "./wasm-maps.ts";
-import { CONTEXT, type Memory, STACK_TOP, State } from "./memory.ts";
+import { CONTEXT, MAY_GOTO_TURNS, type Memory, STACK_TOP, State } from "./memory.ts";
 import { HEADROOM, SkBuff, XdpMd } from "./packet.ts";
 import { Op, type Program, WORDS } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
@@ -22,6 +22,8 @@ export interface Compiled {
   readonly bytes: Uint8Array;
   /** Runs the entry, or a callback, with its frame at that address; false where it was not compiled for that. */
   readonly call: (slot: number, frame: number) => boolean;
+  /** Runs the entry so often with the same r1 to r5. */
+  readonly repeat: (times: number) => void;
   /** Runs the entry on each of `count` packets from that of State.BATCH on. */
   readonly batch: (table: number, count: number, answers: number, kind: number) => void;
 }
@@ -146,6 +148,7 @@ export class ModuleCompiler {
     const exports = instantiateWasm(compileWasm(bytes), { env });
     const run = exports.run as WasmFunction;
     const batch = exports.batch as WasmFunction;
+    const repeat = exports.repeat as WasmFunction;
     return {
       bytes,
       call: (slot, frame) => {
@@ -157,6 +160,9 @@ export class ModuleCompiler {
         if (callback === undefined || slot === 0) return false;
         callback(frame);
         return true;
+      },
+      repeat: (times) => {
+        repeat(times);
       },
       batch: (table, count, answers, kind) => {
         batch(table, count, answers, kind);
@@ -257,7 +263,26 @@ export class ModuleCompiler {
       for (const register of this.#arguments(slot)) entry.code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8);
       entry.code.get(0).call(this.functionIndex(slot)).access(Access.i64_store, State.REGISTERS);
     }
+    this.#repeat();
     this.#batch();
+  }
+
+  /** `repeat(n)`: as `run`, n times with the same r1 to r5. */
+  #repeat(): void {
+    const fn = this.wasm.function([I32], [], "repeat");
+    const { code } = fn;
+    const registers = [1, 2, 3, 4, 5].map((register) => {
+      const local = fn.local(I64);
+      code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8).set(local);
+      return local;
+    });
+    code.loop();
+    code.i32(0).i32(MAY_GOTO_TURNS).access(Access.i32_store, State.MAY_GOTO);
+    code.i32(0).i32(0).access(Access.i32_store, State.TAIL_CALLS);
+    code.i32(0);
+    for (const local of registers) code.get(local);
+    code.call(this.functionIndex(0)).access(Access.i64_store, State.REGISTERS);
+    code.get(0).i32(1).op(Wasm.i32_sub).tee(0).brIf(0).end();
   }
 
   #batch(): void {

@@ -6,7 +6,7 @@
 
 import { divide64, divideSigned32, modulo64, moduloSigned32, mulHigh, swap32 } from "./arithmetic64.ts";
 import { FRAME_BYTES, FRAMES, type Memory, STACK_TOP, State } from "./memory.ts";
-import { Op, type Program, WORDS } from "./program.ts";
+import { type Program, WORDS } from "./program.ts";
 import { accessMessage, TrapSignal } from "./trap.ts";
 
 /** What an interpreter asks of its surroundings. */
@@ -34,12 +34,16 @@ export class Interpreter {
   readonly #memory: Memory;
   readonly #host: HelperHost;
   readonly #registers: Int32Array;
+  readonly #shadow: Uint8Array;
+  readonly #limit: number;
   readonly #frames = new Int32Array(FRAME_WORDS * FRAMES);
 
   constructor(program: Program, memory: Memory, host: HelperHost) {
     this.program = program;
     this.#memory = memory;
     this.#host = host;
+    this.#shadow = memory.shadow;
+    this.#limit = memory.limit;
     this.#registers = new Int32Array(memory.i32.buffer, State.REGISTERS, 22);
   }
 
@@ -84,42 +88,18 @@ export class Interpreter {
 
   /** Runs at most `limit` instructions; true when the function that was entered at depth `base` has returned. */
   advance(limit: number, base = 0): boolean {
-    const { code, slots } = this.program;
+    const { code } = this.program;
     const memory = this.#memory;
-    const { shadow, view } = memory;
-    const end = memory.limit;
+    const { view } = memory;
     const r = this.#registers;
     const frames = this.#frames;
     const coverage = this.coverage;
     let pc = this.pc;
     let left = limit;
 
-    /** The address of a checked access of `size` bytes. */
-    const access = (register: number, off: number, size: number, write: number): number => {
-      const low = r[register] as number;
-      const address = (low >>> 0) + off;
-      if (r[register + 1] === 0 && address >= 0 && address + size <= end) {
-        const inner = address & 7;
-        const room = ((shadow[address >>> 3] as number) >>> (write ^ 4)) & 15;
-        if (inner + size <= room) return address;
-        if (room === 8 && inner + size <= 8 + (((shadow[(address >>> 3) + 1] as number) >>> (write ^ 4)) & 15)) {
-          return address;
-        }
-      }
-      const sum = BigInt.asUintN(64, (BigInt(r[register + 1] as number) << 32n) + BigInt(low >>> 0) + BigInt(off));
-      const message = accessMessage(
-        write !== 0,
-        size,
-        Number(BigInt.asIntN(32, sum)),
-        Number(BigInt.asIntN(32, sum >> 32n)),
-      );
-      throw new TrapSignal(write !== 0 ? "write" : "read", message, pc - 1);
-    };
-
     try {
       while (left > 0) {
         left--;
-        if (pc >= slots) throw new TrapSignal("instruction", "the program goes on beyond its last instruction", pc);
         const at = pc * WORDS;
         const op = code[at] as number;
         const d = (code[at + 1] as number) << 1;
@@ -134,6 +114,7 @@ export class Interpreter {
           bh = r[s + 1] as number;
         }
         const a = r[d] as number;
+        // Literals only, or V8 makes no jump table of it; the machine's own opcodes are those of `Op`.
         switch (op) {
           // ── 64-bit arithmetic ──
           case 0x07:
@@ -163,12 +144,12 @@ export class Interpreter {
             if ((bh | (r[d + 1] as number)) === 0) r[d] = b === 0 ? a : (a >>> 0) % (b >>> 0);
             else this.#divide(d, modulo64, b, bh, false);
             break;
-          case Op.SDIV64_IMM:
-          case Op.SDIV64_REG:
+          case 0x01: // SDIV64_IMM
+          case 0x09: // SDIV64_REG
             this.#divide(d, divide64, b, bh, true);
             break;
-          case Op.SMOD64_IMM:
-          case Op.SMOD64_REG:
+          case 0x03: // SMOD64_IMM
+          case 0x0b: // SMOD64_REG
             this.#divide(d, modulo64, b, bh, true);
             break;
           case 0x47:
@@ -233,15 +214,15 @@ export class Interpreter {
             r[d + 1] = (~(r[d + 1] as number) + (a === 0 ? 1 : 0)) | 0;
             r[d] = -a | 0;
             break;
-          case Op.MOVSX64_8:
+          case 0x12: // MOVSX64_8
             r[d] = ((r[s] as number) << 24) >> 24;
             r[d + 1] = (r[d] as number) >> 31;
             break;
-          case Op.MOVSX64_16:
+          case 0x13: // MOVSX64_16
             r[d] = ((r[s] as number) << 16) >> 16;
             r[d + 1] = (r[d] as number) >> 31;
             break;
-          case Op.MOVSX64_32:
+          case 0x19: // MOVSX64_32
             r[d] = r[s] as number;
             r[d + 1] = (r[d] as number) >> 31;
             break;
@@ -272,13 +253,13 @@ export class Interpreter {
             r[d] = b === 0 ? a : (a >>> 0) % (b >>> 0);
             r[d + 1] = 0;
             break;
-          case Op.SDIV32_IMM:
-          case Op.SDIV32_REG:
+          case 0x00: // SDIV32_IMM
+          case 0x08: // SDIV32_REG
             r[d] = divideSigned32(a, b);
             r[d + 1] = 0;
             break;
-          case Op.SMOD32_IMM:
-          case Op.SMOD32_REG:
+          case 0x02: // SMOD32_IMM
+          case 0x0a: // SMOD32_REG
             r[d] = moduloSigned32(a, b);
             r[d + 1] = 0;
             break;
@@ -321,34 +302,34 @@ export class Interpreter {
             r[d] = -a;
             r[d + 1] = 0;
             break;
-          case Op.MOVSX32_8:
+          case 0x10: // MOVSX32_8
             r[d] = ((r[s] as number) << 24) >> 24;
             r[d + 1] = 0;
             break;
-          case Op.MOVSX32_16:
+          case 0x11: // MOVSX32_16
             r[d] = ((r[s] as number) << 16) >> 16;
             r[d + 1] = 0;
             break;
 
           // ── byte order ──
-          case Op.NOP:
+          case 0x1a: // NOP
             break;
-          case Op.ZEXT16:
+          case 0x1b: // ZEXT16
             r[d] = a & 0xffff;
             r[d + 1] = 0;
             break;
-          case Op.ZEXT32:
+          case 0x21: // ZEXT32
             r[d + 1] = 0;
             break;
-          case Op.SWAP16:
+          case 0x22: // SWAP16
             r[d] = swap32(a) >>> 16;
             r[d + 1] = 0;
             break;
-          case Op.SWAP32:
+          case 0x23: // SWAP32
             r[d] = swap32(a);
             r[d + 1] = 0;
             break;
-          case Op.SWAP64:
+          case 0x29: // SWAP64
             r[d] = swap32(r[d + 1] as number);
             r[d + 1] = swap32(a);
             break;
@@ -471,70 +452,70 @@ export class Interpreter {
             pc++;
             break;
           case 0x71:
-            r[d] = view.getUint8(access(s, code[at + 3] as number, 1, 0));
+            r[d] = view.getUint8(this.#access(s, code[at + 3] as number, 1, 0));
             r[d + 1] = 0;
             break;
           case 0x69:
-            r[d] = view.getUint16(access(s, code[at + 3] as number, 2, 0), true);
+            r[d] = view.getUint16(this.#access(s, code[at + 3] as number, 2, 0), true);
             r[d + 1] = 0;
             break;
           case 0x61:
-            r[d] = view.getInt32(access(s, code[at + 3] as number, 4, 0), true);
+            r[d] = view.getInt32(this.#access(s, code[at + 3] as number, 4, 0), true);
             r[d + 1] = 0;
             break;
           case 0x79: {
-            const address = access(s, code[at + 3] as number, 8, 0);
+            const address = this.#access(s, code[at + 3] as number, 8, 0);
             r[d] = view.getInt32(address, true);
             r[d + 1] = view.getInt32(address + 4, true);
             break;
           }
           case 0x91:
-            r[d] = view.getInt8(access(s, code[at + 3] as number, 1, 0));
+            r[d] = view.getInt8(this.#access(s, code[at + 3] as number, 1, 0));
             r[d + 1] = (r[d] as number) >> 31;
             break;
           case 0x89:
-            r[d] = view.getInt16(access(s, code[at + 3] as number, 2, 0), true);
+            r[d] = view.getInt16(this.#access(s, code[at + 3] as number, 2, 0), true);
             r[d + 1] = (r[d] as number) >> 31;
             break;
           case 0x81:
-            r[d] = view.getInt32(access(s, code[at + 3] as number, 4, 0), true);
+            r[d] = view.getInt32(this.#access(s, code[at + 3] as number, 4, 0), true);
             r[d + 1] = (r[d] as number) >> 31;
             break;
           case 0x72:
-            view.setInt8(access(d, code[at + 3] as number, 1, 4), code[at + 4] as number);
+            view.setInt8(this.#access(d, code[at + 3] as number, 1, 4), code[at + 4] as number);
             break;
           case 0x73:
-            view.setInt8(access(d, code[at + 3] as number, 1, 4), r[s] as number);
+            view.setInt8(this.#access(d, code[at + 3] as number, 1, 4), r[s] as number);
             break;
           case 0x6a:
-            view.setInt16(access(d, code[at + 3] as number, 2, 4), code[at + 4] as number, true);
+            view.setInt16(this.#access(d, code[at + 3] as number, 2, 4), code[at + 4] as number, true);
             break;
           case 0x6b:
-            view.setInt16(access(d, code[at + 3] as number, 2, 4), r[s] as number, true);
+            view.setInt16(this.#access(d, code[at + 3] as number, 2, 4), r[s] as number, true);
             break;
           case 0x62:
-            view.setInt32(access(d, code[at + 3] as number, 4, 4), code[at + 4] as number, true);
+            view.setInt32(this.#access(d, code[at + 3] as number, 4, 4), code[at + 4] as number, true);
             break;
           case 0x63:
-            view.setInt32(access(d, code[at + 3] as number, 4, 4), r[s] as number, true);
+            view.setInt32(this.#access(d, code[at + 3] as number, 4, 4), r[s] as number, true);
             break;
           case 0x7a: {
-            const address = access(d, code[at + 3] as number, 8, 4);
+            const address = this.#access(d, code[at + 3] as number, 8, 4);
             view.setInt32(address, code[at + 4] as number, true);
             view.setInt32(address + 4, code[at + 5] as number, true);
             break;
           }
           case 0x7b: {
-            const address = access(d, code[at + 3] as number, 8, 4);
+            const address = this.#access(d, code[at + 3] as number, 8, 4);
             view.setInt32(address, r[s] as number, true);
             view.setInt32(address + 4, r[s + 1] as number, true);
             break;
           }
           case 0xc3:
-            this.#atomic32(access(d, code[at + 3] as number, 4, 4), code[at + 4] as number, s);
+            this.#atomic32(this.#access(d, code[at + 3] as number, 4, 4), code[at + 4] as number, s);
             break;
           case 0xdb:
-            this.#atomic64(access(d, code[at + 3] as number, 8, 4), code[at + 4] as number, s);
+            this.#atomic64(this.#access(d, code[at + 3] as number, 8, 4), code[at + 4] as number, s);
             break;
 
           // ── calls ──
@@ -552,7 +533,7 @@ export class Interpreter {
             r.fill(0, 2, 12);
             break;
           }
-          case Op.CALL_LOCAL: {
+          case 0x2a: { // CALL_LOCAL
             if (this.depth + 1 >= FRAMES) {
               throw new TrapSignal("call-depth", `more than ${FRAMES} frames of local calls`, pc - 1);
             }
@@ -613,6 +594,26 @@ export class Interpreter {
       this.#charge(limit - left);
     }
     return false;
+  }
+
+  /** The address of a checked access of `size` bytes; `shift` is 0 for a read, 4 for a write. */
+  #access(register: number, off: number, size: number, shift: number): number {
+    const r = this.#registers;
+    const low = r[register] as number;
+    const address = (low >>> 0) + off;
+    if (r[register + 1] === 0 && address >= 0 && address + size <= this.#limit) {
+      const inner = address & 7;
+      const room = ((this.#shadow[address >>> 3] as number) >>> (shift ^ 4)) & 15;
+      if (inner + size <= room) return address;
+      // The access goes on in the next word of the shadow.
+      const next = (this.#shadow[(address >>> 3) + 1] as number) >>> (shift ^ 4);
+      if (room === 8 && inner + size <= 8 + (next & 15)) return address;
+    }
+    const base = (BigInt(r[register + 1] as number) << 32n) + BigInt(low >>> 0);
+    const sum = BigInt.asUintN(64, base + BigInt(off));
+    const write = shift !== 0;
+    const [lower, upper] = [Number(BigInt.asIntN(32, sum)), Number(BigInt.asIntN(32, sum >> 32n))];
+    throw new TrapSignal(write ? "write" : "read", accessMessage(write, size, lower, upper));
   }
 
   /** Back to the caller: its registers, and where it goes on. */

@@ -11,7 +11,7 @@ import { traceHelpers } from "./helpers-trace.ts";
 import { Interpreter } from "./interpreter.ts";
 import { HEADER_BYTES, installMap, type MapLayout, planMap } from "./map-header.ts";
 import { EmbeddedMap } from "./maps.ts";
-import { CONTEXT, CONTEXT_BYTES, Memory, MemoryPlan, STACK_BASE, STACK_TOP, State } from "./memory.ts";
+import { CONTEXT, CONTEXT_BYTES, MAY_GOTO_TURNS, Memory, MemoryPlan, STACK_BASE, STACK_TOP, State } from "./memory.ts";
 import { HEADROOM, PACKET_BYTES, type PacketFields, packetKind, packetOffset, placePacket } from "./packet.ts";
 import { type Program, prepare, rawProgram, spanOf } from "./program.ts";
 import { type Effect, type ForeignMemory, Runtime } from "./runtime.ts";
@@ -219,6 +219,10 @@ export class Machine {
       if (turn > 0) this.#memory.i64.set(setup, State.REGISTERS >>> 3);
       const tier = wanted === "auto" ? this.#choose(loaded, repeat - turn, instructions / Math.max(1, turn)) : wanted;
       loaded.interpreter.coverage = input.coverage;
+      if (tier === "jit" && repeat - turn > 1 && this.#compiled(loaded) !== undefined) {
+        trap = this.#repeat(loaded, repeat - turn, budget);
+        break;
+      }
       trap = this.#execute(loaded, tier, 0, STACK_TOP);
       const spent = budget - Number(this.#memory.i64[State.BUDGET >>> 3]);
       instructions += spent;
@@ -410,11 +414,25 @@ export class Machine {
   #resetRun(budget: number): void {
     const memory = this.#memory;
     memory.i64[State.BUDGET >>> 3] = BigInt(budget);
-    memory.u32[State.MAY_GOTO >>> 2] = 8_388_608;
+    memory.u32[State.MAY_GOTO >>> 2] = MAY_GOTO_TURNS;
     memory.u32[State.TAIL_CALLS >>> 2] = 0;
     memory.u32[State.TRAP_KIND >>> 2] = 0;
     memory.i32[State.TRAP_SLOT >>> 2] = -1;
     memory.u32[State.FRAME >>> 2] = STACK_TOP;
+  }
+
+  /** Many runs in one call of compiled code, on one budget for all. */
+  #repeat(loaded: Loaded, times: number, budget: number): Trap | undefined {
+    this.#memory.i64[State.BUDGET >>> 3] = BigInt(Math.min(budget * times, 2 ** 62));
+    this.#running = { loaded, tier: "jit" };
+    try {
+      this.#compiled(loaded)?.repeat(times);
+      return undefined;
+    } catch (error) {
+      return this.#trapOf(loaded.program, error);
+    } finally {
+      this.#running = undefined;
+    }
   }
 
   /** Runs a function by one of the tiers, and says what trap it ended in. */

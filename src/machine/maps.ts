@@ -48,7 +48,7 @@ export class EmbeddedMap {
   /** Of a perf event array, oldest first; whoever reads takes them out. */
   readonly events: PerfRecord[] = [];
   /** Of a program array: the names of programs by index. */
-  readonly programs = new Map<number, string>();
+  readonly programs: Map<number, string> = new Map();
   /** Where it lies in the machine's memory. */
   readonly layout: MapLayout;
   readonly #memory: Memory;

@@ -51,6 +51,8 @@ export const State = {
   BATCH: 4316,
 } as const;
 
+/** Turns of `may_goto` in one run (BPF_MAX_LOOPS). */
+export const MAY_GOTO_TURNS: number = 8 * 1024 * 1024;
 export const FRAME_BYTES = 512;
 export const FRAMES = 8;
 export const STACK_BASE = 8192;

@@ -49,7 +49,7 @@ export interface ProgramFunction {
 export interface Program {
   readonly name: string;
   readonly spec: ProgramSpec;
-  /** Slots in all, and `WORDS` words for each. The second slot of a wide instruction holds `Op.BAD`. */
+  /** Slots in all, and `WORDS` words for each and one more. The second slot of a wide one, and the last, hold `Op.BAD`. */
   readonly slots: number;
   readonly code: Int32Array;
   /** Starts of functions in ascending order: those of the object, and targets of local calls in raw code. */
@@ -139,7 +139,8 @@ export function prepare(spec: ProgramSpec, resolver: Resolver, source?: SourceTe
   }
   const spanAt = (slot: number): Span | undefined => linked.lines.findLast((line) => line.slot <= slot)?.span;
 
-  const code = new Int32Array(linked.slots * WORDS);
+  // One more, so that a program that runs beyond its end finds an instruction that does not exist.
+  const code = new Int32Array((linked.slots + 1) * WORDS);
   for (let i = Word.OP; i < code.length; i += WORDS) code[i] = Op.BAD;
   const references = new Map(linked.relocations.map((relocation) => [relocation.index, relocation.ref]));
   const starts = new Set(linked.functions.map((fn) => fn.slot));

@@ -4,5 +4,5 @@ export { formatValue } from "./format-value.ts";
 export { jsonView } from "./json.ts";
 export { compilePrintf, compileText, type PrintfWriter } from "./printf.ts";
 export { formatTime } from "./strftime.ts";
-export { textView } from "./text.ts";
+export { joinReader, textView } from "./text.ts";
 export type { MapEntry, MapSnapshot, RecordPrinter, View, ViewOptions } from "./view.ts";

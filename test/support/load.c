@@ -16,7 +16,11 @@
 #ifdef HAVE_SDT
 #define _SDT_HAS_SEMAPHORES 1
 #include <sys/sdt.h>
-unsigned short scrytest_guarded_semaphore __attribute__((unused)) __attribute__((section(".probes")));
+#define SEMAPHORE(name) unsigned short scrytest_##name##_semaphore __attribute__((unused, section(".probes")))
+SEMAPHORE(plain);
+SEMAPHORE(numbers);
+SEMAPHORE(text);
+SEMAPHORE(guarded);
 #endif
 
 struct point {

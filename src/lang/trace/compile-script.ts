@@ -99,14 +99,13 @@ function declareMaps(script: Script, checker: Checker): void {
 function resolveUnits(script: Script, checker: Checker): Unit[] {
   const units: Unit[] = [];
   const missing: Diagnostic[] = [];
-  let count = 0;
-  for (const probe of script.probes) {
+  const found = script.probes.map((probe) => ({ probe, all: probe.attachPoints.flatMap((point) => resolvePoint(point, checker, missing)) }));
+  const count = found.reduce((n, f) => n + f.all.length, 0);
+  const calls = found.reduce((n, f) => n + f.all.filter((p) => p.forms[1]?.syscall !== undefined).length, 0);
+  for (const { probe, all } of found) {
     const wants = wantsOf(probe);
-    const all = probe.attachPoints.flatMap((point) => resolvePoint(point, checker, missing));
-    count += all.length;
-    let groups = groupByCode(all, wants, (p) => chooseForm(p, wants));
-    // Programs on the raw system-call tracepoints run at every call: many of them cost the whole machine more than
-    // tracepoints of their own.
+    const fits = (p: ResolvedProbe): ProbeForm => (p.forms[1]?.syscall !== undefined && calls <= FEW_CALLS ? p.forms[0] : chooseForm(p, wants));
+    let groups = groupByCode(all, wants, fits);
     if (groups.filter((g) => g.forms[0]?.syscall !== undefined).length > MOST_RAW_PROGRAMS) groups = groupByCode(all, wants, (p) => p.forms[0]);
     for (const group of groups) units.push({ probe, ...group, numbers: [], variables: new Map() });
   }
@@ -125,6 +124,13 @@ function resolveUnits(script: Script, checker: Checker): Unit[] {
   return units;
 }
 
+/**
+ * A program on the raw system-call tracepoints costs every call of every process some 35 ns, and one that is asked for
+ * 52; a tracepoint of its own costs 11 and 76, but takes some 20 ms to close. So few calls get tracepoints of their
+ * own, many share the raw ones (measured: bench/README.md).
+ */
+const FEW_CALLS = 8;
+/** And so many programs on the raw ones would cost more than what they save. */
 const MOST_RAW_PROGRAMS = 4;
 
 interface Group {
