@@ -1,8 +1,9 @@
 // The embedded machine: an object, loaded, with its maps; its programs run here as the kernel would run them.
 
+import { countSlots } from "../isa/index.ts";
 import { type BpfObject, MAP_TYPES, type ProgramSpec } from "../object/index.ts";
 import { type Diagnostic, DiagnosticError, type Span } from "../source/index.ts";
-import { ColdEngine } from "./cold-engine.ts";
+import { ColdEngine, decodedBytes, instantiateInterpreter } from "./cold-engine.ts";
 import { type Compiled, compileProgram } from "./compile.ts";
 import { byNumber, type Helper } from "./helper.ts";
 import { mapHelpers } from "./helpers-map.ts";
@@ -16,6 +17,7 @@ import { HEADROOM, PACKET_BYTES, type PacketFields, packetKind, packetOffset, pl
 import { type Program, prepare, rawProgram, spanOf } from "./program.ts";
 import { type Effect, type ForeignMemory, Runtime } from "./runtime.ts";
 import { accessMessage, TRAP_KINDS, type Trap, TrapSignal } from "./trap.ts";
+import type { WasmFunction } from "./webassembly.ts";
 
 /** What runs a program: the reference interpreter, the same as Wasm, compiled to Wasm; or whichever pays. */
 export type Tier = "auto" | "interpreter" | "wasm-interpreter" | "jit";
@@ -113,6 +115,8 @@ interface Loaded {
   readonly program: Program;
   readonly checked: boolean;
   readonly interpreter: Interpreter;
+  /** Where there is room for its decoded instructions. */
+  readonly decoded: number;
   cold: ColdEngine | undefined;
   /** Undefined: not yet; null: too large. */
   compiled: Compiled | null | undefined;
@@ -150,6 +154,9 @@ export class Machine {
   readonly #options: MachineOptions;
   readonly #packet: { readonly start: number; readonly end: number };
   readonly #batch: { readonly start: number; readonly end: number };
+  readonly #decoded: readonly number[];
+  /** The Wasm interpreter, once it was needed. */
+  #coldEntry: WasmFunction | undefined;
   /** Who is running, for helpers that call back. */
   #running: { loaded: Loaded; tier: Exclude<Tier, "auto"> } | undefined;
 
@@ -170,6 +177,9 @@ export class Machine {
     const scratch = room(4096 + largest);
     const headers = plan.reserve(object.maps.length * HEADER_BYTES, 128);
     this.#plan(plan, headers, layouts);
+    this.#decoded = object.programs.map((program) =>
+      plan.reserve(decodedBytes(program.functions.reduce((sum, fn) => sum + countSlots(fn.code), 0))),
+    );
     const memory = (this.#memory = new Memory(plan));
     memory.u32[State.HEADERS >>> 2] = headers;
     memory.u32[State.HEADERS_END >>> 2] = headers + object.maps.length * HEADER_BYTES;
@@ -359,7 +369,7 @@ export class Machine {
   #load(layouts: ReadonlyMap<string, MapLayout>): void {
     const diagnostics: Diagnostic[] = [];
     const { verified } = this.#options;
-    for (const spec of this.object.programs) {
+    for (const [index, spec] of this.object.programs.entries()) {
       try {
         const program = prepare(
           spec,
@@ -379,6 +389,7 @@ export class Machine {
           program,
           checked: !safe,
           interpreter: new Interpreter(program, this.#memory, this.#runtime),
+          decoded: this.#decoded[index] as number,
           cold: undefined,
           compiled: undefined,
           heat: 0,
@@ -459,7 +470,10 @@ export class Machine {
       this.#running.tier = tier;
     }
     if (tier === "wasm-interpreter") {
-      loaded.cold ??= new ColdEngine(loaded.program, this.#memory, this.#runtime);
+      if (loaded.cold === undefined) {
+        this.#coldEntry ??= instantiateInterpreter(this.#memory, this.#runtime);
+        loaded.cold = new ColdEngine(loaded.program, this.#memory, this.#coldEntry, loaded.decoded);
+      }
       loaded.cold.call(slot, frame);
     } else loaded.interpreter.call(slot, frame);
   }

@@ -49,6 +49,11 @@ export const State = {
   AREA_END: 4312,
   /** Which packet of a batch is at work. */
   BATCH: 4316,
+  /** Where the Wasm interpreter goes on: the address of a decoded instruction, and how many frames are below. */
+  PC: 4320,
+  DEPTH: 4324,
+  /** Its saved frames: where to go on, and r6 to r10; 48 bytes each. */
+  FRAMES: 4608,
 } as const;
 
 /** Turns of `may_goto` in one run (BPF_MAX_LOOPS). */

@@ -171,13 +171,16 @@ export interface Load {
   /** Of its variable `watched`. */
   readonly address: string;
   go(): void;
+  /** Has done its work; it lives until `leave`. */
+  finished(): Promise<void>;
+  leave(): Promise<Finished>;
 }
 
 export async function startLoad(mode: string, count: number): Promise<Load> {
   const running = new Running(loadProgram(), [mode, String(count)], { timeout: 120_000 });
   await running.until("\n");
   const [pid, address] = running.stdout.trim().split(" ") as [string, string];
-  return { running, pid: Number(pid), address, go: () => running.send("go\n") };
+  return { running, pid: Number(pid), address, go: () => running.send("go\n"), finished: () => running.until("done\n"), leave: () => (running.send("end\n"), running.done) };
 }
 
 /**
@@ -193,9 +196,12 @@ export async function traceLoad(
   try {
     await Promise.all(running.map((r) => r.until(`${NOTIFY}\n`)));
     target.go();
-    await target.running.done;
+    await target.finished();
+    // The peer does not read what is left when it is told to end, only what it has been woken for.
+    await new Promise((resolve) => setTimeout(resolve, 60));
     for (const r of running) r.kill("SIGINT");
     const finished = await Promise.all(running.map((r) => r.done));
+    await target.leave();
     return finished.map((f) => ({ ...f, stdout: f.stdout.replace(`${NOTIFY}\n`, "") }));
   } finally {
     target.running.kill("SIGKILL");

@@ -1,5 +1,6 @@
 /* The load of the kernel tests: what it does is fixed, so what a tracer sees of it is too.
- * usage: load MODE COUNT -- prints its pid and the address of `watched`, waits for a line on stdin, does MODE COUNT times.
+ * usage: load MODE COUNT -- prints its pid and the address of `watched`, waits for a line on stdin, does MODE COUNT
+ * times, prints "done", and waits for the end of stdin or another line.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -132,7 +133,6 @@ int main(int argc, char **argv)
     for (long i = 0; i < n; i++) sum += probe_many(i, -i, i * 1000000007L, 4, 5, 6) + probe_negative(i) + probe_nested(i % 3);
   } else if (!strcmp(mode, "text")) {
     for (long i = 0; i < n; i++) sum += *probe_text(i % 3 == 0 ? "short" : i % 3 == 1 ? long_text : "", 5);
-    sum += (long)probe_text(NULL, 1);
   } else if (!strcmp(mode, "point")) {
     struct point second = {-7, -2, "second", 1ull << 63, NULL}, first = {42, 3, "first", 0x123456789abcdefull, &second};
     for (long i = 0; i < n; i++) sum += probe_point(i & 1 ? &second : &first);
@@ -163,5 +163,9 @@ int main(int argc, char **argv)
   } else
     return 2;
   if (signals) printf("signals %d\n", signals);
+  /* Alive until the tracers have looked at what the addresses mean. */
+  printf("done\n");
+  fflush(stdout);
+  if (!fgets(line, sizeof line, stdin)) return 0;
   return sum == 77;
 }

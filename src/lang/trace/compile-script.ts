@@ -357,10 +357,19 @@ function generate(script: Script, checker: Checker, units: readonly Unit[], opti
     const first = unit.resolved[0] as ResolvedProbe;
     const form = unit.forms[0] as ProbeForm;
     const name = programName(index, first);
-    const lowering = new Lowering(state, unit, name);
+    let lowering = new Lowering(state, unit, name);
+    const before = { sites: state.sites.length, frameBytes: state.frameBytes };
     let functions: IrProgram["functions"];
     try {
       functions = lowering.run((leave) => guards(lowering, tableOf.get(unit), leave));
+      const slots = lowering.slotBytes(functions);
+      if (lowering.preemptible && (slots.largest > 256 || slots.total > 320)) {
+        // It will need scratch memory: once more, so that two runs cannot use it at once.
+        state.sites.length = before.sites;
+        state.frameBytes = before.frameBytes;
+        lowering = new Lowering(state, unit, name, true);
+        functions = lowering.run((leave) => guards(lowering, tableOf.get(unit), leave));
+      }
     } catch (error) {
       if (!(error instanceof LoweringError)) throw error;
       continue;
@@ -437,6 +446,7 @@ function usedMaps(programs: readonly ProgramSpec[]): ReadonlySet<string> {
 function frameBytes(units: readonly Unit[]): number {
   let bytes = 0;
   for (const unit of units) {
+    if (unit.forms[0]?.attach.kind === "uprobe") bytes += 8; // says that scratch memory is in use
     for (const info of new Set(unit.variables.values())) if (info.captured) bytes += Math.ceil(Math.max(1, sizeOf(info.type)) / 8) * 8;
     const count = (s: Statement): void => {
       if (s.kind === "for-map") bytes += 8;

@@ -71,7 +71,7 @@ export const controlFunctions: Readonly<Record<string, BuiltinFunction>> = {
       const code: Expression = call.args[0] ?? { kind: "integer", value: 0n, span: call.span, type: INT64 };
       emitEvent(l, { kind: "exit" }, [{ expression: code, type: INT64 }], "control");
       if (l.leaveFunction !== undefined) l.leaveFunction();
-      else l.b.return(0);
+      else l.leave(0);
       deadEnd(l);
       return { kind: "none" };
     },

@@ -64,7 +64,7 @@ export function forMapBody(l: Lowering, s: Statement & { kind: "for-map" }): voi
   outer.seal(leave);
   outer.at(leave);
   if (l.leaveFunction !== undefined) l.leaveFunction();
-  else outer.return(0);
+  else l.leave(0);
   outer.seal(after);
   outer.at(after);
 }

@@ -54,8 +54,19 @@ export class Lowering {
   /** What `$kv.0` and `$kv.1` are within the body of a `for` over a map. */
   readonly pairs: Map<VariableInfo, { readonly key: Operand; readonly value: () => Operand }> = new Map();
 
-  constructor(script: ScriptState, unit: Unit, name: string) {
+  /** Where this program's word of the CPU's part is that says that scratch memory is in use; see `exclusive`. */
+  readonly #busy: number | undefined;
+
+  /**
+   * A program that another task's run of it may interrupt on the same CPU must not share the CPU's scratch memory with
+   * it: with `exclusive`, the second run gives up and is counted.
+   */
+  constructor(script: ScriptState, unit: Unit, name: string, exclusive = false) {
     this.script = script;
+    if (exclusive) {
+      this.#busy = script.frameBytes;
+      script.frameBytes += 8;
+    }
     this.unit = unit;
     this.probe = unit.resolved[0] as ResolvedProbe;
     this.form = unit.forms[0] as ProbeForm;
@@ -144,19 +155,48 @@ export class Lowering {
     const b = this.b;
     const leave = b.block("done");
     guards(leave);
+    if (this.#busy !== undefined) {
+      const free = b.block("free");
+      const taken = b.block("taken");
+      b.branch("eq", b.atomic("xchg", 64, this.cpuPart(), this.#busy, b.const(1), true), 0, free, taken, { unlikely: "else" });
+      b.seal(taken);
+      b.at(taken);
+      this.count(HEADER.missed);
+      b.return(0);
+      b.seal(free);
+      b.at(free);
+    }
     if (this.unit.probe.predicate !== undefined) {
       b.span = this.unit.probe.predicate.span;
       const body = b.block("body");
-      condition(this, this.unit.probe.predicate, body, leave);
+      const skip = this.#busy === undefined ? leave : b.block("skip");
+      condition(this, this.unit.probe.predicate, body, skip);
+      if (skip !== leave) {
+        b.seal(skip);
+        b.at(skip);
+        this.leave(0);
+      }
       b.seal(body);
       b.at(body);
     }
     this.block(this.unit.probe.body);
-    b.jump(leave);
+    this.leave(0);
     b.seal(leave);
     b.at(leave);
     b.return(0);
     return [b.finish(), ...this.functions];
+  }
+
+  /** Ends the program. */
+  leave(result: Value | number): void {
+    if (this.#busy !== undefined) this.b.store(64, this.cpuPart(), this.#busy, 0);
+    this.b.return(result);
+  }
+
+  /** Bytes of memory that the run needs for itself, all slots of all functions. */
+  slotBytes(functions: readonly IrFunction[]): { readonly total: number; readonly largest: number } {
+    const sizes = functions.flatMap((f) => f.blocks.flatMap((x) => x.instrs.flatMap((i) => (i.operation.op === "slot" ? [i.operation.size] : []))));
+    return { total: sizes.reduce((n, s) => n + s, 0), largest: Math.max(0, ...sizes) };
   }
 
   block(block: Block): void {
@@ -274,7 +314,7 @@ export class Lowering {
       case "return": {
         const result = s.value === undefined ? b.const(0) : value(this, s.value);
         if (this.leaveFunction !== undefined) this.leaveFunction();
-        else b.return(result);
+        else this.leave(result);
         deadEnd(this);
         return;
       }

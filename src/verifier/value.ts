@@ -1,0 +1,98 @@
+// What a register or a stack slot holds: nothing yet, a number, or a pointer with where it points and what is known of
+// how far.
+
+import type { MapSpec } from "../object/index.ts";
+import { constant, type Scalar } from "./scalar.ts";
+
+export interface Uninit {
+  readonly kind: "uninit";
+}
+
+export type PointerTarget =
+  | "context"
+  | "stack"
+  /** The map itself. */
+  | "map"
+  | "map-value"
+  | "map-key"
+  | "packet"
+  | "packet-end"
+  | "packet-meta"
+  /** Memory of a known size: a ring-buffer record, a per-CPU variable. */
+  | "memory"
+  /** A kernel object: read through with faults handled; may be a plain number where types are not known. */
+  | "kernel"
+  | "socket"
+  | "function";
+
+export interface Pointer {
+  readonly kind: "pointer";
+  readonly to: PointerTarget;
+  /** May be 0: must be compared with it first. */
+  readonly nullable: boolean;
+  /** Bytes from the start, the fixed part … */
+  readonly off: number;
+  /** … and the part that depends on values. */
+  readonly index: Scalar;
+  /** Shared by pointers that are null together, or that differ by known amounts only. */
+  readonly id: number;
+  /** Not 0: the reference that must be released. */
+  readonly ref: number;
+  readonly map: MapSpec | undefined;
+  /** Stack: the frame's depth. Function: its first slot. */
+  readonly frame: number;
+  /** Packet: bytes from the start (plus the variable part) that were checked against the end. Memory: its size. */
+  readonly size: number;
+  /** A record that must be given back at its start. */
+  readonly record: boolean;
+}
+
+export type Value = Uninit | Scalar | Pointer;
+
+export const UNINIT: Uninit = { kind: "uninit" };
+
+const ZERO = constant(0n);
+
+export function pointer(to: PointerTarget, more: Partial<Pointer> = {}): Pointer {
+  return {
+    kind: "pointer",
+    to,
+    nullable: false,
+    off: 0,
+    index: ZERO,
+    id: 0,
+    ref: 0,
+    map: undefined,
+    frame: 0,
+    size: 0,
+    record: false,
+    ...more,
+  };
+}
+
+const TITLES: { readonly [target in PointerTarget]: string } = {
+  context: "the context",
+  stack: "the stack",
+  map: "a map",
+  "map-value": "a map value",
+  "map-key": "a map key",
+  packet: "the packet",
+  "packet-end": "the end of the packet",
+  "packet-meta": "the packet's metadata",
+  memory: "reserved memory",
+  kernel: "a kernel object",
+  socket: "a socket",
+  function: "a function",
+};
+
+/** What a value is, for messages. */
+export function title(value: Value): string {
+  if (value.kind === "uninit") return "never written";
+  if (value.kind === "scalar") return "a number";
+  const what = value.record
+    ? "a ring-buffer record"
+    : value.map === undefined
+      ? TITLES[value.to]
+      : `${TITLES[value.to]} (${value.map.name})`;
+  return value.nullable ? `${what}, or null` : what;
+}

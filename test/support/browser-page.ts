@@ -1,0 +1,46 @@
+// What the browser test bundles: a script goes from text to encoded instructions, with an environment made of data.
+
+import { encode } from "../../src/isa/index.ts";
+import { compileScript, type TraceEnvironment } from "../../src/lang/trace/index.ts";
+import { link } from "../../src/object/index.ts";
+
+/** A world of data: two tracepoints, no kernel. */
+export const environment: TraceEnvironment = {
+  params: ["42"],
+  cpus: 4,
+  machine: "x86_64",
+  unsafe: false,
+  btf: () => undefined,
+  tracepoints: (category, name) => (category === "syscalls" && name === "sys_enter_openat" ? [{ category, name }] : []),
+  tracepointFormat: () => [
+    { name: "__syscall_nr", type: "int", offset: 8, size: 4, signed: true },
+    { name: "dfd", type: "int", offset: 16, size: 8, signed: false },
+    { name: "filename", type: "const char *", offset: 24, size: 8, signed: false },
+  ],
+  rawTracepoints: (name) => [name],
+  kernelFunctions: () => [],
+  syscallNumber: () => 257,
+  binary: () => undefined,
+  functions: () => [],
+  usdt: () => [],
+  obstacle: () => undefined,
+  kernelAddress: () => undefined,
+  userAddress: () => undefined,
+  cgroupId: () => undefined,
+};
+
+export const scripts: readonly string[] = [
+  "tracepoint:syscalls:sys_enter_openat /pid == $1/ { printf(\"%-16s %s\\n\", comm, str(args.filename)); }",
+  "tracepoint:syscalls:sys_enter_openat { @[str(args.filename), comm] = count(); @h = hist(args.dfd); }",
+  "begin { for $i : 0..10 { @a[$i] = $i * 2; } for $kv : @a { print($kv); } exit(); }",
+];
+
+/** Every script as the hexadecimal bytes of its programs. */
+export function compileAll(): string {
+  return scripts
+    .map((text) => {
+      const { object } = compileScript({ name: "page", text }, environment, { ringBytes: 1 << 16 });
+      return object.programs.map((p) => Array.from(encode(link(p).instructions), (b) => b.toString(16).padStart(2, "0")).join("")).join("\n");
+    })
+    .join("\n");
+}

@@ -1,0 +1,47 @@
+// Everything up to the object runs in a browser: the same scripts give the same bytes in Chromium and here.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { describe, expect, it } from "vitest";
+import { compileAll } from "../support/browser-page.ts";
+
+const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
+
+async function bundle(): Promise<string> {
+  const result = await build({
+    stdin: { contents: 'import { compileAll } from "./test/support/browser-page.ts"; document.body.textContent = compileAll();', resolveDir: process.cwd(), loader: "ts" },
+    bundle: true,
+    platform: "browser",
+    format: "iife",
+    write: false,
+    logLevel: "silent",
+  });
+  return (result.outputFiles[0] as { text: string }).text;
+}
+
+describe("the embeddable core", () => {
+  it("bundles for a browser without anything of Node", async () => {
+    const text = await bundle();
+    expect(text).not.toMatch(/require\(|node:/);
+    expect(text.length).toBeGreaterThan(100_000);
+  });
+
+  it.skipIf(chromium === undefined && process.env["CI"] === undefined)("compiles scripts in Chromium as it does here", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "scry-browser-"));
+    try {
+      const page = join(folder, "page.html");
+      writeFileSync(page, `<!doctype html><body></body><script>${(await bundle()).replaceAll("</script", "<\\/script")}</script>`);
+      const dom = execFileSync(
+        chromium ?? "chromium",
+        ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", `--user-data-dir=${join(folder, "profile")}`, "--dump-dom", `file://${page}`],
+        { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60_000 },
+      );
+      expect(/<body>([0-9a-f\s]+)/.exec(dom)?.[1]?.trim()).toBe(compileAll());
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 90_000);
+});
