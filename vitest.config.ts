@@ -4,7 +4,13 @@ export default defineConfig({
   test: {
     projects: [
       // No root, no kernel: runs anywhere that Node does.
-      { test: { name: "unit", include: ["src/**/*.test.ts", "test/unit/**/*.test.ts"], exclude: ["**/*.kernel.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["src/**/*.test.ts", "test/unit/**/*.test.ts"],
+          exclude: ["**/*.kernel.test.ts"],
+        },
+      },
       // Root and a kernel with BPF, one file at a time: programs and maps are the machine's, not the process's.
       {
         test: {

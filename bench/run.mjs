@@ -6,7 +6,7 @@
 // ratios. The scripts, the load and the reader of the kernel's own statistics are in ../shared/bench/trace.
 
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -32,9 +32,19 @@ execFileSync("gcc", ["-O2", join(traces, "load.c"), "-o", load]);
 function timed(command, env = {}) {
   const out = join(scratch, "time");
   const begun = process.hrtime.bigint();
-  const done = spawnSync("/usr/bin/time", ["-f", "%M", "-o", out, ...command], { encoding: "utf8", env: { ...process.env, ...env }, maxBuffer: 1 << 28 });
+  const done = spawnSync("/usr/bin/time", ["-f", "%M", "-o", out, ...command], {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+    maxBuffer: 1 << 28,
+  });
   const seconds = Number(process.hrtime.bigint() - begun) / 1e9;
-  return { seconds, mib: Number(readFileSync(out, "utf8").trim().split("\n").at(-1)) / 1024, stdout: done.stdout, stderr: done.stderr, status: done.status };
+  return {
+    seconds,
+    mib: Number(readFileSync(out, "utf8").trim().split("\n").at(-1)) / 1024,
+    stdout: done.stdout,
+    stderr: done.stderr,
+    status: done.status,
+  };
 }
 
 function compare(name, script, { turns = 7, env = {}, check } = {}) {
@@ -46,21 +56,48 @@ function compare(name, script, { turns = 7, env = {}, check } = {}) {
       runs[tool].push(run);
     }
   }
-  const row = Object.fromEntries(tools.map(([tool]) => [tool, { seconds: round(median(runs[tool].map((r) => r.seconds)), 3), mib: round(median(runs[tool].map((r) => r.mib)), 1) }]));
+  const row = Object.fromEntries(
+    tools.map(([tool]) => [
+      tool,
+      {
+        seconds: round(median(runs[tool].map((r) => r.seconds)), 3),
+        mib: round(median(runs[tool].map((r) => r.mib)), 1),
+      },
+    ]),
+  );
   results[name] = row;
-  console.log(`${name.padEnd(52)} ${tools.map(([tool]) => `${tool} ${row[tool].seconds} s, ${row[tool].mib} MiB`).join("   ")}${peer === undefined ? "" : `   ratio ${round(row.scry.seconds / row.bpftrace.seconds)}`}`);
+  console.log(
+    `${name.padEnd(52)} ${tools.map(([tool]) => `${tool} ${row[tool].seconds} s, ${row[tool].mib} MiB`).join("   ")}${peer === undefined ? "" : `   ratio ${round(row.scry.seconds / row.bpftrace.seconds)}`}`,
+  );
 }
 
 // --- what a probe costs in the kernel --------------------------------------------------------------------------------
 
 function suite(command, scripts) {
   const out = join(scratch, "suite.json");
-  execFileSync("python3", [join(traces, "run_bench.py"), "--load", load, "--tracer", command.join(" "), "--repeat", String(repeat), "--json", out, ...scripts], { stdio: ["ignore", "inherit", "inherit"] });
+  execFileSync(
+    "python3",
+    [
+      join(traces, "run_bench.py"),
+      "--load",
+      load,
+      "--tracer",
+      command.join(" "),
+      "--repeat",
+      String(repeat),
+      "--json",
+      out,
+      ...scripts,
+    ],
+    { stdio: ["ignore", "inherit", "inherit"] },
+  );
   return JSON.parse(readFileSync(out, "utf8"));
 }
 
 function kernelCost() {
-  const scripts = readdirSync(traces).filter((f) => /^\d\d_.*\.bt$/.test(f) && !f.startsWith("20")).sort();
+  const scripts = readdirSync(traces)
+    .filter((f) => /^\d\d_.*\.bt$/.test(f) && !f.startsWith("20"))
+    .sort();
   // A predicate that is false from the start: what remains is the statistics themselves.
   const empty = join(scratch, "empty.bt");
   writeFileSync(empty, "// load: getppid\ntracepoint:raw_syscalls:sys_enter /0/ { @ = count(); }\n");
@@ -73,7 +110,12 @@ function kernelCost() {
     for (const [tool, command] of tools) {
       const row = suite(command, [join(traces, script)])[0];
       rows[script] ??= {};
-      rows[script][tool] = { gross: row.progs.map((p) => round(p.ns, 1)), instructions: row.progs.map((p) => p.insns), loop: round(row.loop_ns, 1), lost: row.lost };
+      rows[script][tool] = {
+        gross: row.progs.map((p) => round(p.ns, 1)),
+        instructions: row.progs.map((p) => p.insns),
+        loop: round(row.loop_ns, 1),
+        lost: row.lost,
+      };
     }
   }
   results.kernel = rows;
@@ -84,7 +126,9 @@ function kernelCost() {
     row.ratio = round(net(row.scry) / net(row.bpftrace));
     row.loopRatio = round(row.scry.loop / row.bpftrace.loop);
     ratios.push(net(row.scry) / net(row.bpftrace));
-    console.log(`${script.padEnd(24)} gross ns: scry ${row.scry.gross.join("+")}, bpftrace ${row.bpftrace.gross.join("+")}; net ratio ${row.ratio}; whole loop ${row.scry.loop} and ${row.bpftrace.loop}`);
+    console.log(
+      `${script.padEnd(24)} gross ns: scry ${row.scry.gross.join("+")}, bpftrace ${row.bpftrace.gross.join("+")}; net ratio ${row.ratio}; whole loop ${row.scry.loop} and ${row.bpftrace.loop}`,
+    );
   }
   if (ratios.length > 0) {
     results.kernelGeometricMean = round(geometric(ratios));
@@ -100,11 +144,25 @@ const OTHERS = "tracepoint:ext4:ext4_*_*_*,tracepoint:jbd2:*start*";
 
 function starts() {
   compare("begin { exit() }", "begin { exit() }");
-  compare("count by comm on a tracepoint, exit at once", "tracepoint:raw_syscalls:sys_enter { @[comm] = count(); } interval:ms:1 { exit(); }");
-  const list = (pattern) => timed([...scry, "-l", pattern]).stdout.trim().split("\n").length;
-  console.log(`sys_enter_s*: ${list("tracepoint:syscalls:sys_enter_s*")} tracepoints, ${OTHERS}: ${OTHERS.split(",").reduce((n, p) => n + list(p), 0)}`);
-  compare("71 system-call tracepoints by wildcard", "tracepoint:syscalls:sys_enter_s* { @[probe] = count(); } interval:ms:1 { exit(); }", { turns: 3 });
-  compare("71 other tracepoints by wildcard", `${OTHERS} { @[probe] = count(); } interval:ms:1 { exit(); }`, { turns: 3 });
+  compare(
+    "count by comm on a tracepoint, exit at once",
+    "tracepoint:raw_syscalls:sys_enter { @[comm] = count(); } interval:ms:1 { exit(); }",
+  );
+  const list = (pattern) =>
+    timed([...scry, "-l", pattern])
+      .stdout.trim()
+      .split("\n").length;
+  console.log(
+    `sys_enter_s*: ${list("tracepoint:syscalls:sys_enter_s*")} tracepoints, ${OTHERS}: ${OTHERS.split(",").reduce((n, p) => n + list(p), 0)}`,
+  );
+  compare(
+    "71 system-call tracepoints by wildcard",
+    "tracepoint:syscalls:sys_enter_s* { @[probe] = count(); } interval:ms:1 { exit(); }",
+    { turns: 3 },
+  );
+  compare("71 other tracepoints by wildcard", `${OTHERS} { @[probe] = count(); } interval:ms:1 { exit(); }`, {
+    turns: 3,
+  });
 }
 
 // --- reading and printing --------------------------------------------------------------------------------------------
@@ -117,7 +175,8 @@ function entries() {
     env: { BPFTRACE_MAX_MAP_KEYS: "120000" },
     check: (tool, run) => {
       const lines = run.stdout.split("\n").filter((l) => l.startsWith("@a[")).length;
-      if (lines !== 100000) console.log(`  ${tool} printed ${lines} entries: ${run.stderr.split("\n").slice(-3).join(" ")}`);
+      if (lines !== 100000)
+        console.log(`  ${tool} printed ${lines} entries: ${run.stderr.split("\n").slice(-3).join(" ")}`);
     },
   });
 }
@@ -126,13 +185,30 @@ function flood() {
   const runs = {};
   for (let i = 0; i < repeat; i++) {
     for (const [tool, command] of tools) {
-      const text = execFileSync("python3", [join(traces, "flood.py"), load, command.join(" "), join(traces, "20_printf_flood.bt"), "2", "1000000"], { encoding: "utf8" });
+      const text = execFileSync(
+        "python3",
+        [join(traces, "flood.py"), load, command.join(" "), join(traces, "20_printf_flood.bt"), "2", "1000000"],
+        { encoding: "utf8" },
+      );
       console.log(`flood ${tool}: ${text.trim()}`);
       const number = (name) => Number(new RegExp(`${name}\\s+([\\d,]+)`).exec(text)[1].replaceAll(",", ""));
-      (runs[tool] ??= []).push({ events: number("events"), printed: number("printed"), lost: number("reported lost"), perSecond: Number(/([\d,]+) printed\/s/.exec(text)[1].replaceAll(",", "")) });
+      (runs[tool] ??= []).push({
+        events: number("events"),
+        printed: number("printed"),
+        lost: number("reported lost"),
+        perSecond: Number(/([\d,]+) printed\/s/.exec(text)[1].replaceAll(",", "")),
+      });
     }
   }
-  results.flood = Object.fromEntries(Object.entries(runs).map(([tool, list]) => [tool, { printedPerSecond: median(list.map((r) => r.perSecond)), unaccounted: list.map((r) => r.events - r.printed - r.lost) }]));
+  results.flood = Object.fromEntries(
+    Object.entries(runs).map(([tool, list]) => [
+      tool,
+      {
+        printedPerSecond: median(list.map((r) => r.perSecond)),
+        unaccounted: list.map((r) => r.events - r.printed - r.lost),
+      },
+    ]),
+  );
   console.log(JSON.stringify(results.flood));
 }
 
@@ -149,7 +225,10 @@ async function once(command, script, mode, count, binary) {
   let tracer;
   if (command !== undefined) {
     let said = "";
-    tracer = spawn(command[0], [...command.slice(1), "-e", script], { env: { ...process.env, __BPFTRACE_NOTIFY_PROBES_ATTACHED: "1" }, stdio: ["ignore", "pipe", "ignore"] });
+    tracer = spawn(command[0], [...command.slice(1), "-e", script], {
+      env: { ...process.env, __BPFTRACE_NOTIFY_PROBES_ATTACHED: "1" },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     tracer.stdout.on("data", (d) => (said += d));
     await until(() => said.includes("PROBES_ATTACHED"));
   }
@@ -169,7 +248,10 @@ async function uprobe() {
   writeFileSync(c, source);
   const emulated = join(scratch, "load-push");
   execFileSync("gcc", ["-O0", "-fcf-protection=branch", c, "-o", emulated]);
-  for (const [name, binary] of [["endbr64 and push at the entry", emulated], ["an instruction that must be stepped", load]]) {
+  for (const [name, binary] of [
+    ["endbr64 and push at the entry", emulated],
+    ["an instruction that must be stepped", load],
+  ]) {
     const script = `uprobe:${binary}:probe_me { @[arg1] = count(); }`;
     const bare = await once(undefined, "", "call", 300000, binary);
     const row = {};
@@ -179,26 +261,47 @@ async function uprobe() {
       row[tool] = round((median(list) - bare) / 1000, 2);
     }
     results[`uprobe: ${name}`] = row;
-    console.log(`uprobe, ${name}: ${Object.entries(row).map(([t, v]) => `${t} ${v} µs a hit`).join(", ")}`);
+    console.log(
+      `uprobe, ${name}: ${Object.entries(row)
+        .map(([t, v]) => `${t} ${v} µs a hit`)
+        .join(", ")}`,
+    );
   }
 }
 
 // --- size ------------------------------------------------------------------------------------------------------------
 
 function size() {
-  const pack = JSON.parse(execFileSync("npm", ["pack", "--json", "--pack-destination", scratch, "--ignore-scripts"], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
+  const pack = JSON.parse(
+    execFileSync("npm", ["pack", "--json", "--pack-destination", scratch, "--ignore-scripts"], {
+      cwd: root,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }),
+  );
   const folder = join(scratch, "installed");
   execFileSync("mkdir", ["-p", folder]);
   writeFileSync(join(folder, "package.json"), "{}");
-  execFileSync("npm", ["install", "--no-audit", "--no-fund", join(scratch, (Array.isArray(pack) ? pack[0] : Object.values(pack)[0]).filename)], { cwd: folder, stdio: "ignore" });
+  execFileSync(
+    "npm",
+    [
+      "install",
+      "--no-audit",
+      "--no-fund",
+      join(scratch, (Array.isArray(pack) ? pack[0] : Object.values(pack)[0]).filename),
+    ],
+    { cwd: folder, stdio: "ignore" },
+  );
   const bytes = Number(execFileSync("du", ["-sb", "node_modules"], { cwd: folder, encoding: "utf8" }).split("\t")[0]);
-  const disk = Number(execFileSync("du", ["-sk", "node_modules"], { cwd: folder, encoding: "utf8" }).split("\t")[0]) / 1024;
+  const disk =
+    Number(execFileSync("du", ["-sk", "node_modules"], { cwd: folder, encoding: "utf8" }).split("\t")[0]) / 1024;
   results.installed = { bytes, mibOnDisk: round(disk, 1) };
   console.log(`installed with dependencies: ${round(bytes / 1e6, 1)} MB, ${round(disk, 1)} MiB on disk`);
 }
 
 const sections = { start: starts, entries, flood, uprobe, size, kernel: kernelCost };
-if (peer === undefined) console.log("bpftrace is not installed (bash ../shared/peers/bpftrace.sh install): no comparison");
+if (peer === undefined)
+  console.log("bpftrace is not installed (bash ../shared/peers/bpftrace.sh install): no comparison");
 try {
   for (const [name, run] of Object.entries(sections)) if (wanted.length === 0 || wanted.includes(name)) await run();
   const file = join(root, "bench/results.json");

@@ -1,7 +1,7 @@
 // Bundles the package with esbuild: one file for the command, one for each room that is a library of its own.
 
-import { rmSync, readFileSync, chmodSync } from "node:fs";
 import { execFileSync } from "node:child_process";
+import { chmodSync, readFileSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 
 const root = new URL("..", import.meta.url).pathname;
@@ -20,10 +20,36 @@ const common = {
   legalComments: "none",
 };
 
-await build({ ...common, entryPoints: { scry: "src/cli/scry.ts" }, outdir: "dist", minify: true, keepNames: false, banner: { js: "#!/usr/bin/env node" } });
+await build({
+  ...common,
+  entryPoints: { scry: "src/cli/scry.ts" },
+  outdir: "dist",
+  minify: true,
+  keepNames: false,
+  banner: { js: "#!/usr/bin/env node" },
+});
 chmodSync(`${root}dist/scry.js`, 0o755);
 
-const rooms = { index: "src/index.ts", isa: "src/isa/index.ts", btf: "src/btf/index.ts", elf: "src/elf/index.ts", object: "src/object/index.ts", compiler: "src/compiler/index.ts", "lang-trace": "src/lang/trace/index.ts", kernel: "src/kernel/index.ts", symbols: "src/symbols/index.ts", views: "src/views/index.ts" };
-await build({ ...common, entryPoints: rooms, outdir: "dist", splitting: true, chunkNames: "chunks/[hash]", minifySyntax: true });
+const rooms = {
+  index: "src/index.ts",
+  isa: "src/isa/index.ts",
+  btf: "src/btf/index.ts",
+  elf: "src/elf/index.ts",
+  object: "src/object/index.ts",
+  compiler: "src/compiler/index.ts",
+  "lang-trace": "src/lang/trace/index.ts",
+  kernel: "src/kernel/index.ts",
+  symbols: "src/symbols/index.ts",
+  views: "src/views/index.ts",
+};
+await build({
+  ...common,
+  entryPoints: rooms,
+  outdir: "dist",
+  splitting: true,
+  chunkNames: "chunks/[hash]",
+  minifySyntax: true,
+});
 
-if (!process.argv.includes("--no-types")) execFileSync("npx", ["tsc", "-p", "tsconfig.json", "--outDir", "dist/types"], { cwd: root, stdio: "inherit" });
+if (!process.argv.includes("--no-types"))
+  execFileSync("npx", ["tsc", "-p", "tsconfig.json", "--outDir", "dist/types"], { cwd: root, stdio: "inherit" });

@@ -30,7 +30,8 @@ for (const [tier, verified] of [
     try {
       const machine = embeddedRaw(bytes(test.code), { verified, batchBytes: 64, tier: tier.split(" ")[0] });
       const result = machine.run(undefined, { memory: bytes(test.mem ?? "") });
-      answer = result.trap === undefined ? `0x${result.r0.toString(16)}` : `${result.trap.kind}: ${result.trap.message}`;
+      answer =
+        result.trap === undefined ? `0x${result.r0.toString(16)}` : `${result.trap.kind}: ${result.trap.message}`;
     } catch (error) {
       answer = `${error}`;
     }

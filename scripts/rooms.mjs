@@ -6,8 +6,35 @@ import { dirname, join, relative, resolve } from "node:path";
 
 const root = new URL("../src/", import.meta.url).pathname;
 
-const order = ["source", "isa", "btf", "elf", "object", "compiler", "lang/trace", "verifier", "machine", "kernel", "symbols", "session", "views", "tools", "cli"];
-const pure = new Set(["source", "isa", "btf", "elf", "object", "compiler", "lang/trace", "verifier", "machine", "views"]);
+const order = [
+  "source",
+  "isa",
+  "btf",
+  "elf",
+  "object",
+  "compiler",
+  "lang/trace",
+  "verifier",
+  "machine",
+  "kernel",
+  "symbols",
+  "session",
+  "views",
+  "tools",
+  "cli",
+];
+const pure = new Set([
+  "source",
+  "isa",
+  "btf",
+  "elf",
+  "object",
+  "compiler",
+  "lang/trace",
+  "verifier",
+  "machine",
+  "views",
+]);
 
 const files = readdirSync(root, { recursive: true })
   .map(String)
@@ -20,13 +47,19 @@ const edges = new Map();
 for (const file of files) {
   const text = readFileSync(join(root, file), "utf8");
   const room = roomOf(file);
-  if (room === undefined && dirname(file) !== ".") problems.push(`${file}: stands in no room that scripts/rooms.mjs knows`);
-  const imports = [...text.matchAll(/^\s*(?:import|export)\s(?:(type)\s)?[^;"']*?from\s+["']([^"']+)["']|\bimport\(["']([^"']+)["']\)/gm)];
+  if (room === undefined && dirname(file) !== ".")
+    problems.push(`${file}: stands in no room that scripts/rooms.mjs knows`);
+  const imports = [
+    ...text.matchAll(
+      /^\s*(?:import|export)\s(?:(type)\s)?[^;"']*?from\s+["']([^"']+)["']|\bimport\(["']([^"']+)["']\)/gm,
+    ),
+  ];
   for (const [, typeOnly, from, dynamic] of imports) {
     const name = from ?? dynamic;
     if (!name.startsWith(".")) {
       if (pure.has(room)) problems.push(`${file}: a pure room imports ${name}`);
-      if (name === "koffi" && file !== "kernel/koffi-calls.ts") problems.push(`${file}: only kernel/koffi-calls.ts knows koffi`);
+      if (name === "koffi" && file !== "kernel/koffi-calls.ts")
+        problems.push(`${file}: only kernel/koffi-calls.ts knows koffi`);
       continue;
     }
     const target = relative(root, resolve(root, dirname(file), name));
@@ -36,9 +69,11 @@ for (const file of files) {
       continue;
     }
     if (room === undefined) continue;
-    if (other === undefined || order.indexOf(other) > order.indexOf(room)) problems.push(`${file}: ${room} must not know ${other ?? target}`);
+    if (other === undefined || order.indexOf(other) > order.indexOf(room))
+      problems.push(`${file}: ${room} must not know ${other ?? target}`);
     // The views know the trace language from inside its room only by one file of their own.
-    else if (!target.endsWith("/index.ts") && file !== "views/language.ts") problems.push(`${file}: imports ${target}, not the face of ${other}`);
+    else if (!target.endsWith("/index.ts") && file !== "views/language.ts")
+      problems.push(`${file}: imports ${target}, not the face of ${other}`);
   }
 }
 

@@ -1,5 +1,21 @@
 // The package: trace a live system from TypeScript.
 export { SystemCallError, UnsupportedError, VerifierError } from "./kernel/index.ts";
-export type { EnumValue, Frame, Integer, StackValue, StatsValue, TimestampValue, TraceValue } from "./lang/trace/index.ts";
+export type {
+  EnumValue,
+  Frame,
+  Integer,
+  StackValue,
+  StatsValue,
+  TimestampValue,
+  TraceValue,
+} from "./lang/trace/index.ts";
 export { type Diagnostic, DiagnosticError, formatDiagnostic, type SourceText } from "./source/index.ts";
-export { trace, type TraceEnd, type TraceEvent, type TraceMap, type TraceMaps, type TraceOptions, type TraceSession } from "./trace.ts";
+export {
+  type TraceEnd,
+  type TraceEvent,
+  type TraceMap,
+  type TraceMaps,
+  type TraceOptions,
+  type TraceSession,
+  trace,
+} from "./trace.ts";

@@ -1,6 +1,13 @@
 // The session as a library: a script runs while the program that started it goes on, and its events arrive as data.
 
-import { type CompiledScript, compileScript, type EventSite, type Type, type TraceValue, valueDecoder } from "./lang/trace/index.ts";
+import {
+  type CompiledScript,
+  compileScript,
+  type EventSite,
+  type TraceValue,
+  type Type,
+  valueDecoder,
+} from "./lang/trace/index.ts";
 import { liveEnvironment, type MapContents, RunningScript } from "./session/index.ts";
 import type { SourceText } from "./source/index.ts";
 import { compileText, formatTime, joinReader } from "./views/index.ts";
@@ -38,7 +45,9 @@ export type TraceEvent =
   | { readonly kind: "warning"; readonly message: string };
 
 /** A map at one moment: a value where the map has no keys, else its entries. Tuple keys are arrays. */
-export type TraceMap = { readonly value: TraceValue | undefined; readonly entries?: undefined } | { readonly value?: undefined; readonly entries: readonly (readonly [key: TraceValue, value: TraceValue])[] };
+export type TraceMap =
+  | { readonly value: TraceValue | undefined; readonly entries?: undefined }
+  | { readonly value?: undefined; readonly entries: readonly (readonly [key: TraceValue, value: TraceValue])[] };
 
 export interface TraceMaps {
   /** What the map holds now; after the end, what it held then. Throws RangeError for a map that the script has not. */
@@ -83,7 +92,8 @@ export async function trace(source: string, options: TraceOptions = {}): Promise
       if (read === undefined) printers[site.id] = read = eventReader(site, running);
       queue.push(read(view, bytes, offset));
     },
-    printMap: (contents, top, div) => queue.push({ kind: "map", name: contents.map.name, map: mapOf(contents), top, div }),
+    printMap: (contents, top, div) =>
+      queue.push({ kind: "map", name: contents.map.name, map: mapOf(contents), top, div }),
     lost: (count) => queue.push({ kind: "lost", count }),
     warning: (message) => queue.push({ kind: "warning", message }),
     pause: () => {},
@@ -97,7 +107,12 @@ export async function trace(source: string, options: TraceOptions = {}): Promise
   return follow(script, running, queue, options.signal);
 }
 
-function follow(script: CompiledScript, running: RunningScript, queue: EventQueue, signal: AbortSignal | undefined): TraceSession {
+function follow(
+  script: CompiledScript,
+  running: RunningScript,
+  queue: EventQueue,
+  signal: AbortSignal | undefined,
+): TraceSession {
   let final: Map<string, TraceMap> | undefined;
   const stop = (): void => running.stop();
   signal?.addEventListener("abort", stop, { once: true });
@@ -144,7 +159,10 @@ function mapOf(contents: MapContents): TraceMap {
 }
 
 /** Reads the records of one site. */
-function eventReader(site: EventSite, running: RunningScript): (view: DataView, bytes: Uint8Array, offset: number) => TraceEvent {
+function eventReader(
+  site: EventSite,
+  running: RunningScript,
+): (view: DataView, bytes: Uint8Array, offset: number) => TraceEvent {
   const action = site.action;
   const decoders = site.fields.map((f) => ({ read: valueDecoder(f.type as Type, running.resolver), offset: f.offset }));
   const args = (view: DataView, offset: number): TraceValue[] => decoders.map((d) => d.read(view, offset + d.offset));

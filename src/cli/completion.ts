@@ -25,7 +25,15 @@ function bash(): string {
     .filter((o) => o.value !== undefined)
     .map((o) => {
       const action =
-        o.values !== undefined ? `COMPREPLY=($(compgen -W "${o.values.join(" ")}" -- "$word"))` : o.completes === "pid" ? `COMPREPLY=($(compgen -W "$(cd /proc && echo [0-9]*)" -- "$word"))` : o.completes === "command" ? `COMPREPLY=($(compgen -c -- "$word"))` : o.completes === "none" ? "COMPREPLY=()" : `COMPREPLY=($(compgen -f -- "$word"))`;
+        o.values !== undefined
+          ? `COMPREPLY=($(compgen -W "${o.values.join(" ")}" -- "$word"))`
+          : o.completes === "pid"
+            ? `COMPREPLY=($(compgen -W "$(cd /proc && echo [0-9]*)" -- "$word"))`
+            : o.completes === "command"
+              ? `COMPREPLY=($(compgen -c -- "$word"))`
+              : o.completes === "none"
+                ? "COMPREPLY=()"
+                : `COMPREPLY=($(compgen -f -- "$word"))`;
       return `    ${words(o).join("|")}) ${action}; return ;;`;
     });
   return `# bash completion of scry: source <(scry completion bash)
@@ -42,11 +50,17 @@ complete -o filenames -F _scry scry
 }
 
 function zsh(): string {
-  const quote = (text: string): string => text.replaceAll("'", "'\\''").replaceAll("[", "\\[").replaceAll("]", "\\]").replaceAll(":", "\\:");
+  const quote = (text: string): string =>
+    text.replaceAll("'", "'\\''").replaceAll("[", "\\[").replaceAll("]", "\\]").replaceAll(":", "\\:");
   const rows = options.map((o) => {
-    const action = o.value === undefined ? "" : `:${o.value}:${o.values !== undefined ? `(${o.values.join(" ")})` : o.completes === "pid" ? "_pids" : o.completes === "command" ? "_command_names" : o.completes === "none" ? "" : "_files"}`;
+    const action =
+      o.value === undefined
+        ? ""
+        : `:${o.value}:${o.values !== undefined ? `(${o.values.join(" ")})` : o.completes === "pid" ? "_pids" : o.completes === "command" ? "_command_names" : o.completes === "none" ? "" : "_files"}`;
     const names = words(o);
-    return names.length === 1 ? `  '${names[0]}[${quote(o.help)}]${action}'` : `  '(${names.join(" ")})'{${names.join(",")}}'[${quote(o.help)}]${action}'`;
+    return names.length === 1
+      ? `  '${names[0]}[${quote(o.help)}]${action}'`
+      : `  '(${names.join(" ")})'{${names.join(",")}}'[${quote(o.help)}]${action}'`;
   });
   return `#compdef scry
 # zsh completion of scry: scry completion zsh > "\${fpath[1]}/_scry"
@@ -59,7 +73,18 @@ ${rows.join(" \\\n")} \\
 
 function fish(): string {
   const rows = options.map((o) => {
-    const value = o.value === undefined ? "" : o.values !== undefined ? ` -x -a '${o.values.join(" ")}'` : o.completes === "file" ? " -r" : o.completes === "pid" ? " -x -a '(__fish_complete_pids)'" : o.completes === "command" ? " -x -a '(__fish_complete_command)'" : " -x";
+    const value =
+      o.value === undefined
+        ? ""
+        : o.values !== undefined
+          ? ` -x -a '${o.values.join(" ")}'`
+          : o.completes === "file"
+            ? " -r"
+            : o.completes === "pid"
+              ? " -x -a '(__fish_complete_pids)'"
+              : o.completes === "command"
+                ? " -x -a '(__fish_complete_command)'"
+                : " -x";
     return `complete -c scry${o.short === undefined ? "" : ` -s ${o.short}`} -l ${o.long}${value} -d '${o.help.replaceAll("'", "\\'")}'`;
   });
   return `# fish completion of scry: scry completion fish | source

@@ -1,8 +1,8 @@
 // `-d STAGE`: the program after a stage of its compilation.
 
+import { pipeline } from "../compiler/index.ts";
 import { disassemble } from "../isa/index.ts";
 import { type BpfObject, helperName, type ObjectInstruction } from "../object/index.ts";
-import { pipeline } from "../compiler/index.ts";
 import { UsageError } from "./options.ts";
 
 export interface Dumper {
@@ -16,7 +16,8 @@ export interface Dumper {
 export function dumper(wanted: string, write: (text: string) => void): Dumper {
   const stages = wanted.split(",");
   const known = ["ast", "ir", ...pipeline.map((s) => s.pass.name), "asm", "verifier", "all"];
-  for (const s of stages) if (!known.includes(s)) throw new UsageError(`unknown stage '${s}'; stages are ${known.join(", ")}`);
+  for (const s of stages)
+    if (!known.includes(s)) throw new UsageError(`unknown stage '${s}'; stages are ${known.join(", ")}`);
   const wants = (stage: string): boolean => stages.includes(stage) || stages.includes("all");
   return {
     compile: (stage, program, text) => {
@@ -25,7 +26,8 @@ export function dumper(wanted: string, write: (text: string) => void): Dumper {
     object: (object) => {
       if (!wants("asm")) return;
       for (const p of object.programs) {
-        for (const f of p.functions) write(`--- asm of ${p.name}${f.name === p.name ? "" : ` ${f.name}`}\n${assembly(f.code)}\n`);
+        for (const f of p.functions)
+          write(`--- asm of ${p.name}${f.name === p.name ? "" : ` ${f.name}`}\n${assembly(f.code)}\n`);
       }
     },
     verifier: wants("verifier"),

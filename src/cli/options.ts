@@ -16,13 +16,31 @@ export const options: readonly Option[] = [
   { long: "execute", short: "e", value: "PROGRAM", completes: "none", help: "run this program instead of a file's" },
   { long: "list", short: "l", help: "list probes that match a pattern, or those of a program" },
   { long: "pid", short: "p", value: "PID", completes: "pid", help: "only this process" },
-  { long: "cmd", short: "c", value: "COMMAND", completes: "command", help: "start this command, trace it, and end when it ends" },
+  {
+    long: "cmd",
+    short: "c",
+    value: "COMMAND",
+    completes: "command",
+    help: "start this command, trace it, and end when it ends",
+  },
   { long: "output", short: "o", value: "FILE", completes: "file", help: "write output to this file" },
   { long: "format", short: "f", value: "FORMAT", values: ["text", "json"], help: "format of the output: text or json" },
-  { long: "buffering", short: "B", value: "MODE", values: ["line", "full", "none"], help: "when output is written: line, full or none" },
+  {
+    long: "buffering",
+    short: "B",
+    value: "MODE",
+    values: ["line", "full", "none"],
+    help: "when output is written: line, full or none",
+  },
   { long: "quiet", short: "q", help: "say nothing but the script's own output" },
   { long: "verbose", short: "v", help: "say what is done; with -l, show arguments and types" },
-  { long: "debug", short: "d", value: "STAGE", completes: "none", help: "print a stage of compilation and go on: ast, ir, a pass's name, asm, verifier, all" },
+  {
+    long: "debug",
+    short: "d",
+    value: "STAGE",
+    completes: "none",
+    help: "print a stage of compilation and go on: ast, ir, a pass's name, asm, verifier, all",
+  },
   { long: "dry-run", help: "compile, load and attach, but do not run" },
   { long: "unsafe", help: "allow functions with effects on the system (system, signal)" },
   { long: "version", short: "V", help: "print the version" },
@@ -82,7 +100,8 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
     const shown = option.short === undefined ? `--${option.long}` : `-${option.short}`;
     const value = option.value === undefined ? "" : (attached ?? words.shift());
     if (value === undefined) throw new UsageError(`${shown} needs a value: ${option.value}`);
-    if (option.values !== undefined && !option.values.includes(value)) throw new UsageError(`${shown} takes ${option.values.join(", ")}, not '${value}'`);
+    if (option.values !== undefined && !option.values.includes(value))
+      throw new UsageError(`${shown} takes ${option.values.join(", ")}, not '${value}'`);
     given.set(option.long, value);
   }
 }

@@ -1,9 +1,9 @@
 // `scry FILE` and `scry -e PROGRAM`: compiles, attaches, prints until the end.
 
-import { readFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { totalmem } from "node:os";
-import { processExists, splitCommand, spawnWaiting, type WaitingChild } from "../kernel/index.ts";
+import { processExists, spawnWaiting, splitCommand, type WaitingChild } from "../kernel/index.ts";
 import { type CompiledScript, compileScript, type EventSite } from "../lang/trace/index.ts";
 import { liveEnvironment, RunningScript } from "../session/index.ts";
 import { DiagnosticError, formatDiagnostic, type SourceText } from "../source/index.ts";
@@ -35,9 +35,18 @@ export async function run(line: CommandLine): Promise<number> {
   if (given.has("cmd")) child = await spawnWaiting(splitCommand(given.get("cmd") as string));
   let running: RunningScript | undefined;
   try {
-    const env = liveEnvironment({ params, unsafe: given.has("unsafe"), ...(pid === undefined ? {} : { pid }), ...(child === undefined ? {} : { childPid: child.pid }) });
+    const env = liveEnvironment({
+      params,
+      unsafe: given.has("unsafe"),
+      ...(pid === undefined ? {} : { pid }),
+      ...(child === undefined ? {} : { childPid: child.pid }),
+    });
     const dump = given.has("debug") ? dumper(given.get("debug") as string, say) : undefined;
-    const script = compileScript(source, env, { ringBytes: ringBytes(), settings: settingsFromEnvironment(), ...(dump?.compile === undefined ? {} : { dump: dump.compile }) });
+    const script = compileScript(source, env, {
+      ringBytes: ringBytes(),
+      settings: settingsFromEnvironment(),
+      ...(dump?.compile === undefined ? {} : { dump: dump.compile }),
+    });
     if (!given.has("no-warnings")) for (const w of script.warnings) say(`${formatDiagnostic(w, script.source)}\n`);
     dump?.object(script.object);
     if (verbose) say(describe(script));
@@ -67,7 +76,12 @@ export async function run(line: CommandLine): Promise<number> {
       },
       dump?.verifier === true ? { logLevel: 2 } : {},
     );
-    view = (format === "json" ? jsonView : textView)({ out: streams.out, messages: streams.messages, resolver: running.resolver, source: script.source });
+    view = (format === "json" ? jsonView : textView)({
+      out: streams.out,
+      messages: streams.messages,
+      resolver: running.resolver,
+      source: script.source,
+    });
     if (dump?.verifier === true) for (const l of running.logs()) say(`${l.program}:\n${l.log}\n`);
     return await work(running, script, view, streams, { quiet, child, pid, dry: given.has("dry-run") });
   } catch (error) {
@@ -86,7 +100,13 @@ interface Work {
   readonly dry: boolean;
 }
 
-async function work(running: RunningScript, script: CompiledScript, view: View, streams: Streams, options: Work): Promise<number> {
+async function work(
+  running: RunningScript,
+  script: CompiledScript,
+  view: View,
+  streams: Streams,
+  options: Work,
+): Promise<number> {
   let status: number | undefined;
   let asked = 0;
   const stop = (): void => {
@@ -147,14 +167,20 @@ function sourceOf(line: CommandLine): { source: SourceText; params: readonly str
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "";
     const why = { ENOENT: "no such file", EACCES: "permission denied", EISDIR: "it is a folder" }[code] ?? code;
-    throw new DiagnosticError([{ code: "SCRY1000", severity: "error", message: `failed to open file '${file}': ${why}` }]);
+    throw new DiagnosticError([
+      { code: "SCRY1000", severity: "error", message: `failed to open file '${file}': ${why}` },
+    ]);
   }
 }
 
 function pidOf(text: string): number {
   const pid = Number(text);
-  if (!Number.isInteger(pid) || pid < 1 || pid > 0x400000) throw new UsageError(`pid '${text}' is not a valid decimal number`);
-  if (!processExists(pid)) throw new DiagnosticError([{ code: "SCRY1114", severity: "error", message: `pid '${pid}' does not refer to a running process` }]);
+  if (!Number.isInteger(pid) || pid < 1 || pid > 0x400000)
+    throw new UsageError(`pid '${text}' is not a valid decimal number`);
+  if (!processExists(pid))
+    throw new DiagnosticError([
+      { code: "SCRY1114", severity: "error", message: `pid '${pid}' does not refer to a running process` },
+    ]);
   return pid;
 }
 
@@ -174,7 +200,11 @@ function describe(script: CompiledScript): string {
     const role = script.programs.get(program.name);
     const names = role?.probes.map((p) => p.name) ?? [];
     const shown = names.length > 3 ? `${names.slice(0, 2).join(", ")} and ${names.length - 2} more` : names.join(", ");
-    const kinds = [...new Set(program.attach.map((a) => (a.kind === "trampoline" ? `BTF tracepoint ${program.target?.name}` : a.kind)))];
+    const kinds = [
+      ...new Set(
+        program.attach.map((a) => (a.kind === "trampoline" ? `BTF tracepoint ${program.target?.name}` : a.kind)),
+      ),
+    ];
     const count = program.functions.reduce((n, f) => n + f.code.length, 0);
     text += `${program.name}: ${shown === "" ? role?.kind : shown}; ${program.type}, ${count} instructions, served by ${kinds.join(", ")}${program.attach.length > 1 ? ` (${program.attach.length} links)` : ""}\n`;
   }
@@ -195,7 +225,9 @@ function printerOf(site: EventSite, view: View, running: RunningScript): RecordP
     try {
       view.cat(readFileSync(text).subarray(0, running.script.options.maxCatBytes));
     } catch (error) {
-      process.stderr.write(`ERROR: failed to open file '${text}': ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "No such file or directory" : (error as Error).message}\n`);
+      process.stderr.write(
+        `ERROR: failed to open file '${text}': ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "No such file or directory" : (error as Error).message}\n`,
+      );
     }
   };
 }

@@ -3,11 +3,28 @@
 import { statSync } from "node:fs";
 import { uprobeEntry, usdtNotes } from "../elf/index.ts";
 import {
-  binaryPath, executableOf, hasFeature, kernelBtf, libraryPath, listTracepoints, mappedLibraries, possibleCpus, syscallNumber, tracepointFormat,
+  binaryPath,
+  executableOf,
+  hasFeature,
+  kernelBtf,
+  libraryPath,
+  listTracepoints,
+  mappedLibraries,
+  possibleCpus,
+  syscallNumber,
+  tracepointFormat,
 } from "../kernel/index.ts";
-import { isPattern, patternRegExp, type TraceEnvironment, type TracepointField, type TracepointName, type UsdtSite, type UserFunction } from "../lang/trace/index.ts";
-import { demangle, fileSymbols, kernelSymbols, openElf } from "../symbols/index.ts";
+import {
+  isPattern,
+  patternRegExp,
+  type TraceEnvironment,
+  type TracepointField,
+  type TracepointName,
+  type UsdtSite,
+  type UserFunction,
+} from "../lang/trace/index.ts";
 import { DiagnosticError } from "../source/index.ts";
+import { demangle, fileSymbols, kernelSymbols, openElf } from "../symbols/index.ts";
 
 export interface LiveOptions {
   readonly params?: readonly string[];
@@ -39,7 +56,8 @@ export function liveEnvironment(options: LiveOptions = {}): TraceEnvironment {
     rawTracepoints: findRawTracepoints,
     kernelFunctions: findKernelFunctions,
     syscallNumber: (name) => syscallNumber(name),
-    binary: (name) => (options.pid !== undefined && name === "" ? executableOf(options.pid) : findBinary(name, options.pid)),
+    binary: (name) =>
+      options.pid !== undefined && name === "" ? executableOf(options.pid) : findBinary(name, options.pid),
     functions: (path, name) => findFunctions(path, name, machine),
     usdt: findUsdt,
     obstacle,
@@ -76,7 +94,12 @@ function findTracepoints(category: string, name: string): readonly TracepointNam
 function recordFields(category: string, name: string): readonly TracepointField[] | undefined {
   return tracepointFormat(category, name)?.fields.map((f) => ({
     name: f.name,
-    type: f.location !== undefined ? `${f.location === "relative" ? "__rel_loc" : "__data_loc"} ${f.type}[]` : f.arrayLength !== undefined ? `${f.type}[${f.arrayLength}]` : f.type,
+    type:
+      f.location !== undefined
+        ? `${f.location === "relative" ? "__rel_loc" : "__data_loc"} ${f.type}[]`
+        : f.arrayLength !== undefined
+          ? `${f.type}[${f.arrayLength}]`
+          : f.type,
     offset: f.offset,
     size: f.size,
     signed: f.signed,
@@ -96,7 +119,8 @@ function findKernelFunctions(pattern: string, module?: string): readonly string[
   const wanted = patternRegExp(pattern);
   const names = new Set<string>();
   for (const name of symbols.functions()) if (wanted.test(name)) names.add(name);
-  if (module !== undefined && module !== "vmlinux") for (const name of names) if (moduleOf(name) !== module) names.delete(name);
+  if (module !== undefined && module !== "vmlinux")
+    for (const name of names) if (moduleOf(name) !== module) names.delete(name);
   return [...names];
 }
 
@@ -118,7 +142,15 @@ function findBinary(name: string, pid: number | undefined): string | undefined {
 function findFunctions(path: string, name: string, machine: "x86_64" | "aarch64"): readonly UserFunction[] {
   const file = readable(path, () => fileSymbols(path));
   const entry = (f: { name: string; size: number; fileOffset?: number }): UserFunction[] =>
-    f.fileOffset === undefined ? [] : [{ name: f.name, offset: f.fileOffset + (machine === "x86_64" ? entrySkip(path, f.fileOffset) : 0), size: f.size }];
+    f.fileOffset === undefined
+      ? []
+      : [
+          {
+            name: f.name,
+            offset: f.fileOffset + (machine === "x86_64" ? entrySkip(path, f.fileOffset) : 0),
+            size: f.size,
+          },
+        ];
   if (!isPattern(name)) {
     const found = file.find(name);
     if (found !== undefined) return entry(found);
@@ -147,7 +179,10 @@ function entrySkip(path: string, offset: number): number {
   let elf = heads.get(path);
   if (elf === undefined) heads.set(path, (elf = fileSymbols(path).elf));
   const address = elf.address(offset);
-  const section = address === undefined ? undefined : elf.sections.find((s) => s.address <= address && address < s.address + s.size && s.offset <= offset);
+  const section =
+    address === undefined
+      ? undefined
+      : elf.sections.find((s) => s.address <= address && address < s.address + s.size && s.offset <= offset);
   if (section === undefined) return 0;
   const bytes = elf.data(section);
   return uprobeEntry(bytes.subarray(offset - section.offset, offset - section.offset + 24)).skip;
@@ -159,7 +194,13 @@ function findUsdt(path: string, provider: string, name: string): readonly UsdtSi
   const names = patternRegExp(name);
   return usdtNotes(file)
     .filter((n) => providers.test(n.provider) && names.test(n.name))
-    .map((n) => ({ provider: n.provider, name: n.name, offset: n.offset, ...(n.semaphore === undefined ? {} : { semaphore: n.semaphore.offset }), args: n.arguments }));
+    .map((n) => ({
+      provider: n.provider,
+      name: n.name,
+      offset: n.offset,
+      ...(n.semaphore === undefined ? {} : { semaphore: n.semaphore.offset }),
+      args: n.arguments,
+    }));
 }
 
 function readable<T>(path: string, open: () => T): T {
@@ -167,7 +208,12 @@ function readable<T>(path: string, open: () => T): T {
     return open();
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    const why = code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "it cannot be read: permission denied" : (error as Error).message;
+    const why =
+      code === "ENOENT"
+        ? "there is no such file"
+        : code === "EACCES"
+          ? "it cannot be read: permission denied"
+          : (error as Error).message;
     throw new DiagnosticError([{ code: "SCRY1113", severity: "error", message: `${path}: ${why}` }]);
   }
 }

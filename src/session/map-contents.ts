@@ -2,7 +2,17 @@
 
 import type { KernelMap, LoadedObject } from "../kernel/index.ts";
 import {
-  type AggregateType, aggregateDecoder, type CompiledScript, isAggregate, type Resolver, type ScriptMap, type TraceValue, type Type, UINT64, INT64, valueDecoder,
+  type AggregateType,
+  aggregateDecoder,
+  type CompiledScript,
+  INT64,
+  isAggregate,
+  type Resolver,
+  type ScriptMap,
+  type TraceValue,
+  type Type,
+  UINT64,
+  valueDecoder,
 } from "../lang/trace/index.ts";
 
 export interface MapContents {
@@ -16,19 +26,35 @@ function storedAs(type: Type): Type {
   return type;
 }
 
-export function readMap(script: CompiledScript, object: LoadedObject, globals: DataView, map: ScriptMap, resolver: Resolver): MapContents {
+export function readMap(
+  script: CompiledScript,
+  object: LoadedObject,
+  globals: DataView,
+  map: ScriptMap,
+  resolver: Resolver,
+): MapContents {
   const storage = map.storage;
   const type = map.valueType;
   if (storage.kind === "global") {
     const set = globals.getUint32(storage.offset + 8, true) !== 0;
-    return { map, entries: set ? [{ key: null, value: valueDecoder(storedAs(type), resolver)(globals, storage.offset) }] : [] };
+    return {
+      map,
+      entries: set ? [{ key: null, value: valueDecoder(storedAs(type), resolver)(globals, storage.offset) }] : [],
+    };
   }
   if (storage.kind === "cpu") {
     const { cpuOffset, stride } = script.plan;
     const start = cpuOffset + storage.offset;
     const cpus = stride === 0 ? 1 : Math.floor((globals.byteLength - cpuOffset) / stride);
-    if (!touched(type as AggregateType, globals, start, cpus, stride, storage.words) && !zeroed.get(globals)?.has(map.name)) return { map, entries: [] };
-    return { map, entries: [{ key: null, value: aggregateDecoder(type as AggregateType, cpus, stride)(globals, start) }] };
+    if (
+      !touched(type as AggregateType, globals, start, cpus, stride, storage.words) &&
+      !zeroed.get(globals)?.has(map.name)
+    )
+      return { map, entries: [] };
+    return {
+      map,
+      entries: [{ key: null, value: aggregateDecoder(type as AggregateType, cpus, stride)(globals, start) }],
+    };
   }
   const entries: { key: TraceValue; value: TraceValue }[] = [];
   const places: readonly (readonly [string | undefined, Type | undefined])[] = [
@@ -46,7 +72,9 @@ export function readMap(script: CompiledScript, object: LoadedObject, globals: D
     const readKey = keyType === undefined ? (): TraceValue => null : valueDecoder(keyType, resolver);
     const alive = storage.kind === "hash" && storage.tombstones;
     const at = alive ? 8 : 0;
-    const readValue = isAggregate(type) ? aggregateDecoder(type, valueBytes / kernelMap.valueStride, kernelMap.valueStride) : valueDecoder(storedAs(type), resolver);
+    const readValue = isAggregate(type)
+      ? aggregateDecoder(type, valueBytes / kernelMap.valueStride, kernelMap.valueStride)
+      : valueDecoder(storedAs(type), resolver);
     for (let i = 0; i < count; i++) {
       if (alive && valueView.getUint32(i * valueBytes, true) === 0) continue;
       entries.push({ key: readKey(keyView, i * keySize), value: readValue(valueView, i * valueBytes + at) });
@@ -56,12 +84,20 @@ export function readMap(script: CompiledScript, object: LoadedObject, globals: D
 }
 
 /** Has any CPU put something into the aggregate? */
-function touched(type: AggregateType, view: DataView, start: number, cpus: number, stride: number, words: number): boolean {
+function touched(
+  type: AggregateType,
+  view: DataView,
+  start: number,
+  cpus: number,
+  stride: number,
+  words: number,
+): boolean {
   // sum, min and max say so in their second word.
   const from = type.kind === "sum" || type.kind === "min" || type.kind === "max" ? 8 : 0;
   const to = type.kind === "hist" || type.kind === "lhist" ? words * 8 : from + 8;
   for (let cpu = 0; cpu < cpus; cpu++) {
-    for (let at = start + cpu * stride + from; at < start + cpu * stride + to; at += 8) if (view.getUint32(at, true) !== 0 || view.getUint32(at + 4, true) !== 0) return true;
+    for (let at = start + cpu * stride + from; at < start + cpu * stride + to; at += 8)
+      if (view.getUint32(at, true) !== 0 || view.getUint32(at + 4, true) !== 0) return true;
   }
   return false;
 }
@@ -84,7 +120,8 @@ function eachWord(script: CompiledScript, globals: DataView, map: ScriptMap, wri
   if (storage.kind !== "cpu") return;
   const { cpuOffset, stride } = script.plan;
   const cpus = stride === 0 ? 1 : Math.floor((globals.byteLength - cpuOffset) / stride);
-  for (let cpu = 0; cpu < cpus; cpu++) for (let i = 0; i < storage.words; i++) write(cpuOffset + cpu * stride + storage.offset + i * 8);
+  for (let cpu = 0; cpu < cpus; cpu++)
+    for (let i = 0; i < storage.words; i++) write(cpuOffset + cpu * stride + storage.offset + i * 8);
 }
 
 /** `clear(@map)` */
@@ -116,6 +153,7 @@ export function zeroMap(script: CompiledScript, object: LoadedObject, globals: D
   for (const m of kernelMaps(object, map)) {
     const { count, keys } = m.dump();
     const zeros = new Uint8Array(m.valueBytes);
-    for (let i = 0; i < count; i++) m.update(keys.subarray(i * m.spec.keySize, (i + 1) * m.spec.keySize), zeros, "exist");
+    for (let i = 0; i < count; i++)
+      m.update(keys.subarray(i * m.spec.keySize, (i + 1) * m.spec.keySize), zeros, "exist");
   }
 }

@@ -2,8 +2,16 @@
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { uptime } from "node:os";
-import { kernelBtf, type KernelMap } from "../kernel/index.ts";
-import { type CompiledScript, DISPLACED, type Frame, type Integer, type Resolver, stackMaps, type WallClock } from "../lang/trace/index.ts";
+import { type KernelMap, kernelBtf } from "../kernel/index.ts";
+import {
+  type CompiledScript,
+  DISPLACED,
+  type Frame,
+  type Integer,
+  type Resolver,
+  stackMaps,
+  type WallClock,
+} from "../lang/trace/index.ts";
 import { demangle, kernelSymbols, userSymbols } from "../symbols/index.ts";
 
 const hex = (address: bigint): string => `0x${address.toString(16)}`;
@@ -43,7 +51,10 @@ export function liveResolver(script: CompiledScript, kernelMap: (name: string) =
           ? kernelMap(names.table)?.lookup(new Uint8Array(Uint32Array.of(id).buffer))
           : kernelMap(names.displaced)?.lookup(new Uint8Array(BigUint64Array.of(BigInt(id)).buffer));
       const addresses: bigint[] = [];
-      if (bytes !== undefined) for (const a of new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3)) if (a === 0n) break; else addresses.push(a);
+      if (bytes !== undefined)
+        for (const a of new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3))
+          if (a === 0n) break;
+          else addresses.push(a);
       stacks.set(key, (found = addresses));
     }
     return found;
@@ -60,7 +71,15 @@ export function liveResolver(script: CompiledScript, kernelMap: (name: string) =
         const symbols = userSymbols(pid);
         const symbol = symbols.lookup(address);
         const module = symbol?.module ?? symbols.module(address)?.path;
-        found = symbol === undefined ? { address, offset: 0, ...(module === undefined ? {} : { module }) } : { address, name: script.options.cppDemangle ? demangle(symbol.name) : symbol.name, offset: symbol.offset, module: symbol.module };
+        found =
+          symbol === undefined
+            ? { address, offset: 0, ...(module === undefined ? {} : { module }) }
+            : {
+                address,
+                name: script.options.cppDemangle ? demangle(symbol.name) : symbol.name,
+                offset: symbol.offset,
+                module: symbol.module,
+              };
       }
       frames.set(key, found);
     }
@@ -93,7 +112,9 @@ export function liveResolver(script: CompiledScript, kernelMap: (name: string) =
       let names = enums.get(id);
       if (names === undefined) {
         const type = kernelBtf().type(id);
-        names = new Map(type.kind === "enum" || type.kind === "enum64" ? type.values.map((v) => [v.value.toString(), v.name]) : []);
+        names = new Map(
+          type.kind === "enum" || type.kind === "enum64" ? type.values.map((v) => [v.value.toString(), v.name]) : [],
+        );
         enums.set(id, names);
       }
       return names.get(value.toString());
@@ -126,7 +147,8 @@ function readCgroups(): Map<bigint, string> {
     try {
       found.set(statSync(`${root}${path}`, { bigint: true }).ino, `unified:${path === "" ? "/" : path}`);
       if (depth > 16) return;
-      for (const entry of readdirSync(`${root}${path}`, { withFileTypes: true })) if (entry.isDirectory()) walk(`${path}/${entry.name}`, depth + 1);
+      for (const entry of readdirSync(`${root}${path}`, { withFileTypes: true }))
+        if (entry.isDirectory()) walk(`${path}/${entry.name}`, depth + 1);
     } catch {
       // A cgroup that is gone by now.
     }

@@ -4,10 +4,31 @@
 // (exit, print, clear, zero). A control record says how far the event ring was filled when it was made, so both are
 // read as one stream, in order.
 
-import { attach, type Attachment, detachAll, type KernelMap, type LoadedObject, loadObject, Poller, readIterator, RingBuffer, silence, testRun } from "../kernel/index.ts";
-import { CONTROL, type CompiledScript, EVENTS, type EventSite, GLOBALS, HEADER, type Resolver, type ScriptMap } from "../lang/trace/index.ts";
-import { bootNanoseconds, liveResolver } from "./resolver.ts";
+import {
+  type Attachment,
+  attach,
+  detachAll,
+  type KernelMap,
+  type LoadedObject,
+  loadObject,
+  Poller,
+  RingBuffer,
+  readIterator,
+  silence,
+  testRun,
+} from "../kernel/index.ts";
+import {
+  CONTROL,
+  type CompiledScript,
+  EVENTS,
+  type EventSite,
+  GLOBALS,
+  HEADER,
+  type Resolver,
+  type ScriptMap,
+} from "../lang/trace/index.ts";
 import { clearMap, type MapContents, readMap, zeroMap } from "./map-contents.ts";
+import { bootNanoseconds, liveResolver } from "./resolver.ts";
 
 /** What a run tells whoever listens. Everything is called in the order in which it happened. */
 export interface RunListener {
@@ -51,7 +72,6 @@ export class RunningScript {
   readonly resolver: Resolver;
   readonly #object: LoadedObject;
   readonly #listener: RunListener;
-  readonly #options: RunOptions;
   readonly #globals: DataView;
   readonly #flags: Int32Array;
   readonly #events: RingBuffer | undefined;
@@ -70,7 +90,6 @@ export class RunningScript {
   constructor(script: CompiledScript, listener: RunListener, options: RunOptions = {}) {
     this.script = script;
     this.#listener = listener;
-    this.#options = options;
     this.#object = loadObject(script.object, options.logLevel === undefined ? {} : { logLevel: options.logLevel });
     const globals = (this.#object.maps.get(GLOBALS) as KernelMap).mapped();
     this.#globals = new DataView(globals);
@@ -99,7 +118,8 @@ export class RunningScript {
 
   /** Runs the `begin` probes. What they send is read by `run`; answers whether one of them has called exit. */
   begin(): boolean {
-    for (const [name, role] of this.script.programs) if (role.kind === "begin") testRun((this.#object.programs.get(name) as { fd: number }).fd);
+    for (const [name, role] of this.script.programs)
+      if (role.kind === "begin") testRun((this.#object.programs.get(name) as { fd: number }).fd);
     this.#collectControls();
     return this.#controls.some((c) => c.site.action.kind === "exit");
   }
@@ -119,13 +139,16 @@ export class RunningScript {
 
   /** Runs the programs of `self:signal:…` probes for a signal that was received. */
   signal(name: string): void {
-    for (const program of this.#object.programs.values()) if (program.spec.attach.some((a) => a.kind === "signal" && a.signal === name)) testRun(program.fd);
+    for (const program of this.#object.programs.values())
+      if (program.spec.attach.some((a) => a.kind === "signal" && a.signal === name)) testRun(program.fd);
     this.#poller?.wake();
   }
 
   /** Signals that the script wants to hear of. */
   signals(): readonly string[] {
-    return [...this.#object.programs.values()].flatMap((p) => p.spec.attach.flatMap((a) => (a.kind === "signal" ? [a.signal] : [])));
+    return [...this.#object.programs.values()].flatMap((p) =>
+      p.spec.attach.flatMap((a) => (a.kind === "signal" ? [a.signal] : [])),
+    );
   }
 
   // --- reading --------------------------------------------------------------------------------------------------
@@ -199,7 +222,11 @@ export class RunningScript {
     this.#control?.drain((offset) => {
       const view = (this.#control as RingBuffer).view;
       const site = this.script.sites[view.getUint32(offset, true)] as EventSite;
-      this.#controls.push({ site, position: Number(view.getBigUint64(offset + 8, true)), args: site.fields.map((f) => Number(view.getBigInt64(offset + f.offset, true))) });
+      this.#controls.push({
+        site,
+        position: Number(view.getBigUint64(offset + 8, true)),
+        args: site.fields.map((f) => Number(view.getBigInt64(offset + f.offset, true))),
+      });
     });
   }
 
@@ -209,7 +236,11 @@ export class RunningScript {
     const { view, bytes } = ring;
     const sites = this.script.sites;
     const listener = this.#listener;
-    return ring.drain((offset) => listener.record(sites[view.getUint32(offset, true)] as EventSite, view, bytes, offset), Number.POSITIVE_INFINITY, until);
+    return ring.drain(
+      (offset) => listener.record(sites[view.getUint32(offset, true)] as EventSite, view, bytes, offset),
+      Number.POSITIVE_INFINITY,
+      until,
+    );
   }
 
   #controlled(site: EventSite, args: readonly number[]): void {
@@ -233,19 +264,35 @@ export class RunningScript {
   }
 
   #report(): void {
-    const lost = Number(this.#globals.getBigUint64(HEADER.lost, true)) + Number(this.#globals.getBigUint64(HEADER.controlLost, true));
+    const lost =
+      Number(this.#globals.getBigUint64(HEADER.lost, true)) +
+      Number(this.#globals.getBigUint64(HEADER.controlLost, true));
     if (lost > this.#lost) this.#listener.lost(lost - this.#lost);
     this.#lost = lost;
     for (const map of this.script.maps) {
       const storage = map.storage;
       if (storage.kind !== "hash" && storage.kind !== "percpu") continue;
       const most = this.#object.maps.get(storage.map)?.spec.maxEntries ?? 0;
-      this.#warnOnce(storage.refused, (n) => `Map full; can't update element of ${map.name}: ${n} update${n === 1 ? "" : "s"} lost. It has room for ${most} keys. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. \`let ${map.name} = hash(${most * 2})\``);
+      this.#warnOnce(
+        storage.refused,
+        (n) =>
+          `Map full; can't update element of ${map.name}: ${n} update${n === 1 ? "" : "s"} lost. It has room for ${most} keys. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. \`let ${map.name} = hash(${most * 2})\``,
+      );
     }
-    this.#warnOnce(HEADER.stackLost, (n) => `${n} stack${n === 1 ? " was" : "s were"} lost: the table of stacks had no room`);
-    this.#warnOnce(HEADER.missed, (n) => `${n} event${n === 1 ? " was" : "s were"} missed: the CPU's scratch memory was in use`);
+    this.#warnOnce(
+      HEADER.stackLost,
+      (n) => `${n} stack${n === 1 ? " was" : "s were"} lost: the table of stacks had no room`,
+    );
+    this.#warnOnce(
+      HEADER.missed,
+      (n) => `${n} event${n === 1 ? " was" : "s were"} missed: the CPU's scratch memory was in use`,
+    );
     this.#warnOnce(HEADER.loops, (n) => `${n} loop${n === 1 ? " was" : "s were"} ended after too many turns`);
-    this.#warnOnce(HEADER.divisions, (n) => `Divide or modulo by 0 detected ${n} time${n === 1 ? "" : "s"}. This can lead to unexpected results. 1 is being used as the result.`);
+    this.#warnOnce(
+      HEADER.divisions,
+      (n) =>
+        `Divide or modulo by 0 detected ${n} time${n === 1 ? "" : "s"}. This can lead to unexpected results. 1 is being used as the result.`,
+    );
   }
 
   /** Says what a counter has counted, when it has grown since it was last said; the end says it all. */
@@ -288,7 +335,8 @@ export class RunningScript {
     this.#drainAll();
     const exited = this.#exit;
     this.#exit = undefined;
-    for (const [name, role] of this.script.programs) if (role.kind === "end") testRun((this.#object.programs.get(name) as { fd: number }).fd);
+    for (const [name, role] of this.script.programs)
+      if (role.kind === "end") testRun((this.#object.programs.get(name) as { fd: number }).fd);
     this.#drainAll();
     this.#exit = exited ?? this.#exit;
     this.#report();

@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { DiagnosticError, trace, type TraceEvent } from "../../src/index.ts";
+import { DiagnosticError, type TraceEvent, trace } from "../../src/index.ts";
 
 describe("trace()", () => {
   it("gives printf events with their arguments, and ends with exit", async () => {
@@ -31,10 +31,13 @@ describe("trace()", () => {
 
   it("traces one process", async () => {
     const child = spawn("sh", ["-c", "read _; cat /etc/hostname; read _"], { stdio: ["pipe", "ignore", "ignore"] });
-    const session = await trace("tracepoint:syscalls:sys_enter_execve /pid == $1/ { @n++ } tracepoint:syscalls:sys_enter_read { @r = count() }", {
-      params: [child.pid as number],
-      pid: child.pid as number,
-    });
+    const session = await trace(
+      "tracepoint:syscalls:sys_enter_execve /pid == $1/ { @n++ } tracepoint:syscalls:sys_enter_read { @r = count() }",
+      {
+        params: [child.pid as number],
+        pid: child.pid as number,
+      },
+    );
     child.stdin.write("go\n");
     await new Promise((resolve) => setTimeout(resolve, 300));
     const { code } = await session.stop();
@@ -60,7 +63,7 @@ describe("trace()", () => {
   });
 
   it("throws diagnostics for a script that is wrong", async () => {
-    await expect(trace("begin { printf(\"%d\", nothing) }")).rejects.toThrow(DiagnosticError);
+    await expect(trace('begin { printf("%d", nothing) }')).rejects.toThrow(DiagnosticError);
   });
 
   it("counts events that nobody reads", async () => {

@@ -30,7 +30,7 @@ export const environment: TraceEnvironment = {
 };
 
 export const scripts: readonly string[] = [
-  "tracepoint:syscalls:sys_enter_openat /pid == $1/ { printf(\"%-16s %s\\n\", comm, str(args.filename)); }",
+  'tracepoint:syscalls:sys_enter_openat /pid == $1/ { printf("%-16s %s\\n", comm, str(args.filename)); }',
   "tracepoint:syscalls:sys_enter_openat { @[str(args.filename), comm] = count(); @h = hist(args.dfd); }",
   "begin { for $i : 0..10 { @a[$i] = $i * 2; } for $kv : @a { print($kv); } exit(); }",
 ];
@@ -40,7 +40,9 @@ export function compileAll(): string {
   return scripts
     .map((text) => {
       const { object } = compileScript({ name: "page", text }, environment, { ringBytes: 1 << 16 });
-      return object.programs.map((p) => Array.from(encode(link(p).instructions), (b) => b.toString(16).padStart(2, "0")).join("")).join("\n");
+      return object.programs
+        .map((p) => Array.from(encode(link(p).instructions), (b) => b.toString(16).padStart(2, "0")).join(""))
+        .join("\n");
     })
     .join("\n");
 }

@@ -18,7 +18,8 @@ export default class KernelRunner extends VitestTestRunner {
   onCollected(files: File[]): void {
     const why = obstacle();
     if (why !== undefined) {
-      if (process.env["CI"] !== undefined) throw new Error(`the kernel tests must run in CI, and BPF is not to be had: ${why}`);
+      if (process.env["CI"] !== undefined)
+        throw new Error(`the kernel tests must run in CI, and BPF is not to be had: ${why}`);
       console.warn(`\n*** KERNEL TESTS SKIPPED: this machine does not let us load BPF (${why}) ***\n`);
       const skip = (task: Task): void => {
         task.mode = "skip";

@@ -12,7 +12,12 @@ const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) 
 
 async function bundle(): Promise<string> {
   const result = await build({
-    stdin: { contents: 'import { compileAll } from "./test/support/browser-page.ts"; document.body.textContent = compileAll();', resolveDir: process.cwd(), loader: "ts" },
+    stdin: {
+      contents:
+        'import { compileAll } from "./test/support/browser-page.ts"; document.body.textContent = compileAll();',
+      resolveDir: process.cwd(),
+      loader: "ts",
+    },
     bundle: true,
     platform: "browser",
     format: "iife",
@@ -29,19 +34,38 @@ describe("the embeddable core", () => {
     expect(text.length).toBeGreaterThan(100_000);
   });
 
-  it.skipIf(chromium === undefined && process.env["CI"] === undefined)("compiles scripts in Chromium as it does here", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "scry-browser-"));
-    try {
-      const page = join(folder, "page.html");
-      writeFileSync(page, `<!doctype html><body></body><script>${(await bundle()).replaceAll("</script", "<\\/script")}</script>`);
-      const dom = execFileSync(
-        chromium ?? "chromium",
-        ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", `--user-data-dir=${join(folder, "profile")}`, "--dump-dom", `file://${page}`],
-        { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60_000 },
-      );
-      expect(/<body>([0-9a-f\s]+)/.exec(dom)?.[1]?.trim()).toBe(compileAll());
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  }, 90_000);
+  it.skipIf(chromium === undefined && process.env["CI"] === undefined)(
+    "compiles scripts in Chromium as it does here",
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), "scry-browser-"));
+      try {
+        const page = join(folder, "page.html");
+        writeFileSync(
+          page,
+          `<!doctype html><body></body><script>${(await bundle()).replaceAll("</script", "<\\/script")}</script>`,
+        );
+        const dom = execFileSync(
+          chromium ?? "chromium",
+          [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            `--user-data-dir=${join(folder, "profile")}`,
+            "--dump-dom",
+            `file://${page}`,
+          ],
+          { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60_000 },
+        );
+        expect(/<body>([0-9a-f\s]+)/.exec(dom)?.[1]?.trim()).toBe(compileAll());
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    90_000,
+  );
 });

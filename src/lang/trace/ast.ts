@@ -47,18 +47,67 @@ export type AssignOperator = "=" | "+=" | "-=" | "*=" | "/=" | "%=" | "&=" | "|=
 export type Statement =
   | { readonly kind: "expression"; readonly expression: Expression; readonly span: Span }
   | { readonly kind: "discard"; readonly expression: Expression; readonly span: Span }
-  | { readonly kind: "assign"; readonly target: VariableExpression | MapExpression; readonly operator: AssignOperator; readonly value: Expression; readonly span: Span }
-  | { readonly kind: "let"; readonly variable: VariableExpression; readonly declared?: TypeName; readonly value?: Expression; readonly span: Span }
-  | { readonly kind: "if"; readonly condition: Expression; readonly then: Block; readonly otherwise?: Block; readonly span: Span }
+  | {
+      readonly kind: "assign";
+      readonly target: VariableExpression | MapExpression;
+      readonly operator: AssignOperator;
+      readonly value: Expression;
+      readonly span: Span;
+    }
+  | {
+      readonly kind: "let";
+      readonly variable: VariableExpression;
+      readonly declared?: TypeName;
+      readonly value?: Expression;
+      readonly span: Span;
+    }
+  | {
+      readonly kind: "if";
+      readonly condition: Expression;
+      readonly then: Block;
+      readonly otherwise?: Block;
+      readonly span: Span;
+    }
   | { readonly kind: "while"; readonly condition: Expression; readonly body: Block; readonly span: Span }
-  | { readonly kind: "for-range"; readonly variable: VariableExpression; readonly from: Expression; readonly to: Expression; readonly body: Block; readonly span: Span }
-  | { readonly kind: "for-map"; readonly variable: VariableExpression; readonly map: MapExpression; readonly body: Block; readonly span: Span }
+  | {
+      readonly kind: "for-range";
+      readonly variable: VariableExpression;
+      readonly from: Expression;
+      readonly to: Expression;
+      readonly body: Block;
+      readonly span: Span;
+    }
+  | {
+      readonly kind: "for-map";
+      readonly variable: VariableExpression;
+      readonly map: MapExpression;
+      readonly body: Block;
+      readonly span: Span;
+    }
   | { readonly kind: "unroll"; readonly count: Expression; readonly body: Block; readonly span: Span }
   | { readonly kind: "break" | "continue"; readonly span: Span }
   | { readonly kind: "return"; readonly value?: Expression; readonly span: Span }
   | { readonly kind: "block"; readonly block: Block; readonly span: Span };
 
-export type BinaryOperator = "||" | "&&" | "|" | "^" | "&" | "==" | "!=" | "<" | ">" | "<=" | ">=" | "<<" | ">>" | "+" | "-" | "*" | "/" | "%";
+export type BinaryOperator =
+  | "||"
+  | "&&"
+  | "|"
+  | "^"
+  | "&"
+  | "=="
+  | "!="
+  | "<"
+  | ">"
+  | "<="
+  | ">="
+  | "<<"
+  | ">>"
+  | "+"
+  | "-"
+  | "*"
+  | "/"
+  | "%";
 export type UnaryOperator = "!" | "~" | "-" | "*" | "&";
 
 interface ExpressionBase {
@@ -185,7 +234,9 @@ export type Expression =
 
 /** A type as written: `uint64`, `struct task_struct *`, `int32[4]`, `typeof(x)`. */
 export interface TypeName {
-  readonly base: { readonly kind: "named"; readonly tag?: "struct" | "union" | "enum"; readonly name: string } | { readonly kind: "typeof"; readonly expression: Expression };
+  readonly base:
+    | { readonly kind: "named"; readonly tag?: "struct" | "union" | "enum"; readonly name: string }
+    | { readonly kind: "typeof"; readonly expression: Expression };
   /** From the inside out: `*` or a number of elements. */
   readonly suffixes: readonly ("*" | number)[];
   readonly span: Span;

@@ -1,7 +1,7 @@
 // Kernel types (BTF, C spellings) as types of the language.
 
 import type { Btf, BtfType } from "../../btf/index.ts";
-import { type AddressSpace, INT32, INT64, intType, type Type, UINT32, UINT64, UINT8 } from "./types.ts";
+import { type AddressSpace, INT32, INT64, intType, type Type, UINT8, UINT32, UINT64 } from "./types.ts";
 
 const bits = (size: number): 8 | 16 | 32 | 64 => (size === 1 ? 8 : size === 2 ? 16 : size === 4 ? 32 : 64);
 
@@ -13,19 +13,27 @@ export function typeOfBtf(btf: Btf, id: number, space: AddressSpace): Type {
       return type.bool ? { kind: "bool" } : intType(bits(type.size), type.signed);
     case "enum":
     case "enum64":
-      return { ...intType(bits(type.size), type.signed), ...(type.name === "" ? {} : { enum: { id: type.id, name: type.name } }) };
+      return {
+        ...intType(bits(type.size), type.signed),
+        ...(type.name === "" ? {} : { enum: { id: type.id, name: type.name } }),
+      };
     case "ptr": {
       const target = pointee(btf, type.type, space);
       return { kind: "pointer", space: target.space, ...(target.type === undefined ? {} : { to: target.type }) };
     }
     case "struct":
     case "union":
-      return { kind: "struct", btf: { id: type.id, name: `${type.kind} ${type.name === "" ? "(anonymous)" : type.name}` }, space };
+      return {
+        kind: "struct",
+        btf: { id: type.id, name: `${type.kind} ${type.name === "" ? "(anonymous)" : type.name}` },
+        space,
+      };
     case "array": {
       const of = typeOfBtf(btf, type.element, space);
       const element = resolve(btf, type.element);
       // The kernel's `char` has no encoding of its own in BTF: its name tells it from u8.
-      if (element.kind === "int" && element.size === 1 && (element.char || element.name === "char")) return { kind: "string", size: type.count };
+      if (element.kind === "int" && element.size === 1 && (element.char || element.name === "char"))
+        return { kind: "string", size: type.count };
       return { kind: "array", of, count: type.count, space };
     }
     default:
@@ -46,7 +54,14 @@ function pointee(btf: Btf, id: number, space: AddressSpace): { type: Type | unde
   for (;;) {
     const type = btf.type(at);
     if (type.kind === "type_tag" && type.name === "user") own = "user";
-    if (type.kind === "typedef" || type.kind === "const" || type.kind === "volatile" || type.kind === "restrict" || type.kind === "type_tag") at = type.type;
+    if (
+      type.kind === "typedef" ||
+      type.kind === "const" ||
+      type.kind === "volatile" ||
+      type.kind === "restrict" ||
+      type.kind === "type_tag"
+    )
+      at = type.type;
     else break;
   }
   let known = pointees.get(btf);
@@ -63,11 +78,35 @@ function pointee(btf: Btf, id: number, space: AddressSpace): { type: Type | unde
 
 /** Spellings of C's integer types, by any order of their words. */
 const C_TYPES: Readonly<Record<string, Type>> = {
-  bool: { kind: "bool" }, _Bool: { kind: "bool" },
-  char: intType(8, true), "signed char": intType(8, true), "unsigned char": UINT8,
-  short: intType(16, true), "unsigned short": intType(16, false), int: INT32, unsigned: UINT32, "unsigned int": UINT32,
-  long: INT64, "long int": INT64, "unsigned long": UINT64, "unsigned long int": UINT64, "long long": INT64, "unsigned long long": UINT64, "long unsigned int": UINT64,
-  size_t: UINT64, ssize_t: INT64, uintptr_t: UINT64, pid_t: INT32, uid_t: UINT32, gid_t: UINT32, dev_t: UINT32, off_t: INT64, loff_t: INT64, sector_t: UINT64, umode_t: intType(16, false), gfp_t: UINT32,
+  bool: { kind: "bool" },
+  _Bool: { kind: "bool" },
+  char: intType(8, true),
+  "signed char": intType(8, true),
+  "unsigned char": UINT8,
+  short: intType(16, true),
+  "unsigned short": intType(16, false),
+  int: INT32,
+  unsigned: UINT32,
+  "unsigned int": UINT32,
+  long: INT64,
+  "long int": INT64,
+  "unsigned long": UINT64,
+  "unsigned long int": UINT64,
+  "long long": INT64,
+  "unsigned long long": UINT64,
+  "long unsigned int": UINT64,
+  size_t: UINT64,
+  ssize_t: INT64,
+  uintptr_t: UINT64,
+  pid_t: INT32,
+  uid_t: UINT32,
+  gid_t: UINT32,
+  dev_t: UINT32,
+  off_t: INT64,
+  loff_t: INT64,
+  sector_t: UINT64,
+  umode_t: intType(16, false),
+  gfp_t: UINT32,
 };
 
 /** An integer type by one of its many names: `uint32`, `u32`, `__be16`, `unsigned long`. */
@@ -78,8 +117,17 @@ export function namedIntType(name: string): Type | undefined {
 }
 
 /** The type of a field of a tracepoint's record from its C spelling; pointers are of `space`. */
-export function typeOfSpelling(spelling: string, size: number, signed: boolean, space: AddressSpace, btf: () => Btf | undefined): Type {
-  const text = spelling.replace(/\b(?:const|volatile|__user|__rcu)\b/g, "").replace(/\s+/g, " ").trim();
+export function typeOfSpelling(
+  spelling: string,
+  size: number,
+  signed: boolean,
+  space: AddressSpace,
+  btf: () => Btf | undefined,
+): Type {
+  const text = spelling
+    .replace(/\b(?:const|volatile|__user|__rcu)\b/g, "")
+    .replace(/\s+/g, " ")
+    .trim();
   const array = /^(?:__data_loc )?(.*?)\s*\[(\d*)\]$/.exec(text);
   if (text.startsWith("__data_loc") || text.startsWith("__rel_loc")) {
     const element = namedIntType((array?.[1] ?? "char").trim()) ?? UINT8;

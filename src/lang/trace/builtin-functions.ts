@@ -43,11 +43,18 @@ const families = (): Readonly<Record<string, BuiltinFunction>> => ({
 });
 
 /** Every function by its name. Made at first use, because the families and the checker know each other. */
-export const builtinFunctions: Readonly<Record<string, BuiltinFunction>> = new Proxy({} as Record<string, BuiltinFunction>, {
-  get: (_t, name) => {
-    table ??= Object.assign(Object.create(null) as Record<string, BuiltinFunction>, families());
-    return table[name as string];
+export const builtinFunctions: Readonly<Record<string, BuiltinFunction>> = new Proxy(
+  {} as Record<string, BuiltinFunction>,
+  {
+    get: (_t, name) => {
+      table ??= Object.assign(Object.create(null) as Record<string, BuiltinFunction>, families());
+      return table[name as string];
+    },
+    ownKeys: () => Object.keys((table ??= families())),
+    getOwnPropertyDescriptor: (_t, name) => ({
+      enumerable: true,
+      configurable: true,
+      value: (table ??= families())[name as string],
+    }),
   },
-  ownKeys: () => Object.keys((table ??= families())),
-  getOwnPropertyDescriptor: (_t, name) => ({ enumerable: true, configurable: true, value: (table ??= families())[name as string] }),
-});
+);

@@ -40,12 +40,23 @@ function fromHelper(doc: string, type: Type, helper: string, part?: "low" | "hig
 function fromTask(doc: string, path: readonly string[], type: Type): BuiltinVariable {
   return {
     doc,
-    check: (c, e) => (c.env.btf() === undefined ? c.error("SCRY1229", `The kernel's type information (BTF) is needed for ${e.name} and is not available`, e.span) : type),
+    check: (c, e) =>
+      c.env.btf() === undefined
+        ? c.error(
+            "SCRY1229",
+            `The kernel's type information (BTF) is needed for ${e.name} and is not available`,
+            e.span,
+          )
+        : type,
     lower: (l, e) => fieldOperand(l, taskField(l, e, path)),
   };
 }
 
-function taskField(l: Lowering, e: IdentifierExpression, path: readonly string[]): Extract<Expression, { kind: "field" }> {
+function taskField(
+  l: Lowering,
+  e: IdentifierExpression,
+  path: readonly string[],
+): Extract<Expression, { kind: "field" }> {
   let object: Expression = { kind: "identifier", name: "curtask", span: e.span };
   for (const name of path) object = { kind: "field", object, name, nameSpan: e.span, span: e.span };
   l.script.checker.check(object);
@@ -58,7 +69,6 @@ function probeProvides(c: Checker, e: IdentifierExpression, what: boolean, messa
 }
 
 const COMM = 16;
-
 
 export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
   pid: fromHelper("Process id (the kernel's tgid).", UINT32, "get_current_pid_tgid", "high"),
@@ -74,7 +84,15 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
   elapsed: {
     doc: "Nanoseconds since the script began.",
     check: () => UINT64,
-    lower: (l) => number(UINT64, l.b.binary("sub", l.b.helper("ktime_get_boot_ns", []), l.b.load("u64", l.b.mapValue(GLOBALS, HEADER.startTime), 0))),
+    lower: (l) =>
+      number(
+        UINT64,
+        l.b.binary(
+          "sub",
+          l.b.helper("ktime_get_boot_ns", []),
+          l.b.load("u64", l.b.mapValue(GLOBALS, HEADER.startTime), 0),
+        ),
+      ),
   },
   comm: {
     doc: "Name of the thread.",
@@ -93,27 +111,50 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
         l.b.helper("get_current_comm", [made, l.b.const(COMM)]);
         return made;
       });
-      return { kind: "memory", type: { kind: "string", size: COMM }, pointer: slot, offset: 0, space: "own", padded: true };
+      return {
+        kind: "memory",
+        type: { kind: "string", size: COMM },
+        pointer: slot,
+        offset: 0,
+        space: "own",
+        padded: true,
+      };
     },
   },
   curtask: {
     doc: "The current task: struct task_struct *.",
     check: (c) => {
       const id = c.env.btf()?.find("task_struct", "struct");
-      return id === undefined ? UINT64 : { kind: "pointer", space: "kernel", to: { kind: "struct", btf: { id, name: "struct task_struct" }, space: "kernel" } };
+      return id === undefined
+        ? UINT64
+        : {
+            kind: "pointer",
+            space: "kernel",
+            to: { kind: "struct", btf: { id, name: "struct task_struct" }, space: "kernel" },
+          };
     },
     lower: (l, e) => number(e.type ?? UINT64, l.b.helper("get_current_task", [])),
   },
   ppid: fromTask("Process id of the parent.", ["real_parent", "tgid"], INT32),
   pcomm: {
     doc: "Name of the parent process.",
-    check: (c, e) => (c.env.btf() === undefined ? c.error("SCRY1229", "The kernel's type information (BTF) is needed for pcomm and is not available", e.span) : { kind: "string", size: COMM }),
+    check: (c, e) =>
+      c.env.btf() === undefined
+        ? c.error("SCRY1229", "The kernel's type information (BTF) is needed for pcomm and is not available", e.span)
+        : { kind: "string", size: COMM },
     lower: (l, e) => fieldOperand(l, taskField(l, e, ["real_parent", "comm"])),
   },
   leader_tid: fromTask("Thread id of the process's first thread.", ["group_leader", "pid"], INT32),
   leader_comm: {
     doc: "Name of the process's first thread.",
-    check: (c, e) => (c.env.btf() === undefined ? c.error("SCRY1229", "The kernel's type information (BTF) is needed for leader_comm and is not available", e.span) : { kind: "string", size: COMM }),
+    check: (c, e) =>
+      c.env.btf() === undefined
+        ? c.error(
+            "SCRY1229",
+            "The kernel's type information (BTF) is needed for leader_comm and is not available",
+            e.span,
+          )
+        : { kind: "string", size: COMM },
     lower: (l, e) => fieldOperand(l, taskField(l, e, ["group_leader", "comm"])),
   },
   username: {
@@ -128,7 +169,8 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
   },
   cpid: {
     doc: "Process id of the command started with -c.",
-    check: (c, e) => (c.env.childPid === undefined ? c.error("SCRY1242", "cpid can only be used with the -c option", e.span) : UINT32),
+    check: (c, e) =>
+      c.env.childPid === undefined ? c.error("SCRY1242", "cpid can only be used with the -c option", e.span) : UINT32,
     lower: (l) => number(UINT32, l.b.const(l.script.checker.env.childPid ?? 0)),
   },
   has_cpid: {
@@ -138,7 +180,17 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
   },
   usermode: {
     doc: "1 when the CPU was in user mode, else 0 (x86-64).",
-    check: (c, e) => (registerOffsets(c.env.machine).codeSegment === undefined ? c.error("SCRY1243", "usermode is available on x86-64 only", e.span) : probeProvides(c, e, c.unit.forms[0]?.context === "perf", "usermode is available in profile, interval, software and hardware probes") ? UINT32 : UINT32),
+    check: (c, e) =>
+      registerOffsets(c.env.machine).codeSegment === undefined
+        ? c.error("SCRY1243", "usermode is available on x86-64 only", e.span)
+        : probeProvides(
+              c,
+              e,
+              c.unit.forms[0]?.context === "perf",
+              "usermode is available in profile, interval, software and hardware probes",
+            )
+          ? UINT32
+          : UINT32,
     lower: (l) => {
       const cs = l.b.load("u64", contextOf(l), registerOffsets(l.script.checker.env.machine).codeSegment ?? 0);
       return number(UINT32, l.b.binary("shr", l.b.and(cs, 3), 1));
@@ -153,7 +205,12 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
     doc: "Name of the probed function.",
     check: (c, e) => {
       const first = c.unit.resolved[0] as ResolvedProbe;
-      if (first.func === undefined) return c.error("SCRY1241", "The func builtin can only be used with kprobe, kretprobe, uprobe, uretprobe, fentry, fexit and usdt probes", e.span);
+      if (first.func === undefined)
+        return c.error(
+          "SCRY1241",
+          "The func builtin can only be used with kprobe, kretprobe, uprobe, uretprobe, fentry, fexit and usdt probes",
+          e.span,
+        );
       return { kind: "probe", function: true };
     },
     lower: (l) => number({ kind: "probe", function: true }, probeNumber(l)),
@@ -172,13 +229,29 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
       const n = argumentNumber(e.name);
       const form = c.unit.forms[0];
       const probe = c.unit.resolved[0] as ResolvedProbe;
-      if (n === undefined) return c.error("SCRY1223", `Unknown identifier: '${e.name}'`, e.span, ["Arguments are arg0, arg1, …"]);
+      if (n === undefined)
+        return c.error("SCRY1223", `Unknown identifier: '${e.name}'`, e.span, ["Arguments are arg0, arg1, …"]);
       if (e.name.startsWith("s")) {
-        if (form?.context !== "registers" || probe.provider === "usdt") return c.error("SCRY1241", "sargN can only be used with kprobe and uprobe probes", e.span);
+        if (form?.context !== "registers" || probe.provider === "usdt")
+          return c.error("SCRY1241", "sargN can only be used with kprobe and uprobe probes", e.span);
         return UINT64;
       }
-      if (probe.numberedArgs === 0) return c.error("SCRY1241", probe.provider === "usdt" ? "This USDT probe has no arguments" : `The ${e.name} builtin can only be used with kprobes, uprobes, usdt and rawtracepoint probes`, e.span);
-      if (n >= probe.numberedArgs) return c.error("SCRY1244", probe.provider === "usdt" ? `Invalid argument index: ${e.name}. The probe has ${probe.numberedArgs} arguments` : `${c.env.machine} doesn't support ${e.name}`, e.span);
+      if (probe.numberedArgs === 0)
+        return c.error(
+          "SCRY1241",
+          probe.provider === "usdt"
+            ? "This USDT probe has no arguments"
+            : `The ${e.name} builtin can only be used with kprobes, uprobes, usdt and rawtracepoint probes`,
+          e.span,
+        );
+      if (n >= probe.numberedArgs)
+        return c.error(
+          "SCRY1244",
+          probe.provider === "usdt"
+            ? `Invalid argument index: ${e.name}. The probe has ${probe.numberedArgs} arguments`
+            : `${c.env.machine} doesn't support ${e.name}`,
+          e.span,
+        );
       return form?.args?.get(e.name)?.type ?? UINT64;
     },
     lower: (l, e) => {
@@ -193,20 +266,28 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
       }
       const typed = l.form.args?.get(e.name);
       if (typed !== undefined) return accessOperand(l, typed.access, typed.type);
-      return accessOperand(l, l.form.context === "raw" ? { kind: "raw", index: n } : { kind: "register", index: n }, UINT64);
+      return accessOperand(
+        l,
+        l.form.context === "raw" ? { kind: "raw", index: n } : { kind: "register", index: n },
+        UINT64,
+      );
     },
   },
   retval: {
     doc: "What the probed function returned.",
-    check: (c, e) => (c.unit.resolved[0] as ResolvedProbe).returns ?? c.error("SCRY1241", "The retval builtin can only be used with kretprobe, uretprobe and fexit probes", e.span),
+    check: (c, e) =>
+      (c.unit.resolved[0] as ResolvedProbe).returns ??
+      c.error("SCRY1241", "The retval builtin can only be used with kretprobe, uretprobe and fexit probes", e.span),
     lower: (l, e) => {
-      if (l.form.context === "raw") return accessOperand(l, { kind: "raw", index: l.form.args?.size ?? 0 }, e.type ?? UINT64);
+      if (l.form.context === "raw")
+        return accessOperand(l, { kind: "raw", index: l.form.args?.size ?? 0 }, e.type ?? UINT64);
       return accessOperand(l, { kind: "return-register" }, UINT64);
     },
   },
   args: {
     doc: "The probe's arguments by name: args.filename.",
-    check: (c, e) => c.error("SCRY1906", "'args' as a whole is not supported yet", e.span, ["Read its fields: args.NAME"]),
+    check: (c, e) =>
+      c.error("SCRY1906", "'args' as a whole is not supported yet", e.span, ["Read its fields: args.NAME"]),
   },
   ctx: {
     doc: "The program's context; in iter probes its fields: ctx.task.",
@@ -215,12 +296,26 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
   },
   kstack: {
     doc: "The kernel's stack: kstack, kstack(3), kstack(perf, 5).",
-    check: (c, e) => builtinFunctions["kstack"]?.check(c, { kind: "call", name: "kstack", nameSpan: e.span, args: [], span: e.span }) ?? UINT64,
+    check: (c, e) =>
+      builtinFunctions["kstack"]?.check(c, {
+        kind: "call",
+        name: "kstack",
+        nameSpan: e.span,
+        args: [],
+        span: e.span,
+      }) ?? UINT64,
     into: (l, _e, type, to, offset) => stackInto(l, type, to, offset),
   },
   ustack: {
     doc: "The process's stack: ustack, ustack(3), ustack(perf, 5).",
-    check: (c, e) => builtinFunctions["ustack"]?.check(c, { kind: "call", name: "ustack", nameSpan: e.span, args: [], span: e.span }) ?? UINT64,
+    check: (c, e) =>
+      builtinFunctions["ustack"]?.check(c, {
+        kind: "call",
+        name: "ustack",
+        nameSpan: e.span,
+        args: [],
+        span: e.span,
+      }) ?? UINT64,
     into: (l, _e, type, to, offset) => stackInto(l, type, to, offset),
   },
 };
@@ -233,6 +328,7 @@ function argumentNumber(name: string): number | undefined {
 /** A number that tells which of the unit's probes has fired; the reader knows the names (see `Unit.numbers`). */
 function probeNumber(l: Lowering): Value {
   if (l.unit.resolved.length === 1) return l.b.const(l.unit.numbers[0] ?? 0n);
-  if (l.form.syscall !== undefined) return l.b.add(l.syscallNumber(), (l.unit.numbers[0] ?? 0n) - BigInt(l.form.syscall.number));
+  if (l.form.syscall !== undefined)
+    return l.b.add(l.syscallNumber(), (l.unit.numbers[0] ?? 0n) - BigInt(l.form.syscall.number));
   return l.b.helper("get_attach_cookie", [contextOf(l)]);
 }

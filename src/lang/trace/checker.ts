@@ -5,7 +5,16 @@
 
 import type { Diagnostic, SourceText, Span } from "../../source/index.ts";
 import type {
-  Block, CallExpression, Expression, FieldExpression, IdentifierExpression, MapExpression, Probe, Statement, TypeName, VariableExpression,
+  Block,
+  CallExpression,
+  Expression,
+  FieldExpression,
+  IdentifierExpression,
+  MapExpression,
+  Probe,
+  Statement,
+  TypeName,
+  VariableExpression,
 } from "./ast.ts";
 import { namedIntType, typeOfBtf } from "./btf-types.ts";
 import { builtinFunctions } from "./builtin-functions.ts";
@@ -16,7 +25,16 @@ import type { ProbeForm, ResolvedProbe } from "./probes.ts";
 import { nearest } from "./providers.ts";
 import type { MapUse } from "./storage.ts";
 import {
-  BOOL, INT64, isAggregate, isNumeric, isReadableAggregate, NONE, sameType, type Type, typeName, UINT64,
+  BOOL,
+  INT64,
+  isAggregate,
+  isNumeric,
+  isReadableAggregate,
+  NONE,
+  sameType,
+  type Type,
+  typeName,
+  UINT64,
 } from "./types.ts";
 
 /** One body on one group of probes that can share its code. */
@@ -77,7 +95,13 @@ export class Checker {
     if (this.final) this.#say("warning", code, message, span, hints);
   }
 
-  #say(severity: "error" | "warning", code: `SCRY${number}`, message: string, span: Span, hints: readonly string[]): void {
+  #say(
+    severity: "error" | "warning",
+    code: `SCRY${number}`,
+    message: string,
+    span: Span,
+    hints: readonly string[],
+  ): void {
     const key = `${span.start}:${span.end}:${message}`;
     if (this.#said.has(key)) return;
     this.#said.add(key);
@@ -115,7 +139,14 @@ export class Checker {
   statement(s: Statement): void {
     switch (s.kind) {
       case "expression":
-        if (s.expression.kind === "map" || s.expression.kind === "variable" || s.expression.kind === "integer" || s.expression.kind === "string" || s.expression.kind === "binary" || s.expression.kind === "identifier")
+        if (
+          s.expression.kind === "map" ||
+          s.expression.kind === "variable" ||
+          s.expression.kind === "integer" ||
+          s.expression.kind === "string" ||
+          s.expression.kind === "binary" ||
+          s.expression.kind === "identifier"
+        )
           this.warn("SCRY1290", "Return value discarded.", s.span);
         this.check(s.expression);
         return;
@@ -123,18 +154,38 @@ export class Checker {
         this.check(s.expression);
         return;
       case "assign":
-        if (s.target.kind === "variable") this.#assignVariable(s.target, s.operator === "=" ? this.check(s.value) : this.#compound(s.target, s.value), s.value, s.span);
+        if (s.target.kind === "variable")
+          this.#assignVariable(
+            s.target,
+            s.operator === "=" ? this.check(s.value) : this.#compound(s.target, s.value),
+            s.value,
+            s.span,
+          );
         else this.#assignMap(s.target, s.operator, s.value, s.span);
         return;
       case "let": {
         const scope = this.#scopes.at(-1) as Map<string, VariableInfo>;
         if (this.lookup(s.variable.name) !== undefined)
-          this.error("SCRY1202", `Variable ${s.variable.name} was already declared. Variable shadowing is not allowed.`, s.variable.span);
+          this.error(
+            "SCRY1202",
+            `Variable ${s.variable.name} was already declared. Variable shadowing is not allowed.`,
+            s.variable.span,
+          );
         const declared = s.declared === undefined ? undefined : this.typeFrom(s.declared);
         const value = s.value === undefined ? undefined : this.check(s.value);
-        if (value?.kind === "none" && s.value !== undefined && !this.#alreadySaid(s.value)) this.error("SCRY1203", "Cannot assign a value of no type", s.value.span);
-        const info = this.#declare(scope, s.variable, declared ?? (value === undefined ? undefined : storedType(value)));
-        if (declared !== undefined && value !== undefined && !assignable(declared, value)) this.error("SCRY1203", `Type mismatch for ${s.variable.name}: trying to assign value of type '${typeName(value)}' when variable already has a type '${typeName(declared)}'`, s.span);
+        if (value?.kind === "none" && s.value !== undefined && !this.#alreadySaid(s.value))
+          this.error("SCRY1203", "Cannot assign a value of no type", s.value.span);
+        const info = this.#declare(
+          scope,
+          s.variable,
+          declared ?? (value === undefined ? undefined : storedType(value)),
+        );
+        if (declared !== undefined && value !== undefined && !assignable(declared, value))
+          this.error(
+            "SCRY1203",
+            `Type mismatch for ${s.variable.name}: trying to assign value of type '${typeName(value)}' when variable already has a type '${typeName(declared)}'`,
+            s.span,
+          );
         this.bind(s.variable, info);
         return;
       }
@@ -150,7 +201,8 @@ export class Checker {
       case "for-range": {
         for (const bound of [s.from, s.to]) {
           const type = this.check(bound);
-          if (type.kind !== "none" && type.kind !== "int" && type.kind !== "bool") this.error("SCRY1204", "Loop range requires an integer for the bounds", bound.span);
+          if (type.kind !== "none" && type.kind !== "int" && type.kind !== "bool")
+            this.error("SCRY1204", "Loop range requires an integer for the bounds", bound.span);
         }
         this.#scoped(s.variable, INT64, () => this.#loop(() => this.block(s.body)));
         return;
@@ -173,7 +225,13 @@ export class Checker {
         }
         s.map.type = NONE;
         this.#level++;
-        const pair: Type = { kind: "tuple", elements: [use.keyType ?? NONE, isAggregate(value) ? { kind: "int", bits: 64, signed: "signed" in value && value.signed } : value] };
+        const pair: Type = {
+          kind: "tuple",
+          elements: [
+            use.keyType ?? NONE,
+            isAggregate(value) ? { kind: "int", bits: 64, signed: "signed" in value && value.signed } : value,
+          ],
+        };
         this.#scoped(s.variable, pair, () => this.#loop(() => this.block(s.body)), true);
         this.#level--;
         return;
@@ -182,7 +240,12 @@ export class Checker {
         const count = this.constant(s.count);
         this.check(s.count);
         if (count === undefined) this.error("SCRY1207", "unroll() must be given a constant", s.count.span);
-        else if (count < 1n || count > 100n) this.error("SCRY1207", count < 1n ? "unroll minimum value is 1" : "unroll maximum value is 100", s.count.span);
+        else if (count < 1n || count > 100n)
+          this.error(
+            "SCRY1207",
+            count < 1n ? "unroll minimum value is 1" : "unroll maximum value is 100",
+            s.count.span,
+          );
         this.block(s.body);
         return;
       }
@@ -193,7 +256,8 @@ export class Checker {
       case "return":
         if (s.value !== undefined) {
           const type = this.check(s.value);
-          if (type.kind !== "none" && type.kind !== "int" && type.kind !== "bool") this.error("SCRY1209", `return must be given an integer, got ${typeName(type)}`, s.value.span);
+          if (type.kind !== "none" && type.kind !== "int" && type.kind !== "bool")
+            this.error("SCRY1209", `return must be given an integer, got ${typeName(type)}`, s.value.span);
         }
         return;
       case "block":
@@ -204,7 +268,8 @@ export class Checker {
 
   #condition(e: Expression, what: string): void {
     const type = this.check(e);
-    if (type.kind !== "none" && !isNumeric(type) && type.kind !== "string") this.error("SCRY1201", `Invalid condition in ${what}(): ${typeName(type)}`, e.span);
+    if (type.kind !== "none" && !isNumeric(type) && type.kind !== "string")
+      this.error("SCRY1201", `Invalid condition in ${what}(): ${typeName(type)}`, e.span);
   }
 
   #loop(body: () => void): void {
@@ -214,7 +279,12 @@ export class Checker {
   }
 
   #scoped(variable: VariableExpression, type: Type, body: () => void, replace = false): void {
-    if (this.lookup(variable.name) !== undefined) this.error("SCRY1202", `Variable ${variable.name} was already declared. Variable shadowing is not allowed.`, variable.span);
+    if (this.lookup(variable.name) !== undefined)
+      this.error(
+        "SCRY1202",
+        `Variable ${variable.name} was already declared. Variable shadowing is not allowed.`,
+        variable.span,
+      );
     const scope = new Map<string, VariableInfo>();
     this.#scopes.push(scope);
     const info = this.#declare(scope, variable, type);
@@ -237,7 +307,13 @@ export class Checker {
   #declare(scope: Map<string, VariableInfo>, node: VariableExpression, type: Type | undefined): VariableInfo {
     const before = this.#remembered.get(this.unit)?.get(node);
     const joined = type === undefined ? before : before === undefined ? type : (joinTypes(before, type) ?? type);
-    const info: VariableInfo = { name: node.name, type: joined ?? NONE, level: this.#level, captured: false, ...(joined === undefined ? { untyped: true } : {}) };
+    const info: VariableInfo = {
+      name: node.name,
+      type: joined ?? NONE,
+      level: this.#level,
+      captured: false,
+      ...(joined === undefined ? { untyped: true } : {}),
+    };
     scope.set(node.name, info);
     return info;
   }
@@ -251,16 +327,26 @@ export class Checker {
   #compound(target: VariableExpression, value: Expression): Type {
     const left = this.check(target);
     const right = this.check(value);
-    if (left.kind !== "none" && right.kind !== "none" && !(isNumeric(left) && isNumeric(right))) return this.error("SCRY1210", `Type mismatch for an arithmetic assignment: '${typeName(left)}' and '${typeName(right)}'`, value.span);
+    if (left.kind !== "none" && right.kind !== "none" && !(isNumeric(left) && isNumeric(right)))
+      return this.error(
+        "SCRY1210",
+        `Type mismatch for an arithmetic assignment: '${typeName(left)}' and '${typeName(right)}'`,
+        value.span,
+      );
     return left.kind === "pointer" ? left : left.kind === "none" ? right : left;
   }
 
   #assignVariable(target: VariableExpression, value: Type, expression: Expression, span: Span): void {
     if (value.kind === "none") {
-      if (this.final && !this.#alreadySaid(expression)) this.error("SCRY1203", "Cannot assign a value of no type", expression.span);
+      if (this.final && !this.#alreadySaid(expression))
+        this.error("SCRY1203", "Cannot assign a value of no type", expression.span);
     }
     if (isAggregate(value) && expression.kind === "call")
-      this.error("SCRY1211", `Map value '${typeName(value)}' cannot be assigned from one map to another, nor to a variable. The function that returns this type must be assigned directly to a map, e.g. @x = ${expression.name}(…)`, span);
+      this.error(
+        "SCRY1211",
+        `Map value '${typeName(value)}' cannot be assigned from one map to another, nor to a variable. The function that returns this type must be assigned directly to a map, e.g. @x = ${expression.name}(…)`,
+        span,
+      );
     const stored = storedType(value);
     let info = this.lookup(target.name);
     if (info === undefined) {
@@ -270,7 +356,12 @@ export class Checker {
       delete info.untyped;
     } else if (stored.kind !== "none") {
       const joined = joinTypes(info.type, stored);
-      if (joined === undefined) this.error("SCRY1203", `Type mismatch for ${target.name}: trying to assign value of type '${typeName(value)}' when variable already has a type '${typeName(info.type)}'`, span);
+      if (joined === undefined)
+        this.error(
+          "SCRY1203",
+          `Type mismatch for ${target.name}: trying to assign value of type '${typeName(value)}' when variable already has a type '${typeName(info.type)}'`,
+          span,
+        );
       else if (!sameType(joined, info.type)) {
         info.type = joined;
         this.changed = true;
@@ -283,7 +374,8 @@ export class Checker {
 
   mapUse(name: string): MapUse {
     let use = this.maps.get(name);
-    if (use === undefined) this.maps.set(name, (use = { name, deleted: false, walked: false, keyedByTid: true, cleared: false }));
+    if (use === undefined)
+      this.maps.set(name, (use = { name, deleted: false, walked: false, keyedByTid: true, cleared: false }));
     return use;
   }
 
@@ -291,7 +383,12 @@ export class Checker {
   useKey(map: MapExpression, key: Expression | undefined = map.key): MapUse {
     const use = this.mapUse(map.name);
     if (key === undefined) {
-      if (use.keyType !== undefined && this.final) this.error("SCRY1212", `${map.name} used as a map without an explicit key (scalar map), previously used with an explicit key (non-scalar map)`, map.span);
+      if (use.keyType !== undefined && this.final)
+        this.error(
+          "SCRY1212",
+          `${map.name} used as a map without an explicit key (scalar map), previously used with an explicit key (non-scalar map)`,
+          map.span,
+        );
       return use;
     }
     const type = this.check(key);
@@ -305,13 +402,23 @@ export class Checker {
     }
     const stored = keyTypeOf(type, key);
     if (use.keyType === undefined) {
-      if (this.#scalarSeen.has(map.name)) this.error("SCRY1212", `${map.name} used as a map with an explicit key (non-scalar map), previously used without an explicit key (scalar map)`, map.span);
+      if (this.#scalarSeen.has(map.name))
+        this.error(
+          "SCRY1212",
+          `${map.name} used as a map with an explicit key (non-scalar map), previously used without an explicit key (scalar map)`,
+          map.span,
+        );
       use.keyType = stored;
       this.changed = true;
       return use;
     }
     const joined = joinTypes(use.keyType, stored);
-    if (joined === undefined) this.error("SCRY1214", `Argument mismatch for ${map.name}: trying to access with arguments: '${typeName(type)}' when map expects arguments: '${typeName(use.keyType)}'`, map.span);
+    if (joined === undefined)
+      this.error(
+        "SCRY1214",
+        `Argument mismatch for ${map.name}: trying to access with arguments: '${typeName(type)}' when map expects arguments: '${typeName(use.keyType)}'`,
+        map.span,
+      );
     else if (!sameType(joined, use.keyType)) {
       use.keyType = joined;
       this.changed = true;
@@ -336,7 +443,12 @@ export class Checker {
       return;
     }
     const joined = joinTypes(use.valueType, stored);
-    if (joined === undefined) this.error("SCRY1215", `Type mismatch for ${map.name}: trying to assign value of type '${typeName(type)}' when map already has a type '${typeName(use.valueType)}'`, span);
+    if (joined === undefined)
+      this.error(
+        "SCRY1215",
+        `Type mismatch for ${map.name}: trying to assign value of type '${typeName(type)}' when map already has a type '${typeName(use.valueType)}'`,
+        span,
+      );
     else if (!sameType(joined, use.valueType)) {
       use.valueType = joined;
       this.changed = true;
@@ -348,26 +460,43 @@ export class Checker {
     const type = this.check(value);
     target.type = this.mapUse(target.name).valueType ?? NONE;
     if (operator !== "=") {
-      if (type.kind !== "none" && !isNumeric(type)) this.error("SCRY1210", `Type mismatch for ${target.name}: an arithmetic assignment needs a number, got '${typeName(type)}'`, span);
+      if (type.kind !== "none" && !isNumeric(type))
+        this.error(
+          "SCRY1210",
+          `Type mismatch for ${target.name}: an arithmetic assignment needs a number, got '${typeName(type)}'`,
+          span,
+        );
       this.setValue(target, type.kind === "int" && !type.signed ? UINT64 : INT64, span);
       const held = this.mapUse(target.name).valueType;
-      if (held !== undefined && isAggregate(held)) this.error("SCRY1210", `'${operator}' cannot be used on ${typeName(held)}`, span);
+      if (held !== undefined && isAggregate(held))
+        this.error("SCRY1210", `'${operator}' cannot be used on ${typeName(held)}`, span);
       return;
     }
     if (isAggregate(type) && value.kind !== "call") {
       if (isReadableAggregate(type)) {
-        this.error("SCRY1211", `Map value '${typeName(type)}' cannot be assigned from one map to another. The function that returns this type must be called directly e.g. \`${target.name} = ${type.kind}(…);\`.`, span, [`Add a cast to integer if you want the value of the aggregate, e.g. \`${target.name} = (int64)@other;\``]);
+        this.error(
+          "SCRY1211",
+          `Map value '${typeName(type)}' cannot be assigned from one map to another. The function that returns this type must be called directly e.g. \`${target.name} = ${type.kind}(…);\`.`,
+          span,
+          [`Add a cast to integer if you want the value of the aggregate, e.g. \`${target.name} = (int64)@other;\``],
+        );
       } else this.error("SCRY1211", `Map value '${typeName(type)}' cannot be assigned from one map to another.`, span);
       return;
     }
-    if (type.kind === "none" && this.final && !this.#alreadySaid(value)) this.error("SCRY1203", `Cannot assign a value of no type to ${target.name}`, span);
+    if (type.kind === "none" && this.final && !this.#alreadySaid(value))
+      this.error("SCRY1203", `Cannot assign a value of no type to ${target.name}`, span);
     this.setValue(target, type, span);
     target.type = this.mapUse(target.name).valueType ?? NONE;
   }
 
   // Nothing of no type is complained about twice: a deeper place has said why.
   #alreadySaid(e: Expression): boolean {
-    return this.diagnostics.some((d) => d.severity === "error" && d.span !== undefined && d.span.start >= e.span.start && d.span.end <= e.span.end) || !this.final;
+    return (
+      this.diagnostics.some(
+        (d) =>
+          d.severity === "error" && d.span !== undefined && d.span.start >= e.span.start && d.span.end <= e.span.end,
+      ) || !this.final
+    );
   }
 
   // --- expressions ----------------------------------------------------------------------------------------------
@@ -396,7 +525,8 @@ export class Checker {
       }
       case "map": {
         const use = this.useKey(e);
-        if (use.valueType === undefined && this.final && !this.diagnostics.some((d) => d.message.endsWith(e.name))) return this.error("SCRY1205", `Undefined map: ${e.name}`, e.span);
+        if (use.valueType === undefined && this.final && !this.diagnostics.some((d) => d.message.endsWith(e.name)))
+          return this.error("SCRY1205", `Undefined map: ${e.name}`, e.span);
         if (e.key === undefined && use.keyType !== undefined) return NONE;
         return use.valueType ?? NONE;
       }
@@ -412,18 +542,37 @@ export class Checker {
         if (object.kind === "none" || index.kind === "none") return NONE;
         if (object.kind === "tuple") {
           const at = this.constant(e.index);
-          if (at === undefined) return this.error("SCRY1217", "A tuple can only be indexed by a constant", e.index.span);
-          return object.elements[Number(at)] ?? this.error("SCRY1218", `Invalid tuple index: ${at}. Found ${object.elements.length} elements in tuple.`, e.span);
+          if (at === undefined)
+            return this.error("SCRY1217", "A tuple can only be indexed by a constant", e.index.span);
+          return (
+            object.elements[Number(at)] ??
+            this.error(
+              "SCRY1218",
+              `Invalid tuple index: ${at}. Found ${object.elements.length} elements in tuple.`,
+              e.span,
+            )
+          );
         }
-        if (index.kind !== "int" && index.kind !== "bool") return this.error("SCRY1217", `The array index operator [] only accepts integer (literal or variable) indices, got ${typeName(index)}`, e.index.span);
+        if (index.kind !== "int" && index.kind !== "bool")
+          return this.error(
+            "SCRY1217",
+            `The array index operator [] only accepts integer (literal or variable) indices, got ${typeName(index)}`,
+            e.index.span,
+          );
         if (object.kind === "array") {
           const at = this.constant(e.index);
-          if (at !== undefined && (at < 0n || at >= BigInt(object.count))) return this.error("SCRY1219", `the index ${at} is out of bounds for array of size ${object.count}`, e.span);
+          if (at !== undefined && (at < 0n || at >= BigInt(object.count)))
+            return this.error("SCRY1219", `the index ${at} is out of bounds for array of size ${object.count}`, e.span);
           return object.of;
         }
-        if (object.kind === "pointer") return object.to ?? this.error("SCRY1220", "A void pointer cannot be indexed", e.span);
+        if (object.kind === "pointer")
+          return object.to ?? this.error("SCRY1220", "A void pointer cannot be indexed", e.span);
         if (object.kind === "string") return { kind: "int", bits: 8, signed: true };
-        return this.error("SCRY1220", `The array index operator [] can only be used on arrays and pointers, found ${typeName(object)}.`, e.span);
+        return this.error(
+          "SCRY1220",
+          `The array index operator [] can only be used on arrays and pointers, found ${typeName(object)}.`,
+          e.span,
+        );
       }
       case "unary":
         return this.#unary(e.operator, e.operand, e.span);
@@ -432,28 +581,51 @@ export class Checker {
           this.useKey(e.target);
           this.setValue(e.target, INT64, e.span);
           const held = this.mapUse(e.target.name).valueType ?? INT64;
-          if (held.kind !== "int" && held.kind !== "pointer") return this.error("SCRY1210", `The ${e.by === 1 ? "++" : "--"} operator can not be used on a map of type ${typeName(held)}`, e.span);
+          if (held.kind !== "int" && held.kind !== "pointer")
+            return this.error(
+              "SCRY1210",
+              `The ${e.by === 1 ? "++" : "--"} operator can not be used on a map of type ${typeName(held)}`,
+              e.span,
+            );
           e.target.type = held;
           return held;
         }
         const info = this.lookup(e.target.name);
-        if (info === undefined) return this.error("SCRY1216", `Undefined or undeclared variable: ${e.target.name}`, e.target.span);
+        if (info === undefined)
+          return this.error("SCRY1216", `Undefined or undeclared variable: ${e.target.name}`, e.target.span);
         this.bind(e.target, info);
-        if (info.type.kind !== "int" && info.type.kind !== "pointer" && info.type.kind !== "none") return this.error("SCRY1210", `The ${e.by === 1 ? "++" : "--"} operator can not be used on ${typeName(info.type)}`, e.span);
+        if (info.type.kind !== "int" && info.type.kind !== "pointer" && info.type.kind !== "none")
+          return this.error(
+            "SCRY1210",
+            `The ${e.by === 1 ? "++" : "--"} operator can not be used on ${typeName(info.type)}`,
+            e.span,
+          );
         return info.type;
       }
       case "binary":
         return this.#binary(e);
       case "ternary": {
         const condition = this.check(e.condition);
-        if (condition.kind !== "none" && !isNumeric(condition) && condition.kind !== "string") this.error("SCRY1201", `Invalid condition in ternary: ${typeName(condition)}`, e.condition.span);
+        if (condition.kind !== "none" && !isNumeric(condition) && condition.kind !== "string")
+          this.error("SCRY1201", `Invalid condition in ternary: ${typeName(condition)}`, e.condition.span);
         const then = e.then === undefined ? condition : this.check(e.then);
         const otherwise = this.check(e.otherwise);
         if (then.kind === "none" && otherwise.kind === "none") return NONE;
         if (then.kind === "none" || otherwise.kind === "none") {
-          return then.kind === "none" && (e.then ?? e.condition).kind !== "call" ? otherwise : otherwise.kind === "none" ? then : otherwise;
+          return then.kind === "none" && (e.then ?? e.condition).kind !== "call"
+            ? otherwise
+            : otherwise.kind === "none"
+              ? then
+              : otherwise;
         }
-        return joinTypes(storedType(then), storedType(otherwise)) ?? this.error("SCRY1221", `Ternary operator must return the same type: have '${typeName(then)}' and '${typeName(otherwise)}'`, e.span);
+        return (
+          joinTypes(storedType(then), storedType(otherwise)) ??
+          this.error(
+            "SCRY1221",
+            `Ternary operator must return the same type: have '${typeName(then)}' and '${typeName(otherwise)}'`,
+            e.span,
+          )
+        );
       }
       case "cast":
         return this.#cast(this.typeFrom(e.to, e.operand), e.operand, e.span);
@@ -463,7 +635,9 @@ export class Checker {
       }
       case "record": {
         const elements = e.fields.map((f) => storedType(this.#element(f.value)));
-        return elements.some((t) => t.kind === "none") ? NONE : { kind: "record", names: e.fields.map((f) => f.name), elements };
+        return elements.some((t) => t.kind === "none")
+          ? NONE
+          : { kind: "record", names: e.fields.map((f) => f.name), elements };
       }
       case "block": {
         this.#scopes.push(new Map());
@@ -477,8 +651,12 @@ export class Checker {
 
   #element(e: Expression): Type {
     const type = this.check(e);
-    if (isAggregate(type)) return isReadableAggregate(type) ? { kind: "int", bits: 64, signed: "signed" in type && type.signed } : this.error("SCRY1222", `Map type ${typeName(type)} cannot exist inside a tuple.`, e.span);
-    if (type.kind !== "none" && !storable(type)) return this.error("SCRY1222", `${typeName(type)} cannot exist inside a tuple`, e.span);
+    if (isAggregate(type))
+      return isReadableAggregate(type)
+        ? { kind: "int", bits: 64, signed: "signed" in type && type.signed }
+        : this.error("SCRY1222", `Map type ${typeName(type)} cannot exist inside a tuple.`, e.span);
+    if (type.kind !== "none" && !storable(type))
+      return this.error("SCRY1222", `${typeName(type)} cannot exist inside a tuple`, e.span);
     return type;
   }
 
@@ -493,51 +671,119 @@ export class Checker {
     const numbered = /^(s?)arg(\d+)$/.exec(e.name);
     const builtin = builtinVariables[numbered === null ? e.name : "argN"];
     if (builtin !== undefined) return builtin.check(this, e);
-    if (builtinFunctions[e.name] !== undefined) return builtinFunctions[e.name]?.check(this, { kind: "call", name: e.name, nameSpan: e.span, args: [], span: e.span }) ?? NONE;
+    if (builtinFunctions[e.name] !== undefined)
+      return (
+        builtinFunctions[e.name]?.check(this, {
+          kind: "call",
+          name: e.name,
+          nameSpan: e.span,
+          args: [],
+          span: e.span,
+        }) ?? NONE
+      );
     const enumerator = this.env.btf()?.enumerator(e.name);
     if (enumerator !== undefined) {
       const btf = this.env.btf();
       return btf === undefined ? NONE : typeOfBtf(btf, enumerator.type, "kernel");
     }
-    return this.error("SCRY1223", `Unknown identifier: '${e.name}'`, e.span, nearest(e.name, Object.keys(builtinVariables)));
+    return this.error(
+      "SCRY1223",
+      `Unknown identifier: '${e.name}'`,
+      e.span,
+      nearest(e.name, Object.keys(builtinVariables)),
+    );
   }
 
   #call(e: CallExpression): Type {
     const builtin = builtinFunctions[e.name];
     if (builtin === undefined) {
       const variable = builtinVariables[e.name];
-      if (variable !== undefined && e.args.length === 0) return variable.check(this, { kind: "identifier", name: e.name, span: e.span });
+      if (variable !== undefined && e.args.length === 0)
+        return variable.check(this, { kind: "identifier", name: e.name, span: e.span });
       for (const a of e.args) this.check(a);
-      return this.error("SCRY1224", `Unknown function: '${e.name}'`, e.nameSpan, nearest(e.name, Object.keys(builtinFunctions)));
+      return this.error(
+        "SCRY1224",
+        `Unknown function: '${e.name}'`,
+        e.nameSpan,
+        nearest(e.name, Object.keys(builtinFunctions)),
+      );
     }
     const [least, most] = builtin.arity;
-    if (builtin.unsafe === true && !this.env.unsafe) this.error("SCRY1225", `${e.name}() is an unsafe function being used in safe mode`, e.nameSpan, ["Use --unsafe to allow functions with side effects on the system"]);
+    if (builtin.unsafe === true && !this.env.unsafe)
+      this.error("SCRY1225", `${e.name}() is an unsafe function being used in safe mode`, e.nameSpan, [
+        "Use --unsafe to allow functions with side effects on the system",
+      ]);
     if (e.args.length < least || e.args.length > most) {
-      const wanted = least === most ? `${least} argument${least === 1 ? "" : "s"}` : e.args.length < least ? `at least ${least} argument${least === 1 ? "" : "s"}` : most === 0 ? "no arguments" : `up to ${most} arguments`;
-      return this.error("SCRY1226", `${e.name}() requires ${wanted} (${e.args.length} provided)`, e.span, [`${builtin.signature}`]);
+      const wanted =
+        least === most
+          ? `${least} argument${least === 1 ? "" : "s"}`
+          : e.args.length < least
+            ? `at least ${least} argument${least === 1 ? "" : "s"}`
+            : most === 0
+              ? "no arguments"
+              : `up to ${most} arguments`;
+      return this.error("SCRY1226", `${e.name}() requires ${wanted} (${e.args.length} provided)`, e.span, [
+        `${builtin.signature}`,
+      ]);
     }
     return builtin.check(this, e);
   }
 
   /** `args.x`, `task.pid`, `$kv.0`, `$r.name` */
   #field(e: FieldExpression): Type {
-    if (e.object.kind === "identifier" && (e.object.name === "args" || e.object.name === "ctx")) return this.#argument(e, e.object);
+    if (e.object.kind === "identifier" && (e.object.name === "args" || e.object.name === "ctx"))
+      return this.#argument(e, e.object);
     const object = this.check(e.object);
     if (object.kind === "none") return NONE;
     if (object.kind === "tuple") {
-      if (!/^\d+$/.test(e.name)) return this.error("SCRY1218", `A tuple has no field named '${e.name}'`, e.nameSpan, ["Its elements are .0, .1, …"]);
-      return object.elements[Number(e.name)] ?? this.error("SCRY1218", `Invalid tuple index: ${e.name}. Found ${object.elements.length} elements in tuple.`, e.nameSpan);
+      if (!/^\d+$/.test(e.name))
+        return this.error("SCRY1218", `A tuple has no field named '${e.name}'`, e.nameSpan, [
+          "Its elements are .0, .1, …",
+        ]);
+      return (
+        object.elements[Number(e.name)] ??
+        this.error(
+          "SCRY1218",
+          `Invalid tuple index: ${e.name}. Found ${object.elements.length} elements in tuple.`,
+          e.nameSpan,
+        )
+      );
     }
     if (object.kind === "record") {
       const at = object.names.indexOf(e.name);
-      return at >= 0 ? (object.elements[at] as Type) : this.error("SCRY1227", `The record has no field named '${e.name}'`, e.nameSpan, nearest(e.name, object.names));
+      return at >= 0
+        ? (object.elements[at] as Type)
+        : this.error(
+            "SCRY1227",
+            `The record has no field named '${e.name}'`,
+            e.nameSpan,
+            nearest(e.name, object.names),
+          );
     }
     const struct = object.kind === "pointer" ? object.to : object;
-    if (struct?.kind !== "struct") return this.error("SCRY1228", `Can not access field '${e.name}' on expression of type '${typeName(object)}'`, e.span);
+    if (struct?.kind !== "struct")
+      return this.error(
+        "SCRY1228",
+        `Can not access field '${e.name}' on expression of type '${typeName(object)}'`,
+        e.span,
+      );
     const btf = this.env.btf();
-    if (btf === undefined) return this.error("SCRY1229", "The kernel's type information (BTF) is needed here and is not available", e.span);
+    if (btf === undefined)
+      return this.error("SCRY1229", "The kernel's type information (BTF) is needed here and is not available", e.span);
     const field = btf.field(struct.btf.id, [e.name]);
-    if (field === undefined) return this.error("SCRY1230", `Struct/union of type '${struct.btf.name}' does not contain a field named '${e.name}'`, e.nameSpan, nearest(e.name, btf.members(struct.btf.id).map((m) => m.name).filter((n) => n !== "")));
+    if (field === undefined)
+      return this.error(
+        "SCRY1230",
+        `Struct/union of type '${struct.btf.name}' does not contain a field named '${e.name}'`,
+        e.nameSpan,
+        nearest(
+          e.name,
+          btf
+            .members(struct.btf.id)
+            .map((m) => m.name)
+            .filter((n) => n !== ""),
+        ),
+      );
     const type = typeOfBtf(btf, field.type, struct.space);
     return field.bitfieldSize > 0 && type.kind === "int" ? { kind: "int", bits: 64, signed: type.signed } : type;
   }
@@ -548,11 +794,22 @@ export class Checker {
     const name = (this.unit.resolved[0] as ResolvedProbe).name;
     const args = form.args;
     if (args === undefined) {
-      return this.error("SCRY1231", `The ${object.name} builtin can only be used with tracepoint, rawtracepoint, fentry, fexit, usdt and iter probes${name === "" ? "" : ` (${name} used here)`}`, object.span);
+      return this.error(
+        "SCRY1231",
+        `The ${object.name} builtin can only be used with tracepoint, rawtracepoint, fentry, fexit, usdt and iter probes${name === "" ? "" : ` (${name} used here)`}`,
+        object.span,
+      );
     }
-    if (e.name === "0" || /^\d+$/.test(e.name)) return this.error("SCRY1232", "The arguments of a probe are read by name", e.nameSpan);
+    if (e.name === "0" || /^\d+$/.test(e.name))
+      return this.error("SCRY1232", "The arguments of a probe are read by name", e.nameSpan);
     const argument = args.get(e.name);
-    if (argument === undefined) return this.error("SCRY1203", `The arguments of '${name}' have no field named '${e.name}'`, { start: e.object.span.start, end: e.nameSpan.end }, nearest(e.name, [...args.keys()]));
+    if (argument === undefined)
+      return this.error(
+        "SCRY1203",
+        `The arguments of '${name}' have no field named '${e.name}'`,
+        { start: e.object.span.start, end: e.nameSpan.end },
+        nearest(e.name, [...args.keys()]),
+      );
     return argument.type;
   }
 
@@ -563,10 +820,22 @@ export class Checker {
     if (operator === "*") {
       if (type.kind === "pointer") return type.to ?? this.error("SCRY1233", "Can not dereference a void pointer", span);
       if (type.kind === "int") return { kind: "int", bits: 64, signed: false };
-      return this.error("SCRY1233", `Can not dereference type '${typeName(type)}'. It needs to be a pointer or an integer.`, span);
+      return this.error(
+        "SCRY1233",
+        `Can not dereference type '${typeName(type)}'. It needs to be a pointer or an integer.`,
+        span,
+      );
     }
-    if (operator === "!") return isNumeric(type) || type.kind === "string" ? BOOL : this.error("SCRY1234", `The ! operator can not be used on expressions of type '${typeName(type)}'`, span);
-    if (!isNumeric(type)) return this.error("SCRY1234", `The ${operator} operator can not be used on expressions of type '${typeName(type)}'`, span);
+    if (operator === "!")
+      return isNumeric(type) || type.kind === "string"
+        ? BOOL
+        : this.error("SCRY1234", `The ! operator can not be used on expressions of type '${typeName(type)}'`, span);
+    if (!isNumeric(type))
+      return this.error(
+        "SCRY1234",
+        `The ${operator} operator can not be used on expressions of type '${typeName(type)}'`,
+        span,
+      );
     if (operator === "-") return INT64;
     return type.kind === "int" ? { kind: "int", bits: 64, signed: type.signed } : UINT64;
   }
@@ -576,37 +845,71 @@ export class Checker {
     const right = this.check(e.right);
     if (left.kind === "none" || right.kind === "none") {
       // Unknown so far, or an error that was already told.
-      return ["==", "!=", "<", ">", "<=", ">=", "&&", "||"].includes(e.operator) ? BOOL : left.kind === "int" || left.kind === "pointer" ? left : right.kind === "int" ? right : NONE;
+      return ["==", "!=", "<", ">", "<=", ">=", "&&", "||"].includes(e.operator)
+        ? BOOL
+        : left.kind === "int" || left.kind === "pointer"
+          ? left
+          : right.kind === "int"
+            ? right
+            : NONE;
     }
-    const mismatch = (): Type => this.error("SCRY1235", `Type mismatch for '${e.operator}': comparing '${typeName(left)}' with '${typeName(right)}'`, e.span);
+    const mismatch = (): Type =>
+      this.error(
+        "SCRY1235",
+        `Type mismatch for '${e.operator}': comparing '${typeName(left)}' with '${typeName(right)}'`,
+        e.span,
+      );
     switch (e.operator) {
       case "&&":
       case "||":
-        for (const [side, type] of [[e.left, left], [e.right, right]] as const) {
-          if (!isNumeric(type) && type.kind !== "string") this.error("SCRY1234", `The ${e.operator} operator can not be used on expressions of type '${typeName(type)}'`, side.span);
+        for (const [side, type] of [
+          [e.left, left],
+          [e.right, right],
+        ] as const) {
+          if (!isNumeric(type) && type.kind !== "string")
+            this.error(
+              "SCRY1234",
+              `The ${e.operator} operator can not be used on expressions of type '${typeName(type)}'`,
+              side.span,
+            );
         }
         return BOOL;
       case "==":
       case "!=":
         if (left.kind === "string" && right.kind === "string") return BOOL;
-        if (left.kind === "tuple" && right.kind === "tuple") return joinTypes(left, right) === undefined ? mismatch() : BOOL;
-        if (left.kind === "array" && right.kind === "array") return sameType(left.of, right.of) && left.count === right.count ? BOOL : mismatch();
+        if (left.kind === "tuple" && right.kind === "tuple")
+          return joinTypes(left, right) === undefined ? mismatch() : BOOL;
+        if (left.kind === "array" && right.kind === "array")
+          return sameType(left.of, right.of) && left.count === right.count ? BOOL : mismatch();
         if ((left.kind === "probe") !== (right.kind === "probe")) {
           const text = this.constantText(left.kind === "probe" ? e.right : e.left);
-          return text === undefined ? this.error("SCRY1902", "the name of a probe can only be compared with a string literal", e.span) : BOOL;
+          return text === undefined
+            ? this.error("SCRY1902", "the name of a probe can only be compared with a string literal", e.span)
+            : BOOL;
         }
         if ((left.kind === "string") !== (right.kind === "string")) return mismatch();
         return isNumeric(left) && isNumeric(right) ? BOOL : mismatch();
-      case "<": case ">": case "<=": case ">=":
+      case "<":
+      case ">":
+      case "<=":
+      case ">=":
         return isNumeric(left) && isNumeric(right) ? BOOL : mismatch();
       default: {
-        if (!isNumeric(left) || !isNumeric(right)) return this.error("SCRY1236", `The ${e.operator} operator can not be used on expressions of types '${typeName(left)}', '${typeName(right)}'`, e.span);
+        if (!isNumeric(left) || !isNumeric(right))
+          return this.error(
+            "SCRY1236",
+            `The ${e.operator} operator can not be used on expressions of types '${typeName(left)}', '${typeName(right)}'`,
+            e.span,
+          );
         if ((left.kind === "pointer" || right.kind === "pointer") && (e.operator === "+" || e.operator === "-")) {
-          if (left.kind === "pointer" && right.kind === "pointer") return e.operator === "-" ? INT64 : this.error("SCRY1236", "Two pointers cannot be added", e.span);
+          if (left.kind === "pointer" && right.kind === "pointer")
+            return e.operator === "-" ? INT64 : this.error("SCRY1236", "Two pointers cannot be added", e.span);
           return left.kind === "pointer" ? left : right;
         }
-        if ((e.operator === "/" || e.operator === "%") && this.constant(e.right) === 0n) this.warn("SCRY1237", `${e.operator === "/" ? "Division" : "Modulo"} by zero: the result will be 1`, e.span);
-        if (e.operator === "-" ) return intResult(left, right, e) === UINT64 && e.left.kind !== "integer" ? UINT64 : INT64;
+        if ((e.operator === "/" || e.operator === "%") && this.constant(e.right) === 0n)
+          this.warn("SCRY1237", `${e.operator === "/" ? "Division" : "Modulo"} by zero: the result will be 1`, e.span);
+        if (e.operator === "-")
+          return intResult(left, right, e) === UINT64 && e.left.kind !== "integer" ? UINT64 : INT64;
         return intResult(left, right, e);
       }
     }
@@ -620,10 +923,15 @@ export class Checker {
       if (isNumeric(from) || from.kind === "ksym" || from.kind === "username" || from.kind === "cgroup_path") return to;
       return bad();
     }
-    if (to.kind === "pointer") return from.kind === "int" || from.kind === "pointer" || from.kind === "struct" ? to : bad();
+    if (to.kind === "pointer")
+      return from.kind === "int" || from.kind === "pointer" || from.kind === "struct" ? to : bad();
     if (to.kind === "string") return from.kind === "string" ? to : bad();
-    if (to.kind === "struct") return this.error("SCRY1239", `Cannot cast to struct "${typeName(to)}"`, span, [`Cast to a pointer: (${typeName(to)} *)`]);
-    if (to.kind === "array") return from.kind === "array" ? to : this.error("SCRY1903", "casts to an array are not supported yet", span);
+    if (to.kind === "struct")
+      return this.error("SCRY1239", `Cannot cast to struct "${typeName(to)}"`, span, [
+        `Cast to a pointer: (${typeName(to)} *)`,
+      ]);
+    if (to.kind === "array")
+      return from.kind === "array" ? to : this.error("SCRY1903", "casts to an array are not supported yet", span);
     return bad();
   }
 
@@ -635,12 +943,17 @@ export class Checker {
     if (name.base.kind === "typeof") type = storedType(this.check(name.base.expression));
     else type = this.#namedType(name.base.name, name.base.tag, space);
     if (type === undefined) {
-      const what = name.base.kind === "named" ? `${name.base.tag === undefined ? "" : `${name.base.tag} `}${name.base.name}` : "";
+      const what =
+        name.base.kind === "named" ? `${name.base.tag === undefined ? "" : `${name.base.tag} `}${name.base.name}` : "";
       return this.error("SCRY1240", `Cannot resolve unknown type "${what}"`, name.span);
     }
     const [first, ...rest] = name.suffixes;
     let suffixes = name.suffixes;
-    if (name.base.kind === "named" && (name.base.name === "string" || name.base.name === "buffer" || name.base.name === "inet") && typeof first === "number") {
+    if (
+      name.base.kind === "named" &&
+      (name.base.name === "string" || name.base.name === "buffer" || name.base.name === "inet") &&
+      typeof first === "number"
+    ) {
       type = name.base.name === "buffer" ? { kind: "buffer", size: first } : { kind: "string", size: first };
       suffixes = rest;
     }
@@ -662,7 +975,10 @@ export class Checker {
     }
     const btf = this.env.btf();
     if (btf === undefined) return undefined;
-    const id = tag === undefined ? btf.find(name, ["typedef", "struct", "union", "enum", "enum64", "int"]) : btf.find(name, tag === "enum" ? ["enum", "enum64"] : tag);
+    const id =
+      tag === undefined
+        ? btf.find(name, ["typedef", "struct", "union", "enum", "enum64", "int"])
+        : btf.find(name, tag === "enum" ? ["enum", "enum64"] : tag);
     return id === undefined ? undefined : typeOfBtf(btf, id, space);
   }
 
@@ -696,10 +1012,17 @@ export class Checker {
     if (e.kind === "string") return e.value;
     if (e.kind === "identifier" && this.unit.resolved.length === 1) {
       const only = this.unit.resolved[0] as ResolvedProbe;
-      return e.name === "probe" ? only.name : e.name === "func" ? only.func : e.name === "probetype" ? only.provider : undefined;
+      return e.name === "probe"
+        ? only.name
+        : e.name === "func"
+          ? only.func
+          : e.name === "probetype"
+            ? only.provider
+            : undefined;
     }
     if (e.kind === "parameter") return e.index === 0 ? undefined : (this.env.params[e.index - 1] ?? "");
-    if (e.kind === "call" && e.name === "str" && e.args.length === 1 && e.args[0]?.kind === "parameter") return this.constantText(e.args[0]);
+    if (e.kind === "call" && e.name === "str" && e.args.length === 1 && e.args[0]?.kind === "parameter")
+      return this.constantText(e.args[0]);
     return undefined;
   }
 }
@@ -729,13 +1052,22 @@ export function storedType(type: Type): Type {
 
 /** Keys keep the width of their numbers where it is known: a narrow key hashes faster. */
 function keyTypeOf(type: Type, e: Expression): Type {
-  if (type.kind === "int") return e.kind === "integer" || e.kind === "parameter" ? INT64 : type.bits < 32 && type.enum === undefined ? { ...type, bits: 32 } : type;
+  if (type.kind === "int")
+    return e.kind === "integer" || e.kind === "parameter"
+      ? INT64
+      : type.bits < 32 && type.enum === undefined
+        ? { ...type, bits: 32 }
+        : type;
   return type;
 }
 
 function storable(type: Type): boolean {
   switch (type.kind) {
-    case "args": case "ctx": case "struct": case "timestamp": case "none":
+    case "args":
+    case "ctx":
+    case "struct":
+    case "timestamp":
+    case "none":
       return type.kind === "timestamp";
     default:
       return !isAggregate(type);
@@ -743,7 +1075,12 @@ function storable(type: Type): boolean {
 }
 
 function assignable(to: Type, from: Type): boolean {
-  return from.kind === "none" || joinTypes(to, storedType(from)) !== undefined || (to.kind === "int" && isNumeric(from)) || (to.kind === "string" && from.kind === "string");
+  return (
+    from.kind === "none" ||
+    joinTypes(to, storedType(from)) !== undefined ||
+    (to.kind === "int" && isNumeric(from)) ||
+    (to.kind === "string" && from.kind === "string")
+  );
 }
 
 /** The type that holds both; undefined where there is none. */
@@ -787,7 +1124,8 @@ function intResult(left: Type, right: Type, e: Expression & { kind: "binary" }):
   const literal = (x: Expression): boolean => x.kind === "integer" || x.kind === "parameter" || x.kind === "boolean";
   const signedOf = (t: Type): boolean => (t.kind === "int" ? t.signed : "signed" in t ? t.signed : false);
   if (literal(e.left) && !literal(e.right)) return signedOf(right) ? INT64 : UINT64;
-  if (literal(e.right) && !literal(e.left)) return e.operator === "<<" || e.operator === ">>" || signedOf(left) ? (signedOf(left) ? INT64 : UINT64) : UINT64;
+  if (literal(e.right) && !literal(e.left))
+    return e.operator === "<<" || e.operator === ">>" || signedOf(left) ? (signedOf(left) ? INT64 : UINT64) : UINT64;
   if (e.operator === "<<" || e.operator === ">>") return signedOf(left) ? INT64 : UINT64;
   const signed = signedOf(left) && signedOf(right);
   // A narrower unsigned number fits a signed one whole.

@@ -8,6 +8,7 @@ import type { AttachPoint, Expression, Probe, Script, Statement } from "./ast.ts
 import { Checker, type Unit } from "./checker.ts";
 import { defaultOptions, type TraceOptions, withSetting } from "./config.ts";
 import type { TraceEnvironment } from "./environment.ts";
+import { isPattern } from "./environment.ts";
 import type { EventSite } from "./events.ts";
 import { sizeOf } from "./layout.ts";
 import { syscallNumber } from "./lower-expressions.ts";
@@ -18,7 +19,6 @@ import type { ProbeForm, ResolvedProbe } from "./probes.ts";
 import { nearest, ProbeError, resolveAttachPoint } from "./providers.ts";
 import { reaper } from "./reaper.ts";
 import { CONTROL, EVENTS, GLOBALS, globalsSpec, planStorage, type ScriptMap, type StoragePlan } from "./storage.ts";
-import { isPattern } from "./environment.ts";
 
 export interface CompiledScript {
   readonly object: BpfObject;
@@ -54,7 +54,11 @@ export interface CompileScriptOptions {
 }
 
 /** Compiles a script. Throws DiagnosticError with everything that is wrong with it. */
-export function compileScript(source: SourceText, env: TraceEnvironment, options: CompileScriptOptions): CompiledScript {
+export function compileScript(
+  source: SourceText,
+  env: TraceEnvironment,
+  options: CompileScriptOptions,
+): CompiledScript {
   const script = parseScript(source, env.params);
   options.dump?.("ast", "", () => JSON.stringify(script, (_k, v) => (typeof v === "bigint" ? v.toString() : v), 2));
   const settings = readSettings(script, source, options.settings ?? []);
@@ -67,19 +71,29 @@ export function compileScript(source: SourceText, env: TraceEnvironment, options
 }
 
 function stopOnErrors(checker: Checker): void {
-  if (checker.diagnostics.some((d) => d.severity === "error")) throw new DiagnosticError([...checker.diagnostics].sort((a, b) => (a.severity === b.severity ? 0 : a.severity === "error" ? -1 : 1)), checker.source);
+  if (checker.diagnostics.some((d) => d.severity === "error"))
+    throw new DiagnosticError(
+      [...checker.diagnostics].sort((a, b) => (a.severity === b.severity ? 0 : a.severity === "error" ? -1 : 1)),
+      checker.source,
+    );
 }
 
-function readSettings(script: Script, source: SourceText, outside: CompileScriptOptions["settings"] & object): TraceOptions {
+function readSettings(
+  script: Script,
+  source: SourceText,
+  outside: CompileScriptOptions["settings"] & object,
+): TraceOptions {
   let settings = defaultOptions;
   for (const entry of script.config) {
     const next = withSetting(settings, entry.key, entry.value);
-    if (typeof next === "string") throw new DiagnosticError([{ code: "SCRY1020", severity: "error", message: next, span: entry.span }], source);
+    if (typeof next === "string")
+      throw new DiagnosticError([{ code: "SCRY1020", severity: "error", message: next, span: entry.span }], source);
     settings = next;
   }
   for (const [name, value] of outside) {
     const next = withSetting(settings, name, value);
-    if (typeof next === "string") throw new DiagnosticError([{ code: "SCRY1020", severity: "error", message: next }], source);
+    if (typeof next === "string")
+      throw new DiagnosticError([{ code: "SCRY1020", severity: "error", message: next }], source);
     settings = next;
   }
   return settings;
@@ -88,7 +102,11 @@ function readSettings(script: Script, source: SourceText, outside: CompileScript
 function declareMaps(script: Script, checker: Checker): void {
   const types = ["hash", "lruhash", "percpuhash", "percpulruhash"];
   for (const d of script.mapDeclarations) {
-    if (!types.includes(d.mapType)) checker.error("SCRY1021", `Invalid bpf map type: ${d.mapType}`, d.span, [`Valid map types: ${types.join(", ")}`, ...nearest(d.mapType, types)]);
+    if (!types.includes(d.mapType))
+      checker.error("SCRY1021", `Invalid bpf map type: ${d.mapType}`, d.span, [
+        `Valid map types: ${types.join(", ")}`,
+        ...nearest(d.mapType, types),
+      ]);
     else checker.mapUse(d.name).declared = { mapType: d.mapType.replace("lruhash", "lru_hash"), entries: d.entries };
   }
 }
@@ -99,27 +117,46 @@ function declareMaps(script: Script, checker: Checker): void {
 function resolveUnits(script: Script, checker: Checker): Unit[] {
   const units: Unit[] = [];
   const missing: Diagnostic[] = [];
-  const found = script.probes.map((probe) => ({ probe, all: probe.attachPoints.flatMap((point) => resolvePoint(point, checker, missing)) }));
+  const found = script.probes.map((probe) => ({
+    probe,
+    all: probe.attachPoints.flatMap((point) => resolvePoint(point, checker, missing)),
+  }));
   const count = found.reduce((n, f) => n + f.all.length, 0);
   const calls = found.reduce((n, f) => n + f.all.filter((p) => p.forms[1]?.syscall !== undefined).length, 0);
   for (const { probe, all } of found) {
     const wants = wantsOf(probe);
-    const fits = (p: ResolvedProbe): ProbeForm => (p.forms[1]?.syscall !== undefined && calls <= FEW_CALLS ? p.forms[0] : chooseForm(p, wants));
+    const fits = (p: ResolvedProbe): ProbeForm =>
+      p.forms[1]?.syscall !== undefined && calls <= FEW_CALLS ? p.forms[0] : chooseForm(p, wants);
     let groups = groupByCode(all, wants, fits);
-    if (groups.filter((g) => g.forms[0]?.syscall !== undefined).length > MOST_RAW_PROGRAMS) groups = groupByCode(all, wants, (p) => p.forms[0]);
+    if (groups.filter((g) => g.forms[0]?.syscall !== undefined).length > MOST_RAW_PROGRAMS)
+      groups = groupByCode(all, wants, (p) => p.forms[0]);
     for (const group of groups) units.push({ probe, ...group, numbers: [], variables: new Map() });
   }
   const most = checker.options.maxProbes;
   if (count > most) {
     throw new DiagnosticError(
-      [{ code: "SCRY1111", severity: "error", message: `Can't attach to ${count} probes because it exceeds the current limit of ${most} probes.`, hints: ["You can increase the limit through the BPFTRACE_MAX_PROBES environment variable, but BE CAREFUL since a high number of probes attached can cause your system to crash."] }],
+      [
+        {
+          code: "SCRY1111",
+          severity: "error",
+          message: `Can't attach to ${count} probes because it exceeds the current limit of ${most} probes.`,
+          hints: [
+            "You can increase the limit through the BPFTRACE_MAX_PROBES environment variable, but BE CAREFUL since a high number of probes attached can cause your system to crash.",
+          ],
+        },
+      ],
       checker.source,
     );
   }
   if (missing.length > 0) {
     if (checker.options.missingProbes === "error") throw new DiagnosticError(missing, checker.source);
-    if (units.length === 0) throw new DiagnosticError([...missing, { code: "SCRY1112", severity: "error", message: "No probes to attach" }], checker.source);
-    if (checker.options.missingProbes === "warn") checker.diagnostics.push(...missing.map((d): Diagnostic => ({ ...d, severity: "warning" })));
+    if (units.length === 0)
+      throw new DiagnosticError(
+        [...missing, { code: "SCRY1112", severity: "error", message: "No probes to attach" }],
+        checker.source,
+      );
+    if (checker.options.missingProbes === "warn")
+      checker.diagnostics.push(...missing.map((d): Diagnostic => ({ ...d, severity: "warning" })));
   }
   return units;
 }
@@ -157,7 +194,13 @@ function resolvePoint(point: AttachPoint, checker: Checker, missing: Diagnostic[
     return resolveAttachPoint(point, checker.env);
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
-    const diagnostic: Diagnostic = { code: error.code, severity: "error", message: error.message, span: point.span, ...(error.hints.length === 0 ? {} : { hints: error.hints }) };
+    const diagnostic: Diagnostic = {
+      code: error.code,
+      severity: "error",
+      message: error.message,
+      span: point.span,
+      ...(error.hints.length === 0 ? {} : { hints: error.hints }),
+    };
     if (!error.missing) throw new DiagnosticError([diagnostic], checker.source);
     // A wildcard that matches nothing is as missing as a name.
     missing.push(diagnostic);
@@ -184,7 +227,8 @@ function wantsOf(probe: Probe): Wants {
   let numbered = false;
   let binary = false;
   walkProbe(probe, (e) => {
-    if (e.kind === "field" && e.object.kind === "identifier" && (e.object.name === "args" || e.object.name === "ctx")) args.add(e.name);
+    if (e.kind === "field" && e.object.kind === "identifier" && (e.object.name === "args" || e.object.name === "ctx"))
+      args.add(e.name);
     const name = e.kind === "identifier" || e.kind === "call" ? e.name : "";
     if (name === "kstack" || name === "ustack") stack = true;
     if (name === "ctx") context = true;
@@ -209,14 +253,20 @@ function chooseForm(probe: ResolvedProbe, wants: Wants): ProbeForm {
 
 /** Two probes with the same signature have the same code. */
 function signature(probe: ResolvedProbe, form: ProbeForm, wants: Wants): string {
-  const parts: unknown[] = [probe.provider, form.programType, form.target?.kind === "iter" || form.target === undefined ? form.target : [form.target.kind, form.target.name], form.context];
+  const parts: unknown[] = [
+    probe.provider,
+    form.programType,
+    form.target?.kind === "iter" || form.target === undefined ? form.target : [form.target.kind, form.target.name],
+    form.context,
+  ];
   for (const name of wants.args) {
     const argument = form.args?.get(name);
     parts.push(name, argument?.access, argument?.type);
   }
   if (wants.numbered) parts.push(probe.numberedArgs);
   if (wants.binary && form.attach.kind === "uprobe") parts.push(form.attach.path);
-  if (probe.special === true || form.attach.kind === "perf_event" || form.attach.kind === "watchpoint") parts.push(probe.name);
+  if (probe.special === true || form.attach.kind === "perf_event" || form.attach.kind === "watchpoint")
+    parts.push(probe.name);
   return JSON.stringify(parts, (_k, v) => (typeof v === "bigint" ? v.toString() : v));
 }
 
@@ -320,7 +370,12 @@ function checkAll(checker: Checker, units: readonly Unit[]): void {
 
 // --- code ------------------------------------------------------------------------------------------------------------
 
-function generate(script: Script, checker: Checker, units: readonly Unit[], options: CompileScriptOptions): CompiledScript {
+function generate(
+  script: Script,
+  checker: Checker,
+  units: readonly Unit[],
+  options: CompileScriptOptions,
+): CompiledScript {
   const env = checker.env;
   // System calls of a unit, as bits, where there are too many to compare one by one.
   const tables: Uint8Array[] = [];
@@ -333,22 +388,42 @@ function generate(script: Script, checker: Checker, units: readonly Unit[], opti
     tableOf.set(unit, tables.length);
     tables.push(bits);
   }
-  const plan = planStorage([...checker.maps.values()], { cpus: env.cpus, maxKeys: checker.options.maxMapKeys, frameBytes: frameBytes(units), tables });
+  const plan = planStorage([...checker.maps.values()], {
+    cpus: env.cpus,
+    maxKeys: checker.options.maxMapKeys,
+    frameBytes: frameBytes(units),
+    tables,
+  });
   const state: ScriptState = { plan, checker, sites: [], stackLimits: new Set(), frameBytes: 0 };
   const programs: ProgramSpec[] = [];
   const roles = new Map<string, ProgramRole>();
   const probeNames = new Map<bigint, { name: string; func: string }>();
   // One number for each probe; those of system calls served by one program are its own base plus the call's number.
   for (const [index, unit] of units.entries()) {
-    unit.numbers = unit.forms.map((f, i) => (f.syscall === undefined ? BigInt(probeNames.size + i + 1) : (BigInt(index + 1) << 32n) + BigInt(f.syscall.number)));
-    for (const [i, r] of unit.resolved.entries()) probeNames.set(unit.numbers[i] as bigint, { name: r.name, func: r.func ?? "" });
+    unit.numbers = unit.forms.map((f, i) =>
+      f.syscall === undefined ? BigInt(probeNames.size + i + 1) : (BigInt(index + 1) << 32n) + BigInt(f.syscall.number),
+    );
+    for (const [i, r] of unit.resolved.entries())
+      probeNames.set(unit.numbers[i] as bigint, { name: r.name, func: r.func ?? "" });
   }
   const scratches: MapSpec[] = [];
   const add = (name: string, ir: IrProgram, spec: Omit<ProgramSpec, "name" | "functions">, role: ProgramRole): void => {
     const scratch = `scratch_${programs.length}`;
     options.dump?.("ir", name, () => printIr(ir));
-    const compiled = compile(ir, { scratch: { map: scratch }, ...(options.dump === undefined ? {} : { dump: (pass: string, text: string) => options.dump?.(pass, name, () => text) }) });
-    if (compiled.scratchSize > 0) scratches.push({ name: scratch, type: "percpu_array", keySize: 4, valueSize: Math.ceil(compiled.scratchSize / 8) * 8, maxEntries: 1 });
+    const compiled = compile(ir, {
+      scratch: { map: scratch },
+      ...(options.dump === undefined
+        ? {}
+        : { dump: (pass: string, text: string) => options.dump?.(pass, name, () => text) }),
+    });
+    if (compiled.scratchSize > 0)
+      scratches.push({
+        name: scratch,
+        type: "percpu_array",
+        keySize: 4,
+        valueSize: Math.ceil(compiled.scratchSize / 8) * 8,
+        maxEntries: 1,
+      });
     programs.push({ name, functions: compiled.functions, ...spec });
     roles.set(name, role);
   };
@@ -380,22 +455,51 @@ function generate(script: Script, checker: Checker, units: readonly Unit[], opti
       if (f.syscall !== undefined && attach.length > 0) continue;
       attach.push(unit.resolved.length > 1 && f.syscall === undefined ? { ...f.attach, cookie: number } : f.attach);
     }
-    const role: ProgramRole = { kind: first.provider === "begin" ? "begin" : first.provider === "end" ? "end" : "probe", probes: unit.resolved };
-    add(name, { name: first.name, functions: [...functions] }, { type: form.programType, attach, ...(form.target === undefined ? {} : { target: form.target }) }, role);
+    const role: ProgramRole = {
+      kind: first.provider === "begin" ? "begin" : first.provider === "end" ? "end" : "probe",
+      probes: unit.resolved,
+    };
+    add(
+      name,
+      { name: first.name, functions: [...functions] },
+      { type: form.programType, attach, ...(form.target === undefined ? {} : { target: form.target }) },
+      role,
+    );
   }
   stopOnErrors(checker);
   const dead = reaper(plan);
-  if (dead !== undefined) add("scry_reaper", dead, { type: "raw_tracepoint", attach: [{ kind: "raw_tracepoint", name: "sched_process_exit" }] }, { kind: "housekeeping", probes: [] });
+  if (dead !== undefined)
+    add(
+      "scry_reaper",
+      dead,
+      { type: "raw_tracepoint", attach: [{ kind: "raw_tracepoint", name: "sched_process_exit" }] },
+      { kind: "housekeeping", probes: [] },
+    );
   const sends = (ring: "events" | "control"): boolean => state.sites.some((s) => s.ring === ring);
   const maps: MapSpec[] = [...plan.specs, ...scratches];
   for (const limit of state.stackLimits) {
     const names = stackMaps(limit);
     maps.push({ name: names.table, type: "stack_trace", keySize: 4, valueSize: limit * 8, maxEntries: STACK_ENTRIES });
-    maps.push({ name: names.displaced, type: "hash", keySize: 8, valueSize: limit * 8, maxEntries: STACK_ENTRIES, flags: BPF_F_NO_PREALLOC });
+    maps.push({
+      name: names.displaced,
+      type: "hash",
+      keySize: 8,
+      valueSize: limit * 8,
+      maxEntries: STACK_ENTRIES,
+      flags: BPF_F_NO_PREALLOC,
+    });
   }
   // A control record says how full the event ring was, so that order is kept.
-  if (sends("events") || sends("control")) maps.push({ name: EVENTS, type: "ringbuf", keySize: 0, valueSize: 0, maxEntries: sends("events") ? ringSize(state, units, options) : PAGE });
-  if (sends("control")) maps.push({ name: CONTROL, type: "ringbuf", keySize: 0, valueSize: 0, maxEntries: CONTROL_BYTES });
+  if (sends("events") || sends("control"))
+    maps.push({
+      name: EVENTS,
+      type: "ringbuf",
+      keySize: 0,
+      valueSize: 0,
+      maxEntries: sends("events") ? ringSize(state, units, options) : PAGE,
+    });
+  if (sends("control"))
+    maps.push({ name: CONTROL, type: "ringbuf", keySize: 0, valueSize: 0, maxEntries: CONTROL_BYTES });
   const globals = globalsSpec(plan, env.cpus);
   maps.push(globals);
   const used = usedMaps(programs);
@@ -438,7 +542,9 @@ function ringSize(state: ScriptState, units: readonly Unit[], options: CompileSc
 
 function usedMaps(programs: readonly ProgramSpec[]): ReadonlySet<string> {
   const used = new Set<string>();
-  for (const p of programs) for (const f of p.functions) for (const i of f.code) if (i.ref?.kind === "map" || i.ref?.kind === "map-value") used.add(i.ref.map);
+  for (const p of programs)
+    for (const f of p.functions)
+      for (const i of f.code) if (i.ref?.kind === "map" || i.ref?.kind === "map-value") used.add(i.ref.map);
   return used;
 }
 
@@ -447,10 +553,18 @@ function frameBytes(units: readonly Unit[]): number {
   let bytes = 0;
   for (const unit of units) {
     if (unit.forms[0]?.attach.kind === "uprobe") bytes += 8; // says that scratch memory is in use
-    for (const info of new Set(unit.variables.values())) if (info.captured) bytes += Math.ceil(Math.max(1, sizeOf(info.type)) / 8) * 8;
+    for (const info of new Set(unit.variables.values()))
+      if (info.captured) bytes += Math.ceil(Math.max(1, sizeOf(info.type)) / 8) * 8;
     const count = (s: Statement): void => {
       if (s.kind === "for-map") bytes += 8;
-      const inner = s.kind === "if" ? [...s.then.statements, ...(s.otherwise?.statements ?? [])] : s.kind === "block" ? s.block.statements : "body" in s ? s.body.statements : [];
+      const inner =
+        s.kind === "if"
+          ? [...s.then.statements, ...(s.otherwise?.statements ?? [])]
+          : s.kind === "block"
+            ? s.block.statements
+            : "body" in s
+              ? s.body.statements
+              : [];
       // An unrolled body is lowered again for each turn.
       const times = s.kind === "unroll" ? 100 : 1;
       const before = bytes;
@@ -491,7 +605,11 @@ function guards(l: Lowering, table: number | undefined, leave: ReturnType<Loweri
       b.branch("ult", number, SYSCALL_BITS, inside, leave);
       b.seal(inside);
       b.at(inside);
-      const byte = b.load("u8", b.add(b.mapValue(GLOBALS, l.script.plan.tableOffsets[table] as number), b.binary("shr", number, 3)), 0);
+      const byte = b.load(
+        "u8",
+        b.add(b.mapValue(GLOBALS, l.script.plan.tableOffsets[table] as number), b.binary("shr", number, 3)),
+        0,
+      );
       b.branch("set", b.binary("shr", byte, b.and(number, 7)), 1, mine, leave);
     }
     b.seal(mine);
@@ -500,7 +618,13 @@ function guards(l: Lowering, table: number | undefined, leave: ReturnType<Loweri
   const env = l.script.checker.env;
   const attach = l.form.attach;
   const already = (attach.kind === "uprobe" || attach.kind === "watchpoint") && attach.pid !== undefined;
-  if (env.pid !== undefined && l.probe.special !== true && l.probe.provider !== "iter" && l.probe.provider !== "interval" && !already) {
+  if (
+    env.pid !== undefined &&
+    l.probe.special !== true &&
+    l.probe.provider !== "iter" &&
+    l.probe.provider !== "interval" &&
+    !already
+  ) {
     const mine = b.block("mine");
     b.branch("eq", b.binary("shr", b.helper("get_current_pid_tgid", []), 32), env.pid, mine, leave);
     b.seal(mine);

@@ -56,7 +56,11 @@ export const configKeys: readonly ConfigKey[] = [
   { key: "stack_mode", option: "stackMode", kind: ["bpftrace", "perf", "raw"] },
   { key: "str_trunc_trailer", option: "strTruncTrailer", kind: "string" },
   { key: "cpp_demangle", option: "cppDemangle", kind: "boolean" },
-  { key: "license", option: "license", kind: ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"] },
+  {
+    key: "license",
+    option: "license",
+    kind: ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"],
+  },
   { key: "perf_rb_pages", option: "ringPages", kind: "number", least: 1, most: 1 << 20 },
   { key: "lazy_symbolication", option: "lazySymbolication", kind: "boolean" },
   { key: "cache_user_symbols", kind: "string" },
@@ -70,23 +74,35 @@ export const configKeys: readonly ConfigKey[] = [
   { key: "unstable_dw_ustack", kind: "string" },
 ];
 
-const RENAMED: Readonly<Record<string, string>> = { strlen: "max_strlen", map_keys_max: "max_map_keys", cat_bytes_max: "max_cat_bytes" };
+const RENAMED: Readonly<Record<string, string>> = {
+  strlen: "max_strlen",
+  map_keys_max: "max_map_keys",
+  cat_bytes_max: "max_cat_bytes",
+};
 
 /** The options with one more setting; a text instead says what is wrong with it. */
-export function withSetting(options: TraceOptions, name: string, value: string | number | boolean): TraceOptions | string {
+export function withSetting(
+  options: TraceOptions,
+  name: string,
+  value: string | number | boolean,
+): TraceOptions | string {
   const key = RENAMED[name] ?? name;
   const entry = configKeys.find((k) => k.key === key);
   if (entry === undefined) return `${name}: not a known configuration option`;
   let plain: string | number | boolean = value;
   if (entry.kind === "number") {
     plain = typeof value === "number" ? value : Number(value);
-    if (!Number.isInteger(plain) || value === "" || typeof value === "boolean") return `Invalid type for ${name}. Type: string. Expected Type: int`;
-    if (plain < (entry.least ?? 0) || plain > (entry.most ?? Number.MAX_SAFE_INTEGER)) return `${name} must be from ${entry.least ?? 0} to ${entry.most ?? "any number"}, got ${plain}`;
+    if (!Number.isInteger(plain) || value === "" || typeof value === "boolean")
+      return `Invalid type for ${name}. Type: string. Expected Type: int`;
+    if (plain < (entry.least ?? 0) || plain > (entry.most ?? Number.MAX_SAFE_INTEGER))
+      return `${name} must be from ${entry.least ?? 0} to ${entry.most ?? "any number"}, got ${plain}`;
   } else if (entry.kind === "boolean") {
     plain = value === true || value === 1 || value === "1" || value === "true";
-    if (!plain && !(value === false || value === 0 || value === "0" || value === "false")) return `Invalid value for ${name}: expected true or false`;
+    if (!plain && !(value === false || value === 0 || value === "0" || value === "false"))
+      return `Invalid value for ${name}: expected true or false`;
   } else if (typeof entry.kind === "object") {
-    if (!entry.kind.includes(String(value).replace(/^"|"$/g, ""))) return `Invalid value for ${name}: ${value}. Valid values are ${entry.kind.join(", ")}`;
+    if (!entry.kind.includes(String(value).replace(/^"|"$/g, "")))
+      return `Invalid value for ${name}: ${value}. Valid values are ${entry.kind.join(", ")}`;
     plain = String(value);
   } else plain = String(value);
   return entry.option === undefined ? options : { ...options, [entry.option]: plain };

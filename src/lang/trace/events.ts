@@ -12,7 +12,12 @@ export interface EventField {
 }
 
 export type EventAction =
-  | { readonly kind: "printf"; readonly format: readonly FormatPart[]; readonly stream: "out" | "warn" | "error"; readonly span?: Span }
+  | {
+      readonly kind: "printf";
+      readonly format: readonly FormatPart[];
+      readonly stream: "out" | "warn" | "error";
+      readonly span?: Span;
+    }
   /** `print(value)` */
   | { readonly kind: "print-value" }
   /** `print(@map[, top[, div]])`: the two words after the header, 0 where not given */

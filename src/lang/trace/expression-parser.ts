@@ -1,22 +1,103 @@
 // Expressions and types, by precedence climbing; and the token stream under them.
 
 import type { SourceText, Span } from "../../source/index.ts";
-import type { BinaryOperator, Expression, MapExpression, Statement, TypeName, UnaryOperator, VariableExpression } from "./ast.ts";
+import type {
+  BinaryOperator,
+  Expression,
+  MapExpression,
+  Statement,
+  TypeName,
+  UnaryOperator,
+  VariableExpression,
+} from "./ast.ts";
 import { Lexer, type Token, type TokenKind } from "./lexer.ts";
 
 /** Low to high; all are left associative. */
 const PRECEDENCE: Readonly<Record<string, number>> = {
-  "||": 1, "&&": 2, "|": 3, "^": 4, "&": 5, "==": 6, "!=": 6, "<": 7, ">": 7, "<=": 7, ">=": 7, "<<": 8, ">>": 8, "+": 9, "-": 9, "*": 10, "/": 10, "%": 10,
+  "||": 1,
+  "&&": 2,
+  "|": 3,
+  "^": 4,
+  "&": 5,
+  "==": 6,
+  "!=": 6,
+  "<": 7,
+  ">": 7,
+  "<=": 7,
+  ">=": 7,
+  "<<": 8,
+  ">>": 8,
+  "+": 9,
+  "-": 9,
+  "*": 10,
+  "/": 10,
+  "%": 10,
 };
 
 const UNARY: ReadonlySet<string> = new Set(["!", "~", "-", "*", "&"]);
 
 /** Words that name a type by themselves in a cast: `(uint32)x`. */
 const TYPE_WORDS: ReadonlySet<string> = new Set([
-  "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "string", "buffer", "inet", "void", "char", "short", "int", "long", "unsigned",
-  "size_t", "ssize_t", "pid_t", "uid_t", "gid_t", "dev_t", "off_t", "loff_t", "sector_t", "u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64",
-  "__u8", "__u16", "__u32", "__u64", "__s8", "__s16", "__s32", "__s64", "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t",
-  "__be16", "__be32", "__be64", "__le16", "__le32", "__le64", "umode_t", "gfp_t", "uintptr_t",
+  "bool",
+  "int8",
+  "int16",
+  "int32",
+  "int64",
+  "uint8",
+  "uint16",
+  "uint32",
+  "uint64",
+  "string",
+  "buffer",
+  "inet",
+  "void",
+  "char",
+  "short",
+  "int",
+  "long",
+  "unsigned",
+  "size_t",
+  "ssize_t",
+  "pid_t",
+  "uid_t",
+  "gid_t",
+  "dev_t",
+  "off_t",
+  "loff_t",
+  "sector_t",
+  "u8",
+  "u16",
+  "u32",
+  "u64",
+  "s8",
+  "s16",
+  "s32",
+  "s64",
+  "__u8",
+  "__u16",
+  "__u32",
+  "__u64",
+  "__s8",
+  "__s16",
+  "__s32",
+  "__s64",
+  "int8_t",
+  "int16_t",
+  "int32_t",
+  "int64_t",
+  "uint8_t",
+  "uint16_t",
+  "uint32_t",
+  "uint64_t",
+  "__be16",
+  "__be32",
+  "__be64",
+  "__le16",
+  "__le32",
+  "__le64",
+  "umode_t",
+  "gfp_t",
+  "uintptr_t",
 ]);
 
 /** Functions whose argument may be a type. */
@@ -77,13 +158,15 @@ export abstract class ExpressionParser {
   }
 
   #expand(token: Token, inside: readonly string[]): void {
-    const replacement = token.kind === "identifier" && !inside.includes(token.text) ? this.lexer.defines.get(token.text) : undefined;
+    const replacement =
+      token.kind === "identifier" && !inside.includes(token.text) ? this.lexer.defines.get(token.text) : undefined;
     if (replacement === undefined) {
       this.#pending.push(token);
       return;
     }
     const inner = new Lexer({ name: this.source.name, text: replacement });
-    for (let t = inner.next(); t.kind !== "end"; t = inner.next()) this.#expand({ ...t, span: token.span }, [...inside, token.text]);
+    for (let t = inner.next(); t.kind !== "end"; t = inner.next())
+      this.#expand({ ...t, span: token.span }, [...inside, token.text]);
   }
 
   at(text: string): boolean {
@@ -133,10 +216,21 @@ export abstract class ExpressionParser {
       const then = this.expression();
       this.expect(":");
       const otherwise = this.expression();
-      result = { kind: "ternary", condition, then, otherwise, span: { start: condition.span.start, end: otherwise.span.end } };
+      result = {
+        kind: "ternary",
+        condition,
+        then,
+        otherwise,
+        span: { start: condition.span.start, end: otherwise.span.end },
+      };
     } else if (this.accept("?:")) {
       const otherwise = this.expression();
-      result = { kind: "ternary", condition, otherwise, span: { start: condition.span.start, end: otherwise.span.end } };
+      result = {
+        kind: "ternary",
+        condition,
+        otherwise,
+        span: { start: condition.span.start, end: otherwise.span.end },
+      };
     }
     this.#depth--;
     return result;
@@ -205,7 +299,13 @@ export abstract class ExpressionParser {
     for (;;) {
       const t = this.peek(i);
       if (t.text === "*") i++;
-      else if (t.text === "[" && this.peek(i + 1).kind === "integer" && this.peek(i + 2).text === "]" && TYPE_WORDS.has(first.text)) i += 3;
+      else if (
+        t.text === "[" &&
+        this.peek(i + 1).kind === "integer" &&
+        this.peek(i + 2).text === "]" &&
+        TYPE_WORDS.has(first.text)
+      )
+        i += 3;
       else if (t.text === "[" && this.peek(i + 1).text === "]" && TYPE_WORDS.has(first.text)) i += 2;
       else break;
     }
@@ -229,7 +329,8 @@ export abstract class ExpressionParser {
           object = { kind: "field", object, name: name.text, nameSpan: name.span, span: { start, end: name.span.end } };
           continue;
         }
-        if (name.kind !== "identifier") this.fail("SCRY1000", `syntax error, unexpected ${name.text}, expecting a field name`, name.span);
+        if (name.kind !== "identifier")
+          this.fail("SCRY1000", `syntax error, unexpected ${name.text}, expecting a field name`, name.span);
         object = { kind: "field", object, name: name.text, nameSpan: name.span, span: { start, end: name.span.end } };
       } else if (this.at("[")) {
         this.advance();
@@ -239,7 +340,13 @@ export abstract class ExpressionParser {
       } else if (this.at("++") || this.at("--")) {
         const target = this.incrementTarget(object);
         const token = this.advance();
-        return { kind: "increment", target, by: token.text === "++" ? 1 : -1, prefix: false, span: { start, end: token.span.end } };
+        return {
+          kind: "increment",
+          target,
+          by: token.text === "++" ? 1 : -1,
+          prefix: false,
+          span: { start, end: token.span.end },
+        };
       } else return object;
     }
   }
@@ -282,7 +389,10 @@ export abstract class ExpressionParser {
         if (keys.length === 0) this.fail("SCRY1016", "a map key is missing", { start: span.end, end });
         const first = keys[0] as Expression;
         const last = keys.at(-1) as Expression;
-        const key: Expression = keys.length === 1 ? first : { kind: "tuple", elements: keys, span: { start: first.span.start, end: last.span.end } };
+        const key: Expression =
+          keys.length === 1
+            ? first
+            : { kind: "tuple", elements: keys, span: { start: first.span.start, end: last.span.end } };
         return { kind: "map", name: token.text, key, span: { start: span.start, end } };
       }
       case "identifier":

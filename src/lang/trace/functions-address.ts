@@ -7,8 +7,8 @@ import type { CallExpression, Expression } from "./ast.ts";
 import type { BuiltinFunction } from "./builtin-functions.ts";
 import type { Checker } from "./checker.ts";
 import { contextOf, value } from "./lower-expressions.ts";
-import { stackInto } from "./lower-stacks.ts";
 import type { Operand } from "./lower-memory.ts";
+import { stackInto } from "./lower-stacks.ts";
 import { isNumeric, type StackMode, type Type, typeName, UINT64 } from "./types.ts";
 
 const number = (type: Type, v: Value): Operand => ({ kind: "value", type, value: v });
@@ -16,7 +16,8 @@ const number = (type: Type, v: Value): Operand => ({ kind: "value", type, value:
 function addressArgument(c: Checker, call: CallExpression): void {
   const e = call.args[0] as Expression;
   const type = c.check(e);
-  if (type.kind !== "none" && !isNumeric(type)) c.error("SCRY1287", `${call.name}() expects an integer or pointer argument (${typeName(type)} provided)`, e.span);
+  if (type.kind !== "none" && !isNumeric(type))
+    c.error("SCRY1287", `${call.name}() expects an integer or pointer argument (${typeName(type)} provided)`, e.span);
 }
 
 const STACK_MODES: readonly StackMode[] = ["bpftrace", "perf", "raw", "build_id"];
@@ -30,7 +31,12 @@ function stack(kind: "kstack" | "ustack"): BuiltinFunction {
     check: (c, call) => {
       let mode = c.options.stackMode;
       let limit = MAX_FRAMES;
-      if (c.unit.forms[0]?.context === "none") return c.error("SCRY1241", `The ${kind} builtin cannot be used in ${c.unit.resolved[0]?.provider} probes`, call.span);
+      if (c.unit.forms[0]?.context === "none")
+        return c.error(
+          "SCRY1241",
+          `The ${kind} builtin cannot be used in ${c.unit.resolved[0]?.provider} probes`,
+          call.span,
+        );
       for (const [i, e] of call.args.entries()) {
         if (e.kind === "identifier" && (STACK_MODES as readonly string[]).includes(e.name)) {
           if (i > 0) c.error("SCRY1288", `${kind}: the mode comes before the number of frames`, e.span);
@@ -45,7 +51,8 @@ function stack(kind: "kstack" | "ustack"): BuiltinFunction {
         c.check(e);
         const n = c.constant(e);
         if (n === undefined || n < 1n) c.error("SCRY1288", `${kind} limit must be a positive literal`, e.span);
-        else if (n > BigInt(MAX_FRAMES)) c.error("SCRY1288", `${kind} limit shouldn't exceed ${MAX_FRAMES}, ${n} given`, e.span);
+        else if (n > BigInt(MAX_FRAMES))
+          c.error("SCRY1288", `${kind} limit shouldn't exceed ${MAX_FRAMES}, ${n} given`, e.span);
         else limit = Number(n);
       }
       return { kind, limit, mode };
@@ -54,7 +61,11 @@ function stack(kind: "kstack" | "ustack"): BuiltinFunction {
   };
 }
 
-const CLOCKS: Readonly<Record<string, string>> = { boot: "ktime_get_boot_ns", monotonic: "ktime_get_ns", tai: "ktime_get_tai_ns" };
+const CLOCKS: Readonly<Record<string, string>> = {
+  boot: "ktime_get_boot_ns",
+  monotonic: "ktime_get_ns",
+  tai: "ktime_get_tai_ns",
+};
 
 export const addressFunctions: Readonly<Record<string, BuiltinFunction>> = {
   kstack: stack("kstack"),
@@ -93,10 +104,17 @@ export const addressFunctions: Readonly<Record<string, BuiltinFunction>> = {
       c.check(e);
       const name = c.constantText(e);
       if (name === undefined) return c.error("SCRY1270", "kaddr() requires a string literal", e.span);
-      if (c.env.kernelAddress(name) === undefined) return c.error("SCRY1289", `Failed to resolve kernel symbol: ${name}`, e.span);
+      if (c.env.kernelAddress(name) === undefined)
+        return c.error("SCRY1289", `Failed to resolve kernel symbol: ${name}`, e.span);
       return UINT64;
     },
-    lower: (l, call) => number(UINT64, l.b.const(l.script.checker.env.kernelAddress(l.script.checker.constantText(call.args[0] as Expression) ?? "") ?? 0n)),
+    lower: (l, call) =>
+      number(
+        UINT64,
+        l.b.const(
+          l.script.checker.env.kernelAddress(l.script.checker.constantText(call.args[0] as Expression) ?? "") ?? 0n,
+        ),
+      ),
   },
   uaddr: {
     doc: "Address of a symbol of the probed program.",
@@ -108,14 +126,19 @@ export const addressFunctions: Readonly<Record<string, BuiltinFunction>> = {
       const name = c.constantText(e);
       const attach = c.unit.forms[0]?.attach;
       if (name === undefined) return c.error("SCRY1270", "uaddr() requires a string literal", e.span);
-      if (attach?.kind !== "uprobe") return c.error("SCRY1241", "uaddr can only be used with u(ret)probes and usdt probes", call.span);
-      if (c.env.userAddress(attach.path, name) === undefined) return c.error("SCRY1289", `Could not resolve symbol: ${attach.path}:${name}`, e.span);
+      if (attach?.kind !== "uprobe")
+        return c.error("SCRY1241", "uaddr can only be used with u(ret)probes and usdt probes", call.span);
+      if (c.env.userAddress(attach.path, name) === undefined)
+        return c.error("SCRY1289", `Could not resolve symbol: ${attach.path}:${name}`, e.span);
       return UINT64;
     },
     lower: (l, call) => {
       const attach = l.form.attach;
       const name = l.script.checker.constantText(call.args[0] as Expression) ?? "";
-      return number(UINT64, l.b.const(attach.kind === "uprobe" ? (l.script.checker.env.userAddress(attach.path, name) ?? 0n) : 0n));
+      return number(
+        UINT64,
+        l.b.const(attach.kind === "uprobe" ? (l.script.checker.env.userAddress(attach.path, name) ?? 0n) : 0n),
+      );
     },
   },
   reg: {
@@ -126,11 +149,21 @@ export const addressFunctions: Readonly<Record<string, BuiltinFunction>> = {
       const e = call.args[0] as Expression;
       c.check(e);
       const name = c.constantText(e) ?? "";
-      if (c.unit.forms[0]?.context !== "registers") return c.error("SCRY1241", "reg can only be used with kprobes, uprobes and usdt probes", call.span);
-      if (registerOffset(c, name) === undefined) return c.error("SCRY1289", `'${name}' is not a valid register on this architecture (${c.env.machine})`, e.span);
+      if (c.unit.forms[0]?.context !== "registers")
+        return c.error("SCRY1241", "reg can only be used with kprobes, uprobes and usdt probes", call.span);
+      if (registerOffset(c, name) === undefined)
+        return c.error("SCRY1289", `'${name}' is not a valid register on this architecture (${c.env.machine})`, e.span);
       return UINT64;
     },
-    lower: (l, call) => number(UINT64, l.b.load("u64", contextOf(l), registerOffset(l.script.checker, l.script.checker.constantText(call.args[0] as Expression) ?? "") ?? 0)),
+    lower: (l, call) =>
+      number(
+        UINT64,
+        l.b.load(
+          "u64",
+          contextOf(l),
+          registerOffset(l.script.checker, l.script.checker.constantText(call.args[0] as Expression) ?? "") ?? 0,
+        ),
+      ),
   },
   cgroupid: {
     doc: "Id of the cgroup at a path.",
@@ -141,10 +174,15 @@ export const addressFunctions: Readonly<Record<string, BuiltinFunction>> = {
       c.check(e);
       const path = c.constantText(e);
       if (path === undefined) return c.error("SCRY1270", "cgroupid() requires a string literal", e.span);
-      if (c.env.cgroupId(path) === undefined) return c.error("SCRY1289", `Failed to get the id of the cgroup '${path}'`, e.span);
+      if (c.env.cgroupId(path) === undefined)
+        return c.error("SCRY1289", `Failed to get the id of the cgroup '${path}'`, e.span);
       return UINT64;
     },
-    lower: (l, call) => number(UINT64, l.b.const(l.script.checker.env.cgroupId(l.script.checker.constantText(call.args[0] as Expression) ?? "") ?? 0n)),
+    lower: (l, call) =>
+      number(
+        UINT64,
+        l.b.const(l.script.checker.env.cgroupId(l.script.checker.constantText(call.args[0] as Expression) ?? "") ?? 0n),
+      ),
   },
   cgroup_path: {
     doc: "Path of a cgroup by its id.",
@@ -164,7 +202,8 @@ export const addressFunctions: Readonly<Record<string, BuiltinFunction>> = {
       const e = call.args[0];
       if (e === undefined) return UINT64;
       if (e.kind === "identifier" && CLOCKS[e.name] !== undefined) return UINT64;
-      if (e.kind === "identifier" && e.name === "sw_tai") return c.error("SCRY1910", "nsecs(sw_tai) is not supported yet", e.span);
+      if (e.kind === "identifier" && e.name === "sw_tai")
+        return c.error("SCRY1910", "nsecs(sw_tai) is not supported yet", e.span);
       return c.error("SCRY1287", "Invalid timestamp mode", e.span, ["Clocks are boot, monotonic and tai"]);
     },
     lower: (l, call) => {
@@ -184,8 +223,14 @@ function pointerTo(name: "kptr" | "uptr", space: "kernel" | "user"): BuiltinFunc
     arity: [1, 1],
     check: (c, call) => {
       const type = c.check(call.args[0] as Expression);
-      if (type.kind === "pointer") return { ...type, space, ...(type.to?.kind === "struct" ? { to: { ...type.to, space } } : {}) };
-      if (type.kind !== "none" && type.kind !== "int") c.error("SCRY1287", `${name}() only supports integer or pointer arguments (${typeName(type)} provided)`, call.span);
+      if (type.kind === "pointer")
+        return { ...type, space, ...(type.to?.kind === "struct" ? { to: { ...type.to, space } } : {}) };
+      if (type.kind !== "none" && type.kind !== "int")
+        c.error(
+          "SCRY1287",
+          `${name}() only supports integer or pointer arguments (${typeName(type)} provided)`,
+          call.span,
+        );
       return { kind: "pointer", space };
     },
     lower: (l, call) => number(call.type ?? { kind: "pointer", space }, value(l, call.args[0] as Expression)),

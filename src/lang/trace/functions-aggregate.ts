@@ -9,12 +9,14 @@ import { value } from "./lower-expressions.ts";
 import type { Lowering } from "./lowering.ts";
 import { type AggregateType, isNumeric, type Type } from "./types.ts";
 
-const isSigned = (type: Type): boolean => (type.kind === "int" ? type.signed : type.kind === "bool" ? false : "signed" in type && type.signed);
+const isSigned = (type: Type): boolean =>
+  type.kind === "int" ? type.signed : type.kind === "bool" ? false : "signed" in type && type.signed;
 
 function numberArgument(c: Checker, call: CallExpression): Type {
   const e = call.args[0] as Expression;
   const type = c.check(e);
-  if (type.kind !== "none" && !isNumeric(type)) c.error("SCRY1250", `${call.name}() only supports integer arguments (${type.kind} provided)`, e.span);
+  if (type.kind !== "none" && !isNumeric(type))
+    c.error("SCRY1250", `${call.name}() only supports integer arguments (${type.kind} provided)`, e.span);
   return type;
 }
 
@@ -25,7 +27,12 @@ function add(l: Lowering, pointer: Value, offset: number, by: Value | number): v
   else b.store(64, pointer, offset, b.add(b.load("u64", pointer, offset), by));
 }
 
-function simple(name: string, doc: string, type: (c: Checker, call: CallExpression) => AggregateType, update: (l: Lowering, type: AggregateType, v: Value, pointer: Value, offset: number) => void): BuiltinFunction {
+function simple(
+  name: string,
+  doc: string,
+  type: (c: Checker, call: CallExpression) => AggregateType,
+  update: (l: Lowering, type: AggregateType, v: Value, pointer: Value, offset: number) => void,
+): BuiltinFunction {
   return {
     doc,
     signature: `${name}(n)`,
@@ -59,7 +66,9 @@ function extreme(l: Lowering, type: AggregateType, v: Value, pointer: Value, off
   b.at(after);
 }
 
-const signedKind = (kind: "sum" | "min" | "max" | "avg" | "stats") => (c: Checker, call: CallExpression): AggregateType => ({ kind, signed: isSigned(numberArgument(c, call)) });
+const signedKind =
+  (kind: "sum" | "min" | "max" | "avg" | "stats") =>
+  (c: Checker, call: CallExpression): AggregateType => ({ kind, signed: isSigned(numberArgument(c, call)) });
 
 /** [count, total] */
 function countAndTotal(l: Lowering, _type: AggregateType, v: Value, pointer: Value, offset: number): void {
@@ -97,13 +106,20 @@ export const aggregateFunctions: Readonly<Record<string, BuiltinFunction>> = {
       if (k !== undefined) {
         c.check(k);
         bits = c.constant(k) ?? -1n;
-        if (bits < 0n || bits > 5n) c.error("SCRY1251", bits < 0n ? "hist() requires a literal for its second argument" : `hist: bits ${bits} must be 0..5`, k.span);
+        if (bits < 0n || bits > 5n)
+          c.error(
+            "SCRY1251",
+            bits < 0n ? "hist() requires a literal for its second argument" : `hist: bits ${bits} must be 0..5`,
+            k.span,
+          );
       }
       return { kind: "hist", bits: Number(bits < 0n || bits > 5n ? 0n : bits) };
     },
     aggregate: {
-      prepare: (l, call, type) => histIndex(l, value(l, call.args[0] as Expression), type.kind === "hist" ? type.bits : 0),
-      update: (l, type, index, pointer, offset) => addToBucket(l, pointer, offset, index as Value, histBuckets(type.kind === "hist" ? type.bits : 0)),
+      prepare: (l, call, type) =>
+        histIndex(l, value(l, call.args[0] as Expression), type.kind === "hist" ? type.bits : 0),
+      update: (l, type, index, pointer, offset) =>
+        addToBucket(l, pointer, offset, index as Value, histBuckets(type.kind === "hist" ? type.bits : 0)),
     },
   },
   lhist: {
@@ -120,13 +136,20 @@ export const aggregateFunctions: Readonly<Record<string, BuiltinFunction>> = {
       }) as [number, number, number];
       const span = call.span;
       if (step <= 0) c.error("SCRY1253", `lhist() step must be >= 1 (${step} provided)`, span);
-      else if (max <= min) c.error("SCRY1253", `lhist() min must be less than max (provided min ${min} and max ${max})`, span);
-      else if (Math.ceil((max - min) / step) > 1000) c.error("SCRY1253", `lhist() too many buckets, must be <= 1000 (would need ${Math.ceil((max - min) / step)})`, span);
+      else if (max <= min)
+        c.error("SCRY1253", `lhist() min must be less than max (provided min ${min} and max ${max})`, span);
+      else if (Math.ceil((max - min) / step) > 1000)
+        c.error(
+          "SCRY1253",
+          `lhist() too many buckets, must be <= 1000 (would need ${Math.ceil((max - min) / step)})`,
+          span,
+        );
       else return { kind: "lhist", min, max, step };
       return { kind: "lhist", min: 0, max: 1, step: 1 };
     },
     aggregate: {
-      prepare: (l, call, type) => lhistIndex(l, value(l, call.args[0] as Expression), type as AggregateType & { kind: "lhist" }),
+      prepare: (l, call, type) =>
+        lhistIndex(l, value(l, call.args[0] as Expression), type as AggregateType & { kind: "lhist" }),
       update: (l, type, index, pointer, offset) => {
         const t = type as AggregateType & { kind: "lhist" };
         addToBucket(l, pointer, offset, index as Value, lhistBuckets(t.min, t.max, t.step));

@@ -10,7 +10,10 @@ import { deadEnd } from "./lower-loops.ts";
 import { INT64, NONE, type Type, typeName, UINT64 } from "./types.ts";
 
 /** asm-generic/signal.h */
-const SIGNALS = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(" ");
+const SIGNALS =
+  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(
+    " ",
+  );
 
 function signalNumber(c: Checker, e: Expression): number | undefined {
   const text = c.constantText(e);
@@ -32,10 +35,19 @@ function sender(name: "signal" | "signal_thread", helper: "send_signal" | "send_
       const e = call.args[0] as Expression;
       const type = c.check(e);
       const context = c.unit.forms[0]?.context;
-      if (context === "none" || context === "iter") return c.error("SCRY1241", `${name} can not be used with "${c.unit.resolved[0]?.provider}" probes`, call.span);
+      if (context === "none" || context === "iter")
+        return c.error("SCRY1241", `${name} can not be used with "${c.unit.resolved[0]?.provider}" probes`, call.span);
       if (e.kind === "string" || c.constant(e) !== undefined) {
-        if (signalNumber(c, e) === undefined) return c.error("SCRY1291", e.kind === "string" ? `"${e.value}" is not a valid signal` : `signal number out of range (${c.constant(e)})`, e.span);
-      } else if (type.kind !== "none" && type.kind !== "int") return c.error("SCRY1291", `${name}() takes a number or a name`, e.span);
+        if (signalNumber(c, e) === undefined)
+          return c.error(
+            "SCRY1291",
+            e.kind === "string"
+              ? `"${e.value}" is not a valid signal`
+              : `signal number out of range (${c.constant(e)})`,
+            e.span,
+          );
+      } else if (type.kind !== "none" && type.kind !== "int")
+        return c.error("SCRY1291", `${name}() takes a number or a name`, e.span);
       return NONE;
     },
     lower: (l, call) => {
@@ -47,7 +59,8 @@ function sender(name: "signal" | "signal_thread", helper: "send_signal" | "send_
   };
 }
 
-const typeAsked = (c: Checker, call: CallExpression): Type => (call.typeArgument !== undefined ? c.typeFrom(call.typeArgument) : c.check(call.args[0] as Expression));
+const typeAsked = (c: Checker, call: CallExpression): Type =>
+  call.typeArgument !== undefined ? c.typeFrom(call.typeArgument) : c.check(call.args[0] as Expression);
 
 function bytesOf(c: Checker, type: Type): number {
   if (type.kind === "struct") return c.env.btf()?.sizeof(type.btf.id) ?? 0;
@@ -63,7 +76,8 @@ export const controlFunctions: Readonly<Record<string, BuiltinFunction>> = {
       const e = call.args[0];
       if (e !== undefined) {
         const type = c.check(e);
-        if (type.kind !== "none" && type.kind !== "int") c.error("SCRY1292", `exit() only supports int arguments (${typeName(type)} provided)`, e.span);
+        if (type.kind !== "none" && type.kind !== "int")
+          c.error("SCRY1292", `exit() only supports int arguments (${typeName(type)} provided)`, e.span);
       }
       return NONE;
     },
@@ -83,18 +97,24 @@ export const controlFunctions: Readonly<Record<string, BuiltinFunction>> = {
     signature: "sizeof(type or expression)",
     arity: [0, 1],
     check: (c, call) => {
-      if (call.typeArgument === undefined && call.args.length === 0) return c.error("SCRY1226", "sizeof() needs a type or an expression", call.span);
+      if (call.typeArgument === undefined && call.args.length === 0)
+        return c.error("SCRY1226", "sizeof() needs a type or an expression", call.span);
       typeAsked(c, call);
       return UINT64;
     },
-    lower: (l, call) => ({ kind: "value", type: UINT64, value: l.b.const(bytesOf(l.script.checker, typeAsked(l.script.checker, call))) }),
+    lower: (l, call) => ({
+      kind: "value",
+      type: UINT64,
+      value: l.b.const(bytesOf(l.script.checker, typeAsked(l.script.checker, call))),
+    }),
   },
   offsetof: {
     doc: "Bytes from the start of a struct to a field.",
     signature: "offsetof(struct x, field)",
     arity: [1, 2],
     check: (c, call) => {
-      if (fieldOffset(c, call) === undefined) return c.error("SCRY1293", "offsetof() needs a struct and one of its fields", call.span);
+      if (fieldOffset(c, call) === undefined)
+        return c.error("SCRY1293", "offsetof() needs a struct and one of its fields", call.span);
       return UINT64;
     },
     lower: (l, call) => ({ kind: "value", type: UINT64, value: l.b.const(fieldOffset(l.script.checker, call) ?? 0) }),
@@ -103,7 +123,8 @@ export const controlFunctions: Readonly<Record<string, BuiltinFunction>> = {
 
 function fieldOffset(c: Checker, call: CallExpression): number | undefined {
   const type = typeAsked(c, call);
-  const path = (e: Expression | undefined): string[] | undefined => (e?.kind === "identifier" ? [e.name] : e?.kind === "field" ? [...(path(e.object) ?? []), e.name] : undefined);
+  const path = (e: Expression | undefined): string[] | undefined =>
+    e?.kind === "identifier" ? [e.name] : e?.kind === "field" ? [...(path(e.object) ?? []), e.name] : undefined;
   const names = path(call.args.at(-1));
   if (type.kind !== "struct" || names === undefined) return undefined;
   const field = c.env.btf()?.field(type.btf.id, names);

@@ -1,10 +1,10 @@
 // Functions on whole maps and their keys: print, clear, zero, delete, has_key, len.
 
+import { INT } from "../../compiler/index.ts";
 import type { CallExpression, Expression, MapExpression } from "./ast.ts";
 import type { BuiltinFunction } from "./builtin-functions.ts";
 import type { Checker } from "./checker.ts";
 import { emitEvent, printfType } from "./lower-events.ts";
-import { INT } from "../../compiler/index.ts";
 import { deleteKey, hasKey, scriptMap } from "./lower-maps.ts";
 import type { Lowering } from "./lowering.ts";
 import { BOOL, INT64, isAggregate, isReadableAggregate, NONE, type Type, typeName, UINT64 } from "./types.ts";
@@ -49,7 +49,8 @@ function fromReader(name: "clear" | "zero", doc: string): BuiltinFunction {
 const constantCount = (c: Checker, e: Expression | undefined): void => {
   if (e === undefined) return;
   const type = c.check(e);
-  if (type.kind !== "none" && type.kind !== "int") c.error("SCRY1261", "print() only supports integer arguments for top and div", e.span);
+  if (type.kind !== "none" && type.kind !== "int")
+    c.error("SCRY1261", "print() only supports integer arguments for top and div", e.span);
 };
 
 export const mapFunctions: Readonly<Record<string, BuiltinFunction>> = {
@@ -70,19 +71,30 @@ export const mapFunctions: Readonly<Record<string, BuiltinFunction>> = {
       }
       const type = c.check(e);
       if (call.args.length > 1) c.error("SCRY1263", "Non-map print() only takes 1 argument", call.span);
-      if (type.kind === "none" && c.final && !c.diagnostics.some((d) => d.severity === "error")) c.error("SCRY1264", "print() of a value of no type", e.span);
-      if (isAggregate(type) && !isReadableAggregate(type)) c.error("SCRY1905", `print() of a single ${typeName(type)} is not supported yet`, e.span, ["Print the whole map"]);
+      if (type.kind === "none" && c.final && !c.diagnostics.some((d) => d.severity === "error"))
+        c.error("SCRY1264", "print() of a value of no type", e.span);
+      if (isAggregate(type) && !isReadableAggregate(type))
+        c.error("SCRY1905", `print() of a single ${typeName(type)} is not supported yet`, e.span, [
+          "Print the whole map",
+        ]);
       return NONE;
     },
     lower: (l, call) => {
       const e = call.args[0] as Expression;
       if (e.kind === "map" && e.key === undefined) {
         const [top, div] = call.args.slice(1);
-        const args = [top, div].map((n): { expression: Expression; type: Type } => ({ expression: n ?? { kind: "integer", value: 0n, span: call.span, type: INT64 }, type: INT64 }));
+        const args = [top, div].map((n): { expression: Expression; type: Type } => ({
+          expression: n ?? { kind: "integer", value: 0n, span: call.span, type: INT64 },
+          type: INT64,
+        }));
         emitEvent(l, { kind: "print-map", map: e.name }, args, "control");
       } else {
         const type = e.type as Type;
-        const wide: Type = isReadableAggregate(type) ? printfType({ flags: "", length: "ll", conversion: "d", text: "" }, type) : type.kind === "int" && type.enum === undefined ? { ...type, bits: 64 } : type;
+        const wide: Type = isReadableAggregate(type)
+          ? printfType({ flags: "", length: "ll", conversion: "d", text: "" }, type)
+          : type.kind === "int" && type.enum === undefined
+            ? { ...type, bits: 64 }
+            : type;
         emitEvent(l, { kind: "print-value" }, [{ expression: e, type: wide }], "events");
       }
       return { kind: "none" };
@@ -99,9 +111,18 @@ export const mapFunctions: Readonly<Record<string, BuiltinFunction>> = {
       if (found === undefined) return c.error("SCRY1260", "delete() expects a map for its first argument", call.span);
       const use = c.useKey(found.map, found.key);
       use.deleted = true;
-      if (c.final && found.key === undefined && use.keyType !== undefined) return c.error("SCRY1265", `call to delete() expects a map with explicit keys (non-scalar map): ${found.map.name} needs a key`, call.span);
-      if (c.final && use.valueType === undefined) return c.error("SCRY1205", `Undefined map: ${found.map.name}`, found.map.span);
-      if (c.final && found.key === undefined && use.valueType !== undefined && isAggregate(use.valueType)) return c.error("SCRY1265", `delete() needs a key: ${found.map.name} has none`, call.span, [`clear(${found.map.name}) removes its value`]);
+      if (c.final && found.key === undefined && use.keyType !== undefined)
+        return c.error(
+          "SCRY1265",
+          `call to delete() expects a map with explicit keys (non-scalar map): ${found.map.name} needs a key`,
+          call.span,
+        );
+      if (c.final && use.valueType === undefined)
+        return c.error("SCRY1205", `Undefined map: ${found.map.name}`, found.map.span);
+      if (c.final && found.key === undefined && use.valueType !== undefined && isAggregate(use.valueType))
+        return c.error("SCRY1265", `delete() needs a key: ${found.map.name} has none`, call.span, [
+          `clear(${found.map.name}) removes its value`,
+        ]);
       return BOOL;
     },
     lower: (l, call) => {
@@ -115,9 +136,11 @@ export const mapFunctions: Readonly<Record<string, BuiltinFunction>> = {
     arity: [2, 2],
     check: (c, call) => {
       const found = mapAndKey(call);
-      if (found === undefined || found.map.key !== undefined) return c.error("SCRY1260", "has_key() expects a map for its first argument", call.span);
+      if (found === undefined || found.map.key !== undefined)
+        return c.error("SCRY1260", "has_key() expects a map for its first argument", call.span);
       const use = c.useKey(found.map, found.key);
-      if (c.final && use.valueType === undefined) return c.error("SCRY1205", `Undefined map: ${found.map.name}`, found.map.span);
+      if (c.final && use.valueType === undefined)
+        return c.error("SCRY1205", `Undefined map: ${found.map.name}`, found.map.span);
       return BOOL;
     },
     lower: (l, call) => {
@@ -138,7 +161,8 @@ export const mapFunctions: Readonly<Record<string, BuiltinFunction>> = {
       const use = c.mapUse(e.name);
       use.walked = true;
       if (c.final && use.valueType === undefined) return c.error("SCRY1205", `Undefined map: ${e.name}`, e.span);
-      if (c.final && use.keyType === undefined) return c.error("SCRY1266", `call to len() expects a map with explicit keys (non-scalar map)`, e.span);
+      if (c.final && use.keyType === undefined)
+        return c.error("SCRY1266", `call to len() expects a map with explicit keys (non-scalar map)`, e.span);
       return UINT64;
     },
     lower: (l, call) => ({ kind: "value", type: UINT64, value: countEntries(l, (call.args[0] as MapExpression).name) }),
@@ -155,7 +179,10 @@ function countEntries(l: Lowering, name: string): ReturnType<Lowering["b"]["cons
   for (const each of [storage.map, ...(storage.long === undefined ? [] : [storage.long])]) {
     const fn = l.emptyCallback();
     // The helper answers how many entries it has called the function for.
-    total = b.add(total, b.helper("for_each_map_elem", [b.map(each), b.functionAddress(fn), b.const(0), b.const(0)], INT));
+    total = b.add(
+      total,
+      b.helper("for_each_map_elem", [b.map(each), b.functionAddress(fn), b.const(0), b.const(0)], INT),
+    );
   }
   return total;
 }

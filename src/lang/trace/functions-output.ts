@@ -3,11 +3,11 @@
 import type { CallExpression, Expression } from "./ast.ts";
 import type { BuiltinFunction } from "./builtin-functions.ts";
 import type { Checker } from "./checker.ts";
+import type { EventAction } from "./events.ts";
 import { type FormatPart, type FormatSpec, parseFormat } from "./format.ts";
 import { emitEvent, formatEvent } from "./lower-events.ts";
 import { value } from "./lower-expressions.ts";
 import { joinInto } from "./lower-strings.ts";
-import type { EventAction } from "./events.ts";
 import { isAggregate, isNumeric, isReadableAggregate, NONE, type Type, typeName } from "./types.ts";
 
 const NUMERIC = "diouxXcp";
@@ -22,13 +22,23 @@ function checkFormat(c: Checker, call: CallExpression): FormatPart[] | undefined
     for (const a of call.args.slice(1)) c.check(a);
     return undefined;
   }
-  const parts = parseFormat(format, (spec) => c.error("SCRY1271", `${call.name}: unsupported format specifier: ${spec}`, e.span, ["There are no floating point numbers in BPF"]));
+  const parts = parseFormat(format, (spec) =>
+    c.error("SCRY1271", `${call.name}: unsupported format specifier: ${spec}`, e.span, [
+      "There are no floating point numbers in BPF",
+    ]),
+  );
   const specs = parts.filter((p): p is FormatSpec => typeof p !== "string");
   const wanted = specs.length;
   const args = call.args.slice(1);
   const types = args.map((a) => c.check(a));
   if (args.length !== wanted) {
-    c.error("SCRY1272", args.length < wanted ? `${call.name}: Not enough arguments for format string (${wanted} expected, ${args.length} found)` : `${call.name}: Too many arguments for format string (${wanted} expected, ${args.length} found)`, call.span);
+    c.error(
+      "SCRY1272",
+      args.length < wanted
+        ? `${call.name}: Not enough arguments for format string (${wanted} expected, ${args.length} found)`
+        : `${call.name}: Too many arguments for format string (${wanted} expected, ${args.length} found)`,
+      call.span,
+    );
     return undefined;
   }
   let next = 0;
@@ -37,10 +47,16 @@ function checkFormat(c: Checker, call: CallExpression): FormatPart[] | undefined
     const place = (args[next] as Expression).span;
     next++;
     if (type.kind === "none") {
-      if (c.final && !c.diagnostics.some((d) => d.severity === "error")) c.error("SCRY1273", `${call.name}: ${spec.text} has no value to print`, place);
+      if (c.final && !c.diagnostics.some((d) => d.severity === "error"))
+        c.error("SCRY1273", `${call.name}: ${spec.text} has no value to print`, place);
       continue;
     }
-    const mismatch = (): Type => c.error("SCRY1273", `${call.name}: ${spec.text} specifier expects a value of type ${spec.conversion.startsWith("r") ? "buffer" : "integer"} (${typeName(type)} supplied)`, place);
+    const mismatch = (): Type =>
+      c.error(
+        "SCRY1273",
+        `${call.name}: ${spec.text} specifier expects a value of type ${spec.conversion.startsWith("r") ? "buffer" : "integer"} (${typeName(type)} supplied)`,
+        place,
+      );
     if (NUMERIC.includes(spec.conversion)) {
       if (!isNumeric(type) && type.kind !== "username" && type.kind !== "ksym") mismatch();
     } else if (spec.conversion.startsWith("r")) {
@@ -51,7 +67,12 @@ function checkFormat(c: Checker, call: CallExpression): FormatPart[] | undefined
   return parts;
 }
 
-function formatted(name: string, doc: string, action: (format: readonly FormatPart[]) => EventAction, unsafe = false): BuiltinFunction {
+function formatted(
+  name: string,
+  doc: string,
+  action: (format: readonly FormatPart[]) => EventAction,
+  unsafe = false,
+): BuiltinFunction {
   return {
     doc,
     signature: `${name}(format, …)`,
@@ -63,7 +84,12 @@ function formatted(name: string, doc: string, action: (format: readonly FormatPa
     },
     lower: (l, call) => {
       const text = l.script.checker.constantText(call.args[0] as Expression) ?? "";
-      formatEvent(l, parseFormat(text, () => {}), call.args.slice(1), action);
+      formatEvent(
+        l,
+        parseFormat(text, () => {}),
+        call.args.slice(1),
+        action,
+      );
       return { kind: "none" };
     },
   };
@@ -76,7 +102,12 @@ function located(name: "errorf" | "warnf", doc: string): BuiltinFunction {
     ...base,
     lower: (l, call) => {
       const text = l.script.checker.constantText(call.args[0] as Expression) ?? "";
-      formatEvent(l, parseFormat(text, () => {}), call.args.slice(1), (format) => ({ kind: "printf", format, stream, span: call.span }));
+      formatEvent(
+        l,
+        parseFormat(text, () => {}),
+        call.args.slice(1),
+        (format) => ({ kind: "printf", format, stream, span: call.span }),
+      );
       return { kind: "none" };
     },
   };
@@ -96,7 +127,8 @@ export const outputFunctions: Readonly<Record<string, BuiltinFunction>> = {
       const e = call.args[0];
       if (e !== undefined) {
         c.check(e);
-        if (c.constantText(e) === undefined) c.error("SCRY1270", "time() requires a string literal for its format", e.span);
+        if (c.constantText(e) === undefined)
+          c.error("SCRY1270", "time() requires a string literal for its format", e.span);
       }
       return NONE;
     },
@@ -113,18 +145,25 @@ export const outputFunctions: Readonly<Record<string, BuiltinFunction>> = {
     arity: [1, 2],
     check: (c, call) => {
       const type = c.check(call.args[0] as Expression);
-      if (type.kind !== "none" && type.kind !== "int" && type.kind !== "pointer") c.error("SCRY1274", `join() only supports int or pointer arguments (${typeName(type)} provided)`, call.span);
+      if (type.kind !== "none" && type.kind !== "int" && type.kind !== "pointer")
+        c.error("SCRY1274", `join() only supports int or pointer arguments (${typeName(type)} provided)`, call.span);
       const separator = call.args[1];
       if (separator !== undefined) {
         c.check(separator);
-        if (c.constantText(separator) === undefined) c.error("SCRY1270", "join() requires a string literal for its separator", separator.span);
+        if (c.constantText(separator) === undefined)
+          c.error("SCRY1270", "join() requires a string literal for its separator", separator.span);
       }
       return NONE;
     },
     lower: (l, call) => {
       const separator = call.args[1];
       const e = call.args[0] as Expression;
-      joinInto(l, value(l, e), e.type?.kind === "pointer" ? e.type.space : "user", separator === undefined ? " " : (l.script.checker.constantText(separator) ?? " "));
+      joinInto(
+        l,
+        value(l, e),
+        e.type?.kind === "pointer" ? e.type.space : "user",
+        separator === undefined ? " " : (l.script.checker.constantText(separator) ?? " "),
+      );
       return { kind: "none" };
     },
   },

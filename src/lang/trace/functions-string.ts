@@ -4,18 +4,24 @@ import { INT, type Value, type Variable } from "../../compiler/index.ts";
 import type { CallExpression, Expression } from "./ast.ts";
 import type { BuiltinFunction } from "./builtin-functions.ts";
 import type { Checker } from "./checker.ts";
+import { SHORT_STRING, sizeOf } from "./layout.ts";
 import { compareStrings, compareText, value } from "./lower-expressions.ts";
 import { type Lengths, operand, ownMemory, readForeign, writeText } from "./lower-memory.ts";
 import { containsText, stringLength } from "./lower-strings.ts";
 import type { Lowering } from "./lowering.ts";
-import { SHORT_STRING, sizeOf } from "./layout.ts";
 import { type AddressSpace, BOOL, isNumeric, type Type, typeName, UINT64 } from "./types.ts";
 
 /** In which memory an address lies; one without a type means the process's, but for kernel functions' arguments. */
 function spaceOf(l: Lowering, e: Expression): AddressSpace {
   if (e.type?.kind === "pointer" || e.type?.kind === "array") return e.type.space;
   const provider = l.probe.provider;
-  return provider === "kprobe" || provider === "kretprobe" || provider === "fentry" || provider === "fexit" || provider === "rawtracepoint" ? "kernel" : "user";
+  return provider === "kprobe" ||
+    provider === "kretprobe" ||
+    provider === "fentry" ||
+    provider === "fexit" ||
+    provider === "rawtracepoint"
+    ? "kernel"
+    : "user";
 }
 
 function literal(c: Checker, call: CallExpression, index: number): number | undefined {
@@ -29,7 +35,8 @@ function literal(c: Checker, call: CallExpression, index: number): number | unde
 const stringOnly = (c: Checker, call: CallExpression, index: number): Type => {
   const e = call.args[index] as Expression;
   const type = c.check(e);
-  if (type.kind !== "string" && type.kind !== "none") c.error("SCRY1280", `${call.name}() expects a string argument (${typeName(type)} provided)`, e.span);
+  if (type.kind !== "string" && type.kind !== "none")
+    c.error("SCRY1280", `${call.name}() expects a string argument (${typeName(type)} provided)`, e.span);
   return type;
 };
 
@@ -42,12 +49,30 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
       const e = call.args[0] as Expression;
       const type = c.check(e);
       const most = c.options.maxStrlen + 1;
-      if (e.kind === "parameter") return { kind: "string", size: Math.max(1, (c.constantText(e) ?? "").length * 3 + 1) };
-      if (type.kind !== "none" && type.kind !== "int" && type.kind !== "pointer" && type.kind !== "string" && type.kind !== "array") c.error("SCRY1281", `str() expects an integer or a pointer type as first argument (${typeName(type)} provided)`, e.span);
+      if (e.kind === "parameter")
+        return { kind: "string", size: Math.max(1, (c.constantText(e) ?? "").length * 3 + 1) };
+      if (
+        type.kind !== "none" &&
+        type.kind !== "int" &&
+        type.kind !== "pointer" &&
+        type.kind !== "string" &&
+        type.kind !== "array"
+      )
+        c.error(
+          "SCRY1281",
+          `str() expects an integer or a pointer type as first argument (${typeName(type)} provided)`,
+          e.span,
+        );
       const length = call.args[1];
-      if (length === undefined) return { kind: "string", size: type.kind === "string" ? Math.min(type.size, most) : most };
+      if (length === undefined)
+        return { kind: "string", size: type.kind === "string" ? Math.min(type.size, most) : most };
       const lengthType = c.check(length);
-      if (lengthType.kind !== "none" && !isNumeric(lengthType)) c.error("SCRY1281", `str() expects an integer as second argument (${typeName(lengthType)} provided)`, length.span);
+      if (lengthType.kind !== "none" && !isNumeric(lengthType))
+        c.error(
+          "SCRY1281",
+          `str() expects an integer as second argument (${typeName(lengthType)} provided)`,
+          length.span,
+        );
       const known = c.constant(length);
       if (known !== undefined && known < 0n) c.error("SCRY1281", "str cannot use negative length", length.span);
       return { kind: "string", size: known === undefined ? most : Math.max(1, Math.min(Number(known) + 1, most)) };
@@ -94,7 +119,11 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
         b.at(after);
         limit = b.read(chosen);
       }
-      const got = b.helper(space === "user" ? "probe_read_user_str" : "probe_read_kernel_str", [destination, limit, address]);
+      const got = b.helper(space === "user" ? "probe_read_user_str" : "probe_read_kernel_str", [
+        destination,
+        limit,
+        address,
+      ]);
       return options.short === true && own > SHORT_STRING ? [got] : [];
     },
   },
@@ -109,14 +138,25 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
       if (length === undefined) {
         if (type.kind === "array") return { kind: "buffer", size: sizeOf(type) };
         if (type.kind === "string") return { kind: "buffer", size: type.size };
-        if (type.kind !== "none") c.error("SCRY1282", "buf() expects a length argument for a pointer or an integer", call.span);
+        if (type.kind !== "none")
+          c.error("SCRY1282", "buf() expects a length argument for a pointer or an integer", call.span);
         return { kind: "buffer", size: c.options.maxStrlen };
       }
-      if (type.kind !== "none" && type.kind !== "int" && type.kind !== "pointer" && type.kind !== "array" && type.kind !== "string") c.error("SCRY1282", `buf() expects an integer, an array or a pointer (${typeName(type)} provided)`, e.span);
+      if (
+        type.kind !== "none" &&
+        type.kind !== "int" &&
+        type.kind !== "pointer" &&
+        type.kind !== "array" &&
+        type.kind !== "string"
+      )
+        c.error("SCRY1282", `buf() expects an integer, an array or a pointer (${typeName(type)} provided)`, e.span);
       c.check(length);
       const known = c.constant(length);
       if (known !== undefined && known < 0n) c.error("SCRY1282", "buf cannot use negative length", length.span);
-      return { kind: "buffer", size: known === undefined ? c.options.maxStrlen : Math.min(Number(known), c.options.maxStrlen) };
+      return {
+        kind: "buffer",
+        size: known === undefined ? c.options.maxStrlen : Math.min(Number(known), c.options.maxStrlen),
+      };
     },
     into: (l, call, type, to, offset, options) => {
       const b = l.b;
@@ -162,7 +202,11 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
     lower: (l, call) => {
       const e = call.args[0] as Expression;
       const text = l.script.checker.constantText(e);
-      return { kind: "value", type: UINT64, value: text !== undefined ? l.b.const(text.length) : stringLength(l, ownMemory(l, e)) };
+      return {
+        kind: "value",
+        type: UINT64,
+        value: text !== undefined ? l.b.const(text.length) : stringLength(l, ownMemory(l, e)),
+      };
     },
   },
   strncmp: {
@@ -173,7 +217,14 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
       stringOnly(c, call, 0);
       stringOnly(c, call, 1);
       const n = literal(c, call, 2);
-      if (n === undefined || n < 0) c.error("SCRY1283", n === undefined ? "strncmp() requires a literal for its length" : "Builtin strncmp requires a non-negative literal", (call.args[2] as Expression).span);
+      if (n === undefined || n < 0)
+        c.error(
+          "SCRY1283",
+          n === undefined
+            ? "strncmp() requires a literal for its length"
+            : "Builtin strncmp requires a non-negative literal",
+          (call.args[2] as Expression).span,
+        );
       return UINT64;
     },
     lower: (l, call) => {
@@ -182,13 +233,23 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
       const n = Number(l.script.checker.constant(limit) ?? 0n);
       const left = l.script.checker.constantText(x);
       const right = l.script.checker.constantText(y);
-      if (left !== undefined && right !== undefined) return { kind: "value", type: UINT64, value: b.const(left.slice(0, n) === right.slice(0, n) ? 0 : 1) };
+      if (left !== undefined && right !== undefined)
+        return { kind: "value", type: UINT64, value: b.const(left.slice(0, n) === right.slice(0, n) ? 0 : 1) };
       if (n === 0) return { kind: "value", type: UINT64, value: b.const(0) };
-      return { kind: "value", type: UINT64, value: choose(l, (equal, different) => {
-        const text = left ?? right;
-        if (text !== undefined) compareText(l, ownMemory(l, left === undefined ? x : y), text, n, equal, different);
-        else compareStrings(l, ownMemory(l, x), ownMemory(l, y), n, equal, different);
-      }, 0, 1) };
+      return {
+        kind: "value",
+        type: UINT64,
+        value: choose(
+          l,
+          (equal, different) => {
+            const text = left ?? right;
+            if (text !== undefined) compareText(l, ownMemory(l, left === undefined ? x : y), text, n, equal, different);
+            else compareStrings(l, ownMemory(l, x), ownMemory(l, y), n, equal, different);
+          },
+          0,
+          1,
+        ),
+      };
     },
   },
   strcontains: {
@@ -198,7 +259,12 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
     check: (c, call) => {
       stringOnly(c, call, 0);
       stringOnly(c, call, 1);
-      if (c.constantText(call.args[1] as Expression) === undefined) c.error("SCRY1908", "strcontains() with a needle that is not a literal is not supported yet", (call.args[1] as Expression).span);
+      if (c.constantText(call.args[1] as Expression) === undefined)
+        c.error(
+          "SCRY1908",
+          "strcontains() with a needle that is not a literal is not supported yet",
+          (call.args[1] as Expression).span,
+        );
       return BOOL;
     },
     lower: (l, call) => {
@@ -219,7 +285,8 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
       const format = c.constantText(e);
       if (format === undefined) c.error("SCRY1270", "strftime() requires a string literal for its format", e.span);
       const type = c.check(call.args[1] as Expression);
-      if (type.kind !== "none" && !isNumeric(type)) c.error("SCRY1284", `strftime() only supports integer arguments (${typeName(type)} provided)`, call.span);
+      if (type.kind !== "none" && !isNumeric(type))
+        c.error("SCRY1284", `strftime() only supports integer arguments (${typeName(type)} provided)`, call.span);
       return { kind: "timestamp", format: format ?? "" };
     },
     into: (l, call, _type, to, offset) => {
@@ -235,7 +302,8 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
       const e = call.args.at(-1) as Expression;
       if (call.args.length === 2) c.check(call.args[0] as Expression);
       const type = c.check(e);
-      if (type.kind !== "none" && type.kind !== "int" && !isBytes(type, 4) && !isBytes(type, 16)) c.error("SCRY1285", `ntop() expects an integer or array argument, got ${typeName(type)}`, e.span);
+      if (type.kind !== "none" && type.kind !== "int" && !isBytes(type, 4) && !isBytes(type, 16))
+        c.error("SCRY1285", `ntop() expects an integer or array argument, got ${typeName(type)}`, e.span);
       return { kind: "inet" };
     },
     into: (l, call, _type, to, offset) => inetInto(l, call, to, offset),
@@ -247,7 +315,12 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
     check: (c, call) => {
       const e = call.args[0] as Expression;
       const type = c.check(e);
-      if (type.kind !== "none" && !isBytes(type, 6)) c.error("SCRY1286", `macaddr() only supports array or string arguments of 6 bytes (${typeName(type)} provided)`, e.span);
+      if (type.kind !== "none" && !isBytes(type, 6))
+        c.error(
+          "SCRY1286",
+          `macaddr() only supports array or string arguments of 6 bytes (${typeName(type)} provided)`,
+          e.span,
+        );
       return { kind: "mac" };
     },
     into: (l, call, _type, to, offset) => {
@@ -263,7 +336,8 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
       const e = call.args[0] as Expression;
       const type = c.check(e);
       if (type.kind === "none") return UINT64;
-      if (type.kind !== "int") return c.error("SCRY1287", `bswap() only supports integer arguments (${typeName(type)} provided)`, e.span);
+      if (type.kind !== "int")
+        return c.error("SCRY1287", `bswap() only supports integer arguments (${typeName(type)} provided)`, e.span);
       return { kind: "int", bits: type.bits, signed: false };
     },
     lower: (l, call) => {
@@ -276,14 +350,22 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
 };
 
 /** 1 or 0, or any two numbers, by where a comparison leads. */
-function choose(l: Lowering, compare: (yes: ReturnType<Lowering["b"]["block"]>, no: ReturnType<Lowering["b"]["block"]>) => void, whenYes: number, whenNo: number): Value {
+function choose(
+  l: Lowering,
+  compare: (yes: ReturnType<Lowering["b"]["block"]>, no: ReturnType<Lowering["b"]["block"]>) => void,
+  whenYes: number,
+  whenNo: number,
+): Value {
   const b = l.b;
   const result: Variable = { name: "choice", type: INT };
   const yes = b.block("yes");
   const no = b.block("no");
   const after = b.block("after");
   compare(yes, no);
-  for (const [block, n] of [[yes, whenYes], [no, whenNo]] as const) {
+  for (const [block, n] of [
+    [yes, whenYes],
+    [no, whenNo],
+  ] as const) {
     b.seal(block);
     b.at(block);
     b.write(result, b.const(n));
@@ -294,7 +376,8 @@ function choose(l: Lowering, compare: (yes: ReturnType<Lowering["b"]["block"]>, 
   return b.read(result);
 }
 
-const isBytes = (type: Type, count: number): boolean => (type.kind === "array" && sizeOf(type) === count) || (type.kind === "string" && type.size === count);
+const isBytes = (type: Type, count: number): boolean =>
+  (type.kind === "array" && sizeOf(type) === count) || (type.kind === "string" && type.size === count);
 
 function bytesInto(l: Lowering, e: Expression, to: Value, offset: number, size: number): void {
   const op = operand(l, e);
@@ -312,7 +395,8 @@ function inetInto(l: Lowering, call: CallExpression, to: Value, offset: number):
   const e = call.args.at(-1) as Expression;
   const type = e.type as Type;
   for (let i = 0; i < 20; i += 4) b.store(32, to, offset + i, 0);
-  const family = call.args.length === 2 ? value(l, call.args[0] as Expression) : b.const(isBytes(type, 16) ? AF_INET6 : AF_INET);
+  const family =
+    call.args.length === 2 ? value(l, call.args[0] as Expression) : b.const(isBytes(type, 16) ? AF_INET6 : AF_INET);
   b.store(32, to, offset, family);
   if (type.kind === "int") b.store(32, to, offset + 4, value(l, e));
   else bytesInto(l, e, to, offset + 4, Math.min(16, sizeOf(type)));

@@ -1,19 +1,32 @@
 // The trace language (bpftrace's): from text to an object, and what a reader must know of its run.
 export type { Script } from "./ast.ts";
-export { builtinFunctions, type BuiltinFunction } from "./builtin-functions.ts";
+export { type BuiltinFunction, builtinFunctions } from "./builtin-functions.ts";
 export { type BuiltinVariable, builtinVariables } from "./builtin-variables.ts";
-export { type CompiledScript, type CompileScriptOptions, compileScript, listProbes, type ProgramRole } from "./compile-script.ts";
+export {
+  type CompiledScript,
+  type CompileScriptOptions,
+  compileScript,
+  listProbes,
+  type ProgramRole,
+} from "./compile-script.ts";
 export { configKeys, defaultOptions, type TraceOptions } from "./config.ts";
 export * from "./decode.ts";
 export {
-  isPattern, matchesPattern, patternRegExp, type TraceEnvironment, type TracepointField, type TracepointName, type UsdtSite, type UserFunction,
+  isPattern,
+  matchesPattern,
+  patternRegExp,
+  type TraceEnvironment,
+  type TracepointField,
+  type TracepointName,
+  type UsdtSite,
+  type UserFunction,
 } from "./environment.ts";
 export type { EventAction, EventField, EventSite } from "./events.ts";
-export { type FormatPart, formatBits, type FormatSpec } from "./format.ts";
+export { type FormatPart, type FormatSpec, formatBits } from "./format.ts";
 export { aggregateWords, elementOffsets, histBuckets, lhistBuckets, sizeOf } from "./layout.ts";
 export { DISPLACED, stackMaps } from "./lower-stacks.ts";
 export { parseScript } from "./parser.ts";
 export type { ProbeForm, ResolvedProbe } from "./probes.ts";
-export { nearest, type Provider, ProbeError, providers, resolveAttachPoint } from "./providers.ts";
+export { nearest, ProbeError, type Provider, providers, resolveAttachPoint } from "./providers.ts";
 export { CONTROL, EVENTS, GLOBALS, HEADER, type MapStorage, type ScriptMap, type StoragePlan } from "./storage.ts";
 export * from "./types.ts";

@@ -15,13 +15,64 @@ export interface Token {
 
 // Longest first.
 const PUNCTUATORS = [
-  "<<=", ">>=", "...",
-  "->", "++", "--", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "..", "?:",
-  "(", ")", "{", "}", "[", "]", ",", ";", ":", ".", "?", "+", "-", "*", "/", "%", "&", "|", "^", "~", "!", "<", ">", "=",
+  "<<=",
+  ">>=",
+  "...",
+  "->",
+  "++",
+  "--",
+  "<<",
+  ">>",
+  "<=",
+  ">=",
+  "==",
+  "!=",
+  "&&",
+  "||",
+  "+=",
+  "-=",
+  "*=",
+  "/=",
+  "%=",
+  "&=",
+  "|=",
+  "^=",
+  "..",
+  "?:",
+  "(",
+  ")",
+  "{",
+  "}",
+  "[",
+  "]",
+  ",",
+  ";",
+  ":",
+  ".",
+  "?",
+  "+",
+  "-",
+  "*",
+  "/",
+  "%",
+  "&",
+  "|",
+  "^",
+  "~",
+  "!",
+  "<",
+  ">",
+  "=",
 ];
 
 const DURATIONS: Readonly<Record<string, bigint>> = {
-  ns: 1n, us: 1000n, ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n, d: 86_400_000_000_000n,
+  ns: 1n,
+  us: 1000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+  d: 86_400_000_000_000n,
 };
 
 const isSpace = (c: number): boolean => c === 32 || (c >= 9 && c <= 13);
@@ -41,7 +92,10 @@ export class Lexer {
   }
 
   fail(code: `SCRY${number}`, message: string, span: Span, ...hints: string[]): never {
-    throw new DiagnosticError([{ code, severity: "error", message, span, ...(hints.length > 0 ? { hints } : {}) }], this.source);
+    throw new DiagnosticError(
+      [{ code, severity: "error", message, span, ...(hints.length > 0 ? { hints } : {}) }],
+      this.source,
+    );
   }
 
   /** Past white space, comments and a leading `#!` line. */
@@ -130,23 +184,32 @@ export class Lexer {
     let at = start + 1;
     for (;;) {
       const c = text[at];
-      if (c === undefined || c === "\n") return this.fail("SCRY1004", "unterminated string", { start, end: at }, "Close the string with a double quote on the same line");
+      if (c === undefined || c === "\n")
+        return this.fail(
+          "SCRY1004",
+          "unterminated string",
+          { start, end: at },
+          "Close the string with a double quote on the same line",
+        );
       if (c === '"') break;
       if (c !== "\\") {
         value += c;
         at++;
         continue;
       }
-      const escape = text[at + 1] ?? "";
-      const simple = { n: "\n", t: "\t", r: "\r", '"': '"', "\\": "\\" }[escape];
+      const letter = text[at + 1] ?? "";
+      const simple = { n: "\n", t: "\t", r: "\r", '"': '"', "\\": "\\" }[letter];
       if (simple !== undefined) {
         value += simple;
         at += 2;
         continue;
       }
       const coded = /^\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2}))/.exec(text.slice(at, at + 5));
-      if (coded === null) return this.fail("SCRY1005", `invalid escape character '\\${escape}'`, { start: at, end: at + 2 });
-      value += String.fromCharCode(coded[1] !== undefined ? Number.parseInt(coded[1], 8) & 255 : Number.parseInt(coded[2] as string, 16));
+      if (coded === null)
+        return this.fail("SCRY1005", `invalid escape character '\\${letter}'`, { start: at, end: at + 2 });
+      value += String.fromCharCode(
+        coded[1] !== undefined ? Number.parseInt(coded[1], 8) & 255 : Number.parseInt(coded[2] as string, 16),
+      );
       at += coded[0].length;
     }
     this.at = at + 1;

@@ -22,19 +22,26 @@ export interface EventArgument {
 
 /** The type in which an argument of printf travels: numbers in as many bytes as their specification looks at. */
 export function printfType(spec: FormatSpec, type: Type): Type {
-  if (isReadableAggregate(type)) return "signed" in type && type.signed ? INT64 : { kind: "int", bits: 64, signed: type.kind !== "count" };
+  if (isReadableAggregate(type))
+    return "signed" in type && type.signed ? INT64 : { kind: "int", bits: 64, signed: type.kind !== "count" };
   if (type.kind === "int" && type.enum === undefined && "diouxXc".includes(spec.conversion)) {
     const bits = formatBits(spec);
     const signed = spec.conversion === "d" || spec.conversion === "i";
     return { kind: "int", bits: Math.max(bits, 32) as 32 | 64, signed: bits >= 32 ? signed : type.signed };
   }
-  if ((type.kind === "pointer" || type.kind === "bool") && "diouxXcp".includes(spec.conversion)) return { kind: "int", bits: 64, signed: false };
+  if ((type.kind === "pointer" || type.kind === "bool") && "diouxXcp".includes(spec.conversion))
+    return { kind: "int", bits: 64, signed: false };
   if (type.kind === "int" && type.enum === undefined) return { ...type, bits: 64 };
   return type;
 }
 
 /** `printf`, `cat`, `system`, `errorf` and their like: what is already known becomes part of the format. */
-export function formatEvent(l: Lowering, parts: readonly FormatPart[], args: readonly Expression[], make: (format: readonly FormatPart[]) => EventAction): void {
+export function formatEvent(
+  l: Lowering,
+  parts: readonly FormatPart[],
+  args: readonly Expression[],
+  make: (format: readonly FormatPart[]) => EventAction,
+): void {
   const format: FormatPart[] = [];
   const fields: EventArgument[] = [];
   let next = 0;
@@ -67,10 +74,18 @@ const joinText = (parts: readonly FormatPart[]): FormatPart[] => {
 };
 
 /** Sends a record with these values. */
-export function emitEvent(l: Lowering, action: EventAction, args: readonly EventArgument[], ring: "events" | "control"): void {
+export function emitEvent(
+  l: Lowering,
+  action: EventAction,
+  args: readonly EventArgument[],
+  ring: "events" | "control",
+): void {
   const mayBeLong = args.some((a) => hasLongString(a.type));
   // What cannot be written twice is put aside first.
-  const prepared = args.map((a) => ({ ...a, ready: mayBeLong && !repeatable(a.expression) && !isScalar(a.type) ? materialise(l, a.expression) : undefined }));
+  const prepared = args.map((a) => ({
+    ...a,
+    ready: mayBeLong && !repeatable(a.expression) && !isScalar(a.type) ? materialise(l, a.expression) : undefined,
+  }));
   const header = ring === "control" ? 16 : 4;
   const b = l.b;
   const build = (short: boolean): { record: Value; lengths: Lengths; flush: () => void; drop: () => void } => {
@@ -86,8 +101,12 @@ export function emitEvent(l: Lowering, action: EventAction, args: readonly Event
     const size = Math.ceil(at / 8) * 8;
     const site = l.site(action, fields, size, ring);
     const map = ring === "control" ? CONTROL : EVENTS;
-    const position = ring === "control" ? b.helper("ringbuf_query", [b.map(EVENTS), b.const(BPF_RB_PROD_POS)]) : undefined;
-    const record = b.helper("ringbuf_reserve", [b.map(map), b.const(size), b.const(0)], { kind: "record", nullable: true });
+    const position =
+      ring === "control" ? b.helper("ringbuf_query", [b.map(EVENTS), b.const(BPF_RB_PROD_POS)]) : undefined;
+    const record = b.helper("ringbuf_reserve", [b.map(map), b.const(size), b.const(0)], {
+      kind: "record",
+      nullable: true,
+    });
     const got = b.block("reserved");
     const lost = b.block("lost");
     const after = b.block("sent");
@@ -107,7 +126,9 @@ export function emitEvent(l: Lowering, action: EventAction, args: readonly Event
       prepared.flatMap((a, i) => {
         const field = fields[i] as EventField;
         const options = { pad: false, short };
-        return a.ready === undefined ? into(l, a.expression, field.type, record, field.offset, options) : copyInto(l, a.ready as Operand, field.type, record, field.offset, options);
+        return a.ready === undefined
+          ? into(l, a.expression, field.type, record, field.offset, options)
+          : copyInto(l, a.ready as Operand, field.type, record, field.offset, options);
       }),
     );
     const flush = (): void => {
@@ -180,7 +201,12 @@ export function submit(l: Lowering, record: Value, ring: "events" | "control"): 
 /** Can the expression be evaluated twice and mean the same? */
 function repeatable(e: Expression): boolean {
   switch (e.kind) {
-    case "integer": case "string": case "boolean": case "parameter": case "variable": case "identifier":
+    case "integer":
+    case "string":
+    case "boolean":
+    case "parameter":
+    case "variable":
+    case "identifier":
       return true;
     case "map":
       return e.key === undefined || repeatable(e.key);

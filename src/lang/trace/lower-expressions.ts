@@ -10,7 +10,16 @@ import { builtinVariables } from "./builtin-variables.ts";
 import { joinTypes } from "./checker.ts";
 import { elementOffsets, sizeOf } from "./layout.ts";
 import { changeMap, mapValue } from "./lower-maps.ts";
-import { loadScalar, loadSize, materialise, operand, type Operand, ownMemory, readForeign, utf8 } from "./lower-memory.ts";
+import {
+  loadScalar,
+  loadSize,
+  materialise,
+  type Operand,
+  operand,
+  ownMemory,
+  readForeign,
+  utf8,
+} from "./lower-memory.ts";
 import type { Lowering } from "./lowering.ts";
 import type { ArgumentAccess, ProbeArgument } from "./probes.ts";
 import { registerOffsets } from "./registers.ts";
@@ -39,7 +48,8 @@ export function value(l: Lowering, e: Expression, unused = false): Value {
       const entry = builtinVariables[numbered === null ? e.name : "argN"];
       if (entry?.lower !== undefined) return scalar(l, entry.lower(l, e));
       const call = builtinFunctions[e.name];
-      if (entry === undefined && call?.lower !== undefined) return scalar(l, call.lower(l, { kind: "call", name: e.name, nameSpan: e.span, args: [], span: e.span }));
+      if (entry === undefined && call?.lower !== undefined)
+        return scalar(l, call.lower(l, { kind: "call", name: e.name, nameSpan: e.span, args: [], span: e.span }));
       const enumerator = l.script.checker.env.btf()?.enumerator(e.name);
       if (enumerator !== undefined) return b.const(enumerator.value);
       break;
@@ -48,7 +58,16 @@ export function value(l: Lowering, e: Expression, unused = false): Value {
       const entry = builtinFunctions[e.name];
       if (entry?.lower !== undefined) return scalar(l, entry.lower(l, e));
       const variable = builtinVariables[e.name];
-      if (variable?.lower !== undefined) return scalar(l, variable.lower(l, { kind: "identifier", name: e.name, span: e.span, ...(e.type === undefined ? {} : { type: e.type }) }));
+      if (variable?.lower !== undefined)
+        return scalar(
+          l,
+          variable.lower(l, {
+            kind: "identifier",
+            name: e.name,
+            span: e.span,
+            ...(e.type === undefined ? {} : { type: e.type }),
+          }),
+        );
       if (entry?.into !== undefined) return b.add(materialise(l, e).pointer, 0);
       break;
     }
@@ -75,7 +94,11 @@ export function value(l: Lowering, e: Expression, unused = false): Value {
     case "record":
       return materialise(l, e).pointer;
   }
-  return l.fail("SCRY1300", `an expression of type '${typeName(e.type ?? { kind: "none" })}' cannot be used here`, e.span);
+  return l.fail(
+    "SCRY1300",
+    `an expression of type '${typeName(e.type ?? { kind: "none" })}' cannot be used here`,
+    e.span,
+  );
 }
 
 function scalar(l: Lowering, op: Operand): Value {
@@ -97,7 +120,10 @@ function truth(l: Lowering, e: Expression): Value {
   const after = b.block("after");
   const result: Variable = { name: "truth", type: INT };
   l.scoped(() => condition(l, e, yes, no));
-  for (const [block, v] of [[yes, 1], [no, 0]] as const) {
+  for (const [block, v] of [
+    [yes, 1],
+    [no, 0],
+  ] as const) {
     b.seal(block);
     b.at(block);
     b.write(result, b.const(v));
@@ -117,11 +143,24 @@ const CONDITIONS: Readonly<Record<string, { readonly signed: Condition; readonly
   ">=": { signed: "sge", unsigned: "uge" },
 };
 
-const signedOf = (type: Type | undefined): boolean => type?.kind === "int" ? type.signed : type?.kind === "bool" ? true : type !== undefined && "signed" in type ? (type as { signed: boolean }).signed : false;
+const signedOf = (type: Type | undefined): boolean =>
+  type?.kind === "int"
+    ? type.signed
+    : type?.kind === "bool"
+      ? true
+      : type !== undefined && "signed" in type
+        ? (type as { signed: boolean }).signed
+        : false;
 
 /** Is a comparison (or a division) of these two one of signed numbers? A plain number takes the other side's sign. */
 function comparesSigned(left: Expression, right: Expression): boolean {
-  const literal = (e: Expression): boolean => (e.kind === "integer" || e.kind === "parameter" || e.kind === "boolean" || (e.kind === "unary" && e.operand.kind === "integer")) && e.type?.kind === "int" && e.type.signed;
+  const literal = (e: Expression): boolean =>
+    (e.kind === "integer" ||
+      e.kind === "parameter" ||
+      e.kind === "boolean" ||
+      (e.kind === "unary" && e.operand.kind === "integer")) &&
+    e.type?.kind === "int" &&
+    e.type.signed;
   const narrow = (t: Type | undefined): boolean => (t?.kind === "int" && t.bits < 64) || t?.kind === "bool";
   if (literal(left)) return signedOf(right.type) || narrow(right.type);
   if (literal(right)) return signedOf(left.type) || narrow(left.type);
@@ -150,7 +189,13 @@ export function condition(l: Lowering, e: Expression, yes: Block, no: Block): vo
     if (pair !== undefined) {
       const type = e.left.type;
       if ((type?.kind === "probe") !== (e.right.type?.kind === "probe")) {
-        compareProbe(l, type?.kind === "probe" ? e.left : e.right, type?.kind === "probe" ? e.right : e.left, e.operator === "==" ? yes : no, e.operator === "==" ? no : yes);
+        compareProbe(
+          l,
+          type?.kind === "probe" ? e.left : e.right,
+          type?.kind === "probe" ? e.right : e.left,
+          e.operator === "==" ? yes : no,
+          e.operator === "==" ? no : yes,
+        );
         return;
       }
       if (type?.kind === "string" || type?.kind === "tuple" || type?.kind === "array") {
@@ -159,7 +204,13 @@ export function condition(l: Lowering, e: Expression, yes: Block, no: Block): vo
       }
       const right = l.script.checker.constant(e.right);
       const left = value(l, e.left);
-      b.branch(comparesSigned(e.left, e.right) ? pair.signed : pair.unsigned, left, right === undefined ? value(l, e.right) : right, yes, no);
+      b.branch(
+        comparesSigned(e.left, e.right) ? pair.signed : pair.unsigned,
+        left,
+        right === undefined ? value(l, e.right) : right,
+        yes,
+        no,
+      );
       return;
     }
     if (e.operator === "&") {
@@ -190,7 +241,9 @@ function compareProbe(l: Lowering, probe: Expression, other: Expression, equal: 
   const b = l.b;
   const text = l.script.checker.constantText(other);
   const function_ = probe.type?.kind === "probe" && probe.type.function === true;
-  const numbers = l.unit.resolved.flatMap((r, i) => ((function_ ? r.func : r.name) === text ? [l.unit.numbers[i] as bigint] : []));
+  const numbers = l.unit.resolved.flatMap((r, i) =>
+    (function_ ? r.func : r.name) === text ? [l.unit.numbers[i] as bigint] : [],
+  );
   if (l.unit.resolved.length === 1 && probe.kind === "identifier") {
     b.jump(numbers.length > 0 ? equal : different);
     return;
@@ -237,8 +290,16 @@ function compareMemory(l: Lowering, left: Expression, right: Expression, equal: 
     const [a, c] = sides as [(typeof sides)[0], (typeof sides)[0]];
     for (const i of joined.elements.keys()) {
       const next = l.b.block("same");
-      const x: Operand & { kind: "memory" } = { ...a.op, type: a.elements[i] as Type, offset: a.op.offset + (a.from[i] as number) };
-      const y: Operand & { kind: "memory" } = { ...c.op, type: c.elements[i] as Type, offset: c.op.offset + (c.from[i] as number) };
+      const x: Operand & { kind: "memory" } = {
+        ...a.op,
+        type: a.elements[i] as Type,
+        offset: a.op.offset + (a.from[i] as number),
+      };
+      const y: Operand & { kind: "memory" } = {
+        ...c.op,
+        type: c.elements[i] as Type,
+        offset: c.op.offset + (c.from[i] as number),
+      };
       if (isScalar(x.type)) l.b.branch("eq", loadScalar(l, x), loadScalar(l, y), next, different);
       else if (x.type.kind === "string") compareStrings(l, x, y, undefined, next, different);
       else l.fail("SCRY1904", `comparing '${typeName(x.type)}' within a tuple is not supported yet`, left.span);
@@ -254,7 +315,13 @@ function compareMemory(l: Lowering, left: Expression, right: Expression, equal: 
   if (size > 512) l.fail("SCRY1904", `comparing '${typeName(a.type)}' is not supported yet`, left.span);
   for (let at = 0; at < size; at++) {
     const next = l.b.block("same");
-    l.b.branch("eq", l.b.load("u8", a.pointer, a.offset + at), l.b.load("u8", c.pointer, c.offset + at), next, different);
+    l.b.branch(
+      "eq",
+      l.b.load("u8", a.pointer, a.offset + at),
+      l.b.load("u8", c.pointer, c.offset + at),
+      next,
+      different,
+    );
     l.b.seal(next);
     l.b.at(next);
   }
@@ -262,7 +329,14 @@ function compareMemory(l: Lowering, left: Expression, right: Expression, equal: 
 }
 
 /** A string of our own memory against a text, by whole words; `limit` bytes at the most (strncmp). */
-export function compareText(l: Lowering, op: Operand & { kind: "memory" }, text: string, limit: number, equal: Block, different: Block): void {
+export function compareText(
+  l: Lowering,
+  op: Operand & { kind: "memory" },
+  text: string,
+  limit: number,
+  equal: Block,
+  different: Block,
+): void {
   const b = l.b;
   const bytes = [...utf8(text), 0].slice(0, limit);
   const room = op.type.kind === "string" ? op.type.size : sizeOf(op.type);
@@ -276,7 +350,8 @@ export function compareText(l: Lowering, op: Operand & { kind: "memory" }, text:
   for (let at = 0; at < bytes.length; ) {
     const place = op.offset + at;
     const left = bytes.length - at;
-    const step = place % 8 === 0 && left >= 8 ? 8 : place % 4 === 0 && left >= 4 ? 4 : place % 2 === 0 && left >= 2 ? 2 : 1;
+    const step =
+      place % 8 === 0 && left >= 8 ? 8 : place % 4 === 0 && left >= 4 ? 4 : place % 2 === 0 && left >= 2 ? 2 : 1;
     let word = 0n;
     for (let i = step - 1; i >= 0; i--) word = (word << 8n) | BigInt(bytes[at + i] as number);
     const next = b.block("same");
@@ -289,9 +364,20 @@ export function compareText(l: Lowering, op: Operand & { kind: "memory" }, text:
 }
 
 /** Two strings of our own memory, byte by byte, `limit` bytes at the most. */
-export function compareStrings(l: Lowering, a: Operand & { kind: "memory" }, c: Operand & { kind: "memory" }, limit: number | undefined, equal: Block, different: Block): void {
+export function compareStrings(
+  l: Lowering,
+  a: Operand & { kind: "memory" },
+  c: Operand & { kind: "memory" },
+  limit: number | undefined,
+  equal: Block,
+  different: Block,
+): void {
   const b = l.b;
-  const room = Math.min(a.type.kind === "string" ? a.type.size : 1, c.type.kind === "string" ? c.type.size : 1, limit ?? Number.MAX_SAFE_INTEGER);
+  const room = Math.min(
+    a.type.kind === "string" ? a.type.size : 1,
+    c.type.kind === "string" ? c.type.size : 1,
+    limit ?? Number.MAX_SAFE_INTEGER,
+  );
   const index: Variable = { name: "index", type: INT };
   const head = b.block("head");
   const check = b.block("check");
@@ -338,7 +424,8 @@ function unary(l: Lowering, e: Expression & { kind: "unary" }): Value {
 
 function increment(l: Lowering, e: Expression & { kind: "increment" }, unused: boolean): Value {
   const b = l.b;
-  const step = e.target.type?.kind === "pointer" && e.target.type.to !== undefined ? elementSize(l, e.target.type.to) : 1;
+  const step =
+    e.target.type?.kind === "pointer" && e.target.type.to !== undefined ? elementSize(l, e.target.type.to) : 1;
   const by = b.const(e.by * step);
   if (e.target.kind === "map") return changeMap(l, e.target, by, e.prefix, unused);
   const before = value(l, e.target);
@@ -427,12 +514,18 @@ function ternary(l: Lowering, e: Expression & { kind: "ternary" }): Value {
     b.seal(then);
     b.at(then);
     const side = e.then;
-    b.write(result, l.scoped(() => value(l, side)));
+    b.write(
+      result,
+      l.scoped(() => value(l, side)),
+    );
     b.jump(after);
   }
   b.seal(otherwise);
   b.at(otherwise);
-  b.write(result, l.scoped(() => value(l, e.otherwise)));
+  b.write(
+    result,
+    l.scoped(() => value(l, e.otherwise)),
+  );
   b.jump(after);
   b.seal(after);
   b.at(after);
@@ -443,7 +536,14 @@ function cast(l: Lowering, e: Expression & { kind: "cast" }): Value {
   const b = l.b;
   const type = e.type as Type;
   const from = e.operand.type;
-  if (type.kind === "bool") return truth(l, { kind: "unary", operator: "!", operand: { kind: "unary", operator: "!", operand: e.operand, span: e.span, type }, span: e.span, type });
+  if (type.kind === "bool")
+    return truth(l, {
+      kind: "unary",
+      operator: "!",
+      operand: { kind: "unary", operator: "!", operand: e.operand, span: e.span, type },
+      span: e.span,
+      type,
+    });
   const v = value(l, e.operand);
   if (type.kind !== "int" || type.bits === 64) return v;
   if (from?.kind === "int" && from.bits <= type.bits && from.signed === type.signed) return v;
@@ -468,15 +568,29 @@ export function fieldOperand(l: Lowering, e: FieldExpression): Operand {
       if (pair !== undefined) return at === 0 ? pair.key : pair.value();
     }
     const op = ownMemory(l, e.object);
-    return { kind: "memory", type: (op.type as Type & { kind: "tuple" }).elements[at] as Type, pointer: op.pointer, offset: op.offset + (elementOffsets((op.type as Type & { kind: "tuple" }).elements)[at] as number), space: "own" };
+    return {
+      kind: "memory",
+      type: (op.type as Type & { kind: "tuple" }).elements[at] as Type,
+      pointer: op.pointer,
+      offset: op.offset + (elementOffsets((op.type as Type & { kind: "tuple" }).elements)[at] as number),
+      space: "own",
+    };
   }
   const btf = l.script.checker.env.btf();
   const struct = object.kind === "pointer" ? object.to : object;
-  if (btf === undefined || struct?.kind !== "struct") return l.fail("SCRY1300", `the field '${e.name}' cannot be reached`, e.span);
+  if (btf === undefined || struct?.kind !== "struct")
+    return l.fail("SCRY1300", `the field '${e.name}' cannot be reached`, e.span);
   const field = btf.field(struct.btf.id, [e.name]);
   if (field === undefined) return l.fail("SCRY1300", `the field '${e.name}' cannot be reached`, e.span);
   const base = operand(l, e.object);
-  const pointer = base.kind === "value" ? base.value : base.kind === "memory" ? (object.kind === "pointer" ? loadScalar(l, base) : base.pointer) : b.const(0);
+  const pointer =
+    base.kind === "value"
+      ? base.value
+      : base.kind === "memory"
+        ? object.kind === "pointer"
+          ? loadScalar(l, base)
+          : base.pointer
+        : b.const(0);
   const start = base.kind === "memory" && object.kind !== "pointer" ? base.offset : 0;
   const space = struct.space;
   if (field.bitfieldSize > 0) {
@@ -490,7 +604,13 @@ export function fieldOperand(l: Lowering, e: FieldExpression): Operand {
     const up = b.binary("shl", word, 64 - shift - field.bitfieldSize);
     return { kind: "value", type, value: b.binary(signedOf(type) ? "sar" : "shr", up, 64 - field.bitfieldSize) };
   }
-  return { kind: "memory", type: typeOfBtf(btf, field.type, space), pointer, offset: start + field.bitOffset / 8, space };
+  return {
+    kind: "memory",
+    type: typeOfBtf(btf, field.type, space),
+    pointer,
+    offset: start + field.bitOffset / 8,
+    space,
+  };
 }
 
 /** `a[i]` of arrays, pointers, strings and tuples. */
@@ -499,15 +619,32 @@ export function indexOperand(l: Lowering, e: IndexExpression): Operand {
   const object = e.object.type as Type;
   const at = l.script.checker.constant(e.index);
   if (object.kind === "tuple") {
-    return fieldOperand(l, { kind: "field", object: e.object, name: String(at), nameSpan: e.index.span, span: e.span, type: e.type as Type });
+    return fieldOperand(l, {
+      kind: "field",
+      object: e.object,
+      name: String(at),
+      nameSpan: e.index.span,
+      span: e.span,
+      type: e.type as Type,
+    });
   }
-  const type: Type = object.kind === "array" ? object.of : object.kind === "pointer" ? (object.to as Type) : { kind: "int", bits: 8, signed: true };
+  const type: Type =
+    object.kind === "array"
+      ? object.of
+      : object.kind === "pointer"
+        ? (object.to as Type)
+        : { kind: "int", bits: 8, signed: true };
   const size = elementSize(l, type);
-  const base = object.kind === "pointer" ? ({ kind: "memory", type, pointer: value(l, e.object), offset: 0, space: object.space } as const) : operand(l, e.object);
+  const base =
+    object.kind === "pointer"
+      ? ({ kind: "memory", type, pointer: value(l, e.object), offset: 0, space: object.space } as const)
+      : operand(l, e.object);
   if (base.kind !== "memory") return l.fail("SCRY1300", "this value has no elements", e.span);
-  if (at !== undefined && (base.space !== "own" || object.kind === "array" || Number(at) < sizeOf(object))) return { ...base, type, offset: base.offset + Number(at) * size };
+  if (at !== undefined && (base.space !== "own" || object.kind === "array" || Number(at) < sizeOf(object)))
+    return { ...base, type, offset: base.offset + Number(at) * size };
   const index = value(l, e.index);
-  if (base.space === "kernel" || base.space === "user") return { ...base, type, pointer: b.add(base.pointer, b.binary("mul", index, size)) };
+  if (base.space === "kernel" || base.space === "user")
+    return { ...base, type, pointer: b.add(base.pointer, b.binary("mul", index, size)) };
   // Own memory: the index must be within bounds, else the element is 0.
   const count = object.kind === "array" ? object.count : sizeOf(object);
   const slot = b.slot(8);
@@ -517,8 +654,15 @@ export function indexOperand(l: Lowering, e: IndexExpression): Operand {
   b.branch("ult", index, count, inside, after);
   b.seal(inside);
   b.at(inside);
-  if (base.space === "ctx") readForeign(l, slot, 0, size, b.add(b.add(base.pointer, base.offset), b.binary("mul", index, size)), 0, "kernel");
-  else b.store((Math.min(8, size) * 8) as StoreSize, slot, 0, b.load(loadSize(type), b.add(b.add(base.pointer, base.offset), b.binary("mul", index, size)), 0));
+  if (base.space === "ctx")
+    readForeign(l, slot, 0, size, b.add(b.add(base.pointer, base.offset), b.binary("mul", index, size)), 0, "kernel");
+  else
+    b.store(
+      (Math.min(8, size) * 8) as StoreSize,
+      slot,
+      0,
+      b.load(loadSize(type), b.add(b.add(base.pointer, base.offset), b.binary("mul", index, size)), 0),
+    );
   b.jump(after);
   b.seal(after);
   b.at(after);
@@ -529,7 +673,14 @@ export function indexOperand(l: Lowering, e: IndexExpression): Operand {
 
 /** The program's context; a callback has none. */
 export function contextOf(l: Lowering): Value {
-  return l.context ?? l.fail("SCRY1905", "the probe's arguments cannot be read inside a for loop over a map yet", l.b.span ?? l.unit.probe.span);
+  return (
+    l.context ??
+    l.fail(
+      "SCRY1905",
+      "the probe's arguments cannot be read inside a for loop over a map yet",
+      l.b.span ?? l.unit.probe.span,
+    )
+  );
 }
 
 export function argument(l: Lowering, found: ProbeArgument): Operand {
@@ -542,7 +693,10 @@ export function accessOperand(l: Lowering, access: ArgumentAccess, type: Type): 
   const number = (v: Value): Operand => ({ kind: "value", type, value: v });
   switch (access.kind) {
     case "record": {
-      const kind = type.kind === "pointer" || type.kind === "bool" ? `u${access.size * 8}` : `${access.signed ? "s" : "u"}${access.size * 8}`;
+      const kind =
+        type.kind === "pointer" || type.kind === "bool"
+          ? `u${access.size * 8}`
+          : `${access.signed ? "s" : "u"}${access.size * 8}`;
       return number(b.load((kind === "s64" ? "u64" : kind) as "u8", context, access.offset));
     }
     case "record-array":
@@ -564,7 +718,8 @@ export function accessOperand(l: Lowering, access: ArgumentAccess, type: Type): 
       return number(syscallNumber(l, l.form.target?.name === "sys_exit"));
     case "register": {
       const offset = registerOffsets(l.script.checker.env.machine).arguments[access.index];
-      if (offset === undefined) return l.fail("SCRY1302", `arg${access.index} is not passed in a register`, l.b.span ?? l.unit.probe.span);
+      if (offset === undefined)
+        return l.fail("SCRY1302", `arg${access.index} is not passed in a register`, l.b.span ?? l.unit.probe.span);
       return number(b.load("u64", context, offset));
     }
     case "return-register":
@@ -589,13 +744,16 @@ export function syscallNumber(l: Lowering, exit: boolean): Value {
   const context = contextOf(l);
   if (!exit) return l.once("syscall number", () => b.load("u64", context, 8));
   const registers = l.once("registers", () => b.load("u64", context, 0, { kind: "kernel", type: "pt_regs" }));
-  return l.once("syscall number", () => b.load("u64", registers, registerOffsets(l.script.checker.env.machine).syscallNumber));
+  return l.once("syscall number", () =>
+    b.load("u64", registers, registerOffsets(l.script.checker.env.machine).syscallNumber),
+  );
 }
 
 function usdtArgument(l: Lowering, context: Value, a: UsdtArgument): Value {
   const b = l.b;
   const here = l.b.span ?? l.unit.probe.span;
-  const cut = (v: Value): Value => (a.size === 8 ? v : a.signed ? b.sext(v, (a.size * 8) as 8) : b.zext(v, (a.size * 8) as 8));
+  const cut = (v: Value): Value =>
+    a.size === 8 ? v : a.signed ? b.sext(v, (a.size * 8) as 8) : b.zext(v, (a.size * 8) as 8);
   switch (a.kind) {
     case "constant":
       return b.const(a.value);
@@ -604,9 +762,11 @@ function usdtArgument(l: Lowering, context: Value, a: UsdtArgument): Value {
       return cut(a.register.shift === 0 ? whole : b.binary("shr", whole, a.register.shift));
     }
     case "memory": {
-      if (a.segment !== undefined) return l.fail("SCRY1303", "the probe's argument is in thread-local memory, which cannot be read yet", here);
+      if (a.segment !== undefined)
+        return l.fail("SCRY1303", "the probe's argument is in thread-local memory, which cannot be read yet", here);
       let address = a.base === undefined ? b.const(a.offset) : b.add(b.load("u64", context, a.base.offset), a.offset);
-      if (a.index !== undefined) address = b.add(address, b.binary("mul", b.load("u64", context, a.index.offset), a.scale));
+      if (a.index !== undefined)
+        address = b.add(address, b.binary("mul", b.load("u64", context, a.index.offset), a.scale));
       const slot = b.slot(8);
       b.store(64, slot, 0, 0);
       readForeign(l, slot, 0, a.size, address, 0, "user");

@@ -3,9 +3,9 @@
 
 import { FunctionBuilder, type Value } from "../../compiler/index.ts";
 import type { Statement } from "./ast.ts";
-import type { Lowering } from "./lowering.ts";
 import { readAggregate } from "./lower-maps.ts";
 import type { Operand } from "./lower-memory.ts";
+import type { Lowering } from "./lowering.ts";
 import type { ScriptMap } from "./storage.ts";
 import { INT64, isAggregate, type Type } from "./types.ts";
 
@@ -27,9 +27,17 @@ export function forMapBody(l: Lowering, s: Statement & { kind: "for-map" }): voi
   l.script.frameBytes += 8;
   const part = l.cpuPart();
   outer.store(64, part, gone, 0);
-  for (const [name, long] of [[storage.map, false], ...(storage.long === undefined ? [] : [[storage.long, true]])] as [string, boolean][]) {
+  for (const [name, long] of [[storage.map, false], ...(storage.long === undefined ? [] : [[storage.long, true]])] as [
+    string,
+    boolean,
+  ][]) {
     const fn = `for_each_${l.callbacks++}`;
-    const b = new FunctionBuilder(fn, [{ kind: "map", map: name }, { kind: "memory" }, { kind: "map-value", map: name, nullable: false }, { kind: "int" }]);
+    const b = new FunctionBuilder(fn, [
+      { kind: "map", map: name },
+      { kind: "memory" },
+      { kind: "map-value", map: name, nullable: false },
+      { kind: "int" },
+    ]);
     const saved = { b: l.b, context: l.context, known: l.known, loops: l.loops, leave: l.leaveFunction };
     l.b = b;
     l.context = undefined;
@@ -42,11 +50,12 @@ export function forMapBody(l: Lowering, s: Statement & { kind: "for-map" }): voi
     const keyType = (long ? map.keyType : map.shortKeyType) as Type;
     const key: Operand = { kind: "memory", type: keyType, pointer: b.param(1), offset: 0, space: "own", padded: true };
     const valueType = map.valueType;
-    const valueOf = (): Operand => {
-      if (isAggregate(valueType)) return { kind: "value", type: INT64, value: readAggregate(l, map, { map: name, key: b.param(1) }) };
+    const valueNow = (): Operand => {
+      if (isAggregate(valueType))
+        return { kind: "value", type: INT64, value: readAggregate(l, map, { map: name, key: b.param(1) }) };
       return { kind: "memory", type: valueType, pointer: b.param(2) as Value, offset: 0, space: "own", padded: true };
     };
-    l.pairs.set(info, { key, value: valueOf });
+    l.pairs.set(info, { key, value: valueNow });
     l.block(s.body);
     b.return(0);
     l.functions.push(b.finish());

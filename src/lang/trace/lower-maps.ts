@@ -42,7 +42,12 @@ function pureKey(l: Lowering, e: Expression | undefined): string | undefined {
  * Runs `act` with the key in its place: on the short map, or, where a string of the key may be long, twice, on a branch
  * each. Gives the value that `act` gave.
  */
-export function withPlace(l: Lowering, map: ScriptMap, key: Expression | undefined, act: (place: Place) => Value): Value {
+export function withPlace(
+  l: Lowering,
+  map: ScriptMap,
+  key: Expression | undefined,
+  act: (place: Place) => Value,
+): Value {
   const b = l.b;
   const storage = map.storage as Keyed;
   const pure = pureKey(l, key);
@@ -61,7 +66,10 @@ export function withPlace(l: Lowering, map: ScriptMap, key: Expression | undefin
     return { slot, lengths: into(l, key, type, slot, 0, { pad: true, short }) };
   };
   if (pure !== undefined && storage.long === undefined) {
-    const slot = l.once(`key ${storage.keySize} ${map.keyType === undefined ? "" : JSON.stringify(map.keyType)} ${pure}`, () => write(storage.keySize, map.shortKeyType, false).slot);
+    const slot = l.once(
+      `key ${storage.keySize} ${map.keyType === undefined ? "" : JSON.stringify(map.keyType)} ${pure}`,
+      () => write(storage.keySize, map.shortKeyType, false).slot,
+    );
     return act({ map: storage.map, key: slot });
   }
   const first = write(storage.keySize, map.shortKeyType, storage.long !== undefined);
@@ -73,7 +81,10 @@ export function withPlace(l: Lowering, map: ScriptMap, key: Expression | undefin
   branchIfLong(l, first.lengths, long, short);
   b.seal(short);
   b.at(short);
-  b.write(result, l.scoped(() => act({ map: storage.map, key: first.slot })));
+  b.write(
+    result,
+    l.scoped(() => act({ map: storage.map, key: first.slot })),
+  );
   b.jump(after);
   b.seal(long);
   b.at(long);
@@ -90,7 +101,11 @@ export function withPlace(l: Lowering, map: ScriptMap, key: Expression | undefin
 }
 
 export function lookup(l: Lowering, place: Place): Value {
-  return l.b.helper("map_lookup_elem", [l.b.map(place.map), place.key], { kind: "map-value", map: place.map, nullable: true });
+  return l.b.helper("map_lookup_elem", [l.b.map(place.map), place.key], {
+    kind: "map-value",
+    map: place.map,
+    nullable: true,
+  });
 }
 
 /** `found` when the pointer is not null. */
@@ -101,7 +116,10 @@ function whenFound(l: Lowering, pointer: Value, found: () => Value, absent: () =
   const no = b.block("absent");
   const after = b.block("after");
   b.branch("ne", pointer, 0, yes, no);
-  for (const [block, run] of [[yes, found], [no, absent]] as const) {
+  for (const [block, run] of [
+    [yes, found],
+    [no, absent],
+  ] as const) {
     b.seal(block);
     b.at(block);
     b.write(result, l.scoped(run));
@@ -134,7 +152,10 @@ function withEntry(l: Lowering, storage: Keyed, place: Place, act: (entry: Value
   b.branch("ne", second, 0, use, refused, { unlikely: "else" });
   b.seal(use);
   b.at(use);
-  b.write(result, l.scoped(() => act(b.read(entry))));
+  b.write(
+    result,
+    l.scoped(() => act(b.read(entry))),
+  );
   b.jump(after);
   b.seal(refused);
   b.at(refused);
@@ -176,13 +197,15 @@ export function mapValue(l: Lowering, e: MapExpression): Value {
 }
 
 /** Numbers in maps are kept in 64 bits. */
-const scalarLoad = (type: Type): ReturnType<typeof loadSize> => (type.kind === "int" && type.enum === undefined ? "u64" : loadSize(type));
+const scalarLoad = (type: Type): ReturnType<typeof loadSize> =>
+  type.kind === "int" && type.enum === undefined ? "u64" : loadSize(type);
 
 /** A value that is no number: where it lies, or a place of zeros. */
 export function mapOperand(l: Lowering, e: MapExpression): Operand {
   const b = l.b;
   const map = scriptMap(l, e.name);
-  if (isScalar(map.valueType) || isAggregate(map.valueType)) return { kind: "value", type: isAggregate(map.valueType) ? UINT64 : map.valueType, value: mapValue(l, e) };
+  if (isScalar(map.valueType) || isAggregate(map.valueType))
+    return { kind: "value", type: isAggregate(map.valueType) ? UINT64 : map.valueType, value: mapValue(l, e) };
   const pointer = withPlace(l, map, e.key, (place) => {
     const found = lookup(l, place);
     const result: Variable = { name: "value", type: { kind: "map-value", map: place.map, nullable: false } };
@@ -267,7 +290,11 @@ export function readAggregate(l: Lowering, map: ScriptMap, place: Place | undefi
     add(b.add(b.mapValue(GLOBALS, cpuOffset), b.binary("mul", cpu, stride)), storage.offset);
     b.jump(next);
   } else if (place !== undefined) {
-    const pointer = b.helper("map_lookup_percpu_elem", [b.map(place.map), place.key, cpu], { kind: "map-value", map: place.map, nullable: true });
+    const pointer = b.helper("map_lookup_percpu_elem", [b.map(place.map), place.key, cpu], {
+      kind: "map-value",
+      map: place.map,
+      nullable: true,
+    });
     const found = b.block("found");
     b.branch("ne", pointer, 0, found, next);
     b.seal(found);
@@ -327,7 +354,16 @@ export function assignMap(l: Lowering, target: MapExpression, operator: AssignOp
     return;
   }
   const combined: Expression =
-    operator === "=" ? e : { kind: "binary", operator: operator.slice(0, -1) as "*", left: target, right: e, span: e.span, ...(target.type === undefined ? {} : { type: target.type }) };
+    operator === "="
+      ? e
+      : {
+          kind: "binary",
+          operator: operator.slice(0, -1) as "*",
+          left: target,
+          right: e,
+          span: e.span,
+          ...(target.type === undefined ? {} : { type: target.type }),
+        };
   if (storage.kind === "global") {
     const v = value(l, combined);
     const pointer = b.mapValue(GLOBALS, storage.offset);
@@ -469,7 +505,10 @@ export function isZero(l: Lowering, v: Value): Value {
   const no: Block = b.block("no");
   const after = b.block("after");
   b.branch("eq", v, 0, yes, no);
-  for (const [block, n] of [[yes, 1], [no, 0]] as const) {
+  for (const [block, n] of [
+    [yes, 1],
+    [no, 0],
+  ] as const) {
     b.seal(block);
     b.at(block);
     b.write(result, b.const(n));

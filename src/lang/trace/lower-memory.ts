@@ -6,11 +6,11 @@ import { type Block, INT, type LoadSize, type StoreSize, type Value, type Variab
 import type { Expression } from "./ast.ts";
 import { builtinFunctions } from "./builtin-functions.ts";
 import { builtinVariables } from "./builtin-variables.ts";
-import { isAggregate, isScalar, type Type } from "./types.ts";
 import { elementOffsets, SHORT_STRING, sizeOf } from "./layout.ts";
 import { condition, fieldOperand, indexOperand, value } from "./lower-expressions.ts";
 import { mapOperand } from "./lower-maps.ts";
 import type { Lowering } from "./lowering.ts";
+import { isAggregate, isScalar, type Type } from "./types.ts";
 
 export type MemorySpace = "own" | "ctx" | "kernel" | "user";
 
@@ -39,7 +39,16 @@ export interface IntoOptions {
   readonly short?: boolean;
 }
 
-const LOADS: Readonly<Record<string, LoadSize>> = { u8: "u8", u16: "u16", u32: "u32", u64: "u64", s8: "s8", s16: "s16", s32: "s32", s64: "u64" };
+const LOADS: Readonly<Record<string, LoadSize>> = {
+  u8: "u8",
+  u16: "u16",
+  u32: "u32",
+  u64: "u64",
+  s8: "s8",
+  s16: "s16",
+  s32: "s32",
+  s64: "u64",
+};
 
 export function loadSize(type: Type): LoadSize {
   if (type.kind === "int") return LOADS[`${type.signed ? "s" : "u"}${type.bits}`] as LoadSize;
@@ -56,7 +65,15 @@ export function storeSize(type: Type): StoreSize {
 }
 
 /** Reads `size` bytes of foreign memory to a place of our own; what cannot be read is zero. */
-export function readForeign(l: Lowering, to: Value, toOffset: number, size: number, from: Value, fromOffset: number, space: MemorySpace): void {
+export function readForeign(
+  l: Lowering,
+  to: Value,
+  toOffset: number,
+  size: number,
+  from: Value,
+  fromOffset: number,
+  space: MemorySpace,
+): void {
   const b = l.b;
   const destination = toOffset === 0 ? to : b.add(to, toOffset);
   const source = fromOffset === 0 ? from : b.add(from, fromOffset);
@@ -168,7 +185,9 @@ export function into(l: Lowering, e: Expression, type: Type, to: Value, offset: 
     if (parts !== undefined) {
       const offsets = elementOffsets(type.elements);
       if (options.pad) padGaps(l, type, to, offset);
-      return parts.flatMap((part, i) => into(l, part, type.elements[i] as Type, to, offset + (offsets[i] as number), options));
+      return parts.flatMap((part, i) =>
+        into(l, part, type.elements[i] as Type, to, offset + (offsets[i] as number), options),
+      );
     }
     if (e.kind === "variable") {
       const pair = l.pairs.get(l.info(e));
@@ -176,7 +195,14 @@ export function into(l: Lowering, e: Expression, type: Type, to: Value, offset: 
         const offsets = elementOffsets(type.elements);
         if (options.pad) padGaps(l, type, to, offset);
         const first = copyInto(l, pair.key, type.elements[0] as Type, to, offset + (offsets[0] as number), options);
-        const second = copyInto(l, pair.value(), type.elements[1] as Type, to, offset + (offsets[1] as number), options);
+        const second = copyInto(
+          l,
+          pair.value(),
+          type.elements[1] as Type,
+          to,
+          offset + (offsets[1] as number),
+          options,
+        );
         return [...first, ...second];
       }
     }
@@ -207,14 +233,24 @@ export function into(l: Lowering, e: Expression, type: Type, to: Value, offset: 
   return copyInto(l, operand(l, e), type, to, offset, options);
 }
 
-function intoTernary(l: Lowering, e: Expression & { kind: "ternary" }, type: Type, to: Value, offset: number, options: IntoOptions): Lengths {
+function intoTernary(
+  l: Lowering,
+  e: Expression & { kind: "ternary" },
+  type: Type,
+  to: Value,
+  offset: number,
+  options: IntoOptions,
+): Lengths {
   const b = l.b;
   const then = b.block("then");
   const otherwise = b.block("else");
   const after = b.block("after");
   const lengths: Variable[] = [];
   l.scoped(() => condition(l, e.condition, then, otherwise));
-  for (const [block, side] of [[then, e.then ?? e.condition], [otherwise, e.otherwise]] as const) {
+  for (const [block, side] of [
+    [then, e.then ?? e.condition],
+    [otherwise, e.otherwise],
+  ] as const) {
     b.seal(block);
     b.at(block);
     // A side that is not taken leaves its lengths at zero: surely short.
@@ -236,7 +272,14 @@ function padGaps(l: Lowering, type: Type & { kind: "tuple" | "record" }, to: Val
   let at = 0;
   const fill = (until: number): void => {
     for (; at < until; ) {
-      const size = at % 8 === 0 && until - at >= 8 ? 8 : at % 4 === 0 && until - at >= 4 ? 4 : at % 2 === 0 && until - at >= 2 ? 2 : 1;
+      const size =
+        at % 8 === 0 && until - at >= 8
+          ? 8
+          : at % 4 === 0 && until - at >= 4
+            ? 4
+            : at % 2 === 0 && until - at >= 2
+              ? 2
+              : 1;
       l.b.store((size * 8) as StoreSize, to, offset + at, 0);
       at += size;
     }
@@ -249,7 +292,14 @@ function padGaps(l: Lowering, type: Type & { kind: "tuple" | "record" }, to: Val
 }
 
 /** Copies a value from where it lies to a place of our own. */
-export function copyInto(l: Lowering, op: Operand, type: Type, to: Value, offset: number, options: IntoOptions): Lengths {
+export function copyInto(
+  l: Lowering,
+  op: Operand,
+  type: Type,
+  to: Value,
+  offset: number,
+  options: IntoOptions,
+): Lengths {
   const b = l.b;
   if (op.kind === "none") return NONE_LONG;
   if (op.kind === "value") {
@@ -294,7 +344,14 @@ function copyBytes(l: Lowering, op: Operand & { kind: "memory" }, size: number, 
   if (size <= 32) {
     for (let at = 0; at < size; ) {
       const odd = (op.offset + at) | (offset + at);
-      const step = odd % 8 === 0 && size - at >= 8 ? 8 : odd % 4 === 0 && size - at >= 4 ? 4 : odd % 2 === 0 && size - at >= 2 ? 2 : 1;
+      const step =
+        odd % 8 === 0 && size - at >= 8
+          ? 8
+          : odd % 4 === 0 && size - at >= 4
+            ? 4
+            : odd % 2 === 0 && size - at >= 2
+              ? 2
+              : 1;
       b.store((step * 8) as StoreSize, to, offset + at, b.load(`u${step * 8}` as LoadSize, op.pointer, op.offset + at));
       at += step;
     }
@@ -304,10 +361,25 @@ function copyBytes(l: Lowering, op: Operand & { kind: "memory" }, size: number, 
 }
 
 /** A string from where it lies to a place of `size` bytes. */
-function copyString(l: Lowering, op: Operand & { kind: "memory" }, size: number, to: Value, offset: number, options: IntoOptions): Lengths {
+function copyString(
+  l: Lowering,
+  op: Operand & { kind: "memory" },
+  size: number,
+  to: Value,
+  offset: number,
+  options: IntoOptions,
+): Lengths {
   const b = l.b;
   const have = op.type.kind === "string" ? op.type.size : sizeOf(op.type);
-  if (op.space === "own" && op.padded === true && have <= size && have <= 64 && have % 8 === 0 && offset % 8 === 0 && op.offset % 8 === 0) {
+  if (
+    op.space === "own" &&
+    op.padded === true &&
+    have <= size &&
+    have <= 64 &&
+    have % 8 === 0 &&
+    offset % 8 === 0 &&
+    op.offset % 8 === 0
+  ) {
     b.copy(to, offset, op.pointer, op.offset, have);
     if (size > have) options.pad ? b.zero(to, offset + have, size - have) : b.store(8, to, offset + have, 0);
     return NONE_LONG;
@@ -315,7 +387,11 @@ function copyString(l: Lowering, op: Operand & { kind: "memory" }, size: number,
   if (options.pad) b.zero(to, offset, size);
   const destination = offset === 0 ? to : b.add(to, offset);
   const source = op.offset === 0 ? op.pointer : b.add(op.pointer, op.offset);
-  const got = b.helper(op.space === "user" ? "probe_read_user_str" : "probe_read_kernel_str", [destination, b.const(Math.min(size, have)), source]);
+  const got = b.helper(op.space === "user" ? "probe_read_user_str" : "probe_read_kernel_str", [
+    destination,
+    b.const(Math.min(size, have)),
+    source,
+  ]);
   return options.short === true && have > SHORT_STRING ? [got] : NONE_LONG;
 }
 
@@ -332,7 +408,14 @@ export function branchIfLong(l: Lowering, lengths: Lengths, long: Block, short: 
 }
 
 /** A text that is known now, by stores of constants. */
-export function writeText(l: Lowering, text: string, size: number, to: Value, offset: number, options: IntoOptions): void {
+export function writeText(
+  l: Lowering,
+  text: string,
+  size: number,
+  to: Value,
+  offset: number,
+  options: IntoOptions,
+): void {
   const b = l.b;
   const bytes = utf8(text).slice(0, size - 1);
   const whole = options.pad ? size : Math.min(size, Math.ceil((bytes.length + 1) / 8) * 8);
@@ -341,7 +424,14 @@ export function writeText(l: Lowering, text: string, size: number, to: Value, of
   const filled = Math.min(whole, Math.ceil((bytes.length + 1) / 8) * 8);
   while (at < filled) {
     const place = offset + at;
-    const step = place % 8 === 0 && whole - at >= 8 ? 8 : place % 4 === 0 && whole - at >= 4 ? 4 : place % 2 === 0 && whole - at >= 2 ? 2 : 1;
+    const step =
+      place % 8 === 0 && whole - at >= 8
+        ? 8
+        : place % 4 === 0 && whole - at >= 4
+          ? 4
+          : place % 2 === 0 && whole - at >= 2
+            ? 2
+            : 1;
     let word = 0n;
     for (let i = step - 1; i >= 0; i--) word = (word << 8n) | BigInt(byte(at + i));
     b.store((step * 8) as StoreSize, to, place, BigInt.asIntN(64, word));

@@ -19,7 +19,10 @@ const EEXIST = 17;
 export const DISPLACED: number = 2 ** 47;
 
 /** Names of the maps that hold stacks of up to this many frames: the kernel's table, and those that it had no place for. */
-export const stackMaps = (limit: number): { readonly table: string; readonly displaced: string } => ({ table: `stacks_${limit}`, displaced: `stacks_${limit}.more` });
+export const stackMaps = (limit: number): { readonly table: string; readonly displaced: string } => ({
+  table: `stacks_${limit}`,
+  displaced: `stacks_${limit}.more`,
+});
 
 /** Writes the number of the present stack, and for a user's stack the process it belongs to. */
 export function stackInto(l: Lowering, type: Type, to: Value, offset: number): Lengths {
@@ -41,7 +44,10 @@ export function stackInto(l: Lowering, type: Type, to: Value, offset: number): L
   b.branch("eq", id, -EEXIST, displaced, after, { unlikely: "then" });
   b.seal(displaced);
   b.at(displaced);
-  b.write(result, l.scoped(() => displacedStack(l, type.limit, flags, maps.displaced)));
+  b.write(
+    result,
+    l.scoped(() => displacedStack(l, type.limit, flags, maps.displaced)),
+  );
   b.jump(after);
   b.seal(after);
   b.at(after);

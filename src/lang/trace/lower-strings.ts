@@ -8,7 +8,11 @@ import type { Lowering } from "./lowering.ts";
 import { EVENTS, HEADER } from "./storage.ts";
 
 /** Runs the body with 0, 1, … below `count` until it leaves. */
-export function counted(l: Lowering, count: number | Value, body: (index: Value, leave: ReturnType<Lowering["b"]["block"]>) => void): void {
+export function counted(
+  l: Lowering,
+  count: number | Value,
+  body: (index: Value, leave: ReturnType<Lowering["b"]["block"]>) => void,
+): void {
   const b = l.b;
   const index: Variable = { name: "index", type: INT };
   const head = b.block("head");
@@ -87,7 +91,10 @@ export function joinInto(l: Lowering, array: Value, space: MemorySpace, separato
   const size = Math.ceil((l.script.checker.options.maxStrlen + 1) / 8) * 8;
   const bytes = 8 + JOIN_STRINGS * size;
   const site = l.site({ kind: "join", separator, size }, [], bytes, "events");
-  const record = b.helper("ringbuf_reserve", [b.map(EVENTS), b.const(bytes), b.const(0)], { kind: "record", nullable: true });
+  const record = b.helper("ringbuf_reserve", [b.map(EVENTS), b.const(bytes), b.const(0)], {
+    kind: "record",
+    nullable: true,
+  });
   const got = b.block("reserved");
   const lost = b.block("lost");
   const after = b.block("sent");
@@ -111,7 +118,11 @@ export function joinInto(l: Lowering, array: Value, space: MemorySpace, separato
     b.branch("ne", address, 0, next, full);
     b.seal(next);
     b.at(next);
-    b.helper(space === "user" ? "probe_read_user_str" : "probe_read_kernel_str", [b.add(record, 8 + i * size), b.const(size), address]);
+    b.helper(space === "user" ? "probe_read_user_str" : "probe_read_kernel_str", [
+      b.add(record, 8 + i * size),
+      b.const(size),
+      address,
+    ]);
     b.write(count, b.const(i + 1));
   }
   b.jump(full);

@@ -1,7 +1,14 @@
 // Lowers a checked body to the IR: statements and control flow. Expressions, memory, maps and events have files of
 // their own; all of them work on this state.
 
-import { FunctionBuilder, type Block as IrBlock, type IrFunction, type Value, type Variable, INT } from "../../compiler/index.ts";
+import {
+  FunctionBuilder,
+  INT,
+  type Block as IrBlock,
+  type IrFunction,
+  type Value,
+  type Variable,
+} from "../../compiler/index.ts";
 import type { Span } from "../../source/index.ts";
 import type { Block, Expression, Statement, VariableExpression } from "./ast.ts";
 import type { Checker, Unit, VariableInfo } from "./checker.ts";
@@ -27,7 +34,10 @@ export interface ScriptState {
 }
 
 /** Where a variable lives. */
-type Home = { readonly kind: "value"; readonly variable: Variable } | { readonly kind: "memory"; readonly pointer: Value; readonly offset: number } | { readonly kind: "frame"; readonly offset: number };
+type Home =
+  | { readonly kind: "value"; readonly variable: Variable }
+  | { readonly kind: "memory"; readonly pointer: Value; readonly offset: number }
+  | { readonly kind: "frame"; readonly offset: number };
 
 interface LoopTargets {
   readonly next: () => void;
@@ -158,7 +168,9 @@ export class Lowering {
     if (this.#busy !== undefined) {
       const free = b.block("free");
       const taken = b.block("taken");
-      b.branch("eq", b.atomic("xchg", 64, this.cpuPart(), this.#busy, b.const(1), true), 0, free, taken, { unlikely: "else" });
+      b.branch("eq", b.atomic("xchg", 64, this.cpuPart(), this.#busy, b.const(1), true), 0, free, taken, {
+        unlikely: "else",
+      });
       b.seal(taken);
       b.at(taken);
       this.count(HEADER.missed);
@@ -195,7 +207,9 @@ export class Lowering {
 
   /** Bytes of memory that the run needs for itself, all slots of all functions. */
   slotBytes(functions: readonly IrFunction[]): { readonly total: number; readonly largest: number } {
-    const sizes = functions.flatMap((f) => f.blocks.flatMap((x) => x.instrs.flatMap((i) => (i.operation.op === "slot" ? [i.operation.size] : []))));
+    const sizes = functions.flatMap((f) =>
+      f.blocks.flatMap((x) => x.instrs.flatMap((i) => (i.operation.op === "slot" ? [i.operation.size] : []))),
+    );
     return { total: sizes.reduce((n, s) => n + s, 0), largest: Math.max(0, ...sizes) };
   }
 
@@ -222,7 +236,14 @@ export class Lowering {
         if (s.operator === "=") this.assignVariable(s.target, s.value);
         else {
           const operator = s.operator.slice(0, -1) as "+";
-          const combined: Expression = { kind: "binary", operator, left: s.target, right: s.value, span: s.span, ...(s.target.type === undefined ? {} : { type: s.target.type }) };
+          const combined: Expression = {
+            kind: "binary",
+            operator,
+            left: s.target,
+            right: s.value,
+            span: s.span,
+            ...(s.target.type === undefined ? {} : { type: s.target.type }),
+          };
           this.assignVariable(s.target, combined);
         }
         return;
@@ -364,7 +385,10 @@ export class Lowering {
       const otherwise = this.b.block("else");
       const after = this.b.block("after");
       this.scoped(() => condition(this, e.condition, then, otherwise));
-      for (const [block, side] of [[then, e.then ?? e.condition], [otherwise, e.otherwise]] as const) {
+      for (const [block, side] of [
+        [then, e.then ?? e.condition],
+        [otherwise, e.otherwise],
+      ] as const) {
         this.b.seal(block);
         this.b.at(block);
         this.scoped(() => this.effect(side));
@@ -374,7 +398,13 @@ export class Lowering {
       this.b.at(after);
       return;
     }
-    if (e.kind === "identifier" || e.kind === "integer" || e.kind === "string" || e.kind === "variable" || e.kind === "parameter") {
+    if (
+      e.kind === "identifier" ||
+      e.kind === "integer" ||
+      e.kind === "string" ||
+      e.kind === "variable" ||
+      e.kind === "parameter"
+    ) {
       if (e.kind === "identifier" && e.type?.kind === "none") value(this, e);
       return;
     }
@@ -398,8 +428,10 @@ export class Lowering {
       if (info.captured) {
         home = { kind: "frame", offset: this.script.frameBytes };
         this.script.frameBytes += bytes;
-      } else if (isScalar(info.type) || info.type.kind === "none") home = { kind: "value", variable: { name: info.name, type: INT } };
-      else if (bytes > 1 << 14) this.fail("SCRY1301", `${info.name} is too large: ${typeName(info.type)}`, this.unit.probe.span);
+      } else if (isScalar(info.type) || info.type.kind === "none")
+        home = { kind: "value", variable: { name: info.name, type: INT } };
+      else if (bytes > 1 << 14)
+        this.fail("SCRY1301", `${info.name} is too large: ${typeName(info.type)}`, this.unit.probe.span);
       else home = { kind: "memory", pointer: this.b.slot(bytes), offset: 0 };
       this.homes.set(info, home);
     }
@@ -407,7 +439,9 @@ export class Lowering {
   }
 
   place(home: Exclude<Home, { kind: "value" }>): { pointer: Value; offset: number } {
-    return home.kind === "frame" ? { pointer: this.cpuPart(), offset: home.offset } : { pointer: home.pointer, offset: home.offset };
+    return home.kind === "frame"
+      ? { pointer: this.cpuPart(), offset: home.offset }
+      : { pointer: home.pointer, offset: home.offset };
   }
 
   setHome(info: VariableInfo, v: Value): void {

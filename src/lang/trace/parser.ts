@@ -2,7 +2,17 @@
 
 import type { SourceText, Span } from "../../source/index.ts";
 import type {
-  AssignOperator, AttachPoint, Block, ConfigEntry, Expression, MapDeclaration, MapExpression, Probe, Script, Statement, VariableExpression,
+  AssignOperator,
+  AttachPoint,
+  Block,
+  ConfigEntry,
+  Expression,
+  MapDeclaration,
+  MapExpression,
+  Probe,
+  Script,
+  Statement,
+  VariableExpression,
 } from "./ast.ts";
 import { ExpressionParser } from "./expression-parser.ts";
 import { readPreamble } from "./preamble.ts";
@@ -11,7 +21,14 @@ const ASSIGN: ReadonlySet<string> = new Set(["=", "+=", "-=", "*=", "/=", "%=", 
 
 /** Parts of an attach point (counted from the provider) in which a `/` is part of a path and not a predicate. */
 const PATH_PARTS: Readonly<Record<string, number>> = {
-  uprobe: 1, u: 1, uretprobe: 1, ur: 1, usdt: 1, U: 1, iter: 2, it: 2,
+  uprobe: 1,
+  u: 1,
+  uretprobe: 1,
+  ur: 1,
+  usdt: 1,
+  U: 1,
+  iter: 2,
+  it: 2,
 };
 
 /** Parses a whole script; throws a DiagnosticError at the first mistake. */
@@ -35,12 +52,31 @@ class Parser extends ExpressionParser {
       const word = this.token.kind === "identifier" ? this.token.text : "";
       if (word === "config" && this.peekText("=")) config.push(...this.config());
       else if (word === "let") mapDeclarations.push(this.mapDeclaration());
-      else if (word === "macro" || word === "fn" || word === "import" || (["struct", "union", "enum", "typedef"].includes(word) && !this.peekText(":"))) {
-        const what = { macro: "macros are", fn: "functions are", import: "imports are" }[word] ?? `a '${word}' of one's own is`;
-        this.fail("SCRY1900", `${what} not supported yet`, this.token.span, word in { struct: 1, union: 1, enum: 1, typedef: 1 } ? "Kernel types need no declaration here: they come from BTF" : "Write the code out where it is used");
+      else if (
+        word === "macro" ||
+        word === "fn" ||
+        word === "import" ||
+        (["struct", "union", "enum", "typedef"].includes(word) && !this.peekText(":"))
+      ) {
+        const what =
+          { macro: "macros are", fn: "functions are", import: "imports are" }[word] ?? `a '${word}' of one's own is`;
+        this.fail(
+          "SCRY1900",
+          `${what} not supported yet`,
+          this.token.span,
+          word in { struct: 1, union: 1, enum: 1, typedef: 1 }
+            ? "Kernel types need no declaration here: they come from BTF"
+            : "Write the code out where it is used",
+        );
       } else probes.push(this.probe());
     }
-    if (probes.length === 0) this.fail("SCRY1006", "there is no probe in the script", this.token.span, "A script is made of probes: begin { printf(\"hello\\n\"); }");
+    if (probes.length === 0)
+      this.fail(
+        "SCRY1006",
+        "there is no probe in the script",
+        this.token.span,
+        'A script is made of probes: begin { printf("hello\\n"); }',
+      );
     return { config, mapDeclarations, probes };
   }
 
@@ -54,8 +90,16 @@ class Parser extends ExpressionParser {
       const key = this.expectKind("identifier", "a config key");
       this.expect("=");
       const value = this.advance();
-      const plain = value.kind === "integer" ? Number(value.value) : value.text === "true" ? true : value.text === "false" ? false : value.text;
-      if (value.kind !== "integer" && value.kind !== "string" && value.kind !== "identifier") this.fail("SCRY1007", `unexpected ${value.text} as a config value`, value.span);
+      const plain =
+        value.kind === "integer"
+          ? Number(value.value)
+          : value.text === "true"
+            ? true
+            : value.text === "false"
+              ? false
+              : value.text;
+      if (value.kind !== "integer" && value.kind !== "string" && value.kind !== "identifier")
+        this.fail("SCRY1007", `unexpected ${value.text} as a config value`, value.span);
       entries.push({ key: key.text, value: plain, span: key.span });
       if (!this.accept(";") && !this.accept(",") && !this.at("}")) this.unexpected('";" or "}"');
     }
@@ -72,7 +116,12 @@ class Parser extends ExpressionParser {
     const entries = this.expectKind("integer", "a number of entries");
     const end = this.expect(")").span;
     this.accept(";");
-    return { name: name.text, mapType: type.text, entries: Number(entries.value), span: { start: start.start, end: end.end } };
+    return {
+      name: name.text,
+      mapType: type.text,
+      entries: Number(entries.value),
+      span: { start: start.start, end: end.end },
+    };
   }
 
   // probe := attach-point ("," attach-point)* predicate? block
@@ -105,7 +154,11 @@ class Parser extends ExpressionParser {
       const c = text[at];
       const provider = parts[0] ?? part;
       if (c === undefined || c === "," || c === "{" || c === ";" || /\s/.test(c)) break;
-      if (c === "/" && !(parts.length > 0 && PATH_PARTS[/^[a-z]/.test(provider) ? provider : provider.toLowerCase()] === parts.length)) break;
+      if (
+        c === "/" &&
+        !(parts.length > 0 && PATH_PARTS[/^[a-z]/.test(provider) ? provider : provider.toLowerCase()] === parts.length)
+      )
+        break;
       if (c === '"') {
         const end = text.indexOf('"', at + 1);
         if (end < 0) this.fail("SCRY1004", "unterminated string", { start: at, end: text.length });
@@ -177,7 +230,13 @@ class Parser extends ExpressionParser {
           const declared = this.accept(":") ? this.typeName() : undefined;
           const value = this.accept("=") ? this.expression() : undefined;
           this.endStatement();
-          return { kind: "let", variable, ...(declared === undefined ? {} : { declared }), ...(value === undefined ? {} : { value }), span: until() };
+          return {
+            kind: "let",
+            variable,
+            ...(declared === undefined ? {} : { declared }),
+            ...(value === undefined ? {} : { value }),
+            span: until(),
+          };
         }
         case "break":
         case "continue": {
@@ -230,7 +289,13 @@ class Parser extends ExpressionParser {
         otherwise = { statements: [nested], span: nested.span };
       } else otherwise = this.block();
     }
-    return { kind: "if", condition, then, ...(otherwise === undefined ? {} : { otherwise }), span: { start, end: this.lastEnd } };
+    return {
+      kind: "if",
+      condition,
+      then,
+      ...(otherwise === undefined ? {} : { otherwise }),
+      span: { start, end: this.lastEnd },
+    };
   }
 
   // for := "for" "("? VARIABLE ":" (expression ".." expression | MAP) ")"? block
@@ -248,7 +313,13 @@ class Parser extends ExpressionParser {
       return { kind: "for-range", variable, from, to, body: this.block(), span };
     }
     if (from.kind !== "map" || from.key !== undefined)
-      this.fail("SCRY1009", "a for loop goes over a range or a whole map", from.span, "for $i : 0..10 { … }", "for $kv : @map { … }");
+      this.fail(
+        "SCRY1009",
+        "a for loop goes over a range or a whole map",
+        from.span,
+        "for $i : 0..10 { … }",
+        "for $kv : @map { … }",
+      );
     if (parenthesis) this.expect(")");
     const span = header();
     return { kind: "for-map", variable, map: from as MapExpression, body: this.block(), span };
@@ -270,7 +341,8 @@ class Parser extends ExpressionParser {
       if (this.accept(";")) continue;
       if (this.at("}")) {
         const last = statements.pop();
-        if (last?.kind !== "expression") return this.fail("SCRY1014", "a block expression must end with a value", this.token.span);
+        if (last?.kind !== "expression")
+          return this.fail("SCRY1014", "a block expression must end with a value", this.token.span);
         return { statements, value: last.expression };
       }
       statements.push(this.statement());

@@ -47,7 +47,13 @@ export function readPreamble(source: SourceText): Preamble {
         break;
       case "define": {
         const define = /^([A-Za-z_]\w*)(\(.*)?(?:\s+(.*))?$/.exec(rest);
-        if (define === null || define[2] !== undefined) return lexer.fail("SCRY1010", "function-like #define is not supported yet", span, "Use an object-like #define, or repeat the expression");
+        if (define === null || define[2] !== undefined)
+          return lexer.fail(
+            "SCRY1010",
+            "function-like #define is not supported yet",
+            span,
+            "Use an object-like #define, or repeat the expression",
+          );
         if (active) defines.set(define[1] as string, define[3] ?? "");
         break;
       }
@@ -62,7 +68,9 @@ export function readPreamble(source: SourceText): Preamble {
       }
       case "if":
       case "elif": {
-        const holds = condition(rest, defines, () => lexer.fail("SCRY1011", `unsupported #${directive[1]} condition: ${rest}`, span));
+        const holds = condition(rest, defines, () =>
+          lexer.fail("SCRY1011", `unsupported #${directive[1]} condition: ${rest}`, span),
+        );
         if (directive[1] === "if") open.push({ holds, taken: holds, at: span.start });
         else {
           const last = open.at(-1) ?? lexer.fail("SCRY1012", "#elif without #if", span);
@@ -93,6 +101,7 @@ export function readPreamble(source: SourceText): Preamble {
 function condition(text: string, defines: ReadonlyMap<string, string>, fail: () => never): boolean {
   const match = /^(!?)\s*(?:defined\s*\(?\s*(\w+)\s*\)?|(\w+))$/.exec(text);
   if (match === null) return fail();
-  const value = match[2] !== undefined ? defines.has(match[2]) : Number(defines.get(match[3] as string) ?? match[3]) > 0;
+  const value =
+    match[2] !== undefined ? defines.has(match[2]) : Number(defines.get(match[3] as string) ?? match[3]) > 0;
   return match[1] === "!" ? !value : value;
 }

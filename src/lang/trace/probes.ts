@@ -1,7 +1,7 @@
 // A probe as the compiler sees it: where it attaches, what kind of program it needs, and how its arguments are reached.
 
-import type { AttachTarget, ProgramSpec, ProgramType } from "../../object/index.ts";
 import type { UsdtArgument } from "../../elf/index.ts";
+import type { AttachTarget, ProgramSpec, ProgramType } from "../../object/index.ts";
 import type { Type } from "./types.ts";
 
 /** How the value of an argument is reached from the program's context. */

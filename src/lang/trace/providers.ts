@@ -7,7 +7,7 @@ import type { AttachPoint } from "./ast.ts";
 import { typeOfBtf, typeOfSpelling } from "./btf-types.ts";
 import { isPattern, type TraceEnvironment, type TracepointField } from "./environment.ts";
 import type { ArgumentAccess, ProbeArgument, ProbeForm, ResolvedProbe } from "./probes.ts";
-import { type Type, UINT64, INT64 } from "./types.ts";
+import { INT64, type Type, UINT64 } from "./types.ts";
 
 /** Says what is wrong with an attach point; the checker turns it into a diagnostic. */
 export class ProbeError extends Error {
@@ -32,14 +32,17 @@ export interface Provider {
   resolve(point: AttachPoint, parts: readonly string[], env: TraceEnvironment): ResolvedProbe[];
 }
 
-const argumentMap = (args: readonly ProbeArgument[]): ReadonlyMap<string, ProbeArgument> => new Map(args.map((a) => [a.name, a]));
+const argumentMap = (args: readonly ProbeArgument[]): ReadonlyMap<string, ProbeArgument> =>
+  new Map(args.map((a) => [a.name, a]));
 
 function missing(what: string, hints: readonly string[] = []): ProbeError {
   return new ProbeError("SCRY1101", what, hints, true);
 }
 
 function wrongForm(provider: Provider): ProbeError {
-  return new ProbeError("SCRY1102", `${provider.name} probe has a wrong number of parts`, [`The form is ${provider.form}`]);
+  return new ProbeError("SCRY1102", `${provider.name} probe has a wrong number of parts`, [
+    `The form is ${provider.form}`,
+  ]);
 }
 
 // --- tracepoints -----------------------------------------------------------------------------------------------------
@@ -51,15 +54,27 @@ function recordArguments(fields: readonly TracepointField[], category: string, e
     .map((f) => {
       const type = typeOfSpelling(f.type, f.size, f.signed, space, () => env.btf());
       let access: ArgumentAccess;
-      if (f.type.startsWith("__data_loc") || f.type.startsWith("__rel_loc")) access = { kind: "data-loc", offset: f.offset, relative: f.type.startsWith("__rel_loc") };
-      else if (type.kind === "string" || type.kind === "array") access = { kind: "record-array", offset: f.offset, size: f.size };
-      else access = { kind: "record", offset: f.offset, size: type.kind === "int" ? type.bits / 8 : f.size, signed: type.kind === "int" ? type.signed : f.signed };
+      if (f.type.startsWith("__data_loc") || f.type.startsWith("__rel_loc"))
+        access = { kind: "data-loc", offset: f.offset, relative: f.type.startsWith("__rel_loc") };
+      else if (type.kind === "string" || type.kind === "array")
+        access = { kind: "record-array", offset: f.offset, size: f.size };
+      else
+        access = {
+          kind: "record",
+          offset: f.offset,
+          size: type.kind === "int" ? type.bits / 8 : f.size,
+          signed: type.kind === "int" ? type.signed : f.signed,
+        };
       return { name: f.name, type, access, spelling: f.type };
     });
 }
 
 /** The raw tracepoint that carries all that a `syscalls:` tracepoint does: fields after the number are the arguments in order. */
-function syscallForm(name: string, fields: () => readonly ProbeArgument[], env: TraceEnvironment): ProbeForm | undefined {
+function syscallForm(
+  name: string,
+  fields: () => readonly ProbeArgument[],
+  env: TraceEnvironment,
+): ProbeForm | undefined {
   const match = /^sys_(enter|exit)_(\w+)$/.exec(name);
   if (match === null) return undefined;
   const number = env.syscallNumber(match[2] as string);
@@ -98,7 +113,12 @@ function rawSyscallsForm(name: string, fields: () => readonly ProbeArgument[]): 
       return argumentMap(
         own.map((f) => ({
           ...f,
-          access: f.name === "ret" ? { kind: "raw", index: 1 } : name === "sys_enter" ? { kind: "raw", index: 1 } : { kind: "syscall-number" },
+          access:
+            f.name === "ret"
+              ? { kind: "raw", index: 1 }
+              : name === "sys_enter"
+                ? { kind: "raw", index: 1 }
+                : { kind: "syscall-number" },
         })),
       );
     },
@@ -119,10 +139,19 @@ const tracepoint: Provider = {
     const [category, name] = parts as [string, string];
     const found = env.tracepoints(category, name);
     if (found.length === 0)
-      throw missing(`tracepoint not found: ${category}:${name}`, isPattern(category + name) ? [] : nearest(name, env.tracepoints(category, "*").map((t) => t.name)));
+      throw missing(
+        `tracepoint not found: ${category}:${name}`,
+        isPattern(category + name)
+          ? []
+          : nearest(
+              name,
+              env.tracepoints(category, "*").map((t) => t.name),
+            ),
+      );
     return found.map((t): ResolvedProbe => {
       let fields: readonly ProbeArgument[] | undefined;
-      const lazy = (): readonly ProbeArgument[] => (fields ??= recordArguments(env.tracepointFormat(t.category, t.name) ?? [], t.category, env));
+      const lazy = (): readonly ProbeArgument[] =>
+        (fields ??= recordArguments(env.tracepointFormat(t.category, t.name) ?? [], t.category, env));
       const record: ProbeForm = {
         programType: "tracepoint",
         context: "record",
@@ -136,8 +165,18 @@ const tracepoint: Provider = {
           ? syscallForm(t.name, lazy, env)
           : t.category === "raw_syscalls"
             ? rawSyscallsForm(t.name, lazy)
-            : ({ programType: "raw_tracepoint", context: "raw", attach: { kind: "raw_tracepoint", name: t.name }, args: undefined } satisfies ProbeForm);
-      return { provider: "tracepoint", name: `tracepoint:${t.category}:${t.name}`, forms: other === undefined ? [record] : [record, other], numberedArgs: 0 };
+            : ({
+                programType: "raw_tracepoint",
+                context: "raw",
+                attach: { kind: "raw_tracepoint", name: t.name },
+                args: undefined,
+              } satisfies ProbeForm);
+      return {
+        provider: "tracepoint",
+        name: `tracepoint:${t.category}:${t.name}`,
+        forms: other === undefined ? [record] : [record, other],
+        numberedArgs: 0,
+      };
     });
   },
 };
@@ -151,22 +190,28 @@ const rawtracepoint: Provider = {
     if (parts.length < 1 || parts.length > 2) throw wrongForm(rawtracepoint);
     const pattern = parts.at(-1) as string;
     const found = env.rawTracepoints(pattern);
-    if (found.length === 0) throw missing(`rawtracepoint not found: ${pattern}`, isPattern(pattern) ? [] : nearest(pattern, env.rawTracepoints("*")));
-    return found.map((name): ResolvedProbe => ({
-      provider: "rawtracepoint",
-      name: `rawtracepoint:${parts.length === 2 ? `${parts[0]}:` : ""}${name}`,
-      numberedArgs: 12,
-      forms: [
-        {
-          programType: "raw_tracepoint",
-          context: "raw",
-          attach: { kind: "raw_tracepoint", name },
-          get args() {
-            return rawArguments(name, env);
+    if (found.length === 0)
+      throw missing(
+        `rawtracepoint not found: ${pattern}`,
+        isPattern(pattern) ? [] : nearest(pattern, env.rawTracepoints("*")),
+      );
+    return found.map(
+      (name): ResolvedProbe => ({
+        provider: "rawtracepoint",
+        name: `rawtracepoint:${parts.length === 2 ? `${parts[0]}:` : ""}${name}`,
+        numberedArgs: 12,
+        forms: [
+          {
+            programType: "raw_tracepoint",
+            context: "raw",
+            attach: { kind: "raw_tracepoint", name },
+            get args() {
+              return rawArguments(name, env);
+            },
           },
-        },
-      ],
-    }));
+        ],
+      }),
+    );
   },
 };
 
@@ -179,33 +224,56 @@ function rawArguments(name: string, env: TraceEnvironment): ReadonlyMap<string, 
   return functionArguments(fn, env, 1, (index) => ({ kind: "raw", index }));
 }
 
-function functionArguments(fn: number, env: TraceEnvironment, skip: number, access: (index: number) => ArgumentAccess): ReadonlyMap<string, ProbeArgument> {
+function functionArguments(
+  fn: number,
+  env: TraceEnvironment,
+  skip: number,
+  access: (index: number) => ArgumentAccess,
+): ReadonlyMap<string, ProbeArgument> {
   const btf = env.btf();
   const func = btf?.type(fn);
   const proto = func?.kind === "func" ? btf?.type(func.type) : undefined;
   if (btf === undefined || proto?.kind !== "func_proto") return new Map();
-  return argumentMap(proto.params.slice(skip).map((p, index) => ({ name: p.name, type: typeOfBtf(btf, p.type, "kernel"), access: access(index) })));
+  return argumentMap(
+    proto.params
+      .slice(skip)
+      .map((p, index) => ({ name: p.name, type: typeOfBtf(btf, p.type, "kernel"), access: access(index) })),
+  );
 }
 
 // --- kernel functions ------------------------------------------------------------------------------------------------
 
-function kernelFunction(name: "kprobe" | "kretprobe" | "fentry" | "fexit", aliases: readonly string[], returns: boolean, typed: boolean): Provider {
+function kernelFunction(
+  name: "kprobe" | "kretprobe" | "fentry" | "fexit",
+  aliases: readonly string[],
+  returns: boolean,
+  typed: boolean,
+): Provider {
   const provider: Provider = {
     name,
     aliases,
     form: `${name}:[MODULE:]FUNCTION${returns || typed ? "" : "[+OFFSET]"}`,
-    doc: typed ? "A kernel function by its trampoline, arguments typed by BTF." : "A kernel function's entry or return.",
+    doc: typed
+      ? "A kernel function by its trampoline, arguments typed by BTF."
+      : "A kernel function's entry or return.",
     resolve(_point, parts, env) {
       if (parts.length < 1 || parts.length > 2) throw wrongForm(provider);
       const module = parts.length === 2 ? (parts[0] as string) : undefined;
       const match = /^(.*?)(?:\+(0x[0-9a-fA-F]+|\d+))?$/.exec(parts.at(-1) as string) as RegExpExecArray;
       const pattern = match[1] as string;
       const offset = match[2] === undefined ? 0 : Number(match[2]);
-      if (offset !== 0 && (returns || typed)) throw new ProbeError("SCRY1103", `offset not supported for ${name} probes`);
+      if (offset !== 0 && (returns || typed))
+        throw new ProbeError("SCRY1103", `offset not supported for ${name} probes`);
       const found = env.kernelFunctions(pattern, module);
-      if (found.length === 0) throw missing(`${name} not found: ${pattern}`, isPattern(pattern) ? [] : ["No function of this name can be traced in this kernel"]);
+      if (found.length === 0)
+        throw missing(
+          `${name} not found: ${pattern}`,
+          isPattern(pattern) ? [] : ["No function of this name can be traced in this kernel"],
+        );
       return found.map((fn): ResolvedProbe => {
-        const attach: AttachTarget = typed ? { kind: "trampoline" } : { kind: "kprobe", function: fn, offset, return: returns, ...(module === undefined ? {} : { module }) };
+        const attach: AttachTarget = typed
+          ? { kind: "trampoline" }
+          : { kind: "kprobe", function: fn, offset, return: returns, ...(module === undefined ? {} : { module }) };
         const id = typed ? env.btf()?.find(fn, "func") : undefined;
         const form: ProbeForm = {
           programType: typed ? "tracing" : "kprobe",
@@ -234,7 +302,9 @@ function returnType(fn: number | undefined, env: TraceEnvironment): Type | undef
   const btf = env.btf();
   const func = fn === undefined ? undefined : btf?.type(fn);
   const proto = func?.kind === "func" ? btf?.type(func.type) : undefined;
-  return btf !== undefined && proto?.kind === "func_proto" && proto.returns !== 0 ? typeOfBtf(btf, proto.returns, "kernel") : undefined;
+  return btf !== undefined && proto?.kind === "func_proto" && proto.returns !== 0
+    ? typeOfBtf(btf, proto.returns, "kernel")
+    : undefined;
 }
 
 // --- user functions --------------------------------------------------------------------------------------------------
@@ -254,9 +324,19 @@ function userFunction(name: "uprobe" | "uretprobe", aliases: readonly string[], 
       const extra = plain || match[2] === undefined ? 0 : Number(match[2]);
       if (extra !== 0 && returns) throw new ProbeError("SCRY1103", "offset not supported for uretprobes");
       const found = plain ? [{ name: last, offset: Number(last), size: 0 }] : env.functions(path, match[1] as string);
-      if (found.length === 0) throw missing(`No matches for ${name} ${path}:${match[1]}`, isPattern(match[1] as string) ? [] : nearest(match[1] as string, env.functions(path, "*").map((f) => f.name)));
+      if (found.length === 0)
+        throw missing(
+          `No matches for ${name} ${path}:${match[1]}`,
+          isPattern(match[1] as string)
+            ? []
+            : nearest(
+                match[1] as string,
+                env.functions(path, "*").map((f) => f.name),
+              ),
+        );
       return found.map((f): ResolvedProbe => {
-        if (extra !== 0 && f.size > 0 && extra >= f.size) throw new ProbeError("SCRY1104", `Offset outside the function bounds ('${f.name}' size is ${f.size})`);
+        if (extra !== 0 && f.size > 0 && extra >= f.size)
+          throw new ProbeError("SCRY1104", `Offset outside the function bounds ('${f.name}' size is ${f.size})`);
         return {
           provider: name,
           name: `${name}:${path}:${f.name}${extra === 0 ? "" : `+${extra}`}`,
@@ -267,7 +347,13 @@ function userFunction(name: "uprobe" | "uretprobe", aliases: readonly string[], 
             {
               programType: "kprobe",
               context: "registers",
-              attach: { kind: "uprobe", path, offset: f.offset + extra, return: returns, ...(env.pid === undefined ? {} : { pid: env.pid }) },
+              attach: {
+                kind: "uprobe",
+                path,
+                offset: f.offset + extra,
+                return: returns,
+                ...(env.pid === undefined ? {} : { pid: env.pid }),
+              },
               args: undefined,
             },
           ],
@@ -280,7 +366,13 @@ function userFunction(name: "uprobe" | "uretprobe", aliases: readonly string[], 
 
 function binary(name: string, env: TraceEnvironment): string {
   const path = env.binary(name);
-  if (path === undefined) throw new ProbeError("SCRY1105", `${name === "" ? "a binary" : `'${name}'`} cannot be found`, ["Give the path of a program or library, a program on PATH, or a library's name"], true);
+  if (path === undefined)
+    throw new ProbeError(
+      "SCRY1105",
+      `${name === "" ? "a binary" : `'${name}'`} cannot be found`,
+      ["Give the path of a program or library, a program on PATH, or a library's name"],
+      true,
+    );
   return path;
 }
 
@@ -295,7 +387,14 @@ const usdt: Provider = {
     const provider = parts.length === 3 ? (parts[1] as string) : "*";
     const name = parts.at(-1) as string;
     const sites = env.usdt(path, provider, name);
-    if (sites.length === 0) throw missing(`No matches for usdt ${path}:${provider === "*" ? "" : `${provider}:`}${name}`, nearest(name, env.usdt(path, "*", "*").map((s) => s.name)));
+    if (sites.length === 0)
+      throw missing(
+        `No matches for usdt ${path}:${provider === "*" ? "" : `${provider}:`}${name}`,
+        nearest(
+          name,
+          env.usdt(path, "*", "*").map((s) => s.name),
+        ),
+      );
     return sites.map((s): ResolvedProbe => {
       const args = parseUsdtArguments(s.args, env.machine);
       return {
@@ -308,11 +407,20 @@ const usdt: Provider = {
             programType: "kprobe",
             context: "registers",
             attach: {
-              kind: "uprobe", path, offset: s.offset, return: false,
+              kind: "uprobe",
+              path,
+              offset: s.offset,
+              return: false,
               ...(s.semaphore === undefined ? {} : { semaphore: s.semaphore }),
               ...(env.pid === undefined ? {} : { pid: env.pid }),
             },
-            args: argumentMap(args.map((argument, i) => ({ name: `arg${i}`, type: argument.size === 8 && !argument.signed ? UINT64 : INT64, access: { kind: "usdt", argument } }))),
+            args: argumentMap(
+              args.map((argument, i) => ({
+                name: `arg${i}`,
+                type: argument.size === 8 && !argument.signed ? UINT64 : INT64,
+                access: { kind: "usdt", argument },
+              })),
+            ),
           },
         ],
       };
@@ -339,20 +447,31 @@ function timer(name: "profile" | "interval", aliases: readonly string[], cpus: "
       let value = Number(parts.at(-1));
       const literal = /^(\d+)(ns|us|ms|s|m|h|d)$/.exec(parts.at(-1) as string);
       if (parts.length === 1 && literal !== null) {
-        const scale = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9, d: 86400e9 }[literal[2] as string] as number;
+        const scale = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9, d: 86400e9 }[
+          literal[2] as string
+        ] as number;
         value = Number(literal[1]) * scale;
         unit = "ns";
       }
       if (parts.length < 1 || parts.length > 2) throw wrongForm(provider);
-      if (unit !== "hz" && UNITS[unit] === undefined) throw new ProbeError("SCRY1106", `Invalid ${name} unit: ${unit}`, ["Valid units are hz, us, ms and s"]);
-      if (!Number.isInteger(value) || value <= 0) throw new ProbeError("SCRY1107", `Invalid ${name} period: '${parts.at(-1)}'`, [`The form is ${provider.form}`]);
+      if (unit !== "hz" && UNITS[unit] === undefined)
+        throw new ProbeError("SCRY1106", `Invalid ${name} unit: ${unit}`, ["Valid units are hz, us, ms and s"]);
+      if (!Number.isInteger(value) || value <= 0)
+        throw new ProbeError("SCRY1107", `Invalid ${name} period: '${parts.at(-1)}'`, [`The form is ${provider.form}`]);
       const rate = unit === "hz" ? { frequency: value } : { period: value * (UNITS[unit] as number) };
       return [
         {
           provider: name,
           name: `${name}:${parts.join(":")}`,
           numberedArgs: 0,
-          forms: [{ programType: "perf_event", context: "perf", attach: { kind: "perf_event", type: PERF_TYPE_SOFTWARE, config: PERF_COUNT_SW_CPU_CLOCK, ...rate, cpus }, args: undefined }],
+          forms: [
+            {
+              programType: "perf_event",
+              context: "perf",
+              attach: { kind: "perf_event", type: PERF_TYPE_SOFTWARE, config: PERF_COUNT_SW_CPU_CLOCK, ...rate, cpus },
+              args: undefined,
+            },
+          ],
         },
       ];
     },
@@ -395,7 +514,12 @@ const HARDWARE: Readonly<Record<string, CountedEvent>> = {
   "ref-cycles": { config: 9, count: 1_000_000 },
 };
 
-function counter(name: "software" | "hardware", aliases: readonly string[], type: number, events: Readonly<Record<string, CountedEvent>>): Provider {
+function counter(
+  name: "software" | "hardware",
+  aliases: readonly string[],
+  type: number,
+  events: Readonly<Record<string, CountedEvent>>,
+): Provider {
   const provider: Provider = {
     name,
     aliases,
@@ -405,15 +529,24 @@ function counter(name: "software" | "hardware", aliases: readonly string[], type
       if (parts.length < 1 || parts.length > 2) throw wrongForm(provider);
       const word = parts[0] as string;
       const event = events[word] ?? Object.values(events).find((e) => e.alias === word);
-      if (event === undefined) throw new ProbeError("SCRY1108", `${word} is not a ${name} event`, nearest(word, Object.keys(events)));
+      if (event === undefined)
+        throw new ProbeError("SCRY1108", `${word} is not a ${name} event`, nearest(word, Object.keys(events)));
       const period = parts[1] === undefined || parts[1] === "" ? event.count : Number(parts[1]);
-      if (!Number.isInteger(period) || period <= 0) throw new ProbeError("SCRY1107", `Invalid ${name} count: '${parts[1]}'`);
+      if (!Number.isInteger(period) || period <= 0)
+        throw new ProbeError("SCRY1107", `Invalid ${name} count: '${parts[1]}'`);
       return [
         {
           provider: name,
           name: `${name}:${parts.join(":")}`,
           numberedArgs: 0,
-          forms: [{ programType: "perf_event", context: "perf", attach: { kind: "perf_event", type, config: event.config, period, cpus: "each" }, args: undefined }],
+          forms: [
+            {
+              programType: "perf_event",
+              context: "perf",
+              attach: { kind: "perf_event", type, config: event.config, period, cpus: "each" },
+              args: undefined,
+            },
+          ],
         },
       ];
     },
@@ -429,9 +562,12 @@ const watchpoint: Provider = {
   resolve(_point, parts, env) {
     if (parts.length !== 3) throw wrongForm(watchpoint);
     const [address, length, mode] = parts as [string, string, string];
-    if (!/^(?:0x[0-9a-fA-F]+|\d+)$/.test(address)) throw new ProbeError("SCRY1109", `Invalid watchpoint address: '${address}'`, [`The form is ${watchpoint.form}`]);
-    if (!["1", "2", "4", "8"].includes(length)) throw new ProbeError("SCRY1109", `Invalid watchpoint length: '${length}'`, ["The length is 1, 2, 4 or 8"]);
-    if (!/^[rwx]+$/.test(mode) || new Set(mode).size !== mode.length) throw new ProbeError("SCRY1109", `Invalid watchpoint mode: '${mode}'`, ["The mode is made of r, w and x"]);
+    if (!/^(?:0x[0-9a-fA-F]+|\d+)$/.test(address))
+      throw new ProbeError("SCRY1109", `Invalid watchpoint address: '${address}'`, [`The form is ${watchpoint.form}`]);
+    if (!["1", "2", "4", "8"].includes(length))
+      throw new ProbeError("SCRY1109", `Invalid watchpoint length: '${length}'`, ["The length is 1, 2, 4 or 8"]);
+    if (!/^[rwx]+$/.test(mode) || new Set(mode).size !== mode.length)
+      throw new ProbeError("SCRY1109", `Invalid watchpoint mode: '${mode}'`, ["The mode is made of r, w and x"]);
     return [
       {
         provider: "watchpoint",
@@ -441,7 +577,13 @@ const watchpoint: Provider = {
           {
             programType: "perf_event",
             context: "perf",
-            attach: { kind: "watchpoint", address: BigInt(address), length: Number(length) as 1 | 2 | 4 | 8, mode, ...(env.pid === undefined ? {} : { pid: env.pid }) },
+            attach: {
+              kind: "watchpoint",
+              address: BigInt(address),
+              length: Number(length) as 1 | 2 | 4 | 8,
+              mode,
+              ...(env.pid === undefined ? {} : { pid: env.pid }),
+            },
             args: undefined,
           },
         ],
@@ -459,10 +601,17 @@ const iter: Provider = {
     if (parts.length < 1 || parts.length > 2) throw wrongForm(iter);
     const kind = parts[0] as string;
     const btf = env.btf();
-    const kinds = (): string[] => (btf?.findAll("bpf_iter__*", "struct") ?? []).map((e) => e.name.slice("bpf_iter__".length));
-    const names = isPattern(kind) ? env.btf()?.findAll(`bpf_iter__${kind}`, "struct").map((e) => e.name.slice("bpf_iter__".length)) ?? [] : [kind];
+    const kinds = (): string[] =>
+      (btf?.findAll("bpf_iter__*", "struct") ?? []).map((e) => e.name.slice("bpf_iter__".length));
+    const names = isPattern(kind)
+      ? (env
+          .btf()
+          ?.findAll(`bpf_iter__${kind}`, "struct")
+          .map((e) => e.name.slice("bpf_iter__".length)) ?? [])
+      : [kind];
     const found = names.filter((n) => btf?.find(`bpf_iter__${n}`, "struct") !== undefined);
-    if (btf === undefined || found.length === 0) throw missing(`iter ${kind} not available for your kernel version`, nearest(kind, kinds()));
+    if (btf === undefined || found.length === 0)
+      throw missing(`iter ${kind} not available for your kernel version`, nearest(kind, kinds()));
     return found.map((name): ResolvedProbe => {
       const id = btf.find(`bpf_iter__${name}`, "struct") as number;
       return {
@@ -487,7 +636,15 @@ const iter: Provider = {
 function contextMembers(btf: Btf, id: number): ProbeArgument[] {
   return btf.members(id).flatMap((m): ProbeArgument[] => {
     const inner = m.name === "" ? btf.members(m.type).find((x) => x.name !== "") : m;
-    return inner === undefined ? [] : [{ name: inner.name, type: typeOfBtf(btf, inner.type, "kernel"), access: { kind: "context-field", offset: m.bitOffset / 8 } }];
+    return inner === undefined
+      ? []
+      : [
+          {
+            name: inner.name,
+            type: typeOfBtf(btf, inner.type, "kernel"),
+            access: { kind: "context-field", offset: m.bitOffset / 8 },
+          },
+        ];
   });
 }
 
@@ -501,7 +658,22 @@ function special(name: "begin" | "end"): Provider {
     doc: name === "begin" ? "Before all other probes are attached." : "After all other probes are detached.",
     resolve(_point, parts) {
       if (parts.length > 0) throw wrongForm(provider);
-      return [{ provider: name, name, special: true, numberedArgs: 0, forms: [{ programType: "raw_tracepoint", context: "none", attach: { kind: "test_run", when: name }, args: undefined }] }];
+      return [
+        {
+          provider: name,
+          name,
+          special: true,
+          numberedArgs: 0,
+          forms: [
+            {
+              programType: "raw_tracepoint",
+              context: "none",
+              attach: { kind: "test_run", when: name },
+              args: undefined,
+            },
+          ],
+        },
+      ];
     },
   };
   return provider;
@@ -515,8 +687,21 @@ const self: Provider = {
   resolve(_point, parts) {
     const signal = (parts[1] ?? "").toUpperCase();
     if (parts.length !== 2 || parts[0] !== "signal") throw wrongForm(self);
-    if (!["SIGUSR1", "SIGUSR2", "SIGHUP"].includes(signal)) throw new ProbeError("SCRY1110", `'${parts[1]}' is not a supported signal`, ["SIGUSR1, SIGUSR2 and SIGHUP can be used"]);
-    return [{ provider: "self", name: `self:signal:${signal}`, special: true, numberedArgs: 0, forms: [{ programType: "raw_tracepoint", context: "none", attach: { kind: "signal", signal }, args: undefined }] }];
+    if (!["SIGUSR1", "SIGUSR2", "SIGHUP"].includes(signal))
+      throw new ProbeError("SCRY1110", `'${parts[1]}' is not a supported signal`, [
+        "SIGUSR1, SIGUSR2 and SIGHUP can be used",
+      ]);
+    return [
+      {
+        provider: "self",
+        name: `self:signal:${signal}`,
+        special: true,
+        numberedArgs: 0,
+        forms: [
+          { programType: "raw_tracepoint", context: "none", attach: { kind: "signal", signal }, args: undefined },
+        ],
+      },
+    ];
   },
 };
 

@@ -5,7 +5,9 @@ import { FunctionBuilder, INT, type IrProgram } from "../../compiler/index.ts";
 import type { StoragePlan } from "./storage.ts";
 
 export function reaper(plan: StoragePlan): IrProgram | undefined {
-  const maps = [...plan.maps.values()].flatMap((m) => (m.storage.kind === "hash" && m.storage.tombstones ? [m.storage] : []));
+  const maps = [...plan.maps.values()].flatMap((m) =>
+    m.storage.kind === "hash" && m.storage.tombstones ? [m.storage] : [],
+  );
   if (maps.length === 0) return undefined;
   const b = new FunctionBuilder("scry_reaper", [{ kind: "ctx" }]);
   const key = b.slot(8);
@@ -15,7 +17,11 @@ export function reaper(plan: StoragePlan): IrProgram | undefined {
     const found = b.block("found");
     const dead = b.block("dead");
     const next = b.block("next");
-    const entry = b.helper("map_lookup_elem", [b.map(storage.map), key], { kind: "map-value", map: storage.map, nullable: true });
+    const entry = b.helper("map_lookup_elem", [b.map(storage.map), key], {
+      kind: "map-value",
+      map: storage.map,
+      nullable: true,
+    });
     b.branch("ne", entry, 0, found, next);
     b.seal(found);
     b.at(found);

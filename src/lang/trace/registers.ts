@@ -14,7 +14,18 @@ export interface RegisterOffsets {
   readonly codeSegment?: number;
 }
 
-const NAMES: Readonly<Record<RegisterMachine, { readonly args: string; readonly syscall: string; readonly returns: string; readonly ip: string; readonly sp: string }>> = {
+const NAMES: Readonly<
+  Record<
+    RegisterMachine,
+    {
+      readonly args: string;
+      readonly syscall: string;
+      readonly returns: string;
+      readonly ip: string;
+      readonly sp: string;
+    }
+  >
+> = {
   x86_64: { args: "rdi rsi rdx rcx r8 r9", syscall: "rdi rsi rdx r10 r8 r9", returns: "rax", ip: "rip", sp: "rsp" },
   aarch64: { args: "x0 x1 x2 x3 x4 x5 x6 x7", syscall: "x0 x1 x2 x3 x4 x5", returns: "x0", ip: "pc", sp: "sp" },
 };

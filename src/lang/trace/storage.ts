@@ -141,7 +141,10 @@ export function planStorage(uses: Iterable<MapUse>, options: StorageOptions): St
   let zerosSize = 64;
   for (const use of list) {
     const type = use.valueType as Type;
-    zerosSize = Math.max(zerosSize, isAggregate(type) ? (use.keyType === undefined ? 0 : aggregateWords(type) * 8) : Math.ceil(sizeOf(type) / 8) * 8);
+    zerosSize = Math.max(
+      zerosSize,
+      isAggregate(type) ? (use.keyType === undefined ? 0 : aggregateWords(type) * 8) : Math.ceil(sizeOf(type) / 8) * 8,
+    );
   }
   let shared = HEADER.size + zerosSize;
   let perCpu = options.frameBytes;
@@ -161,7 +164,13 @@ export function planStorage(uses: Iterable<MapUse>, options: StorageOptions): St
     } else {
       const keyType: Type = use.keyType ?? { kind: "int", bits: 64, signed: false };
       const long = hasLongString(keyType);
-      const tombstones = use.keyedByTid && use.deleted && !use.walked && !use.cleared && use.declared === undefined && isScalar(valueType);
+      const tombstones =
+        use.keyedByTid &&
+        use.deleted &&
+        !use.walked &&
+        !use.cleared &&
+        use.declared === undefined &&
+        isScalar(valueType);
       const mapName = `${name}${ordinal > 1 && specs.some((s) => s.name === name) ? ordinal : ""}`;
       const size = keySize(shortType(keyType));
       const full = keySize(keyType);
@@ -169,7 +178,9 @@ export function planStorage(uses: Iterable<MapUse>, options: StorageOptions): St
       const aggregate = isAggregate(valueType);
       const lru = use.declared?.mapType.includes("lru") === true;
       const type: MapSpec["type"] = aggregate ? (lru ? "lru_percpu_hash" : "percpu_hash") : lru ? "lru_hash" : "hash";
-      const valueSize = aggregate ? words * 8 : (tombstones ? 8 : 0) + Math.ceil(Math.max(1, sizeOf(valueType)) / 8) * 8;
+      const valueSize = aggregate
+        ? words * 8
+        : (tombstones ? 8 : 0) + Math.ceil(Math.max(1, sizeOf(valueType)) / 8) * 8;
       // Threads that are gone leave no dead entry behind (see the reaper), so there are as many as there are threads.
       const entries = tombstones ? Math.max(maxEntries, 32768) : maxEntries;
       const spec = (keyBytes: number): Pick<MapSpec, "type" | "valueSize" | "maxEntries" | "flags"> => {
@@ -181,7 +192,9 @@ export function planStorage(uses: Iterable<MapUse>, options: StorageOptions): St
       specs.push({ name: mapName, keySize: size, ...spec(size) });
       if (long) specs.push({ name: `${mapName}.long`, keySize: full, ...spec(full) });
       const places = { map: mapName, keySize: size, ...(long ? { long: `${mapName}.long`, longKeySize: full } : {}) };
-      storage = aggregate ? { kind: "percpu", ...places, words, refused: shared } : { kind: "hash", ...places, valueSize, tombstones, refused: shared };
+      storage = aggregate
+        ? { kind: "percpu", ...places, words, refused: shared }
+        : { kind: "hash", ...places, valueSize, tombstones, refused: shared };
       shared += 8;
     }
     maps.set(use.name, {
@@ -205,7 +218,15 @@ export function planStorage(uses: Iterable<MapUse>, options: StorageOptions): St
 
 /** The map that holds the global data. */
 export function globalsSpec(plan: StoragePlan, cpus: number): MapSpec {
-  return { name: GLOBALS, type: "array", keySize: 4, valueSize: plan.cpuOffset + plan.stride * powerOfTwo(cpus), maxEntries: 1, flags: BPF_F_MMAPABLE, initial: plan.initial };
+  return {
+    name: GLOBALS,
+    type: "array",
+    keySize: 4,
+    valueSize: plan.cpuOffset + plan.stride * powerOfTwo(cpus),
+    maxEntries: 1,
+    flags: BPF_F_MMAPABLE,
+    initial: plan.initial,
+  };
 }
 
 /** The mask that keeps a CPU number within the global data. */

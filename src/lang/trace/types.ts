@@ -77,7 +77,14 @@ export const intType = (bits: 8 | 16 | 32 | 64, signed: boolean): IntType => ({ 
 
 export function isAggregate(type: Type): type is AggregateType {
   switch (type.kind) {
-    case "count": case "sum": case "min": case "max": case "avg": case "stats": case "hist": case "lhist":
+    case "count":
+    case "sum":
+    case "min":
+    case "max":
+    case "avg":
+    case "stats":
+    case "hist":
+    case "lhist":
       return true;
     default:
       return false;
@@ -86,7 +93,15 @@ export function isAggregate(type: Type): type is AggregateType {
 
 /** Fits one register: an integer, a truth value, an address, or something that stands for one number. */
 export function isScalar(type: Type): boolean {
-  return type.kind === "int" || type.kind === "bool" || type.kind === "pointer" || type.kind === "probe" || type.kind === "ksym" || type.kind === "username" || type.kind === "cgroup_path";
+  return (
+    type.kind === "int" ||
+    type.kind === "bool" ||
+    type.kind === "pointer" ||
+    type.kind === "probe" ||
+    type.kind === "ksym" ||
+    type.kind === "username" ||
+    type.kind === "cgroup_path"
+  );
 }
 
 /** What can be used where a number is wanted; a readable aggregate counts. */
@@ -96,7 +111,14 @@ export function isNumeric(type: Type): boolean {
 
 /** Aggregates that can be read in the kernel as one number. */
 export function isReadableAggregate(type: Type): type is AggregateType {
-  return type.kind === "count" || type.kind === "sum" || type.kind === "min" || type.kind === "max" || type.kind === "avg" || type.kind === "stats";
+  return (
+    type.kind === "count" ||
+    type.kind === "sum" ||
+    type.kind === "min" ||
+    type.kind === "max" ||
+    type.kind === "avg" ||
+    type.kind === "stats"
+  );
 }
 
 export function sameType(a: Type, b: Type): boolean {
@@ -125,15 +147,21 @@ export function typeName(type: Type): string {
       return `{ ${type.names.map((n, i) => `.${n} = ${typeName(type.elements[i] as Type)}`).join(",")} }`;
     case "count":
       return "count_t";
-    case "sum": case "min": case "max": case "avg": case "stats":
+    case "sum":
+    case "min":
+    case "max":
+    case "avg":
+    case "stats":
       return `${type.signed ? "" : "u"}${type.kind}_t`;
-    case "hist": case "lhist":
+    case "hist":
+    case "lhist":
       return `${type.kind}_t`;
     case "mac":
       return "mac_address";
     case "probe":
       return type.function === true ? "func" : "probe";
-    case "kstack": case "ustack":
+    case "kstack":
+    case "ustack":
       return `${type.kind}_${type.mode}_${type.limit}`;
     default:
       return type.kind;
