@@ -1,21 +1,30 @@
-// Loads a module of the source tree into a script: bundled by esbuild, in memory.
+// Loads a module of the source tree into a script: bundled by esbuild into a file that is gone once it is loaded. The file
+// stands under node_modules, so that what is not bundled (koffi) is found from there.
 
+import { mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = `${root}node_modules/.scry/`;
 
 /** The exports of a TypeScript file, by its path from the root of the repository. */
 export async function loadSource(path) {
-  const { outputFiles } = await build({
+  mkdirSync(folder, { recursive: true });
+  const outfile = `${folder}${path.replace(/\W/g, "-")}-${process.pid}.mjs`;
+  await build({
     entryPoints: [root + path],
     bundle: true,
     format: "esm",
     platform: "node",
     target: "node20",
-    write: false,
+    outfile,
     external: ["koffi"],
     logLevel: "error",
   });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
+  try {
+    return await import(outfile);
+  } finally {
+    rmSync(outfile, { force: true });
+  }
 }

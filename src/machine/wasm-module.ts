@@ -162,10 +162,10 @@ export class Code {
   }
 
   /** A 64-bit constant by its halves; the high one is the sign's when it is left out. */
-  i64(low: number, high = low >> 31): this {
+  i64(low: number, high?: number): this {
     this.byte(0x42);
     let lo = low | 0;
-    let hi = high | 0;
+    let hi = high ?? low >> 31;
     for (;;) {
       const part = lo & 127;
       lo = (lo >>> 7) | (hi << 25);

@@ -73,24 +73,17 @@ export function successors(i: Instruction, slot: number): readonly number[] {
 export function buildGraph(linked: LinkedProgram): ProgramGraph {
   const size = linked.slots;
   const code: (Instruction | undefined)[] = new Array(size).fill(undefined);
-  const slotOf: number[] = [];
   let slot = 0;
   for (const instruction of linked.instructions) {
-    slotOf.push(slot);
     code[slot] = instruction;
     slot += instruction.op === Opcode.LDDW ? 2 : 1;
   }
-  for (let i = 0; i < linked.instructions.length; i++) {
-    try {
-      // Symbolic operands are filled in later.
-      validate([linked.instructions[i] as Instruction]);
-    } catch (error) {
-      if (!(error instanceof EncodingError)) throw error;
-      // A jump alone seems to leave the program; jumps are checked below.
-      if (!/jump|call|target|distance|outside|range/i.test(error.message)) {
-        fail(slotOf[i] as number, "encoding", error.message);
-      }
-    }
+  try {
+    validate(linked.instructions);
+  } catch (error) {
+    if (!(error instanceof EncodingError)) throw error;
+    const at = code[error.slot];
+    fail(error.slot, at !== undefined && jumpDistance(at) !== undefined ? "flow" : "encoding", error.message);
   }
   const references: (MachineReference | undefined)[] = new Array(size).fill(undefined);
   for (const { slot: at, ref } of linked.relocations) references[at] = ref;
@@ -186,10 +179,10 @@ function checkFlow(
   });
 }
 
-type Partial = Pick<ProgramGraph, "code" | "functions" | "functionOf">;
+type Shape = Pick<ProgramGraph, "code" | "functions" | "functionOf">;
 
 /** Join points, and loops: a depth-first search finds the edges that go back, a backward walk what is inside. */
-function findLoops(graph: Partial, size: number): Pick<ProgramGraph, "meets" | "loops" | "irreducible"> {
+function findLoops(graph: Shape, size: number): Pick<ProgramGraph, "meets" | "loops" | "irreducible"> {
   const { code, functions } = graph;
   const predecessors: number[][] = Array.from({ length: size }, () => []);
   code.forEach((instruction, slot) => {
@@ -249,8 +242,8 @@ function findThresholds(code: readonly (Instruction | undefined)[], body: Uint8A
   return [...found].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
-/** Registers read and written, as bits. */
-export function effects(i: Instruction, parameters: (slot: number) => number): { uses: number; defines: number } {
+/** Registers read and written, as bits; `wanted` has those that a called function reads, by the call's distance. */
+export function effects(i: Instruction, wanted: (distance: number) => number): { uses: number; defines: number } {
   const dst = 1 << i.dst;
   const src = 1 << i.src;
   const type = i.op & 7;
@@ -280,7 +273,8 @@ export function effects(i: Instruction, parameters: (slot: number) => number): {
     default: {
       if (i.op === Opcode.EXIT) return { uses: 1, defines: 0 };
       if (i.op === Opcode.CALL) {
-        const count = i.src === 0 ? helperArguments(i.imm) : i.src === 1 ? parameters(i.imm) : 5;
+        if (i.src === 1) return { uses: wanted(i.imm) & 0x3e, defines: 0x3f };
+        const count = i.src === 0 ? helperArguments(i.imm) : 5;
         return { uses: ((1 << count) - 1) << 1, defines: 0x3f };
       }
       if (i.op === Opcode.CALLX) return { uses: 0x3e | dst, defines: 0x3f };
@@ -295,16 +289,15 @@ function helperArguments(id: number): number {
   return entry === undefined || entry.variadic === true ? 5 : entry.args.length;
 }
 
-function liveness({ code, functions }: Partial, size: number): Uint16Array {
+function liveness({ code }: Shape, size: number): Uint16Array {
   const live = new Uint16Array(size + 1);
-  const starts = new Map(functions.map((range) => [range.start, range.parameters]));
   let changed = true;
   while (changed) {
     changed = false;
     for (let slot = size - 1; slot >= 0; slot--) {
       const instruction = code[slot];
       if (instruction === undefined) continue;
-      const { uses, defines } = effects(instruction, (distance) => starts.get(slot + distance + 1) ?? 5);
+      const { uses, defines } = effects(instruction, (distance) => live[slot + distance + 1] ?? 0x3e);
       let after = 0;
       for (const next of successors(instruction, slot)) after |= live[next] as number;
       const before = (after & ~defines) | uses | (1 << 10);

@@ -67,7 +67,7 @@ export function compileScript(
   declareMaps(script, checker);
   checkAll(checker, units);
   stopOnErrors(checker);
-  return generate(script, checker, units, options);
+  return generate(checker, units, options);
 }
 
 function stopOnErrors(checker: Checker): void {
@@ -370,12 +370,7 @@ function checkAll(checker: Checker, units: readonly Unit[]): void {
 
 // --- code ------------------------------------------------------------------------------------------------------------
 
-function generate(
-  script: Script,
-  checker: Checker,
-  units: readonly Unit[],
-  options: CompileScriptOptions,
-): CompiledScript {
+function generate(checker: Checker, units: readonly Unit[], options: CompileScriptOptions): CompiledScript {
   const env = checker.env;
   // System calls of a unit, as bits, where there are too many to compare one by one.
   const tables: Uint8Array[] = [];

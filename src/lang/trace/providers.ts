@@ -130,11 +130,7 @@ const tracepoint: Provider = {
   aliases: ["t"],
   form: "tracepoint:CATEGORY:NAME",
   doc: "A static event of the kernel; `args` are the fields of its record.",
-  resolve(point, parts, env) {
-    if (parts.length === 1) {
-      // tracepoint:NAME is not a form; bpftrace says so too
-      throw wrongForm(tracepoint);
-    }
+  resolve(_point, parts, env) {
     if (parts.length !== 2) throw wrongForm(tracepoint);
     const [category, name] = parts as [string, string];
     const found = env.tracepoints(category, name);

@@ -1,0 +1,124 @@
+// One state of the machine, as far as it is known: the frames of the calls that are open, with registers and stack, and
+// what must be given back. A state belongs to whoever explores it and is changed in place; values in it are shared.
+
+import { constant, isZero, ofSize, type Scalar, UNKNOWN } from "./scalar.ts";
+import { UNINIT, type Value } from "./value.ts";
+
+/** A stack byte: never written, written with something, written with zero, part of the spilled value. */
+export const Byte = { INVALID: 0, MISC: 1, ZERO: 2, SPILL: 3 } as const;
+
+/** Eight bytes of stack. */
+export interface StackSlot {
+  /** A whole register, or its low `spilled` bytes. */
+  readonly value: Value | undefined;
+  /** Bytes of `value` at the start of the slot: 0 (none), 1, 2, 4 or 8. */
+  readonly spilled: number;
+  /** Two bits a byte, values of `Byte`; the lowest address in the lowest bits. */
+  readonly bytes: number;
+}
+
+const ALL_INVALID = 0x0000;
+export const ALL_MISC = 0x5555;
+export const ALL_ZERO = 0xaaaa;
+
+export const EMPTY_SLOT: StackSlot = { value: undefined, spilled: 0, bytes: ALL_INVALID };
+export const MISC_SLOT: StackSlot = { value: undefined, spilled: 0, bytes: ALL_MISC };
+
+export const byteOf = (slot: StackSlot, index: number): number => (slot.bytes >> (2 * index)) & 3;
+
+export const withByte = (bytes: number, index: number, kind: number): number =>
+  (bytes & ~(3 << (2 * index))) | (kind << (2 * index));
+
+/** A callback that runs in this frame. */
+export interface CallbackInfo {
+  /** The slot of the call of the helper that runs it. */
+  readonly helper: number;
+  /** What it may return. */
+  readonly resultMax: bigint;
+}
+
+export interface Frame {
+  readonly regs: Value[];
+  /** The slot at index i holds the bytes from `fp - 8 * (i + 1)`. */
+  readonly stack: StackSlot[];
+  /** Where the call stands that opened this frame; -1 for the entry. */
+  readonly callSite: number;
+  readonly callback: CallbackInfo | undefined;
+}
+
+export interface Reference {
+  readonly id: number;
+  /** Where it was taken. */
+  readonly slot: number;
+}
+
+/** The way that led to a state: the last decision, and the way to that one. */
+export interface Trail {
+  readonly parent: Trail | undefined;
+  readonly slot: number;
+  readonly taken: boolean;
+}
+
+export interface State {
+  pc: number;
+  frames: Frame[];
+  refs: readonly Reference[];
+  /** Holds a spin lock. */
+  locked: boolean;
+  /** Turns through may_goto and callbacks: a counter whose end the machine guarantees. */
+  turns: Scalar;
+  trail: Trail | undefined;
+  /** The slot that was run before, to tell how a loop's head was come to. */
+  from: number;
+  /** Widening or joining has lost something on the way here. */
+  blurred: boolean;
+  /** The saved state that this one continues, for exploration without widening. */
+  origin: SavedNode | undefined;
+}
+
+/** A saved state in the tree of exploration: done when nothing that continues it is open. */
+export interface SavedNode {
+  readonly parent: SavedNode | undefined;
+  open: number;
+}
+
+export function newFrame(callSite: number, callback?: CallbackInfo): Frame {
+  return { regs: new Array(11).fill(UNINIT), stack: [], callSite, callback };
+}
+
+export const topFrame = (state: State): Frame => state.frames[state.frames.length - 1] as Frame;
+
+export function copyFrames(frames: readonly Frame[]): Frame[] {
+  return frames.map(({ regs, stack, callSite, callback }) => ({
+    regs: regs.slice(),
+    stack: stack.slice(),
+    callSite,
+    callback,
+  }));
+}
+
+export const copyState = (state: State): State => ({ ...state, frames: copyFrames(state.frames) });
+
+/** Applies a change to every register and spilled value of every frame; it gives the same value for no change. */
+export function mapValues(state: State, change: (value: Value) => Value): void {
+  for (const { regs, stack } of state.frames) {
+    for (let i = 0; i < 10; i++) {
+      const value = regs[i] as Value;
+      if (value.kind !== "uninit") regs[i] = change(value);
+    }
+    for (let i = 0; i < stack.length; i++) {
+      const slot = stack[i] as StackSlot | undefined;
+      if (slot?.value === undefined) continue;
+      const changed = change(slot.value);
+      if (changed !== slot.value) stack[i] = { ...slot, value: changed };
+    }
+  }
+}
+
+/** What a read of stack bytes that hold no whole value gives. */
+export function bytesValue(zero: boolean, size: number): Scalar {
+  return zero ? constant(0n) : size === 8 ? UNKNOWN : ofSize(size);
+}
+
+export const spillsZero = (slot: StackSlot): boolean =>
+  slot.value !== undefined && slot.value.kind === "scalar" && isZero(slot.value);
