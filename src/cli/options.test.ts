@@ -38,7 +38,8 @@ describe("command line", () => {
   it("has every option in help and in each shell's completion", () => {
     for (const o of options) {
       expect(helpText("1")).toContain(`--${o.long}`);
-      for (const shell of shells) expect(completion(shell)).toContain(shell === "fish" ? `-l ${o.long}` : `--${o.long}`);
+      for (const shell of shells)
+        expect(completion(shell)).toContain(shell === "fish" ? `-l ${o.long}` : `--${o.long}`);
     }
     expect(completion("tcsh")).toBeUndefined();
   });

@@ -14,7 +14,8 @@ import {
 } from "../lang/trace/index.ts";
 import { demangle, kernelSymbols, userSymbols } from "../symbols/index.ts";
 
-const hex = (address: bigint): string => `0x${address.toString(16)}`;
+/** As the C library's `%#x`: zero has no prefix. */
+const hex = (address: bigint): string => (address === 0n ? "0" : `0x${address.toString(16)}`);
 
 /** Nanoseconds since boot, sleep included (CLOCK_BOOTTIME), to within what a clock of the monotonic kind allows. */
 export function bootNanoseconds(): bigint {

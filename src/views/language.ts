@@ -22,6 +22,7 @@ export {
   type TimestampValue,
   type TraceValue,
   type Type,
+  utf8,
   type ValueDecoder,
   valueDecoder,
   type WallClock,

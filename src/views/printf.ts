@@ -15,6 +15,7 @@ import {
   formatBits,
   type Resolver,
   type Type,
+  utf8,
   valueDecoder,
 } from "./language.ts";
 import {
@@ -292,7 +293,7 @@ function pieces(
   let next = 0;
   return format.map((part) => {
     if (typeof part === "string") {
-      const literal = encoder.encode(part);
+      const literal = Uint8Array.from(utf8(part));
       if (literal.length === 1) {
         const byte = literal[0] as number;
         return { room: 1, write: (_view, _bytes, _base, out) => void (out.bytes[out.at++] = byte) };

@@ -4,7 +4,7 @@ import type { Value } from "../../compiler/index.ts";
 import type { Expression, IdentifierExpression } from "./ast.ts";
 import { builtinFunctions } from "./builtin-functions.ts";
 import type { Checker } from "./checker.ts";
-import { utf8Length } from "./checker.ts";
+import { probeType, utf8Length } from "./checker.ts";
 import { accessOperand, contextOf, fieldOperand } from "./lower-expressions.ts";
 import { type IntoOptions, type Lengths, type Operand, writeText } from "./lower-memory.ts";
 import { stackInto } from "./lower-stacks.ts";
@@ -217,9 +217,9 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
   },
   probetype: {
     doc: "Kind of the probe: `tracepoint`.",
-    check: (c) => ({ kind: "string", size: utf8Length((c.unit.resolved[0] as ResolvedProbe).provider) + 1 }),
+    check: (c) => ({ kind: "string", size: utf8Length(probeType(c.unit.resolved[0] as ResolvedProbe)) + 1 }),
     into: (l, _e, type, to, offset, options) => {
-      writeText(l, l.probe.provider, type.kind === "string" ? type.size : 64, to, offset, options);
+      writeText(l, probeType(l.probe), type.kind === "string" ? type.size : 64, to, offset, options);
       return [];
     },
   },

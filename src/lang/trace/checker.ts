@@ -701,6 +701,7 @@ export class Checker {
       if (variable !== undefined && e.args.length === 0)
         return variable.check(this, { kind: "identifier", name: e.name, span: e.span });
       for (const a of e.args) this.check(a);
+      if (laterFunctions.has(e.name)) return this.error("SCRY1911", `${e.name}() is not supported yet`, e.nameSpan);
       return this.error(
         "SCRY1224",
         `Unknown function: '${e.name}'`,
@@ -1017,13 +1018,25 @@ export class Checker {
         : e.name === "func"
           ? only.func
           : e.name === "probetype"
-            ? only.provider
+            ? probeType(only)
             : undefined;
     }
     if (e.kind === "parameter") return e.index === 0 ? undefined : (this.env.params[e.index - 1] ?? "");
-    if (e.kind === "call" && e.name === "str" && e.args.length === 1 && e.args[0]?.kind === "parameter")
-      return this.constantText(e.args[0]);
+    if (e.kind === "call" && e.name === "str") return this.parameterText(e);
     return undefined;
+  }
+
+  /** `str($1)`, `str($1 + n)`, `str($1, n)`: texts from the command line. */
+  parameterText(call: CallExpression): string | undefined {
+    const [e, length] = call.args;
+    const moved = e?.kind === "binary" && e.operator === "+" && e.left.kind === "parameter" ? e.left : undefined;
+    const parameter = moved ?? e;
+    if (parameter?.kind !== "parameter" || parameter.index === 0) return undefined;
+    const skip = e?.kind === "binary" && moved !== undefined ? this.constant(e.right) : 0n;
+    const n = length === undefined ? undefined : this.constant(length);
+    if (skip === undefined || skip < 0n || (length !== undefined && (n === undefined || n < 0n))) return undefined;
+    const text = (this.env.params[parameter.index - 1] ?? "").slice(Number(skip));
+    return n === undefined ? text : text.slice(0, Number(n));
   }
 }
 
@@ -1034,14 +1047,58 @@ export function parseInteger(text: string): bigint {
   return value;
 }
 
+/** A byte written as an escape: see the lexer. */
+export const isRawByte = (codePoint: number): boolean => codePoint >= 0xdc80 && codePoint <= 0xdcff;
+
 export function utf8Length(text: string): number {
   let length = 0;
   for (const c of text) {
     const p = c.codePointAt(0) as number;
-    length += p < 0x80 ? 1 : p < 0x800 ? 2 : p < 0x10000 ? 3 : 4;
+    length += p < 0x80 || isRawByte(p) ? 1 : p < 0x800 ? 2 : p < 0x10000 ? 3 : 4;
   }
   return length;
 }
+
+/** What `probetype` says; the probes of the script's own life are all "special". */
+export const probeType = (probe: ResolvedProbe): string => (probe.special === true ? "special" : probe.provider);
+
+/** Functions of the language that are still to come. */
+const laterFunctions: ReadonlySet<string> = new Set([
+  "assert",
+  "container_of",
+  "debugf",
+  "dw_ustack",
+  "fail",
+  "find",
+  "getopt",
+  "is_array",
+  "is_err",
+  "is_integer",
+  "is_literal",
+  "is_ptr",
+  "is_str",
+  "is_unsigned_integer",
+  "kfunc_allowed",
+  "kfunc_exist",
+  "memcmp",
+  "override",
+  "path",
+  "percpu_kaddr",
+  "pton",
+  "signal_name",
+  "skboutput",
+  "socket_cookie",
+  "static_assert",
+  "str_concat",
+  "strcap",
+  "strerror",
+  "strstr",
+  "syscall_name",
+  "tseries",
+  "typeinfo",
+  "unwatch",
+  "write_user",
+]);
 
 /** The type in which a value is kept: numbers are kept whole. */
 export function storedType(type: Type): Type {

@@ -4,6 +4,7 @@ import { INT, type Value, type Variable } from "../../compiler/index.ts";
 import type { CallExpression, Expression } from "./ast.ts";
 import type { BuiltinFunction } from "./builtin-functions.ts";
 import type { Checker } from "./checker.ts";
+import { utf8Length } from "./checker.ts";
 import { SHORT_STRING, sizeOf } from "./layout.ts";
 import { compareStrings, compareText, value } from "./lower-expressions.ts";
 import { type Lengths, operand, ownMemory, readForeign, writeText } from "./lower-memory.ts";
@@ -47,10 +48,11 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
     arity: [1, 2],
     check: (c, call) => {
       const e = call.args[0] as Expression;
-      const type = c.check(e);
+      const known = call.args[1] === undefined ? undefined : c.constant(call.args[1]);
       const most = c.options.maxStrlen + 1;
-      if (e.kind === "parameter")
-        return { kind: "string", size: Math.max(1, (c.constantText(e) ?? "").length * 3 + 1) };
+      const text = c.parameterText(call);
+      if (text !== undefined) return { kind: "string", size: utf8Length(text) + 1 };
+      const type = c.check(e);
       if (
         type.kind !== "none" &&
         type.kind !== "int" &&
@@ -73,16 +75,17 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
           `str() expects an integer as second argument (${typeName(lengthType)} provided)`,
           length.span,
         );
-      const known = c.constant(length);
       if (known !== undefined && known < 0n) c.error("SCRY1281", "str cannot use negative length", length.span);
-      return { kind: "string", size: known === undefined ? most : Math.max(1, Math.min(Number(known) + 1, most)) };
+      if (known === undefined) return { kind: "string", size: most };
+      // The length counts the NUL, but for a literal's.
+      return { kind: "string", size: Math.max(1, Math.min(Number(known) + (e.kind === "string" ? 1 : 0), most)) };
     },
     into: (l, call, type, to, offset, options) => {
       const b = l.b;
       const e = call.args[0] as Expression;
       const size = type.kind === "string" ? type.size : 64;
-      const text = l.script.checker.constantText(e);
-      if (text !== undefined && e.kind === "parameter") {
+      const text = l.script.checker.parameterText(call);
+      if (text !== undefined) {
         writeText(l, text, size, to, offset, options);
         return [];
       }
@@ -104,13 +107,18 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
       const known = length === undefined ? undefined : l.script.checker.constant(length);
       let limit: Value = b.const(most);
       if (length !== undefined && known === undefined) {
-        // One byte more than asked for, for the NUL; never more than there is room.
+        // The length counts the NUL; never more than there is room, and room for the NUL always.
         const n = value(l, length);
         const chosen: Variable = { name: "limit", type: INT };
+        const some = b.block("some");
         const cut = b.block("cut");
         const after = b.block("limited");
-        b.write(chosen, b.add(n, 1));
-        b.branch("ult", n, most - 1, after, cut);
+        b.write(chosen, b.const(1));
+        b.branch("ule", n, 1, after, some);
+        b.seal(some);
+        b.at(some);
+        b.write(chosen, n);
+        b.branch("ult", n, most, after, cut);
         b.seal(cut);
         b.at(cut);
         b.write(chosen, b.const(most));

@@ -24,6 +24,7 @@ export {
 export type { EventAction, EventField, EventSite } from "./events.ts";
 export { type FormatPart, type FormatSpec, formatBits } from "./format.ts";
 export { aggregateWords, elementOffsets, histBuckets, lhistBuckets, sizeOf } from "./layout.ts";
+export { utf8 } from "./lower-memory.ts";
 export { DISPLACED, stackMaps } from "./lower-stacks.ts";
 export { parseScript } from "./parser.ts";
 export type { ProbeForm, ResolvedProbe } from "./probes.ts";

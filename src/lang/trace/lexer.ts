@@ -7,7 +7,10 @@ export type TokenKind = "identifier" | "integer" | "string" | "variable" | "para
 
 export interface Token {
   readonly kind: TokenKind;
-  /** The text; for a string its contents with escapes replaced; for a name with its `$` or `@`. */
+  /**
+   * The text; for a string its contents with escapes replaced (a byte above 127, written `\xff`, is the lone surrogate
+   * 0xdc00 + byte, as in Python's surrogateescape; `utf8` makes it a byte again); for a name with its `$` or `@`.
+   */
   readonly text: string;
   readonly value?: bigint;
   readonly span: Span;
@@ -207,9 +210,9 @@ export class Lexer {
       const coded = /^\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2}))/.exec(text.slice(at, at + 5));
       if (coded === null)
         return this.fail("SCRY1005", `invalid escape character '\\${letter}'`, { start: at, end: at + 2 });
-      value += String.fromCharCode(
-        coded[1] !== undefined ? Number.parseInt(coded[1], 8) & 255 : Number.parseInt(coded[2] as string, 16),
-      );
+      const byte =
+        coded[1] !== undefined ? Number.parseInt(coded[1], 8) & 255 : Number.parseInt(coded[2] as string, 16);
+      value += String.fromCharCode(byte < 0x80 ? byte : 0xdc00 + byte);
       at += coded[0].length;
     }
     this.at = at + 1;

@@ -2,6 +2,7 @@
 
 import type { Value } from "../../compiler/index.ts";
 import type { CallExpression, Expression } from "./ast.ts";
+import { utf8Length } from "./checker.ts";
 import type { EventAction, EventField } from "./events.ts";
 import { type FormatPart, type FormatSpec, formatBits } from "./format.ts";
 import { alignOf, hasLongString, shortType, sizeOf } from "./layout.ts";
@@ -54,8 +55,9 @@ export function formatEvent(
     const text = l.script.checker.constantText(e);
     if (text !== undefined && part.conversion === "s" && part.precision === undefined) {
       const width = part.width ?? 0;
-      const padded = part.flags.includes("-") ? text.padEnd(width) : text.padStart(width);
-      format.push(padded);
+      // Widths count bytes.
+      const space = " ".repeat(Math.max(0, width - utf8Length(text)));
+      format.push(part.flags.includes("-") ? text + space : space + text);
       continue;
     }
     format.push(part);

@@ -6,6 +6,7 @@ import { type Block, INT, type LoadSize, type StoreSize, type Value, type Variab
 import type { Expression } from "./ast.ts";
 import { builtinFunctions } from "./builtin-functions.ts";
 import { builtinVariables } from "./builtin-variables.ts";
+import { isRawByte } from "./checker.ts";
 import { elementOffsets, SHORT_STRING, sizeOf } from "./layout.ts";
 import { condition, fieldOperand, indexOperand, value } from "./lower-expressions.ts";
 import { mapOperand } from "./lower-maps.ts";
@@ -440,11 +441,13 @@ export function writeText(
   if (at < whole) b.zero(to, offset + at, whole - at);
 }
 
+/** A text's bytes: UTF-8, but for bytes that were written as escapes (see the lexer). */
 export function utf8(text: string): number[] {
   const bytes: number[] = [];
   for (const c of text) {
     const p = c.codePointAt(0) as number;
     if (p < 0x80) bytes.push(p);
+    else if (isRawByte(p)) bytes.push(p - 0xdc00);
     else if (p < 0x800) bytes.push(0xc0 | (p >> 6), 0x80 | (p & 63));
     else if (p < 0x10000) bytes.push(0xe0 | (p >> 12), 0x80 | ((p >> 6) & 63), 0x80 | (p & 63));
     else bytes.push(0xf0 | (p >> 18), 0x80 | ((p >> 12) & 63), 0x80 | ((p >> 6) & 63), 0x80 | (p & 63));

@@ -9,7 +9,10 @@ import { compileScript } from "./compile-script.ts";
 function assembly(text: string, program = 0): string[] {
   const { object } = compileScript({ name: "test", text }, environment, { ringBytes: 1 << 16 });
   const code = object.programs[program]?.functions[0]?.code ?? [];
-  return disassemble(code, { helper: helperName, symbol: (i) => ((i as ObjectInstruction).ref as { map?: string } | undefined)?.map }).split("\n");
+  return disassemble(code, {
+    helper: helperName,
+    symbol: (i) => ((i as ObjectInstruction).ref as { map?: string } | undefined)?.map,
+  }).split("\n");
 }
 
 const calls = (lines: readonly string[]): string[] => lines.flatMap((l) => /^\s*call (\w+)/.exec(l)?.[1] ?? []);
@@ -32,7 +35,10 @@ describe("lowering", () => {
   });
 
   it("looks a key up once for a predicate, a difference and a deletion", () => {
-    const lines = assembly("tracepoint:syscalls:sys_enter_openat { @s[tid] = nsecs; } begin /@s[tid]/ { @ns = hist(nsecs - @s[tid]); delete(@s[tid]); }", 1);
+    const lines = assembly(
+      "tracepoint:syscalls:sys_enter_openat { @s[tid] = nsecs; } begin /@s[tid]/ { @ns = hist(nsecs - @s[tid]); delete(@s[tid]); }",
+      1,
+    );
     expect(calls(lines).filter((c) => c === "map_lookup_elem")).toHaveLength(1);
     expect(calls(lines)).not.toContain("map_delete_elem");
   });
@@ -45,21 +51,34 @@ describe("lowering", () => {
   });
 
   it("puts a name that is known into the format", () => {
-    const { sites } = compileScript({ name: "t", text: 'begin { printf("%s: %s %d\\n", probe, "x", 3); }' }, environment, { ringBytes: 1 << 16 });
+    const { sites } = compileScript(
+      { name: "t", text: 'begin { printf("%s: %s %d\\n", probe, "x", 3); }' },
+      environment,
+      { ringBytes: 1 << 16 },
+    );
     expect(sites[0]?.action).toMatchObject({ kind: "printf", format: ["begin: x ", { conversion: "d" }, "\n"] });
   });
 
   it("keeps the script's places in the instructions", () => {
     const text = "begin { @x = 1;\n @y = 2; }";
     const { object } = compileScript({ name: "test", text }, environment, { ringBytes: 1 << 16 });
-    const spans = object.programs[0]?.functions[0]?.code.flatMap((i) => (i.span === undefined ? [] : [text.slice(i.span.start, i.span.end)]));
+    const spans = object.programs[0]?.functions[0]?.code.flatMap((i) =>
+      i.span === undefined ? [] : [text.slice(i.span.start, i.span.end)],
+    );
     expect(new Set(spans)).toContain("@x = 1");
     expect(new Set(spans)).toContain("@y = 2");
   });
 
   it("serves few system calls by their own tracepoints", () => {
-    const { object } = compileScript({ name: "t", text: "tracepoint:syscalls:sys_enter_openat { @ = count(); }" }, environment, { ringBytes: 1 << 16 });
-    expect(object.programs[0]).toMatchObject({ type: "tracepoint", attach: [{ kind: "tracepoint", category: "syscalls", name: "sys_enter_openat" }] });
+    const { object } = compileScript(
+      { name: "t", text: "tracepoint:syscalls:sys_enter_openat { @ = count(); }" },
+      environment,
+      { ringBytes: 1 << 16 },
+    );
+    expect(object.programs[0]).toMatchObject({
+      type: "tracepoint",
+      attach: [{ kind: "tracepoint", category: "syscalls", name: "sys_enter_openat" }],
+    });
   });
 
   it("serves many system calls by one program on the raw tracepoint", () => {
@@ -69,7 +88,11 @@ describe("lowering", () => {
       tracepoints: () => names.map((name) => ({ category: "syscalls", name })),
       syscallNumber: (name: string) => Number(name.slice(4)),
     };
-    const { object, probeCount, probeNames } = compileScript({ name: "t", text: "tracepoint:syscalls:sys_enter_* { @[probe] = count(); }" }, many, { ringBytes: 1 << 16 });
+    const { object, probeCount, probeNames } = compileScript(
+      { name: "t", text: "tracepoint:syscalls:sys_enter_* { @[probe] = count(); }" },
+      many,
+      { ringBytes: 1 << 16 },
+    );
     expect(object.programs).toHaveLength(1);
     expect(object.programs[0]).toMatchObject({ type: "tracing", target: { kind: "tp_btf", name: "sys_enter" } });
     expect(probeCount).toBe(20);

@@ -33,14 +33,18 @@ describe("storage", () => {
   });
 
   it("takes a program of its own to remove dead entries", () => {
-    const script = compileScript({ name: "test", text: "begin { @s[tid] = 1; delete(@s[tid]); }" }, environment, { ringBytes: 1 << 16 });
+    const script = compileScript({ name: "test", text: "begin { @s[tid] = 1; delete(@s[tid]); }" }, environment, {
+      ringBytes: 1 << 16,
+    });
     expect(script.object.programs.map((p) => p.attach.map((a) => a.kind))).toEqual([["test_run"], ["raw_tracepoint"]]);
     expect(script.programs.get("scry_reaper")?.kind).toBe("housekeeping");
   });
 
   it("makes entries beforehand unless they are too many", () => {
     const flags = (text: string): (number | undefined)[] =>
-      compileScript({ name: "test", text }, environment, { ringBytes: 1 << 16 }).object.maps.filter((m) => m.type === "hash").map((m) => m.flags);
+      compileScript({ name: "test", text }, environment, { ringBytes: 1 << 16 })
+        .object.maps.filter((m) => m.type === "hash")
+        .map((m) => m.flags);
     expect(flags("begin { @x[1] = 1; }")).toEqual([0]);
     expect(flags("config = { max_map_keys = 10000000 } begin { @x[1] = 1; }")).toEqual([1]);
   });
