@@ -218,7 +218,6 @@ export class FunctionBuilder {
       width: options.width ?? 64,
       a,
       b: right,
-      // biome-ignore lint/suspicious/noThenProperty: a branch's sides are called so, and nothing awaits one
       then: this.#edge(then),
       else: this.#edge(otherwise),
       ...(options.unlikely === undefined ? {} : { unlikely: options.unlikely }),

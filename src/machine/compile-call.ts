@@ -42,6 +42,8 @@ export function storeArguments(fn: FunctionCompiler, count: number): void {
 
 const NEEDS_FRAME: ReadonlySet<string> = new Set(["for_each_map_elem", "loop", "tail_call"]);
 
+const TAIL_CALL = 12;
+
 export function emitHelperCall(fn: FunctionCompiler, slot: number, id: number): void {
   const { code, module } = fn;
   if (!module.isReplaced(id) && emitInlineHelper(fn, slot, id)) {
@@ -51,10 +53,15 @@ export function emitHelperCall(fn: FunctionCompiler, slot: number, id: number): 
   const known = helper(id);
   const own = module.isReplaced(id);
   storeArguments(fn, own || known === undefined || known.variadic ? 5 : known.args.length);
-  if (own || NEEDS_FRAME.has(helperName(id) ?? "")) storeFrame(fn);
+  const reenters = own || NEEDS_FRAME.has(helperName(id) ?? "");
+  if (reenters) {
+    storeFrame(fn);
+    fn.storeBudget();
+  }
   noteSlot(fn, slot);
   code.call(module.helperFunction(id));
-  finishCall(fn, slot, own || id === 12);
+  if (reenters) fn.loadBudget();
+  finishCall(fn, slot, own || id === TAIL_CALL);
 }
 
 /** So that a trap in a helper can say where it was called. */
@@ -81,9 +88,11 @@ export function finishCall(fn: FunctionCompiler, slot: number, mayEnd: boolean):
 export function emitCallX(fn: FunctionCompiler, slot: number, register: number): void {
   storeArguments(fn, 5);
   storeFrame(fn);
+  fn.storeBudget();
   noteSlot(fn, slot);
   pushRegister(fn, register);
   fn.code.op(Wasm.i32_wrap).call(fn.module.anyHelperFunction);
+  fn.loadBudget();
   finishCall(fn, slot, true);
 }
 
@@ -143,10 +152,12 @@ export function emitLocalCall(fn: FunctionCompiler, slot: number, target: number
     code.get(registers[0] as number).set(result);
     for (const local of registers) fn.release(I64, local);
   } else {
+    fn.storeBudget();
     for (const register of argumentsOf(flow)) code.get(fn.registers[register] as number);
     if (frame.local === undefined) code.i32(frame.offset - FRAME_BYTES);
     else code.get(frame.local).i32(frame.offset - FRAME_BYTES).op(Wasm.i32_add);
     code.call(module.functionIndex(target)).set(result);
+    fn.loadBudget();
   }
   clearArguments(fn, slot);
 }

@@ -37,8 +37,10 @@ export class FunctionCompiler {
   facts: BlockFacts;
   /** Locals of rotations' operands, in this block. */
   kept: number[] = [];
-  /** Frames below the entry, at least. */
+  /** Written into its caller's function. */
   readonly inlined: boolean;
+  /** Of checked code: the local that holds the budget while this function runs. */
+  readonly #fuel: number | undefined;
   /** Where an inlined function's `exit` goes, as a height of nesting. */
   #exitHeight = 0;
   height: number;
@@ -62,6 +64,7 @@ export class FunctionCompiler {
     this.registers = registers;
     this.inlined = inside !== undefined;
     this.height = inside?.height ?? 0;
+    this.#fuel = !module.checked ? undefined : (inside?.#fuel ?? builder.local(I64));
     this.#spare = inside === undefined ? { [I32]: [], [I64]: [] } : inside.#spare;
     this.#blocks = new Int32Array(flow.blocks.length);
     this.#loops = new Int32Array(flow.blocks.length);
@@ -85,6 +88,7 @@ export class FunctionCompiler {
       code.block();
       this.#exitHeight = ++this.height;
     }
+    if (!this.inlined) this.loadBudget();
     if (module.checked) this.spend(flow.instructions === 0 ? 1 : (flow.blocks[0] as Block).end - (flow.blocks[0] as Block).start);
     if (flow.reducible) this.#structured();
     else this.#dispatched();
@@ -96,11 +100,23 @@ export class FunctionCompiler {
 
   exit(): void {
     if (this.inlined) this.code.br(this.height - this.#exitHeight);
-    else this.code.get(this.registers[0] as number).op(Wasm.return);
+    else {
+      this.storeBudget();
+      this.code.get(this.registers[0] as number).op(Wasm.return);
+    }
+  }
+
+  /** The budget is in a local; around whatever else may spend of it, it goes to the state page and comes back. */
+  storeBudget(): void {
+    if (this.#fuel !== undefined) this.code.i32(0).get(this.#fuel).access(0x37, State.BUDGET);
+  }
+  loadBudget(): void {
+    if (this.#fuel !== undefined) this.code.i32(0).access(0x29, State.BUDGET).set(this.#fuel);
   }
 
   /** Ends the program with a trap. */
   fail(kind: TrapKind, slot: number): void {
+    this.storeBudget();
     this.code.i32(0).i32(TRAP_KINDS.indexOf(kind)).access(0x36, State.TRAP_KIND);
     this.code.i32(0).i32(slot).access(0x36, State.TRAP_SLOT);
     this.code.op(Wasm.unreachable);
@@ -108,13 +124,11 @@ export class FunctionCompiler {
 
   /** Takes instructions from the budget; a trap when there are none left. */
   spend(count: number): void {
-    const left = this.take(I64);
+    const fuel = this.#fuel as number;
     const { code } = this;
-    code.i32(0).i32(0).access(0x29, State.BUDGET).i64(count).op(Wasm.i64_sub).tee(left).access(0x37, State.BUDGET);
-    code.get(left).i64(0).op(Wasm.i64_lt_s).if();
+    code.get(fuel).i64(count).op(Wasm.i64_sub).tee(fuel).i64(0).op(Wasm.i64_lt_s).if();
     this.fail("budget", -1);
     code.end();
-    this.release(I64, left);
   }
 
   #structured(): void {

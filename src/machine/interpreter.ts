@@ -526,11 +526,11 @@ export class Interpreter {
             limit = left;
             this.#memory.i32[State.FRAME >>> 2] = r[20] as number;
             const ended = this.#host.callHelper(op === 0x85 ? (code[at + 4] as number) : a);
-            r.fill(0, 2, 12);
+            clearArguments(r);
             if (!ended) break;
             if (this.depth === base) return true;
             pc = this.#leave();
-            r.fill(0, 2, 12);
+            clearArguments(r);
             break;
           }
           case 0x2a: { // CALL_LOCAL
@@ -543,7 +543,7 @@ export class Interpreter {
             this.depth++;
             r[0] = 0;
             r[1] = 0;
-            r.fill(0, 12, 20);
+            for (let i = 12; i < 20; i++) r[i] = 0;
             r[20] = (r[20] as number) - FRAME_BYTES;
             pc = code[at + 3] as number;
             break;
@@ -554,7 +554,7 @@ export class Interpreter {
               return true;
             }
             pc = this.#leave();
-            r.fill(0, 2, 12);
+            clearArguments(r);
             break;
 
           // ── Linux's own ──
@@ -574,7 +574,7 @@ export class Interpreter {
             const size = (op & 0x18) === 0 ? 4 : (op & 0x18) === 8 ? 2 : 1;
             const offset = ((code[at + 4] as number) + (op >= 0x40 ? (r[s] as number) : 0)) | 0;
             const found = this.#host.loadPacket(offset, size);
-            r.fill(0, 2, 12);
+            clearArguments(r);
             if (found) break;
             r[0] = 0;
             r[1] = 0;
@@ -620,7 +620,7 @@ export class Interpreter {
   #leave(): number {
     this.depth--;
     const frame = this.depth * FRAME_WORDS;
-    this.#memory.i32.set(this.#frames.subarray(frame + 1, frame + FRAME_WORDS), R0 + 12);
+    for (let i = 0; i < 10; i++) this.#registers[12 + i] = this.#frames[frame + 1 + i] as number;
     return this.#frames[frame] as number;
   }
 
@@ -663,6 +663,11 @@ export class Interpreter {
     view.setBigInt64(address, sum, true);
     if ((kind & 1) !== 0) i64[registers + (s >>> 1)] = old;
   }
+}
+
+/** r1 to r5, after a call. */
+function clearArguments(r: Int32Array): void {
+  for (let i = 2; i < 12; i++) r[i] = 0;
 }
 
 function combine32(kind: number, old: number, operand: number): number {

@@ -33,8 +33,10 @@ export const withByte = (bytes: number, index: number, kind: number): number =>
 export interface CallbackInfo {
   /** The slot of the call of the helper that runs it. */
   readonly helper: number;
-  /** What it may return. */
+  /** What it may return: 0 up to this. */
   readonly resultMax: bigint;
+  /** References held when it was entered. */
+  readonly refs: number;
 }
 
 export interface Frame {

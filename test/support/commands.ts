@@ -1,8 +1,7 @@
 // The commands that the kernel tests run: scry as it is built, the peer, and the load; and how a traced run goes.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,15 +23,18 @@ export function scryCommand(): string {
   else if (existsSync(built) && statSync(built).mtimeMs >= newest(join(repository, "src"))) command = built;
   else {
     // Not into dist, which may be in use; below the repository, so that koffi is found.
-    const folder = join(repository, "node_modules/.cache/scry-tests");
+    const folder = join(repository, `node_modules/.cache/scry-tests/${process.pid}`);
     mkdirSync(folder, { recursive: true });
-    command = join(folder, `scry-${process.pid}.js`);
+    const common = { absWorkingDir: repository, bundle: true, platform: "node", target: "node20", external: ["koffi"], logLevel: "silent" } as const;
+    const define = { SCRY_VERSION: '"test"' };
+    buildSync({ ...common, entryPoints: ["src/cli/scry.ts"], outfile: join(folder, "scry.js"), format: "esm", define });
     buildSync({
-      absWorkingDir: repository, entryPoints: ["src/cli/scry.ts"], outfile: command, bundle: true, platform: "node", format: "esm", target: "node20",
-      external: ["koffi"], define: { SCRY_VERSION: '"test"' }, banner: { js: "#!/usr/bin/env node" }, logLevel: "silent",
+      ...common, entryPoints: ["src/cli/index.ts"], outfile: join(folder, "scry.bundle.cjs"), format: "cjs", define: { ...define, "import.meta.url": "__here" },
+      banner: { js: "const __here=require('node:url').pathToFileURL(__filename).href;" },
     });
-    const bundle = command;
-    process.on("exit", () => rmSync(bundle, { force: true }));
+    writeFileSync(join(folder, "package.json"), '{"type":"module"}');
+    command = join(folder, "scry.js");
+    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   }
   return command;
 }
@@ -185,16 +187,18 @@ export async function startLoad(mode: string, count: number): Promise<Load> {
 
 /**
  * Traces a load: waits until all probes are attached, lets the load run to its end, and ends the tracers. `$1` is the
- * load's pid, `$2` the address of `watched`; BINARY in a script or argument stands for the load's path.
+ * load's pid, `$2` the address of `watched`. A tracer that ends at once is a failure, unless it may refuse.
  */
 export async function traceLoad(
   load: readonly [mode: string, count: number],
   tracers: readonly ((load: Load) => Running)[],
+  mayRefuse = false,
 ): Promise<Finished[]> {
   const target = await startLoad(load[0], load[1]);
   const running = tracers.map((start) => start(target));
   try {
-    await Promise.all(running.map((r) => r.until(`${NOTIFY}\n`)));
+    const ready = await Promise.allSettled(running.map((r) => r.until(`${NOTIFY}\n`)));
+    for (const r of ready) if (r.status === "rejected" && !mayRefuse) throw r.reason;
     target.go();
     await target.finished();
     // The peer does not read what is left when it is told to end, only what it has been woken for.

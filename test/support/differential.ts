@@ -12,6 +12,8 @@ export interface Comparison {
 
 export const runnable = (c: DifferentialCase): boolean => hasSdt || !c.script.includes("usdt:");
 
+export const sameOutput = (ours: string, theirs: string): boolean => ours === theirs;
+
 export async function compare(c: DifferentialCase, format: "text" | "json"): Promise<Comparison> {
   const script = c.script.replaceAll("LOAD", loadProgram());
   const settings: RunSettings = { env: { ...c.env, ...(c.load === undefined ? {} : { [NOTIFY]: "1" }) } };
@@ -26,7 +28,7 @@ export async function compare(c: DifferentialCase, format: "text" | "json"): Pro
   const pair =
     c.load === undefined
       ? await Promise.all([startScry(words(), settings), startPeer(words(), settings)].map((r: Running) => r.done))
-      : await traceLoad(c.load, [(load) => startScry(words(load), settings), (load) => startPeer(words(load), settings)]);
+      : await traceLoad(c.load, [(load) => startScry(words(load), settings), (load) => startPeer(words(load), settings)], c.peer !== undefined);
   const [ours, theirs] = pair as [(typeof pair)[number], (typeof pair)[number]];
   const normal = (text: string): string => plain(format === "json" ? text.replace(/^\{"type": "(?:attached_probes|lost_events)".*\n/gm, "") : text, c);
   return { ours: `${normal(ours.stdout)}status ${ours.status}\n`, theirs: `${normal(theirs.stdout)}status ${theirs.status}\n`, ourErrors: ours.stderr, theirErrors: theirs.stderr };

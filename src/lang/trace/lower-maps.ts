@@ -3,6 +3,7 @@
 import { type Block, INT, type Value, type Variable } from "../../compiler/index.ts";
 import type { AssignOperator, Expression, MapExpression } from "./ast.ts";
 import { builtinFunctions } from "./builtin-functions.ts";
+import { sizeOf } from "./layout.ts";
 import { value } from "./lower-expressions.ts";
 import { branchIfLong, into, loadSize, type Operand } from "./lower-memory.ts";
 import type { Lowering } from "./lowering.ts";
@@ -63,6 +64,9 @@ export function withPlace(
       b.store((size * 8) as 32, slot, 0, v);
       return { slot, lengths: [] };
     }
+    const filled = sizeOf(type);
+    // The key is whole words; what the value leaves of them counts as well.
+    if (size > filled) b.zero(slot, filled, size - filled);
     return { slot, lengths: into(l, key, type, slot, 0, { pad: true, short }) };
   };
   if (pure !== undefined && storage.long === undefined) {
