@@ -62,4 +62,4 @@ await build({
 });
 
 if (!process.argv.includes("--no-types"))
-  execFileSync("npx", ["tsc", "-p", "tsconfig.json", "--outDir", "dist/types"], { cwd: root, stdio: "inherit" });
+  execFileSync("npx", ["tsc", "-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });

@@ -1,11 +1,13 @@
 // `scry -l`: which probes there are. A probe's arguments and their types with -v.
 
+import { existsSync, readFileSync } from "node:fs";
 import { printC } from "../btf/index.ts";
 import { kernelBtf, listTracepoints } from "../kernel/index.ts";
 import {
   isPattern,
   listProbes,
   nearest,
+  parseScript,
   patternRegExp,
   providers,
   type ResolvedProbe,
@@ -13,7 +15,7 @@ import {
   type Type,
   typeName,
 } from "../lang/trace/index.ts";
-import { DiagnosticError } from "../source/index.ts";
+import { DiagnosticError, type SourceText } from "../source/index.ts";
 import { kernelSymbols } from "../symbols/index.ts";
 
 /** Prints what matches, one probe a line; `pattern` may leave out the provider (`*sleep*`). */
@@ -24,6 +26,10 @@ export function list(pattern: string, env: TraceEnvironment, verbose: boolean, w
     const btf = kernelBtf();
     const found = btf.findAll(struct[2] as string, kind === "enum" ? ["enum", "enum64"] : kind);
     for (const e of found) write(verbose ? `${printC(btf, e.id)}\n` : `${kind} ${e.name}\n`);
+    return;
+  }
+  if (/\.bt$/.test(pattern) && existsSync(pattern)) {
+    listScript({ name: pattern, text: readFileSync(pattern, "utf8") }, env, verbose, write);
     return;
   }
   const first = pattern.split(":")[0] as string;
@@ -51,6 +57,18 @@ export function list(pattern: string, env: TraceEnvironment, verbose: boolean, w
     return;
   }
   listEverything(pattern === "" ? "*" : pattern, env, verbose, write);
+}
+
+/** The probes that a script stands on. */
+export function listScript(
+  source: SourceText,
+  env: TraceEnvironment,
+  verbose: boolean,
+  write: (text: string) => void,
+): void {
+  for (const probe of parseScript(source, env.params).probes) {
+    for (const point of probe.attachPoints) for (const p of tryList(point.text, env)) show(p, verbose, write);
+  }
 }
 
 function listOne(

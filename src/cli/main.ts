@@ -46,18 +46,24 @@ export async function main(words: readonly string[]): Promise<number> {
 }
 
 async function listCommand(line: CommandLine, print: (text: string) => void): Promise<number> {
-  const { list } = await import("./list.ts");
+  const { list, listScript } = await import("./list.ts");
   const { liveEnvironment } = await import("../session/index.ts");
   const pid = line.given.get("pid");
   const env = liveEnvironment(pid === undefined ? {} : { pid: Number(pid) });
   let text = "";
-  list(line.rest[0] ?? "", env, line.given.has("verbose"), (part) => {
+  const program = line.given.get("execute");
+  const whole = (part: string): void => {
     text += part;
-    if (text.length > 1 << 16) {
-      print(text);
-      text = "";
-    }
-  });
+  };
+  if (program !== undefined) listScript({ name: "stdin", text: program }, env, line.given.has("verbose"), whole);
+  else
+    list(line.rest[0] ?? "", env, line.given.has("verbose"), (part) => {
+      text += part;
+      if (text.length > 1 << 16) {
+        print(text);
+        text = "";
+      }
+    });
   print(text);
   return 0;
 }

@@ -7,6 +7,9 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { Script } from "node:vm";
 
+// What `ps` shows, and `comm` in a begin probe.
+process.title = "scry";
+
 const require: NodeJS.Require = createRequire(import.meta.url);
 const bundle: string = fileURLToPath(new URL("./scry.bundle.cjs", import.meta.url));
 const kept: string = fileURLToPath(new URL(`./scry.${process.arch}-${process.versions.v8}.cache`, import.meta.url));

@@ -64,7 +64,7 @@ export class FunctionCompiler {
     this.registers = registers;
     this.inlined = inside !== undefined;
     this.height = inside?.height ?? 0;
-    this.#fuel = !module.checked ? undefined : (inside?.#fuel ?? builder.local(I64));
+    this.#fuel = !module.checked ? undefined : inside === undefined ? builder.local(I64) : inside.#fuel;
     this.#spare = inside === undefined ? { [I32]: [], [I64]: [] } : inside.#spare;
     this.#blocks = new Int32Array(flow.blocks.length);
     this.#loops = new Int32Array(flow.blocks.length);

@@ -3,7 +3,9 @@
 //
 //     run()                       the entry, with r1 to r5 from the state page, r0 to it
 //     call_SLOT(frame)            a callback, the same way
-//     batch(table, n, out, kind)  the entry over n packets, in a loop within Wasm
+//     repeat(n)                   the same, n times
+//
+// A batch is a module of its own, with one function: the entry over n packets, in a loop.
 
 import { FunctionCompiler } from "./compile-function.ts";
 import { type Flow, flowOf } from "./flow.ts";
@@ -24,9 +26,10 @@ export interface Compiled {
   readonly call: (slot: number, frame: number) => boolean;
   /** Runs the entry so often with the same r1 to r5. */
   readonly repeat: (times: number) => void;
-  /** Runs the entry on each of `count` packets from that of State.BATCH on. */
-  readonly batch: (table: number, count: number, answers: number, kind: number) => void;
 }
+
+/** Runs the entry on each of `count` packets, from that of State.BATCH on. */
+export type CompiledBatch = (table: number, count: number, answers: number, kind: number) => void;
 
 /** No more instructions than so many times those of the program are written, however its functions overlap. */
 const GROWTH = 4;
@@ -36,8 +39,13 @@ const INLINE_TOTAL = 4000;
 /** Undefined where functions share so much code that compiling them one by one would not end well. */
 export function compileProgram(program: Program, memory: Memory, runtime: Runtime, checked: boolean): Compiled | undefined {
   const compiler = new ModuleCompiler(program, memory, runtime, checked);
-  if (!compiler.feasible) return undefined;
-  return compiler.compile();
+  return compiler.feasible ? compiler.compile() : undefined;
+}
+
+/** The same for batches. */
+export function compileBatch(program: Program, memory: Memory, runtime: Runtime, checked: boolean): CompiledBatch | undefined {
+  const compiler = new ModuleCompiler(program, memory, runtime, checked);
+  return compiler.feasible ? compiler.compileBatch() : undefined;
 }
 
 export class ModuleCompiler {
@@ -124,8 +132,9 @@ export class ModuleCompiler {
     return Math.max(1, costs[head] as number);
   }
 
-  compile(): Compiled {
-    const { wasm, program } = this;
+  /** Functions for all that is called; none is empty when this returns. */
+  #declare(): void {
+    const { wasm } = this;
     if (this.checked) this.checkFunction = this.#check();
     for (const slot of this.#calls.keys()) {
       const entry = slot === 0;
@@ -133,21 +142,36 @@ export class ModuleCompiler {
       this.#functions.set(slot, wasm.function(parameters as (typeof I64)[], [I64]));
     }
     for (const [slot, builder] of this.#functions) this.#function(slot, builder);
-    this.#entries();
-    const bytes = wasm.finish();
+    for (const slot of this.program.callbacks) {
+      if (slot === 0) continue;
+      const entry = wasm.function([I32], [], `call_${slot}`);
+      entry.code.i32(0);
+      for (const register of this.#arguments(slot)) entry.code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8);
+      entry.code.get(0).call(this.functionIndex(slot)).access(Access.i64_store, State.REGISTERS);
+    }
+  }
+
+  #instantiate(bytes: Uint8Array): { readonly [name: string]: WasmFunction } {
     const { runtime } = this;
     const env: { [name: string]: unknown } = {
       memory: this.memory.wasm,
       helper: (id: number) => (runtime.callHelper(id) ? 1 : 0),
       packet: (offset: number, size: number) => (runtime.loadPacket(offset, size) ? 1 : 0),
     };
-    for (const id of program.helpers) {
+    for (const id of this.program.helpers) {
       const helper = runtime.helper(id);
       if (helper !== undefined) env[`helper_${id}`] = () => (runtime.runHelper(helper) ? 1 : 0);
     }
-    const exports = instantiateWasm(compileWasm(bytes), { env });
+    return instantiateWasm(compileWasm(bytes), { env });
+  }
+
+  compile(): Compiled {
+    this.#declare();
+    this.#run();
+    this.#repeat();
+    const bytes = this.wasm.finish();
+    const exports = this.#instantiate(bytes);
     const run = exports.run as WasmFunction;
-    const batch = exports.batch as WasmFunction;
     const repeat = exports.repeat as WasmFunction;
     return {
       bytes,
@@ -163,9 +187,6 @@ export class ModuleCompiler {
       },
       repeat: (times) => {
         repeat(times);
-      },
-      batch: (table, count, answers, kind) => {
-        batch(table, count, answers, kind);
       },
     };
   }
@@ -250,21 +271,12 @@ export class ModuleCompiler {
     return fn.index;
   }
 
-  #entries(): void {
-    const { wasm } = this;
-    const run = wasm.function([], [], "run");
+  /** `run()`: the entry, with r1 to r5 from the state page. */
+  #run(): void {
+    const run = this.wasm.function([], [], "run");
     run.code.i32(0);
     for (let register = 1; register <= 5; register++) run.code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8);
     run.code.call(this.functionIndex(0)).access(Access.i64_store, State.REGISTERS);
-    for (const slot of this.program.callbacks) {
-      if (slot === 0) continue;
-      const entry = wasm.function([I32], [], `call_${slot}`);
-      entry.code.i32(0);
-      for (const register of this.#arguments(slot)) entry.code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8);
-      entry.code.get(0).call(this.functionIndex(slot)).access(Access.i64_store, State.REGISTERS);
-    }
-    this.#repeat();
-    this.#batch();
   }
 
   /** `repeat(n)`: as `run`, n times with the same r1 to r5. */
@@ -285,10 +297,17 @@ export class ModuleCompiler {
     code.get(0).i32(1).op(Wasm.i32_sub).tee(0).brIf(0).end();
   }
 
-  #batch(): void {
-    const fn = this.wasm.function([I32, I32, I32, I32], [], "batch");
+  /** The entry over n packets, written into the loop itself: a call and its stack check cost as much as a small filter. */
+  compileBatch(): CompiledBatch {
+    const { wasm } = this;
+    this.#declare();
+    const fn = wasm.function([I32, I32, I32, I32], [], "batch");
     const { code } = fn;
     const [table, count, answers, kind] = [0, 1, 2, 3];
+    const flow = this.flow(0);
+    const frame = { local: undefined, offset: STACK_TOP };
+    const registers = Array.from({ length: 10 }, () => fn.local(I64));
+    const host = new FunctionCompiler(this, fn, flow, frame, []);
     const i = fn.local(I32);
     const data = fn.local(I32);
     const length = fn.local(I32);
@@ -296,17 +315,19 @@ export class ModuleCompiler {
     const word = (base: number, offset: number, local: number): void => {
       code.i32(0).get(local).access(Access.i32_store, base + offset);
     };
+    const [r1, r2] = [registers[1] as number, registers[2] as number];
     code.i32(0).access(Access.i32_load, State.BATCH).set(i);
     code.block().loop();
+    host.height = 2;
     code.get(i).get(count).op(Wasm.i32_ge_u).brIf(1);
     word(State.BATCH, 0, i);
     code.get(table).get(i).i32(3).op(Wasm.i32_shl, Wasm.i32_add).tee(end).access(Access.i32_load, 0).set(data);
     code.get(end).access(Access.i32_load, 4).set(length);
-    code.get(answers).get(i).i32(3).op(Wasm.i32_shl, Wasm.i32_add);
-    code.get(kind).op(Wasm.i32_eqz).ifValue(I64);
-    code.get(data).op(Wasm.i64_extend_i32_u).get(length).op(Wasm.i64_extend_i32_u).i64(0).i64(0).i64(0);
-    code.call(this.functionIndex(0));
+    for (const local of registers) code.i64(0).set(local);
+    code.get(kind).op(Wasm.i32_eqz).if();
+    code.get(data).op(Wasm.i64_extend_i32_u).set(r1).get(length).op(Wasm.i64_extend_i32_u).set(r2);
     code.else();
+    code.i64(CONTEXT, 0).set(r1);
     code.get(data).get(length).op(Wasm.i32_add).set(end);
     word(State.PACKET, 0, data);
     word(State.PACKET_END, 0, end);
@@ -323,11 +344,15 @@ export class ModuleCompiler {
     word(CONTEXT, SkBuff.LEN, length);
     word(CONTEXT, SkBuff.WIRE_LEN, length);
     code.i32(0).get(data).access(Access.i32_load16_u, 12).access(Access.i32_store, CONTEXT + SkBuff.PROTOCOL);
-    code.end();
-    code.i64(CONTEXT, 0).i64(0).i64(0).i64(0).i64(0).call(this.functionIndex(0));
-    code.end();
-    code.access(Access.i64_store, 0);
+    code.end().end();
+    host.loadBudget();
+    new FunctionCompiler(this, fn, flow, frame, registers, host).compile();
+    code.get(answers).get(i).i32(3).op(Wasm.i32_shl, Wasm.i32_add).get(registers[0] as number).access(Access.i64_store, 0);
     code.get(i).i32(1).op(Wasm.i32_add).set(i).br(0);
     code.end().end();
+    const batch = this.#instantiate(wasm.finish()).batch as WasmFunction;
+    return (from, packets, to, what) => {
+      batch(from, packets, to, what);
+    };
   }
 }

@@ -4,7 +4,7 @@ import { countSlots } from "../isa/index.ts";
 import { type BpfObject, MAP_TYPES, type ProgramSpec } from "../object/index.ts";
 import { type Diagnostic, DiagnosticError, type Span } from "../source/index.ts";
 import { ColdEngine, decodedBytes, instantiateInterpreter } from "./cold-engine.ts";
-import { type Compiled, compileProgram } from "./compile.ts";
+import { type Compiled, type CompiledBatch, compileBatch, compileProgram } from "./compile.ts";
 import { byNumber, type Helper } from "./helper.ts";
 import { mapHelpers } from "./helpers-map.ts";
 import { packetHelpers } from "./helpers-packet.ts";
@@ -120,6 +120,7 @@ interface Loaded {
   cold: ColdEngine | undefined;
   /** Undefined: not yet; null: too large. */
   compiled: Compiled | null | undefined;
+  batch: CompiledBatch | undefined;
   /** Instructions that interpreters have spent on it. */
   heat: number;
 }
@@ -315,8 +316,8 @@ export class Machine {
   runBatch(batch: Batch, name?: string): BatchResult {
     const loaded = this.#loaded(name);
     const memory = this.#memory;
-    const compiled = this.#compiled(loaded);
-    if (compiled === undefined) throw new RangeError(`program "${loaded.program.name}" is too large to be compiled`);
+    loaded.batch ??= compileBatch(loaded.program, memory, this.#runtime, loaded.checked);
+    if (loaded.batch === undefined) throw new RangeError(`program "${loaded.program.name}" is too large to be compiled`);
     const answers = batch.table + batch.count * 8;
     const traps = new Map<number, Trap>();
     this.#runtime.effects.length = 0;
@@ -328,7 +329,7 @@ export class Machine {
     for (;;) {
       this.#resetRun(this.#options.budget ?? DEFAULT_BUDGET);
       try {
-        compiled.batch(batch.table, batch.count, answers, ["memory", "xdp", "skb"].indexOf(batch.kind));
+        loaded.batch(batch.table, batch.count, answers, ["memory", "xdp", "skb"].indexOf(batch.kind));
         break;
       } catch (error) {
         const at = memory.u32[State.BATCH >>> 2] as number;
@@ -392,6 +393,7 @@ export class Machine {
           decoded: this.#decoded[index] as number,
           cold: undefined,
           compiled: undefined,
+          batch: undefined,
           heat: 0,
         });
       } catch (error) {

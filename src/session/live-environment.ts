@@ -219,14 +219,18 @@ function readable<T>(path: string, open: () => T): T {
 }
 
 /** Why probes of this kind cannot attach here. */
-function obstacle(kind: string): string | undefined {
+export function obstacle(kind: string): string | undefined {
   switch (kind) {
     case "kprobe":
     case "kretprobe":
-      return hasFeature("kprobe") ? undefined : "this kernel was built without kprobes (CONFIG_KPROBES)";
+      return hasFeature("kprobe")
+        ? undefined
+        : "this kernel was built without kprobes (CONFIG_KPROBES); use a tracepoint (scry -l 'tracepoint:*'), or fentry where the kernel has it";
     case "fentry":
     case "fexit":
-      return hasFeature("fentry") ? undefined : "this kernel refuses fentry and fexit programs";
+      return hasFeature("fentry")
+        ? undefined
+        : "this kernel refuses fentry and fexit programs; use a tracepoint (scry -l 'tracepoint:*'), or kprobe where the kernel has it";
     default:
       return undefined;
   }

@@ -16,6 +16,7 @@ import {
   readIterator,
   silence,
   testRun,
+  UnsupportedError,
 } from "../kernel/index.ts";
 import {
   CONTROL,
@@ -27,6 +28,8 @@ import {
   type Resolver,
   type ScriptMap,
 } from "../lang/trace/index.ts";
+import type { ProgramSpec } from "../object/index.ts";
+import { obstacle } from "./live-environment.ts";
 import { clearMap, type MapContents, readMap, zeroMap } from "./map-contents.ts";
 import { bootNanoseconds, liveResolver } from "./resolver.ts";
 
@@ -90,6 +93,7 @@ export class RunningScript {
   constructor(script: CompiledScript, listener: RunListener, options: RunOptions = {}) {
     this.script = script;
     this.#listener = listener;
+    for (const program of script.object.programs) refuse(program);
     this.#object = loadObject(script.object, options.logLevel === undefined ? {} : { logLevel: options.logLevel });
     const globals = (this.#object.maps.get(GLOBALS) as KernelMap).mapped();
     this.#globals = new DataView(globals);
@@ -366,6 +370,19 @@ export class RunningScript {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** Says why a program cannot attach here before the kernel says it less clearly. */
+function refuse(program: ProgramSpec): void {
+  const kind = program.target?.kind ?? program.attach[0]?.kind;
+  if (kind === undefined) return;
+  const why = obstacle(kind);
+  if (why === undefined) return;
+  const first = program.attach[0];
+  const name = program.target?.name ?? (first?.kind === "kprobe" ? first.function : program.name);
+  throw new UnsupportedError(
+    `${kind === "kprobe" && first?.kind === "kprobe" && first.return ? "kretprobe" : kind}:${name} cannot attach: ${why}`,
+  );
 }
 
 /** So many records in one look mean that more are on their way. */

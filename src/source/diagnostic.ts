@@ -32,26 +32,30 @@ export class DiagnosticError extends Error {
   }
 }
 
+/** Complaints that bpftrace does not have show their code; the others read as there, and have it in JSON. */
+const hasOwnCode = (d: Diagnostic): boolean => Number(d.code.slice("SCRY".length)) >= 1900;
+
 const untab = (line: string): string => line.replaceAll("\t", "    ");
 
 /** The text form: head line, source line, `~` under the place, hints. No trailing newline. */
 export function formatDiagnostic(diagnostic: Diagnostic, source?: SourceText): string {
   const kind = diagnostic.severity === "error" ? "ERROR" : "WARNING";
   const lines: string[] = [];
+  const message = hasOwnCode(diagnostic) ? `${diagnostic.message} (${diagnostic.code})` : diagnostic.message;
   if (diagnostic.span === undefined || source === undefined) {
-    lines.push(`${kind}: ${diagnostic.message}`);
+    lines.push(`${kind}: ${message}`);
   } else {
     const from = lineColumn(source, diagnostic.span.start);
     const to = lineColumn(source, diagnostic.span.end);
     if (from.line === to.line) {
-      lines.push(`${source.name}:${from.line}:${from.column}-${to.column}: ${kind}: ${diagnostic.message}`);
+      lines.push(`${source.name}:${from.line}:${from.column}-${to.column}: ${kind}: ${message}`);
       const text = lineText(source, from.line);
       lines.push(untab(text));
       const pad = untab(text.slice(0, from.column - 1)).length;
       const width = untab(text.slice(from.column - 1, to.column - 1)).length;
       lines.push(`${" ".repeat(pad)}${"~".repeat(Math.max(1, width))}`);
     } else {
-      lines.push(`${source.name}:${from.line}-${to.line}: ${kind}: ${diagnostic.message}`);
+      lines.push(`${source.name}:${from.line}-${to.line}: ${kind}: ${message}`);
       for (let line = from.line; line <= to.line; line++) lines.push(untab(lineText(source, line)));
     }
   }
