@@ -34,7 +34,9 @@ if (process.platform === "linux" && process.getuid?.() === 0) {
   };
 }
 
-console.log(`${count} programs from seed ${first}, kernel ${kernelOutcome === undefined ? "not compared (needs root on Linux)" : "compared"}`);
+console.log(
+  `${count} programs from seed ${first}, kernel ${kernelOutcome === undefined ? "not compared (needs root on Linux)" : "compared"}`,
+);
 let differences = 0;
 let refused = 0;
 const report = (text) => {

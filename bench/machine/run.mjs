@@ -56,7 +56,11 @@ function timed(machine, name, bytes, estimate, tier) {
           sum += result.r0;
           instructions += result.instructions;
         }
-        return { ns: ((performance.now() - start) * 1e6) / packets.length, value: BigInt.asUintN(64, sum), instructions };
+        return {
+          ns: ((performance.now() - start) * 1e6) / packets.length,
+          value: BigInt.asUintN(64, sum),
+          instructions,
+        };
       };
     }
     const batch = machine.loadBatch(packets, undefined, "memory");
@@ -66,7 +70,13 @@ function timed(machine, name, bytes, estimate, tier) {
       const start = performance.now();
       for (let i = 0; i < repeat; i++) values = machine.runBatch(batch).values;
       const ns = ((performance.now() - start) * 1e6) / repeat / packets.length;
-      return { ns, value: BigInt.asUintN(64, values.reduce((a, b) => a + b, 0n)) };
+      return {
+        ns,
+        value: BigInt.asUintN(
+          64,
+          values.reduce((a, b) => a + b, 0n),
+        ),
+      };
     };
   }
   const repeat = Math.max(1, Math.round(ROUND_NS / estimate));
@@ -74,7 +84,11 @@ function timed(machine, name, bytes, estimate, tier) {
     const start = performance.now();
     const result = machine.run(undefined, { memory: bytes, repeat, tier });
     if (result.trap !== undefined) throw new Error(`${name}: ${result.trap.message}`);
-    return { ns: ((performance.now() - start) * 1e6) / repeat, value: result.r0, instructions: result.instructions / repeat };
+    return {
+      ns: ((performance.now() - start) * 1e6) / repeat,
+      value: result.r0,
+      instructions: result.instructions / repeat,
+    };
   };
 }
 
@@ -84,7 +98,9 @@ try {
   execFileSync("gcc", ["-O2", fileURLToPath(new URL("native.c", import.meta.url)), "-o", driver, "-ldl"]);
   const wanted = process.argv.slice(2);
   const rows = [];
-  console.log("| program | gcc -O2 ns | jit ns | ratio | jit checked | ratio | wasm interpreter ns/insn | js interpreter ns/insn |");
+  console.log(
+    "| program | gcc -O2 ns | jit ns | ratio | jit checked | ratio | wasm interpreter ns/insn | js interpreter ns/insn |",
+  );
   console.log("|---|---|---|---|---|---|---|---|");
   for (const [name, input, estimate] of PROGRAMS) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
@@ -114,7 +130,8 @@ try {
         const { ns, value } = run();
         times[key].push(ns);
         expected ??= value;
-        if (value !== expected) throw new Error(`${name}: ${key} gives ${value.toString(16)}, not ${expected.toString(16)}`);
+        if (value !== expected)
+          throw new Error(`${name}: ${key} gives ${value.toString(16)}, not ${expected.toString(16)}`);
       }
     }
     // The interpreters run a hundred times longer: fewer rounds, and their own unit.
@@ -128,7 +145,13 @@ try {
       });
       return median(list);
     });
-    const row = { name, native: median(times.native), fast: median(times.fast), checked: median(times.checked), perInstruction };
+    const row = {
+      name,
+      native: median(times.native),
+      fast: median(times.fast),
+      checked: median(times.checked),
+      perInstruction,
+    };
     rows.push(row);
     console.log(
       `| ${name} | ${row.native.toFixed(1)} | ${row.fast.toFixed(1)} | ${(row.fast / row.native).toFixed(2)} | ${row.checked.toFixed(1)} | ${(row.checked / row.native).toFixed(2)} | ${perInstruction[0].toFixed(2)} | ${perInstruction[1].toFixed(2)} |`,

@@ -71,7 +71,21 @@ export function compile(program: IrProgram, options: CompileOptions = {}): Compi
     compiled.set(fn.name, { spec, depth: roundFrame(frame) + below });
   };
   for (const fn of program.functions) visit(fn);
-  const functions = program.functions.map((fn) => (compiled.get(fn.name) as { spec: FunctionSpec }).spec);
+  // A function that nobody calls any more, because the call was folded away, is none to the kernel either.
+  const called = new Set<string>();
+  const reach = (fn: IrFunction): void => {
+    if (called.has(fn.name)) return;
+    called.add(fn.name);
+    for (const name of callees(fn)) {
+      const callee = byName.get(name);
+      if (callee !== undefined) reach(callee);
+    }
+  };
+  const [entry] = program.functions;
+  if (entry !== undefined) reach(entry);
+  const functions = program.functions
+    .filter((fn) => called.has(fn.name))
+    .map((fn) => (compiled.get(fn.name) as { spec: FunctionSpec }).spec);
   return { functions, scratchSize };
 }
 

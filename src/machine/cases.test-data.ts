@@ -47,12 +47,20 @@ export function objectOf(one: Pick<Case, "code" | "maps" | "type">): BpfObject {
   const code = instructionsOf(one.code);
   return {
     maps: one.maps ?? [],
-    programs: [{ name: "case", type: one.type ?? "xdp", attach: [], functions: [{ name: "case", code, parameters: 1 }] }],
+    programs: [
+      { name: "case", type: one.type ?? "xdp", attach: [], functions: [{ name: "case", code, parameters: 1 }] },
+    ],
     license: "GPL",
   };
 }
 
-export const map = (name: string, type: MapSpec["type"], keySize: number, valueSize: number, maxEntries: number): MapSpec => ({
+export const map = (
+  name: string,
+  type: MapSpec["type"],
+  keySize: number,
+  valueSize: number,
+  maxEntries: number,
+): MapSpec => ({
   name,
   type,
   keySize,
@@ -124,13 +132,54 @@ export const CASES: readonly Case[] = [
     slot: 1,
     kernel: false,
   },
-  { name: "a null pointer", code: "r1 = 0\nr0 = *(u64 *)(r1 + 8)\nexit", input: packet, trap: "read", slot: 1, kernel: false },
-  { name: "a wild pointer", code: "r1 = 0x123456789abcdef0 ll\n*(u8 *)(r1 + 0) = 1\nr0 = 0\nexit", input: packet, trap: "write", slot: 2, kernel: false },
-  { name: "above the stack", code: "r0 = 0\n*(u64 *)(r10 + 0) = r0\nexit", input: packet, trap: "write", slot: 1, kernel: false },
-  { name: "half above the stack", code: "r0 = 0\n*(u64 *)(r10 - 4) = r0\nexit", input: packet, trap: "write", slot: 1, kernel: false },
-  { name: "the context is read only", code: "r0 = 0\n*(u32 *)(r1 + 0) = r0\nexit", input: packet, trap: "write", slot: 1, kernel: false },
+  {
+    name: "a null pointer",
+    code: "r1 = 0\nr0 = *(u64 *)(r1 + 8)\nexit",
+    input: packet,
+    trap: "read",
+    slot: 1,
+    kernel: false,
+  },
+  {
+    name: "a wild pointer",
+    code: "r1 = 0x123456789abcdef0 ll\n*(u8 *)(r1 + 0) = 1\nr0 = 0\nexit",
+    input: packet,
+    trap: "write",
+    slot: 2,
+    kernel: false,
+  },
+  {
+    name: "above the stack",
+    code: "r0 = 0\n*(u64 *)(r10 + 0) = r0\nexit",
+    input: packet,
+    trap: "write",
+    slot: 1,
+    kernel: false,
+  },
+  {
+    name: "half above the stack",
+    code: "r0 = 0\n*(u64 *)(r10 - 4) = r0\nexit",
+    input: packet,
+    trap: "write",
+    slot: 1,
+    kernel: false,
+  },
+  {
+    name: "the context is read only",
+    code: "r0 = 0\n*(u32 *)(r1 + 0) = r0\nexit",
+    input: packet,
+    trap: "write",
+    slot: 1,
+    kernel: false,
+  },
   { name: "no end", code: "r0 = 0\nl: r0 += 1\ngoto l", input: packet, trap: "budget", kernel: false },
-  { name: "endless recursion", code: "call f\nexit\nf: call f\nexit", input: packet, trap: "call-depth", kernel: false },
+  {
+    name: "endless recursion",
+    code: "call f\nexit\nf: call f\nexit",
+    input: packet,
+    trap: "call-depth",
+    kernel: false,
+  },
   { name: "beyond the last instruction", code: "r0 = 0", input: packet, trap: "instruction", slot: 1, kernel: false },
   {
     name: "may_goto ends a loop",

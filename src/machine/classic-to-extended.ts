@@ -64,7 +64,9 @@ export function classicToExtended(program: readonly ClassicInstruction[], option
   const out: Instruction[] = [movReg(CONTEXT, 1), movImm(A, 0), movImm(X, 0)];
   if (memory) out.push(movReg(LENGTH, 2));
   // What M[] holds before it is written is 0, in the kernel and here.
-  const cells = new Set(program.filter(({ code }) => (code & 0xe7) === 0x60 || (code & 0xe7) === 0x61).map(({ k }) => k & 15));
+  const cells = new Set(
+    program.filter(({ code }) => (code & 0xe7) === 0x60 || (code & 0xe7) === 0x61).map(({ k }) => k & 15),
+  );
   for (const cell of cells) out.push(storeReg(64, FRAME, slotOf(cell), X));
   const starts: number[] = [];
   /** Jumps whose target is an instruction of the classic program. */
@@ -97,7 +99,8 @@ export function classicToExtended(program: readonly ClassicInstruction[], option
           break;
         }
         const kind = code & 0xf0;
-        if (![Jmp.JEQ, Jmp.JGT, Jmp.JGE, Jmp.JSET].includes(kind as never)) throw new ClassicError(i, `there is no code 0x${code.toString(16)}`);
+        if (![Jmp.JEQ, Jmp.JGT, Jmp.JGE, Jmp.JSET].includes(kind as never))
+          throw new ClassicError(i, `there is no code 0x${code.toString(16)}`);
         const how = kind as typeof Jmp.JEQ;
         jump((code & 8) !== 0 ? branchReg(how, 32, A, X, 0) : branchImm(how, 32, A, signed, 0), i, i + 1 + jt);
         jump(goto(0), i, i + 1 + jf);

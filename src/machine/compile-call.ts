@@ -4,9 +4,9 @@
 
 import { helper, helperName } from "../object/index.ts";
 import { FunctionCompiler } from "./compile-function.ts";
-import { pushRegister } from "./compile-instruction.ts";
 import { emitInlineHelper } from "./compile-helper.ts";
-import { type Flow } from "./flow.ts";
+import { pushRegister } from "./compile-instruction.ts";
+import type { Flow } from "./flow.ts";
 import { FRAME_BYTES, STACK_BASE, State } from "./memory.ts";
 import { Access, I64, Wasm } from "./wasm-module.ts";
 
@@ -110,7 +110,10 @@ export function emitPacketLoad(fn: FunctionCompiler, slot: number, op: number, s
   fn.exit();
   code.end();
   fn.height--;
-  code.i32(0).access(Access.i64_load, State.REGISTERS).set(fn.registers[0] as number);
+  code
+    .i32(0)
+    .access(Access.i64_load, State.REGISTERS)
+    .set(fn.registers[0] as number);
   // Packet loads clobber as calls do; liveness is not noted for them.
   for (let register = 1; register <= 5; register++) code.i64(0).set(fn.registers[register] as number);
 }
@@ -118,7 +121,8 @@ export function emitPacketLoad(fn: FunctionCompiler, slot: number, op: number, s
 /** Instructions that a function may have to be written in place. */
 const INLINE = 40;
 
-const argumentsOf = (flow: Flow): number[] => [1, 2, 3, 4, 5].filter((register) => (((flow.liveIn[0] as number) >> register) & 1) === 1);
+const argumentsOf = (flow: Flow): number[] =>
+  [1, 2, 3, 4, 5].filter((register) => (((flow.liveIn[0] as number) >> register) & 1) === 1);
 
 export function emitLocalCall(fn: FunctionCompiler, slot: number, target: number): void {
   const { code, module, frame } = fn;
@@ -128,7 +132,11 @@ export function emitLocalCall(fn: FunctionCompiler, slot: number, target: number
     if (frame.local === undefined) {
       if (frame.offset <= STACK_BASE + FRAME_BYTES) fn.fail("call-depth", slot);
     } else {
-      code.get(frame.local).i32(STACK_BASE + FRAME_BYTES - frame.offset).op(Wasm.i32_le_s).if();
+      code
+        .get(frame.local)
+        .i32(STACK_BASE + FRAME_BYTES - frame.offset)
+        .op(Wasm.i32_le_s)
+        .if();
       fn.fail("call-depth", slot);
       code.end();
     }
@@ -138,7 +146,8 @@ export function emitLocalCall(fn: FunctionCompiler, slot: number, target: number
     const registers = Array.from({ length: 10 }, () => fn.take(I64));
     for (let register = 0; register < 10; register++) {
       if (register >= 1 && register <= 5) code.get(fn.registers[register] as number).set(registers[register] as number);
-      else if ((((flow.liveIn[0] as number) >> register) & 1) === 1 || register === 0) code.i64(0).set(registers[register] as number);
+      else if ((((flow.liveIn[0] as number) >> register) & 1) === 1 || register === 0)
+        code.i64(0).set(registers[register] as number);
     }
     const inner = new FunctionCompiler(
       module,
@@ -155,7 +164,11 @@ export function emitLocalCall(fn: FunctionCompiler, slot: number, target: number
     fn.storeBudget();
     for (const register of argumentsOf(flow)) code.get(fn.registers[register] as number);
     if (frame.local === undefined) code.i32(frame.offset - FRAME_BYTES);
-    else code.get(frame.local).i32(frame.offset - FRAME_BYTES).op(Wasm.i32_add);
+    else
+      code
+        .get(frame.local)
+        .i32(frame.offset - FRAME_BYTES)
+        .op(Wasm.i32_add);
     code.call(module.functionIndex(target)).set(result);
     fn.loadBudget();
   }

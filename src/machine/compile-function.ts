@@ -2,10 +2,10 @@
 // dominators (Ramsey, "Beyond Relooper", ICFP 2022): a `loop` at every loop head, a `block` for every place where paths
 // meet, everything else nested where it stands. Work is kept in a list, not on the stack of JavaScript.
 
-import { emitInstruction } from "./compile-instruction.ts";
-import { branchCondition } from "./compile-branch.ts";
 import type { ModuleCompiler } from "./compile.ts";
-import { type Block, type Flow, effectOf } from "./flow.ts";
+import { branchCondition } from "./compile-branch.ts";
+import { emitInstruction } from "./compile-instruction.ts";
+import { type Block, effectOf, type Flow } from "./flow.ts";
 import { State } from "./memory.ts";
 import { WORDS } from "./program.ts";
 import { TRAP_KINDS, type TrapKind } from "./trap.ts";
@@ -89,7 +89,8 @@ export class FunctionCompiler {
       this.#exitHeight = ++this.height;
     }
     if (!this.inlined) this.loadBudget();
-    if (module.checked) this.spend(flow.instructions === 0 ? 1 : (flow.blocks[0] as Block).end - (flow.blocks[0] as Block).start);
+    if (module.checked)
+      this.spend(flow.instructions === 0 ? 1 : (flow.blocks[0] as Block).end - (flow.blocks[0] as Block).start);
     if (flow.reducible) this.#structured();
     else this.#dispatched();
     if (this.inlined) {
@@ -154,7 +155,8 @@ export class FunctionCompiler {
           tasks.push({ do: "end", label: block.index, loop: true });
           if (this.module.checked) this.spend(this.#loopCost(block.index));
         }
-        for (let i = inner.length - 1; i >= 0; i--) tasks.push({ do: "node", block: inner[i] as number }, { do: "end", label: inner[i], loop: false });
+        for (let i = inner.length - 1; i >= 0; i--)
+          tasks.push({ do: "node", block: inner[i] as number }, { do: "end", label: inner[i], loop: false });
         for (let i = inner.length - 1; i >= 0; i--) {
           code.block();
           this.#blocks[inner[i] as number] = ++this.height;
@@ -174,7 +176,8 @@ export class FunctionCompiler {
   #leave(block: Block, tasks: Task[]): void {
     const { code, flow } = this;
     const away = (to: number): boolean => to <= block.index || (flow.forward[to] as number) >= 2;
-    const depth = (to: number): number => this.height - ((to <= block.index ? this.#loops : this.#blocks)[to] as number);
+    const depth = (to: number): number =>
+      this.height - ((to <= block.index ? this.#loops : this.#blocks)[to] as number);
     const [yes, no] = block.next;
     if (block.ending === "branch" && yes !== undefined && no !== undefined) {
       const slot = block.last;
@@ -191,13 +194,24 @@ export class FunctionCompiler {
         branchCondition(this, slot, false);
         code.if();
         this.height++;
-        tasks.push({ do: "end", label: undefined, loop: false }, { do: "node", block: no }, { do: "else" }, { do: "node", block: yes });
+        tasks.push(
+          { do: "end", label: undefined, loop: false },
+          { do: "node", block: no },
+          { do: "else" },
+          { do: "node", block: yes },
+        );
       }
     } else if (yes !== undefined) {
       if (away(yes)) code.br(depth(yes));
       else tasks.push({ do: "node", block: yes });
     } else if (block.ending === "exit") this.exit();
-    else this.fail("instruction", block.start < this.module.program.slots && block.end <= this.module.program.slots ? this.#badSlot(block) : block.end);
+    else
+      this.fail(
+        "instruction",
+        block.start < this.module.program.slots && block.end <= this.module.program.slots
+          ? this.#badSlot(block)
+          : block.end,
+      );
   }
 
   #badSlot(block: Block): number {
@@ -225,8 +239,15 @@ export class FunctionCompiler {
       if (block.ending === "branch" && yes !== undefined && no !== undefined) {
         code.i32(yes).i32(no);
         branchCondition(this, block.last, false);
-        code.op(Wasm.select).set(at).br(this.height - loop);
-      } else if (yes !== undefined) code.i32(yes).set(at).br(this.height - loop);
+        code
+          .op(Wasm.select)
+          .set(at)
+          .br(this.height - loop);
+      } else if (yes !== undefined)
+        code
+          .i32(yes)
+          .set(at)
+          .br(this.height - loop);
       else if (block.ending === "exit") this.exit();
       else this.fail("instruction", this.#badSlot(block));
     }
@@ -241,7 +262,8 @@ export class FunctionCompiler {
     const { program } = this.module;
     if (block.start >= program.slots) return;
     const op = (slot: number): number => program.code[slot * WORDS] as number;
-    const ends = block.ending === "branch" || block.ending === "exit" || (block.ending === "goto") || op(block.last) === 0x2b;
+    const ends =
+      block.ending === "branch" || block.ending === "exit" || block.ending === "goto" || op(block.last) === 0x2b;
     this.facts = factsOf(program, block.start, block.last);
     this.#noteLive(block);
     this.kept = [];
@@ -259,7 +281,8 @@ export class FunctionCompiler {
     let live = 0;
     for (const to of block.next) live |= this.flow.liveIn[to] as number;
     const slots: number[] = [];
-    for (let slot = block.start; slot <= block.last; slot += program.code[slot * WORDS] === 0x18 ? 2 : 1) slots.push(slot);
+    for (let slot = block.start; slot <= block.last; slot += program.code[slot * WORDS] === 0x18 ? 2 : 1)
+      slots.push(slot);
     for (const slot of slots.reverse()) {
       if (this.facts.atCall.has(slot)) this.liveAfter.set(slot, live);
       const { uses, defines } = effectOf(program, slot);

@@ -39,7 +39,11 @@ function pushPointer(fn: FunctionCompiler, slot: number, argument: number, size:
   const known = fn.facts.atCall.get(slot)?.[argument];
   if (known?.kind === "frame" && known.offset >= -FRAME_BYTES && known.offset + size <= 0) {
     if (frame.local === undefined) code.i32(frame.offset + known.offset);
-    else code.get(frame.local).i32(frame.offset + known.offset).op(Wasm.i32_add);
+    else
+      code
+        .get(frame.local)
+        .i32(frame.offset + known.offset)
+        .op(Wasm.i32_add);
     return;
   }
   pushRegister(fn, argument);
@@ -189,7 +193,12 @@ const comm: Emit = (fn, slot) => {
   const to = fn.take(I32);
   pushPointer(fn, slot, 1, 16, true);
   code.set(to);
-  for (const at of [0, 8]) code.get(to).i32(0).access(Access.i64_load, State.COMM + at).access(Access.i64_store, at);
+  for (const at of [0, 8])
+    code
+      .get(to)
+      .i32(0)
+      .access(Access.i64_load, State.COMM + at)
+      .access(Access.i64_store, at);
   code.i64(0).set(result(fn));
   fn.release(I32, to);
   return true;

@@ -65,55 +65,69 @@ export function emitInstruction(fn: FunctionCompiler, slot: number): void {
   switch (op) {
     case 0x18:
       code.i64(imm, words[at + 5] as number);
-      return popRegister(fn, dst);
+      popRegister(fn, dst);
+      return;
     case 0xb7:
       code.i64(imm);
-      return popRegister(fn, dst);
+      popRegister(fn, dst);
+      return;
     case 0xbf:
       pushRegister(fn, src);
-      return popRegister(fn, dst);
+      popRegister(fn, dst);
+      return;
     case 0xb4:
       code.i64(imm, 0);
-      return popRegister(fn, dst);
+      popRegister(fn, dst);
+      return;
     case 0xbc:
       pushRegister(fn, src);
       code.op(Wasm.i32_wrap, Wasm.i64_extend_i32_u);
-      return popRegister(fn, dst);
+      popRegister(fn, dst);
+      return;
     case 0x87:
       code.i64(0);
       pushRegister(fn, dst);
       code.op(Wasm.i64_sub);
-      return popRegister(fn, dst);
+      popRegister(fn, dst);
+      return;
     case 0x84:
       code.i32(0);
       pushRegister(fn, dst);
       code.op(Wasm.i32_wrap, Wasm.i32_sub, Wasm.i64_extend_i32_u);
-      return popRegister(fn, dst);
+      popRegister(fn, dst);
+      return;
     case Op.NOP:
       return;
     case Op.MOVSX64_8:
     case Op.MOVSX64_16:
     case Op.MOVSX64_32:
       pushRegister(fn, src);
-      code.op(op === Op.MOVSX64_8 ? Wasm.i64_extend8_s : op === Op.MOVSX64_16 ? Wasm.i64_extend16_s : Wasm.i64_extend32_s);
-      return popRegister(fn, dst);
+      code.op(
+        op === Op.MOVSX64_8 ? Wasm.i64_extend8_s : op === Op.MOVSX64_16 ? Wasm.i64_extend16_s : Wasm.i64_extend32_s,
+      );
+      popRegister(fn, dst);
+      return;
     case Op.MOVSX32_8:
     case Op.MOVSX32_16:
       pushRegister(fn, src);
       code.op(Wasm.i32_wrap, op === Op.MOVSX32_8 ? Wasm.i32_extend8_s : Wasm.i32_extend16_s, Wasm.i64_extend_i32_u);
-      return popRegister(fn, dst);
+      popRegister(fn, dst);
+      return;
     case Op.ZEXT16:
       pushRegister(fn, dst);
       code.i64(0xffff, 0).op(Wasm.i64_and);
-      return popRegister(fn, dst);
+      popRegister(fn, dst);
+      return;
     case Op.ZEXT32:
       pushRegister(fn, dst);
       code.op(Wasm.i32_wrap, Wasm.i64_extend_i32_u);
-      return popRegister(fn, dst);
+      popRegister(fn, dst);
+      return;
     case Op.SWAP16:
     case Op.SWAP32:
     case Op.SWAP64:
-      return emitSwap(fn, op, dst);
+      emitSwap(fn, op, dst);
+      return;
     case 0x37:
     case 0x3f:
     case 0x97:
@@ -130,23 +144,29 @@ export function emitInstruction(fn: FunctionCompiler, slot: number): void {
     case Op.SDIV32_REG:
     case Op.SMOD32_IMM:
     case Op.SMOD32_REG:
-      return emitDivision(fn, op, dst, src, imm);
+      emitDivision(fn, op, dst, src, imm);
+      return;
     case 0x85:
-      return emitHelperCall(fn, slot, imm);
+      emitHelperCall(fn, slot, imm);
+      return;
     case 0x8d:
-      return emitCallX(fn, slot, dst);
+      emitCallX(fn, slot, dst);
+      return;
     case Op.CALL_LOCAL:
-      return emitLocalCall(fn, slot, off);
+      emitLocalCall(fn, slot, off);
+      return;
     case 0x20:
     case 0x28:
     case 0x30:
     case 0x40:
     case 0x48:
     case 0x50:
-      return emitPacketLoad(fn, slot, op, src, imm);
+      emitPacketLoad(fn, slot, op, src, imm);
+      return;
     case 0xc3:
     case 0xdb:
-      return emitAtomic(fn, slot, op === 0xdb, dst, src, off, imm);
+      emitAtomic(fn, slot, op === 0xdb, dst, src, off, imm);
+      return;
   }
   const type = op & 7;
   if (type === 7 || type === 4) {
@@ -165,7 +185,8 @@ export function emitInstruction(fn: FunctionCompiler, slot: number): void {
       } else code.i32(imm);
       code.op(plain[1], Wasm.i64_extend_i32_u);
     }
-    return popRegister(fn, dst);
+    popRegister(fn, dst);
+    return;
   }
   emitAccess(fn, slot, op, dst, src, off, imm);
 }
@@ -186,13 +207,22 @@ const STORES: ReadonlyMap<number, readonly [opcode: number, size: number]> = new
   [0x78, [Access.i64_store, 8]],
 ]);
 
-function emitAccess(fn: FunctionCompiler, slot: number, op: number, dst: number, src: number, off: number, imm: number): void {
+function emitAccess(
+  fn: FunctionCompiler,
+  slot: number,
+  op: number,
+  dst: number,
+  src: number,
+  off: number,
+  imm: number,
+): void {
   const { code } = fn;
   const load = LOADS.get(op);
   if (load !== undefined) {
     const offset = pushAddress(fn, slot, src, off, load[1], false);
     code.access(load[0], offset);
-    return popRegister(fn, dst);
+    popRegister(fn, dst);
+    return;
   }
   const store = STORES.get(op & 0xf8);
   if (store === undefined) throw new Error(`opcode ${op}`);
@@ -219,7 +249,10 @@ export function pushAddress(
       code.i32(0);
       return frame.offset + distance;
     }
-    code.get(frame.local).i32(frame.offset + distance).op(Wasm.i32_add);
+    code
+      .get(frame.local)
+      .i32(frame.offset + distance)
+      .op(Wasm.i32_add);
     return 0;
   }
   if (fn.module.checked) {
@@ -250,7 +283,12 @@ export function pushChecked(fn: FunctionCompiler, slot: number, size: number, wr
   else code.i32(4).op(Wasm.i32_shr_u);
   code.op(Wasm.i32_le_u).brIf(1);
   code.end();
-  code.get(wide).i32(size).i32(write ? 1 : 0).i32(slot).call(module.checkFunction);
+  code
+    .get(wide)
+    .i32(size)
+    .i32(write ? 1 : 0)
+    .i32(slot)
+    .call(module.checkFunction);
   code.end();
   code.get(narrow);
   fn.release(I64, wide);
@@ -329,12 +367,16 @@ function emitDivision(fn: FunctionCompiler, op: number, dst: number, src: number
       constant(imm);
       code.op(opcode);
     }
-    return done();
+    done();
+    return;
   }
   const divisor = fn.take(type);
   pushRegister(fn, src);
   if (!wide) code.op(Wasm.i32_wrap);
-  code.tee(divisor).op(wide ? Wasm.i64_eqz : Wasm.i32_eqz).ifValue(type);
+  code
+    .tee(divisor)
+    .op(wide ? Wasm.i64_eqz : Wasm.i32_eqz)
+    .ifValue(type);
   if (modulo) dividend();
   else constant(0);
   code.else();

@@ -9,13 +9,13 @@
 
 import { FunctionCompiler } from "./compile-function.ts";
 import { type Flow, flowOf } from "./flow.ts";
-import type { MapFunctions } from "./wasm-maps.ts";
-import { createMapFunctions } from "./wasm-maps.ts";
 import { CONTEXT, MAY_GOTO_TURNS, type Memory, STACK_TOP, State } from "./memory.ts";
 import { HEADROOM, SkBuff, XdpMd } from "./packet.ts";
 import { Op, type Program, WORDS } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
 import { TRAP_KINDS } from "./trap.ts";
+import type { MapFunctions } from "./wasm-maps.ts";
+import { createMapFunctions } from "./wasm-maps.ts";
 import { Access, type FunctionBuilder, I32, I64, Wasm, WasmModule } from "./wasm-module.ts";
 import { compileWasm, instantiateWasm, type WasmFunction } from "./webassembly.ts";
 
@@ -37,13 +37,23 @@ const GROWTH = 4;
 const INLINE_TOTAL = 4000;
 
 /** Undefined where functions share so much code that compiling them one by one would not end well. */
-export function compileProgram(program: Program, memory: Memory, runtime: Runtime, checked: boolean): Compiled | undefined {
+export function compileProgram(
+  program: Program,
+  memory: Memory,
+  runtime: Runtime,
+  checked: boolean,
+): Compiled | undefined {
   const compiler = new ModuleCompiler(program, memory, runtime, checked);
   return compiler.feasible ? compiler.compile() : undefined;
 }
 
 /** The same for batches. */
-export function compileBatch(program: Program, memory: Memory, runtime: Runtime, checked: boolean): CompiledBatch | undefined {
+export function compileBatch(
+  program: Program,
+  memory: Memory,
+  runtime: Runtime,
+  checked: boolean,
+): CompiledBatch | undefined {
   const compiler = new ModuleCompiler(program, memory, runtime, checked);
   return compiler.feasible ? compiler.compileBatch() : undefined;
 }
@@ -125,7 +135,8 @@ export class ModuleCompiler {
       });
       costs = new Int32Array(flow.blocks.length);
       for (const block of flow.blocks) {
-        for (const to of block.next) if (to <= block.index) costs[to] = (sums[block.index + 1] as number) - (sums[to] as number);
+        for (const to of block.next)
+          if (to <= block.index) costs[to] = (sums[block.index + 1] as number) - (sums[to] as number);
       }
       this.#costs.set(flow, costs);
     }
@@ -146,7 +157,8 @@ export class ModuleCompiler {
       if (slot === 0) continue;
       const entry = wasm.function([I32], [], `call_${slot}`);
       entry.code.i32(0);
-      for (const register of this.#arguments(slot)) entry.code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8);
+      for (const register of this.#arguments(slot))
+        entry.code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8);
       entry.code.get(0).call(this.functionIndex(slot)).access(Access.i64_store, State.REGISTERS);
     }
   }
@@ -258,7 +270,17 @@ export class ModuleCompiler {
     code.get(at).i32(3).op(Wasm.i32_shr_u).access(Access.i32_load8_u, this.limit);
     code.i32(0).i32(4).get(write).op(Wasm.select, Wasm.i32_shr_u).i32(15).op(Wasm.i32_and).set(room);
     // What is wanted of this word: up to its end, or the rest.
-    code.get(at).i32(7).op(Wasm.i32_and).get(left).op(Wasm.i32_add).get(room).op(Wasm.i32_le_u).if().op(Wasm.return).end();
+    code
+      .get(at)
+      .i32(7)
+      .op(Wasm.i32_and)
+      .get(left)
+      .op(Wasm.i32_add)
+      .get(room)
+      .op(Wasm.i32_le_u)
+      .if()
+      .op(Wasm.return)
+      .end();
     code.get(room).i32(8).op(Wasm.i32_ne).brIf(1);
     code.get(left).i32(8).get(at).i32(7).op(Wasm.i32_and, Wasm.i32_sub, Wasm.i32_sub).set(left);
     code.get(at).i32(-8).op(Wasm.i32_and).i32(8).op(Wasm.i32_add).set(at);
@@ -275,7 +297,8 @@ export class ModuleCompiler {
   #run(): void {
     const run = this.wasm.function([], [], "run");
     run.code.i32(0);
-    for (let register = 1; register <= 5; register++) run.code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8);
+    for (let register = 1; register <= 5; register++)
+      run.code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8);
     run.code.call(this.functionIndex(0)).access(Access.i64_store, State.REGISTERS);
   }
 
@@ -285,7 +308,10 @@ export class ModuleCompiler {
     const { code } = fn;
     const registers = [1, 2, 3, 4, 5].map((register) => {
       const local = fn.local(I64);
-      code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8).set(local);
+      code
+        .i32(0)
+        .access(Access.i64_load, State.REGISTERS + register * 8)
+        .set(local);
       return local;
     });
     code.loop();
@@ -313,7 +339,10 @@ export class ModuleCompiler {
     const length = fn.local(I32);
     const end = fn.local(I32);
     const word = (base: number, offset: number, local: number): void => {
-      code.i32(0).get(local).access(Access.i32_store, base + offset);
+      code
+        .i32(0)
+        .get(local)
+        .access(Access.i32_store, base + offset);
     };
     const [r1, r2] = [registers[1] as number, registers[2] as number];
     code.i32(0).access(Access.i32_load, State.BATCH).set(i);
@@ -343,11 +372,21 @@ export class ModuleCompiler {
     word(CONTEXT, SkBuff.DATA_END, end);
     word(CONTEXT, SkBuff.LEN, length);
     word(CONTEXT, SkBuff.WIRE_LEN, length);
-    code.i32(0).get(data).access(Access.i32_load16_u, 12).access(Access.i32_store, CONTEXT + SkBuff.PROTOCOL);
+    code
+      .i32(0)
+      .get(data)
+      .access(Access.i32_load16_u, 12)
+      .access(Access.i32_store, CONTEXT + SkBuff.PROTOCOL);
     code.end().end();
     host.loadBudget();
     new FunctionCompiler(this, fn, flow, frame, registers, host).compile();
-    code.get(answers).get(i).i32(3).op(Wasm.i32_shl, Wasm.i32_add).get(registers[0] as number).access(Access.i64_store, 0);
+    code
+      .get(answers)
+      .get(i)
+      .i32(3)
+      .op(Wasm.i32_shl, Wasm.i32_add)
+      .get(registers[0] as number)
+      .access(Access.i64_store, 0);
     code.get(i).i32(1).op(Wasm.i32_add).set(i).br(0);
     code.end().end();
     const batch = this.#instantiate(wasm.finish()).batch as WasmFunction;

@@ -14,7 +14,11 @@ export interface Outcome {
 
 const hex = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-export function outcomeOf(object: BpfObject, seed: number, options: MachineOptions): Outcome | { readonly trap: string } {
+export function outcomeOf(
+  object: BpfObject,
+  seed: number,
+  options: MachineOptions,
+): Outcome | { readonly trap: string } {
   const machine = embedded(object, { batchBytes: 64, ...options });
   machine.maps.get("state")?.update(KEY, randomState(seed));
   const result = machine.run("random", { packet: new Uint8Array(64) });
@@ -32,7 +36,9 @@ export const TIERS: readonly { readonly name: string; readonly tier: Tier; reado
 /** What differs between the tiers on the program of a seed; undefined: nothing. */
 export function differenceOf(seed: number): string | undefined {
   const object = randomProgram(seed);
-  const outcomes = TIERS.map(({ name, ...options }) => [name, JSON.stringify(outcomeOf(object, seed, options))] as const);
+  const outcomes = TIERS.map(
+    ({ name, ...options }) => [name, JSON.stringify(outcomeOf(object, seed, options))] as const,
+  );
   const [first] = outcomes;
   const other = outcomes.find(([, outcome]) => outcome !== first?.[1] || outcome.includes("trap"));
   return other === undefined ? undefined : `seed ${seed}: ${first?.[0]} ${first?.[1]}, ${other[0]} ${other[1]}`;

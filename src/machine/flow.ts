@@ -174,7 +174,8 @@ function shapeOf(blocks: readonly Block[]): Pick<Flow, "dominator" | "loopHead" 
       else {
         loopHead[to] = 1;
         const dominates =
-          (enter[to] as number) <= (enter[block.index] as number) && (leave[to] as number) >= (leave[block.index] as number);
+          (enter[to] as number) <= (enter[block.index] as number) &&
+          (leave[to] as number) >= (leave[block.index] as number);
         if (!dominates) reducible = false;
       }
     }

@@ -21,19 +21,29 @@ function randomBytes(next: () => number): Uint8Array {
     let rows = operationsOf(next() % 256);
     while (rows.length === 0) rows = operationsOf(next() % 256);
     const row = rows[next() % rows.length]!;
-    const value = (field: unknown, free: number): number => (typeof field === "number" ? field : field === "register" ? next() % 11 : free);
+    const value = (field: unknown, free: number): number =>
+      typeof field === "number" ? field : field === "register" ? next() % 11 : free;
     bytes[at] = row.op;
     bytes[at + 1] = (value(row.src, 0) << 4) | value(row.dst, 0);
     const jump = (row.op & 7) === 5 || (row.op & 7) === 6;
     view.setInt16(at + 2, value(row.off, jump ? (next() % count) - i - 1 : (next() % 64) - 32), true);
-    const imm = row.form === "call" && row.src === 1 ? (next() % count) - i - 1 : row.form === "call" ? next() % 220 : next() % 3 ? (next() % 64) - 16 : next();
+    const imm =
+      row.form === "call" && row.src === 1
+        ? (next() % count) - i - 1
+        : row.form === "call"
+          ? next() % 220
+          : next() % 3
+            ? (next() % 64) - 16
+            : next();
     view.setInt32(at + 4, value(row.imm, row.text === "gotol" ? (next() % count) - i - 1 : imm) | 0, true);
   }
   view.setBigUint64((count - 1) * 8, 0x95n, true);
   return bytes;
 }
 
-test(`${PROGRAMS} programs of random bytes from seed ${SEED}: a refusal, an answer or a trap, alike in every tier`, { timeout: 300_000 }, () => {
+test(`${PROGRAMS} programs of random bytes from seed ${SEED}: a refusal, an answer or a trap, alike in every tier`, {
+  timeout: 300_000,
+}, () => {
   const next = randomNumbers(SEED);
   const memory = Uint8Array.from({ length: 64 }, (_, i) => i);
   let ran = 0;
@@ -64,7 +74,8 @@ test(`code that is not checked stays in its memory, from seed ${SEED}`, { timeou
   for (let i = 0; i < 300; i++) {
     const bytes = randomBytes(next);
     // Without checks nothing counts instructions: only programs that do not jump back.
-    if (bytes.some((_, at) => at % 8 === 0 && ((bytes[at] as number) & 7) >= 5 && (bytes[at + 3] as number) > 127)) continue;
+    if (bytes.some((_, at) => at % 8 === 0 && ((bytes[at] as number) & 7) >= 5 && (bytes[at + 3] as number) > 127))
+      continue;
     if (bytes.some((op, at) => at % 8 === 0 && (op === 0x06 || op === 0x85))) continue;
     try {
       const machine = embeddedRaw(bytes, { batchBytes: 64, verified: true, tier: "jit" });

@@ -211,7 +211,8 @@ export const mapHelpers: HelperTable = {
     const words = stackWords(runtime, runtime.arg(3)).slice(0, depth);
     if (words.length === 0) return Errno.EFAULT;
     let hash = words.length;
-    for (const word of words) hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ Number(BigInt.asIntN(32, word)), 0x9e3779b1);
+    for (const word of words)
+      hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ Number(BigInt.asIntN(32, word)), 0x9e3779b1);
     const size = depth * 8;
     const value = runtime.scratch + 8;
     if (size + 8 > runtime.scratchBytes) return Errno.EINVAL;

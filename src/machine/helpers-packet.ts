@@ -25,7 +25,10 @@ function within(runtime: Runtime, offset: number, size: number, from = dataOf(ru
 
 function context(runtime: Runtime, kind: "xdp" | "skb"): void {
   if (runtime.packetKind !== kind || runtime.arg64(1) !== BigInt(CONTEXT)) {
-    throw new TrapSignal("helper", `argument 1 of a helper is not the context of ${kind === "xdp" ? "an XDP" : "a socket"} program`);
+    throw new TrapSignal(
+      "helper",
+      `argument 1 of a helper is not the context of ${kind === "xdp" ? "an XDP" : "a socket"} program`,
+    );
   }
 }
 
@@ -181,7 +184,8 @@ export const packetHelpers: HelperTable = {
     context(runtime, "skb");
     const { memory } = runtime;
     if (memory.u32[(CONTEXT + SkBuff.VLAN_PRESENT) >>> 2] !== 0) {
-      for (const field of [SkBuff.VLAN_PRESENT, SkBuff.VLAN_PROTO, SkBuff.VLAN_TCI]) memory.u32[(CONTEXT + field) >>> 2] = 0;
+      for (const field of [SkBuff.VLAN_PRESENT, SkBuff.VLAN_PROTO, SkBuff.VLAN_TCI])
+        memory.u32[(CONTEXT + field) >>> 2] = 0;
       return 0;
     }
     const kind = memory.view.getUint16(dataOf(runtime) + ETHERNET - 2);

@@ -196,7 +196,11 @@ export const traceHelpers: HelperTable = {
     const format = runtime.memory.u8.slice(from, from + size);
     const end = format.indexOf(0);
     if (end < 0) return Errno.EINVAL;
-    const bytes = formatted(runtime, format.subarray(0, end), [3, 4, 5].map((n) => runtime.arg64(n)));
+    const bytes = formatted(
+      runtime,
+      format.subarray(0, end),
+      [3, 4, 5].map((n) => runtime.arg64(n)),
+    );
     if (bytes === undefined) return Errno.EINVAL;
     runtime.effects.push({ kind: "printk", text: new TextDecoder().decode(bytes) });
     return bytes.length;

@@ -1,5 +1,10 @@
 // The embedded machine: runs any object with no root, no Linux and no kernel.
-export { ClassicError, type ClassicInstruction, type ClassicOptions, classicToExtended } from "./classic-to-extended.ts";
+export {
+  ClassicError,
+  type ClassicInstruction,
+  type ClassicOptions,
+  classicToExtended,
+} from "./classic-to-extended.ts";
 export type { Helper } from "./helper.ts";
 export {
   type Batch,

@@ -533,7 +533,8 @@ export class Interpreter {
             clearArguments(r);
             break;
           }
-          case 0x2a: { // CALL_LOCAL
+          case 0x2a: {
+            // CALL_LOCAL
             if (this.depth + 1 >= FRAMES) {
               throw new TrapSignal("call-depth", `more than ${FRAMES} frames of local calls`, pc - 1);
             }
@@ -658,8 +659,15 @@ export class Interpreter {
       return;
     }
     const sum =
-      kind === 0xe1 ? operand : (kind & 0xf0) === 0 ? old + operand : (kind & 0xf0) === 0x40 ? old | operand
-        : (kind & 0xf0) === 0x50 ? old & operand : old ^ operand;
+      kind === 0xe1
+        ? operand
+        : (kind & 0xf0) === 0
+          ? old + operand
+          : (kind & 0xf0) === 0x40
+            ? old | operand
+            : (kind & 0xf0) === 0x50
+              ? old & operand
+              : old ^ operand;
     view.setBigInt64(address, sum, true);
     if ((kind & 1) !== 0) i64[registers + (s >>> 1)] = old;
   }

@@ -17,7 +17,10 @@ for (const one of CASES) {
     const program = loaded.programs.get("case");
     const theirs = testRun(program?.fd as number, { data });
     const ours = embedded(object).run(undefined, { packet: data });
-    expect({ value: ours.value, packet: hex(ours.packet ?? data) }).toEqual({ value: theirs.value, packet: hex(theirs.data) });
+    expect({ value: ours.value, packet: hex(ours.packet ?? data) }).toEqual({
+      value: theirs.value,
+      packet: hex(theirs.data),
+    });
   });
 }
 

@@ -1,4 +1,4 @@
-import { expect, test, describe } from "vitest";
+import { describe, expect, test } from "vitest";
 import { DiagnosticError } from "../source/index.ts";
 import { CASES, instructionsOf, map, objectOf, UDP } from "./cases.test-data.ts";
 import { TIERS } from "./differential.test-data.ts";
@@ -34,7 +34,8 @@ for (const { name: tierName, tier, verified } of TIERS) {
     }
 
     test("a batch gives what single runs give", () => {
-      const code = "r2 = *(u32 *)(r1 + 0)\nr3 = *(u32 *)(r1 + 4)\nr0 = r3\nr0 -= r2\nr4 = r2\nr4 += 13\nif r4 > r3 goto out\nr1 = *(u8 *)(r2 + 12)\nr0 += r1\nout: exit";
+      const code =
+        "r2 = *(u32 *)(r1 + 0)\nr3 = *(u32 *)(r1 + 4)\nr0 = r3\nr0 -= r2\nr4 = r2\nr4 += 13\nif r4 > r3 goto out\nr1 = *(u8 *)(r2 + 12)\nr0 += r1\nout: exit";
       const machine = embedded(objectOf({ code }), { tier, verified });
       const packets = [UDP, UDP.subarray(0, 20), UDP.subarray(0, 5), UDP.map((b) => b ^ 0xff)];
       const { values, traps } = machine.runBatch(machine.loadBatch(packets));
@@ -43,7 +44,8 @@ for (const { name: tierName, tier, verified } of TIERS) {
     });
 
     test("tail calls, until there are too many", () => {
-      const jump = "r6 = r1\nr1 = map_value[count] ll\nr2 = *(u64 *)(r1 + 0)\nr2 += 1\n*(u64 *)(r1 + 0) = r2\nr1 = r6\nr2 = map[jumps] ll\nr3 = 1\ncall tail_call\nr0 = 5\nexit";
+      const jump =
+        "r6 = r1\nr1 = map_value[count] ll\nr2 = *(u64 *)(r1 + 0)\nr2 += 1\n*(u64 *)(r1 + 0) = r2\nr1 = r6\nr2 = map[jumps] ll\nr3 = 1\ncall tail_call\nr0 = 5\nexit";
       const object = {
         maps: [map("count", "array", 4, 8, 1), map("jumps", "prog_array", 4, 4, 4)],
         programs: ["a", "b"].map((name) => ({
@@ -66,8 +68,12 @@ for (const { name: tierName, tier, verified } of TIERS) {
     });
 
     test("for_each_map_elem sees every entry once", () => {
-      const code = "*(u64 *)(r10 - 8) = 0\nr1 = map[m] ll\nr2 = function[add] ll\nr3 = r10\nr3 += -8\nr4 = 0\ncall for_each_map_elem\nr0 <<= 32\nr1 = *(u64 *)(r10 - 8)\nr0 |= r1\nexit\nadd: r3 = *(u64 *)(r3 + 0)\nr5 = *(u64 *)(r4 + 0)\nr5 += r3\n*(u64 *)(r4 + 0) = r5\nr0 = 0\nexit";
-      const object = objectOf({ code: code.replace("add: r3 = *(u64 *)(r3 + 0)", "add: r3 = *(u64 *)(r3 + 0)\nr2 = *(u64 *)(r2 + 0)"), maps: [map("m", "hash", 8, 8, 10)] });
+      const code =
+        "*(u64 *)(r10 - 8) = 0\nr1 = map[m] ll\nr2 = function[add] ll\nr3 = r10\nr3 += -8\nr4 = 0\ncall for_each_map_elem\nr0 <<= 32\nr1 = *(u64 *)(r10 - 8)\nr0 |= r1\nexit\nadd: r3 = *(u64 *)(r3 + 0)\nr5 = *(u64 *)(r4 + 0)\nr5 += r3\n*(u64 *)(r4 + 0) = r5\nr0 = 0\nexit";
+      const object = objectOf({
+        code: code.replace("add: r3 = *(u64 *)(r3 + 0)", "add: r3 = *(u64 *)(r3 + 0)\nr2 = *(u64 *)(r2 + 0)"),
+        maps: [map("m", "hash", 8, 8, 10)],
+      });
       const machine = embedded(object, { tier, verified });
       for (let i = 1; i <= 5; i++) machine.maps.get("m")?.update(word(i), word(i * 10));
       const { r0, trap } = machine.run(undefined, { packet: UDP });
@@ -76,7 +82,8 @@ for (const { name: tierName, tier, verified } of TIERS) {
     });
 
     test("records of a ring buffer come out in order, and full rings lose", () => {
-      const code = "r6 = 0\nl: *(u64 *)(r10 - 8) = r6\nr1 = map[m] ll\nr2 = r10\nr2 += -8\nr3 = 8\nr4 = 0\ncall ringbuf_output\nr6 += 1\nif r6 != 300 goto l\nr0 = 0\nexit";
+      const code =
+        "r6 = 0\nl: *(u64 *)(r10 - 8) = r6\nr1 = map[m] ll\nr2 = r10\nr2 += -8\nr3 = 8\nr4 = 0\ncall ringbuf_output\nr6 += 1\nif r6 != 300 goto l\nr0 = 0\nexit";
       const machine = embedded(objectOf({ code, maps: [map("m", "ringbuf", 0, 0, 4096)] }), { tier, verified });
       const ring = machine.maps.get("m");
       for (let turn = 0; turn < 3; turn++) {
@@ -89,7 +96,8 @@ for (const { name: tierName, tier, verified } of TIERS) {
     });
 
     test("who is running", () => {
-      const code = "r1 = r10\nr1 += -16\nr2 = 16\ncall get_current_comm\ncall get_current_pid_tgid\nr6 = r0\ncall get_smp_processor_id\nr6 += r0\nr1 = *(u64 *)(r10 - 16)\nr6 += r1\nr0 = r6\nexit";
+      const code =
+        "r1 = r10\nr1 += -16\nr2 = 16\ncall get_current_comm\ncall get_current_pid_tgid\nr6 = r0\ncall get_smp_processor_id\nr6 += r0\nr1 = *(u64 *)(r10 - 16)\nr6 += r1\nr0 = r6\nexit";
       const machine = embedded(objectOf({ code, type: "tracepoint" }), { tier, verified, cpus: 4 });
       const { r0 } = machine.run(undefined, { pid: 3, tid: 5, cpu: 2, comm: "a", context: [1n, 2n] });
       expect(r0).toBe((3n << 32n) + 5n + 2n + 97n);
@@ -102,14 +110,17 @@ test("65,000 instructions compile and run", () => {
   for (let i = 0; i < 16_000; i++) lines.push("if r1 > 5 goto +1", "r0 += 1", "r0 ^= 1", "r0 += 1");
   const code = `${lines.join("\n")}\nexit`;
   const object = objectOf({ code });
-  const values = TIERS.map(({ tier, verified }) => embedded(object, { verified }).run(undefined, { packet: UDP, tier }).r0);
+  const values = TIERS.map(
+    ({ tier, verified }) => embedded(object, { verified }).run(undefined, { packet: UDP, tier }).r0,
+  );
   expect(new Set(values).size).toBe(1);
 });
 
 test("nested conditions 12,000 deep", () => {
   const depth = 12_000;
   const lines = ["r0 = 0", "r1 = 3"];
-  for (let i = 0; i < depth; i++) lines.push(`if r1 s< ${-i - 1} goto +${Math.min(32000, 2 * (depth - i) - 1)}`, "r0 += 1");
+  for (let i = 0; i < depth; i++)
+    lines.push(`if r1 s< ${-i - 1} goto +${Math.min(32000, 2 * (depth - i) - 1)}`, "r0 += 1");
   const object = objectOf({ code: `${lines.join("\n")}\nexit` });
   expect(embedded(object, {}).run(undefined, { packet: UDP, tier: "jit" }).r0).toBe(BigInt(depth));
 });
@@ -128,7 +139,9 @@ test("what the machine does not have is said when it is loaded, all at once", ()
   expect(() => embedded(object)).toThrow(DiagnosticError);
   expect(() => embedded(object)).toThrow(/bpf_sys_bpf \(166\)[\s\S]*bpf_fib_lookup \(69\)/);
   expect(() => embedded({ ...object, maps: [map("a", "arena", 0, 0, 1)], programs: [] })).toThrow(/map "a".*arena/);
-  expect(() => embedded({ ...object, maps: [map("big", "array", 4, 2 ** 31, 1000)], programs: [] })).toThrow(/map "big"/);
+  expect(() => embedded({ ...object, maps: [map("big", "array", 4, 2 ** 31, 1000)], programs: [] })).toThrow(
+    /map "big"/,
+  );
 });
 
 test("a helper of one's own takes the place of the machine's", () => {
@@ -146,6 +159,14 @@ test("automatic tiers agree with each other as a program gets hot", () => {
 });
 
 test("repeat runs on the same memory", () => {
-  const machine = embeddedRaw(Uint8Array.from(Buffer.from("7910000000000000070000000100000 07b01000000000000bf0000000000000095000000 00000000".replaceAll(" ", ""), "hex")), { tier: "jit" });
+  const machine = embeddedRaw(
+    Uint8Array.from(
+      Buffer.from(
+        "7910000000000000070000000100000 07b01000000000000bf0000000000000095000000 00000000".replaceAll(" ", ""),
+        "hex",
+      ),
+    ),
+    { tier: "jit" },
+  );
   expect(machine.run(undefined, { memory: new Uint8Array(8), repeat: 10 }).r0).toBe(10n);
 });

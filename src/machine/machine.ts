@@ -13,7 +13,16 @@ import { Interpreter } from "./interpreter.ts";
 import { HEADER_BYTES, installMap, type MapLayout, planMap } from "./map-header.ts";
 import { EmbeddedMap } from "./maps.ts";
 import { CONTEXT, CONTEXT_BYTES, MAY_GOTO_TURNS, Memory, MemoryPlan, STACK_BASE, STACK_TOP, State } from "./memory.ts";
-import { HEADROOM, PACKET_BYTES, type PacketFields, packetKind, packetOffset, placePacket } from "./packet.ts";
+import {
+  HEADROOM,
+  PACKET_BYTES,
+  type PacketFields,
+  packetKind,
+  packetOffset,
+  placePacket,
+  SkBuff,
+  setPacket,
+} from "./packet.ts";
 import { type Program, prepare, rawProgram, spanOf } from "./program.ts";
 import { type Effect, type ForeignMemory, Runtime } from "./runtime.ts";
 import { accessMessage, TRAP_KINDS, type Trap, TrapSignal } from "./trap.ts";
@@ -156,6 +165,10 @@ export class Machine {
   readonly #packet: { readonly start: number; readonly end: number };
   readonly #batch: { readonly start: number; readonly end: number };
   readonly #decoded: readonly number[];
+  /** What the last run set up: bytes of context that are let at, bytes of memory, and the name. */
+  #contextBytes = 0;
+  #memoryBytes = 0;
+  #comm: string | undefined;
   /** The Wasm interpreter, once it was needed. */
   #coldEntry: WasmFunction | undefined;
   /** Who is running, for helpers that call back. */
@@ -223,11 +236,12 @@ export class Machine {
     const repeat = input.repeat ?? 1;
     let trap: Trap | undefined;
     let instructions = 0;
-    const setup = this.#memory.i64.slice(State.REGISTERS >>> 3, (State.REGISTERS >>> 3) + 6);
+    const first = State.REGISTERS >>> 3;
+    const setup = repeat > 1 ? this.#memory.i64.slice(first, first + 6) : undefined;
     const wanted = input.coverage === undefined ? (input.tier ?? this.#options.tier ?? "auto") : "interpreter";
     for (let turn = 0; turn < repeat && trap === undefined; turn++) {
       this.#resetRun(budget);
-      if (turn > 0) this.#memory.i64.set(setup, State.REGISTERS >>> 3);
+      if (turn > 0 && setup !== undefined) this.#memory.i64.set(setup, first);
       const tier = wanted === "auto" ? this.#choose(loaded, repeat - turn, instructions / Math.max(1, turn)) : wanted;
       loaded.interpreter.coverage = input.coverage;
       if (tier === "jit" && repeat - turn > 1 && this.#compiled(loaded) !== undefined) {
@@ -264,7 +278,8 @@ export class Machine {
       const registers = [...this.#memory.i64.subarray(first, first + 11)].map((value) => BigInt.asUintN(64, value));
       yield { slot: interpreter.pc, registers, depth: interpreter.depth, ...(span === undefined ? {} : { span }) };
       try {
-        if (count >= budget) throw new TrapSignal("budget", "the run used up its budget of instructions", interpreter.pc);
+        if (count >= budget)
+          throw new TrapSignal("budget", "the run used up its budget of instructions", interpreter.pc);
         if (interpreter.advance(1)) break;
       } catch (error) {
         trap = this.#trapOf(program, error);
@@ -302,7 +317,8 @@ export class Machine {
     packets.forEach((packet, i) => {
       const offset = kind === "memory" ? 0 : Math.min(packet.length, packetOffset(spec.type));
       const data = at + headroom;
-      if (data + packet.length > end) throw new RangeError(`${packets.length} packets do not fit in ${end - start} bytes`);
+      if (data + packet.length > end)
+        throw new RangeError(`${packets.length} packets do not fit in ${end - start} bytes`);
       memory.u8.set(packet, data);
       memory.u32[(table >>> 2) + i * 2] = data + offset;
       memory.u32[(table >>> 2) + i * 2 + 1] = packet.length - offset;
@@ -317,7 +333,8 @@ export class Machine {
     const loaded = this.#loaded(name);
     const memory = this.#memory;
     loaded.batch ??= compileBatch(loaded.program, memory, this.#runtime, loaded.checked);
-    if (loaded.batch === undefined) throw new RangeError(`program "${loaded.program.name}" is too large to be compiled`);
+    if (loaded.batch === undefined)
+      throw new RangeError(`program "${loaded.program.name}" is too large to be compiled`);
     const answers = batch.table + batch.count * 8;
     const traps = new Map<number, Trap>();
     this.#runtime.effects.length = 0;
@@ -537,8 +554,11 @@ export class Machine {
     memory.u32[(State.PID_TGID >>> 2) + 1] = pid;
     memory.u32[State.UID_GID >>> 2] = input.uid ?? 0;
     memory.u32[(State.UID_GID >>> 2) + 1] = input.gid ?? 0;
-    memory.u8.fill(0, State.COMM, State.COMM + 16);
-    memory.u8.set(new TextEncoder().encode(input.comm ?? "").subarray(0, 15), State.COMM);
+    if (input.comm !== this.#comm) {
+      this.#comm = input.comm;
+      memory.u8.fill(0, State.COMM, State.COMM + 16);
+      memory.u8.set(new TextEncoder().encode(input.comm ?? "").subarray(0, 15), State.COMM);
+    }
     memory.i64[State.TASK >>> 3] = BigInt.asIntN(64, input.task ?? TASK + BigInt(tid) * 0x4000n);
     memory.i64[State.COOKIE >>> 3] = BigInt.asIntN(64, input.cookie ?? 0n);
     runtime.kernelStack = input.kernelStack ?? [];
@@ -546,13 +566,17 @@ export class Machine {
     runtime.returnValue = 0;
     runtime.contextBytes = 0;
     runtime.packetKind = "none";
-    memory.allow(CONTEXT, CONTEXT_BYTES, "none");
+    memory.allow(CONTEXT, this.#contextBytes, "none");
+    this.#contextBytes = input.packet === undefined ? 0 : SkBuff.BYTES;
     memory.u8.fill(0, STACK_BASE, STACK_TOP);
     const registers = State.REGISTERS >>> 3;
     memory.i64.fill(0n, registers, registers + 11);
     memory.i64[registers + 1] = BigInt(CONTEXT);
     if (input.packet !== undefined) {
       runtime.packetKind = packetKind(spec.type);
+      // What a run on plain memory left open of the same area.
+      memory.allow(this.#packet.start, this.#memoryBytes, "none");
+      this.#memoryBytes = 0;
       placePacket(memory, this.#packet, spec.type, input.packet, input);
     } else if (input.memory !== undefined) {
       this.#placeMemory(input.memory);
@@ -566,6 +590,7 @@ export class Machine {
       if (bytes.length > CONTEXT_BYTES) throw new RangeError(`a context of ${bytes.length} bytes; 65536 is the most`);
       memory.u8.set(bytes, CONTEXT);
       memory.allow(CONTEXT, bytes.length, "write");
+      this.#contextBytes = (bytes.length + 7) & ~7;
       runtime.contextBytes = bytes.length;
     }
   }
@@ -574,7 +599,9 @@ export class Machine {
     const memory = this.#memory;
     const { start, end } = this.#packet;
     if (start + bytes.length > end) throw new RangeError(`${bytes.length} bytes of memory; 65536 is the most`);
-    memory.allow(start, end - start, "none");
+    memory.allow(start, this.#memoryBytes, "none");
+    setPacket(memory, start, start);
+    this.#memoryBytes = (bytes.length + 7) & ~7;
     memory.u32[State.PACKET >>> 2] = start;
     memory.u32[State.PACKET_END >>> 2] = start + bytes.length;
     memory.u32[State.PACKET_NETWORK >>> 2] = start;

@@ -77,7 +77,11 @@ function takeEntry(memory: Memory, map: number): number {
   const entry = word(memory, map, Header.DATA) + fresh * word(memory, map, Header.ENTRY_BYTES);
   const stride = word(memory, map, Header.STRIDE);
   for (let cpu = 0; cpu < word(memory, map, Header.CPUS); cpu++) {
-    memory.allow(entry + word(memory, map, Header.VALUE_OFFSET) + cpu * stride, word(memory, map, Header.VALUE_SIZE), "write");
+    memory.allow(
+      entry + word(memory, map, Header.VALUE_OFFSET) + cpu * stride,
+      word(memory, map, Header.VALUE_SIZE),
+      "write",
+    );
   }
   return entry;
 }

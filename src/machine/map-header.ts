@@ -159,8 +159,7 @@ export function planMap(plan: MemoryPlan, spec: MapSpec, header: number, possibl
   const stride = kind.ofMaps ? 8 : up8(spec.valueSize);
   const hashed = kind.shape === "hash" || kind.shape === "trie";
   const valueOffset = hashed ? ENTRY_KEY + up8(keySize) : 0;
-  const entryBytes =
-    kind.shape === "queue" ? stride : kind.shape === "handles" ? 4 : valueOffset + stride * cpus;
+  const entryBytes = kind.shape === "queue" ? stride : kind.shape === "handles" ? 4 : valueOffset + stride * cpus;
   const bucketCount = hashed ? 2 ** Math.ceil(Math.log2(Math.max(1, maxEntries))) : 0;
   const bytes =
     kind.shape === "ring"

@@ -25,7 +25,8 @@ export const Errno = {
 /** `flags` of an update. */
 export const Update = { ANY: 0, NO_EXIST: 1, EXIST: 2 } as const;
 
-export const headerWord = (memory: Memory, map: number, field: number): number => memory.u32[(map + field) >>> 2] as number;
+export const headerWord = (memory: Memory, map: number, field: number): number =>
+  memory.u32[(map + field) >>> 2] as number;
 
 /** The kind of the map that a handle points to. */
 export function kindOf(memory: Memory, map: number): MapKind {

@@ -18,7 +18,8 @@ const setWord = (memory: Memory, map: number, field: number, value: number): voi
 // ── queues and stacks: HEAD counts what was pushed, TAIL what left at the old end ──
 
 const slotAt = (memory: Memory, map: number, count: number): number =>
-  word(memory, map, Header.DATA) + (count % word(memory, map, Header.MAX_ENTRIES)) * word(memory, map, Header.ENTRY_BYTES);
+  word(memory, map, Header.DATA) +
+  (count % word(memory, map, Header.MAX_ENTRIES)) * word(memory, map, Header.ENTRY_BYTES);
 
 /** `BPF_EXIST`: a full one drops its oldest. */
 export function push(memory: Memory, map: number, value: number, flags: number): number {

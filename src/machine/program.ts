@@ -1,7 +1,7 @@
 // A program made ready for this machine: linked, checked, its references resolved, and every slot decoded into the eight
 // words that the interpreters read. The compiler to Wasm reads the same.
 
-import { decode, type Instruction, Opcode, slots, validate, EncodingError, operationOf } from "../isa/index.ts";
+import { decode, EncodingError, type Instruction, Opcode, operationOf, slots, validate } from "../isa/index.ts";
 import { helperName, LinkError, type LinkedProgram, link, type ProgramSpec } from "../object/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText, type Span } from "../source/index.ts";
 import { FUNCTION_TAG } from "./memory.ts";
@@ -178,11 +178,7 @@ export function prepare(spec: ProgramSpec, resolver: Resolver, source?: SourceTe
           plain(instruction, slot, words);
           break;
         case "field-offset":
-          report(
-            "SCRY7004",
-            `the field ${ref.type}::${ref.path.join(".")} is known only on a running kernel`,
-            span,
-          );
+          report("SCRY7004", `the field ${ref.type}::${ref.path.join(".")} is known only on a running kernel`, span);
       }
     }
     slot += slots(instruction);

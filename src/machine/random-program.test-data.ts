@@ -26,8 +26,8 @@ import {
   signExtend,
   slots,
   storeImm,
-  storeRelease,
   storeReg,
+  storeRelease,
   swap,
   wide,
 } from "../isa/index.ts";
@@ -51,7 +51,20 @@ const COUNTER = 8;
 /** Stack below the words that all loads and stores use is for keys and values. */
 const STACK_WORDS = 8;
 
-const ALU = [Alu.ADD, Alu.SUB, Alu.MUL, Alu.DIV, Alu.OR, Alu.AND, Alu.LSH, Alu.RSH, Alu.MOD, Alu.XOR, Alu.MOV, Alu.ARSH];
+const ALU = [
+  Alu.ADD,
+  Alu.SUB,
+  Alu.MUL,
+  Alu.DIV,
+  Alu.OR,
+  Alu.AND,
+  Alu.LSH,
+  Alu.RSH,
+  Alu.MOD,
+  Alu.XOR,
+  Alu.MOV,
+  Alu.ARSH,
+];
 const JUMPS: readonly JumpCode[] = [
   Jmp.JEQ,
   Jmp.JGT,
@@ -65,7 +78,9 @@ const JUMPS: readonly JumpCode[] = [
   Jmp.JSLT,
   Jmp.JSLE,
 ];
-const INTERESTING = [0, 1, 2, 7, 8, 31, 32, 63, 255, 256, 0x7fff, 0x8000, 0xffff, 0x7fffffff, -1, -2, -128, -0x80000000];
+const INTERESTING = [
+  0, 1, 2, 7, 8, 31, 32, 63, 255, 256, 0x7fff, 0x8000, 0xffff, 0x7fffffff, -1, -2, -128, -0x80000000,
+];
 
 class Generator {
   readonly code: ObjectInstruction[] = [];
@@ -136,13 +151,17 @@ class Generator {
     const width = this.pick([32, 64] as const);
     switch (this.below(4)) {
       case 0:
-        return this.emit(neg(dst, width));
+        this.emit(neg(dst, width));
+        return;
       case 1:
-        return this.emit(swap(this.pick(["le", "be", "bswap"] as const), dst, this.pick([16, 32, 64] as const)));
+        this.emit(swap(this.pick(["le", "be", "bswap"] as const), dst, this.pick([16, 32, 64] as const)));
+        return;
       case 2:
-        return this.emit(signExtend(dst, this.scalar(), this.pick(width === 64 ? [8, 16, 32] : [8, 16]) as 8, width));
+        this.emit(signExtend(dst, this.scalar(), this.pick(width === 64 ? [8, 16, 32] : [8, 16]) as 8, width));
+        return;
       default:
-        return this.emit(wide(dst, (BigInt(this.#next()) << 32n) | BigInt(this.#next())));
+        this.emit(wide(dst, (BigInt(this.#next()) << 32n) | BigInt(this.#next())));
+        return;
     }
   }
 
@@ -153,7 +172,10 @@ class Generator {
     const [a, b] = [this.scalar(), this.scalar()];
     if (a === b) return;
     this.emit(movReg(a, b, width));
-    this.emit(aluImm(Alu.LSH, width, a, bits), aluImm(Alu.RSH, width, b, this.below(8) === 0 ? this.below(width) : width - bits));
+    this.emit(
+      aluImm(Alu.LSH, width, a, bits),
+      aluImm(Alu.RSH, width, b, this.below(8) === 0 ? this.below(width) : width - bits),
+    );
     this.emit(aluReg(this.pick([Alu.OR, Alu.XOR, Alu.ADD]), width, a, b));
   }
 
@@ -168,13 +190,17 @@ class Generator {
     const { base, off } = this.place(bits);
     switch (this.below(4)) {
       case 0:
-        return this.emit(load(bits, this.scalar(), base, off));
+        this.emit(load(bits, this.scalar(), base, off));
+        return;
       case 1:
-        return this.emit(bits === 64 ? load(bits, this.scalar(), base, off) : loadSigned(bits, this.scalar(), base, off));
+        this.emit(bits === 64 ? load(bits, this.scalar(), base, off) : loadSigned(bits, this.scalar(), base, off));
+        return;
       case 2:
-        return this.emit(storeImm(bits, base, off, this.immediate()));
+        this.emit(storeImm(bits, base, off, this.immediate()));
+        return;
       default:
-        return this.emit(storeReg(bits, base, off, this.scalar()));
+        this.emit(storeReg(bits, base, off, this.scalar()));
+        return;
     }
   }
 
@@ -184,7 +210,8 @@ class Generator {
     const plain = this.pick([Atomic.ADD, Atomic.OR, Atomic.AND, Atomic.XOR]);
     const fetch = this.below(2) === 0 ? Atomic.FETCH : 0;
     const code = this.pick([plain | fetch, plain | fetch, Atomic.XCHG, Atomic.CMPXCHG]);
-    if (this.below(6) === 0) this.emit(loadAcquire(bits, this.scalar(), base, off), storeRelease(bits, base, off, this.scalar()));
+    if (this.below(6) === 0)
+      this.emit(loadAcquire(bits, this.scalar(), base, off), storeRelease(bits, base, off, this.scalar()));
     else this.emit(atomic(code, bits, base, off, this.scalar()));
   }
 
@@ -215,7 +242,10 @@ class Generator {
 
   loop(depth: number): void {
     // One at a time: the counter is a register of its own, and an inner loop would take it.
-    if (depth < 3) return this.arithmetic();
+    if (depth < 3) {
+      this.arithmetic();
+      return;
+    }
     this.emit(movImm(COUNTER, 1 + this.below(4)));
     const start = this.code.length;
     this.body(1 + this.below(5), 1);
@@ -289,7 +319,12 @@ export function randomProgram(seed: number, options: { readonly maps?: boolean }
   return {
     maps: [map("state", "array", STATE_BYTES, 1), map("hash", "hash", 8, 4, 8), map("array", "array", 8, 4)],
     programs: [
-      { name: "random", type: "socket_filter", attach: [], functions: [{ name: "random", code: generator.code, parameters: 1 }] },
+      {
+        name: "random",
+        type: "socket_filter",
+        attach: [],
+        functions: [{ name: "random", code: generator.code, parameters: 1 }],
+      },
     ],
     license: "GPL",
   };

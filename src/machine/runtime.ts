@@ -3,10 +3,10 @@
 
 import { helperName } from "../object/index.ts";
 import type { Helper } from "./helper.ts";
-import { Header, HEADER_BYTES } from "./map-header.ts";
+import type { HelperHost } from "./interpreter.ts";
+import { HEADER_BYTES, Header } from "./map-header.ts";
 import type { EmbeddedMap } from "./maps.ts";
 import { FRAME_BYTES, FUNCTION_TAG, type Memory, State } from "./memory.ts";
-import type { HelperHost } from "./interpreter.ts";
 import { accessMessage, hexAddress, TrapSignal } from "./trap.ts";
 
 /** Memory that is not the machine's: what probe_read finds at an address there. Undefined: nothing (EFAULT). */
@@ -132,7 +132,10 @@ export class Runtime implements HelperHost {
     const high = this.memory.u32[(ARGUMENT >>> 2) + n * 2 + 1] as number;
     if (size === 0) return low;
     if (high !== 0 || !this.memory.allows(low, size, write)) {
-      throw new TrapSignal(write ? "write" : "read", `argument ${n} of a helper: ${accessMessage(write, size, low, high)}`);
+      throw new TrapSignal(
+        write ? "write" : "read",
+        `argument ${n} of a helper: ${accessMessage(write, size, low, high)}`,
+      );
     }
     return low;
   }

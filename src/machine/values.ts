@@ -28,7 +28,13 @@ export interface BlockFacts {
 
 interface Value {
   readonly known?: Known;
-  readonly shift?: { readonly of: Value; readonly left: boolean; readonly bits: number; readonly width: number; readonly slot: number };
+  readonly shift?: {
+    readonly of: Value;
+    readonly left: boolean;
+    readonly bits: number;
+    readonly width: number;
+    readonly slot: number;
+  };
 }
 
 export function factsOf(program: Program, start: number, last: number): BlockFacts {

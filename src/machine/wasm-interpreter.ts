@@ -56,7 +56,18 @@ function makeCheck(wasm: WasmModule, limit: number): FunctionBuilder {
   code.loop();
   code.get(at).i32(3).op(Wasm.i32_shr_u).globalGet(limit).op(Wasm.i32_add).access(Access.i32_load8_u, 0);
   code.i32(0).i32(4).get(write).op(Wasm.select, Wasm.i32_shr_u).i32(15).op(Wasm.i32_and).set(room);
-  code.get(at).i32(7).op(Wasm.i32_and).get(left).op(Wasm.i32_add).get(room).op(Wasm.i32_le_u).if().i32(1).op(Wasm.return).end();
+  code
+    .get(at)
+    .i32(7)
+    .op(Wasm.i32_and)
+    .get(left)
+    .op(Wasm.i32_add)
+    .get(room)
+    .op(Wasm.i32_le_u)
+    .if()
+    .i32(1)
+    .op(Wasm.return)
+    .end();
   code.get(room).i32(8).op(Wasm.i32_ne).if().i32(0).op(Wasm.return).end();
   code.get(left).i32(8).get(at).i32(7).op(Wasm.i32_and, Wasm.i32_sub, Wasm.i32_sub).set(left);
   code.get(at).i32(-8).op(Wasm.i32_and).i32(8).op(Wasm.i32_add).tee(at);
@@ -117,13 +128,22 @@ class InterpreterWriter {
 
   /** Goes on with the next instruction (or `slots` further), from `depth` blocks inside the case. */
   #next(slots = 1): void {
-    this.#code.get(PC).i32(slots * DECODED_BYTES).op(Wasm.i32_add).set(PC).br(this.#toLoop);
+    this.#code
+      .get(PC)
+      .i32(slots * DECODED_BYTES)
+      .op(Wasm.i32_add)
+      .set(PC)
+      .br(this.#toLoop);
   }
 
   #charge(): void {
     const code = this.#code;
     code.i32(0).i32(0).access(Access.i64_load, State.BUDGET);
-    code.get(this.#slice).get(FUEL).op(Wasm.i32_sub, Wasm.i64_extend_i32_u, Wasm.i64_sub).access(Access.i64_store, State.BUDGET);
+    code
+      .get(this.#slice)
+      .get(FUEL)
+      .op(Wasm.i32_sub, Wasm.i64_extend_i32_u, Wasm.i64_sub)
+      .access(Access.i64_store, State.BUDGET);
     code.get(FUEL).set(this.#slice);
   }
 
@@ -293,7 +313,13 @@ class InterpreterWriter {
   /** Takes an i32: not 0 jumps. */
   #branch(): void {
     const code = this.#code;
-    code.if().get(PC).access(Access.i32_load, At.OFFSET).set(PC).br(this.#toLoop + 1).end();
+    code
+      .if()
+      .get(PC)
+      .access(Access.i32_load, At.OFFSET)
+      .set(PC)
+      .br(this.#toLoop + 1)
+      .end();
     this.#next();
   }
 
@@ -304,12 +330,23 @@ class InterpreterWriter {
     code.block().block();
     code.get(this.#value).globalGet(this.#outer.limit).op(Wasm.i64_extend_i32_u, Wasm.i64_ge_u).brIf(0);
     code.get(this.#at).i32(7).op(Wasm.i32_and).i32(size).op(Wasm.i32_add);
-    code.get(this.#at).i32(3).op(Wasm.i32_shr_u).globalGet(this.#outer.limit).op(Wasm.i32_add).access(Access.i32_load8_u, 0);
+    code
+      .get(this.#at)
+      .i32(3)
+      .op(Wasm.i32_shr_u)
+      .globalGet(this.#outer.limit)
+      .op(Wasm.i32_add)
+      .access(Access.i32_load8_u, 0);
     if (write) code.i32(15).op(Wasm.i32_and);
     else code.i32(4).op(Wasm.i32_shr_u);
     code.op(Wasm.i32_le_u).brIf(1);
     code.end();
-    code.get(this.#value).i32(size).i32(write ? 1 : 0).call(this.#outer.check).brIf(0);
+    code
+      .get(this.#value)
+      .i32(size)
+      .i32(write ? 1 : 0)
+      .call(this.#outer.check)
+      .brIf(0);
     code.i32(0).get(this.#value).access(Access.i64_store, State.TRAP_ADDRESS);
     code.i32(0).i32(size).access(Access.i32_store, State.TRAP_SIZE);
     this.#fail(write ? "write" : "read");
@@ -358,15 +395,23 @@ class InterpreterWriter {
       this.#dst32().set(dividend);
     }
     this.#dstAddress();
-    code.get(divisor).op(wide ? Wasm.i64_eqz : Wasm.i32_eqz).ifValue(type);
+    code
+      .get(divisor)
+      .op(wide ? Wasm.i64_eqz : Wasm.i32_eqz)
+      .ifValue(type);
     if (modulo) code.get(dividend);
     else constant(0);
     code.else();
     const guarded = own && !modulo;
     if (guarded) {
       code.get(divisor);
-      constant(-1).op(wide ? Wasm.i64_eq : Wasm.i32_eq).ifValue(type);
-      constant(0).get(dividend).op(wide ? Wasm.i64_sub : Wasm.i32_sub).else();
+      constant(-1)
+        .op(wide ? Wasm.i64_eq : Wasm.i32_eq)
+        .ifValue(type);
+      constant(0)
+        .get(dividend)
+        .op(wide ? Wasm.i64_sub : Wasm.i32_sub)
+        .else();
     }
     code.get(dividend).get(divisor).op(opcode);
     if (guarded) code.end();
@@ -447,13 +492,21 @@ class InterpreterWriter {
 
   #call(): void {
     const code = this.#code;
-    code.get(DEPTH).i32(FRAMES - 1).op(Wasm.i32_ge_s).if();
+    code
+      .get(DEPTH)
+      .i32(FRAMES - 1)
+      .op(Wasm.i32_ge_s)
+      .if();
     this.#fail("call-depth");
     code.end();
     code.get(DEPTH).i32(SAVED_BYTES).op(Wasm.i32_mul).set(this.#at);
     code.get(this.#at).get(PC).i32(DECODED_BYTES).op(Wasm.i32_add).access(Access.i32_store, State.FRAMES);
     for (let register = 6; register <= 10; register++) {
-      code.get(this.#at).i32(0).access(Access.i64_load, R(register)).access(Access.i64_store, State.FRAMES + 8 * (register - 5));
+      code
+        .get(this.#at)
+        .i32(0)
+        .access(Access.i64_load, R(register))
+        .access(Access.i64_store, State.FRAMES + 8 * (register - 5));
     }
     for (const register of [0, 6, 7, 8, 9]) code.i32(0).i64(0).access(Access.i64_store, R(register));
     code.i32(0).i32(0).access(Access.i64_load, R(10)).i64(FRAME_BYTES).op(Wasm.i64_sub).access(Access.i64_store, R(10));
@@ -469,7 +522,11 @@ class InterpreterWriter {
     code.get(DEPTH).i32(1).op(Wasm.i32_sub).tee(DEPTH).i32(SAVED_BYTES).op(Wasm.i32_mul).set(this.#at);
     code.get(this.#at).access(Access.i32_load, State.FRAMES).set(PC);
     for (let register = 6; register <= 10; register++) {
-      code.i32(0).get(this.#at).access(Access.i64_load, State.FRAMES + 8 * (register - 5)).access(Access.i64_store, R(register));
+      code
+        .i32(0)
+        .get(this.#at)
+        .access(Access.i64_load, State.FRAMES + 8 * (register - 5))
+        .access(Access.i64_store, R(register));
     }
     this.#clearArguments();
     code.br(this.#toLoop);

@@ -61,19 +61,34 @@ function makeHash(wasm: WasmModule, size: number): FunctionBuilder {
   const words = size >>> 2;
   if (words <= UNROLLED / 4) {
     for (let i = 0; i < words; i++) {
-      code.get(h).i32(5).op(Wasm.i32_rotl).get(key).access(Access.i32_load, i * 4);
+      code
+        .get(h)
+        .i32(5)
+        .op(Wasm.i32_rotl)
+        .get(key)
+        .access(Access.i32_load, i * 4);
       mix();
     }
   } else {
     const end = fn.local(I32);
-    code.get(key).i32(words * 4).op(Wasm.i32_add).set(end).loop();
+    code
+      .get(key)
+      .i32(words * 4)
+      .op(Wasm.i32_add)
+      .set(end)
+      .loop();
     code.get(h).i32(5).op(Wasm.i32_rotl).get(key).access(Access.i32_load, 0);
     mix();
     step(code, key, 4).get(key).get(end).op(Wasm.i32_ne).brIf(0).end();
   }
   const rest = words <= UNROLLED / 4 ? words * 4 : 0;
   for (let i = 0; i < (size & 3); i++) {
-    code.get(h).i32(5).op(Wasm.i32_rotl).get(key).access(Access.i32_load8_u, rest + i);
+    code
+      .get(h)
+      .i32(5)
+      .op(Wasm.i32_rotl)
+      .get(key)
+      .access(Access.i32_load8_u, rest + i);
     mix();
   }
   code.get(h).get(h).i32(15).op(Wasm.i32_shr_u, Wasm.i32_xor).i32(0x85ebca6b).op(Wasm.i32_mul).set(h);
@@ -102,7 +117,12 @@ export function emitCopy(code: Code, to: number, toOffset: number, from: number,
     code.get(to).i32(toOffset).op(Wasm.i32_add).get(from).i32(size).copy();
     return;
   }
-  for (const { at, load, store } of pieces(size)) code.get(to).get(from).access(load, at).access(store, toOffset + at);
+  for (const { at, load, store } of pieces(size))
+    code
+      .get(to)
+      .get(from)
+      .access(load, at)
+      .access(store, toOffset + at);
 }
 
 /** Jumps `depth` levels out when the key at `key` is not that of `entry`. */
@@ -110,20 +130,39 @@ function emitKeyDiffers(fn: FunctionBuilder, map: MapLayout, entry: number, key:
   const { code } = fn;
   if (map.keySize <= UNROLLED) {
     for (const { at, load, differ } of pieces(map.keySize)) {
-      code.get(entry).access(load, ENTRY_KEY + at).get(key).access(load, at).op(differ).brIf(depth);
+      code
+        .get(entry)
+        .access(load, ENTRY_KEY + at)
+        .get(key)
+        .access(load, at)
+        .op(differ)
+        .brIf(depth);
     }
     return;
   }
   const i = fn.local(I32);
   code.i32(0).set(i).loop();
   code.get(entry).get(i).op(Wasm.i32_add).access(Access.i32_load8_u, ENTRY_KEY);
-  code.get(key).get(i).op(Wasm.i32_add).access(Access.i32_load8_u, 0).op(Wasm.i32_ne).brIf(depth + 1);
+  code
+    .get(key)
+    .get(i)
+    .op(Wasm.i32_add)
+    .access(Access.i32_load8_u, 0)
+    .op(Wasm.i32_ne)
+    .brIf(depth + 1);
   step(code, i, 1).get(i).i32(map.keySize).op(Wasm.i32_ne).brIf(0).end();
 }
 
 /** Pushes the address of a hash's bucket. */
 function emitBucket(code: Code, map: MapLayout, hash: number): void {
-  code.get(hash).i32(map.bucketCount - 1).op(Wasm.i32_and).i32(2).op(Wasm.i32_shl).i32(map.buckets).op(Wasm.i32_add);
+  code
+    .get(hash)
+    .i32(map.bucketCount - 1)
+    .op(Wasm.i32_and)
+    .i32(2)
+    .op(Wasm.i32_shl)
+    .i32(map.buckets)
+    .op(Wasm.i32_add);
 }
 
 function makeFind(wasm: WasmModule, map: MapLayout, hashIndex: number): FunctionBuilder {
@@ -148,14 +187,29 @@ function makeFind(wasm: WasmModule, map: MapLayout, hashIndex: number): Function
 }
 
 /** Lets programs at `size` bytes from the address in a local on (or bars them), in the shadow. */
-export function emitAllowConstant(fn: FunctionBuilder, address: number, offset: number, size: number, limit: number): void {
+export function emitAllowConstant(
+  fn: FunctionBuilder,
+  address: number,
+  offset: number,
+  size: number,
+  limit: number,
+): void {
   const { code } = fn;
   const shadow = fn.local(I32);
   code.get(address).i32(offset).op(Wasm.i32_add).i32(3).op(Wasm.i32_shr_u).set(shadow);
   const whole = size >>> 3;
   if (whole > 16) code.get(shadow).i32(limit).op(Wasm.i32_add).i32(0x88).i32(whole).fill();
-  else for (let i = 0; i < whole; i++) code.get(shadow).i32(0x88).access(Access.i32_store8, limit + i);
-  if ((size & 7) !== 0) code.get(shadow).i32((size & 7) * 0x11).access(Access.i32_store8, limit + whole);
+  else
+    for (let i = 0; i < whole; i++)
+      code
+        .get(shadow)
+        .i32(0x88)
+        .access(Access.i32_store8, limit + i);
+  if ((size & 7) !== 0)
+    code
+      .get(shadow)
+      .i32((size & 7) * 0x11)
+      .access(Access.i32_store8, limit + whole);
 }
 
 const EEXIST = -17;
@@ -246,10 +300,22 @@ function makeRemove(wasm: WasmModule, map: MapLayout, hashIndex: number): Functi
   code.get(entry).access(Access.i32_load, 4).get(hash).op(Wasm.i32_ne).brIf(0);
   emitKeyDiffers(fn, map, entry, key, 0);
   code.get(link).get(entry).access(Access.i32_load, 0).access(Access.i32_store, 0);
-  code.get(entry).i32(0).access(Access.i32_load, map.header + Header.FREE).access(Access.i32_store, 0);
+  code
+    .get(entry)
+    .i32(0)
+    .access(Access.i32_load, map.header + Header.FREE)
+    .access(Access.i32_store, 0);
   code.get(entry).i32(0).access(Access.i32_store, 12);
-  code.i32(0).get(entry).access(Access.i32_store, map.header + Header.FREE);
-  code.i32(0).i32(0).access(Access.i32_load, map.header + Header.COUNT).i32(1).op(Wasm.i32_sub);
+  code
+    .i32(0)
+    .get(entry)
+    .access(Access.i32_store, map.header + Header.FREE);
+  code
+    .i32(0)
+    .i32(0)
+    .access(Access.i32_load, map.header + Header.COUNT)
+    .i32(1)
+    .op(Wasm.i32_sub);
   code.access(Access.i32_store, map.header + Header.COUNT);
   code.i32(0).op(Wasm.return);
   code.end();
@@ -267,19 +333,53 @@ function makeReserve(wasm: WasmModule, map: MapLayout, limit: number): FunctionB
   const capacity = map.maxEntries;
   const full = (): void => {
     code.if();
-    code.i32(0).i32(0).access(Access.i32_load, map.header + Header.LOST).i32(1).op(Wasm.i32_add);
-    code.access(Access.i32_store, map.header + Header.LOST).i32(0).op(Wasm.return).end();
+    code
+      .i32(0)
+      .i32(0)
+      .access(Access.i32_load, map.header + Header.LOST)
+      .i32(1)
+      .op(Wasm.i32_add);
+    code
+      .access(Access.i32_store, map.header + Header.LOST)
+      .i32(0)
+      .op(Wasm.return)
+      .end();
   };
   code.get(size).i32(capacity).op(Wasm.i32_gt_u);
   full();
-  code.get(size).i32(RING_HEADER + 7).op(Wasm.i32_add).i32(-8).op(Wasm.i32_and).set(bytes);
-  code.i32(0).access(Access.i32_load, map.header + Header.HEAD).tee(head);
-  code.i32(0).access(Access.i32_load, map.header + Header.TAIL).op(Wasm.i32_sub).get(bytes).op(Wasm.i32_add);
+  code
+    .get(size)
+    .i32(RING_HEADER + 7)
+    .op(Wasm.i32_add)
+    .i32(-8)
+    .op(Wasm.i32_and)
+    .set(bytes);
+  code
+    .i32(0)
+    .access(Access.i32_load, map.header + Header.HEAD)
+    .tee(head);
+  code
+    .i32(0)
+    .access(Access.i32_load, map.header + Header.TAIL)
+    .op(Wasm.i32_sub)
+    .get(bytes)
+    .op(Wasm.i32_add);
   code.i32(capacity - 1).op(Wasm.i32_gt_u);
   full();
-  code.get(head).i32(capacity - 1).op(Wasm.i32_and).i32(map.data).op(Wasm.i32_add).set(record);
+  code
+    .get(head)
+    .i32(capacity - 1)
+    .op(Wasm.i32_and)
+    .i32(map.data)
+    .op(Wasm.i32_add)
+    .set(record);
   code.get(record).get(size).i32(RING_BUSY).op(Wasm.i32_or).access(Access.i32_store, 0);
-  code.i32(0).get(head).get(bytes).op(Wasm.i32_add).access(Access.i32_store, map.header + Header.HEAD);
+  code
+    .i32(0)
+    .get(head)
+    .get(bytes)
+    .op(Wasm.i32_add)
+    .access(Access.i32_store, map.header + Header.HEAD);
   step(code, record, RING_HEADER);
   emitShadow(fn, record, size, limit, true);
   code.get(record);
@@ -294,7 +394,10 @@ function emitShadow(fn: FunctionBuilder, data: number, size: number, limit: numb
   code.get(data).i32(3).op(Wasm.i32_shr_u).tee(at).get(size).i32(3).op(Wasm.i32_shr_u, Wasm.i32_add).set(end);
   code.block().loop();
   code.get(at).get(end).op(Wasm.i32_ge_u).brIf(1);
-  code.get(at).i32(allow ? 0x88 : 0).access(Access.i32_store8, limit);
+  code
+    .get(at)
+    .i32(allow ? 0x88 : 0)
+    .access(Access.i32_store8, limit);
   step(code, at, 1).br(0).end().end();
   code.get(size).i32(7).op(Wasm.i32_and).if();
   code.get(end);
@@ -308,7 +411,14 @@ function makeCommit(wasm: WasmModule, limit: number): FunctionBuilder {
   const { code } = fn;
   const [data, bits] = [0, 1];
   const size = fn.local(I32);
-  code.get(data).i32(RING_HEADER).op(Wasm.i32_sub).access(Access.i32_load, 0).i32(~RING_BUSY).op(Wasm.i32_and).set(size);
+  code
+    .get(data)
+    .i32(RING_HEADER)
+    .op(Wasm.i32_sub)
+    .access(Access.i32_load, 0)
+    .i32(~RING_BUSY)
+    .op(Wasm.i32_and)
+    .set(size);
   code.get(data).i32(RING_HEADER).op(Wasm.i32_sub).get(size).get(bits).op(Wasm.i32_or).access(Access.i32_store, 0);
   emitShadow(fn, data, size, limit, false);
   return fn;

@@ -257,7 +257,10 @@ export class FunctionBuilder {
     for (const [count, type] of groups) head.unsigned(count).byte(type);
     this.code.end();
     const all = new Code(this.code.length + head.length + 8);
-    return all.unsigned(head.length + this.code.length).append(head).append(this.code);
+    return all
+      .unsigned(head.length + this.code.length)
+      .append(head)
+      .append(this.code);
   }
 }
 

@@ -59,6 +59,10 @@ export interface Trail {
   readonly parent: Trail | undefined;
   readonly slot: number;
   readonly taken: boolean;
+  /** Where it led. */
+  readonly to: number;
+  /** It could not have gone otherwise. */
+  readonly forced: boolean;
 }
 
 export interface State {

@@ -76,8 +76,8 @@ function offers(binary: string, usdt: boolean): readonly Offer[] {
     offer("rawtracepoint:sys_enter", { ints: ["args.id", "arg1"] }),
     offer(`uprobe:${binary}:probe_me`, { ints: ["arg0", "arg1", "arg5", 'reg("ip")', "sarg0"] }),
     offer(`uprobe:${binary}:probe_text`, { ints: ["arg1"], strings: ["str(arg0)", "str(arg0, arg1)", "str(arg0, 10)"], addresses: ["arg0"] }),
-    offer(`uprobe:${binary}:probe_*`, { ints: ["arg0"], strings: ["func", "probe"] }),
-    offer(`uretprobe:${binary}:probe_me`, { ints: ["retval"], strings: ["func"] }),
+    offer(`uprobe:${binary}:probe_*`, { ints: ["arg0"], }),
+    offer(`uretprobe:${binary}:probe_me`, { ints: ["retval"] }),
     ...(usdt ? [offer(`usdt:${binary}:scrytest:numbers`, { ints: ["arg0", "arg1", "arg2"] }), offer(`usdt:${binary}:scrytest:text`, { ints: ["arg1"], strings: ["str(arg0)", "str(arg0, arg1)"], addresses: ["arg0"] })] : []),
     offer("profile:hz:99", { ints: ["usermode"] }),
     offer("interval:s:1", { stacks: true }),
@@ -117,11 +117,14 @@ const CASTS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "
 /** A script; `size` is about how many statements it has. */
 export function randomScript(r: Random, binary: string, usdt: boolean, size: number): RandomScript {
   const known = offers(binary, usdt);
-  const maps = randomMaps(r);
   const many = 1 + r.below(r.chance(20) ? 5 : 2);
-  const probes = Array.from({ length: many }, () => {
-    const chosen = r.pick(known);
-    return new ProbeWriter(r, chosen, maps).probe(Math.max(1, Math.ceil(size / many)));
+  const chosen = Array.from({ length: many }, () => r.pick(known));
+  const maps = randomMaps(r).filter((m) => canKey(chosen[0] as Offer, m));
+  const probes = chosen.map((offered, i) => {
+    const writer = new ProbeWriter(r, offered, maps);
+    const probe = writer.probe(Math.max(1, Math.ceil(size / many)));
+    // Every map is given its type once.
+    return i === 0 ? { ...probe, statements: [...probe.statements, ...maps.map((m) => new ProbeWriter(r, offered, []).assign(m))] } : probe;
   });
   const declared = maps.filter((m) => m.declared !== undefined);
   const first = probes[0] as RandomProbe;
@@ -141,6 +144,9 @@ function randomMaps(r: Random): MapShape[] {
   });
 }
 
+/** Can this probe make the map's keys? */
+const canKey = (o: Offer, m: MapShape): boolean => (o.stacks || !m.key.includes("stack")) && (o.usym || !m.key.includes("usym")) && (o.addresses.length > 0 || !m.key.includes("buf"));
+
 class ProbeWriter {
   readonly r: Random;
   readonly offer: Offer;
@@ -151,7 +157,7 @@ class ProbeWriter {
     this.r = r;
     this.offer = chosen;
     // Keys that this probe cannot make belong to maps that it leaves alone.
-    this.maps = maps.filter((m) => (chosen.stacks || !m.key.includes("stack")) && (chosen.usym || !m.key.includes("usym")) && (chosen.addresses.length > 0 || !m.key.includes("buf")));
+    this.maps = maps.filter((m) => canKey(chosen, m));
   }
 
   probe(size: number): RandomProbe {
@@ -182,9 +188,9 @@ class ProbeWriter {
     const leaf = (): string => {
       const sources: (() => string)[] = [() => r.pick(LITERALS), () => r.pick(INT_BUILTINS)];
       if (scope.ints.length > 0) sources.push(() => r.pick(scope.ints), () => r.pick(scope.ints), () => r.pick(scope.ints));
-      if (this.offer.ints.length > 0) sources.push(() => r.pick(this.offer.ints), () => r.pick(this.offer.ints));
+      if (this.offer.ints.length > 0 && scope.walked === undefined) sources.push(() => r.pick(this.offer.ints), () => r.pick(this.offer.ints));
       if (this.offer.kernelTask) sources.push(() => r.pick(TASK_INTS));
-      const kept = this.maps.filter((m) => m.value === "int");
+      const kept = this.here(scope).filter((m) => m.value === "int");
       if (kept.length > 0 && depth > 0) sources.push(() => this.place(scope, r.pick(kept), depth - 1));
       return r.pick(sources)();
     };
@@ -204,11 +210,11 @@ class ProbeWriter {
       case 6:
         return `strlen(${this.string(scope, depth - 1)})`;
       case 7: {
-        const read = this.maps.filter((m) => ["count", "sum", "min", "max", "avg"].includes(m.value));
+        const read = this.here(scope).filter((m) => ["count", "sum", "min", "max", "avg"].includes(m.value));
         return read.length === 0 ? leaf() : `(int64)${this.place(scope, r.pick(read), depth - 1)}`;
       }
       case 8: {
-        const keyed = this.maps.filter((m) => m.key.length > 0);
+        const keyed = this.here(scope).filter((m) => m.key.length > 0);
         return keyed.length === 0 || scope.walked !== undefined ? leaf() : `len(${r.pick(keyed).name})`;
       }
       case 9:
@@ -237,7 +243,7 @@ class ProbeWriter {
       case 4:
         return `strcontains(${this.string(scope, depth - 1)}, ${r.pick(['"a"', '"ell"', '"some th"'])})`;
       case 5: {
-        const keyed = this.maps.filter((m) => m.key.length > 0);
+        const keyed = this.here(scope).filter((m) => m.key.length > 0);
         if (keyed.length === 0) return "1 == 1";
         const m = r.pick(keyed);
         return `has_key(${m.name}, ${this.keyTuple(scope, m, depth - 1)})`;
@@ -253,10 +259,10 @@ class ProbeWriter {
     const r = this.r;
     const sources: (() => string)[] = [() => r.pick(TEXTS), () => "comm", () => "comm", () => "pcomm"];
     if (scope.strings.length > 0) sources.push(() => r.pick(scope.strings), () => r.pick(scope.strings));
-    if (this.offer.strings.length > 0) sources.push(() => r.pick(this.offer.strings), () => r.pick(this.offer.strings), () => r.pick(this.offer.strings));
+    if (this.offer.strings.length > 0 && scope.walked === undefined) sources.push(() => r.pick(this.offer.strings), () => r.pick(this.offer.strings), () => r.pick(this.offer.strings));
     if (this.offer.kernelTask) sources.push(() => r.pick(TASK_STRINGS));
-    if (this.offer.addresses.length > 0) sources.push(() => `str(${r.pick(this.offer.addresses)}, ${r.pick(["4", "10", "64", "pid", "200"])})`);
-    const kept = this.maps.filter((m) => m.value === "string");
+    if (this.offer.addresses.length > 0 && scope.walked === undefined) sources.push(() => `str(${r.pick(this.offer.addresses)}, ${r.pick(["4", "10", "64", "pid", "200"])})`);
+    const kept = this.here(scope).filter((m) => m.value === "string");
     if (kept.length > 0 && depth > 0) sources.push(() => this.place(scope, r.pick(kept), depth - 1));
     if (depth > 0 && r.chance(15)) return `(${this.bool(scope, depth - 1)} ? ${this.string(scope, 0)} : ${this.string(scope, 0)})`;
     return r.pick(sources)();
@@ -279,12 +285,12 @@ class ProbeWriter {
       () => `ntop((uint32)${this.int(scope, 0)})`,
       () => `strftime("%H:%M:%S", ${r.pick(["nsecs", this.int(scope, 0)])})`,
       () => `(${this.bool(scope, depth - 1)})`,
-      () => "probe",
+      () => (this.offer.head.startsWith("u") && scope.walked === undefined ? r.pick(["probe", "func"]) : "probe"),
       () => "username",
     ];
-    if (this.offer.stacks) sources.push(() => r.pick(["kstack", "ustack", "kstack(3)", "ustack(perf, 5)", "kstack(raw, 2)"]));
+    if (this.offer.stacks && scope.walked === undefined) sources.push(() => r.pick(["kstack", "ustack", "kstack(3)", "ustack(perf, 5)", "kstack(raw, 2)"]));
     if (this.offer.usym) sources.push(() => `usym(${this.int(scope, 0)})`);
-    if (this.offer.addresses.length > 0) sources.push(() => `buf(${r.pick(this.offer.addresses)}, ${r.pick(["4", "16", "pid"])})`);
+    if (this.offer.addresses.length > 0 && scope.walked === undefined) sources.push(() => `buf(${r.pick(this.offer.addresses)}, ${r.pick(["4", "16", "pid"])})`);
     return r.pick(sources)();
   }
 
@@ -324,6 +330,11 @@ class ProbeWriter {
     }
   }
 
+  /** Maps whose keys can be made here. */
+  here(scope: Scope): readonly MapShape[] {
+    return scope.walked === undefined ? this.maps : this.maps.filter((m) => !m.key.includes("stack") && !m.key.includes("buf"));
+  }
+
   /** A map with its key: what can be read and assigned. */
   place(scope: Scope, m: MapShape, depth: number): string {
     return m.key.length === 0 ? m.name : `${m.name}[${this.keyParts(scope, m, depth)}]`;
@@ -334,9 +345,9 @@ class ProbeWriter {
   statement(scope: Scope, depth: number): string {
     const r = this.r;
     const simple: (() => string)[] = [() => this.assignMap(scope), () => this.assignMap(scope), () => this.assignMap(scope), () => this.variable(scope), () => this.variable(scope), () => this.printf(scope), () => this.printf(scope), () => `print(${this.value(scope, 1)});`, () => this.onMap(scope), () => this.change(scope)];
-    if (this.offer.join !== undefined) simple.push(() => `join(${this.offer.join}${r.chance(50) ? ', ","' : ""});`);
+    if (this.offer.join !== undefined && scope.walked === undefined) simple.push(() => `join(${this.offer.join}${r.chance(50) ? ', ","' : ""});`);
     if (r.chance(10)) simple.push(() => 'time("%H\\n");', () => 'cat("/proc/self/comm");', () => `errorf("%d\\n", ${this.int(scope, 0)});`);
-    if (this.offer.signal && r.chance(5)) simple.push(() => "signal(0);");
+    if (this.offer.signal && r.chance(5)) simple.push(() => 'signal("SIGCONT");');
     if (scope.inLoop === 0 && r.chance(4)) simple.push(() => "return;", () => `exit(${r.pick(["", "3", "pid"])});`);
     if (depth <= 1 || r.chance(55)) return r.pick(simple)();
     switch (r.below(7)) {
@@ -358,7 +369,7 @@ class ProbeWriter {
       case 4:
         return `unroll(${1 + r.below(4)}) { ${this.statement(this.inner(scope, { inLoop: scope.inLoop + 1 }), 1)} }`;
       case 5: {
-        const walkable = this.maps.filter((m) => m.key.length > 0 && ["int", "string", "count", "sum"].includes(m.value) && !m.key.includes("stack"));
+        const walkable = this.here(scope).filter((m) => m.key.length > 0 && ["int", "string", "count", "sum"].includes(m.value) && !m.key.includes("stack"));
         if (walkable.length === 0 || scope.walked !== undefined || scope.inLoop > 0) return this.block(this.inner(scope), depth);
         const m = r.pick(walkable);
         const kv = this.name();
@@ -410,7 +421,7 @@ class ProbeWriter {
   /** Changes something that is there. */
   change(scope: Scope): string {
     const r = this.r;
-    const kept = this.maps.filter((m) => m.value === "int");
+    const kept = this.here(scope).filter((m) => m.value === "int");
     const own = scope.ints.filter((v) => /^\$v\d+$/.test(v));
     const target = own.length > 0 && r.chance(50) && scope.inLoop === 0 ? r.pick(own) : kept.length > 0 ? this.place(scope, r.pick(kept), 1) : undefined;
     if (target === undefined) return this.variable(scope);
@@ -418,9 +429,14 @@ class ProbeWriter {
   }
 
   assignMap(scope: Scope): string {
-    const r = this.r;
-    if (this.maps.length === 0) return this.variable(scope);
-    const m = r.pick(this.maps);
+    return this.here(scope).length === 0 ? this.variable(scope) : this.#assignTo(scope, this.r.pick(this.here(scope)));
+  }
+
+  assign(m: MapShape): string {
+    return this.#assignTo({ ints: [], strings: [], tuples: [], inLoop: 0, walked: undefined }, m);
+  }
+
+  #assignTo(scope: Scope, m: MapShape): string {
     const place = this.place(scope, m, 1);
     switch (m.value) {
       case "int":
@@ -444,8 +460,8 @@ class ProbeWriter {
 
   onMap(scope: Scope): string {
     const r = this.r;
-    if (this.maps.length === 0) return this.printf(scope);
-    const m = r.pick(this.maps);
+    if (this.here(scope).length === 0) return this.printf(scope);
+    const m = r.pick(this.here(scope));
     if (m.key.length > 0 && r.chance(50)) return r.chance(50) ? `delete(${m.name}, ${this.keyTuple(scope, m, 1)});` : `if (delete(${m.name}, ${this.keyTuple(scope, m, 1)})) { ${this.printf(scope)} }`;
     return r.pick([`print(${m.name});`, `print(${m.name}, 5, 10);`, `clear(${m.name});`, `zero(${m.name});`]);
   }

@@ -4,14 +4,15 @@ import type { Value } from "../../compiler/index.ts";
 import type { Expression, IdentifierExpression } from "./ast.ts";
 import { builtinFunctions } from "./builtin-functions.ts";
 import type { Checker } from "./checker.ts";
-import { probeType, utf8Length } from "./checker.ts";
-import { accessOperand, contextOf, fieldOperand } from "./lower-expressions.ts";
+import { accessOperand, contextOf } from "./lower-arguments.ts";
+import { fieldOperand } from "./lower-fields.ts";
 import { type IntoOptions, type Lengths, type Operand, writeText } from "./lower-memory.ts";
 import { stackInto } from "./lower-stacks.ts";
 import type { Lowering } from "./lowering.ts";
 import type { ResolvedProbe } from "./probes.ts";
 import { registerOffsets } from "./registers.ts";
 import { GLOBALS, HEADER } from "./storage.ts";
+import { probeType, utf8Length } from "./type-rules.ts";
 import { INT32, type Type, UINT32, UINT64 } from "./types.ts";
 
 export interface BuiltinVariable {

@@ -4,12 +4,13 @@ import { INT, type Value, type Variable } from "../../compiler/index.ts";
 import type { CallExpression, Expression } from "./ast.ts";
 import type { BuiltinFunction } from "./builtin-functions.ts";
 import type { Checker } from "./checker.ts";
-import { utf8Length } from "./checker.ts";
 import { SHORT_STRING, sizeOf } from "./layout.ts";
-import { compareStrings, compareText, value } from "./lower-expressions.ts";
+import { compareStrings, compareText } from "./lower-conditions.ts";
+import { value } from "./lower-expressions.ts";
 import { type Lengths, operand, ownMemory, readForeign, writeText } from "./lower-memory.ts";
 import { containsText, stringLength } from "./lower-strings.ts";
 import type { Lowering } from "./lowering.ts";
+import { utf8Length } from "./type-rules.ts";
 import { type AddressSpace, BOOL, isNumeric, type Type, typeName, UINT64 } from "./types.ts";
 
 /** In which memory an address lies; one without a type means the process's, but for kernel functions' arguments. */

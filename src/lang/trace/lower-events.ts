@@ -2,13 +2,13 @@
 
 import type { Value } from "../../compiler/index.ts";
 import type { CallExpression, Expression } from "./ast.ts";
-import { utf8Length } from "./checker.ts";
 import type { EventAction, EventField } from "./events.ts";
 import { type FormatPart, type FormatSpec, formatBits } from "./format.ts";
 import { alignOf, hasLongString, shortType, sizeOf } from "./layout.ts";
 import { branchIfLong, copyInto, into, type Lengths, materialise, type Operand } from "./lower-memory.ts";
 import type { Lowering } from "./lowering.ts";
 import { CONTROL, EVENTS, GLOBALS, HEADER } from "./storage.ts";
+import { utf8Length } from "./type-rules.ts";
 import { INT64, isReadableAggregate, isScalar, type Type } from "./types.ts";
 
 /** linux/bpf.h */

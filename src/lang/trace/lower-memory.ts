@@ -6,11 +6,13 @@ import { type Block, INT, type LoadSize, type StoreSize, type Value, type Variab
 import type { Expression } from "./ast.ts";
 import { builtinFunctions } from "./builtin-functions.ts";
 import { builtinVariables } from "./builtin-variables.ts";
-import { isRawByte } from "./checker.ts";
 import { elementOffsets, SHORT_STRING, sizeOf } from "./layout.ts";
-import { condition, fieldOperand, indexOperand, value } from "./lower-expressions.ts";
+import { condition } from "./lower-conditions.ts";
+import { value } from "./lower-expressions.ts";
+import { fieldOperand, indexOperand } from "./lower-fields.ts";
 import { mapOperand } from "./lower-maps.ts";
 import type { Lowering } from "./lowering.ts";
+import { isRawByte } from "./type-rules.ts";
 import { isAggregate, isScalar, type Type } from "./types.ts";
 
 export type MemorySpace = "own" | "ctx" | "kernel" | "user";

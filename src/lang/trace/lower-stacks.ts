@@ -3,7 +3,8 @@
 // ours under a number made of its addresses.
 
 import { INT, type Value, type Variable } from "../../compiler/index.ts";
-import { contextOf } from "./lower-expressions.ts";
+import { contextOf } from "./lower-arguments.ts";
+
 import type { Lengths } from "./lower-memory.ts";
 import { counted } from "./lower-strings.ts";
 import type { Lowering } from "./lowering.ts";

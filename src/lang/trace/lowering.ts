@@ -14,7 +14,9 @@ import type { Block, Expression, Statement, VariableExpression } from "./ast.ts"
 import type { Checker, Unit, VariableInfo } from "./checker.ts";
 import type { EventAction, EventField, EventSite } from "./events.ts";
 import { sizeOf } from "./layout.ts";
-import { condition, syscallNumber, value } from "./lower-expressions.ts";
+import { syscallNumber } from "./lower-arguments.ts";
+import { condition } from "./lower-conditions.ts";
+import { value } from "./lower-expressions.ts";
 import { deadEnd, forMapBody } from "./lower-loops.ts";
 import { assignMap } from "./lower-maps.ts";
 import { into, type Operand } from "./lower-memory.ts";

@@ -1,0 +1,143 @@
+// Conditional jumps: which ways they can go, and what is known on each.
+
+import { release } from "./calls.ts";
+import { type Instruction, Jmp } from "../isa/index.ts";
+import { refuse } from "./refusal.ts";
+import { constant, isConstant, isZero, type Scalar, withDrift, withLink } from "./scalar.ts";
+import { shiftedBy } from "./scalar-alu.ts";
+import { decided, refine } from "./scalar-branch.ts";
+import { copyState, mapValues, type State, topFrame } from "./state.ts";
+import type { Pointer, Value } from "./value.ts";
+
+/** Both sides of a conditional jump; undefined where it cannot go that way. */
+export interface Ways {
+  readonly taken: State | undefined;
+  readonly fallen: State | undefined;
+}
+
+/** Registers that are linked with one that a branch said something of learn it too. */
+function spread(state: State, register: number, value: Scalar): void {
+  const frame = topFrame(state);
+  frame.regs[register] = value;
+  if (value.id === 0) return;
+  mapValues(state, (other) => {
+    if (other.kind !== "scalar" || other.id !== value.id || other === value) return other;
+    const moved = shiftedBy(value, other.plus - value.plus);
+    return withDrift(withLink(moved, other.id, other.plus), other.drift);
+  });
+}
+
+/** A comparison with null settles what shares the pointer's id. */
+function settleNull(state: State, id: number, isNull: boolean): void {
+  let ref = 0;
+  mapValues(state, (value) => {
+    if (value.kind !== "pointer" || !value.nullable || value.id !== id) return value;
+    if (value.ref !== 0) ref = value.ref;
+    return isNull ? constant(0n) : { ...value, nullable: false, id: value.to === "kernel" ? 0 : id };
+  });
+  if (isNull && ref !== 0) release(state, ref);
+}
+
+const NEVER_NULL: ReadonlySet<string> = new Set(["map-value", "map-key", "memory", "map", "socket"]);
+
+const isPacket = (v: Value): v is Pointer => v.kind === "pointer" && (v.to === "packet" || v.to === "packet-meta");
+const isEnd = (v: Value, of: Pointer): boolean =>
+  v.kind === "pointer" &&
+  (of.to === "packet" ? v.to === "packet-end" : v.to === "packet" && v.off === 0 && v.id === 0 && isZero(v.index));
+
+const MAX_PACKET = 0xffff;
+
+/** Where `pointer` is known to be at most the end (or below it), all of its kin gain the bytes up to it. */
+function extendPacket(state: State, pointer: Pointer, below: boolean): void {
+  if (pointer.off < 0 || (pointer.off === 0 && below)) return;
+  if (pointer.index.umax > BigInt(MAX_PACKET) || pointer.index.umax + BigInt(pointer.off) > BigInt(MAX_PACKET)) return;
+  const reach = pointer.off + (below ? 1 : 0);
+  mapValues(state, (value) =>
+    value.kind === "pointer" && value.to === pointer.to && value.id === pointer.id && value.size < reach
+      ? { ...value, size: reach }
+      : value,
+  );
+}
+
+/** For `packet OP end`: on which side the packet is known to reach, and whether it is strictly below the end there. */
+const PACKET_RULES: { readonly [code: number]: { readonly onTaken: boolean; readonly below: boolean } } = {
+  [Jmp.JGT]: { onTaken: false, below: false },
+  [Jmp.JLT]: { onTaken: true, below: true },
+  [Jmp.JGE]: { onTaken: false, below: true },
+  [Jmp.JLE]: { onTaken: true, below: false },
+};
+/** The same comparison with its sides exchanged. */
+const EXCHANGED: { readonly [code: number]: number } = {
+  [Jmp.JGT]: Jmp.JLT,
+  [Jmp.JLT]: Jmp.JGT,
+  [Jmp.JGE]: Jmp.JLE,
+  [Jmp.JLE]: Jmp.JGE,
+};
+
+function comparePacket(code: number, left: Value, right: Value): { pointer: Pointer; code: number } | undefined {
+  if (isPacket(left) && isEnd(right, left)) return { pointer: left, code };
+  const other = EXCHANGED[code];
+  if (other !== undefined && isPacket(right) && isEnd(left, right)) return { pointer: right, code: other };
+  return undefined;
+}
+
+/** The state is used up: it becomes one of the ways. */
+export function branch(state: State, i: Instruction): Ways {
+  const regs = topFrame(state).regs;
+  const code = i.op & 0xf0;
+  const width: 32 | 64 = (i.op & 7) === 6 ? 32 : 64;
+  const byRegister = (i.op & 8) !== 0;
+  const left = regs[i.dst] as Value;
+  const right: Value = byRegister ? (regs[i.src] as Value) : constant(BigInt(i.imm));
+  if (left.kind === "uninit") refuse("uninitialised", `r${i.dst} is compared, but was never written`, [i.dst], `set r${i.dst} first`);
+  if (right.kind === "uninit") refuse("uninitialised", `r${i.src} is compared, but was never written`, [i.src], `set r${i.src} first`);
+  if (left.kind === "scalar" && right.kind === "scalar") return compareScalars(state, i, left, right, width, byRegister);
+  const pointer = left.kind === "pointer" ? left : (right as Pointer);
+  const other = left.kind === "pointer" ? right : left;
+  const equality = code === Jmp.JEQ || code === Jmp.JNE;
+  if (width === 64 && equality && other.kind === "scalar" && isZero(other)) {
+    if (pointer.nullable && pointer.off === 0) {
+      const taken = copyState(state);
+      settleNull(taken, pointer.id, code === Jmp.JEQ);
+      settleNull(state, pointer.id, code === Jmp.JNE);
+      return { taken, fallen: state };
+    }
+    if (NEVER_NULL.has(pointer.to) && !pointer.nullable) {
+      return code === Jmp.JEQ ? { taken: undefined, fallen: state } : { taken: state, fallen: undefined };
+    }
+  }
+  const packet = width === 64 ? comparePacket(code, left, right) : undefined;
+  const taken = copyState(state);
+  if (packet !== undefined) {
+    const rule = PACKET_RULES[packet.code];
+    if (rule !== undefined) extendPacket(rule.onTaken ? taken : state, packet.pointer, rule.below);
+  }
+  return { taken, fallen: state };
+}
+
+function compareScalars(
+  state: State,
+  i: Instruction,
+  left: Scalar,
+  right: Scalar,
+  width: 32 | 64,
+  byRegister: boolean,
+): Ways {
+  const code = i.op & 0xf0;
+  const known = decided(code, left, right, width);
+  if (known !== undefined) return known ? { taken: state, fallen: undefined } : { taken: undefined, fallen: state };
+  if (byRegister && i.dst === i.src) {
+    // Nothing is learnt, but an order of a number with itself is known.
+    return { taken: copyState(state), fallen: state };
+  }
+  const whenTaken = refine(code, left, right, width, true);
+  const whenFallen = refine(code, left, right, width, false);
+  const learn = (to: State, what: { left: Scalar; right: Scalar }): State => {
+    if (what.left !== left) spread(to, i.dst, what.left);
+    if (byRegister && what.right !== right && !isConstant(right)) spread(to, i.src, what.right);
+    return to;
+  };
+  if (whenTaken === undefined && whenFallen === undefined) return { taken: copyState(state), fallen: state };
+  const taken = whenTaken === undefined ? undefined : learn(whenFallen === undefined ? state : copyState(state), whenTaken);
+  return { taken, fallen: whenFallen === undefined ? undefined : learn(state, whenFallen) };
+}
