@@ -10,7 +10,7 @@ import {
   type ProgramType,
   type Reference,
 } from "../object/index.ts";
-import type { RunInput } from "./machine.ts";
+import type { RunInput } from "./run.ts";
 import type { TrapKind } from "./trap.ts";
 
 export interface Case {

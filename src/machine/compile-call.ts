@@ -96,7 +96,7 @@ export function emitCallX(fn: FunctionCompiler, slot: number, register: number):
   finishCall(fn, slot, true);
 }
 
-export function emitPacketLoad(fn: FunctionCompiler, slot: number, op: number, src: number, imm: number): void {
+export function emitPacketLoad(fn: FunctionCompiler, op: number, src: number, imm: number): void {
   const { code } = fn;
   const size = (op & 0x18) === 0 ? 4 : (op & 0x18) === 8 ? 2 : 1;
   code.i32(imm);

@@ -161,7 +161,7 @@ export function emitInstruction(fn: FunctionCompiler, slot: number): void {
     case 0x40:
     case 0x48:
     case 0x50:
-      emitPacketLoad(fn, slot, op, src, imm);
+      emitPacketLoad(fn, op, src, imm);
       return;
     case 0xc3:
     case 0xdb:

@@ -1,8 +1,9 @@
 // One random program, run by every tier, and what each made of it: r0 and the state it worked on, as text.
 
 import type { BpfObject } from "../object/index.ts";
-import { embedded, type MachineOptions, type Tier } from "./machine.ts";
+import { embedded } from "./machine.ts";
 import { randomProgram, randomState } from "./random-program.test-data.ts";
+import type { MachineOptions, Tier } from "./run.ts";
 
 const KEY = new Uint8Array(4);
 

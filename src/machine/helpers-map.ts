@@ -17,9 +17,9 @@ const LOOPS = 8 * 1024 * 1024;
 /** The greatest record of a ring buffer (RINGBUF_MAX_RECORD_SZ). */
 const RECORD_BYTES = 0x3fffffff;
 
-const keyOf = (runtime: Runtime, map: number, n: number): number =>
+const keyPointer = (runtime: Runtime, map: number, n: number): number =>
   runtime.pointer(n, headerWord(runtime.memory, map, Header.KEY_SIZE));
-const valueOf = (runtime: Runtime, map: number, n: number, write = false): number =>
+const valuePointer = (runtime: Runtime, map: number, n: number, write = false): number =>
   runtime.pointer(n, headerWord(runtime.memory, map, Header.VALUE_SIZE), write);
 
 /** One CPU's value of a key. */
@@ -88,27 +88,34 @@ function storageDelete(runtime: Runtime): number {
 export const mapHelpers: HelperTable = {
   map_lookup_elem: (runtime) => {
     const map = runtime.handle(1);
-    return lookupFor(runtime, map, keyOf(runtime, map, 2), cpuOf(runtime));
+    return lookupFor(runtime, map, keyPointer(runtime, map, 2), cpuOf(runtime));
   },
   map_lookup_percpu_elem: (runtime) => {
     const map = runtime.handle(1);
     const cpu = runtime.arg(3);
     if (cpu >= headerWord(runtime.memory, map, Header.CPUS)) return 0;
-    return lookupFor(runtime, map, keyOf(runtime, map, 2), cpu);
+    return lookupFor(runtime, map, keyPointer(runtime, map, 2), cpu);
   },
   map_update_elem: (runtime) => {
     const map = runtime.handle(1);
     const flags = runtime.arg64(4);
     if (flags < 0n || flags > 2n) return Errno.EINVAL;
-    return update(runtime.memory, map, keyOf(runtime, map, 2), valueOf(runtime, map, 3), Number(flags), cpuOf(runtime));
+    return update(
+      runtime.memory,
+      map,
+      keyPointer(runtime, map, 2),
+      valuePointer(runtime, map, 3),
+      Number(flags),
+      cpuOf(runtime),
+    );
   },
   map_delete_elem: (runtime) => {
     const map = runtime.handle(1);
-    return remove(runtime.memory, map, keyOf(runtime, map, 2));
+    return remove(runtime.memory, map, keyPointer(runtime, map, 2));
   },
   map_push_elem: (runtime) => {
     const map = runtime.handle(1);
-    const value = valueOf(runtime, map, 2);
+    const value = valuePointer(runtime, map, 2);
     const { shape } = kindOf(runtime.memory, map);
     if (shape === "bloom") return runtime.arg(3) === 0 ? bloomAdd(runtime.memory, map, value) : Errno.EINVAL;
     return shape === "queue" ? push(runtime.memory, map, value, runtime.arg(3)) : Errno.EOPNOTSUPP;
@@ -116,13 +123,13 @@ export const mapHelpers: HelperTable = {
   map_pop_elem: (runtime) => {
     const map = runtime.handle(1);
     if (kindOf(runtime.memory, map).shape !== "queue") return Errno.EOPNOTSUPP;
-    return pop(runtime.memory, map, valueOf(runtime, map, 2, true), false);
+    return pop(runtime.memory, map, valuePointer(runtime, map, 2, true), false);
   },
   map_peek_elem: (runtime) => {
     const map = runtime.handle(1);
     const { shape } = kindOf(runtime.memory, map);
-    if (shape === "bloom") return bloomHas(runtime.memory, map, valueOf(runtime, map, 2));
-    return shape === "queue" ? pop(runtime.memory, map, valueOf(runtime, map, 2, true), true) : Errno.EOPNOTSUPP;
+    if (shape === "bloom") return bloomHas(runtime.memory, map, valuePointer(runtime, map, 2));
+    return shape === "queue" ? pop(runtime.memory, map, valuePointer(runtime, map, 2, true), true) : Errno.EOPNOTSUPP;
   },
   for_each_map_elem: (runtime) => {
     const map = runtime.handle(1);

@@ -1,7 +1,7 @@
 // Conditional jumps: which ways they can go, and what is known on each.
 
-import { release } from "./calls.ts";
 import { type Instruction, Jmp } from "../isa/index.ts";
+import { release } from "./calls.ts";
 import { refuse } from "./refusal.ts";
 import { constant, isConstant, isZero, type Scalar, withDrift, withLink } from "./scalar.ts";
 import { shiftedBy } from "./scalar-alu.ts";
@@ -89,9 +89,12 @@ export function branch(state: State, i: Instruction): Ways {
   const byRegister = (i.op & 8) !== 0;
   const left = regs[i.dst] as Value;
   const right: Value = byRegister ? (regs[i.src] as Value) : constant(BigInt(i.imm));
-  if (left.kind === "uninit") refuse("uninitialised", `r${i.dst} is compared, but was never written`, [i.dst], `set r${i.dst} first`);
-  if (right.kind === "uninit") refuse("uninitialised", `r${i.src} is compared, but was never written`, [i.src], `set r${i.src} first`);
-  if (left.kind === "scalar" && right.kind === "scalar") return compareScalars(state, i, left, right, width, byRegister);
+  if (left.kind === "uninit")
+    refuse("uninitialised", `r${i.dst} is compared, but was never written`, [i.dst], `set r${i.dst} first`);
+  if (right.kind === "uninit")
+    refuse("uninitialised", `r${i.src} is compared, but was never written`, [i.src], `set r${i.src} first`);
+  if (left.kind === "scalar" && right.kind === "scalar")
+    return compareScalars(state, i, left, right, width, byRegister);
   const pointer = left.kind === "pointer" ? left : (right as Pointer);
   const other = left.kind === "pointer" ? right : left;
   const equality = code === Jmp.JEQ || code === Jmp.JNE;
@@ -138,6 +141,7 @@ function compareScalars(
     return to;
   };
   if (whenTaken === undefined && whenFallen === undefined) return { taken: copyState(state), fallen: state };
-  const taken = whenTaken === undefined ? undefined : learn(whenFallen === undefined ? state : copyState(state), whenTaken);
+  const taken =
+    whenTaken === undefined ? undefined : learn(whenFallen === undefined ? state : copyState(state), whenTaken);
   return { taken, fallen: whenFallen === undefined ? undefined : learn(state, whenFallen) };
 }

@@ -1,9 +1,18 @@
 // Calls of helpers and kernel functions: what they take, what they give, and the callbacks that they run.
 
+import { type Helper, type HelperArgument, helper, type MapSpec } from "../object/index.ts";
 import type { Checker } from "./checker.ts";
 import { KERNEL_WORD } from "./contexts.ts";
-import { allowed, changesPacket, fixedSize, isGpl, mapsOf, needsGpl, returnsSize, takesPacket } from "./helper-rules.ts";
-import { type Helper, type HelperArgument, helper, type MapSpec } from "../object/index.ts";
+import {
+  allowed,
+  changesPacket,
+  fixedSize,
+  isGpl,
+  mapsOf,
+  needsGpl,
+  returnsSize,
+  takesPacket,
+} from "./helper-rules.ts";
 import { handOver, MAX_OFFSET } from "./memory.ts";
 import { refuse } from "./refusal.ts";
 import { describe, isConstant, isZero, type Scalar, signedRange, UNKNOWN, unsignedRange } from "./scalar.ts";
@@ -29,7 +38,12 @@ interface Gathered {
 function argument(state: State, register: number, name: string): Exclude<Value, { kind: "uninit" }> {
   const value = topFrame(state).regs[register] as Value;
   if (value.kind === "uninit") {
-    refuse("uninitialised", `r${register} is an argument of ${name}, but was never written`, [register], `set r${register} first`);
+    refuse(
+      "uninitialised",
+      `r${register} is an argument of ${name}, but was never written`,
+      [register],
+      `set r${register} first`,
+    );
   }
   return value;
 }
@@ -63,10 +77,20 @@ function sizeArgument(name: string, register: number, value: Value, zeroAllowed:
     );
   }
   if (!zeroAllowed && value.umin === 0n) {
-    refuse("argument", `The size in r${register} for ${name} may be 0 (${describe(value)})`, [register], `check that it is not 0`);
+    refuse(
+      "argument",
+      `The size in r${register} for ${name} may be 0 (${describe(value)})`,
+      [register],
+      `check that it is not 0`,
+    );
   }
   if (value.umax >= BigInt(MAX_OFFSET)) {
-    refuse("argument", `The size in r${register} for ${name} has no bound (${describe(value)})`, [register], "compare it with the most that the memory holds");
+    refuse(
+      "argument",
+      `The size in r${register} for ${name} has no bound (${describe(value)})`,
+      [register],
+      "compare it with the most that the memory holds",
+    );
   }
   return value;
 }
@@ -157,7 +181,8 @@ function checkArgument(
       // A bloom filter's value is read by peek.
       const write = kind === "value-output" && map.type !== "bloom_filter";
       const size = kind === "key" ? map.keySize : map.valueSize;
-      if (size === 0) refuse("argument", `The map ${map.name} has no ${kind === "key" ? "keys" : "values"} for ${name}`, [register]);
+      if (size === 0)
+        refuse("argument", `The map ${map.name} has no ${kind === "key" ? "keys" : "values"} for ${name}`, [register]);
       handOver(checker, state, {
         register,
         pointer: memory,
@@ -183,16 +208,24 @@ function checkArgument(
       return;
     case "allocation-size":
       if (value.kind !== "scalar" || !isConstant(value)) {
-        refuse("argument", `${name} needs a size that is known in r${register}, which is ${title(value)}`, [register], "use a constant");
+        refuse(
+          "argument",
+          `${name} needs a size that is known in r${register}, which is ${title(value)}`,
+          [register],
+          "use a constant",
+        );
       }
-      if (value.umin >= BigInt(MAX_OFFSET)) refuse("argument", `${name} cannot allocate ${value.umin} bytes`, [register]);
+      if (value.umin >= BigInt(MAX_OFFSET))
+        refuse("argument", `${name} cannot allocate ${value.umin} bytes`, [register]);
       gathered.allocation = Number(value.umin);
       return;
     case "context": {
       const context = pointerArgument(name, register, "the context", value);
       if (context.to !== "context") wrong(name, register, "the context", value);
       if (context.off !== 0 || !isZero(context.index)) {
-        refuse("argument", `${name} needs the context as it was given, but something was added to r${register}`, [register]);
+        refuse("argument", `${name} needs the context as it was given, but something was added to r${register}`, [
+          register,
+        ]);
       }
       return;
     }
@@ -212,10 +245,19 @@ function checkArgument(
       const text = pointerArgument(name, register, "a constant string", value);
       const readonly = ((text.map?.flags ?? 0) & (1 << 7)) !== 0;
       if (text.to !== "map-value" || !readonly || !isConstant(text.index)) {
-        refuse("argument", `${name} needs a constant string in a read-only map in r${register}, which is ${title(value)}`, [register]);
+        refuse(
+          "argument",
+          `${name} needs a constant string in a read-only map in r${register}, which is ${title(value)}`,
+          [register],
+        );
       }
       const initial = text.map?.initial;
-      if (initial !== undefined && text.off < initial.length && !initial.subarray(text.off).includes(0) && initial.length >= (text.map?.valueSize ?? 0)) {
+      if (
+        initial !== undefined &&
+        text.off < initial.length &&
+        !initial.subarray(text.off).includes(0) &&
+        initial.length >= (text.map?.valueSize ?? 0)
+      ) {
         refuse("argument", `The string in r${register} for ${name} does not end with a zero`, [register]);
       }
       return;
@@ -242,7 +284,10 @@ function checkArgument(
       const socket = pointerArgument(name, register, "a socket", value);
       if (socket.to !== "socket") wrong(name, register, "a socket", value);
       if (name === "sk_release") {
-        if (socket.ref === 0) refuse("reference", `sk_release is given a socket that this program did not look up (r${register})`, [register]);
+        if (socket.ref === 0)
+          refuse("reference", `sk_release is given a socket that this program did not look up (r${register})`, [
+            register,
+          ]);
         gathered.released = socket.ref;
       }
       return;
@@ -251,11 +296,17 @@ function checkArgument(
     case "timer": {
       const inside = pointerArgument(name, register, "a field of a map value", value);
       if (inside.to !== "map-value" || inside.map?.valueType === undefined || !isConstant(inside.index)) {
-        refuse("argument", `${name} needs a ${kind === "timer" ? "timer" : "lock"} in a map value with type information in r${register}`, [register]);
+        refuse(
+          "argument",
+          `${name} needs a ${kind === "timer" ? "timer" : "lock"} in a map value with type information in r${register}`,
+          [register],
+        );
       }
       if (kind === "spin-lock") {
-        if (name === "spin_lock" && state.locked) refuse("reference", "A lock is taken while another is held", [register]);
-        if (name === "spin_unlock" && !state.locked) refuse("reference", "A lock is given back that is not held", [register]);
+        if (name === "spin_lock" && state.locked)
+          refuse("reference", "A lock is taken while another is held", [register]);
+        if (name === "spin_unlock" && !state.locked)
+          refuse("reference", "A lock is given back that is not held", [register]);
         state.locked = name === "spin_lock";
       }
       return;
@@ -291,7 +342,11 @@ export function callHelper(checker: Checker, state: State, id: number, push: Pus
     refuse("helper", `A program of type ${checker.program.type} cannot call ${name}`, []);
   }
   if (needsGpl(name) && !isGpl(checker.object.license)) {
-    refuse("helper", `${name} is only for programs under a GPL-compatible licence, and this object's is "${checker.object.license}"`, []);
+    refuse(
+      "helper",
+      `${name} is only for programs under a GPL-compatible licence, and this object's is "${checker.object.license}"`,
+      [],
+    );
   }
   if (state.locked && name !== "spin_unlock" && name !== "spin_lock") {
     refuse("reference", `${name} is called while a spin lock is held`, [], "give the lock back first");
@@ -376,7 +431,11 @@ function enterCallback(checker: Checker, state: State, entry: Helper, gathered: 
   if (!timer && state.frames.length >= MAX_FRAMES) {
     refuse("stack", `More than ${MAX_FRAMES} calls are open at once`, []);
   }
-  const frame = newFrame(state.pc, { helper: timer ? -1 : state.pc, resultMax: timer ? 0n : 1n, refs: timer ? 0 : state.refs.length });
+  const frame = newFrame(state.pc, {
+    helper: timer ? -1 : state.pc,
+    resultMax: timer ? 0n : 1n,
+    refs: timer ? 0 : state.refs.length,
+  });
   const { regs: args } = frame;
   switch (name) {
     case "loop":
@@ -442,7 +501,8 @@ export function callKernelFunction(checker: Checker, state: State, name: string)
     const object = pointerArgument(name, i + 1, "a kernel object", value);
     if (object.to !== "kernel") wrong(name, i + 1, "a kernel object", value);
     if (kind === "release") {
-      if (object.ref === 0) refuse("reference", `${name} is given something that this program did not acquire (r${i + 1})`, [i + 1]);
+      if (object.ref === 0)
+        refuse("reference", `${name} is given something that this program did not acquire (r${i + 1})`, [i + 1]);
       release(state, object.ref);
     }
   });

@@ -161,13 +161,13 @@ function widenScalar(old: Scalar, now: Scalar, thresholds: Thresholds): Scalar {
   const all = hull(old, now);
   if (contains(old, all)) return all;
   const d = unboundedDraft();
-  d.smin = all.smin < old.smin ? below(all.smin, old.smin >= 0n && all.smin >= 0n ? 0n : S64_MIN, thresholds) : all.smin;
+  d.smin =
+    all.smin < old.smin ? below(all.smin, old.smin >= 0n && all.smin >= 0n ? 0n : S64_MIN, thresholds) : all.smin;
   d.smax = all.smax > old.smax ? above(all.smax, S64_MAX, thresholds) : all.smax;
   d.umin = all.umin < old.umin ? minBig(maxBig(below(all.umin, 0n, thresholds), 0n), all.umin) : all.umin;
   d.umax = all.umax > old.umax ? above(all.umax, U64_MAX, thresholds) : all.umax;
   d.u32min = all.u32min < old.u32min ? 0 : all.u32min;
-  d.u32max =
-    all.u32max > old.u32max ? Number(above(BigInt(all.u32max), 0xffff_ffffn, thresholds)) : all.u32max;
+  d.u32max = all.u32max > old.u32max ? Number(above(BigInt(all.u32max), 0xffff_ffffn, thresholds)) : all.u32max;
   d.s32min = all.s32min < old.s32min ? S32_MIN : all.s32min;
   d.s32max = all.s32max > old.s32max ? Number(above(BigInt(all.s32max), BigInt(S32_MAX), thresholds)) : all.s32max;
   // Known bits only ever get fewer, so they need no help to settle.
@@ -292,10 +292,11 @@ export function join(old: State, now: State, options: JoinOptions, newId: () => 
     const other = old.frames[depth] as Frame;
     const regs = frame.regs.map((value, i) => (i === 10 ? value : joiner.value(other.regs[i] as Value, value)));
     const stack: StackSlot[] = [];
-    const size = options.strict ? Math.min(frame.stack.length, other.stack.length) : Math.max(frame.stack.length, other.stack.length);
+    const size = options.strict
+      ? Math.min(frame.stack.length, other.stack.length)
+      : Math.max(frame.stack.length, other.stack.length);
     for (let i = 0; i < size; i++) stack.push(joiner.slot(other.stack[i] ?? EMPTY_SLOT, frame.stack[i] ?? EMPTY_SLOT));
     return { regs, stack, callSite: frame.callSite, callback: frame.callback };
   });
   return { ...now, frames, turns: joiner.scalar(old.turns, now.turns), blurred: true };
 }
-

@@ -2,7 +2,7 @@
 // Sources: the is_valid_access functions of kernel/trace/bpf_trace.c and net/core/filter.c; include/uapi/linux/bpf.h.
 
 import type { ProgramType } from "../object/index.ts";
-import { UNKNOWN, ofSize } from "./scalar.ts";
+import { ofSize, UNKNOWN } from "./scalar.ts";
 import { type Pointer, pointer, type Value } from "./value.ts";
 
 /** Bytes from..to of a context. */

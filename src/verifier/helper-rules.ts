@@ -12,7 +12,17 @@ const QUEUES: readonly MapType[] = ["queue", "stack"];
 const EVENTS: readonly MapType[] = ["perf_event_array"];
 
 const MAPS: { readonly [helper: string]: readonly MapType[] } = {
-  map_lookup_elem: [...PLAIN, "array_of_maps", "hash_of_maps", "xskmap", "sockmap", "sockhash", "devmap", "devmap_hash", "cpumap"],
+  map_lookup_elem: [
+    ...PLAIN,
+    "array_of_maps",
+    "hash_of_maps",
+    "xskmap",
+    "sockmap",
+    "sockhash",
+    "devmap",
+    "devmap_hash",
+    "cpumap",
+  ],
   map_update_elem: [...PLAIN, "sockmap", "sockhash"],
   map_delete_elem: [...PLAIN, "sockmap", "sockhash"],
   map_lookup_percpu_elem: ["percpu_array", "percpu_hash", "lru_percpu_hash"],
@@ -61,7 +71,15 @@ const TRACING: ReadonlySet<ProgramType> = new Set<ProgramType>([
   "tracing",
   "lsm",
 ]);
-const SKB: ReadonlySet<ProgramType> = new Set<ProgramType>(["sched_cls", "sched_act", "lwt_in", "lwt_out", "lwt_xmit", "lwt_seg6local", "sk_skb"]);
+const SKB: ReadonlySet<ProgramType> = new Set<ProgramType>([
+  "sched_cls",
+  "sched_act",
+  "lwt_in",
+  "lwt_out",
+  "lwt_xmit",
+  "lwt_seg6local",
+  "sk_skb",
+]);
 const CLASSIFIERS: ReadonlySet<ProgramType> = new Set<ProgramType>(["sched_cls", "sched_act"]);
 
 /** Only for programs that trace. */
@@ -74,15 +92,21 @@ export function allowed(name: string, type: ProgramType): boolean {
   if (/^xdp_/.test(name) && name !== "xdp_output") return type === "xdp";
   if (name === "redirect") return type === "xdp" || SKB.has(type);
   if (name === "redirect_map") return type === "xdp";
-  if (/^skb_load_bytes/.test(name)) return SKB.has(type) || type === "socket_filter" || type === "cgroup_skb" || type === "flow_dissector";
-  if (/^(skb_(store|vlan|change|adjust|set|get_tunnel|get_xfrm|ecn)|clone_redirect|l[34]_csum_replace|csum_(update|level)|set_hash|redirect_(peer|neigh))/.test(name)) {
+  if (/^skb_load_bytes/.test(name))
+    return SKB.has(type) || type === "socket_filter" || type === "cgroup_skb" || type === "flow_dissector";
+  if (
+    /^(skb_(store|vlan|change|adjust|set|get_tunnel|get_xfrm|ecn)|clone_redirect|l[34]_csum_replace|csum_(update|level)|set_hash|redirect_(peer|neigh))/.test(
+      name,
+    )
+  ) {
     return SKB.has(type);
   }
   if (name === "skb_pull_data") return SKB.has(type);
   if (name === "csum_diff") return SKB.has(type) || type === "xdp";
   if (name === "fib_lookup" || name === "check_mtu") return CLASSIFIERS.has(type) || type === "xdp";
   if (/^sk_lookup_/.test(name) || name === "skc_lookup_tcp") return !TRACING.has(type) && type !== "socket_filter";
-  if (name === "perf_event_output") return TRACING.has(type) || SKB.has(type) || type === "xdp" || type === "socket_filter" || type === "cgroup_skb";
+  if (name === "perf_event_output")
+    return TRACING.has(type) || SKB.has(type) || type === "xdp" || type === "socket_filter" || type === "cgroup_skb";
   return true;
 }
 
@@ -92,19 +116,29 @@ const GPL =
 /** Is it only for programs under a licence that the kernel takes for GPL-compatible? */
 export const needsGpl = (name: string): boolean => GPL.test(name) && name !== "per_cpu_ptr" && name !== "this_cpu_ptr";
 
-const GPL_LICENSES: readonly string[] = ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"];
+const GPL_LICENSES: readonly string[] = [
+  "GPL",
+  "GPL v2",
+  "GPL and additional rights",
+  "Dual BSD/GPL",
+  "Dual MIT/GPL",
+  "Dual MPL/GPL",
+];
 export const isGpl = (license: string): boolean => GPL_LICENSES.includes(license);
 
 /** After these, pointers into the packet are void (bpf_helper_changes_pkt_data). */
 export const changesPacket = (name: string): boolean =>
-  /^(clone_redirect|l[34]_csum_replace|lwt_.*|msg_(push|pop|pull)_data|skb_(adjust_room|change_.*|pull_data|store_bytes|vlan_.*|set_tstamp)|xdp_adjust_.*|store_hdr_opt|sk_skb_.*)$/.test(name) &&
+  /^(clone_redirect|l[34]_csum_replace|lwt_.*|msg_(push|pop|pull)_data|skb_(adjust_room|change_.*|pull_data|store_bytes|vlan_.*|set_tstamp)|xdp_adjust_.*|store_hdr_opt|sk_skb_.*)$/.test(
+    name,
+  ) &&
   name !== "skb_set_tstamp" &&
   name !== "skb_change_type";
 
 /** These take a piece of the packet as memory (`pkt_access`). */
 export const takesPacket = (name: string): boolean =>
-  /^(map_(lookup|update|delete|push|pop|peek)_elem|map_lookup_percpu_elem|csum_diff|tcp_(raw_)?(gen|check)_syncookie.*|sk_lookup_.*|skc_lookup_tcp|xdp_store_bytes|lwt_push_encap)$/.test(name) &&
-  !/^xdp_store_bytes$/.test(name);
+  /^(map_(lookup|update|delete|push|pop|peek)_elem|map_lookup_percpu_elem|csum_diff|tcp_(raw_)?(gen|check)_syncookie.*|sk_lookup_.*|skc_lookup_tcp|xdp_store_bytes|lwt_push_encap)$/.test(
+    name,
+  ) && !/^xdp_store_bytes$/.test(name);
 
 /** Bytes of memory that a helper knows itself, by its argument, 1 the first. */
 export function fixedSize(name: string, argument: number): number {

@@ -6,7 +6,7 @@ import { contextAccess, hasPacket, KERNEL_WORD, writesPacket } from "./contexts.
 import { refuse } from "./refusal.ts";
 import { describe, isConstant, ofSize, S64_MIN, UNKNOWN } from "./scalar.ts";
 import { gatherStack, overwriteStack, readStack, requireStack, smearStack, writeStack } from "./stack.ts";
-import { type Frame, type State } from "./state.ts";
+import type { Frame, State } from "./state.ts";
 import { tnumAdd, tnumAligned, tnumConst } from "./tnum.ts";
 import { type Pointer, title, type Value } from "./value.ts";
 
@@ -32,7 +32,9 @@ const signed = (n: number | bigint): string => (n < 0 ? String(n) : `+${n}`);
 export function requirePointer(value: Value, register: number, doing: string): Pointer {
   if (value.kind === "uninit") refuse("uninitialised", `r${register} is used, but was never written`, [register]);
   if (value.kind === "scalar") {
-    refuse("pointer", `${doing} r${register}, which holds ${title(value)} (${describe(value)}), not a pointer`, [register]);
+    refuse("pointer", `${doing} r${register}, which holds ${title(value)} (${describe(value)}), not a pointer`, [
+      register,
+    ]);
   }
   if (value.nullable) {
     refuse(
@@ -74,7 +76,11 @@ function checkRegion(access: Access, limit: number, what: string): void {
       ask,
     );
   }
-  if (fixed + Number(index.smin) < 0 || index.umax >= BigInt(MAX_OFFSET) || index.umax + BigInt(fixed + size) > BigInt(limit)) {
+  if (
+    fixed + Number(index.smin) < 0 ||
+    index.umax >= BigInt(MAX_OFFSET) ||
+    index.umax + BigInt(fixed + size) > BigInt(limit)
+  ) {
     refuse(
       "bounds",
       `This ${doing} ${bytes(size)} of ${what}, which has ${bytes(limit)}, but the offset in r${register} may be ` +
@@ -219,7 +225,11 @@ export function load(checker: Checker, state: State, access: Access): Value {
 
 function checkAlignmentOfStack(access: Access): void {
   if (isConstant(access.pointer.index)) {
-    if ((((access.pointer.off + access.off + Number(access.pointer.index.smin)) % access.size) + access.size) % access.size !== 0) {
+    if (
+      (((access.pointer.off + access.off + Number(access.pointer.index.smin)) % access.size) + access.size) %
+        access.size !==
+      0
+    ) {
       checkAlignment(access);
     }
     return;
@@ -230,7 +240,9 @@ function checkAlignmentOfStack(access: Access): void {
 function accessContext(checker: Checker, access: Access): Value {
   const { pointer, off, register } = access;
   if (!isConstant(pointer.index)) {
-    refuse("context", `The context is accessed at an offset that is not known (${describe(pointer.index)})`, [register]);
+    refuse("context", `The context is accessed at an offset that is not known (${describe(pointer.index)})`, [
+      register,
+    ]);
   }
   if (pointer.off !== 0 || pointer.index.smin !== 0n) {
     refuse(
@@ -321,11 +333,20 @@ export function handOver(checker: Checker, state: State, memory: HelperMemory): 
     case "map-key":
       if (pointer.to === "map-value") checkMap(access, true);
       if (write && pointer.to === "map-key") refuse("readonly", "A map's key cannot be written", [register]);
-      checkRegion(access, pointer.to === "map-key" ? (pointer.map?.keySize ?? 0) : pointer.to === "map-value" ? (pointer.map?.valueSize ?? 0) : pointer.size, title(pointer));
+      checkRegion(
+        access,
+        pointer.to === "map-key"
+          ? (pointer.map?.keySize ?? 0)
+          : pointer.to === "map-value"
+            ? (pointer.map?.valueSize ?? 0)
+            : pointer.size,
+        title(pointer),
+      );
       return;
     case "packet":
     case "packet-meta":
-      if (!memory.packet) refuse("argument", `${memory.what} cannot be given a piece of the packet (r${register})`, [register]);
+      if (!memory.packet)
+        refuse("argument", `${memory.what} cannot be given a piece of the packet (r${register})`, [register]);
       checkPacket(checker, access);
       return;
     default:

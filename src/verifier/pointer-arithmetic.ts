@@ -1,7 +1,7 @@
 // What may be added to or taken from a pointer (adjust_ptr_min_max_vals of kernel/bpf/verifier.c).
 
-import type { Checker } from "./checker.ts";
 import { Alu } from "../isa/index.ts";
+import type { Checker } from "./checker.ts";
 import { MAX_OFFSET } from "./memory.ts";
 import { refuse } from "./refusal.ts";
 import { constant, describe, isConstant, isZero, S64_MIN, type Scalar, UNKNOWN } from "./scalar.ts";
@@ -50,7 +50,11 @@ export function pointerArithmetic(
   const loose = (v: Value): boolean => v.kind === "pointer" && v.to === "kernel" && !v.nullable && v.ref === 0;
   if (left.kind === "pointer" && right.kind === "pointer") {
     if (code === Alu.SUB || loose(left) || loose(right)) return UNKNOWN;
-    refuse("arithmetic", `Two pointers cannot be ${NAMES[code] ?? "added"}: r${dst} is ${title(left)}, r${src} is ${title(right)}`, blame);
+    refuse(
+      "arithmetic",
+      `Two pointers cannot be ${NAMES[code] ?? "added"}: r${dst} is ${title(left)}, r${src} is ${title(right)}`,
+      blame,
+    );
   }
   if (left.kind === "scalar" && right.kind === "scalar") return UNKNOWN;
   const pointer = (left.kind === "pointer" ? left : right) as Pointer;
@@ -78,7 +82,12 @@ export function pointerArithmetic(
     refuse("arithmetic", `A pointer cannot be subtracted from a number: r${src} is ${title(pointer)}`, blame);
   }
   if (code === Alu.SUB && pointer.to === "stack") {
-    refuse("arithmetic", `Nothing can be subtracted from a stack pointer (r${register})`, blame, "add the negative number instead");
+    refuse(
+      "arithmetic",
+      `Nothing can be subtracted from a stack pointer (r${register})`,
+      blame,
+      "add the negative number instead",
+    );
   }
   switch (pointer.to) {
     case "map":
@@ -98,7 +107,10 @@ export function pointerArithmetic(
   }
   const index = binary(code, pointer.index, offset, OPTIONS);
   requireSane(index, pointer, register);
-  const next: Pointer = { ...pointer, index: index.id === 0 && index.drift === undefined ? index : { ...index, id: 0, plus: 0n, drift: undefined } };
+  const next: Pointer = {
+    ...pointer,
+    index: index.id === 0 && index.drift === undefined ? index : { ...index, id: 0, plus: 0n, drift: undefined },
+  };
   if (pointer.to !== "packet" && pointer.to !== "packet-meta") return next;
   // A new place in the packet: nothing is known of how far it is from the end, unless it can only have moved back.
   const size = code === Alu.SUB && offset.smin >= 0n ? pointer.size : 0;

@@ -189,7 +189,7 @@ function findLoops(graph: Shape, size: number): Pick<ProgramGraph, "meets" | "lo
     if (instruction === undefined) return;
     for (const next of successors(instruction, slot)) predecessors[next]?.push(slot);
   });
-  const meets: boolean[] = predecessors.map((from, slot) => from.length > 1 || (code[slot]?.op === Opcode.MAY_GOTO));
+  const meets: boolean[] = predecessors.map((from, slot) => from.length > 1 || code[slot]?.op === Opcode.MAY_GOTO);
   // A call with callbacks is come back to.
   code.forEach((i, slot) => {
     if (i?.op === Opcode.CALL && i.src === 0 && helper(i.imm)?.args.includes("function")) meets[slot] = true;
@@ -234,7 +234,8 @@ function findThresholds(code: readonly (Instruction | undefined)[], body: Uint8A
   const found = new Set<bigint>();
   for (let slot = 0; slot < body.length; slot++) {
     const i = code[slot];
-    if (body[slot] === 0 || i === undefined || !isConditional(i) || (i.op & 8) !== 0 || i.op === Opcode.MAY_GOTO) continue;
+    if (body[slot] === 0 || i === undefined || !isConditional(i) || (i.op & 8) !== 0 || i.op === Opcode.MAY_GOTO)
+      continue;
     if ((i.op & 0xf0) === Jmp.JSET) continue;
     const limits = (i.op & 7) === 6 ? [BigInt(i.imm), BigInt(i.imm >>> 0)] : [BigInt(i.imm)];
     for (const limit of limits) for (const near of [-1n, 0n, 1n]) found.add(limit + near);
@@ -309,4 +310,3 @@ function liveness({ code }: Shape, size: number): Uint16Array {
   }
   return live;
 }
-

@@ -235,7 +235,9 @@ export function binary(code: number, left: Scalar, right: Scalar, options: AluOp
   if (code === Alu.DIV || code === Alu.MOD) {
     // Signed division of low halves is of numbers that were not sign-extended above.
     if (options.coarseDivision) return UNKNOWN;
-    return signed && width === 32 ? unsignedRange(0n, BigInt(U32_MAX)) : zeroExtendedIf(divide(code, a, b, signed), width);
+    return signed && width === 32
+      ? unsignedRange(0n, BigInt(U32_MAX))
+      : zeroExtendedIf(divide(code, a, b, signed), width);
   }
   if (code === Alu.LSH || code === Alu.RSH || code === Alu.ARSH) return shift(code, a, b, options);
   const d = unboundedDraft();
@@ -321,4 +323,3 @@ export function shiftedBy(a: Scalar, by: bigint): Scalar {
   settle(d);
   return isEmpty(d) ? UNKNOWN : fromDraft(d, a.id, 0n, undefined);
 }
-

@@ -215,4 +215,3 @@ function finished(before: Scalar, d: Draft): Scalar | undefined {
   settle(d);
   return isEmpty(d) ? undefined : fromDraft(d, before.id, before.plus, before.drift);
 }
-

@@ -3,8 +3,8 @@
 // Scalars are never changed: every operation makes a new one.
 
 import {
-  type Tnum,
   TNUM_UNKNOWN,
+  type Tnum,
   tnumAnd,
   tnumConst,
   tnumIn,

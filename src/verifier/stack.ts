@@ -87,7 +87,14 @@ export function smearStack(frame: Frame, from: number, to: number, value: Value)
 }
 
 /** A read from somewhere from `from` to `to`: a number, which is zero where all of it is. */
-export function gatherStack(frame: Frame, from: number, to: number, size: number, strict: boolean, base: number): Scalar {
+export function gatherStack(
+  frame: Frame,
+  from: number,
+  to: number,
+  size: number,
+  strict: boolean,
+  base: number,
+): Scalar {
   let zero = true;
   for (let at = from; at < to; at++) {
     const slot = frame.stack[slotIndex(at)] ?? EMPTY_SLOT;

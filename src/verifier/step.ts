@@ -1,15 +1,25 @@
 // One instruction on one state: what it needs, and what is known after it.
 
+import { Alu, Atomic, type Instruction, jumpDistance, Opcode } from "../isa/index.ts";
+import type { MachineReference } from "../object/index.ts";
 import { branch } from "./branch.ts";
 import { callHelper, callKernelFunction, clobber, MAX_FRAMES, type Push } from "./calls.ts";
 import type { Checker } from "./checker.ts";
 import { hasPacketLoads, KERNEL_WORD, resultRange } from "./contexts.ts";
-import { Alu, Atomic, type Instruction, jumpDistance, Opcode } from "../isa/index.ts";
-import type { MachineReference } from "../object/index.ts";
 import { type Access, atomicAccess, load, requirePointer, store } from "./memory.ts";
 import { pointerArithmetic } from "./pointer-arithmetic.ts";
 import { refuse } from "./refusal.ts";
-import { constant, describe, isConstant, isZero, type Scalar, signExtended, UNKNOWN, withLink, zeroExtended } from "./scalar.ts";
+import {
+  constant,
+  describe,
+  isConstant,
+  isZero,
+  type Scalar,
+  signExtended,
+  UNKNOWN,
+  withLink,
+  zeroExtended,
+} from "./scalar.ts";
 import { binary, negated, swapped } from "./scalar-alu.ts";
 import { copyState, newFrame, type State, topFrame } from "./state.ts";
 import { pointer, title, type Value } from "./value.ts";
@@ -60,7 +70,12 @@ export function step(checker: Checker, state: State, push: Push): boolean {
     }
     case 2: {
       const base = requirePointer(read(state, i.dst), i.dst, "This writes through");
-      store(checker, state, { register: i.dst, pointer: base, off: i.off, size: sizeOf(i.op), write: true }, constant(BigInt(i.imm)));
+      store(
+        checker,
+        state,
+        { register: i.dst, pointer: base, off: i.off, size: sizeOf(i.op), write: true },
+        constant(BigInt(i.imm)),
+      );
       break;
     }
     case 3:
@@ -127,7 +142,8 @@ function packetLoad(checker: Checker, state: State, i: Instruction): void {
   if (context.to !== "context" || context.off !== 0 || !isZero(context.index)) {
     refuse("context", `A packet load needs the context in r6, which is ${title(context)}`, [6]);
   }
-  if (state.refs.length > 0) refuse("reference", "A packet load may end the program before what was taken is given back", []);
+  if (state.refs.length > 0)
+    refuse("reference", "A packet load may end the program before what was taken is given back", []);
   if (state.locked) refuse("reference", "A packet load may end the program while a lock is held", []);
   if ((i.op & 0xe0) === 0x40) read(state, i.src);
   const frame = topFrame(state);
@@ -144,7 +160,11 @@ function stepStore(checker: Checker, state: State, i: Instruction): void {
   if ((i.op & 0xe0) !== 0xc0) {
     const value = base.to === "stack" && size === 8 ? linked(checker, state, i.src) : read(state, i.src);
     if (base.to === "stack" && value.kind === "pointer" && value.to === "stack" && value.frame > base.frame) {
-      refuse("pointer", "The address of a called function's stack is stored in its caller's, where it would outlive it", [i.src]);
+      refuse(
+        "pointer",
+        "The address of a called function's stack is stored in its caller's, where it would outlive it",
+        [i.src],
+      );
     }
     store(checker, state, access, value);
     return;
@@ -321,7 +341,8 @@ function call(checker: Checker, state: State, i: Instruction, push: Push): boole
   }
   if (i.src === 2) {
     const ref = checker.graph.references[slot];
-    if (ref?.kind !== "kfunc") refuse("unsupported", "A kernel function is called by a number that only a kernel knows", []);
+    if (ref?.kind !== "kfunc")
+      refuse("unsupported", "A kernel function is called by a number that only a kernel knows", []);
     callKernelFunction(checker, state, ref.name);
   } else {
     callHelper(checker, state, i.imm, (inside) => {
@@ -354,7 +375,11 @@ function leave(checker: Checker, state: State): boolean {
   if (callback !== undefined) {
     if (result.kind !== "scalar" || result.smin < 0n || result.smax > callback.resultMax) {
       const range = callback.resultMax === 0n ? "0" : `0 to ${callback.resultMax}`;
-      refuse("result", `A callback must return ${range}, and this one returns ${result.kind === "scalar" ? describe(result) : title(result)}`, [0]);
+      refuse(
+        "result",
+        `A callback must return ${range}, and this one returns ${result.kind === "scalar" ? describe(result) : title(result)}`,
+        [0],
+      );
     }
     if (state.refs.length !== callback.refs) {
       refuse("reference", "A callback must give back what it takes", [], "release it before exit");
@@ -368,7 +393,12 @@ function leave(checker: Checker, state: State): boolean {
   }
   const [lost] = state.refs;
   if (lost !== undefined) {
-    refuse("reference", `What was taken at slot ${lost.slot} is not given back on this path`, [], "submit, discard or release it before exit");
+    refuse(
+      "reference",
+      `What was taken at slot ${lost.slot} is not given back on this path`,
+      [],
+      "submit, discard or release it before exit",
+    );
   }
   if (state.locked) refuse("reference", "A spin lock is still held at the end", [], "give it back before exit");
   const range = resultRange(checker.program.type, checker.program.target?.kind);
@@ -381,4 +411,3 @@ function leave(checker: Checker, state: State): boolean {
   }
   return false;
 }
-

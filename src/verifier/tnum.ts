@@ -109,8 +109,7 @@ export function tnumCast(a: Tnum, size: number): Tnum {
 }
 
 /** Is every number that b stands for one of a's? */
-export const tnumIn = (a: Tnum, b: Tnum): boolean =>
-  (b.mask & ~a.mask) === 0n && a.value === (b.value & ~a.mask);
+export const tnumIn = (a: Tnum, b: Tnum): boolean => (b.mask & ~a.mask) === 0n && a.value === (b.value & ~a.mask);
 
 export const tnumSubreg = (a: Tnum): Tnum => ({ value: a.value & U32_MAX, mask: a.mask & U32_MAX });
 
