@@ -1,7 +1,8 @@
 // One program on the Wasm interpreter: its instructions decoded into the machine's memory, and the calls into Wasm.
 
+import { Op, WORDS } from "./decoded.ts";
 import { FRAME_BYTES, type Memory, STACK_TOP, State } from "./memory.ts";
-import { Op, type Program, WORDS } from "./program.ts";
+import type { Program } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
 import { TrapSignal } from "./trap.ts";
 import { DECODED_BYTES, interpreterModule } from "./wasm-interpreter.ts";

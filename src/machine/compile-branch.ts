@@ -2,8 +2,8 @@
 
 import type { FunctionCompiler } from "./compile-function.ts";
 import { pushRegister } from "./compile-instruction.ts";
+import { WORDS } from "./decoded.ts";
 import { State } from "./memory.ts";
-import { WORDS } from "./program.ts";
 import { Wasm } from "./wasm-module.ts";
 
 /** By the upper half of the opcode: the comparison of 64 bits, of 32, and of each the opposite. */

@@ -5,9 +5,9 @@
 import type { ModuleCompiler } from "./compile.ts";
 import { branchCondition } from "./compile-branch.ts";
 import { emitInstruction } from "./compile-instruction.ts";
-import { type Block, effectOf, type Flow } from "./flow.ts";
+import { effectOf, WORDS } from "./decoded.ts";
+import type { Block, Flow } from "./flow.ts";
 import { State } from "./memory.ts";
-import { WORDS } from "./program.ts";
 import { TRAP_KINDS, type TrapKind } from "./trap.ts";
 import { type BlockFacts, factsOf } from "./values.ts";
 import { type Code, type FunctionBuilder, I32, I64, type ValueType, Wasm } from "./wasm-module.ts";
@@ -285,7 +285,7 @@ export class FunctionCompiler {
       slots.push(slot);
     for (const slot of slots.reverse()) {
       if (this.facts.atCall.has(slot)) this.liveAfter.set(slot, live);
-      const { uses, defines } = effectOf(program, slot);
+      const { uses, defines } = effectOf(program.code, slot);
       live = (live & ~defines) | uses;
     }
   }

@@ -2,8 +2,8 @@
 
 import { emitCallX, emitHelperCall, emitLocalCall, emitPacketLoad } from "./compile-call.ts";
 import type { FunctionCompiler } from "./compile-function.ts";
+import { Op, WORDS } from "./decoded.ts";
 import { FRAME_BYTES } from "./memory.ts";
-import { Op, WORDS } from "./program.ts";
 import { Access, I32, I64, Wasm } from "./wasm-module.ts";
 
 /** Pushes a register, 64 bits. */

@@ -7,16 +7,17 @@
 //
 // A batch is a module of its own, with one function: the entry over n packets, in a loop.
 
-import { FunctionCompiler } from "./compile-function.ts";
+import { type Frame, FunctionCompiler } from "./compile-function.ts";
+import { Op, WORDS } from "./decoded.ts";
 import { type Flow, flowOf } from "./flow.ts";
 import { CONTEXT, MAY_GOTO_TURNS, type Memory, STACK_TOP, State } from "./memory.ts";
 import { HEADROOM, SkBuff, XdpMd } from "./packet.ts";
-import { Op, type Program, WORDS } from "./program.ts";
+import type { Program } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
 import { TRAP_KINDS } from "./trap.ts";
 import type { MapFunctions } from "./wasm-maps.ts";
 import { createMapFunctions } from "./wasm-maps.ts";
-import { Access, type FunctionBuilder, I32, I64, Wasm, WasmModule } from "./wasm-module.ts";
+import { Access, type FunctionBuilder, I32, I64, type ValueType, Wasm, WasmModule } from "./wasm-module.ts";
 import { compileWasm, instantiateWasm, type WasmFunction } from "./webassembly.ts";
 
 /** A program as Wasm, bound to its machine. */
@@ -78,6 +79,7 @@ export class ModuleCompiler {
   readonly #helpers = new Map<number, number>();
   readonly #functions = new Map<number, FunctionBuilder>();
   readonly #costs = new WeakMap<Flow, Int32Array>();
+  #entry = 0;
   #inlined = 0;
 
   constructor(program: Program, memory: Memory, runtime: Runtime, checked: boolean) {
@@ -147,19 +149,24 @@ export class ModuleCompiler {
   #declare(): void {
     const { wasm } = this;
     if (this.checked) this.checkFunction = this.#check();
-    for (const slot of this.#calls.keys()) {
-      const entry = slot === 0;
-      const parameters = entry ? [I64, I64, I64, I64, I64] : [...this.#arguments(slot).map(() => I64), I32];
-      this.#functions.set(slot, wasm.function(parameters as (typeof I64)[], [I64]));
+    const entry = wasm.function([I64, I64, I64, I64, I64], [I64]);
+    this.#entry = entry.index;
+    // The entry is a function like others only for those that call it.
+    const called = new Set([...this.program.callbacks, ...[...this.#calls.values()].flatMap((calls) => [...calls])]);
+    for (const slot of called) {
+      this.#functions.set(slot, wasm.function([...this.#arguments(slot).map(() => I64 as ValueType), I32], [I64]));
     }
-    for (const [slot, builder] of this.#functions) this.#function(slot, builder);
+    this.#function(0, entry, [1, 2, 3, 4, 5], { local: undefined, offset: STACK_TOP });
+    for (const [slot, builder] of this.#functions) {
+      const given = this.#arguments(slot);
+      this.#function(slot, builder, given, { local: given.length, offset: 0 });
+    }
     for (const slot of this.program.callbacks) {
-      if (slot === 0) continue;
-      const entry = wasm.function([I32], [], `call_${slot}`);
-      entry.code.i32(0);
-      for (const register of this.#arguments(slot))
-        entry.code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8);
-      entry.code.get(0).call(this.functionIndex(slot)).access(Access.i64_store, State.REGISTERS);
+      const callback = wasm.function([I32], [], `call_${slot}`);
+      const { code } = callback;
+      code.i32(0);
+      for (const register of this.#arguments(slot)) code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8);
+      code.get(0).call(this.functionIndex(slot)).access(Access.i64_store, State.REGISTERS);
     }
   }
 
@@ -193,7 +200,7 @@ export class ModuleCompiler {
           return true;
         }
         const callback = exports[`call_${slot}`];
-        if (callback === undefined || slot === 0) return false;
+        if (callback === undefined) return false;
         callback(frame);
         return true;
       },
@@ -243,13 +250,11 @@ export class ModuleCompiler {
     return [1, 2, 3, 4, 5].filter((register) => ((live >> register) & 1) === 1);
   }
 
-  #function(slot: number, builder: FunctionBuilder): void {
-    const given = slot === 0 ? [1, 2, 3, 4, 5] : this.#arguments(slot);
+  #function(slot: number, builder: FunctionBuilder, given: readonly number[], frame: Frame): void {
     const registers = Array.from({ length: 10 }, (_, register) => {
       const place = given.indexOf(register);
       return place >= 0 ? place : builder.local(I64);
     });
-    const frame = slot === 0 ? { local: undefined, offset: STACK_TOP } : { local: given.length, offset: 0 };
     new FunctionCompiler(this, builder, this.flow(slot), frame, registers).compile();
   }
 
@@ -299,7 +304,7 @@ export class ModuleCompiler {
     run.code.i32(0);
     for (let register = 1; register <= 5; register++)
       run.code.i32(0).access(Access.i64_load, State.REGISTERS + register * 8);
-    run.code.call(this.functionIndex(0)).access(Access.i64_store, State.REGISTERS);
+    run.code.call(this.#entry).access(Access.i64_store, State.REGISTERS);
   }
 
   /** `repeat(n)`: as `run`, n times with the same r1 to r5. */
@@ -319,7 +324,7 @@ export class ModuleCompiler {
     code.i32(0).i32(0).access(Access.i32_store, State.TAIL_CALLS);
     code.i32(0);
     for (const local of registers) code.get(local);
-    code.call(this.functionIndex(0)).access(Access.i64_store, State.REGISTERS);
+    code.call(this.#entry).access(Access.i64_store, State.REGISTERS);
     code.get(0).i32(1).op(Wasm.i32_sub).tee(0).brIf(0).end();
   }
 

@@ -1,8 +1,8 @@
 // The flow graph of one function of a program: blocks, reverse post-order, dominators, loops, and which registers live.
 // Nothing here recurses: a program may have 65,000 blocks one after another.
 
-import { helper } from "../object/index.ts";
-import { Op, type Program, WORDS } from "./program.ts";
+import { effectOf, Op, WORDS } from "./decoded.ts";
+import type { Program } from "./program.ts";
 
 export interface Block {
   /** Its place in reverse post-order, which is also its place in `Flow.blocks`. */
@@ -33,9 +33,6 @@ export interface Flow {
   readonly liveIn: Uint16Array;
   readonly instructions: number;
 }
-
-const isPacketLoad = (op: number): boolean =>
-  op === 0x20 || op === 0x28 || op === 0x30 || op === 0x40 || op === 0x48 || op === 0x50;
 
 const isBranch = (op: number): boolean => {
   const type = op & 7;
@@ -203,70 +200,6 @@ function numberTree(dominator: Int32Array, enter: Int32Array, leave: Int32Array)
   }
 }
 
-const R0 = 1;
-const ARGUMENTS = 0b111110;
-/** r0 to r5, which a call leaves new. */
-const CLOBBERED = 0b111111;
-
-/** Which registers an instruction reads and which it writes, a bit each. */
-export function effectOf(program: Program, slot: number): { readonly uses: number; readonly defines: number } {
-  const at = slot * WORDS;
-  const op = program.code[at] as number;
-  const dst = 1 << (program.code[at + 1] as number);
-  const src = 1 << (program.code[at + 2] as number);
-  const imm = program.code[at + 4] as number;
-  switch (op) {
-    case 0x18:
-    case 0xb7:
-    case 0xb4:
-      return { uses: 0, defines: dst };
-    case 0xbf:
-    case 0xbc:
-    case Op.MOVSX32_8:
-    case Op.MOVSX32_16:
-    case Op.MOVSX64_8:
-    case Op.MOVSX64_16:
-    case Op.MOVSX64_32:
-      return { uses: src, defines: dst };
-    case 0x05:
-    case 0xe5:
-    case Op.BAD:
-      return { uses: 0, defines: 0 };
-    case 0x95:
-      return { uses: R0, defines: 0 };
-    case 0x85: {
-      const known = helper(imm);
-      const count = known === undefined || known.variadic ? 5 : known.args.length;
-      return { uses: ARGUMENTS & ((2 << count) - 1), defines: CLOBBERED };
-    }
-    case 0x8d:
-      return { uses: ARGUMENTS | dst, defines: CLOBBERED };
-    case Op.CALL_LOCAL:
-      return { uses: ARGUMENTS, defines: CLOBBERED };
-    case 0xc3:
-    case 0xdb:
-      if (imm === 0xf1) return { uses: dst | src | R0, defines: R0 };
-      return { uses: dst | src, defines: (imm & 1) !== 0 ? src : 0 };
-  }
-  if (isPacketLoad(op)) return { uses: op >= 0x40 ? src : 0, defines: CLOBBERED };
-  const operand = (op & 8) !== 0 ? src : 0;
-  switch (op & 7) {
-    case 0:
-    case 1:
-    case 2:
-    case 3:
-      // The machine's own opcodes lie below those of loads and stores, and all work on dst.
-      if (op < 0x60) return { uses: dst | operand, defines: dst };
-      if ((op & 7) === 1) return { uses: src, defines: dst };
-      return { uses: (op & 7) === 2 ? dst : dst | src, defines: 0 };
-    case 5:
-    case 6:
-      return { uses: dst | operand, defines: 0 };
-    default:
-      return { uses: dst | operand, defines: dst };
-  }
-}
-
 function liveness(program: Program, blocks: readonly Block[]): Uint16Array {
   const uses = new Uint16Array(blocks.length);
   const defines = new Uint16Array(blocks.length);
@@ -275,7 +208,7 @@ function liveness(program: Program, blocks: readonly Block[]): Uint16Array {
     let defined = 0;
     if (block.start < program.slots) {
       for (let slot = block.start; slot <= block.last; slot += opAt(program, slot) === 0x18 ? 2 : 1) {
-        const effect = effectOf(program, slot);
+        const effect = effectOf(program.code, slot);
         used |= effect.uses & ~defined;
         defined |= effect.defines;
       }

@@ -5,8 +5,9 @@
 // written are 0, calls leave 0 in r1 to r5, and a called function finds 0 in r0 and r6 to r9.
 
 import { divide64, divideSigned32, modulo64, moduloSigned32, mulHigh, swap32 } from "./arithmetic64.ts";
+import { WORDS } from "./decoded.ts";
 import { FRAME_BYTES, FRAMES, type Memory, STACK_TOP, State } from "./memory.ts";
-import { type Program, WORDS } from "./program.ts";
+import type { Program } from "./program.ts";
 import { accessMessage, TrapSignal } from "./trap.ts";
 
 /** What an interpreter asks of its surroundings. */

@@ -2,10 +2,10 @@
 
 import { countSlots } from "../isa/index.ts";
 import { type BpfObject, MAP_TYPES, type ProgramSpec } from "../object/index.ts";
-import { type Diagnostic, DiagnosticError, type Span } from "../source/index.ts";
+import { type Diagnostic, DiagnosticError } from "../source/index.ts";
 import { ColdEngine, decodedBytes, instantiateInterpreter } from "./cold-engine.ts";
 import { type Compiled, type CompiledBatch, compileBatch, compileProgram } from "./compile.ts";
-import { byNumber, type Helper } from "./helper.ts";
+import { byNumber } from "./helper.ts";
 import { mapHelpers } from "./helpers-map.ts";
 import { packetHelpers } from "./helpers-packet.ts";
 import { traceHelpers } from "./helpers-trace.ts";
@@ -13,19 +13,10 @@ import { Interpreter } from "./interpreter.ts";
 import { HEADER_BYTES, installMap, type MapLayout, planMap } from "./map-header.ts";
 import { EmbeddedMap } from "./maps.ts";
 import { CONTEXT, CONTEXT_BYTES, MAY_GOTO_TURNS, Memory, MemoryPlan, STACK_BASE, STACK_TOP, State } from "./memory.ts";
-import {
-  HEADROOM,
-  PACKET_BYTES,
-  type PacketFields,
-  packetKind,
-  packetOffset,
-  placePacket,
-  SkBuff,
-  setPacket,
-} from "./packet.ts";
+import { HEADROOM, PACKET_BYTES, packetKind, packetOffset, placePacket, SkBuff, setPacket } from "./packet.ts";
 import { type Program, prepare, rawProgram, spanOf } from "./program.ts";
 import type { Batch, BatchResult, MachineOptions, RunInput, RunResult, Step, Tier } from "./run.ts";
-import { type Effect, type ForeignMemory, Runtime } from "./runtime.ts";
+import { Runtime } from "./runtime.ts";
 import { accessMessage, TRAP_KINDS, type Trap, TrapSignal } from "./trap.ts";
 import type { WasmFunction } from "./webassembly.ts";
 

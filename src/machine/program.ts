@@ -4,40 +4,8 @@
 import { decode, EncodingError, type Instruction, Opcode, operationOf, slots, validate } from "../isa/index.ts";
 import { helperName, LinkError, type LinkedProgram, link, type ProgramSpec } from "../object/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText, type Span } from "../source/index.ts";
+import { effectOf, Op, WORDS, Word } from "./decoded.ts";
 import { FUNCTION_TAG } from "./memory.ts";
-
-/** Words of `Program.code` for each slot, in this order. */
-export const Word = { OP: 0, DST: 1, SRC: 2, TARGET: 3, OFF: 3, IMM: 4, IMM_HIGH: 5 } as const;
-export const WORDS = 8;
-
-/**
- * What stands in `Word.OP`: the opcode byte itself, but for operations that share their byte with others, which get a
- * byte that no instruction has. Both interpreters switch on it.
- */
-export const Op = {
-  // As everywhere, bit 3 says that the operand is a register.
-  SDIV32_IMM: 0x00,
-  SDIV32_REG: 0x08,
-  SDIV64_IMM: 0x01,
-  SDIV64_REG: 0x09,
-  SMOD32_IMM: 0x02,
-  SMOD32_REG: 0x0a,
-  SMOD64_IMM: 0x03,
-  SMOD64_REG: 0x0b,
-  MOVSX32_8: 0x10,
-  MOVSX32_16: 0x11,
-  MOVSX64_8: 0x12,
-  MOVSX64_16: 0x13,
-  MOVSX64_32: 0x19,
-  NOP: 0x1a,
-  ZEXT16: 0x1b,
-  ZEXT32: 0x21,
-  SWAP16: 0x22,
-  SWAP32: 0x23,
-  SWAP64: 0x29,
-  CALL_LOCAL: 0x2a,
-  BAD: 0x2b,
-} as const;
 
 export interface ProgramFunction {
   readonly name: string;
@@ -180,6 +148,9 @@ export function prepare(spec: ProgramSpec, resolver: Resolver, source?: SourceTe
         case "field-offset":
           report("SCRY7004", `the field ${ref.type}::${ref.path.join(".")} is known only on a running kernel`, span);
       }
+    }
+    if ((effectOf(code, slot).defines >> FRAME_POINTER) & 1) {
+      report("SCRY7007", `slot ${slot} writes r10, the frame pointer, which is read only`, spanAt(slot));
     }
     slot += slots(instruction);
   });

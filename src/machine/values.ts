@@ -6,8 +6,8 @@
 //     r1 >>= 51      │   speed. The operand is kept in a local of its own before the first shift; the compiler of the
 //     r2 |= r1       ┘   Wasm drops the shifts that are then of no use.
 
-import { effectOf } from "./flow.ts";
-import { Op, type Program, WORDS } from "./program.ts";
+import { effectOf, Op, WORDS } from "./decoded.ts";
+import type { Program } from "./program.ts";
 
 export type Known =
   /** A 64-bit constant whose high half is the sign (or 0 where `wide`). */
@@ -113,7 +113,7 @@ export function factsOf(program: Program, start: number, last: number): BlockFac
       const known = (registers[base] as Value).known;
       if (type >= 1 && type <= 3 && known?.kind === "frame") frame.set(slot, known.offset + off);
     }
-    const { defines } = effectOf(program, slot);
+    const { defines } = effectOf(program.code, slot);
     for (let register = 0; register < 10; register++) {
       if ((defines >> register) & 1) registers[register] = register === dst ? after : {};
     }

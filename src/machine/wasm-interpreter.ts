@@ -6,8 +6,8 @@
 //                                          └────────┴──────┴──────┴────────┴───────────┘
 //     Registers stand as addresses in the state page, targets of jumps as addresses of instructions.
 
+import { Op } from "./decoded.ts";
 import { FRAME_BYTES, FRAMES, State } from "./memory.ts";
-import { Op } from "./program.ts";
 import { TRAP_KINDS, type TrapKind } from "./trap.ts";
 import { Access, type Code, type FunctionBuilder, I32, I64, Wasm, WasmModule } from "./wasm-module.ts";
 import { compileWasm } from "./webassembly.ts";
