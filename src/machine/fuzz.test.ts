@@ -21,10 +21,10 @@ function randomBytes(next: () => number): Uint8Array {
     let rows = operationsOf(next() % 256);
     while (rows.length === 0) rows = operationsOf(next() % 256);
     const row = rows[next() % rows.length]!;
-    const value = (field: unknown, free: number): number =>
-      typeof field === "number" ? field : field === "register" ? next() % 11 : free;
+    const value = (field: unknown, free: number, limit = 11): number =>
+      typeof field === "number" ? field : field === "register" ? next() % limit : free;
     bytes[at] = row.op;
-    bytes[at + 1] = (value(row.src, 0) << 4) | value(row.dst, 0);
+    bytes[at + 1] = (value(row.src, 0) << 4) | value(row.dst, 0, (row.op & 7) === 2 || (row.op & 7) === 3 ? 11 : 10);
     const jump = (row.op & 7) === 5 || (row.op & 7) === 6;
     view.setInt16(at + 2, value(row.off, jump ? (next() % count) - i - 1 : (next() % 64) - 32), true);
     const imm =

@@ -91,10 +91,17 @@ export class Machine {
     const scratch = room(4096 + largest);
     const headers = plan.reserve(object.maps.length * HEADER_BYTES, 128);
     this.#plan(plan, headers, layouts);
-    this.#decoded = object.programs.map((program) =>
-      plan.reserve(decodedBytes(program.functions.reduce((sum, fn) => sum + countSlots(fn.code), 0))),
-    );
-    const memory = (this.#memory = new Memory(plan));
+    let memory: Memory;
+    try {
+      this.#decoded = object.programs.map((program) =>
+        plan.reserve(decodedBytes(program.functions.reduce((sum, fn) => sum + countSlots(fn.code), 0))),
+      );
+      memory = this.#memory = new Memory(plan);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      const message = `there is not enough memory for the machine: ${error.message}`;
+      throw new DiagnosticError([{ code: "SCRY7011", severity: "error", message }], object.source);
+    }
     memory.u32[State.HEADERS >>> 2] = headers;
     memory.u32[State.HEADERS_END >>> 2] = headers + object.maps.length * HEADER_BYTES;
     const maps = new Map<string, EmbeddedMap>();

@@ -218,6 +218,7 @@ export function installMap(memory: Memory, layout: MapLayout, index: number): vo
   // An array is there from the start; the values of a hash are let at when their entry is first used.
   if (kind.shape === "array" && !kind.ofMaps) {
     if (spec.valueSize % 8 === 0) memory.allow(layout.data, layout.entryBytes * layout.maxEntries, access);
+    else if (spec.valueSize < 8) memory.allowEach(layout.data, layout.maxEntries * layout.cpus, spec.valueSize, access);
     else {
       for (let i = 0; i < layout.maxEntries * layout.cpus; i++) {
         memory.allow(layout.data + i * layout.stride, spec.valueSize, access);

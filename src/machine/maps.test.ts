@@ -125,6 +125,14 @@ test("maps in maps, but no deeper", () => {
   }
 });
 
+test("huge maps are refused, large ones with small values made in no time", () => {
+  expect(() => machineOf([map("huge", "array", 4, 8, 2 ** 31)])).toThrow(/map "huge"/);
+  expect(() => machineOf([map("huge", "hash", 4, 2 ** 20, 2 ** 20)])).toThrow(/map "huge"/);
+  const large = only(map("large", "array", 4, 4, 5_000_000));
+  large.update(u32(4_999_999), u32(7));
+  expect(number(large.lookup(u32(4_999_999)))).toBe(7);
+});
+
 test("sizes that no map has are refused by name", () => {
   for (const spec of [map("bad", "ringbuf", 0, 0, 5000), map("bad", "hash", 0, 4, 4), map("bad", "array", 4, 4, 0)]) {
     expect(() => machineOf([spec])).toThrow(/map "bad"/);

@@ -133,6 +133,12 @@ export class Memory {
     if (rest !== 0) this.shadow[first + whole] = access === "none" ? 0 : access === "read" ? rest << 4 : rest * 0x11;
   }
 
+  /** The same for `count` values of less than 8 bytes each, 8 bytes apart. */
+  allowEach(address: number, count: number, bytes: number, access: Access): void {
+    const value = access === "none" ? 0 : access === "read" ? bytes << 4 : bytes * 0x11;
+    this.shadow.fill(value, address >>> 3, (address >>> 3) + count);
+  }
+
   /** True when a program may read (or write) all of these bytes. `size` is 0 or more; none at all are always allowed. */
   allows(address: number, size: number, write: boolean): boolean {
     if (size === 0) return true;

@@ -1,7 +1,16 @@
 // A program made ready for this machine: linked, checked, its references resolved, and every slot decoded into the eight
 // words that the interpreters read. The compiler to Wasm reads the same.
 
-import { decode, EncodingError, type Instruction, Opcode, operationOf, slots, validate } from "../isa/index.ts";
+import {
+  decode,
+  EncodingError,
+  FRAME_POINTER,
+  type Instruction,
+  Opcode,
+  operationOf,
+  slots,
+  validate,
+} from "../isa/index.ts";
 import { helperName, LinkError, type LinkedProgram, link, type ProgramSpec } from "../object/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText, type Span } from "../source/index.ts";
 import { effectOf, Op, WORDS, Word } from "./decoded.ts";

@@ -365,7 +365,7 @@ export function callHelper(checker: Checker, state: State, id: number, push: Pus
   if (name === "tail_call" && state.refs.length > 0) {
     refuse("reference", "A tail call would lose what was not given back yet", []);
   }
-  if (gathered.callback !== undefined) enterCallback(checker, state, entry, gathered, push);
+  if (gathered.callback !== undefined) enterCallback(state, entry, gathered, push);
   if (gathered.released !== undefined) release(state, gathered.released);
   if (changesPacket(name)) mapValues(state, (value) => (isPacketPointer(value) ? UNKNOWN : value));
   const frame = topFrame(state);
@@ -422,7 +422,7 @@ function keyIsInside(state: State, map: MapSpec, { key }: Gathered): boolean {
 }
 
 /** Pushes the state in which the callback begins; when it returns, the call is come to again. */
-function enterCallback(checker: Checker, state: State, entry: Helper, gathered: Gathered, push: Push): void {
+function enterCallback(state: State, entry: Helper, gathered: Gathered, push: Push): void {
   const { name } = entry;
   const start = gathered.callback as number;
   const regs = topFrame(state).regs;

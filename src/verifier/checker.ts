@@ -13,7 +13,7 @@ export class Checker {
   readonly machine: string;
   readonly cpus: number;
   /** Bytes of stack that each function uses, by its first slot. */
-  readonly stackDepth = new Map<number, number>();
+  readonly stackDepth: Map<number, number> = new Map();
   readonly #maps: ReadonlyMap<string, MapSpec>;
   #ids = 0;
 

@@ -145,8 +145,7 @@ export class Explorer {
   /** Callbacks come back to the call of their helper; may_goto turns as long as the machine lets it. */
   #isOpenHead(pc: number): boolean {
     const { graph } = this.#checker;
-    const op = graph.code[pc]?.op;
-    if (op === 0x85 || op === 0xe5) return true;
+    if (graph.turning[pc] === 1) return true;
     const body = graph.loops[pc];
     return body !== undefined && this.#mayGotoInside(pc, body);
   }
@@ -168,7 +167,7 @@ export class Explorer {
     if (body !== undefined) this.#turn(state, body);
     const list = (this.#saved[pc] ??= []);
     for (let i = list.length - 1; i >= 0; i--) if (covers((list[i] as Saved).state, state, strict)) return undefined;
-    const isHead = body !== undefined || graph.code[pc]?.op === 0x85 || graph.code[pc]?.op === 0xe5;
+    const isHead = body !== undefined || graph.turning[pc] === 1;
     const alike = list.filter((one) => comparable(one.state, state));
     const limit = isHead ? HEAD_STATES : MEET_STATES;
     let next = state;
@@ -199,7 +198,7 @@ export class Explorer {
       const { state: old, node } = list[i] as Saved;
       if (!covers(old, state, strict)) continue;
       if (open || node === undefined || node.open === 0) return undefined;
-      if (covers(state, old, strict)) {
+      if (covers(this.#trimmed(state), old, strict)) {
         refuse("endless", "This loop never ends: it comes back to where it was, and nothing has changed", []);
       }
     }
@@ -219,8 +218,13 @@ export class Explorer {
     return next;
   }
 
-  /** Keeps a copy in which only what may still be read counts. */
   #save(list: Saved[], state: State, node: SavedNode | undefined): void {
+    list.push({ state: this.#trimmed(state), node });
+    this.#count++;
+  }
+
+  /** A copy in which only what may still be read counts. */
+  #trimmed(state: State): State {
     const { live } = this.#checker.graph;
     const frames = copyFrames(state.frames);
     frames.forEach((frame, depth) => {
@@ -231,8 +235,7 @@ export class Explorer {
       for (let r = 0; r < 10; r++) if ((wanted & (1 << r)) === 0) frame.regs[r] = UNINIT;
       if (above !== undefined && above.callback === undefined) frame.regs[0] = UNINIT;
     });
-    list.push({ state: { ...state, frames, trail: undefined }, node });
-    this.#count++;
+    return { ...state, frames, trail: undefined };
   }
 
   /** At a loop's head: what a turn did to its counters, and the start of the next one. */

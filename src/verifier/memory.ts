@@ -12,7 +12,7 @@ import { type Pointer, title, type Value } from "./value.ts";
 
 export const STACK_BYTES = 512;
 /** BPF_MAX_VAR_OFF */
-export const MAX_OFFSET = 1 << 29;
+export const MAX_OFFSET: number = 1 << 29;
 
 const BPF_F_RDONLY_PROG = 1 << 7;
 const BPF_F_WRONLY_PROG = 1 << 8;

@@ -24,6 +24,8 @@ export interface ProgramGraph {
   readonly functionOf: readonly FunctionRange[];
   /** Slots where paths meet or loops begin: where states are compared. */
   readonly meets: readonly boolean[];
+  /** Slots that are come to as often as the machine lets them: may_goto, and calls that run callbacks. */
+  readonly turning: Uint8Array;
   /** For each head of a loop, which slots are in it; undefined elsewhere. */
   readonly loops: readonly (Uint8Array | undefined)[];
   /** Numbers that branches inside of a loop compare with, by head; ascending. */
@@ -96,12 +98,13 @@ export function buildGraph(linked: LinkedProgram): ProgramGraph {
   for (const range of functions) for (let s = range.start; s < range.end; s++) functionOf[s] = range;
   checkFlow(code, functions, functionOf);
   const partial = { code, functions, functionOf };
-  const { meets, loops, irreducible } = findLoops(partial, size);
+  const { meets, turning, loops, irreducible } = findLoops(partial, size);
   return {
     ...partial,
     references,
     spans,
     meets,
+    turning,
     loops,
     irreducible,
     thresholds: loops.map((body) => (body === undefined ? undefined : findThresholds(code, body))),
@@ -182,17 +185,21 @@ function checkFlow(
 type Shape = Pick<ProgramGraph, "code" | "functions" | "functionOf">;
 
 /** Join points, and loops: a depth-first search finds the edges that go back, a backward walk what is inside. */
-function findLoops(graph: Shape, size: number): Pick<ProgramGraph, "meets" | "loops" | "irreducible"> {
+function findLoops(graph: Shape, size: number): Pick<ProgramGraph, "meets" | "turning" | "loops" | "irreducible"> {
   const { code, functions } = graph;
   const predecessors: number[][] = Array.from({ length: size }, () => []);
   code.forEach((instruction, slot) => {
     if (instruction === undefined) return;
     for (const next of successors(instruction, slot)) predecessors[next]?.push(slot);
   });
-  const meets: boolean[] = predecessors.map((from, slot) => from.length > 1 || code[slot]?.op === Opcode.MAY_GOTO);
-  // A call with callbacks is come back to.
+  const meets: boolean[] = predecessors.map((from) => from.length > 1);
+  const turning = new Uint8Array(size);
   code.forEach((i, slot) => {
-    if (i?.op === Opcode.CALL && i.src === 0 && helper(i.imm)?.args.includes("function")) meets[slot] = true;
+    if (i === undefined) return;
+    const callsBack = i.op === Opcode.CALL && i.src === 0 && helper(i.imm)?.args.includes("function") === true;
+    if (!callsBack && i.op !== Opcode.MAY_GOTO) return;
+    meets[slot] = true;
+    turning[slot] = 1;
   });
   for (const { start } of functions) meets[start] = true;
   const loops: (Uint8Array | undefined)[] = new Array(size).fill(undefined);
@@ -227,7 +234,7 @@ function findLoops(graph: Shape, size: number): Pick<ProgramGraph, "meets" | "lo
       }
     }
   }
-  return { meets, loops, irreducible };
+  return { meets, turning, loops, irreducible };
 }
 
 function findThresholds(code: readonly (Instruction | undefined)[], body: Uint8Array): bigint[] {

@@ -4,8 +4,35 @@
 import { disassembleOne, type Instruction } from "../isa/index.ts";
 import { formatDiagnostic, lineColumn, lineText, type SourceText, type Span } from "../source/index.ts";
 
+export type RefusalReason =
+  | "encoding"
+  | "flow"
+  | "uninitialised"
+  | "arithmetic"
+  | "null"
+  | "bounds"
+  | "packet"
+  | "context"
+  | "pointer"
+  | "readonly"
+  | "alignment"
+  | "argument"
+  | "helper"
+  | "reference"
+  | "result"
+  | "stack"
+  | "endless"
+  | "complex"
+  | "division"
+  | "unsupported";
+
+interface RefusalEntry {
+  readonly code: `SCRY${number}`;
+  readonly about: string;
+}
+
 /** One entry for each kind of refusal: its code and what it is about. */
-export const REFUSALS = {
+export const REFUSALS: { readonly [reason in RefusalReason]: RefusalEntry } = {
   encoding: { code: "SCRY3001", about: "an instruction that does not exist" },
   flow: { code: "SCRY3002", about: "jumps and functions that do not hold together" },
   uninitialised: { code: "SCRY3003", about: "a register or stack byte that was never written" },
@@ -26,9 +53,7 @@ export const REFUSALS = {
   complex: { code: "SCRY3018", about: "a program with too many paths to follow" },
   division: { code: "SCRY3019", about: "a division by what may be zero" },
   unsupported: { code: "SCRY3020", about: "something that this verifier does not know" },
-} as const satisfies { readonly [reason: string]: { readonly code: `SCRY${number}`; readonly about: string } };
-
-export type RefusalReason = keyof typeof REFUSALS;
+};
 
 /** One conditional jump on the way to the refusal and how it went. */
 export interface Assumption {

@@ -309,10 +309,18 @@ export function negated(a: Scalar, width: 32 | 64): Scalar {
 export function swapped(a: Scalar, bits: number, swaps: boolean): Scalar {
   const low = truncated(a, bits / 8);
   if (!swaps) return low;
-  if (!isConstant(low)) return bits === 64 ? UNKNOWN : unsignedRange(0n, (1n << BigInt(bits)) - 1n);
+  if (isConstant(low)) return constant(reversed(low.bits.value, bits));
+  const d = unboundedDraft();
+  d.bits = { value: reversed(low.bits.value, bits), mask: reversed(low.bits.mask, bits) };
+  settle(d);
+  return fromDraft(d);
+}
+
+/** The bytes of the low `bits` bits the other way round. */
+function reversed(value: bigint, bits: number): bigint {
   let result = 0n;
-  for (let i = 0; i < bits; i += 8) result = (result << 8n) | ((low.bits.value >> BigInt(i)) & 0xffn);
-  return constant(result);
+  for (let i = 0; i < bits; i += 8) result = (result << 8n) | ((value >> BigInt(i)) & 0xffn);
+  return result;
 }
 
 /** `a + by` for a register that is known to differ from another by so much. */

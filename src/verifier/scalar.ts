@@ -57,8 +57,8 @@ export interface Draft {
   s32max: number;
 }
 
-export const S64_MIN = -(1n << 63n);
-export const S64_MAX = (1n << 63n) - 1n;
+export const S64_MIN: bigint = -(1n << 63n);
+export const S64_MAX: bigint = (1n << 63n) - 1n;
 export const U32_MAX = 0xffff_ffff;
 export const S32_MIN = -0x8000_0000;
 export const S32_MAX = 0x7fff_ffff;

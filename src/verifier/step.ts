@@ -108,6 +108,13 @@ function stepWide(checker: Checker, state: State, i: Instruction, ref: MachineRe
     if (map.type !== "array" && map.type !== "percpu_array") {
       refuse("argument", `Only an array's first element has an address, and ${map.name} is of type ${map.type}`, []);
     }
+    if (map.maxEntries !== 1) {
+      refuse(
+        "argument",
+        `Only the value of an array of one element has an address, and ${map.name} has ${map.maxEntries}`,
+        [],
+      );
+    }
     if (ref.offset < 0 || ref.offset >= map.valueSize) {
       refuse("bounds", `Byte ${ref.offset} of ${map.name}, whose values have ${map.valueSize} bytes`, []);
     }
@@ -261,9 +268,6 @@ function move(checker: Checker, state: State, i: Instruction, width: 32 | 64, by
   if (i.off === 1) refuse("unsupported", "Casts between address spaces are not supported", []);
   if (i.off !== 0) {
     const value = read(state, i.src);
-    if (value.kind === "pointer" && value.to !== "kernel") {
-      refuse("arithmetic", `r${i.src} is sign-extended, but is ${title(value)}`, [i.src]);
-    }
     write(state, i.dst, value.kind === "scalar" ? unlinked(signExtended(value, i.off / 8, width)) : UNKNOWN);
     return;
   }

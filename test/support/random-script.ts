@@ -357,7 +357,7 @@ class ProbeWriter {
       case 2: {
         const i = this.name();
         const body = this.inner(scope, { inLoop: scope.inLoop + 1 });
-        const ends = r.chance(70) ? `0..${1 + r.below(6)}` : `${this.int(scope, 0)}..${r.pick(["10", "pid", "$2"])}`;
+        const ends = r.chance(80) ? `0..${1 + r.below(6)}` : `${r.pick(["pid", "-2", "$1"])}..${r.pick(["10", "pid", "$2"])}`;
         const loop = { ...body, ints: [...body.ints, i] };
         return `for ${i} : ${ends.replace(/^-(\d+)/, "(-$1)")} { ${this.loopBody(loop, depth)} }`;
       }

@@ -64,6 +64,31 @@ function taskField(
   return object as Extract<Expression, { kind: "field" }>;
 }
 
+/**
+ * The current task and where a field of it lies: read in place, which costs a load where a helper is a call (the kernel
+ * inlines get_current_task_btf, and lets programs read what BTF knows). Undefined without BTF.
+ */
+export function currentField(l: Lowering, name: string): { readonly task: Value; readonly offset: number } | undefined {
+  const btf = l.script.checker.env.btf();
+  const id = btf?.find("task_struct", "struct");
+  const field = id === undefined ? undefined : btf?.field(id, [name]);
+  if (field === undefined) return undefined;
+  const task = l.once("task", () => l.b.helper("get_current_task_btf", [], { kind: "kernel", type: "task_struct" }));
+  return { task, offset: field.bitOffset / 8 };
+}
+
+/** The process's or the thread's id. */
+export function currentId(doc: string, field: "tgid" | "pid", half: "low" | "high"): BuiltinVariable {
+  return { doc, check: () => UINT32, lower: (l) => number(UINT32, currentIdValue(l, field, half)) };
+}
+
+export function currentIdValue(l: Lowering, field: "tgid" | "pid", half: "low" | "high"): Value {
+  const from = currentField(l, field);
+  if (from !== undefined) return l.b.load("u32", from.task, from.offset);
+  const both = l.b.helper("get_current_pid_tgid", []);
+  return half === "high" ? l.b.binary("shr", both, 32) : l.b.zext(both, 32);
+}
+
 function probeProvides(c: Checker, e: IdentifierExpression, what: boolean, message: string): boolean {
   if (!what) c.error("SCRY1241", message, e.span);
   return what;
@@ -72,8 +97,8 @@ function probeProvides(c: Checker, e: IdentifierExpression, what: boolean, messa
 const COMM = 16;
 
 export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
-  pid: fromHelper("Process id (the kernel's tgid).", UINT32, "get_current_pid_tgid", "high"),
-  tid: fromHelper("Thread id (the kernel's pid).", UINT32, "get_current_pid_tgid", "low"),
+  pid: currentId("Process id (the kernel's tgid).", "tgid", "high"),
+  tid: currentId("Thread id (the kernel's pid).", "pid", "low"),
   uid: fromHelper("User id.", UINT32, "get_current_uid_gid", "low"),
   gid: fromHelper("Group id.", UINT32, "get_current_uid_gid", "high"),
   cpu: fromHelper("Number of this CPU.", UINT32, "get_smp_processor_id"),
@@ -101,15 +126,21 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
     into: (l, _e, type, to, offset, options) => {
       const b = l.b;
       const size = type.kind === "string" ? type.size : COMM;
+      const from = currentField(l, "comm");
+      if (from !== undefined && size >= COMM && from.offset % 8 === 0) {
+        for (let i = 0; i < COMM; i += 8) b.store(64, to, offset + i, b.load("u64", from.task, from.offset + i));
+        if (options.pad && size > COMM) b.zero(to, offset + COMM, size - COMM);
+        return [];
+      }
       b.helper("get_current_comm", [offset === 0 ? to : b.add(to, offset), b.const(Math.min(size, COMM))]);
       if (options.pad && size > COMM) b.zero(to, offset + COMM, size - COMM);
       return [];
     },
     // The kernel fills the rest with zeros (strscpy_pad).
-    lower: (l) => {
+    lower: (l, _e) => {
       const slot = l.once("comm", () => {
         const made = l.b.slot(COMM);
-        l.b.helper("get_current_comm", [made, l.b.const(COMM)]);
+        builtinVariables.comm?.into?.(l, _e, { kind: "string", size: COMM }, made, 0, { pad: true });
         return made;
       });
       return {

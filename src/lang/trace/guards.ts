@@ -1,5 +1,6 @@
 // What must hold before anything of a probe's body runs: this system call, this process, an object to look at.
 
+import { currentIdValue } from "./builtin-variables.ts";
 import { syscallNumber } from "./lower-arguments.ts";
 import type { Lowering } from "./lowering.ts";
 import { GLOBALS } from "./storage.ts";
@@ -53,7 +54,7 @@ export function guards(l: Lowering, table: number | undefined, leave: ReturnType
     !already
   ) {
     const mine = b.block("mine");
-    b.branch("eq", b.binary("shr", b.helper("get_current_pid_tgid", []), 32), env.pid, mine, leave);
+    b.branch("eq", currentIdValue(l, "tgid", "high"), env.pid, mine, leave);
     b.seal(mine);
     b.at(mine);
   }
