@@ -98,12 +98,22 @@ function kernelCost() {
   const scripts = readdirSync(traces)
     .filter((f) => /^\d\d_.*\.bt$/.test(f) && !f.startsWith("20"))
     .sort();
-  // A predicate that is false from the start: what remains is the statistics themselves.
-  const empty = join(scratch, "empty.bt");
-  writeFileSync(empty, "// load: getppid\ntracepoint:raw_syscalls:sys_enter /0/ { @ = count(); }\n");
-  const base = suite(scry, [empty])[0].progs[0].ns;
-  results.statistics = round(base, 1);
-  console.log(`statistics alone: ${round(base, 1)} ns`);
+  // Predicates that are false from the start: what remains is the statistics themselves, which cost each type of
+  // program differently.
+  const base = {};
+  for (const [text, mode] of [
+    ["tracepoint:raw_syscalls:sys_enter /0/ { @ = count(); }", "getppid"],
+    ["tracepoint:raw_syscalls:sys_enter /0/ { @ = ctx; }", "getppid"],
+    ["rawtracepoint:sys_enter /0/ { @ = count(); }", "getppid"],
+    ["uprobe:LOAD:probe_me /0/ { @ = count(); }", "call"],
+  ]) {
+    const empty = join(scratch, "empty.bt");
+    writeFileSync(empty, `// load: ${mode}\n${text}\n`);
+    const program = suite(scry, [empty])[0].progs[0];
+    base[program.type] = round(program.ns, 1);
+  }
+  results.statistics = base;
+  console.log(`statistics alone, ns: ${JSON.stringify(base)}`);
   const rows = {};
   // Script by script, tool by tool: what disturbs the machine disturbs both.
   for (const script of scripts) {
@@ -112,6 +122,7 @@ function kernelCost() {
       rows[script] ??= {};
       rows[script][tool] = {
         gross: row.progs.map((p) => round(p.ns, 1)),
+        types: row.progs.map((p) => p.type),
         instructions: row.progs.map((p) => p.insns),
         loop: round(row.loop_ns, 1),
         lost: row.lost,
@@ -121,7 +132,7 @@ function kernelCost() {
   results.kernel = rows;
   const ratios = [];
   for (const [script, row] of Object.entries(rows)) {
-    const net = (r) => r.gross.reduce((s, n) => s + Math.max(1, n - base), 0);
+    const net = (r) => r.gross.reduce((s, n, i) => s + Math.max(1, n - (base[r.types[i]] ?? base.tracepoint)), 0);
     if (row.bpftrace === undefined || row.scry.gross.length === 0 || row.bpftrace.gross.length === 0) continue;
     row.ratio = round(net(row.scry) / net(row.bpftrace));
     row.loopRatio = round(row.scry.loop / row.bpftrace.loop);

@@ -3,11 +3,11 @@
 import { type Instruction, Jmp } from "../isa/index.ts";
 import { release } from "./calls.ts";
 import { refuse } from "./refusal.ts";
-import { constant, isConstant, isZero, type Scalar, withDrift, withLink } from "./scalar.ts";
+import { constant, isConstant, isZero, type Scalar, UNKNOWN, withDrift, withLink } from "./scalar.ts";
 import { shiftedBy } from "./scalar-alu.ts";
 import { decided, refine } from "./scalar-branch.ts";
 import { copyState, mapValues, type State, topFrame } from "./state.ts";
-import type { Pointer, Value } from "./value.ts";
+import { isKernelWord, type Pointer, type Value } from "./value.ts";
 
 /** Both sides of a conditional jump; undefined where it cannot go that way. */
 export interface Ways {
@@ -95,6 +95,19 @@ export function branch(state: State, i: Instruction): Ways {
     refuse("uninitialised", `r${i.src} is compared, but was never written`, [i.src], `set r${i.src} first`);
   if (left.kind === "scalar" && right.kind === "scalar")
     return compareScalars(state, i, left, right, width, byRegister);
+  if (
+    code !== Jmp.JEQ &&
+    code !== Jmp.JNE &&
+    (left.kind === "scalar" || isKernelWord(left)) &&
+    (right.kind === "scalar" || isKernelWord(right))
+  ) {
+    // Whoever asks which is greater has a number.
+    const a = left.kind === "scalar" ? left : UNKNOWN;
+    const b = right.kind === "scalar" ? right : UNKNOWN;
+    if (a !== left) regs[i.dst] = a;
+    if (byRegister && b !== right) regs[i.src] = b;
+    return compareScalars(state, i, a, b, width, byRegister);
+  }
   const pointer = left.kind === "pointer" ? left : (right as Pointer);
   const other = left.kind === "pointer" ? right : left;
   const equality = code === Jmp.JEQ || code === Jmp.JNE;

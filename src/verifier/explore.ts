@@ -103,7 +103,13 @@ export class Explorer {
 
   #entry(): State {
     const frame = newFrame(-1);
-    frame.regs[1] = pointer("context");
+    const { memory } = this.#checker;
+    if (memory === undefined) {
+      frame.regs[1] = pointer("context");
+    } else {
+      frame.regs[1] = pointer("memory", { size: memory });
+      frame.regs[2] = constant(BigInt(memory));
+    }
     frame.regs[10] = pointer("stack", { frame: 0 });
     return {
       pc: 0,
@@ -162,7 +168,7 @@ export class Explorer {
 
   #meet(state: State): State | undefined {
     const { pc } = state;
-    const { graph, strict } = this.#checker;
+    const { graph, wholeStack: strict } = this.#checker;
     const body = graph.loops[pc];
     if (body !== undefined) this.#turn(state, body);
     const list = (this.#saved[pc] ??= []);
@@ -191,7 +197,7 @@ export class Explorer {
 
   #meetStepping(state: State): State | undefined {
     const { pc } = state;
-    const { strict } = this.#checker;
+    const { wholeStack: strict } = this.#checker;
     const list = (this.#saved[pc] ??= []);
     const open = this.#isOpenHead(pc);
     for (let i = list.length - 1; i >= 0; i--) {

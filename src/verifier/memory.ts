@@ -8,7 +8,7 @@ import { describe, isConstant, ofSize, S64_MIN, UNKNOWN } from "./scalar.ts";
 import { gatherStack, overwriteStack, readStack, requireStack, smearStack, writeStack } from "./stack.ts";
 import type { Frame, State } from "./state.ts";
 import { tnumAdd, tnumAligned, tnumConst } from "./tnum.ts";
-import { type Pointer, title, type Value } from "./value.ts";
+import { isKernelWord, type Pointer, title, type Value } from "./value.ts";
 
 export const STACK_BYTES = 512;
 /** BPF_MAX_VAR_OFF */
@@ -216,8 +216,8 @@ export function load(checker: Checker, state: State, access: Access): Value {
     useStack(checker, state, pointer, from);
     const frame = frameOf(state, pointer);
     return fixed
-      ? readStack(frame, from, size, checker.strict, register)
-      : gatherStack(frame, from, to, size, checker.strict, register);
+      ? readStack(frame, from, size, checker.wholeStack, register)
+      : gatherStack(frame, from, to, size, checker.wholeStack, register);
   }
   if (pointer.to === "context") return accessContext(checker, access);
   return checkOther(checker, access);
@@ -272,11 +272,11 @@ export function store(checker: Checker, state: State, access: Access, value: Val
     const { from, to, fixed } = stackRange(access);
     useStack(checker, state, pointer, from);
     const frame = frameOf(state, pointer);
-    if (fixed && value.kind === "pointer" && size !== 8) {
+    if (fixed && value.kind === "pointer" && size !== 8 && !isKernelWord(value)) {
       // Kept as bytes: part of an address is a number to whoever reads it.
       refuse("pointer", "Only part of a pointer is stored on the stack", [access.register]);
     }
-    if (fixed) writeStack(frame, from, size, value);
+    if (fixed) writeStack(frame, from, size, value.kind === "pointer" && size !== 8 ? UNKNOWN : value);
     else smearStack(frame, from, to, value);
   } else if (pointer.to === "context") {
     accessContext(checker, access);
@@ -320,7 +320,7 @@ export function handOver(checker: Checker, state: State, memory: HelperMemory): 
       const { from, to } = stackRange(access);
       useStack(checker, state, pointer, from);
       const frame = frameOf(state, pointer);
-      if (!memory.raw) requireStack(frame, from, to, checker.strict, register);
+      if (!memory.raw) requireStack(frame, from, to, checker.wholeStack, register);
       // A size that is not known may leave some of it as it was; treated as anything all the same.
       if (write) {
         if (isConstant(pointer.index) && memory.raw) overwriteStack(frame, from, to);

@@ -6,7 +6,7 @@ import { MAX_OFFSET } from "./memory.ts";
 import { refuse } from "./refusal.ts";
 import { constant, describe, isConstant, isZero, S64_MIN, type Scalar, UNKNOWN } from "./scalar.ts";
 import { binary } from "./scalar-alu.ts";
-import { type Pointer, title, type Value } from "./value.ts";
+import { isKernelWord, type Pointer, title, type Value } from "./value.ts";
 
 const NAMES: { readonly [code: number]: string } = {
   [Alu.MUL]: "multiplied",
@@ -21,7 +21,7 @@ const NAMES: { readonly [code: number]: string } = {
 };
 
 const LIMIT = BigInt(MAX_OFFSET);
-const OPTIONS = { width: 64, signed: false, coarseDivision: false } as const;
+const OPTIONS = { width: 64, signed: false, asKernel: false } as const;
 
 /** Where a wild offset ends the matter, before it is known whether anything is accessed. */
 function requireSane(s: Scalar, pointer: Pointer, register: number): void {
@@ -47,7 +47,7 @@ export function pointerArithmetic(
 ): Value {
   const blame = src < 0 ? [dst] : [dst, src];
   // Without the kernel's types such a word may as well be a number.
-  const loose = (v: Value): boolean => v.kind === "pointer" && v.to === "kernel" && !v.nullable && v.ref === 0;
+  const loose = isKernelWord;
   if (left.kind === "pointer" && right.kind === "pointer") {
     if (code === Alu.SUB || loose(left) || loose(right)) return UNKNOWN;
     refuse(

@@ -214,8 +214,8 @@ function divide(code: number, a: Scalar, b: Scalar, signed: boolean): Scalar {
 export interface AluOptions {
   readonly width: 32 | 64;
   readonly signed: boolean;
-  /** Forget all at divisions, as the running kernel does. */
-  readonly coarseDivision: boolean;
+  /** Know no more than the running kernel: nothing of quotients, nor of shifts by what is not known or too much. */
+  readonly asKernel: boolean;
 }
 
 /** `a OP b` for an operation of `Alu` with two operands. */
@@ -224,9 +224,9 @@ export function binary(code: number, left: Scalar, right: Scalar, options: AluOp
   const a = width === 32 ? zeroExtended(left) : left;
   const b = width === 32 ? zeroExtended(right) : right;
   if (isConstant(a) && isConstant(b)) {
-    if (code === Alu.DIV || code === Alu.MOD) {
-      if (options.coarseDivision) return UNKNOWN;
-    }
+    const shifts = code === Alu.LSH || code === Alu.RSH || code === Alu.ARSH;
+    if (options.asKernel && (code === Alu.DIV || code === Alu.MOD || (shifts && b.umin >= BigInt(width))))
+      return UNKNOWN;
     const value = constant(BigInt.asUintN(width, known(code, a.bits.value, b.bits.value, width, signed)));
     const by = code === Alu.ADD ? b.smin : code === Alu.SUB ? -b.smin : undefined;
     const drift = by === undefined ? undefined : driftOf(a, width === 32 ? BigInt.asIntN(32, by) : by, width);
@@ -234,7 +234,7 @@ export function binary(code: number, left: Scalar, right: Scalar, options: AluOp
   }
   if (code === Alu.DIV || code === Alu.MOD) {
     // Signed division of low halves is of numbers that were not sign-extended above.
-    if (options.coarseDivision) return UNKNOWN;
+    if (options.asKernel) return UNKNOWN;
     return signed && width === 32
       ? unsignedRange(0n, BigInt(U32_MAX))
       : zeroExtendedIf(divide(code, a, b, signed), width);
@@ -280,7 +280,8 @@ function driftOf(a: Scalar, by: bigint, width: 32 | 64): readonly Drift[] | unde
 
 const zeroExtendedIf = (s: Scalar, width: 32 | 64): Scalar => (width === 32 ? zeroExtended(s) : s);
 
-function shift(code: number, a: Scalar, b: Scalar, { width }: AluOptions): Scalar {
+function shift(code: number, a: Scalar, b: Scalar, { width, asKernel }: AluOptions): Scalar {
+  if (asKernel && (!isConstant(b) || b.umin >= BigInt(width))) return UNKNOWN;
   if (!isConstant(b) || b.umin >= BigInt(width)) return zeroExtendedIf(UNKNOWN, width);
   const by = b.umin;
   if (code === Alu.ARSH && width === 32) {
@@ -302,7 +303,7 @@ function shift(code: number, a: Scalar, b: Scalar, { width }: AluOptions): Scala
 
 /** `-a` */
 export function negated(a: Scalar, width: 32 | 64): Scalar {
-  return binary(Alu.SUB, constant(0n), a, { width, signed: false, coarseDivision: false });
+  return binary(Alu.SUB, constant(0n), a, { width, signed: false, asKernel: false });
 }
 
 /** `le`, `be` and `bswap` of 16, 32 or 64 bits on a little-endian machine. */

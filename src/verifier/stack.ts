@@ -4,7 +4,7 @@
 import { refuse } from "./refusal.ts";
 import { isZero, type Scalar, truncated } from "./scalar.ts";
 import { Byte, byteOf, bytesValue, EMPTY_SLOT, type Frame, type StackSlot, spillsZero, withByte } from "./state.ts";
-import type { Value } from "./value.ts";
+import { isKernelWord, type Value } from "./value.ts";
 
 const slotIndex = (off: number): number => (-off - 1) >> 3;
 /** The byte of its slot, 0 the lowest address. */
@@ -27,6 +27,7 @@ export function readStack(frame: Frame, off: number, size: number, strict: boole
   const start = byteIndex(off);
   if (slot.value !== undefined && slot.value.kind === "pointer") {
     if (start === 0 && size === 8) return slot.value;
+    if (isKernelWord(slot.value)) return bytesValue(false, size);
     refuse("pointer", `Only part of a pointer that was kept on the stack at fp${off - start} is read`, [base]);
   }
   if (slot.value !== undefined && slot.value.kind === "scalar" && start === 0 && size <= slot.spilled) {
@@ -37,7 +38,7 @@ export function readStack(frame: Frame, off: number, size: number, strict: boole
     const at = off + i;
     const one = frame.stack[slotIndex(at)] ?? EMPTY_SLOT;
     const kind = byteOf(one, byteIndex(at));
-    if (kind === Byte.SPILL && one.value?.kind === "pointer") {
+    if (kind === Byte.SPILL && one.value?.kind === "pointer" && !isKernelWord(one.value)) {
       refuse("pointer", `Only part of a pointer that was kept on the stack at fp${at} is read`, [base]);
     }
     if (kind === Byte.INVALID && strict) {

@@ -100,25 +100,8 @@ function stepWide(checker: Checker, state: State, i: Instruction, ref: MachineRe
   }
   if (ref?.kind === "map" || ref?.kind === "map-value") {
     const map = checker.map(ref.map);
-    if (map === undefined) refuse("unsupported", `The object has no map called ${ref.map}`, []);
-    if (ref.kind === "map") {
-      write(state, i.dst, pointer("map", { map }));
-      return;
-    }
-    if (map.type !== "array" && map.type !== "percpu_array") {
-      refuse("argument", `Only an array's first element has an address, and ${map.name} is of type ${map.type}`, []);
-    }
-    if (map.maxEntries !== 1) {
-      refuse(
-        "argument",
-        `Only the value of an array of one element has an address, and ${map.name} has ${map.maxEntries}`,
-        [],
-      );
-    }
-    if (ref.offset < 0 || ref.offset >= map.valueSize) {
-      refuse("bounds", `Byte ${ref.offset} of ${map.name}, whose values have ${map.valueSize} bytes`, []);
-    }
-    write(state, i.dst, pointer("map-value", { map, off: ref.offset }));
+    const off = ref.kind === "map-value" ? ref.offset : 0;
+    write(state, i.dst, pointer(ref.kind, { map, off }));
     return;
   }
   if (ref !== undefined) {
@@ -229,7 +212,7 @@ function stepArithmetic(checker: Checker, state: State, i: Instruction): void {
     write(state, i.dst, pointerArithmetic(checker, code, width, left, right, i.dst, byRegister ? i.src : -1));
     return;
   }
-  const result = binary(code, left, right, { width, signed, coarseDivision: !checker.strict });
+  const result = binary(code, left, right, { width, signed, asKernel: !checker.strict });
   // A known distance to the registers that it is linked with.
   const keeps = width === 64 && (code === Alu.ADD || code === Alu.SUB) && left.id !== 0 && isConstant(right);
   write(
@@ -326,7 +309,7 @@ function stepJump(checker: Checker, state: State, i: Instruction, push: Push): b
 
 /** One more turn that the machine itself counts. */
 export function nextTurn(turns: Scalar): Scalar {
-  return binary(Alu.ADD, turns, constant(1n), { width: 64, signed: false, coarseDivision: false });
+  return binary(Alu.ADD, turns, constant(1n), { width: 64, signed: false, asKernel: false });
 }
 
 function call(checker: Checker, state: State, i: Instruction, push: Push): boolean {

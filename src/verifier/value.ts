@@ -85,6 +85,10 @@ const TITLES: { readonly [target in PointerTarget]: string } = {
   function: "a function",
 };
 
+/** A word of the kernel's that may be an address or a number: its type is not known here. */
+export const isKernelWord = (value: Value): boolean =>
+  value.kind === "pointer" && value.to === "kernel" && !value.nullable && value.ref === 0;
+
 /** What a value is, for messages. */
 export function title(value: Value): string {
   if (value.kind === "uninit") return "never written";

@@ -11,12 +11,16 @@ import { decisions, sliceOf } from "./slice.ts";
 import type { Trail } from "./state.ts";
 
 export interface VerifyOptions {
-  /** `linux` takes what the running kernel would; `strict` also wants no division by zero, no unwritten stack. */
+  /** `linux` takes what the running kernel would; `strict` also wants no division by what may be zero. Both prove the end. */
   readonly profile: Profile;
   /** Whose registers a kprobe's context has. Default: x86_64. */
   readonly machine?: "x86_64" | "aarch64";
+  /** May stack that was never written be read? Linux lets the privileged do so, and that is the default. */
+  readonly unwrittenStack?: "allow" | "refuse";
   /** Possible CPUs: bounds `get_smp_processor_id`. Default: 8192. */
   readonly cpus?: number;
+  /** For programs of other machines: r1 points to so many bytes of memory, and r2 holds their number. */
+  readonly memory?: number;
   /** Instructions to follow before giving up on a program. Default: 1,000,000, as the kernel's. */
   readonly budget?: number;
 }
@@ -68,20 +72,24 @@ export function verifyProgram(object: BpfObject, program: ProgramSpec, options: 
     if (!(error instanceof LinkError)) throw error;
     return early(program, 0, { reason: "flow", message: error.message, registers: [] }, undefined, undefined);
   }
+  const settings = {
+    strict: options.profile === "strict",
+    wholeStack: options.unwrittenStack === "refuse",
+    machine: options.machine ?? "x86_64",
+    cpus: options.cpus ?? 8192,
+    memory: options.memory,
+  };
   let graph: ProgramGraph;
+  let checker: Checker;
   try {
     graph = buildGraph(linked);
+    checker = new Checker(graph, program, object, settings);
+    checker.checkReferences();
   } catch (error) {
     if (!(error instanceof PlacedFault)) throw error;
     return early(program, error.slot, error.fault, instructionAt(linked, error.slot), spanAt(linked, error.slot));
   }
   const budget = options.budget ?? DEFAULT_BUDGET;
-  const settings = {
-    strict: options.profile === "strict",
-    machine: options.machine ?? "x86_64",
-    cpus: options.cpus ?? 8192,
-  };
-  const checker = new Checker(graph, program, object, settings);
   const first = new Explorer(checker, true, Math.min(budget, WIDENING_BUDGET)).run();
   let result: Outcome = first;
   let stepped = false;

@@ -11,6 +11,8 @@ export interface DifferentialCase {
   readonly params?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly options?: readonly string[];
+  /** Compared as JSON too; scripts without a load always are. */
+  readonly json?: true;
   /** Not compared as JSON: the reason. */
   readonly textOnly?: string;
   /** Both give the same but for this. */
@@ -250,12 +252,12 @@ const functions: readonly DifferentialCase[] = [
 
 const tracing: readonly DifferentialCase[] = [
   { name: "tracepoint: counts by name", script: "t:syscalls:sys_enter_getppid /pid == $1/ { @[comm] = count(); @p[probe] = count(); }", load: ["getppid", 500] },
-  { name: "tracepoint: string argument", script: 't:syscalls:sys_enter_openat /pid == $1/ { printf("%s [%s] %d\\n", comm, str(args.filename), args.flags); @[str(args.filename)] = count(); }', load: ["open", 9] },
+  { name: "tracepoint: string argument", script: 't:syscalls:sys_enter_openat /pid == $1/ { printf("%s [%s] %d\\n", comm, str(args.filename), args.flags); @[str(args.filename)] = count(); }', load: ["open", 9], json: true },
   { name: "tracepoint: strings cut", script: 't:syscalls:sys_enter_openat /pid == $1/ { printf("[%s]\\n", str(args.filename)); @[str(args.filename)] = count(); @n[str(args.filename, 5)] = count(); }', load: ["open", 9], env: { BPFTRACE_MAX_STRLEN: "32" } },
   { name: "tracepoint: numbers of each width", script: 't:syscalls:sys_enter_openat /pid == $1/ { printf("%d %d %d %ld\\n", args.dfd, args.flags, args.mode, args.__syscall_nr); }', load: ["open", 4] },
-  { name: "tracepoint: return values", script: 't:syscalls:sys_exit_read /pid == $1 && args.ret < 0/ { printf("%d %ld\\n", args.ret, args.ret); @[args.ret] = count(); @h = hist(args.ret); @l = lhist(-args.ret, 0, 20, 5); @s = stats(args.ret); @m = min(args.ret); @x = max(args.ret); @a = avg(args.ret); @t = sum(args.ret); }', load: ["fail", 20] },
-  { name: "tracepoint: histograms", script: "t:syscalls:sys_exit_read /pid == $1/ { @h = hist(args.ret); @k = hist(args.ret, 3); @l = lhist(args.ret, 0, 4096, 512); @s[comm] = stats(args.ret); @c[comm, args.ret % 3] = hist(args.ret); }", load: ["read", 2000] },
-  { name: "tracepoint: tuple keys", script: 't:syscalls:sys_enter_write /pid == $1/ { @[comm, args.count, args.fd > 2] = count(); @n[args.count, ("x", args.count % 2)] = sum(args.count); }', load: ["write", 100] },
+  { name: "tracepoint: return values", script: 't:syscalls:sys_exit_read /pid == $1 && args.ret < 0/ { printf("%d %ld\\n", args.ret, args.ret); @[args.ret] = count(); @h = hist(args.ret); @l = lhist(-args.ret, 0, 20, 5); @s = stats(args.ret); @m = min(args.ret); @x = max(args.ret); @a = avg(args.ret); @t = sum(args.ret); }', load: ["fail", 20], json: true },
+  { name: "tracepoint: histograms", script: "t:syscalls:sys_exit_read /pid == $1/ { @h = hist(args.ret); @k = hist(args.ret, 3); @l = lhist(args.ret, 0, 4096, 512); @s[comm] = stats(args.ret); @c[comm, args.ret % 3] = hist(args.ret); }", load: ["read", 2000], json: true },
+  { name: "tracepoint: tuple keys", script: 't:syscalls:sys_enter_write /pid == $1/ { @[comm, args.count, args.fd > 2] = count(); @n[args.count, ("x", args.count % 2)] = sum(args.count); }', load: ["write", 100], json: true },
   { name: "tracepoint: enter and exit", script: "t:syscalls:sys_enter_write /pid == $1/ { @start[tid] = nsecs; @size[tid] = args.count; } t:syscalls:sys_exit_write /@start[tid]/ { @done[args.ret == @size[tid]] = count(); delete(@start, tid); delete(@size, tid); }", load: ["write", 100] },
   { name: "tracepoint: wildcards", script: "t:syscalls:sys_enter_ope* /pid == $1/ { @[probe] = count(); }", load: ["open", 7] },
   { name: "tracepoint: several in one", script: "t:syscalls:sys_enter_read, t:syscalls:sys_enter_lseek /pid == $1/ { @[probe] = count(); @fd[args.fd] = count(); }", load: ["fail", 10] },
@@ -273,26 +275,26 @@ const tracing: readonly DifferentialCase[] = [
   { name: "uprobe: strings cut at 64", script: 'uprobe:LOAD:probe_text { printf("[%s]\\n", str(arg0)); @[str(arg0)] = count(); @v = str(arg0); @t[1] = (str(arg0), 5); }', load: ["text", 6], env: { BPFTRACE_MAX_STRLEN: "64" } },
   { name: "uprobe: string comparisons", script: 'uprobe:LOAD:probe_text { @[str(arg0) == "short", strncmp(str(arg0), "01234", 5) == 0, strcontains(str(arg0), "xyz")] = count(); }', load: ["text", 9] },
   { name: "uprobe: memory of the process", script: 'uprobe:LOAD:probe_point { printf("%d %d %d\\n", *(int32 *)arg0, *(int16 *)(arg0 + 4), *(uint8 *)(arg0 + 6)); printf("%s\\n", str(arg0 + 6)); }', load: ["point", 4] },
-  { name: "uprobe: buffers and addresses", script: 'uprobe:LOAD:probe_bytes /arg1 == 8/ { printf("%r|%rx|%rh\\n", buf(arg0, 8), buf(arg0, arg1), buf(arg0, 3)); @[buf(arg0, 8)] = count(); print(buf(arg0, 8)); }', load: ["bytes", 2] },
+  { name: "uprobe: buffers and addresses", script: 'uprobe:LOAD:probe_bytes /arg1 == 8/ { printf("%r|%rx|%rh\\n", buf(arg0, 8), buf(arg0, arg1), buf(arg0, 3)); @[buf(arg0, 8)] = count(); print(buf(arg0, 8)); }', load: ["bytes", 2], json: true },
   { name: "uprobe: macaddr and ntop", script: 'uprobe:LOAD:probe_bytes /arg1 == 6/ { printf("%s\\n", macaddr((uint8[6])*(uint8[6]*)arg0)); }', load: ["bytes", 1] },
   { name: "uprobe: ntop of memory", script: 'uprobe:LOAD:probe_bytes /arg1 == 4/ { printf("%s\\n", ntop(*(uint32 *)arg0)); @[ntop(*(uint32 *)arg0)] = count(); }', load: ["bytes", 2] },
   { name: "uprobe: wildcards", script: "uprobe:LOAD:probe_* { @[func] = count(); @p[probe] = count(); }", load: ["many", 6] },
   { name: "uprobe: offsets", script: "uprobe:LOAD:probe_me+0 { @[probe] = count(); }", load: ["call", 3] },
-  { name: "uprobe: user stacks", script: "uprobe:LOAD:probe_me { @[ustack(2)] = count(); }", load: ["many", 3] },
-  { name: "uprobe: raw user stacks", script: "uprobe:LOAD:probe_me { @[ustack(raw, 2)] = count(); @p[ustack(perf, 2)] = count(); }", load: ["many", 3] },
-  { name: "uprobe: usym", script: 'uprobe:LOAD:probe_me { printf("%s\\n", usym(reg("ip"))); @[usym(reg("ip"))] = count(); }', load: ["call", 3] },
+  { name: "uprobe: user stacks", script: "uprobe:LOAD:probe_me { @[ustack(2)] = count(); }", load: ["many", 3], json: true },
+  { name: "uprobe: raw user stacks", script: "uprobe:LOAD:probe_me { @[ustack(raw, 2)] = count(); @p[ustack(perf, 2)] = count(); }", load: ["many", 3], json: true },
+  { name: "uprobe: usym", script: 'uprobe:LOAD:probe_me { printf("%s\\n", usym(reg("ip"))); @[usym(reg("ip"))] = count(); }', load: ["call", 3], json: true },
   { name: "uprobe: usym of what it is called by", script: 'uprobe:LOAD:probe_me { printf("%s\\n", usym(*(uint64 *)reg("sp"))); }', load: ["many", 3] },
   { name: "usdt: without arguments", script: "usdt:LOAD:scrytest:plain /pid == $1/ { @[probe] = count(); @n = count(); }", load: ["usdt", 5] },
-  { name: "usdt: arguments of each width", script: 'usdt:LOAD:scrytest:numbers /pid == $1/ { printf("%ld %ld %ld\\n", arg0, arg1, arg2); }', load: ["usdt", 5] },
+  { name: "usdt: arguments of each width", script: 'usdt:LOAD:scrytest:numbers /pid == $1/ { printf("%ld %ld %ld\\n", arg0, arg1, arg2); }', load: ["usdt", 5], json: true },
   { name: "usdt: strings, and the name alone", script: 'usdt:LOAD:text { printf("%s %d\\n", str(arg0, 9), arg1); }', load: ["usdt", 3] },
   { name: "usdt: a semaphore", script: "usdt:LOAD:scrytest:guarded { @[arg0] = count(); }", load: ["usdt", 5] },
   { name: "usdt: wildcards", script: "usdt:LOAD:scrytest:* { @[probe] = count(); }", load: ["usdt", 5] },
-  { name: "curtask: a walk", script: 't:syscalls:sys_enter_getppid /pid == $1/ { @[curtask.pid == $1, curtask.comm, curtask.group_leader.comm, curtask.group_leader.pid == $1] = count(); printf("%d %s\\n", curtask.mm != 0, curtask.real_parent.comm != "" ? "has a parent" : "none"); }', load: ["getppid", 3] },
+  { name: "curtask: a walk", script: 't:syscalls:sys_enter_getppid /pid == $1/ { @[curtask.pid == $1, curtask.comm, curtask.group_leader.comm, curtask.group_leader.pid == $1] = count(); printf("%d %s\\n", curtask.mm != 0, curtask.real_parent.comm != "" ? "has a parent" : "none"); }', load: ["getppid", 3], json: true },
   { name: "curtask: with casts and arrows", script: 't:syscalls:sys_enter_getppid /pid == $1/ { $t = (struct task_struct *)curtask; @[$t->tgid == pid, $t->group_leader->tgid == $1, ((struct task_struct *)curtask)->comm] = count(); }', load: ["getppid", 3] },
   { name: "curtask: arrays and nested structs", script: 't:syscalls:sys_enter_getppid /pid == $1/ { @c = curtask.comm[0]; @d = curtask.comm[3]; @s = curtask.se.on_rq; @u = curtask.cred.uid.val; @p = curtask.signal.rlim[7].rlim_cur > 0; }', load: ["getppid", 3] },
   { name: "curtask: ppid and its like", script: 't:syscalls:sys_enter_getppid /pid == $1/ { printf("%d %d %s %s %d\\n", pid, tid, comm, leader_comm, leader_tid == tid); @p[ppid > 0] = count(); @n[strlen(pcomm) > 0] = count(); }', load: ["getppid", 2] },
   { name: "uid, username of a load", script: "t:syscalls:sys_enter_getppid /pid == $1/ { @u[uid, gid, username] = count(); @c[cgroup > 0, cpu < 512, numaid] = count(); }", load: ["getppid", 4] },
-  { name: "join", script: 't:syscalls:sys_enter_execve /pid == $1/ { join(args.argv); join(args.argv, ","); printf("%s\\n", str(args.filename)); }', load: ["exec", 2] },
+  { name: "join", script: 't:syscalls:sys_enter_execve /pid == $1/ { join(args.argv); join(args.argv, ","); printf("%s\\n", str(args.filename)); }', load: ["exec", 2], json: true },
   { name: "watchpoint", script: "watchpoint:$2:8:w { @ = count(); @c[comm] = count(); }", load: ["touch", 20], options: ["-p", "PID"] },
   { name: "interval", script: "interval:ms:20 { @n++; if (@n == 3) { exit(); } }" },
   { name: "interval: two of them", script: 'i:ms:10 { @a = 1; } interval:s:1 { @b = 1; exit(); } begin { printf("go\\n"); }' },
@@ -303,7 +305,7 @@ const tracing: readonly DifferentialCase[] = [
   { name: "iter:task, counted", script: "iter:task { @[ctx.task.pid == ctx.task.tgid] = 1; }", peer: { differs: "the peer cannot load iterators here", ours: "\n\n@[false]: 1\n@[true]: 1\n" }, textOnly: "our own" },
   { name: "signal", script: 't:syscalls:sys_enter_getppid /pid == $1/ { signal("SIGUSR1"); @ = count(); }', load: ["getppid", 3], options: ["--unsafe"] },
   { name: "kstack by an event", script: "t:syscalls:sys_enter_getppid /pid == $1/ { @[kstack(1)] = count(); }", load: ["getppid", 3], textOnly: "the same in JSON" },
-  { name: "printing while it runs", script: 't:syscalls:sys_enter_getppid /pid == $1/ { @n++; if (@n % 3 == 0) { printf("%d\\n", @n); @x[@n] = count(); } } end { printf("end\\n"); clear(@n); }', load: ["getppid", 10] },
+  { name: "printing while it runs", script: 't:syscalls:sys_enter_getppid /pid == $1/ { @n++; if (@n % 3 == 0) { printf("%d\\n", @n); @x[@n] = count(); } } end { printf("end\\n"); clear(@n); }', load: ["getppid", 10], json: true },
   { name: "per-thread variables in maps", script: "uprobe:LOAD:probe_me { @depth[tid] = (int64)1; @deepest = max(@depth[tid]); } uretprobe:LOAD:probe_me { @depth[tid]--; if (@depth[tid] == 0) { delete(@depth, tid); } }", load: ["many", 6] },
   { name: "lru and per-CPU maps by load", script: "let @l = lruhash(8); t:syscalls:sys_enter_write /pid == $1/ { @l[args.count] = 1; @t[args.count] = count(); }", load: ["write", 30] },
 ];

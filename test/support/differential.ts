@@ -12,8 +12,6 @@ export interface Comparison {
 
 export const runnable = (c: DifferentialCase): boolean => hasSdt || !c.script.includes("usdt:");
 
-export const sameOutput = (ours: string, theirs: string): boolean => ours === theirs;
-
 export async function compare(c: DifferentialCase, format: "text" | "json"): Promise<Comparison> {
   const script = c.script.replaceAll("LOAD", loadProgram());
   const settings: RunSettings = { env: { ...c.env, ...(c.load === undefined ? {} : { [NOTIFY]: "1" }) } };

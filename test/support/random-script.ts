@@ -332,7 +332,7 @@ class ProbeWriter {
 
   /** Maps whose keys can be made here. */
   here(scope: Scope): readonly MapShape[] {
-    return scope.walked === undefined ? this.maps : this.maps.filter((m) => !m.key.includes("stack") && !m.key.includes("buf"));
+    return this.maps.filter((m) => (scope.inLoop === 0 || !m.key.includes("stack")) && (scope.walked === undefined || !m.key.includes("buf")));
   }
 
   /** A map with its key: what can be read and assigned. */
@@ -350,7 +350,8 @@ class ProbeWriter {
     if (this.offer.signal && r.chance(5)) simple.push(() => 'signal("SIGCONT");');
     if (scope.inLoop === 0 && r.chance(4)) simple.push(() => "return;", () => `exit(${r.pick(["", "3", "pid"])});`);
     if (depth <= 1 || r.chance(55)) return r.pick(simple)();
-    switch (r.below(7)) {
+    // Loops in loops, and branches in them, can be more than the verifier walks through in its million steps: kept small.
+    switch (scope.inLoop > 0 ? r.pick([0, 6]) : r.below(7)) {
       case 0:
       case 1:
         return `if (${this.bool(scope, 2)}) ${this.block(this.inner(scope), depth)}${r.chance(50) ? ` else ${r.chance(30) ? `if (${this.bool(scope, 1)}) ${this.block(this.inner(scope), depth)} else ` : ""}${this.block(this.inner(scope), depth)}` : ""}`;
@@ -388,7 +389,7 @@ class ProbeWriter {
   loopBody(scope: Scope, depth: number): string {
     const r = this.r;
     const leave = r.chance(25) ? `if (${this.bool(scope, 1)}) { ${r.pick(["break", "continue"])}; } ` : "";
-    return leave + Array.from({ length: 1 + r.below(2) }, () => this.statement(scope, depth - 1)).join(" ");
+    return leave + Array.from({ length: 1 + r.below(2) }, () => this.statement(scope, Math.min(2, depth - 1))).join(" ");
   }
 
   variable(scope: Scope): string {

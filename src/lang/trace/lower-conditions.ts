@@ -2,6 +2,7 @@
 
 import { type Block, type Condition, INT, type Value, type Variable } from "../../compiler/index.ts";
 import type { Expression } from "./ast.ts";
+import { cheaperFirst } from "./expression-cost.ts";
 import { elementOffsets, sizeOf } from "./layout.ts";
 import { value } from "./lower-expressions.ts";
 import { loadScalar, type Operand, ownMemory, utf8 } from "./lower-memory.ts";
@@ -77,12 +78,13 @@ export function condition(l: Lowering, e: Expression, yes: Block, no: Block): vo
   if (e.kind === "binary") {
     if (e.operator === "&&" || e.operator === "||") {
       const more = b.block("more");
-      if (e.operator === "&&") condition(l, e.left, more, no);
-      else condition(l, e.left, yes, more);
+      const [first, second] = cheaperFirst(l, e.left, e.right);
+      if (e.operator === "&&") condition(l, first, more, no);
+      else condition(l, first, yes, more);
       b.seal(more);
       b.at(more);
       // The right side is not always reached: what it makes is known only within.
-      l.scoped(() => condition(l, e.right, yes, no));
+      l.scoped(() => condition(l, second, yes, no));
       return;
     }
     const pair = CONDITIONS[e.operator];

@@ -1,0 +1,72 @@
+// Every script that passes our checks loads: scripts at random, compiled and given to the kernel's verifier.
+// SCRY_SEED and SCRY_RUNS in the environment choose others than the usual ones.
+
+import { expect, it } from "vitest";
+import { loadObject, VerifierError } from "../../src/kernel/index.ts";
+import { compileScript } from "../../src/lang/trace/index.ts";
+import { liveEnvironment } from "../../src/session/index.ts";
+import { DiagnosticError, formatDiagnostic } from "../../src/source/index.ts";
+import { hasSdt, loadProgram } from "../support/commands.ts";
+import { Random, type RandomScript, randomScript, scriptText } from "../support/random-script.ts";
+
+const seed = Number(process.env["SCRY_SEED"] ?? 1);
+const runs = Number(process.env["SCRY_RUNS"] ?? 2000);
+
+type Outcome = { readonly kind: "loaded" } | { readonly kind: "rejected" | "refused" | "crashed"; readonly why: string };
+
+const environment = liveEnvironment({ params: ["42", "7", "some text"], unsafe: true });
+
+function attempt(text: string): Outcome {
+  const source = { name: "stdin", text };
+  try {
+    const script = compileScript(source, environment, { ringBytes: 1 << 16 });
+    loadObject(script.object).close();
+    return { kind: "loaded" };
+  } catch (error) {
+    if (error instanceof DiagnosticError) return { kind: "rejected", why: error.diagnostics.map((d) => formatDiagnostic(d, source)).join("\n") };
+    if (error instanceof VerifierError) return { kind: "refused", why: `${error.program}: ${error.log.slice(-1500)}` };
+    return { kind: "crashed", why: (error as Error).stack ?? String(error) };
+  }
+}
+
+/** The script without what is not needed for it to fail in the same way. */
+function reduce(script: RandomScript, kind: Outcome["kind"]): RandomScript {
+  for (let i = 0; i < 200; i++) {
+    const smaller = parts(script).find((s) => s.probes.length > 0 && attempt(scriptText(s)).kind === kind);
+    if (smaller === undefined) return script;
+    script = smaller;
+  }
+  return script;
+}
+
+function parts(script: RandomScript): RandomScript[] {
+  const without = script.probes.map((_, i) => ({ probes: script.probes.filter((_, j) => j !== i) }));
+  const change = (i: number, probe: RandomScript["probes"][number]): RandomScript => ({ probes: script.probes.map((p, j) => (j === i ? probe : p)) });
+  return [
+    ...without,
+    ...script.probes.flatMap((p, i) => (p.predicate === undefined ? [] : [change(i, { ...p, predicate: undefined })])),
+    ...script.probes.flatMap((p, i) => p.statements.map((_, k) => change(i, { ...p, statements: p.statements.filter((_, j) => j !== k) }))),
+  ];
+}
+
+it(`${runs} scripts at random load into the kernel`, { timeout: 300_000 }, () => {
+  const binary = loadProgram();
+  const failures: string[] = [];
+  const rejected: string[] = [];
+  for (let i = 0; i < runs; i++) {
+    const random = new Random(seed + i);
+    const script = randomScript(random, binary, hasSdt, 1 + random.below(random.chance(10) ? 40 : 8));
+    const outcome = attempt(scriptText(script));
+    if (outcome.kind === "loaded") continue;
+    if (outcome.kind === "rejected") {
+      rejected.push(`seed ${seed + i}: ${outcome.why.slice(0, 400)}`);
+      continue;
+    }
+    failures.push(`seed ${seed + i} is ${outcome.kind}: ${outcome.why}\n${scriptText(reduce(script, outcome.kind))}`);
+    if (failures.length === 5) break;
+  }
+  console.log(`${runs} scripts from seed ${seed}: ${rejected.length} rejected by our checks, ${failures.length} failed`);
+  expect(failures.join("\n\n")).toBe("");
+  // The generator means to write scripts that pass: what it gets wrong tests nothing.
+  expect(rejected.length, rejected.slice(0, 5).join("\n")).toBeLessThan(runs * 0.05);
+});
