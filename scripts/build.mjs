@@ -48,6 +48,7 @@ const rooms = {
   object: "src/object/index.ts",
   compiler: "src/compiler/index.ts",
   "lang-trace": "src/lang/trace/index.ts",
+  machine: "src/machine/index.ts",
   kernel: "src/kernel/index.ts",
   symbols: "src/symbols/index.ts",
   views: "src/views/index.ts",

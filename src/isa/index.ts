@@ -6,6 +6,7 @@ export {
   assembleSymbolic,
   type Symbolic,
 } from "./assemble.ts";
+export { type ClassicInstruction, decodeClassic, disassembleClassic, encodeClassic } from "./classic.ts";
 export {
   type AluCode,
   aluImm,

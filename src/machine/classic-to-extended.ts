@@ -1,6 +1,7 @@
 // Classic BPF to eBPF, as the kernel itself runs it (net/core/filter.c, bpf_convert_filter): A is r0, X is r7, the context
 // is in r6 for the packet loads, M[0..15] is on the stack.
 
+import type { ClassicInstruction } from "../isa/index.ts";
 import {
   Alu,
   aluImm,
@@ -21,15 +22,6 @@ import {
   storeReg,
 } from "../isa/index.ts";
 import { SkBuff } from "./packet.ts";
-
-/** One instruction of classic BPF (`struct sock_filter`). */
-export interface ClassicInstruction {
-  readonly code: number;
-  readonly jt: number;
-  readonly jf: number;
-  /** 0..2^32-1 */
-  readonly k: number;
-}
 
 export interface ClassicOptions {
   /**

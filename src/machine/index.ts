@@ -1,7 +1,6 @@
 // The embedded machine: runs any object with no root, no Linux and no kernel.
 export {
   ClassicError,
-  type ClassicInstruction,
   type ClassicOptions,
   classicToExtended,
 } from "./classic-to-extended.ts";

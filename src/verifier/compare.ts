@@ -16,7 +16,7 @@ import {
   unboundedDraft,
 } from "./scalar.ts";
 import { Byte, byteOf, EMPTY_SLOT, type Frame, type StackSlot, type State, withByte } from "./state.ts";
-import { U64_MAX } from "./tnum.ts";
+import { type Tnum, U64_MAX } from "./tnum.ts";
 import { type Pointer, UNINIT, type Value } from "./value.ts";
 
 /** Which id of the one state stands for which of the other. */
@@ -170,10 +170,15 @@ function widenScalar(old: Scalar, now: Scalar, thresholds: Thresholds): Scalar {
   d.u32max = all.u32max > old.u32max ? Number(above(BigInt(all.u32max), 0xffff_ffffn, thresholds)) : all.u32max;
   d.s32min = all.s32min < old.s32min ? S32_MIN : all.s32min;
   d.s32max = all.s32max > old.s32max ? Number(above(BigInt(all.s32max), BigInt(S32_MAX), thresholds)) : all.s32max;
-  // Known bits only ever get fewer, so they need no help to settle.
-  d.bits = all.bits;
+  d.bits = all.bits.mask === old.bits.mask ? all.bits : alignment(all.bits);
   settle(d);
   return fromDraft(d);
+}
+
+/** Only the known bits below the first unknown one: the others would go one at a time. */
+function alignment({ value, mask }: Tnum): Tnum {
+  const known = (mask & -mask) - 1n;
+  return { value: value & known, mask: U64_MAX ^ known };
 }
 
 function commonDrift(a: readonly Drift[] | undefined, b: readonly Drift[] | undefined): readonly Drift[] | undefined {
