@@ -213,13 +213,7 @@ function headOf(type: Type): number {
   }
 }
 
-function fieldPiece(
-  spec: FormatSpec,
-  field: EventField,
-  width: EventField | undefined,
-  resolver: Resolver,
-  room: () => number,
-): Piece {
+function fieldPiece(spec: FormatSpec, field: EventField, resolver: Resolver, room: () => number): Piece {
   const { type, offset } = field;
   let write: PrintfWriter;
   let size = NUMBER_ROOM;
@@ -252,33 +246,19 @@ function fieldPiece(
     write = textWriter((view, at) => format(decode(view, at)), offset, room);
   }
   const fixed = Math.min(spec.width ?? 0, MAX_WIDTH);
-  if (width === undefined && fixed <= 0) return { room: size, write };
+  if (fixed <= 0) return { room: size, write };
   const padding: Padding = {
     left: spec.flags.includes("-"),
     fill: spec.flags.includes("0") ? ZERO : SPACE,
     width: fixed,
     head: spec.conversion === "s" ? headOf(type) : 0,
   };
-  if (width === undefined) {
-    return {
-      room: size + fixed,
-      write: (view, bytes, base, out) => {
-        const start = out.at;
-        write(view, bytes, base, out);
-        pad(out, start, padding, fixed);
-      },
-    };
-  }
-  const left: Padding = { ...padding, left: true };
   return {
-    room: size,
+    room: size + fixed,
     write: (view, bytes, base, out) => {
-      const asked = view.getInt32(base + width.offset, true);
-      const wide = Math.min(Math.abs(asked), MAX_WIDTH);
-      out.extend(wide + room());
       const start = out.at;
       write(view, bytes, base, out);
-      pad(out, start, asked < 0 ? left : padding, wide);
+      pad(out, start, padding, fixed);
     },
   };
 }
@@ -308,8 +288,7 @@ function pieces(
         },
       };
     }
-    const width = part.width === -1 ? fields[next++] : undefined;
-    return fieldPiece(part, fields[next++] as EventField, width, resolver, room);
+    return fieldPiece(part, fields[next++] as EventField, resolver, room);
   });
 }
 
@@ -341,7 +320,7 @@ function inOrder(writers: readonly PrintfWriter[]): PrintfWriter {
   };
 }
 
-/** Compiles a format for records with these fields. A `*` takes its width from the field before its value's. */
+/** Compiles a format for records with these fields. */
 export function compilePrintf(
   format: readonly FormatPart[],
   fields: readonly EventField[],
