@@ -145,7 +145,7 @@ async function work(
     await running.run();
     const end = running.finish();
     status = end.code;
-    if (script.options.printMapsOnExit) view.endOfRun(script.maps.map((m) => running.map(m.name)));
+    view.endOfRun(script.options.printMapsOnExit ? script.maps.map((m) => running.map(m.name)) : []);
     view.flush();
     streams.messages.flush();
     return status;

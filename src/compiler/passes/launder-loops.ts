@@ -6,11 +6,12 @@
 // verifier takes for any number: the difference of an unknown value with itself, one subtraction for the whole run
 // (the verifier does not compare the operands of a subtraction) and one addition for each parameter and turn.
 // A number that such a loop keeps in a slot is hidden likewise where the loop reads it back: the verifier follows what
-// is stored on the stack as well. Bounds that are checked inside of the loop hold as usual. Nothing that folds constants may run after this.
+// is stored on the stack as well. So are numbers that paths within a loop bring together (a comparison's 0 or 1), or
+// each of them would be a path of its own in each turn; not those whose bounds matter. Bounds that are checked inside of the loop hold as usual. Nothing that folds constants may run after this.
 
 import { type Dominators, dominators, type Loop, loops } from "../dominators.ts";
 import { endOf, newInstr, replaceValues } from "../graph.ts";
-import { type Block, INT, type Instr, type IrFunction, type LoadSize, type Value } from "../ir.ts";
+import { type Block, edgesOf, INT, type Instr, type IrFunction, type LoadSize, type Value } from "../ir.ts";
 import { slotOf } from "./dce.ts";
 import type { Pass } from "./pass.ts";
 
@@ -70,6 +71,41 @@ function unknownZero(fn: IrFunction, tree: Dominators, block: Block): Value {
   return zero;
 }
 
+/**
+ * Numbers whose bounds the verifier must know: sizes and other arguments of helpers, addresses; and all
+ * that these are made of.
+ */
+function boundedValues(fn: IrFunction): Set<Value> {
+  const found = new Set<Value>();
+  const work: Value[] = [];
+  const need = (value: Value | undefined): void => {
+    if (value === undefined || found.has(value)) return;
+    found.add(value);
+    work.push(value);
+  };
+  const incoming = new Map<Value, Value[]>();
+  for (const block of fn.blocks) {
+    for (const instr of block.instrs) {
+      const { op } = instr.operation;
+      if (op === "helper" || op === "kfunc" || op === "call") for (const arg of instr.args) need(arg);
+      else if (op === "load" || op === "store" || op === "atomic" || op === "zero") need(instr.args[0]);
+      else if (op === "copy") instr.args.forEach(need);
+    }
+    for (const edge of edgesOf(endOf(block))) {
+      edge.block.params.forEach((param, i) => {
+        const args = incoming.get(param);
+        const arg = edge.args[i] as Value;
+        if (args === undefined) incoming.set(param, [arg]);
+        else args.push(arg);
+      });
+    }
+  }
+  for (let value = work.pop(); value !== undefined; value = work.pop()) {
+    for (const arg of value.def?.args ?? incoming.get(value) ?? []) need(arg);
+  }
+  return found;
+}
+
 export const launderLoops: Pass = {
   name: "launder-loops",
   run(fn) {
@@ -77,8 +113,8 @@ export const launderLoops: Pass = {
     const tree = dominators(fn);
     const open = [...openLoops(tree)];
     const loads = open.flatMap(carriedBySlots);
-    if (loads.length === 0 && !open.some(({ header }) => header.params.some((param) => param.type.kind === "int")))
-      return;
+    const hasNumbers = (block: Block): boolean => block.params.some((param) => param.type.kind === "int");
+    if (loads.length === 0 && !open.some((loop) => [...loop.blocks].some(hasNumbers))) return;
     // One zero for all, made outside of every loop.
     const all = loops(tree);
     let place = open.map((loop) => loop.header).reduce((a, b) => tree.common(a, b));
@@ -86,10 +122,12 @@ export const launderLoops: Pass = {
     const zero = unknownZero(fn, tree, place);
     const replaced = new Map<Value, Value>();
     const additions: Instr[] = [];
-    for (const { header } of open) {
+    const headers = new Set(open.map((loop) => loop.header));
+    const bounded = boundedValues(fn);
+    for (const header of new Set(open.flatMap((loop) => [loop.header, ...loop.blocks]))) {
       const made: Instr[] = [];
       for (const param of header.params) {
-        if (param.type.kind !== "int") continue;
+        if (param.type.kind !== "int" || (!headers.has(header) && bounded.has(param))) continue;
         const hidden = newInstr(fn, { op: "add", width: 64 }, [zero, zero], INT, header.span);
         replaced.set(param, hidden);
         made.push(hidden);

@@ -21,6 +21,7 @@ import { builtinFunctions } from "./builtin-functions.ts";
 import { builtinVariables } from "./builtin-variables.ts";
 import type { TraceOptions } from "./config.ts";
 import type { TraceEnvironment } from "./environment.ts";
+import { headerConstant } from "./header-constants.ts";
 import { nearest } from "./nearest.ts";
 import type { ProbeForm, ResolvedProbe } from "./probes.ts";
 import type { MapUse } from "./storage.ts";
@@ -699,6 +700,7 @@ export class Checker {
       const btf = this.env.btf();
       return btf === undefined ? NONE : typeOfBtf(btf, enumerator.type, "kernel");
     }
+    if (headerConstant(e.name) !== undefined) return INT64;
     return this.error(
       "SCRY1223",
       `Unknown identifier: '${e.name}'`,
@@ -1006,6 +1008,13 @@ export class Checker {
 
   /** The value of an expression that is known before the script runs. */
   constant(e: Expression): bigint | undefined {
+    // An enumerator of the kernel comes before a macro of the headers.
+    if (
+      e.kind === "identifier" &&
+      builtinVariables[e.name] === undefined &&
+      this.env.btf()?.enumerator(e.name) === undefined
+    )
+      return headerConstant(e.name);
     if (e.kind === "integer") return e.value;
     if (e.kind === "boolean") return e.value ? 1n : 0n;
     if (e.kind === "parameter") {

@@ -1,7 +1,7 @@
 // The journey of a script: text → tree → probes → types → storage → IR → object code. What comes out is an object for
 // any machine, and what a reader must know to make sense of the records and maps of its run.
 
-import { compile, type IrProgram, printIr } from "../../compiler/index.ts";
+import { compile, type IrProgram, printIr, StackError } from "../../compiler/index.ts";
 import type { AttachTarget, BpfObject, MapSpec, ProgramSpec } from "../../object/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText } from "../../source/index.ts";
 import type { Script, Statement } from "./ast.ts";
@@ -162,12 +162,14 @@ function generate(checker: Checker, units: readonly Unit[], options: CompileScri
   const add = (name: string, ir: IrProgram, spec: Omit<ProgramSpec, "name" | "functions">, role: ProgramRole): void => {
     const scratch = `scratch_${programs.length}`;
     options.dump?.("ir", name, () => printIr(ir));
-    const compiled = compile(ir, {
-      scratch: { map: scratch },
-      ...(options.dump === undefined
-        ? {}
-        : { dump: (pass: string, text: string) => options.dump?.(pass, name, () => text) }),
-    });
+    const compiled = withinStack(checker, role, () =>
+      compile(ir, {
+        scratch: { map: scratch },
+        ...(options.dump === undefined
+          ? {}
+          : { dump: (pass: string, text: string) => options.dump?.(pass, name, () => text) }),
+      }),
+    );
     if (compiled.scratchSize > 0)
       scratches.push({
         name: scratch,
@@ -248,7 +250,7 @@ function generate(checker: Checker, units: readonly Unit[], options: CompileScri
       type: "ringbuf",
       keySize: 0,
       valueSize: 0,
-      maxEntries: sends("events") ? ringSize(state, units, options) : PAGE,
+      maxEntries: sends("events") ? ringSize(state, units, options, checker.options.ringPages) : PAGE,
     });
   if (sends("control"))
     maps.push({ name: CONTROL, type: "ringbuf", keySize: 0, valueSize: 0, maxEntries: CONTROL_BYTES });
@@ -281,8 +283,31 @@ const CONTROL_BYTES = 1 << 16;
 const STACK_ENTRIES = 1 << 13;
 const BPF_F_NO_PREALLOC = 1;
 
+/** A program for which the kernel's 512 bytes of stack are too few is a matter of the script. */
+function withinStack<T>(checker: Checker, role: ProgramRole, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof StackError)) throw error;
+    const name = role.probes[0]?.name ?? "";
+    throw new DiagnosticError(
+      [
+        {
+          code: "SCRY1912",
+          severity: "error",
+          message: `The probe ${name} needs ${error.needed} bytes of stack, which is more than the kernel gives`,
+          hints: ["Use fewer variables, tuples and keys in one probe: divide it into several"],
+        },
+      ],
+      checker.source,
+    );
+  }
+}
+
 /** Scripts that print only from begin, end and timers need no great ring. */
-function ringSize(state: ScriptState, units: readonly Unit[], options: CompileScriptOptions): number {
+function ringSize(state: ScriptState, units: readonly Unit[], options: CompileScriptOptions, pages: number): number {
+  // What the user has asked for, as the power of two that a ring must be.
+  if (pages > 0) return 2 ** Math.ceil(Math.log2(pages * PAGE));
   const least = state.sites.reduce((most, s) => Math.max(most, s.size), 0) * 64;
   const rare = units.every((u) => u.resolved[0]?.special === true || u.resolved[0]?.provider === "interval");
   const wanted = rare ? Math.min(options.ringBytes, 1 << 18) : options.ringBytes;

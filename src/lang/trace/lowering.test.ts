@@ -30,6 +30,14 @@ describe("lowering", () => {
     expect(assembly("begin { @x = 2 * $1 + 1; }").join("\n")).toContain("= 85");
   });
 
+  it("knows macros of the headers that the well-known tools use", () => {
+    expect(
+      assembly(
+        "#include <linux/socket.h>\n/* a comment\n # not a directive */\nbegin { @x = AF_INET6 + O_CREAT; }",
+      ).join("\n"),
+    ).toContain("= 74");
+  });
+
   it("counts without a look-up", () => {
     expect(calls(assembly("tracepoint:syscalls:sys_enter_openat { @ = count(); }"))).toEqual(["get_smp_processor_id"]);
   });

@@ -21,11 +21,19 @@ export function readPreamble(source: SourceText): Preamble {
   const lines = source.text.split("\n");
   let offset = 0;
   let continued = false;
+  let comment = false;
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i] as string;
     const span = { start: offset, end: offset + line.length };
     offset += line.length + 1;
     const active = open.every((o) => o.holds);
+    // A line that begins inside a comment is no directive.
+    const within = comment;
+    comment = endsInComment(line, comment);
+    if (within) {
+      if (!active) lines[i] = blank(line);
+      continue;
+    }
     if (continued) {
       continued = line.endsWith("\\");
       lines[i] = blank(line);
@@ -95,6 +103,17 @@ export function readPreamble(source: SourceText): Preamble {
   const last = open.at(-1);
   if (last !== undefined) lexer.fail("SCRY1012", "#if without #endif", { start: last.at, end: last.at + 3 });
   return { source: { name: source.name, text: lines.join("\n") }, defines };
+}
+
+/** Is a block comment open at the end of the line? Strings and line comments do not open one. */
+function endsInComment(line: string, open: boolean): boolean {
+  let inside = open;
+  for (const m of line.matchAll(/"(?:\\.|[^"\\])*"|\/\/.*$|\/\*|\*\//g)) {
+    if (m[0] === "/*") inside = true;
+    else if (m[0] === "*/") inside = false;
+    else if (inside && m[0].includes("*/")) inside = false;
+  }
+  return inside;
 }
 
 /** `defined(X)`, `!defined(X)`, a number, a defined name. */
