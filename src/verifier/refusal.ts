@@ -118,7 +118,7 @@ export function formatRefusal(refusal: Refusal, source?: SourceText): string {
       {
         code: refusal.code,
         severity: "error",
-        message: `${refusal.message} [${refusal.code}]`,
+        message: refusal.message,
         ...(refusal.span === undefined ? {} : { span: refusal.span }),
       },
       source,

@@ -58,9 +58,9 @@ describe("order", () => {
     expect(ended.stdout).toBe("b1\nb2\ni\ne1\ne2\n\n\n");
   });
 
-  it("the line that says that all is attached comes after begin and before events", async () => {
+  it("the line that says that all is attached comes before what begin prints, as bpftrace has it", async () => {
     const ended = await runScry(["-e", 'begin { printf("b\\n"); } interval:ms:300 { printf("i\\n"); exit(); }'], { env: { [NOTIFY]: "1" } });
-    expect(ended.stdout).toBe(`b\n${NOTIFY}\ni\n\n\n`);
+    expect(ended.stdout).toBe(`${NOTIFY}\nb\ni\n\n\n`);
   });
 
   it("printf, print and clear stay in order", async () => {

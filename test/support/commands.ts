@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildSync } from "esbuild";
+import { type BuildOptions, buildSync } from "esbuild";
 
 export const repository: string = fileURLToPath(new URL("../..", import.meta.url));
 const peerScript = join(repository, "../shared/peers/bpftrace.sh");
@@ -25,7 +25,7 @@ export function scryCommand(): string {
     // Not into dist, which may be in use; below the repository, so that koffi is found.
     const folder = join(repository, `node_modules/.cache/scry-tests/${process.pid}`);
     mkdirSync(folder, { recursive: true });
-    const common = { absWorkingDir: repository, bundle: true, platform: "node", target: "node20", external: ["koffi"], logLevel: "silent" } as const;
+    const common = { absWorkingDir: repository, bundle: true, platform: "node", target: "node20", external: ["koffi"], logLevel: "silent" } satisfies BuildOptions;
     const define = { SCRY_VERSION: '"test"' };
     buildSync({ ...common, entryPoints: ["src/cli/scry.ts"], outfile: join(folder, "scry.js"), format: "esm", define });
     buildSync({

@@ -1,10 +1,11 @@
 // Strings and bytes: str, buf, strlen, strncmp, strcontains, strftime, ntop, pton, macaddr, bswap.
 
-import { INT, type Value, type Variable } from "../../compiler/index.ts";
+import { type Value } from "../../compiler/index.ts";
 import type { CallExpression, Expression } from "./ast.ts";
 import type { BuiltinFunction } from "./builtin-functions.ts";
 import type { Checker } from "./checker.ts";
 import { SHORT_STRING, sizeOf } from "./layout.ts";
+import { atMost, either, eitherNumber } from "./lower-choice.ts";
 import { compareStrings, compareText } from "./lower-conditions.ts";
 import { value } from "./lower-expressions.ts";
 import { type Lengths, operand, ownMemory, readForeign, writeText } from "./lower-memory.ts";
@@ -110,23 +111,12 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
       if (length !== undefined && known === undefined) {
         // The length counts the NUL; never more than there is room, and room for the NUL always.
         const n = value(l, length);
-        const chosen: Variable = { name: "limit", type: INT };
-        const some = b.block("some");
-        const cut = b.block("cut");
-        const after = b.block("limited");
-        b.write(chosen, b.const(1));
-        b.branch("ule", n, 1, after, some);
-        b.seal(some);
-        b.at(some);
-        b.write(chosen, n);
-        b.branch("ult", n, most, after, cut);
-        b.seal(cut);
-        b.at(cut);
-        b.write(chosen, b.const(most));
-        b.jump(after);
-        b.seal(after);
-        b.at(after);
-        limit = b.read(chosen);
+        limit = either(
+          l,
+          (few, more) => b.branch("ule", n, 1, few, more),
+          () => b.const(1),
+          () => atMost(l, n, most),
+        );
       }
       const got = b.helper(space === "user" ? "probe_read_user_str" : "probe_read_kernel_str", [
         destination,
@@ -181,19 +171,7 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
       let n: Value;
       if (known !== undefined) n = b.const(Math.min(Number(known), size));
       else {
-        const asked = value(l, length as Expression);
-        const chosen: Variable = { name: "length", type: INT };
-        const cut = b.block("cut");
-        const after = b.block("limited");
-        b.write(chosen, asked);
-        b.branch("ule", asked, size, after, cut);
-        b.seal(cut);
-        b.at(cut);
-        b.write(chosen, b.const(size));
-        b.jump(after);
-        b.seal(after);
-        b.at(after);
-        n = b.read(chosen);
+        n = atMost(l, value(l, length as Expression), size);
       }
       b.store(32, to, offset, n);
       b.helper(space === "user" ? "probe_read_user" : "probe_read_kernel", [b.add(to, offset + 4), n, address]);
@@ -248,7 +226,7 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
       return {
         kind: "value",
         type: UINT64,
-        value: choose(
+        value: eitherNumber(
           l,
           (equal, different) => {
             const text = left ?? right;
@@ -357,33 +335,6 @@ export const stringFunctions: Readonly<Record<string, BuiltinFunction>> = {
     },
   },
 };
-
-/** 1 or 0, or any two numbers, by where a comparison leads. */
-function choose(
-  l: Lowering,
-  compare: (yes: ReturnType<Lowering["b"]["block"]>, no: ReturnType<Lowering["b"]["block"]>) => void,
-  whenYes: number,
-  whenNo: number,
-): Value {
-  const b = l.b;
-  const result: Variable = { name: "choice", type: INT };
-  const yes = b.block("yes");
-  const no = b.block("no");
-  const after = b.block("after");
-  compare(yes, no);
-  for (const [block, n] of [
-    [yes, whenYes],
-    [no, whenNo],
-  ] as const) {
-    b.seal(block);
-    b.at(block);
-    b.write(result, b.const(n));
-    b.jump(after);
-  }
-  b.seal(after);
-  b.at(after);
-  return b.read(result);
-}
 
 const isBytes = (type: Type, count: number): boolean =>
   (type.kind === "array" && sizeOf(type) === count) || (type.kind === "string" && type.size === count);

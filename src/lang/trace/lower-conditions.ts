@@ -4,6 +4,7 @@ import { type Block, type Condition, INT, type Value, type Variable } from "../.
 import type { Expression } from "./ast.ts";
 import { cheaperFirst } from "./expression-cost.ts";
 import { elementOffsets, sizeOf } from "./layout.ts";
+import { eitherNumber } from "./lower-choice.ts";
 import { value } from "./lower-expressions.ts";
 import { loadScalar, type Operand, ownMemory, utf8 } from "./lower-memory.ts";
 import type { Lowering } from "./lowering.ts";
@@ -15,24 +16,7 @@ export const isTruth = (e: Expression): boolean => e.kind === "binary" && TRUTH.
 
 /** 1 or 0. */
 export function truth(l: Lowering, e: Expression): Value {
-  const b = l.b;
-  const yes = b.block("yes");
-  const no = b.block("no");
-  const after = b.block("after");
-  const result: Variable = { name: "truth", type: INT };
-  l.scoped(() => condition(l, e, yes, no));
-  for (const [block, v] of [
-    [yes, 1],
-    [no, 0],
-  ] as const) {
-    b.seal(block);
-    b.at(block);
-    b.write(result, b.const(v));
-    b.jump(after);
-  }
-  b.seal(after);
-  b.at(after);
-  return b.read(result);
+  return eitherNumber(l, (yes, no) => condition(l, e, yes, no));
 }
 
 const CONDITIONS: Readonly<Record<string, { readonly signed: Condition; readonly unsigned: Condition }>> = {

@@ -1,11 +1,11 @@
 // Numbers and truth: expressions whose value is in a register, conditions, fields, arguments of the probe.
 
-import type { Value, Variable } from "../../compiler/index.ts";
-import { INT } from "../../compiler/index.ts";
+import type { Value } from "../../compiler/index.ts";
 import type { Expression } from "./ast.ts";
 import { builtinFunctions } from "./builtin-functions.ts";
 import { builtinVariables } from "./builtin-variables.ts";
 import { sizeOf } from "./layout.ts";
+import { either } from "./lower-choice.ts";
 import { comparesSigned, condition, isTruth, signedOf, truth } from "./lower-conditions.ts";
 import { changeMap, mapValue } from "./lower-maps.ts";
 import { loadScalar, materialise, type Operand, operand } from "./lower-memory.ts";
@@ -157,23 +157,15 @@ function divide(l: Lowering, e: Expression & { kind: "binary" }, left: Value, ri
   const op = e.operator === "/" ? (signed ? "sdiv" : "div") : signed ? "smod" : "mod";
   const known = l.script.checker.constant(e.right);
   if (known !== undefined && known !== 0n) return b.binary(op, left, right);
-  const result: Variable = { name: "quotient", type: INT };
-  const zero = b.block("by-zero");
-  const fine = b.block("divide");
-  const after = b.block("divided");
-  b.branch("eq", right, 0, zero, fine, { unlikely: "then" });
-  b.seal(zero);
-  b.at(zero);
-  l.count(HEADER.divisions);
-  b.write(result, b.const(1));
-  b.jump(after);
-  b.seal(fine);
-  b.at(fine);
-  b.write(result, b.binary(op, left, right));
-  b.jump(after);
-  b.seal(after);
-  b.at(after);
-  return b.read(result);
+  return either(
+    l,
+    (zero, fine) => b.branch("eq", right, 0, zero, fine, { unlikely: "then" }),
+    () => {
+      l.count(HEADER.divisions);
+      return b.const(1);
+    },
+    () => b.binary(op, left, right),
+  );
 }
 
 export function elementSize(l: Lowering, type: Type): number {
@@ -187,37 +179,24 @@ function scaled(l: Lowering, n: Value, pointer: Type & { kind: "pointer" }): Val
 }
 
 function ternary(l: Lowering, e: Expression & { kind: "ternary" }): Value {
-  const b = l.b;
-  const result: Variable = { name: "choice", type: INT };
-  const then = b.block("then");
-  const otherwise = b.block("else");
-  const after = b.block("after");
-  if (e.then === undefined) {
-    const first = value(l, e.condition);
-    b.write(result, first);
-    b.branch("ne", first, 0, after, otherwise);
-    b.seal(then);
-  } else {
-    l.scoped(() => condition(l, e.condition, then, otherwise));
-    b.seal(then);
-    b.at(then);
-    const side = e.then;
-    b.write(
-      result,
-      l.scoped(() => value(l, side)),
+  const otherwise = (): Value => value(l, e.otherwise);
+  if (e.then !== undefined) {
+    const then = e.then;
+    return either(
+      l,
+      (yes, no) => condition(l, e.condition, yes, no),
+      () => value(l, then),
+      otherwise,
     );
-    b.jump(after);
   }
-  b.seal(otherwise);
-  b.at(otherwise);
-  b.write(
-    result,
-    l.scoped(() => value(l, e.otherwise)),
+  // `a ?: b`: what was asked for is the answer.
+  const first = value(l, e.condition);
+  return either(
+    l,
+    (yes, no) => l.b.branch("ne", first, 0, yes, no),
+    () => first,
+    otherwise,
   );
-  b.jump(after);
-  b.seal(after);
-  b.at(after);
-  return b.read(result);
 }
 
 function cast(l: Lowering, e: Expression & { kind: "cast" }): Value {

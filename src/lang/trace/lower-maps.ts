@@ -1,9 +1,10 @@
 // Maps: reading, writing, adding to, deleting; the same for each way in which a map can be stored (see storage.ts).
 
-import { type Block, INT, type Value, type Variable } from "../../compiler/index.ts";
+import { INT, type Value, type Variable } from "../../compiler/index.ts";
 import type { AssignOperator, Expression, MapExpression } from "./ast.ts";
 import { builtinFunctions } from "./builtin-functions.ts";
 import { sizeOf } from "./layout.ts";
+import { either, eitherNumber } from "./lower-choice.ts";
 import { value } from "./lower-expressions.ts";
 import { branchIfLong, into, loadSize, type Operand } from "./lower-memory.ts";
 import type { Lowering } from "./lowering.ts";
@@ -112,28 +113,6 @@ export function lookup(l: Lowering, place: Place): Value {
   });
 }
 
-/** `found` when the pointer is not null. */
-function whenFound(l: Lowering, pointer: Value, found: () => Value, absent: () => Value): Value {
-  const b = l.b;
-  const result: Variable = { name: "found", type: INT };
-  const yes = b.block("found");
-  const no = b.block("absent");
-  const after = b.block("after");
-  b.branch("ne", pointer, 0, yes, no);
-  for (const [block, run] of [
-    [yes, found],
-    [no, absent],
-  ] as const) {
-    b.seal(block);
-    b.at(block);
-    b.write(result, l.scoped(run));
-    b.jump(after);
-  }
-  b.seal(after);
-  b.at(after);
-  return b.read(result);
-}
-
 /** Does something with an entry, which is made with zeros where there is none yet. What a full map refuses is counted. */
 function withEntry(l: Lowering, storage: Keyed, place: Place, act: (entry: Value) => Value): Value {
   const b = l.b;
@@ -191,9 +170,9 @@ export function mapValue(l: Lowering, e: MapExpression): Value {
   }
   return withPlace(l, map, e.key, (place) => {
     const pointer = lookup(l, place);
-    return whenFound(
+    return either(
       l,
-      pointer,
+      (yes, no) => b.branch("ne", pointer, 0, yes, no),
       () => b.load(scalarLoad(map.valueType), pointer, entryOffset(storage as Keyed)),
       () => b.const(0),
     );
@@ -381,9 +360,9 @@ export function assignMap(l: Lowering, target: MapExpression, operator: AssignOp
     const v = value(l, combined);
     withPlace(l, map, target.key, (place) => {
       const found = lookup(l, place);
-      return whenFound(
+      return either(
         l,
-        found,
+        (yes, no) => b.branch("ne", found, 0, yes, no),
         () => {
           const at = entryOffset(keyed);
           b.store(64, found, at, v);
@@ -467,9 +446,9 @@ export function deleteKey(l: Lowering, name: string, key: Expression | undefined
   return withPlace(l, map, key, (place) => {
     if (storage.kind === "hash" && storage.tombstones) {
       const found = lookup(l, place);
-      return whenFound(
+      return either(
         l,
-        found,
+        (yes, no) => b.branch("ne", found, 0, yes, no),
         () => {
           const alive = b.load("u64", found, 0);
           b.store(64, found, 0, 0);
@@ -480,7 +459,7 @@ export function deleteKey(l: Lowering, name: string, key: Expression | undefined
       );
     }
     const result = b.helper("map_delete_elem", [b.map(place.map), place.key]);
-    return isZero(l, result);
+    return eitherNumber(l, (yes, no) => b.branch("eq", result, 0, yes, no));
   });
 }
 
@@ -492,33 +471,11 @@ export function hasKey(l: Lowering, name: string, key: Expression | undefined): 
   if (storage.kind === "cpu") return l.fail("SCRY1304", `${name} has no keys`, l.b.span ?? l.unit.probe.span);
   return withPlace(l, map, key, (place) => {
     const found = lookup(l, place);
-    return whenFound(
+    return either(
       l,
-      found,
+      (yes, no) => b.branch("ne", found, 0, yes, no),
       () => (storage.kind === "hash" && storage.tombstones ? b.load("u64", found, 0) : b.const(1)),
       () => b.const(0),
     );
   });
-}
-
-/** 1 where the value is 0. */
-export function isZero(l: Lowering, v: Value): Value {
-  const b = l.b;
-  const result: Variable = { name: "zero", type: INT };
-  const yes: Block = b.block("yes");
-  const no: Block = b.block("no");
-  const after = b.block("after");
-  b.branch("eq", v, 0, yes, no);
-  for (const [block, n] of [
-    [yes, 1],
-    [no, 0],
-  ] as const) {
-    b.seal(block);
-    b.at(block);
-    b.write(result, b.const(n));
-    b.jump(after);
-  }
-  b.seal(after);
-  b.at(after);
-  return b.read(result);
 }
