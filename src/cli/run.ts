@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { totalmem } from "node:os";
-import { processExists, spawnWaiting, splitCommand, type WaitingChild } from "../kernel/index.ts";
+import { binaryPath, processExists, spawnWaiting, splitCommand, type WaitingChild } from "../kernel/index.ts";
 import { type CompiledScript, compileScript, type EventSite } from "../lang/trace/index.ts";
 import { liveEnvironment, RunningScript } from "../session/index.ts";
 import { DiagnosticError, formatDiagnostic, type SourceText } from "../source/index.ts";
@@ -32,7 +32,7 @@ export async function run(line: CommandLine): Promise<number> {
   const say = (text: string): void => streams.messages.text(text);
   let child: WaitingChild | undefined;
   const pid = given.has("pid") ? pidOf(given.get("pid") as string) : undefined;
-  if (given.has("cmd")) child = await spawnWaiting(splitCommand(given.get("cmd") as string));
+  if (given.has("cmd")) child = await spawnWaiting(commandOf(given.get("cmd") as string));
   let running: RunningScript | undefined;
   try {
     const env = liveEnvironment({
@@ -182,6 +182,18 @@ function pidOf(text: string): number {
       { code: "SCRY1114", severity: "error", message: `pid '${pid}' does not refer to a running process` },
     ]);
   return pid;
+}
+
+/** The words of `-c`; a command that is not there is said before anything is attached. */
+function commandOf(line: string): string[] {
+  const words = splitCommand(line);
+  const [command] = words;
+  if (command === undefined) throw new UsageError("-c needs a command");
+  if (binaryPath(command) === undefined)
+    throw new DiagnosticError([
+      { code: "SCRY1115", severity: "error", message: `the command '${command}' does not exist or cannot be executed` },
+    ]);
+  return words;
 }
 
 /** BPFTRACE_MAX_STRLEN=64 is max_strlen=64. */

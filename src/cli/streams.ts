@@ -1,6 +1,7 @@
 // Where output goes: a descriptor that is written whole, however slow its other end is.
 
 import { openSync, writeSync } from "node:fs";
+import { DiagnosticError } from "../source/index.ts";
 import { ByteSink } from "../views/index.ts";
 
 /** The other end of a pipe is gone: there is nobody to print for. */
@@ -28,8 +29,21 @@ export interface Streams {
   readonly messages: ByteSink;
 }
 
+function openOutput(file: string): number {
+  try {
+    return openSync(file, "w");
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    const why =
+      { ENOENT: "its folder does not exist", EACCES: "permission denied", EISDIR: "it is a folder" }[code] ?? code;
+    throw new DiagnosticError([
+      { code: "SCRY1116", severity: "error", message: `failed to open the output '${file}': ${why}` },
+    ]);
+  }
+}
+
 /** The sinks of a run: data to standard output or a file, everything else to standard error. */
 export function openStreams(file: string | undefined): Streams {
-  const fd = file === undefined ? 1 : openSync(file, "w");
+  const fd = file === undefined ? 1 : openOutput(file);
   return { out: new ByteSink((bytes) => writeAll(fd, bytes)), messages: new ByteSink((bytes) => writeAll(2, bytes)) };
 }

@@ -388,7 +388,8 @@ function resultOf(checker: Checker, state: State, entry: Helper, gathered: Gathe
       if (map.type === "array_of_maps" || map.type === "hash_of_maps") {
         refuse("unsupported", `The maps inside of ${map.name} are not known to this verifier`, [1]);
       }
-      const sure = returns === "map-value" || (name === "map_lookup_elem" && keyIsInside(state, map, gathered));
+      const sure =
+        returns === "map-value" || (name === "map_lookup_elem" && keyIsInside(checker, state, map, gathered));
       return pointer("map-value", { map, nullable: !sure, id: checker.newId() });
     }
     case "record-or-null": {
@@ -413,11 +414,16 @@ function resultOf(checker: Checker, state: State, entry: Helper, gathered: Gathe
 }
 
 /** An array has every element from 0 up: a known key that is inside never gives null. */
-function keyIsInside(state: State, map: MapSpec, { key }: Gathered): boolean {
+function keyIsInside(checker: Checker, state: State, map: MapSpec, { key }: Gathered): boolean {
   if ((map.type !== "array" && map.type !== "percpu_array") || key?.pointer.to !== "stack") return false;
   const place = key.pointer;
   if (!isConstant(place.index)) return false;
-  const known = knownOnStack(state.frames[place.frame] as Frame, place.off + Number(place.index.smin));
+  const off = place.off + Number(place.index.smin);
+  // Only where states that differ in the key are told apart.
+  const above = state.frames[place.frame + 1];
+  const start = checker.graph.functionOf[above === undefined ? state.pc : above.callSite]?.start ?? 0;
+  if (!checker.relevance.isKey(start, off)) return false;
+  const known = knownOnStack(state.frames[place.frame] as Frame, off);
   return known !== undefined && known < BigInt(map.maxEntries);
 }
 

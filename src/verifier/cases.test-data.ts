@@ -270,6 +270,7 @@ export const CASES: readonly Case[] = [
   { name: "a function calls itself", code: "call f\nexit\nf: call f\nexit", refused: "More than 8 calls" },
   {
     name: "too much stack in all",
+    type: "xdp",
     code: "*(u64 *)(r10 - 400) = 1\ncall f\nexit\nf: *(u64 *)(r10 - 400) = 1\nr0 = 0\nexit",
     refused: "800 bytes of stack",
   },

@@ -3,11 +3,13 @@
 import type { BpfObject, MapSpec, ProgramSpec } from "../object/index.ts";
 import { PlacedFault, type ProgramGraph } from "./program-graph.ts";
 import type { Fault } from "./refusal.ts";
+import { type Relevance, relevanceOf } from "./relevance.ts";
 
 export type Profile = "linux" | "strict";
 
 export class Checker {
   readonly graph: ProgramGraph;
+  readonly relevance: Relevance;
   readonly program: ProgramSpec;
   readonly object: BpfObject;
   readonly strict: boolean;
@@ -29,6 +31,7 @@ export class Checker {
     options: { strict: boolean; wholeStack: boolean; machine: string; cpus: number; memory: number | undefined },
   ) {
     this.graph = graph;
+    this.relevance = relevanceOf(graph);
     this.program = program;
     this.object = object;
     this.strict = options.strict;

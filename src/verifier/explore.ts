@@ -9,8 +9,23 @@
 import type { Checker } from "./checker.ts";
 import { comparable, covers, join } from "./compare.ts";
 import { type Fault, FaultSignal, refuse } from "./refusal.ts";
-import { constant, type Drift, type Scalar, withDrift } from "./scalar.ts";
-import { copyFrames, EMPTY_SLOT, newFrame, type SavedNode, type State, topFrame } from "./state.ts";
+import { constant, type Drift, type Scalar, UNKNOWN, withDrift } from "./scalar.ts";
+import {
+  ALL_MISC,
+  ALL_SPILL,
+  ALL_ZERO,
+  Byte,
+  byteOf,
+  copyFrames,
+  EMPTY_SLOT,
+  MISC_SLOT,
+  newFrame,
+  type SavedNode,
+  type StackSlot,
+  type State,
+  topFrame,
+  withByte,
+} from "./state.ts";
 import { step } from "./step.ts";
 import { pointer, UNINIT, type Value } from "./value.ts";
 
@@ -231,15 +246,25 @@ export class Explorer {
 
   /** A copy in which only what may still be read counts. */
   #trimmed(state: State): State {
-    const { live } = this.#checker.graph;
+    const { graph, relevance } = this.#checker;
+    const { live } = graph;
     const frames = copyFrames(state.frames);
     frames.forEach((frame, depth) => {
       const above = frames[depth + 1];
       // A caller goes on behind its call, but comes back to the call itself where it waits for callbacks.
       const at = above === undefined ? state.pc : above.callback === undefined ? above.callSite + 1 : above.callSite;
       const wanted = at < 0 ? 0xffff : (live[at] ?? 0xffff);
-      for (let r = 0; r < 10; r++) if ((wanted & (1 << r)) === 0) frame.regs[r] = UNINIT;
+      const matter = at < 0 ? 0xffff : (relevance.registers[at] ?? 0xffff);
+      for (let r = 0; r < 10; r++) {
+        if ((wanted & (1 << r)) === 0) frame.regs[r] = UNINIT;
+        else if ((matter & (1 << r)) === 0 && frame.regs[r]?.kind === "scalar") frame.regs[r] = UNKNOWN;
+      }
       if (above !== undefined && above.callback === undefined) frame.regs[0] = UNINIT;
+      const start = graph.functionOf[at]?.start ?? 0;
+      frame.stack.forEach((slot, i) => {
+        if (slot === EMPTY_SLOT || slot.value?.kind === "pointer" || relevance.stack(start, -8 * (i + 1))) return;
+        frame.stack[i] = forgotten(slot);
+      });
     });
     return { ...state, frames, trail: undefined };
   }
@@ -253,7 +278,7 @@ export class Explorer {
     if (record === undefined) this.#loops.set(head, (record = { pc: state.pc, depth, steps: undefined }));
     if (state.from >= 0 && body[state.from] === 1) {
       const moved = new Map<number, bigint>();
-      eachPlace(state, (loc, value) => {
+      this.#eachPlace(state, (loc, value) => {
         const drift = value.drift?.find((one) => one.head === head && one.loc === loc);
         if (drift !== undefined && drift.delta !== 0n) moved.set(loc, drift.delta);
         return undefined;
@@ -276,11 +301,30 @@ export class Explorer {
   /** Begins a turn: every number of this frame stands where it stands. */
   #mark(state: State, pc: number): void {
     const head = pc + state.frames.length * this.#checker.graph.code.length;
-    eachPlace(state, (loc, value) => {
+    this.#eachPlace(state, (loc, value) => {
       const mine: Drift = { head, loc, delta: 0n };
       const others = value.drift?.filter((one) => one.head !== head);
       return withDrift(value, others === undefined || others.length === 0 ? [mine] : [...others, mine]);
     });
+  }
+
+  /** Every place of the running frame with a number that matters, and the count of turns; a result replaces it. */
+  #eachPlace(state: State, visit: (loc: number, value: Scalar) => Scalar | undefined): void {
+    const { graph, relevance } = this.#checker;
+    const { regs, stack } = topFrame(state);
+    const matter = relevance.registers[state.pc] ?? 0;
+    for (let r = 0; r < 10; r++) {
+      const value = regs[r] as Value;
+      if (value.kind === "scalar" && (matter & (1 << r)) !== 0) regs[r] = visit(r, value) ?? value;
+    }
+    const start = graph.functionOf[state.pc]?.start ?? 0;
+    for (let i = 0; i < stack.length; i++) {
+      const slot = stack[i] ?? EMPTY_SLOT;
+      if (slot.value?.kind !== "scalar" || !relevance.stack(start, -8 * (i + 1))) continue;
+      const value = visit(16 + i, slot.value);
+      if (value !== undefined) stack[i] = { ...slot, value };
+    }
+    state.turns = visit(TURNS, state.turns) ?? state.turns;
   }
 
   /** Does every loop that was run end? */
@@ -322,6 +366,14 @@ export class Explorer {
   }
 }
 
+/** A slot of which only counts what was written at all. */
+function forgotten(slot: StackSlot): StackSlot {
+  if (slot.bytes === ALL_MISC || slot.bytes === ALL_SPILL || slot.bytes === ALL_ZERO) return MISC_SLOT;
+  let bytes = slot.bytes;
+  for (let i = 0; i < 8; i++) if (byteOf(slot, i) !== Byte.INVALID) bytes = withByte(bytes, i, Byte.MISC);
+  return { value: undefined, spilled: 0, bytes };
+}
+
 function closeNode(origin: SavedNode | undefined): void {
   let node = origin;
   while (node !== undefined) {
@@ -329,22 +381,6 @@ function closeNode(origin: SavedNode | undefined): void {
     if (node.open > 0) return;
     node = node.parent;
   }
-}
-
-/** Every place of the running frame that holds a number, and the count of turns; a result replaces it. */
-function eachPlace(state: State, visit: (loc: number, value: Scalar) => Scalar | undefined): void {
-  const { regs, stack } = topFrame(state);
-  for (let r = 0; r < 10; r++) {
-    const value = regs[r] as Value;
-    if (value.kind === "scalar") regs[r] = visit(r, value) ?? value;
-  }
-  for (let i = 0; i < stack.length; i++) {
-    const slot = stack[i] ?? EMPTY_SLOT;
-    if (slot.value?.kind !== "scalar") continue;
-    const value = visit(16 + i, slot.value);
-    if (value !== undefined) stack[i] = { ...slot, value };
-  }
-  state.turns = visit(TURNS, state.turns) ?? state.turns;
 }
 
 function placeOf(state: State, loc: number): Value | undefined {

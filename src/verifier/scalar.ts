@@ -279,9 +279,20 @@ function boundBits(d: Draft): void {
 export function settle(d: Draft): void {
   boundsFromBits(d);
   for (let round = 0; round < 3; round++) {
+    const { umin, umax, smin, smax, u32min, u32max, s32min, s32max } = d;
     deduce32(d);
     deduce64(d);
     deduceMixed(d);
+    const settled =
+      d.u32min === u32min &&
+      d.u32max === u32max &&
+      d.s32min === s32min &&
+      d.s32max === s32max &&
+      d.umin === umin &&
+      d.umax === umax &&
+      d.smin === smin &&
+      d.smax === smax;
+    if (settled) break;
   }
   boundBits(d);
   boundsFromBits(d);

@@ -19,6 +19,7 @@ export interface StackSlot {
 
 const ALL_INVALID = 0x0000;
 export const ALL_MISC = 0x5555;
+export const ALL_SPILL = 0xffff;
 export const ALL_ZERO = 0xaaaa;
 
 export const EMPTY_SLOT: StackSlot = { value: undefined, spilled: 0, bytes: ALL_INVALID };

@@ -5,7 +5,10 @@ import { hasPeer } from "../support/commands.ts";
 import { compare, runnable } from "../support/differential.ts";
 import { type DifferentialCase, differentialCases } from "../support/differential-cases.ts";
 
-if (!hasPeer) console.warn("\n*** bpftrace 0.27.1 is not installed (../shared/peers/bpftrace.sh install): no output is compared with it ***\n");
+if (!hasPeer)
+  console.warn(
+    "\n*** bpftrace 0.27.1 is not installed (../shared/peers/bpftrace.sh install): no output is compared with it ***\n",
+  );
 
 async function check(c: DifferentialCase, format: "text" | "json"): Promise<void> {
   const { ours, theirs, ourErrors, theirErrors } = await compare(c, format);
@@ -24,6 +27,7 @@ describe.skipIf(!hasPeer)("the same output as bpftrace 0.27.1", () => {
     // What traces nothing runs beside others; a traced binary is everybody's.
     const test = c.load === undefined ? it.concurrent : it;
     test(`${c.name}, text`, () => check(c, "text"));
-    if (c.textOnly === undefined && (c.load === undefined || c.json === true)) test(`${c.name}, json`, () => check(c, "json"));
+    if (c.textOnly === undefined && (c.load === undefined || c.json === true))
+      test(`${c.name}, json`, () => check(c, "json"));
   }
 });

@@ -11,7 +11,11 @@ const folder = mkdtempSync(join(tmpdir(), "scry-tutorial-"));
 const target = join(folder, "target");
 
 function scry(...words: string[]): { out: string; messages: string; status: number | null } {
-  const done = spawnSync("node", [join(root, "dist/scry.js"), ...words], { encoding: "utf8", timeout: 30_000, maxBuffer: 1 << 26 });
+  const done = spawnSync("node", [join(root, "dist/scry.js"), ...words], {
+    encoding: "utf8",
+    timeout: 30_000,
+    maxBuffer: 1 << 26,
+  });
   return { out: done.stdout, messages: done.stderr, status: done.status };
 }
 
@@ -41,11 +45,20 @@ describe("the tutorial's one-liners", () => {
   });
 
   it("hello", () => {
-    expect(scry("-e", 'begin { printf("hello world\\n"); }')).toEqual({ out: "hello world\n\n\n", messages: "Attached 1 probe\n", status: 0 });
+    expect(scry("-e", 'begin { printf("hello world\\n"); }')).toEqual({
+      out: "hello world\n\n\n",
+      messages: "Attached 1 probe\n",
+      status: 0,
+    });
   });
 
   it("opens by process", () => {
-    const { out } = scry("-c", target, "-e", 'tracepoint:syscalls:sys_enter_openat /pid == cpid/ { printf("%-16s %s\\n", comm, str(args.filename)); }');
+    const { out } = scry(
+      "-c",
+      target,
+      "-e",
+      'tracepoint:syscalls:sys_enter_openat /pid == cpid/ { printf("%-16s %s\\n", comm, str(args.filename)); }',
+    );
     expect(out).toMatch(/^target {11}\/dev\/zero$/m);
   });
 
@@ -55,19 +68,34 @@ describe("the tutorial's one-liners", () => {
   });
 
   it("sizes of reads", () => {
-    const { out } = scry("-c", target, "-e", "tracepoint:syscalls:sys_exit_read /pid == cpid && args.ret == 1000/ { @bytes[comm] = hist(args.ret); }");
+    const { out } = scry(
+      "-c",
+      target,
+      "-e",
+      "tracepoint:syscalls:sys_exit_read /pid == cpid && args.ret == 1000/ { @bytes[comm] = hist(args.ret); }",
+    );
     expect(out).toContain(`@bytes[target]:\n[512, 1K)            100 |${"@".repeat(52)}|\n`);
   });
 
   it("latency of a function", () => {
-    const { out } = scry("-c", target, "-e", `uprobe:${target}:work { @s[tid] = nsecs; } uretprobe:${target}:work /@s[tid]/ { @ns = hist(nsecs - @s[tid]); delete(@s[tid]); }`);
+    const { out } = scry(
+      "-c",
+      target,
+      "-e",
+      `uprobe:${target}:work { @s[tid] = nsecs; } uretprobe:${target}:work /@s[tid]/ { @ns = hist(nsecs - @s[tid]); delete(@s[tid]); }`,
+    );
     const counts = [...out.matchAll(/\) +(\d+) \|/g)].map((m) => Number(m[1]));
     expect(counts.reduce((n, c) => n + c, 0)).toBe(100);
     expect(out).not.toContain("@s[");
   });
 
   it("stacks by samples", () => {
-    const { out } = scry("-c", target, "-e", "profile:hz:499 /pid == cpid/ { @[ustack, comm] = count(); @n = count(); }");
+    const { out } = scry(
+      "-c",
+      target,
+      "-e",
+      "profile:hz:499 /pid == cpid/ { @[ustack, comm] = count(); @n = count(); }",
+    );
     expect(Number(/^@n: (\d+)/m.exec(out)?.[1])).toBeGreaterThan(20);
     expect(out).toMatch(/^@\[$/m);
   });
@@ -79,12 +107,20 @@ describe("the tutorial's one-liners", () => {
   });
 
   it("sizes of block I/O attach and end", () => {
-    const { status, messages } = scry("-e", "tracepoint:block:block_rq_issue /pid == 0xffffff/ { @ = hist(args.bytes); } interval:ms:50 { exit(); }");
+    const { status, messages } = scry(
+      "-e",
+      "tracepoint:block:block_rq_issue /pid == 0xffffff/ { @ = hist(args.bytes); } interval:ms:50 { exit(); }",
+    );
     expect({ status, messages }).toEqual({ status: 0, messages: "Attached 2 probes\n" });
   });
 
   it("walks structs from the current task", () => {
-    const { out } = scry("-c", target, "-e", 'tracepoint:syscalls:sys_enter_exit_group /pid == cpid/ { printf("%s %d %d\\n", curtask->comm, curtask->tgid == pid, curtask->real_parent->tgid == ppid); }');
+    const { out } = scry(
+      "-c",
+      target,
+      "-e",
+      'tracepoint:syscalls:sys_enter_exit_group /pid == cpid/ { printf("%s %d %d\\n", curtask->comm, curtask->tgid == pid, curtask->real_parent->tgid == ppid); }',
+    );
     expect(out).toMatch(/^target 1 1$/m);
   });
 });

@@ -25,11 +25,22 @@ export function scryCommand(): string {
     // Not into dist, which may be in use; below the repository, so that koffi is found.
     const folder = join(repository, `node_modules/.cache/scry-tests/${process.pid}`);
     mkdirSync(folder, { recursive: true });
-    const common = { absWorkingDir: repository, bundle: true, platform: "node", target: "node20", external: ["koffi"], logLevel: "silent" } satisfies BuildOptions;
+    const common = {
+      absWorkingDir: repository,
+      bundle: true,
+      platform: "node",
+      target: "node20",
+      external: ["koffi"],
+      logLevel: "silent",
+    } satisfies BuildOptions;
     const define = { SCRY_VERSION: '"test"' };
     buildSync({ ...common, entryPoints: ["src/cli/scry.ts"], outfile: join(folder, "scry.js"), format: "esm", define });
     buildSync({
-      ...common, entryPoints: ["src/cli/index.ts"], outfile: join(folder, "scry.bundle.cjs"), format: "cjs", define: { ...define, "import.meta.url": "__here" },
+      ...common,
+      entryPoints: ["src/cli/index.ts"],
+      outfile: join(folder, "scry.bundle.cjs"),
+      format: "cjs",
+      define: { ...define, "import.meta.url": "__here" },
       banner: { js: "const __here=require('node:url').pathToFileURL(__filename).href;" },
     });
     writeFileSync(join(folder, "package.json"), '{"type":"module"}');
@@ -60,7 +71,11 @@ export function scratchFolder(): string {
 }
 
 /** `sys/sdt.h` is installed (systemtap-sdt-dev): the load has USDT probes. */
-export const hasSdt: boolean = ["/usr/include/sys/sdt.h", "/usr/include/x86_64-linux-gnu/sys/sdt.h", "/usr/include/aarch64-linux-gnu/sys/sdt.h"].some(existsSync);
+export const hasSdt: boolean = [
+  "/usr/include/sys/sdt.h",
+  "/usr/include/x86_64-linux-gnu/sys/sdt.h",
+  "/usr/include/aarch64-linux-gnu/sys/sdt.h",
+].some(existsSync);
 
 let loadPath: string | undefined;
 
@@ -68,7 +83,16 @@ let loadPath: string | undefined;
 export function loadProgram(): string {
   if (loadPath === undefined) {
     const path = join(scratchFolder(), "load");
-    execFileSync("gcc", ["-O1", "-g", "-fcf-protection=none", "-fno-omit-frame-pointer", ...(hasSdt ? ["-DHAVE_SDT"] : []), "-o", path, join(repository, "test/support/load.c")]);
+    execFileSync("gcc", [
+      "-O1",
+      "-g",
+      "-fcf-protection=none",
+      "-fno-omit-frame-pointer",
+      ...(hasSdt ? ["-DHAVE_SDT"] : []),
+      "-o",
+      path,
+      join(repository, "test/support/load.c"),
+    ]);
     loadPath = path;
   }
   return loadPath;
@@ -100,7 +124,11 @@ export class Running {
 
   constructor(file: string, args: readonly string[], settings: RunSettings = {}) {
     const began = performance.now();
-    this.process = spawn(file, args, { cwd: settings.cwd ?? scratchFolder(), env: { ...plainEnvironment(), ...settings.env }, stdio: ["pipe", "pipe", "pipe"] });
+    this.process = spawn(file, args, {
+      cwd: settings.cwd ?? scratchFolder(),
+      env: { ...plainEnvironment(), ...settings.env },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     const { stdout, stderr, stdin } = this.process;
     stdout?.setEncoding("latin1").on("data", (text: string) => this.#got("stdout", text));
     stderr?.setEncoding("utf8").on("data", (text: string) => this.#got("stderr", text));
@@ -137,7 +165,8 @@ export class Running {
       over = true;
     });
     while (!this[stream].includes(text)) {
-      if (over) throw new Error(`the command ended before it wrote ${JSON.stringify(text)}: ${this.stdout}\n${this.stderr}`);
+      if (over)
+        throw new Error(`the command ended before it wrote ${JSON.stringify(text)}: ${this.stdout}\n${this.stderr}`);
       await new Promise<void>((resolve) => this.#listeners.push(resolve));
     }
   }
@@ -160,9 +189,12 @@ function plainEnvironment(): Record<string, string> {
   return plain;
 }
 
-export const startScry = (args: readonly string[], settings?: RunSettings): Running => new Running(process.execPath, [scryCommand(), ...args], settings);
-export const runScry = (args: readonly string[], settings?: RunSettings): Promise<Finished> => startScry(args, settings).done;
-export const startPeer = (args: readonly string[], settings?: RunSettings): Running => new Running("bash", [peerScript, ...args], settings);
+export const startScry = (args: readonly string[], settings?: RunSettings): Running =>
+  new Running(process.execPath, [scryCommand(), ...args], settings);
+export const runScry = (args: readonly string[], settings?: RunSettings): Promise<Finished> =>
+  startScry(args, settings).done;
+export const startPeer = (args: readonly string[], settings?: RunSettings): Running =>
+  new Running("bash", [peerScript, ...args], settings);
 
 export const NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED";
 
@@ -182,7 +214,14 @@ export async function startLoad(mode: string, count: number): Promise<Load> {
   const running = new Running(loadProgram(), [mode, String(count)], { timeout: 120_000 });
   await running.until("\n");
   const [pid, address] = running.stdout.trim().split(" ") as [string, string];
-  return { running, pid: Number(pid), address, go: () => running.send("go\n"), finished: () => running.until("done\n"), leave: () => (running.send("end\n"), running.done) };
+  return {
+    running,
+    pid: Number(pid),
+    address,
+    go: () => running.send("go\n"),
+    finished: () => running.until("done\n"),
+    leave: () => (running.send("end\n"), running.done),
+  };
 }
 
 /**

@@ -21,33 +21,63 @@ export interface DifferentialCase {
   readonly peer?: { readonly differs: string; readonly ours: string };
 }
 
-const begin = (name: string, body: string, more: Partial<DifferentialCase> = {}): DifferentialCase => ({ name, script: `begin { ${body} }`, ...more });
+const begin = (name: string, body: string, more: Partial<DifferentialCase> = {}): DifferentialCase => ({
+  name,
+  script: `begin { ${body} }`,
+  ...more,
+});
 
 const formats: readonly DifferentialCase[] = [
   begin("printf: decimals", 'printf("%d %d %d %d %i\\n", 1, -1, 2147483647, -2147483648, 77)'),
   begin("printf: unsigned of negative numbers", 'printf("%u %lu %llu %hu %hhu\\n", -1, -1, -1, -1, -1)'),
-  begin("printf: modifiers cut", 'printf("%d %hd %hhd %ld %lld %jd %zd %td\\n", 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef)'),
-  begin("printf: hex of each width", 'printf("%x %X %hx %hhx %lx %llx %#x %#lX\\n", 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 255, 0xabcdef012345)'),
+  begin(
+    "printf: modifiers cut",
+    'printf("%d %hd %hhd %ld %lld %jd %zd %td\\n", 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef)',
+  ),
+  begin(
+    "printf: hex of each width",
+    'printf("%x %X %hx %hhx %lx %llx %#x %#lX\\n", 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 0x12345678abcdef, 255, 0xabcdef012345)',
+  ),
   begin("printf: octal", 'printf("%o %#o %lo %5o|%-5o|%05o\\n", 8, 8, 0777777777777, 8, 8, 8)'),
   begin("printf: negative as hex and octal", 'printf("%x %lx %hhx %o\\n", -1, -1, -1, -1)'),
-  begin("printf: widths of numbers", 'printf("[%5d] [%-5d] [%05d] [%1d] [%12ld] [%-12ld]\\n", 42, 42, 42, 12345, -7, -7)'),
+  begin(
+    "printf: widths of numbers",
+    'printf("[%5d] [%-5d] [%05d] [%1d] [%12ld] [%-12ld]\\n", 42, 42, 42, 12345, -7, -7)',
+  ),
   begin("printf: signs", 'printf("[%+d] [% d] [%+5d] [%-+5d] [%+d] [% d] [%+05d]\\n", 42, 42, 42, 42, -42, -42, 42)'),
   begin("printf: zero padding with signs", 'printf("[%05d] [%08x] [%#08x] [%010ld]\\n", -42, 255, 255, -1)'),
-  begin("printf: widths of strings", 'printf("[%10s] [%-10s] [%s] [%2s] [%-2s]\\n", "abc", "abc", "", "abcdef", "abcdef")'),
+  begin(
+    "printf: widths of strings",
+    'printf("[%10s] [%-10s] [%s] [%2s] [%-2s]\\n", "abc", "abc", "", "abcdef", "abcdef")',
+  ),
   begin("printf: precision of strings", 'printf("[%.3s] [%-10.3s] [%10.10s]\\n", "abcdef", "abcdef", "abcdef")'),
   begin("printf: characters", 'printf("%c%c%c [%5c] [%-5c]\\n", 72, 105, 33, 65, 66)'),
   begin("printf: pointers", 'printf("%p %p %p [%20p] [%-20p]\\n", 0, 0xffffffff81000000, 4096, 4096, 4096)'),
   begin("printf: percent", 'printf("100%% %d%%\\n", 5)'),
   begin("printf: nothing but text", 'printf("a\\n"); printf("b"); printf("\\n"); printf("")'),
   begin("printf: escapes", 'printf("tab[\\t] quote[\\"] backslash[\\\\] hex[\\x41\\x7a] octal[\\101\\060]\\n")', {}),
-  begin("printf: %s of anything", 'printf("%s %s %s %s\\n", 5, -5, true, "x"); printf("%s %s\\n", (1, "a", (2, 3)), (a=1, b="x"))'),
+  begin(
+    "printf: %s of anything",
+    'printf("%s %s %s %s\\n", 5, -5, true, "x"); printf("%s %s\\n", (1, "a", (2, 3)), (a=1, b="x"))',
+  ),
   begin("printf: %s with widths of anything", 'printf("[%8s] [%-8s] [%8s]\\n", 5, -5, true)'),
   begin("printf: %d of a boolean", 'printf("%d %d %u\\n", true, false, 1 == 1)'),
   begin("printf: %d of durations", 'printf("%ld %ld %ld %ld %ld\\n", 1ns, 1us, 1ms, 1s, 1h)'),
-  begin("printf: many arguments", 'printf("%d %s %x %c %p %u %ld %s %d %d %d %d\\n", 1, "two", 3, 52, 5, 6, 7, "eight", 9, 10, 11, 12)'),
-  begin("printf: strings with UTF-8", 'printf("[%s] [%10s] größe\\n", "größe", "größe")', { textOnly: "JSON escapes are compared elsewhere" }),
-  begin("printf: buffers", 'printf("%r %rx %rh\\n", buf("a\\x01b\\xff", 4), buf("a\\x01b\\xff", 4), buf("a\\x01b\\xff", 4))'),
-  begin("printf: large and small literals", 'printf("%lld %lld %llu %lld\\n", 9223372036854775807, -9223372036854775807, 18446744073709551615, -9223372036854775808)'),
+  begin(
+    "printf: many arguments",
+    'printf("%d %s %x %c %p %u %ld %s %d %d %d %d\\n", 1, "two", 3, 52, 5, 6, 7, "eight", 9, 10, 11, 12)',
+  ),
+  begin("printf: strings with UTF-8", 'printf("[%s] [%10s] größe\\n", "größe", "größe")', {
+    textOnly: "JSON escapes are compared elsewhere",
+  }),
+  begin(
+    "printf: buffers",
+    'printf("%r %rx %rh\\n", buf("a\\x01b\\xff", 4), buf("a\\x01b\\xff", 4), buf("a\\x01b\\xff", 4))',
+  ),
+  begin(
+    "printf: large and small literals",
+    'printf("%lld %lld %llu %lld\\n", 9223372036854775807, -9223372036854775807, 18446744073709551615, -9223372036854775808)',
+  ),
   begin("printf: literal forms", 'printf("%d %d %d %ld %d\\n", 0x1f, 017, 1e6, 1_000_000_000_0, 100u)'),
 ];
 
@@ -55,139 +85,293 @@ const prints: readonly DifferentialCase[] = [
   begin("print: integers", "print(1); print(-1); print(0xffffffffffffffff); print(1 - 2)"),
   begin("print: a string", 'print("hello"); print("with \\"quotes\\" and \\\\ and \\ttab")'),
   begin("print: booleans", "print(true); print(false); print(1 == 1); print(!1)"),
-  begin("print: tuples", 'print((1, 2)); print((1, "two", 3)); print((1, (2, (3, "x")), -4)); print((1,)); print((true, "a"))'),
+  begin(
+    "print: tuples",
+    'print((1, 2)); print((1, "two", 3)); print((1, (2, (3, "x")), -4)); print((1,)); print((true, "a"))',
+  ),
   begin("print: records", 'print((a=1, b="x")); print((one=-1, inner=(x=1, y="z"), t=(1,2)))'),
   begin("print: record fields", '$r = (a=1, b="x", c=(d=5)); print($r.a); print($r.b); print($r.c.d); print($r)'),
   begin("print: tuple fields", '$t = (1, "x", (2, -3)); print($t.0); print($t.1); print($t.2); print($t.2.1)'),
-  begin("print: tuple by index", '$t = (10, 20, 30); print($t[1]); print($t[2])', {}),
-  begin("print: maps with top and div", "for $i : 1..10 { @x[$i] = $i * 100; } print(@x, 3); print(@x, 2, 10); print(@x, 0, 100); clear(@x)"),
-  begin("print: one entry of a map", '@x["a"] = 10000000001; @x["b"] = 10000000002; print(@x["a"]); print(@x["b"]); @s = 7; print(@s)'),
+  begin("print: tuple by index", "$t = (10, 20, 30); print($t[1]); print($t[2])", {}),
+  begin(
+    "print: maps with top and div",
+    "for $i : 1..10 { @x[$i] = $i * 100; } print(@x, 3); print(@x, 2, 10); print(@x, 0, 100); clear(@x)",
+  ),
+  begin(
+    "print: one entry of a map",
+    '@x["a"] = 10000000001; @x["b"] = 10000000002; print(@x["a"]); print(@x["b"]); @s = 7; print(@s)',
+  ),
   begin("print: a map that is empty", "@x[1] = 1; delete(@x, 1); print(@x); @y = count(); clear(@y); print(@y)"),
-  begin("print: a variable of each kind", '$a = 1; $b = "s"; $c = (1, "x"); $d = true; print($a); print($b); print($c); print($d)'),
+  begin(
+    "print: a variable of each kind",
+    '$a = 1; $b = "s"; $c = (1, "x"); $d = true; print($a); print($b); print($c); print($d)',
+  ),
   begin("print: pointers", "print((uint8 *)4096); print(curtask == 0)"),
-  begin("print: enumerators", 'print((enum sock_type)1); @e = (enum sock_type)2; @k[(enum sock_type)3] = 1; printf("%s %d %s\\n", (enum sock_type)5, (enum sock_type)5, (enum sock_type)99)', {
-    peer: { differs: "the peer does not know enums of BTF by their names", ours: "SOCK_STREAM\nSOCK_SEQPACKET 5 99\n\n\n@e: SOCK_DGRAM\n@k[SOCK_RAW]: 1\n" },
-    textOnly: "our own",
-  }),
-  begin("print: an enumerator by its name", "print(SOCK_STREAM); print(SOCK_DGRAM + 1); printf(\"%d\\n\", SOCK_RAW)"),
+  begin(
+    "print: enumerators",
+    'print((enum sock_type)1); @e = (enum sock_type)2; @k[(enum sock_type)3] = 1; printf("%s %d %s\\n", (enum sock_type)5, (enum sock_type)5, (enum sock_type)99)',
+    {
+      peer: {
+        differs: "the peer does not know enums of BTF by their names",
+        ours: "SOCK_STREAM\nSOCK_SEQPACKET 5 99\n\n\n@e: SOCK_DGRAM\n@k[SOCK_RAW]: 1\n",
+      },
+      textOnly: "our own",
+    },
+  ),
+  begin("print: an enumerator by its name", 'print(SOCK_STREAM); print(SOCK_DGRAM + 1); printf("%d\\n", SOCK_RAW)'),
 ];
 
 const maps: readonly DifferentialCase[] = [
   begin("maps: scalars", '@a = 1; @b = -5; @c = "text"; @d = (1, "x"); @e = true; @ = 9'),
-  begin("maps: integer keys, sorted by value", "@x[3] = 30000000000; @x[1] = 50000000000; @x[2] = 10000000000; @x[-1] = 20000000000"),
+  begin(
+    "maps: integer keys, sorted by value",
+    "@x[3] = 30000000000; @x[1] = 50000000000; @x[2] = 10000000000; @x[-1] = 20000000000",
+  ),
   begin("maps: narrow values, sorted by value", "@x[3] = 30; @x[1] = 50; @x[2] = 10; @x[-1] = 20; @x[5] = -3", {
-    peer: { differs: "the peer sorts by 8 bytes of values that have 1", ours: "\n\n@x[5]: -3\n@x[2]: 10\n@x[-1]: 20\n@x[3]: 30\n@x[1]: 50\n" },
+    peer: {
+      differs: "the peer sorts by 8 bytes of values that have 1",
+      ours: "\n\n@x[5]: -3\n@x[2]: 10\n@x[-1]: 20\n@x[3]: 30\n@x[1]: 50\n",
+    },
     textOnly: "our own",
   }),
-  begin("maps: equal values", "@x[3] = 10000000000; @x[1] = 10000000000; @x[2] = 10000000000; @x[-5] = 10000000000; @x[100] = 10000000000"),
-  begin("maps: string keys", '@x["banana"] = 30000000000; @x["apple"] = 30000000000; @x["cherry"] = 10000000000; @x[""] = 90000000000'),
+  begin(
+    "maps: equal values",
+    "@x[3] = 10000000000; @x[1] = 10000000000; @x[2] = 10000000000; @x[-5] = 10000000000; @x[100] = 10000000000",
+  ),
+  begin(
+    "maps: string keys",
+    '@x["banana"] = 30000000000; @x["apple"] = 30000000000; @x["cherry"] = 10000000000; @x[""] = 90000000000',
+  ),
   begin("maps: string values, sorted by key", '@x[2] = "two"; @x[1] = "one"; @x[10] = "ten"; @x[-1] = "minus"'),
   begin("maps: string values by string keys", '@x["b"] = "1"; @x["a"] = "2"; @x["ab"] = "0"; @x["B"] = "9"'),
   begin("maps: tuple keys", '@x[1, "a"] = 1; @x[1, "b"] = 1; @x[0, "z"] = 1; @x[2, "a"] = 1'),
-  begin("maps: nested tuple keys", "@x[1, (2, 3)] = 10000000001; @x[1, (2, 2)] = 10000000002; @x[0, (5, 5)] = 10000000000"),
-  begin("maps: three-part keys", '@x[1, "a", 2] = 50000000000; @x[1, "a", 1] = 50000000000; @x[0, "b", 9] = 60000000000; @x[1, "Z", 0] = 10000000000'),
-  begin("maps: keys with spaces and parentheses", '@x["a b"] = 10000000001; @x["(c)"] = 10000000002; @x["d)"] = 10000000003; @x["e, f"] = 10000000004', { textOnly: "JSON: the peer takes all spaces out of keys" }),
+  begin(
+    "maps: nested tuple keys",
+    "@x[1, (2, 3)] = 10000000001; @x[1, (2, 2)] = 10000000002; @x[0, (5, 5)] = 10000000000",
+  ),
+  begin(
+    "maps: three-part keys",
+    '@x[1, "a", 2] = 50000000000; @x[1, "a", 1] = 50000000000; @x[0, "b", 9] = 60000000000; @x[1, "Z", 0] = 10000000000',
+  ),
+  begin(
+    "maps: keys with spaces and parentheses",
+    '@x["a b"] = 10000000001; @x["(c)"] = 10000000002; @x["d)"] = 10000000003; @x["e, f"] = 10000000004',
+    { textOnly: "JSON: the peer takes all spaces out of keys" },
+  ),
   begin("maps: boolean keys", "@x[true] = 10000000001; @x[false] = 10000000002"),
   begin("maps: record values", '@x[1] = (a=1, b="x"); @x[2] = (a=2, b="y")'),
   begin("maps: tuple values", '@x[1] = (1, "a"); @x[3] = (3, "c"); @x[2] = (-2, "b")'),
   begin("maps: negative values sort as signed", "@x[1] = -10000000000; @x[2] = 10000000000; @x[3] = 0; @x[4] = -100"),
   begin("maps: unsigned 64-bit values", "@x[1] = 18446744073709551615; @x[2] = 1; @x[3] = 9223372036854775808"),
   begin("maps: names in byte order", "@b = 1; @B = 2; @a1 = 3; @a = 4; @_ = 5; @a_ = 6"),
-  begin("maps: increment and compound", "@a = 5; @a += 3; @a *= 2; @a -= 1; @a /= 2; @a %= 4; @b++; @b++; ++@b; @c--; @d[1]++; @d[2] += 5; @e = 6; @e <<= 2; @e |= 1; @e &= 0x1d; @e ^= 3; @e >>= 1"),
+  begin(
+    "maps: increment and compound",
+    "@a = 5; @a += 3; @a *= 2; @a -= 1; @a /= 2; @a %= 4; @b++; @b++; ++@b; @c--; @d[1]++; @d[2] += 5; @e = 6; @e <<= 2; @e |= 1; @e &= 0x1d; @e ^= 3; @e >>= 1",
+  ),
   begin("maps: value of ++ and --", '@x = 5; printf("%d %d %d %d %d\\n", @x++, @x, ++@x, @x--, --@x)', {}),
   begin("maps: reading what is not there", 'printf("%d [%s]\\n", @x[1], @y["k"]); @x[2] = 1; @y["a"] = "b"'),
-  begin("maps: delete", '@x[1] = 1; @x[2] = 2; delete(@x, 1); @y["a"] = 1; delete(@y["a"]); @y["b"] = 2; @z = 1; delete(@z)', {}),
-  begin("maps: delete tells", '@x[1] = 1; if (delete(@x, 1)) { printf("yes\\n"); } if (!delete(@x, 1)) { printf("no\\n"); }', {}),
-  begin("maps: has_key", '@x[1] = 0; @y["a", 2] = 1; printf("%d %d %d %d\\n", has_key(@x, 1), has_key(@x, 2), has_key(@y, ("a", 2)), has_key(@y, ("a", 3)))'),
-  begin("maps: len", '@x[1] = 1; @x[5] = 1; @x[9] = 1; printf("%d\\n", len(@x)); delete(@x, 5); printf("%d\\n", len(@x))'),
-  begin("maps: clear and zero", "@x[1] = 5; @x[2] = 6; @y[1] = 5; @c = count(); @h = hist(5); clear(@x); zero(@y); zero(@c); zero(@h)"),
+  begin(
+    "maps: delete",
+    '@x[1] = 1; @x[2] = 2; delete(@x, 1); @y["a"] = 1; delete(@y["a"]); @y["b"] = 2; @z = 1; delete(@z)',
+    {},
+  ),
+  begin(
+    "maps: delete tells",
+    '@x[1] = 1; if (delete(@x, 1)) { printf("yes\\n"); } if (!delete(@x, 1)) { printf("no\\n"); }',
+    {},
+  ),
+  begin(
+    "maps: has_key",
+    '@x[1] = 0; @y["a", 2] = 1; printf("%d %d %d %d\\n", has_key(@x, 1), has_key(@x, 2), has_key(@y, ("a", 2)), has_key(@y, ("a", 3)))',
+  ),
+  begin(
+    "maps: len",
+    '@x[1] = 1; @x[5] = 1; @x[9] = 1; printf("%d\\n", len(@x)); delete(@x, 5); printf("%d\\n", len(@x))',
+  ),
+  begin(
+    "maps: clear and zero",
+    "@x[1] = 5; @x[2] = 6; @y[1] = 5; @c = count(); @h = hist(5); clear(@x); zero(@y); zero(@c); zero(@h)",
+  ),
   begin("maps: clear of scalars", "@a = 5; @b = count(); clear(@a); clear(@b); @c = 1"),
   begin("maps: zero of scalars", "@a = 5; zero(@a); @b = sum(5); zero(@b); @s = stats(5); zero(@s)"),
-  begin("maps: swap by a variable", "@x[1] = 10000000000; @x[2] = 20000000000; $t = @x[1]; @x[1] = @x[2]; @x[2] = $t; print(@x[1])"),
+  begin(
+    "maps: swap by a variable",
+    "@x[1] = 10000000000; @x[2] = 20000000000; $t = @x[1]; @x[1] = @x[2]; @x[2] = $t; print(@x[1])",
+  ),
   begin("maps: key from a map", "@a[1] = 5; @b[@a[1]] = 7; @c[@b[5] + 1] = @a[1]"),
   begin("maps: many keys", "for $i : 0..200 { @x[$i] = $i % 7; }"),
-  begin("maps: many string keys", '@x["k1"] = 1; @x["k10"] = 1; @x["k2"] = 1; @x["K"] = 1; @x["~"] = 1; @x[" "] = 1', { textOnly: "JSON: the peer takes all spaces out of keys" }),
-  begin("maps: in a declared map", "@x[1] = 1; @x[2] = 2", { script: "let @x = hash(5); let @l = lruhash(10); let @p = percpuhash(7); begin { @x[1] = 1; @x[2] = 2; @l[3] = 4; @p[1] = count(); }" }),
+  begin("maps: many string keys", '@x["k1"] = 1; @x["k10"] = 1; @x["k2"] = 1; @x["K"] = 1; @x["~"] = 1; @x[" "] = 1', {
+    textOnly: "JSON: the peer takes all spaces out of keys",
+  }),
+  begin("maps: in a declared map", "@x[1] = 1; @x[2] = 2", {
+    script:
+      "let @x = hash(5); let @l = lruhash(10); let @p = percpuhash(7); begin { @x[1] = 10000000000; @x[2] = 20000000000; @l[3] = 4; @p[1] = count(); }",
+  }),
 ];
 
 const aggregates: readonly DifferentialCase[] = [
   begin("count", "for $i : 0..5 { @x = count(); @y[$i % 2] = count(); }"),
   begin("sum", "for $i : 0..5 { @x = sum($i); @y[$i % 2] = sum(-$i); } @z = sum(-1)"),
-  begin("min and max", "for $i : 0..9 { @a = min($i + 3); @b = max($i); @c[$i % 3] = min(-$i); @d[$i % 3] = max(-$i); }"),
-  begin("min and max, unsigned", "@a = min((uint64)5); @a = min((uint64)18446744073709551615); @b = max((uint64)5); @b = max((uint64)18446744073709551615)"),
+  begin(
+    "min and max",
+    "for $i : 0..9 { @a = min($i + 3); @b = max($i); @c[$i % 3] = min(-$i); @d[$i % 3] = max(-$i); }",
+  ),
+  begin(
+    "min and max, unsigned",
+    "@a = min((uint64)5); @a = min((uint64)18446744073709551615); @b = max((uint64)5); @b = max((uint64)18446744073709551615)",
+  ),
   begin("avg", "for $i : 0..6 { @x = avg($i); @y[$i % 2] = avg($i * 10); } @n = avg(-5); @n = avg(-6)"),
   begin("stats", "for $i : 0..6 { @x = stats($i); @y[$i % 2] = stats($i * 10); } @n = stats(-5); @n = stats(-6)"),
   begin("hist", "for $i : 0..20 { @ = hist($i); }"),
-  begin("hist: negative, zero and large", "@ = hist(-1); @ = hist(0); @ = hist(1); @ = hist(1000000); @ = hist(9223372036854775807); @k[1] = hist(-5)"),
+  begin(
+    "hist: negative, zero and large",
+    "@ = hist(-1); @ = hist(0); @ = hist(1); @ = hist(1000000); @ = hist(9223372036854775807); @k[1] = hist(-5)",
+  ),
   begin("hist: gaps", "@ = hist(1); @ = hist(100000); @ = hist(100001)"),
   begin("hist: one bucket", "@ = hist(5)"),
   begin("hist: with k", "for $i : 0..300 { @a = hist($i, 1); @b = hist($i * 7, 2); @c = hist($i * 1000, 5); }"),
-  begin("hist: by keys", 'for $i : 0..30 { @x[$i % 3] = hist($i * $i); } for $i : 0..6 { @x[$i % 4] = hist($i); @x[0] = hist($i); } @y["a", 1] = hist(5); @y["b", 2] = hist(7); @y["a", 1] = hist(500)'),
-  begin("hist: print, top, clear", "for $i : 0..30 { @x[$i % 3] = hist($i); } for $i : 0..9 { @x[$i % 2] = hist($i); } print(@x, 1); print(@x, 2, 10); clear(@x)"),
+  begin(
+    "hist: by keys",
+    'for $i : 0..30 { @x[$i % 3] = hist($i * $i); } for $i : 0..6 { @x[$i % 4] = hist($i); @x[0] = hist($i); } @y["a", 1] = hist(5); @y["b", 2] = hist(7); @y["a", 1] = hist(500)',
+  ),
+  begin(
+    "hist: print, top, clear",
+    "for $i : 0..30 { @x[$i % 3] = hist($i); } for $i : 0..9 { @x[$i % 2] = hist($i); } print(@x, 1); print(@x, 2, 10); clear(@x)",
+  ),
   begin("lhist", "for $i : 0..30 { @ = lhist($i, 5, 25, 5); }"),
-  begin("lhist: below and above", "@ = lhist(-1, 0, 10, 2); @ = lhist(10, 0, 10, 2); @ = lhist(9, 0, 10, 2); @ = lhist(0, 0, 10, 2)"),
+  begin(
+    "lhist: below and above",
+    "@ = lhist(-1, 0, 10, 2); @ = lhist(10, 0, 10, 2); @ = lhist(9, 0, 10, 2); @ = lhist(0, 0, 10, 2)",
+  ),
   begin("lhist: negative range", "for $i : 0..30 { @ = lhist($i - 15, -10, 10, 10); }", {
-    peer: { differs: "the peer takes no negative ends", ours: "\n\n@:\n(..., -10)             5 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n[-10, 0)              10 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n[0, 10)               10 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n[10, ...)              5 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n\n" },
+    peer: {
+      differs: "the peer takes no negative ends",
+      ours: "\n\n@:\n(..., -10)             5 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n[-10, 0)              10 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n[0, 10)               10 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n[10, ...)              5 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n\n",
+    },
     textOnly: "our own",
   }),
-  begin("lhist: large numbers", "@ = lhist(5000, 0, 10240, 1024); @ = lhist(1024, 0, 10240, 1024); @b = lhist(1000000, 0, 2000000, 500000)"),
+  begin(
+    "lhist: large numbers",
+    "@ = lhist(5000, 0, 10240, 1024); @ = lhist(1024, 0, 10240, 1024); @b = lhist(1000000, 0, 2000000, 500000)",
+  ),
   begin("lhist: by keys", "for $i : 0..31 { @x[$i % 2] = lhist($i, 0, 30, 10); }"),
   begin("lhist: uneven step", "for $i : 0..30 { @x = lhist($i, 0, 25, 10); }"),
-  begin("aggregates: order of entries", '@c["a"] = count(); @c["b"] = count(); @c["b"] = count(); @s["x"] = sum(5); @s["y"] = sum(-5); @m["q"] = max(1); @m["p"] = max(2); @a[1] = avg(3); @a[2] = avg(1); @t[1] = stats(3); @t[2] = stats(1)'),
-  begin("aggregates: read by cast", '@c = count(); @c = count(); @s = sum(5); @s = sum(6); @m = max(7); @a = avg(3); @a = avg(6); printf("%d %d %d %d\\n", (int64)@c, (int64)@s, (int64)@m, (int64)@a)'),
-  begin("aggregates: compared", 'for $i : 0..5 { @c = count(); } if (@c > 4) { printf("many\\n"); } if (@c < 3) { printf("few\\n"); }'),
-  begin("aggregates: top and div", "for $i : 1..8 { for $j : 0..$i { @c[$i] = count(); @s[$i] = sum(1000); @v[$i] = avg($i * 100); } } print(@c, 3); print(@s, 3, 1000); print(@v, 2, 10); clear(@c); clear(@s)"),
-  begin("aggregates: printed one by one", "@c[1] = count(); @s[1] = sum(5); @m[1] = min(6); @a[1] = avg(3); print(@c[1]); print(@s[1]); print(@m[1]); print(@a[1])"),
+  begin(
+    "aggregates: order of entries",
+    '@c["a"] = count(); @c["b"] = count(); @c["b"] = count(); @s["x"] = sum(5); @s["y"] = sum(-5); @m["q"] = max(1); @m["p"] = max(2); @a[1] = avg(3); @a[2] = avg(1); @t[1] = stats(3); @t[2] = stats(1)',
+  ),
+  begin(
+    "aggregates: read by cast",
+    '@c = count(); @c = count(); @s = sum(5); @s = sum(6); @m = max(7); @a = avg(3); @a = avg(6); printf("%d %d %d %d\\n", (int64)@c, (int64)@s, (int64)@m, (int64)@a)',
+  ),
+  begin(
+    "aggregates: compared",
+    'for $i : 0..5 { @c = count(); } if (@c > 4) { printf("many\\n"); } if (@c < 3) { printf("few\\n"); }',
+  ),
+  begin(
+    "aggregates: top and div",
+    "for $i : 1..8 { for $j : 0..$i { @c[$i] = count(); @s[$i] = sum(1000); @v[$i] = avg($i * 100); } } print(@c, 3); print(@s, 3, 1000); print(@v, 2, 10); clear(@c); clear(@s)",
+  ),
+  begin(
+    "aggregates: printed one by one",
+    "@c[1] = count(); @s[1] = sum(5); @m[1] = min(6); @a[1] = avg(3); print(@c[1]); print(@s[1]); print(@m[1]); print(@a[1])",
+  ),
 ];
 
 const expressions: readonly DifferentialCase[] = [
   begin("arithmetic", 'printf("%d %d %d %d %d\\n", 7 + 3, 7 - 10, 7 * -3, 7 / 2, 7 % 3)'),
-  begin("arithmetic of variables", '$a = 7; $b = 3; printf("%d %d %d %d %d\\n", $a + $b, $b - $a, $a * $b, $a / $b, $a % $b)'),
+  begin(
+    "arithmetic of variables",
+    '$a = 7; $b = 3; printf("%d %d %d %d %d\\n", $a + $b, $b - $a, $a * $b, $a / $b, $a % $b)',
+  ),
   begin("signed division", '$a = -7; $b = 2; printf("%ld %ld %ld %ld\\n", $a / $b, $a % $b, -7 / 2, -7 % 2)', {
     peer: { differs: "the peer divides as unsigned and warns of it", ours: "-3 -1 -3 -1\n\n\n" },
     textOnly: "our own",
   }),
-  begin("division by zero", '$a = 7; $z = 0; printf("%d %d\\n", $a / $z, $a % $z)', { textOnly: "the peer says each time as JSON, we say how often on stderr" }),
+  begin("division by zero", '$a = 7; $z = 0; printf("%d %d\\n", $a / $z, $a % $z)', {
+    textOnly: "the peer says each time as JSON, we say how often on stderr",
+  }),
   begin("unsigned division", '$a = (uint64)18446744073709551615; printf("%lu %lu\\n", $a / 2, $a % 10)'),
-  begin("shifts", '$a = 1; $n = 40; printf("%ld %ld %ld %ld\\n", 1 << 10, $a << $n, -16 >> 2, (uint64)0xf000000000000000 >> 60)'),
+  begin(
+    "shifts",
+    '$a = 1; $n = 40; printf("%ld %ld %ld %ld\\n", 1 << 10, $a << $n, -16 >> 2, (uint64)0xf000000000000000 >> 60)',
+  ),
   begin("shift of a negative variable", '$a = -16; printf("%ld %ld\\n", $a >> 2, $a << 1)', {
     peer: { differs: "the peer shifts signed numbers as unsigned", ours: "-4 -32\n\n\n" },
     textOnly: "our own",
   }),
   begin("bits", 'printf("%x %x %x %lx %d\\n", 0xf0 & 0x3c, 0xf0 | 0x0f, 0xff ^ 0x0f, ~0xff, !5)'),
   begin("comparisons", 'printf("%d%d%d%d%d%d\\n", 1 < 2, 2 <= 1, 3 > 2, 2 >= 3, 1 == 1, 1 != 1)'),
-  begin("comparisons with negative numbers", '$a = -1; $b = 1; printf("%d %d %d\\n", $a < $b, $a > 0, (int64)-1 < (int64)1)'),
-  begin("comparison of signed with unsigned", '$a = (int64)-1; $b = (uint64)1; printf("%d %d\\n", $a < (int64)$b, (uint64)$a > $b)'),
+  begin(
+    "comparisons with negative numbers",
+    '$a = -1; $b = 1; printf("%d %d %d\\n", $a < $b, $a > 0, (int64)-1 < (int64)1)',
+  ),
+  begin(
+    "comparison of signed with unsigned",
+    '$a = (int64)-1; $b = (uint64)1; printf("%d %d\\n", $a < (int64)$b, (uint64)$a > $b)',
+  ),
   begin("logic", 'printf("%d%d%d%d%d\\n", 1 && 0, 1 && 2, 0 || 0, 0 || 5, !0)'),
   begin("logic is lazy", '@n = 0; if (0 && @n++) { } if (1 || @n++) { } if (1 && ++@n) { printf("%d\\n", @n); }', {}),
   begin("precedence", 'printf("%d %d %d %d %d\\n", 2 + 3 * 4, (2 + 3) * 4, 1 << 2 + 1, 10 - 4 - 3, 2 | 1 ^ 3 & 2)'),
-  begin("ternary", '$a = 5; printf("%s %d %s\\n", $a > 3 ? "big" : "small", $a == 5 ? 1 : 2, $a < 3 ? "x" : "longer text")'),
+  begin(
+    "ternary",
+    '$a = 5; printf("%s %d %s\\n", $a > 3 ? "big" : "small", $a == 5 ? 1 : 2, $a < 3 ? "x" : "longer text")',
+  ),
   begin("ternary without a middle", '$a = 5; $z = 0; printf("%d %d\\n", $a ?: 9, $z ?: 9)', {}),
-  begin("ternary, nested", 'for $i : 0..4 { printf("%s\\n", $i == 0 ? "zero" : $i == 1 ? "one" : $i == 2 ? "two" : "many"); }'),
-  begin("casts: narrowing", '$x = 0x123456789abcdef0; printf("%lx %lx %lx %lx\\n", (uint8)$x, (uint16)$x, (uint32)$x, (uint64)$x)'),
-  begin("casts: sign", '$x = 0xff; printf("%ld %ld %ld %ld\\n", (int8)$x, (int16)0xffff, (int32)0xffffffff, (uint8)-1)'),
-  begin("casts: to bool", 'print((bool)5); print((bool)0); $x = 256; print((bool)$x)', {}),
-  begin("casts: integer to bytes and back", '$a = (uint8[4])(uint32)0x01020304; printf("%d %d %d %d\\n", $a[0], $a[1], $a[2], $a[3])', {
-    peer: { differs: "not supported yet: casts to an array", ours: "" },
-    textOnly: "our own",
-  }),
+  begin(
+    "ternary, nested",
+    'for $i : 0..4 { printf("%s\\n", $i == 0 ? "zero" : $i == 1 ? "one" : $i == 2 ? "two" : "many"); }',
+  ),
+  begin(
+    "casts: narrowing",
+    '$x = 0x123456789abcdef0; printf("%lx %lx %lx %lx\\n", (uint8)$x, (uint16)$x, (uint32)$x, (uint64)$x)',
+  ),
+  begin(
+    "casts: sign",
+    '$x = 0xff; printf("%ld %ld %ld %ld\\n", (int8)$x, (int16)0xffff, (int32)0xffffffff, (uint8)-1)',
+  ),
+  begin("casts: to bool", "print((bool)5); print((bool)0); $x = 256; print((bool)$x)", {}),
+  begin(
+    "casts: integer to bytes and back",
+    '$a = (uint8[4])(uint32)0x01020304; printf("%d %d %d %d\\n", $a[0], $a[1], $a[2], $a[3])',
+    {
+      peer: { differs: "not supported yet: casts to an array", ours: "" },
+      textOnly: "our own",
+    },
+  ),
   begin("casts: string", '$s = (string[16])"ab"; print($s)'),
   begin("increment of variables", '$a = 5; $a++; ++$a; $b = $a++; $c = --$a; printf("%d %d %d\\n", $a, $b, $c)'),
-  begin("compound assignment", '$a = 100; $a += 5; $a -= 10; $a *= 2; $a /= 3; $a %= 40; $a <<= 2; $a |= 1; $a &= 0xfd; $a ^= 0x11; $a >>= 1; printf("%d\\n", $a)'),
+  begin(
+    "compound assignment",
+    '$a = 100; $a += 5; $a -= 10; $a *= 2; $a /= 3; $a %= 40; $a <<= 2; $a |= 1; $a &= 0xfd; $a ^= 0x11; $a >>= 1; printf("%d\\n", $a)',
+  ),
   begin("unary", '$a = 5; printf("%d %ld %d %d\\n", -$a, ~$a, !$a, - -$a)', {
     peer: { differs: "the peer takes the 8 bits of a negated int8 as unsigned", ours: "-5 -6 0 5\n\n\n" },
     textOnly: "our own",
   }),
-  begin("wrapping", '$a = (uint64)18446744073709551615; $a += 2; $b = 9223372036854775807; $b += 1; printf("%lu %ld\\n", $a, $b)'),
+  begin(
+    "wrapping",
+    '$a = (uint64)18446744073709551615; $a += 2; $b = 9223372036854775807; $b += 1; printf("%lu %ld\\n", $a, $b)',
+  ),
   begin("widening of variables", "$a = 1; $a = 100000; $a = 10000000000; print($a); $b = -1; $b = -100000; print($b)"),
-  begin("widening of maps", "@a = 1; @a = 10000000000; @b[1] = 10000000000; @b[1000000000000] = 20000000000; @c = -1; @c = 5000000000"),
-  begin("sizeof", 'printf("%d %d %d %d %d\\n", sizeof(uint8), sizeof(int32), sizeof(uint64), sizeof(struct task_struct) > 100, sizeof("abc"))'),
+  begin(
+    "widening of maps",
+    "@a = 1; @a = 10000000000; @b[1] = 10000000000; @b[1000000000000] = 20000000000; @c = -1; @c = 5000000000",
+  ),
+  begin(
+    "sizeof",
+    'printf("%d %d %d %d %d\\n", sizeof(uint8), sizeof(int32), sizeof(uint64), sizeof(struct task_struct) > 100, sizeof("abc"))',
+  ),
   begin("offsetof", 'printf("%d %d\\n", offsetof(struct list_head, prev), offsetof(struct list_head, next))'),
   begin("tuples compared", 'printf("%d %d %d\\n", (1, 2) == (1, 2), (1, "a") == (1, "b"), (1, 2) != (1, 3))', {}),
   begin("strings compared", '$a = "abc"; printf("%d %d %d %d\\n", $a == "abc", $a == "abd", $a != "abc", "" == "")'),
-  begin("positional parameters", 'printf("%d %s %d %d %s [%s]\\n", $1, str($2), $#, $3, str($1), str($4))', { params: ["42", "hello world", "0x10"] }),
+  begin("positional parameters", 'printf("%d %s %d %d %s [%s]\\n", $1, str($2), $#, $3, str($1), str($4))', {
+    params: ["42", "hello world", "0x10"],
+  }),
   begin("positional parameters that are missing", 'printf("%d [%s] %d\\n", $1, str($2), $#)'),
-  begin("positional parameter, negative and offset", 'printf("%d %s\\n", $1, str($2 + 2))', { params: ["-5", "abcdef"] }),
+  begin("positional parameter, negative and offset", 'printf("%d %s\\n", $1, str($2 + 2))', {
+    params: ["-5", "abcdef"],
+  }),
   begin("duration literals", "print(1s); print(5ms); print(2us); print(3ns); print(1m); print(1h); print(1d)"),
   begin("a block expression", "$a = { $b = 5; $b * 2 }; print($a)"),
   begin("discarding", "_ = 5 + 3; @x = 1; _ = @x; print(1)"),
@@ -198,116 +382,470 @@ const expressions: readonly DifferentialCase[] = [
 ];
 
 const statements: readonly DifferentialCase[] = [
-  begin("if, else if, else", 'for $i : 0..4 { if ($i == 0) { printf("a"); } else if ($i == 1) { printf("b"); } else if ($i == 2) { printf("c"); } else { printf("d"); } } printf("\\n")'),
-  begin("for over a range", 'for $i : 0..3 { printf("%d ", $i); } for $i : (-2)..2 { printf("%d ", $i); } for $i : 5..5 { printf("never"); } for $i : 5..2 { printf("never"); } printf("\\n")'),
+  begin(
+    "if, else if, else",
+    'for $i : 0..4 { if ($i == 0) { printf("a"); } else if ($i == 1) { printf("b"); } else if ($i == 2) { printf("c"); } else { printf("d"); } } printf("\\n")',
+  ),
+  begin(
+    "for over a range",
+    'for $i : 0..3 { printf("%d ", $i); } for $i : (-2)..2 { printf("%d ", $i); } for $i : 5..5 { printf("never"); } for $i : 5..2 { printf("never"); } printf("\\n")',
+  ),
   begin("for with variable ends", '$a = 2; $b = 6; for $i : $a..$b { $b = 3; printf("%d ", $i); } printf("\\n")'),
   begin("for, nested", 'for $i : 0..3 { for $j : $i..3 { printf("%d%d ", $i, $j); } } printf("\\n")'),
-  begin("break and continue", 'for $i : 0..10 { if ($i == 2) { continue; } if ($i == 5) { break; } printf("%d ", $i); } printf("\\n")'),
-  begin("while", '$i = 0; while ($i < 5) { printf("%d ", $i); $i++; } $i = 0; while (1) { $i++; if ($i == 2) { continue; } if ($i > 4) { break; } printf("%d ", $i); } printf("\\n")', { options: ["--no-warnings"] }),
+  begin(
+    "break and continue",
+    'for $i : 0..10 { if ($i == 2) { continue; } if ($i == 5) { break; } printf("%d ", $i); } printf("\\n")',
+  ),
+  begin(
+    "while",
+    '$i = 0; while ($i < 5) { printf("%d ", $i); $i++; } $i = 0; while (1) { $i++; if ($i == 2) { continue; } if ($i > 4) { break; } printf("%d ", $i); } printf("\\n")',
+    { options: ["--no-warnings"] },
+  ),
   begin("unroll", '$i = 0; unroll(5) { printf("%d ", $i); $i += 2; } printf("\\n")', { options: ["--no-warnings"] }),
-  begin("for over a map", "@x[1] = 10; @x[2] = 20; @x[3] = 30; for ($kv : @x) { @sum += $kv.1; @keys += $kv.0; } clear(@x)"),
-  begin("for over a map, with one entry", '@x["a", 5] = 7; for $kv : @x { printf("%s %d %d\\n", $kv.0.0, $kv.0.1, $kv.1); print($kv); print($kv.0); }'),
-  begin("for over a map, with break", "@x[1] = 10; @x[2] = 20; @n = 0; for ($kv : @x) { @n++; break; }"),
+  begin(
+    "for over a map",
+    "@x[1] = 10; @x[2] = 20; @x[3] = 30; for ($kv : @x) { @sum += $kv.1; @keys += $kv.0; } clear(@x)",
+  ),
+  begin(
+    "for over a map, with one entry",
+    '@x["a", 5] = 7; for $kv : @x { printf("%s %d %d\\n", $kv.0.0, $kv.0.1, $kv.1); print($kv); print($kv.0); }',
+  ),
+  begin(
+    "for over a map, with break",
+    "@x[1] = 10000000000; @x[2] = 20000000000; @n = 0; for ($kv : @x) { @n++; break; }",
+  ),
   begin("for over a map of strings", '@x["key"] = "value"; for ($kv : @x) { printf("%s=%s\\n", $kv.0, $kv.1); }'),
-  begin("for over a map with variables of the outside", '$n = 0; @x[1] = 5; @x[2] = 6; for ($kv : @x) { $n += $kv.1; } printf("%d\\n", $n); clear(@x)'),
-  begin("let", 'let $a; let $b = 5; let $c: uint64 = 7; let $d: int8; $a = "text"; if ($b) { $d = 3; } printf("%s %d %d %d\\n", $a, $b, $c, $d)'),
-  begin("scopes", 'let $x = 1; if (1) { let $y = 2; $x = $y + 1; } { $z = 5; $x += $z; } { $z = "other"; printf("%s %d\\n", $z, $x); }'),
+  begin(
+    "for over a map with variables of the outside",
+    '$n = 0; @x[1] = 5; @x[2] = 6; for ($kv : @x) { $n += $kv.1; } printf("%d\\n", $n); clear(@x)',
+  ),
+  begin(
+    "let",
+    'let $a; let $b = 5; let $c: uint64 = 7; let $d: int8; $a = "text"; if ($b) { $d = 3; } printf("%s %d %d %d\\n", $a, $b, $c, $d)',
+  ),
+  begin(
+    "scopes",
+    'let $x = 1; if (1) { let $y = 2; $x = $y + 1; } { $z = 5; $x += $z; } { $z = "other"; printf("%s %d\\n", $z, $x); }',
+  ),
   begin("return", 'printf("a\\n"); if (1) { return; } printf("b\\n")'),
   { name: "exit", script: 'begin { printf("a\\n"); exit(); printf("b\\n"); } end { printf("end\\n"); }' },
   { name: "exit with a code", script: 'begin { printf("a\\n"); exit(3); } end { printf("end\\n"); }' },
-  { name: "several begin and end", script: 'begin { printf("1\\n"); @a = 1; } begin { printf("2 %d\\n", @a); } end { printf("3\\n"); } end { printf("4\\n"); @b = 5; }' },
-  { name: "predicates", script: 'begin /1 == 1/ { printf("yes\\n"); } begin /0/ { printf("no\\n"); } begin /$1 > 5 && $1 < 50/ { printf("between\\n"); }', params: ["42"] },
-  { name: "comments and lines", script: '#!/usr/bin/env bpftrace\n// first\nbegin\n{\n  /* inner\n  */ printf("a\\n"); // rest\n}\n' },
-  { name: "defines", script: '#define N 5\n#define TEXT "hello"\n#define DOUBLE (N * 2)\nbegin { printf("%d %s %d\\n", N, TEXT, DOUBLE); }' },
-  { name: "config", script: 'config = { max_strlen = 10; str_trunc_trailer = "!"; print_maps_on_exit = false }\nbegin { @x = 1; print(str($1)); }', params: ["012345678"] },
+  {
+    name: "several begin and end",
+    script:
+      'begin { printf("1\\n"); @a = 1; } begin { printf("2 %d\\n", @a); } end { printf("3\\n"); } end { printf("4\\n"); @b = 5; }',
+  },
+  {
+    name: "predicates",
+    script:
+      'begin /1 == 1/ { printf("yes\\n"); } begin /0/ { printf("no\\n"); } begin /$1 > 5 && $1 < 50/ { printf("between\\n"); }',
+    params: ["42"],
+  },
+  {
+    name: "comments and lines",
+    script: '#!/usr/bin/env bpftrace\n// first\nbegin\n{\n  /* inner\n  */ printf("a\\n"); // rest\n}\n',
+  },
+  {
+    name: "defines",
+    script:
+      '#define N 5\n#define TEXT "hello"\n#define DOUBLE (N * 2)\nbegin { printf("%d %s %d\\n", N, TEXT, DOUBLE); }',
+  },
+  {
+    name: "config",
+    script:
+      'config = { max_strlen = 10; str_trunc_trailer = "!"; print_maps_on_exit = false }\nbegin { @x = 1; print(str($1)); }',
+    params: ["012345678"],
+  },
   { name: "upper-case names", script: 'BEGIN { printf("a\\n"); } END { printf("b\\n"); }' },
 ];
 
 const functions: readonly DifferentialCase[] = [
-  begin("str: of literals", 'print(str("hello")); print(str("hello", 3)); print(str("hello", 0)); $n = 2; print(str("hello", $n))', {}),
-  begin("strings: at the maximum of max_strlen", 'print(str("0123456789abcde")); print(str($1)); @[str($1)] = 1; @v = str($1)', { env: { BPFTRACE_MAX_STRLEN: "16" }, params: ["abcdefghijklmno"] }),
+  begin(
+    "str: of literals",
+    'print(str("hello")); print(str("hello", 3)); print(str("hello", 0)); $n = 2; print(str("hello", $n))',
+    {},
+  ),
+  begin(
+    "strings: at the maximum of max_strlen",
+    'print(str("0123456789abcde")); print(str($1)); @[str($1)] = 1; @v = str($1)',
+    { env: { BPFTRACE_MAX_STRLEN: "16" }, params: ["abcdefghijklmno"] },
+  ),
   begin("strlen", 'printf("%d %d %d\\n", strlen("hello"), strlen(""), strlen(str($1)))', { params: ["four"] }),
-  begin("strncmp", 'printf("%d %d %d\\n", strncmp("abc", "abd", 2) == 0, strncmp("abc", "abd", 3) == 0, strncmp(str($1), "par", 3) == 0)', { params: ["param"] }),
-  begin("strcontains", 'printf("%d %d %d %d\\n", strcontains("hello world", "lo w"), strcontains("hello", "x"), strcontains("abc", ""), strcontains(str($1), "aram"))', { params: ["param"] }),
-  begin("bswap", 'printf("%lx %lx %lx %lx\\n", bswap((uint8)0x12), bswap((uint16)0x1234), bswap((uint32)0x12345678), bswap((uint64)0x123456789abcdef0))'),
-  begin("ntop", 'print(ntop(0x0100007f)); print(ntop(2, 0x0100007f)); @[ntop(0x04030201)] = 1; printf("%s [%16s]\\n", ntop(0x08080808), ntop(0))'),
+  begin(
+    "strncmp",
+    'printf("%d %d %d\\n", strncmp("abc", "abd", 2) == 0, strncmp("abc", "abd", 3) == 0, strncmp(str($1), "par", 3) == 0)',
+    { params: ["param"] },
+  ),
+  begin(
+    "strcontains",
+    'printf("%d %d %d %d\\n", strcontains("hello world", "lo w"), strcontains("hello", "x"), strcontains("abc", ""), strcontains(str($1), "aram"))',
+    { params: ["param"] },
+  ),
+  begin(
+    "bswap",
+    'printf("%lx %lx %lx %lx\\n", bswap((uint8)0x12), bswap((uint16)0x1234), bswap((uint32)0x12345678), bswap((uint64)0x123456789abcdef0))',
+  ),
+  begin(
+    "ntop",
+    'print(ntop(0x0100007f)); print(ntop(2, 0x0100007f)); @[ntop(0x04030201)] = 1; printf("%s [%16s]\\n", ntop(0x08080808), ntop(0))',
+  ),
   begin("strftime", 'printf("%s\\n", strftime("%Y", nsecs))', { textOnly: "the year only" }),
-  begin("buf", 'print(buf("hello", 3)); printf("%r|%rx|%rh\\n", buf("a b\\n", 4), buf("abc", 3), buf("\\x00\\xff", 2)); @[buf("key", 3)] = buf("v", 1)'),
+  begin(
+    "buf",
+    'print(buf("hello", 3)); printf("%r|%rx|%rh\\n", buf("a b\\n", 4), buf("abc", 3), buf("\\x00\\xff", 2)); @[buf("key", 3)] = buf("v", 1)',
+  ),
   begin("cat", 'cat("/proc/sys/kernel/ostype"); cat("/proc/sys/kernel/%s", "osrelease"); printf("after\\n")'),
   begin("cat: cut", 'cat("/proc/cpuinfo")', { env: { BPFTRACE_MAX_CAT_BYTES: "20" } }),
-  begin("system", 'system("echo out"); printf("a\\n"); system("printf %%s-%%s %d %s; echo", 5, "x")', { options: ["--unsafe"], env: { LC_ALL: "C" } }),
+  begin("system", 'system("echo out"); printf("a\\n"); system("printf %%s-%%s %d %s; echo", 5, "x")', {
+    options: ["--unsafe"],
+    env: { LC_ALL: "C" },
+  }),
   begin("time with a fixed format", 'time("now\\n"); time("%%\\n")', {}),
-  begin("kaddr and ksym", 'printf("%d %s\\n", kaddr("do_exit") != 0, ksym(kaddr("do_exit"))); @[ksym(kaddr("vfs_read"))] = 1', { textOnly: "addresses" }),
+  begin(
+    "kaddr and ksym",
+    'printf("%d %s\\n", kaddr("do_exit") != 0, ksym(kaddr("do_exit"))); @[ksym(kaddr("vfs_read"))] = 1',
+    { textOnly: "addresses" },
+  ),
   begin("ksym of no address", 'printf("%s\\n", ksym(0))', {}),
   begin("uid, gid, username, cpu", 'printf("%d %d %s %d\\n", uid, gid, username, cpu < 1024)', {}),
   begin("builtins by call", 'printf("%d %d %d\\n", pid() == pid, tid() == tid, uid())', {}),
   begin("probe, probetype", 'printf("%s %s\\n", probe, probetype); @[probe] = 1; print(probe)', {}),
   begin("ncpus", 'printf("%d\\n", ncpus)'),
   begin("elapsed and nsecs", 'printf("%d %d %d\\n", elapsed < 10s, nsecs > 0, nsecs(monotonic) <= nsecs(boot))'),
-  begin("errorf and warnf", 'errorf("bad %d\\n", 5); warnf("hm %s\\n", "x"); printf("a\\n")', { textOnly: "they go to stderr in text" }),
-  begin("strings in variables", '$s = "abc"; $t = $s; $s = "a longer one"; printf("%s %s\\n", $s, $t); @m = $s; $u = @m; print($u)'),
+  begin("errorf and warnf", 'errorf("bad %d\\n", 5); warnf("hm %s\\n", "x"); printf("a\\n")', {
+    textOnly: "they go to stderr in text",
+  }),
+  begin(
+    "strings in variables",
+    '$s = "abc"; $t = $s; $s = "a longer one"; printf("%s %s\\n", $s, $t); @m = $s; $u = @m; print($u)',
+  ),
   begin("strings by index", '$s = "abc"; printf("%c%c %d\\n", $s[0], $s[1], $s[2])', {}),
-  begin("comptime and assert", 'print(sizeof(uint64) == 8)'),
+  begin("comptime and assert", "print(sizeof(uint64) == 8)"),
 ];
 
 const tracing: readonly DifferentialCase[] = [
-  { name: "tracepoint: counts by name", script: "t:syscalls:sys_enter_getppid /pid == $1/ { @[comm] = count(); @p[probe] = count(); }", load: ["getppid", 500] },
-  { name: "tracepoint: string argument", script: 't:syscalls:sys_enter_openat /pid == $1/ { printf("%s [%s] %d\\n", comm, str(args.filename), args.flags); @[str(args.filename)] = count(); }', load: ["open", 9], json: true },
-  { name: "tracepoint: strings cut", script: 't:syscalls:sys_enter_openat /pid == $1/ { printf("[%s]\\n", str(args.filename)); @[str(args.filename)] = count(); @n[str(args.filename, 5)] = count(); }', load: ["open", 9], env: { BPFTRACE_MAX_STRLEN: "32" } },
-  { name: "tracepoint: numbers of each width", script: 't:syscalls:sys_enter_openat /pid == $1/ { printf("%d %d %d %ld\\n", args.dfd, args.flags, args.mode, args.__syscall_nr); }', load: ["open", 4] },
-  { name: "tracepoint: return values", script: 't:syscalls:sys_exit_read /pid == $1 && args.ret < 0/ { printf("%d %ld\\n", args.ret, args.ret); @[args.ret] = count(); @h = hist(args.ret); @l = lhist(-args.ret, 0, 20, 5); @s = stats(args.ret); @m = min(args.ret); @x = max(args.ret); @a = avg(args.ret); @t = sum(args.ret); }', load: ["fail", 20], json: true },
-  { name: "tracepoint: histograms", script: "t:syscalls:sys_exit_read /pid == $1/ { @h = hist(args.ret); @k = hist(args.ret, 3); @l = lhist(args.ret, 0, 4096, 512); @s[comm] = stats(args.ret); @c[comm, args.ret % 3] = hist(args.ret); }", load: ["read", 2000], json: true },
-  { name: "tracepoint: tuple keys", script: 't:syscalls:sys_enter_write /pid == $1/ { @[comm, args.count, args.fd > 2] = count(); @n[args.count, ("x", args.count % 2)] = sum(args.count); }', load: ["write", 100], json: true },
-  { name: "tracepoint: enter and exit", script: "t:syscalls:sys_enter_write /pid == $1/ { @start[tid] = nsecs; @size[tid] = args.count; } t:syscalls:sys_exit_write /@start[tid]/ { @done[args.ret == @size[tid]] = count(); delete(@start, tid); delete(@size, tid); }", load: ["write", 100] },
-  { name: "tracepoint: wildcards", script: "t:syscalls:sys_enter_ope* /pid == $1/ { @[probe] = count(); }", load: ["open", 7] },
-  { name: "tracepoint: several in one", script: "t:syscalls:sys_enter_read, t:syscalls:sys_enter_lseek /pid == $1/ { @[probe] = count(); @fd[args.fd] = count(); }", load: ["fail", 10] },
-  { name: "tracepoint: two scripts on one", script: 't:syscalls:sys_enter_getppid /pid == $1/ { @a++; printf("a%d\\n", @a); } t:syscalls:sys_enter_getppid /pid == $1/ { @b += 2; printf("b%d\\n", @b); }', load: ["getppid", 5] },
-  { name: "raw_syscalls", script: "t:raw_syscalls:sys_enter /pid == $1 && args.id == 110/ { @[args.id] = count(); @a = args.args[0] == 0; } t:raw_syscalls:sys_exit /pid == $1 && args.id == 110/ { @r[args.ret > 0] = count(); }", load: ["getppid", 50] },
-  { name: "raw_syscalls: arguments", script: 't:raw_syscalls:sys_enter /pid == $1 && args.id == 1 && args.args[2] > 60/ { @[args.args[2]] = count(); }', load: ["write", 50] },
-  { name: "rawtracepoint", script: "rawtracepoint:sys_enter /pid == $1 && args.id == 110/ { @ = count(); @b[arg1 == 110] = count(); }", load: ["getppid", 50], peer: { differs: "the peer finds no raw tracepoints here", ours: "\n\n@: 50\n@b[true]: 50\n" }, textOnly: "our own" },
-  { name: "rawtracepoint: exit", script: "rt:sys_exit /pid == $1/ { if (args.regs.orig_ax == 110) { @[args.ret > 0] = count(); } }", load: ["getppid", 50], peer: { differs: "the peer finds no raw tracepoints here", ours: "\n\n@[true]: 50\n" }, textOnly: "our own" },
-  { name: "uprobe: arguments", script: 'uprobe:LOAD:probe_me /pid == $1/ { printf("%d %d\\n", arg0, arg1); @[arg0 % 3] = sum(arg1); }', load: ["call", 10] },
-  { name: "uprobe: without a pid", script: 'uprobe:LOAD:probe_me { @[arg0, comm] = count(); @f[func] = count(); @p[probe] = count(); }', load: ["call", 10] },
-  { name: "uretprobe", script: 'uretprobe:LOAD:probe_me /pid == $1/ { @[retval] = count(); @f[func] = count(); }', load: ["call", 10] },
-  { name: "uprobe: six arguments", script: 'uprobe:LOAD:probe_many { printf("%ld %ld %ld %ld %ld %ld\\n", arg0, arg1, arg2, arg3, arg4, arg5); } uretprobe:LOAD:probe_many { @ = sum((int64)retval); }', load: ["many", 6] },
-  { name: "uprobe: negative returns", script: 'uretprobe:LOAD:probe_negative { printf("%d %ld %d\\n", retval, (int32)retval, (int32)retval < 0); }', load: ["many", 4] },
-  { name: "uprobe: strings", script: 'uprobe:LOAD:probe_text { printf("[%s] [%s] [%s]\\n", str(arg0), str(arg0, 4), str(arg0, arg1)); @[str(arg0)] = count(); @n[strlen(str(arg0))] = count(); } uretprobe:LOAD:probe_text /retval > 100/ { printf("%s\\n", str(retval)); }', load: ["text", 7] },
-  { name: "uprobe: strings cut at 64", script: 'uprobe:LOAD:probe_text { printf("[%s]\\n", str(arg0)); @[str(arg0)] = count(); @v = str(arg0); @t[1] = (str(arg0), 5); }', load: ["text", 6], env: { BPFTRACE_MAX_STRLEN: "64" } },
-  { name: "uprobe: string comparisons", script: 'uprobe:LOAD:probe_text { @[str(arg0) == "short", strncmp(str(arg0), "01234", 5) == 0, strcontains(str(arg0), "xyz")] = count(); }', load: ["text", 9] },
-  { name: "uprobe: memory of the process", script: 'uprobe:LOAD:probe_point { printf("%d %d %d\\n", *(int32 *)arg0, *(int16 *)(arg0 + 4), *(uint8 *)(arg0 + 6)); printf("%s\\n", str(arg0 + 6)); }', load: ["point", 4] },
-  { name: "uprobe: buffers and addresses", script: 'uprobe:LOAD:probe_bytes /arg1 == 8/ { printf("%r|%rx|%rh\\n", buf(arg0, 8), buf(arg0, arg1), buf(arg0, 3)); @[buf(arg0, 8)] = count(); print(buf(arg0, 8)); }', load: ["bytes", 2], json: true },
-  { name: "uprobe: macaddr and ntop", script: 'uprobe:LOAD:probe_bytes /arg1 == 6/ { printf("%s\\n", macaddr((uint8[6])*(uint8[6]*)arg0)); }', load: ["bytes", 1] },
-  { name: "uprobe: ntop of memory", script: 'uprobe:LOAD:probe_bytes /arg1 == 4/ { printf("%s\\n", ntop(*(uint32 *)arg0)); @[ntop(*(uint32 *)arg0)] = count(); }', load: ["bytes", 2] },
-  { name: "uprobe: wildcards", script: "uprobe:LOAD:probe_* { @[func] = count(); @p[probe] = count(); }", load: ["many", 6] },
+  {
+    name: "tracepoint: counts by name",
+    script: "t:syscalls:sys_enter_getppid /pid == $1/ { @[comm] = count(); @p[probe] = count(); }",
+    load: ["getppid", 500],
+  },
+  {
+    name: "tracepoint: string argument",
+    script:
+      't:syscalls:sys_enter_openat /pid == $1/ { printf("%s [%s] %d\\n", comm, str(args.filename), args.flags); @[str(args.filename)] = count(); }',
+    load: ["open", 9],
+    json: true,
+  },
+  {
+    name: "tracepoint: strings cut",
+    script:
+      't:syscalls:sys_enter_openat /pid == $1/ { printf("[%s]\\n", str(args.filename)); @[str(args.filename)] = count(); @n[str(args.filename, 5)] = count(); }',
+    load: ["open", 9],
+    env: { BPFTRACE_MAX_STRLEN: "32" },
+  },
+  {
+    name: "tracepoint: numbers of each width",
+    script:
+      't:syscalls:sys_enter_openat /pid == $1/ { printf("%d %d %d %ld\\n", args.dfd, args.flags, args.mode, args.__syscall_nr); }',
+    load: ["open", 4],
+  },
+  {
+    name: "tracepoint: return values",
+    script:
+      't:syscalls:sys_exit_read /pid == $1 && args.ret < 0/ { printf("%d %ld\\n", args.ret, args.ret); @[args.ret] = count(); @h = hist(args.ret); @l = lhist(-args.ret, 0, 20, 5); @s = stats(args.ret); @m = min(args.ret); @x = max(args.ret); @a = avg(args.ret); @t = sum(args.ret); }',
+    load: ["fail", 20],
+    json: true,
+  },
+  {
+    name: "tracepoint: histograms",
+    script:
+      "t:syscalls:sys_exit_read /pid == $1/ { @h = hist(args.ret); @k = hist(args.ret, 3); @l = lhist(args.ret, 0, 4096, 512); @s[comm] = stats(args.ret); @c[comm, args.ret % 3] = hist(args.ret); }",
+    load: ["read", 2000],
+    json: true,
+  },
+  {
+    name: "tracepoint: tuple keys",
+    script:
+      't:syscalls:sys_enter_write /pid == $1/ { @[comm, args.count, args.fd > 2] = count(); @n[args.count, ("x", args.count % 2)] = sum(args.count); }',
+    load: ["write", 100],
+    json: true,
+  },
+  {
+    name: "tracepoint: enter and exit",
+    script:
+      "t:syscalls:sys_enter_write /pid == $1/ { @start[tid] = nsecs; @size[tid] = args.count; } t:syscalls:sys_exit_write /@start[tid]/ { @done[args.ret == @size[tid]] = count(); delete(@start, tid); delete(@size, tid); }",
+    load: ["write", 100],
+  },
+  {
+    name: "tracepoint: wildcards",
+    script: "t:syscalls:sys_enter_ope* /pid == $1/ { @[probe] = count(); }",
+    load: ["open", 7],
+  },
+  {
+    name: "tracepoint: several in one",
+    script:
+      "t:syscalls:sys_enter_read, t:syscalls:sys_enter_lseek /pid == $1/ { @[probe] = count(); @fd[args.fd] = count(); }",
+    load: ["fail", 10],
+  },
+  {
+    name: "tracepoint: two scripts on one",
+    script:
+      't:syscalls:sys_enter_getppid /pid == $1/ { @a++; printf("a%d\\n", @a); } t:syscalls:sys_enter_getppid /pid == $1/ { @b += 2; printf("b%d\\n", @b); }',
+    load: ["getppid", 5],
+  },
+  {
+    name: "raw_syscalls",
+    script:
+      "t:raw_syscalls:sys_enter /pid == $1 && args.id == 110/ { @[args.id] = count(); @a = args.args[0] == 0; } t:raw_syscalls:sys_exit /pid == $1 && args.id == 110/ { @r[args.ret > 0] = count(); }",
+    load: ["getppid", 50],
+  },
+  {
+    name: "raw_syscalls: arguments",
+    script: "t:raw_syscalls:sys_enter /pid == $1 && args.id == 1 && args.args[2] > 60/ { @[args.args[2]] = count(); }",
+    load: ["write", 50],
+  },
+  {
+    name: "rawtracepoint",
+    script: "rawtracepoint:sys_enter /pid == $1 && args.id == 110/ { @ = count(); @b[arg1 == 110] = count(); }",
+    load: ["getppid", 50],
+    peer: { differs: "the peer finds no raw tracepoints here", ours: "\n\n@: 50\n@b[true]: 50\n" },
+    textOnly: "our own",
+  },
+  {
+    name: "rawtracepoint: exit",
+    script: "rt:sys_exit /pid == $1/ { if (args.regs.orig_ax == 110) { @[args.ret > 0] = count(); } }",
+    load: ["getppid", 50],
+  },
+  {
+    name: "uprobe: arguments",
+    script: 'uprobe:LOAD:probe_me /pid == $1/ { printf("%d %d\\n", arg0, arg1); @[arg0 % 3] = sum(arg1); }',
+    load: ["call", 10],
+  },
+  {
+    name: "uprobe: without a pid",
+    script: "uprobe:LOAD:probe_me { @[arg0, comm] = count(); @f[func] = count(); @p[probe] = count(); }",
+    load: ["call", 10],
+  },
+  {
+    name: "uretprobe",
+    script: "uretprobe:LOAD:probe_me /pid == $1/ { @[retval] = count(); @f[func] = count(); }",
+    load: ["call", 10],
+  },
+  {
+    name: "uprobe: six arguments",
+    script:
+      'uprobe:LOAD:probe_many { printf("%ld %ld %ld %ld %ld %ld\\n", arg0, arg1, arg2, arg3, arg4, arg5); } uretprobe:LOAD:probe_many { @ = sum((int64)retval); }',
+    load: ["many", 6],
+  },
+  {
+    name: "uprobe: negative returns",
+    script: 'uretprobe:LOAD:probe_negative { printf("%d %ld %d\\n", retval, (int32)retval, (int32)retval < 0); }',
+    load: ["many", 4],
+  },
+  {
+    name: "uprobe: strings",
+    script:
+      'uprobe:LOAD:probe_text { printf("[%s] [%s] [%s]\\n", str(arg0), str(arg0, 4), str(arg0, arg1)); @[str(arg0)] = count(); @n[strlen(str(arg0))] = count(); } uretprobe:LOAD:probe_text /retval > 100/ { printf("%s\\n", str(retval)); }',
+    load: ["text", 7],
+  },
+  {
+    name: "uprobe: strings cut at 64",
+    script:
+      'uprobe:LOAD:probe_text { printf("[%s]\\n", str(arg0)); @[str(arg0)] = count(); @v = str(arg0); @t[1] = (str(arg0), 5); }',
+    load: ["text", 6],
+    env: { BPFTRACE_MAX_STRLEN: "64" },
+  },
+  {
+    name: "uprobe: string comparisons",
+    script:
+      'uprobe:LOAD:probe_text { @[str(arg0) == "short", strncmp(str(arg0), "01234", 5) == 0, strcontains(str(arg0), "xyz")] = count(); }',
+    load: ["text", 9],
+  },
+  {
+    name: "uprobe: memory of the process",
+    script:
+      'uprobe:LOAD:probe_point { printf("%d %d %d\\n", *(int32 *)arg0, *(int16 *)(arg0 + 4), *(uint8 *)(arg0 + 6)); printf("%s\\n", str(arg0 + 6)); }',
+    load: ["point", 4],
+  },
+  {
+    name: "uprobe: buffers and addresses",
+    script:
+      'uprobe:LOAD:probe_bytes /arg1 == 8/ { printf("%r|%rx|%rh\\n", buf(arg0, 8), buf(arg0, arg1), buf(arg0, 3)); @[buf(arg0, 8)] = count(); print(buf(arg0, 8)); }',
+    load: ["bytes", 2],
+    json: true,
+  },
+  {
+    name: "uprobe: macaddr and ntop",
+    script: 'uprobe:LOAD:probe_bytes /arg1 == 6/ { printf("%s\\n", macaddr((uint8[6])*(uint8[6]*)arg0)); }',
+    load: ["bytes", 1],
+  },
+  {
+    name: "uprobe: ntop of memory",
+    script:
+      'uprobe:LOAD:probe_bytes /arg1 == 4/ { printf("%s\\n", ntop(*(uint32 *)arg0)); @[ntop(*(uint32 *)arg0)] = count(); }',
+    load: ["bytes", 2],
+  },
+  {
+    name: "uprobe: wildcards",
+    script: "uprobe:LOAD:probe_* { @[func] = count(); @p[probe] = count(); }",
+    load: ["many", 6],
+  },
   { name: "uprobe: offsets", script: "uprobe:LOAD:probe_me+0 { @[probe] = count(); }", load: ["call", 3] },
-  { name: "uprobe: user stacks", script: "uprobe:LOAD:probe_me { @[ustack(2)] = count(); }", load: ["many", 3], json: true },
-  { name: "uprobe: raw user stacks", script: "uprobe:LOAD:probe_me { @[ustack(raw, 2)] = count(); @p[ustack(perf, 2)] = count(); }", load: ["many", 3], json: true },
-  { name: "uprobe: usym", script: 'uprobe:LOAD:probe_me { printf("%s\\n", usym(reg("ip"))); @[usym(reg("ip"))] = count(); }', load: ["call", 3], json: true },
-  { name: "uprobe: usym of what it is called by", script: 'uprobe:LOAD:probe_me { printf("%s\\n", usym(*(uint64 *)reg("sp"))); }', load: ["many", 3] },
-  { name: "usdt: without arguments", script: "usdt:LOAD:scrytest:plain /pid == $1/ { @[probe] = count(); @n = count(); }", load: ["usdt", 5] },
-  { name: "usdt: arguments of each width", script: 'usdt:LOAD:scrytest:numbers /pid == $1/ { printf("%ld %ld %ld\\n", arg0, arg1, arg2); }', load: ["usdt", 5], json: true },
-  { name: "usdt: strings, and the name alone", script: 'usdt:LOAD:text { printf("%s %d\\n", str(arg0, 9), arg1); }', load: ["usdt", 3] },
+  {
+    name: "uprobe: user stacks",
+    script: "uprobe:LOAD:probe_me { @[ustack(2)] = count(); }",
+    load: ["many", 3],
+    json: true,
+  },
+  {
+    name: "uprobe: raw user stacks",
+    script: "uprobe:LOAD:probe_me { @[ustack(raw, 2)] = count(); @p[ustack(perf, 2)] = count(); }",
+    load: ["many", 3],
+    json: true,
+  },
+  {
+    name: "uprobe: usym",
+    script: 'uprobe:LOAD:probe_me { printf("%s\\n", usym(reg("ip"))); @[usym(reg("ip"))] = count(); }',
+    load: ["call", 3],
+    json: true,
+  },
+  {
+    name: "uprobe: usym of what it is called by",
+    script: 'uprobe:LOAD:probe_me { printf("%s\\n", usym(*(uint64 *)reg("sp"))); }',
+    load: ["many", 3],
+  },
+  {
+    name: "usdt: without arguments",
+    script: "usdt:LOAD:scrytest:plain /pid == $1/ { @[probe] = count(); @n = count(); }",
+    load: ["usdt", 5],
+  },
+  {
+    name: "usdt: arguments of each width",
+    script: 'usdt:LOAD:scrytest:numbers /pid == $1/ { printf("%ld %ld %ld\\n", arg0, arg1, arg2); }',
+    load: ["usdt", 5],
+    json: true,
+  },
+  {
+    name: "usdt: strings, and the name alone",
+    script: 'usdt:LOAD:text { printf("%s %d\\n", str(arg0, 9), arg1); }',
+    load: ["usdt", 3],
+  },
   { name: "usdt: a semaphore", script: "usdt:LOAD:scrytest:guarded { @[arg0] = count(); }", load: ["usdt", 5] },
   { name: "usdt: wildcards", script: "usdt:LOAD:scrytest:* { @[probe] = count(); }", load: ["usdt", 5] },
-  { name: "curtask: a walk", script: 't:syscalls:sys_enter_getppid /pid == $1/ { @[curtask.pid == $1, curtask.comm, curtask.group_leader.comm, curtask.group_leader.pid == $1] = count(); printf("%d %s\\n", curtask.mm != 0, curtask.real_parent.comm != "" ? "has a parent" : "none"); }', load: ["getppid", 3], json: true },
-  { name: "curtask: with casts and arrows", script: 't:syscalls:sys_enter_getppid /pid == $1/ { $t = (struct task_struct *)curtask; @[$t->tgid == pid, $t->group_leader->tgid == $1, ((struct task_struct *)curtask)->comm] = count(); }', load: ["getppid", 3] },
-  { name: "curtask: arrays and nested structs", script: 't:syscalls:sys_enter_getppid /pid == $1/ { @c = curtask.comm[0]; @d = curtask.comm[3]; @s = curtask.se.on_rq; @u = curtask.cred.uid.val; @p = curtask.signal.rlim[7].rlim_cur > 0; }', load: ["getppid", 3] },
-  { name: "curtask: ppid and its like", script: 't:syscalls:sys_enter_getppid /pid == $1/ { printf("%d %d %s %s %d\\n", pid, tid, comm, leader_comm, leader_tid == tid); @p[ppid > 0] = count(); @n[strlen(pcomm) > 0] = count(); }', load: ["getppid", 2] },
-  { name: "uid, username of a load", script: "t:syscalls:sys_enter_getppid /pid == $1/ { @u[uid, gid, username] = count(); @c[cgroup > 0, cpu < 512, numaid] = count(); }", load: ["getppid", 4] },
-  { name: "join", script: 't:syscalls:sys_enter_execve /pid == $1/ { join(args.argv); join(args.argv, ","); printf("%s\\n", str(args.filename)); }', load: ["exec", 2], json: true },
-  { name: "watchpoint", script: "watchpoint:$2:8:w { @ = count(); @c[comm] = count(); }", load: ["touch", 20], options: ["-p", "PID"] },
+  {
+    name: "curtask: a walk",
+    script:
+      't:syscalls:sys_enter_getppid /pid == $1/ { @[curtask.pid == $1, curtask.comm, curtask.group_leader.comm, curtask.group_leader.pid == $1] = count(); printf("%d %s\\n", curtask.mm != 0, curtask.real_parent.comm != "" ? "has a parent" : "none"); }',
+    load: ["getppid", 3],
+    json: true,
+  },
+  {
+    name: "curtask: with casts and arrows",
+    script:
+      "t:syscalls:sys_enter_getppid /pid == $1/ { $t = (struct task_struct *)curtask; @[$t->tgid == pid, $t->group_leader->tgid == $1, ((struct task_struct *)curtask)->comm] = count(); }",
+    load: ["getppid", 3],
+  },
+  {
+    name: "curtask: arrays and nested structs",
+    script:
+      "t:syscalls:sys_enter_getppid /pid == $1/ { @c = curtask.comm[0]; @d = curtask.comm[3]; @s = curtask.se.on_rq; @u = curtask.cred.uid.val; @p = curtask.signal.rlim[7].rlim_cur > 0; }",
+    load: ["getppid", 3],
+  },
+  {
+    name: "curtask: ppid and its like",
+    script:
+      't:syscalls:sys_enter_getppid /pid == $1/ { printf("%d %d %s %s %d\\n", pid, tid, comm, leader_comm, leader_tid == tid); @p[ppid > 0] = count(); @n[strlen(pcomm) > 0] = count(); }',
+    load: ["getppid", 2],
+  },
+  {
+    name: "uid, username of a load",
+    script:
+      "t:syscalls:sys_enter_getppid /pid == $1/ { @u[uid, gid, username] = count(); @c[cgroup > 0, cpu < 512, numaid] = count(); }",
+    load: ["getppid", 4],
+  },
+  {
+    name: "join",
+    script:
+      't:syscalls:sys_enter_execve /pid == $1/ { join(args.argv); join(args.argv, ","); printf("%s\\n", str(args.filename)); }',
+    load: ["exec", 2],
+    json: true,
+  },
+  {
+    name: "watchpoint",
+    script: "watchpoint:$2:8:w { @ = count(); @c[comm] = count(); }",
+    load: ["touch", 20],
+    options: ["-p", "PID"],
+  },
   { name: "interval", script: "interval:ms:20 { @n++; if (@n == 3) { exit(); } }" },
-  { name: "interval: two of them", script: 'i:ms:10 { @a = 1; } interval:s:1 { @b = 1; exit(); } begin { printf("go\\n"); }' },
+  {
+    name: "interval: two of them",
+    script: 'i:ms:10 { @a = 1; } interval:s:1 { @b = 1; exit(); } begin { printf("go\\n"); }',
+  },
   { name: "profile", script: "profile:hz:99 { @[probe] = 1; exit(); }", textOnly: "time" },
-  { name: "profile of a load", script: "profile:hz:199 /pid == $1/ { @[comm] = 1; @u[probe, usermode <= 1] = 1; }", load: ["spin", 150], textOnly: "time" },
-  { name: "software", script: "software:cpu-clock:1000000 /pid == $1/ { @[comm, probe] = 1; }", load: ["spin", 100], textOnly: "time" },
-  { name: "software: page faults", script: "software:faults:1 /pid == $1/ { @[comm, probe] = 1; }", load: ["read", 300], textOnly: "time" },
-  { name: "iter:task, counted", script: "iter:task { @[ctx.task.pid == ctx.task.tgid] = 1; }", peer: { differs: "the peer cannot load iterators here", ours: "\n\n@[false]: 1\n@[true]: 1\n" }, textOnly: "our own" },
-  { name: "signal", script: 't:syscalls:sys_enter_getppid /pid == $1/ { signal("SIGUSR1"); @ = count(); }', load: ["getppid", 3], options: ["--unsafe"] },
-  { name: "kstack by an event", script: "t:syscalls:sys_enter_getppid /pid == $1/ { @[kstack(1)] = count(); }", load: ["getppid", 3], textOnly: "the same in JSON" },
-  { name: "printing while it runs", script: 't:syscalls:sys_enter_getppid /pid == $1/ { @n++; if (@n % 3 == 0) { printf("%d\\n", @n); @x[@n] = count(); } } end { printf("end\\n"); clear(@n); }', load: ["getppid", 10], json: true },
-  { name: "per-thread variables in maps", script: "uprobe:LOAD:probe_me { @depth[tid] = (int64)1; @deepest = max(@depth[tid]); } uretprobe:LOAD:probe_me { @depth[tid]--; if (@depth[tid] == 0) { delete(@depth, tid); } }", load: ["many", 6] },
-  { name: "lru and per-CPU maps by load", script: "let @l = lruhash(8); t:syscalls:sys_enter_write /pid == $1/ { @l[args.count] = 1; @t[args.count] = count(); }", load: ["write", 30] },
+  {
+    name: "profile of a load",
+    script: "profile:hz:199 /pid == $1/ { @[comm] = 1; @u[probe, usermode <= 1] = 1; }",
+    load: ["spin", 150],
+    textOnly: "time",
+  },
+  {
+    name: "software",
+    script: "software:cpu-clock:1000000 /pid == $1/ { @[comm, probe] = 1; }",
+    load: ["spin", 100],
+    textOnly: "time",
+  },
+  {
+    name: "software: page faults",
+    script: "software:faults:1 /pid == $1/ { @[comm, probe] = 1; }",
+    load: ["read", 300],
+    textOnly: "time",
+  },
+  {
+    name: "iter:task, counted",
+    script: "iter:task { @[ctx.task.pid == ctx.task.tgid] = 1; }",
+    peer: { differs: "the peer cannot load iterators here", ours: "\n\n@[false]: 1\n@[true]: 1\n" },
+    textOnly: "our own",
+  },
+  {
+    name: "signal",
+    script: 't:syscalls:sys_enter_getppid /pid == $1/ { signal("SIGUSR1"); @ = count(); }',
+    load: ["getppid", 3],
+    options: ["--unsafe"],
+  },
+  {
+    name: "kstack by an event",
+    script: "t:syscalls:sys_enter_getppid /pid == $1/ { @[kstack(1)] = count(); }",
+    load: ["getppid", 3],
+    textOnly: "the same in JSON",
+  },
+  {
+    name: "printing while it runs",
+    script:
+      't:syscalls:sys_enter_getppid /pid == $1/ { @n++; if (@n % 3 == 0) { printf("%d\\n", @n); @x[@n] = count(); } } end { printf("end\\n"); clear(@n); }',
+    load: ["getppid", 10],
+    json: true,
+  },
+  {
+    name: "per-thread variables in maps",
+    script:
+      "uprobe:LOAD:probe_me { @depth[tid] = (int64)1; @deepest = max(@depth[tid]); } uretprobe:LOAD:probe_me { @depth[tid]--; if (@depth[tid] == 0) { delete(@depth, tid); } }",
+    load: ["many", 6],
+  },
+  {
+    name: "lru and per-CPU maps by load",
+    script:
+      "let @l = lruhash(1000); t:syscalls:sys_enter_write /pid == $1/ { @l[args.count] = 1; @t[args.count] = count(); }",
+    load: ["write", 30],
+  },
 ];
 
-export const differentialCases: readonly DifferentialCase[] = [...formats, ...prints, ...maps, ...aggregates, ...expressions, ...statements, ...functions, ...tracing];
+export const differentialCases: readonly DifferentialCase[] = [
+  ...formats,
+  ...prints,
+  ...maps,
+  ...aggregates,
+  ...expressions,
+  ...statements,
+  ...functions,
+  ...tracing,
+];

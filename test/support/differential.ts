@@ -1,6 +1,16 @@
 // Runs one script under scry and under the peer, and compares what they print.
 
-import { hasSdt, type Load, loadProgram, NOTIFY, type RunSettings, Running, startPeer, startScry, traceLoad } from "./commands.ts";
+import {
+  hasSdt,
+  type Load,
+  loadProgram,
+  NOTIFY,
+  type Running,
+  type RunSettings,
+  startPeer,
+  startScry,
+  traceLoad,
+} from "./commands.ts";
 import type { DifferentialCase } from "./differential-cases.ts";
 
 export interface Comparison {
@@ -18,7 +28,8 @@ export async function compare(c: DifferentialCase, format: "text" | "json"): Pro
   const words = (load?: Load): string[] => [
     ...(format === "json" ? ["-f", "json"] : []),
     ...(c.options ?? []).map((o) => (o === "PID" ? String(load?.pid) : o)),
-    "-e", script,
+    "-e",
+    script,
     ...((c.params?.length ?? 0) > 0 || load !== undefined ? ["--"] : []),
     ...(load === undefined ? [] : [String(load.pid), load.address]),
     ...(c.params ?? []),
@@ -26,13 +37,24 @@ export async function compare(c: DifferentialCase, format: "text" | "json"): Pro
   const pair =
     c.load === undefined
       ? await Promise.all([startScry(words(), settings), startPeer(words(), settings)].map((r: Running) => r.done))
-      : await traceLoad(c.load, [(load) => startScry(words(load), settings), (load) => startPeer(words(load), settings)], c.peer !== undefined);
+      : await traceLoad(
+          c.load,
+          [(load) => startScry(words(load), settings), (load) => startPeer(words(load), settings)],
+          c.peer !== undefined,
+        );
   const [ours, theirs] = pair as [(typeof pair)[number], (typeof pair)[number]];
-  const normal = (text: string): string => plain(format === "json" ? text.replace(/^\{"type": "(?:attached_probes|lost_events)".*\n/gm, "") : text, c);
-  return { ours: `${normal(ours.stdout)}status ${ours.status}\n`, theirs: `${normal(theirs.stdout)}status ${theirs.status}\n`, ourErrors: ours.stderr, theirErrors: theirs.stderr };
+  const normal = (text: string): string =>
+    plain(format === "json" ? text.replace(/^\{"type": "(?:attached_probes|lost_events)".*\n/gm, "") : text, c);
+  return {
+    ours: `${normal(ours.stdout)}status ${ours.status}\n`,
+    theirs: `${normal(theirs.stdout)}status ${theirs.status}\n`,
+    ourErrors: ours.stderr,
+    theirErrors: theirs.stderr,
+  };
 }
 
-const plain = (text: string, c: DifferentialCase): string => sortEqual(c.normalise === undefined ? text : c.normalise(text));
+const plain = (text: string, c: DifferentialCase): string =>
+  sortEqual(c.normalise === undefined ? text : c.normalise(text));
 
 /** Entries of a map with the same value come in the order of the kernel's hash, which has a seed of its own each time. */
 function sortEqual(text: string): string {
@@ -55,7 +77,8 @@ function sortEqual(text: string): string {
 function sortEqualMembers(line: string): string {
   const match = /^(\{"type": "map", "data": \{"@\w*": \{)(.*)(\}\}\})$/.exec(line);
   if (match === null) return line;
-  const members = (match[2] as string).match(/"(?:[^"\\]|\\.)*": (?:"(?:[^"\\]|\\.)*"|[^,{["]+|\{[^}]*\}|\[[^\]]*\])(?:, )?/g) ?? [];
+  const members =
+    (match[2] as string).match(/"(?:[^"\\]|\\.)*": (?:"(?:[^"\\]|\\.)*"|[^,{["]+|\{[^}]*\}|\[[^\]]*\])(?:, )?/g) ?? [];
   const parts = members.map((m) => m.replace(/, $/, ""));
   const value = (m: string): string => m.slice(m.indexOf('": ') + 3);
   for (let i = 0; i < parts.length; ) {

@@ -38,7 +38,12 @@ export interface RandomScript {
 }
 
 export function scriptText(script: RandomScript): string {
-  return script.probes.map((p) => `${p.head}${p.predicate === undefined ? "" : ` /${p.predicate}/`}\n{\n${p.statements.map((s) => `  ${s}\n`).join("")}}\n`).join("");
+  return script.probes
+    .map(
+      (p) =>
+        `${p.head}${p.predicate === undefined ? "" : ` /${p.predicate}/`}\n{\n${p.statements.map((s) => `  ${s}\n`).join("")}}\n`,
+    )
+    .join("");
 }
 
 /** What a probe offers: numbers, strings and memory, as expressions. */
@@ -55,7 +60,17 @@ interface Offer {
   readonly signal: boolean;
 }
 
-const offer = (head: string, more: Partial<Offer> = {}): Offer => ({ head, ints: [], strings: [], addresses: [], stacks: true, kernelTask: true, usym: true, signal: true, ...more });
+const offer = (head: string, more: Partial<Offer> = {}): Offer => ({
+  head,
+  ints: [],
+  strings: [],
+  addresses: [],
+  stacks: true,
+  kernelTask: true,
+  usym: true,
+  signal: true,
+  ...more,
+});
 
 const plain = { stacks: false, usym: false, signal: false };
 
@@ -63,22 +78,45 @@ function offers(binary: string, usdt: boolean): readonly Offer[] {
   return [
     offer("begin", plain),
     offer("end", plain),
-    offer("tracepoint:syscalls:sys_enter_openat", { ints: ["args.dfd", "args.flags", "args.mode", "args.__syscall_nr"], strings: ["str(args.filename)"], addresses: ["args.filename"] }),
+    offer("tracepoint:syscalls:sys_enter_openat", {
+      ints: ["args.dfd", "args.flags", "args.mode", "args.__syscall_nr"],
+      strings: ["str(args.filename)"],
+      addresses: ["args.filename"],
+    }),
     offer("tracepoint:syscalls:sys_exit_read", { ints: ["args.ret"] }),
     offer("tracepoint:syscalls:sys_enter_write", { ints: ["args.fd", "args.count"], addresses: ["args.buf"] }),
     offer("tracepoint:syscalls:sys_enter_execve", { strings: ["str(args.filename)"], join: "args.argv" }),
     offer("tracepoint:syscalls:sys_enter_r*"),
     offer("tracepoint:raw_syscalls:sys_enter", { ints: ["args.id", "args.args[0]", "args.args[5]"] }),
     offer("tracepoint:raw_syscalls:sys_exit", { ints: ["args.id", "args.ret"] }),
-    offer("tracepoint:sched:sched_switch", { ints: ["args.prev_pid", "args.next_pid", "args.prev_prio"], strings: ["args.prev_comm", "args.next_comm"] }),
+    offer("tracepoint:sched:sched_switch", {
+      ints: ["args.prev_pid", "args.next_pid", "args.prev_prio"],
+      strings: ["args.prev_comm", "args.next_comm"],
+    }),
     offer("tracepoint:sched:sched_process_exec", { ints: ["args.pid"], strings: ["str(args.filename)"] }),
-    offer("rawtracepoint:sched_switch", { ints: ["args.preempt", "args.next.pid", "args.prev.tgid", "arg0"], strings: ["args.next.comm"] }),
+    offer("rawtracepoint:sched_switch", {
+      ints: ["args.preempt", "args.next.pid", "args.prev.tgid", "arg0"],
+      strings: ["args.next.comm"],
+    }),
     offer("rawtracepoint:sys_enter", { ints: ["args.id", "arg1"] }),
     offer(`uprobe:${binary}:probe_me`, { ints: ["arg0", "arg1", "arg5", 'reg("ip")', "sarg0"] }),
-    offer(`uprobe:${binary}:probe_text`, { ints: ["arg1"], strings: ["str(arg0)", "str(arg0, arg1)", "str(arg0, 10)"], addresses: ["arg0"] }),
-    offer(`uprobe:${binary}:probe_*`, { ints: ["arg0"], }),
+    offer(`uprobe:${binary}:probe_text`, {
+      ints: ["arg1"],
+      strings: ["str(arg0)", "str(arg0, arg1)", "str(arg0, 10)"],
+      addresses: ["arg0"],
+    }),
+    offer(`uprobe:${binary}:probe_*`, { ints: ["arg0"] }),
     offer(`uretprobe:${binary}:probe_me`, { ints: ["retval"] }),
-    ...(usdt ? [offer(`usdt:${binary}:scrytest:numbers`, { ints: ["arg0", "arg1", "arg2"] }), offer(`usdt:${binary}:scrytest:text`, { ints: ["arg1"], strings: ["str(arg0)", "str(arg0, arg1)"], addresses: ["arg0"] })] : []),
+    ...(usdt
+      ? [
+          offer(`usdt:${binary}:scrytest:numbers`, { ints: ["arg0", "arg1", "arg2"] }),
+          offer(`usdt:${binary}:scrytest:text`, {
+            ints: ["arg1"],
+            strings: ["str(arg0)", "str(arg0, arg1)"],
+            addresses: ["arg0"],
+          }),
+        ]
+      : []),
     offer("profile:hz:99", { ints: ["usermode"] }),
     offer("interval:s:1", { stacks: true }),
     offer("software:cpu-clock:1000000", { ints: ["usermode"] }),
@@ -86,7 +124,19 @@ function offers(binary: string, usdt: boolean): readonly Offer[] {
   ];
 }
 
-type ValueKind = "int" | "string" | "bool" | "tuple" | "count" | "sum" | "min" | "max" | "avg" | "stats" | "hist" | "lhist";
+type ValueKind =
+  | "int"
+  | "string"
+  | "bool"
+  | "tuple"
+  | "count"
+  | "sum"
+  | "min"
+  | "max"
+  | "avg"
+  | "stats"
+  | "hist"
+  | "lhist";
 type KeyPart = "int" | "string" | "comm" | "pair" | "bool" | "stack" | "ksym" | "usym" | "buf" | "probe" | "inet";
 
 interface MapShape {
@@ -105,10 +155,64 @@ interface Scope {
   readonly walked: string | undefined;
 }
 
-const TASK_INTS = ["curtask.pid", "curtask.tgid", "curtask.group_leader.pid", "curtask.real_parent.tgid", "curtask.se.sum_exec_runtime", "curtask.signal.rlim[7].rlim_cur", "curtask.mm.total_vm", "curtask.cred.uid.val", "curtask.comm[2]", "((struct task_struct *)curtask).prio", "curtask->parent->parent->pid", "curtask.flags"];
+const TASK_INTS = [
+  "curtask.pid",
+  "curtask.tgid",
+  "curtask.group_leader.pid",
+  "curtask.real_parent.tgid",
+  "curtask.se.sum_exec_runtime",
+  "curtask.signal.rlim[7].rlim_cur",
+  "curtask.mm.total_vm",
+  "curtask.cred.uid.val",
+  "curtask.comm[2]",
+  "((struct task_struct *)curtask).prio",
+  "curtask->parent->parent->pid",
+  "curtask.flags",
+];
 const TASK_STRINGS = ["curtask.comm", "curtask.group_leader.comm", "curtask.real_parent.comm"];
-const INT_BUILTINS = ["pid", "tid", "uid", "gid", "cpu", "nsecs", "rand", "elapsed", "cgroup", "jiffies", "numaid", "ncpus", "ppid", "nsecs(monotonic)"];
-const LITERALS = ["0", "1", "2", "3", "7", "-1", "10", "64", "100", "255", "256", "1000", "65535", "65536", "0x7fffffff", "0x80000000", "0xffffffff", "1000000007", "0x123456789abcdef", "9223372036854775807", "5ms", "1e6", "$1", "$2", "$#"];
+const INT_BUILTINS = [
+  "pid",
+  "tid",
+  "uid",
+  "gid",
+  "cpu",
+  "nsecs",
+  "rand",
+  "elapsed",
+  "cgroup",
+  "jiffies",
+  "numaid",
+  "ncpus",
+  "ppid",
+  "nsecs(monotonic)",
+];
+const LITERALS = [
+  "0",
+  "1",
+  "2",
+  "3",
+  "7",
+  "-1",
+  "10",
+  "64",
+  "100",
+  "255",
+  "256",
+  "1000",
+  "65535",
+  "65536",
+  "0x7fffffff",
+  "0x80000000",
+  "0xffffffff",
+  "1000000007",
+  "0x123456789abcdef",
+  "9223372036854775807",
+  "5ms",
+  "1e6",
+  "$1",
+  "$2",
+  "$#",
+];
 const TEXTS = ['"a"', '"hello"', '""', '"a longer text of some thirty bytes"', '"x y"', '"exactly8"', '"%"', "str($3)"];
 const ARITHMETIC = ["+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>"];
 const COMPARISONS = ["==", "!=", "<", ">", "<=", ">="];
@@ -124,28 +228,78 @@ export function randomScript(r: Random, binary: string, usdt: boolean, size: num
     const writer = new ProbeWriter(r, offered, maps);
     const probe = writer.probe(Math.max(1, Math.ceil(size / many)));
     // Every map is given its type once.
-    return i === 0 ? { ...probe, statements: [...probe.statements, ...maps.map((m) => new ProbeWriter(r, offered, []).assign(m))] } : probe;
+    return i === 0
+      ? { ...probe, statements: [...probe.statements, ...maps.map((m) => new ProbeWriter(r, offered, []).assign(m))] }
+      : probe;
   });
   const declared = maps.filter((m) => m.declared !== undefined);
   const first = probes[0] as RandomProbe;
   // A declaration stands before the probes; it goes with the first one's head.
-  return { probes: [{ ...first, head: declared.map((m) => `let ${m.name} = ${m.declared};\n`).join("") + first.head }, ...probes.slice(1)] };
+  return {
+    probes: [
+      { ...first, head: declared.map((m) => `let ${m.name} = ${m.declared};\n`).join("") + first.head },
+      ...probes.slice(1),
+    ],
+  };
 }
 
 function randomMaps(r: Random): MapShape[] {
-  const keys: readonly (readonly KeyPart[])[] = [[], [], ["int"], ["int"], ["string"], ["comm"], ["int", "string"], ["string", "int", "int"], ["int", "pair"], ["comm", "int"], ["bool"], ["stack"], ["stack", "comm"], ["ksym"], ["usym"], ["buf"], ["probe", "int"], ["inet"], ["int", "int", "int", "int"]];
-  const values: readonly ValueKind[] = ["int", "int", "int", "string", "bool", "tuple", "count", "sum", "min", "max", "avg", "stats", "hist", "lhist"];
-  return Array.from({ length: 2 + r.below(6) }, (_, i) => {
+  const keys: readonly (readonly KeyPart[])[] = [
+    [],
+    [],
+    ["int"],
+    ["int"],
+    ["string"],
+    ["comm"],
+    ["int", "string"],
+    ["string", "int", "int"],
+    ["int", "pair"],
+    ["comm", "int"],
+    ["bool"],
+    ["stack"],
+    ["stack", "comm"],
+    ["ksym"],
+    ["usym"],
+    ["buf"],
+    ["probe", "int"],
+    ["inet"],
+    ["int", "int", "int", "int"],
+  ];
+  const values: readonly ValueKind[] = [
+    "int",
+    "int",
+    "int",
+    "string",
+    "bool",
+    "tuple",
+    "count",
+    "sum",
+    "min",
+    "max",
+    "avg",
+    "stats",
+    "hist",
+    "lhist",
+  ];
+  return Array.from({ length: 1 + r.below(4) }, (_, i) => {
     const value = r.pick(values);
     const key = r.pick(keys);
     const aggregate = !["int", "string", "bool", "tuple"].includes(value);
-    const declared = key.length > 0 && r.chance(10) ? (aggregate ? `percpuhash(${1 + r.below(500)})` : `${r.pick(["hash", "lruhash"])}(${1 + r.below(500)})`) : undefined;
+    const declared =
+      key.length > 0 && r.chance(10)
+        ? aggregate
+          ? `percpuhash(${1 + r.below(500)})`
+          : `${r.pick(["hash", "lruhash"])}(${1 + r.below(500)})`
+        : undefined;
     return { name: `@m${i}`, key, value, ...(declared === undefined ? {} : { declared }) };
   });
 }
 
 /** Can this probe make the map's keys? */
-const canKey = (o: Offer, m: MapShape): boolean => (o.stacks || !m.key.includes("stack")) && (o.usym || !m.key.includes("usym")) && (o.addresses.length > 0 || !m.key.includes("buf"));
+const canKey = (o: Offer, m: MapShape): boolean =>
+  (o.stacks || !m.key.includes("stack")) &&
+  (o.usym || !m.key.includes("usym")) &&
+  (o.addresses.length > 0 || !m.key.includes("buf"));
 
 class ProbeWriter {
   readonly r: Random;
@@ -164,7 +318,7 @@ class ProbeWriter {
     const scope: Scope = { ints: [], strings: [], tuples: [], inLoop: 0, walked: undefined };
     const predicate = this.r.chance(35) ? this.bool({ ...scope }, 2) : undefined;
     const statements: string[] = [];
-    for (let i = 0; i < size; i++) statements.push(this.statement(scope, 3));
+    for (let i = 0; i < size; i++) statements.push(this.statement(scope, this.r.chance(25) ? 3 : 2));
     return { head: this.offer.head, predicate, statements };
   }
 
@@ -173,7 +327,14 @@ class ProbeWriter {
   }
 
   inner(scope: Scope, more: Partial<Scope> = {}): Scope {
-    return { ints: [...scope.ints], strings: [...scope.strings], tuples: [...scope.tuples], inLoop: scope.inLoop, walked: scope.walked, ...more };
+    return {
+      ints: [...scope.ints],
+      strings: [...scope.strings],
+      tuples: [...scope.tuples],
+      inLoop: scope.inLoop,
+      walked: scope.walked,
+      ...more,
+    };
   }
 
   block(scope: Scope, depth: number): string {
@@ -187,8 +348,17 @@ class ProbeWriter {
     const r = this.r;
     const leaf = (): string => {
       const sources: (() => string)[] = [() => r.pick(LITERALS), () => r.pick(INT_BUILTINS)];
-      if (scope.ints.length > 0) sources.push(() => r.pick(scope.ints), () => r.pick(scope.ints), () => r.pick(scope.ints));
-      if (this.offer.ints.length > 0 && scope.walked === undefined) sources.push(() => r.pick(this.offer.ints), () => r.pick(this.offer.ints));
+      if (scope.ints.length > 0)
+        sources.push(
+          () => r.pick(scope.ints),
+          () => r.pick(scope.ints),
+          () => r.pick(scope.ints),
+        );
+      if (this.offer.ints.length > 0 && scope.walked === undefined)
+        sources.push(
+          () => r.pick(this.offer.ints),
+          () => r.pick(this.offer.ints),
+        );
       if (this.offer.kernelTask) sources.push(() => r.pick(TASK_INTS));
       const kept = this.here(scope).filter((m) => m.value === "int");
       if (kept.length > 0 && depth > 0) sources.push(() => this.place(scope, r.pick(kept), depth - 1));
@@ -220,7 +390,9 @@ class ProbeWriter {
       case 9:
         return `bswap((${r.pick(["uint16", "uint32", "uint64"])})${leaf()})`;
       case 10:
-        return scope.tuples.length > 0 ? `${r.pick(scope.tuples)}.0` : `sizeof(${r.pick(["uint8", "int64", "struct task_struct", '"abc"'])})`;
+        return scope.tuples.length > 0
+          ? `${r.pick(scope.tuples)}.0`
+          : `sizeof(${r.pick(["uint8", "int64", "struct task_struct", '"abc"'])})`;
       case 11:
         return `(${this.bool(scope, depth - 1)} ? 1 : 0)`;
       default:
@@ -258,13 +430,24 @@ class ProbeWriter {
   string(scope: Scope, depth: number): string {
     const r = this.r;
     const sources: (() => string)[] = [() => r.pick(TEXTS), () => "comm", () => "comm", () => "pcomm"];
-    if (scope.strings.length > 0) sources.push(() => r.pick(scope.strings), () => r.pick(scope.strings));
-    if (this.offer.strings.length > 0 && scope.walked === undefined) sources.push(() => r.pick(this.offer.strings), () => r.pick(this.offer.strings), () => r.pick(this.offer.strings));
+    if (scope.strings.length > 0)
+      sources.push(
+        () => r.pick(scope.strings),
+        () => r.pick(scope.strings),
+      );
+    if (this.offer.strings.length > 0 && scope.walked === undefined)
+      sources.push(
+        () => r.pick(this.offer.strings),
+        () => r.pick(this.offer.strings),
+        () => r.pick(this.offer.strings),
+      );
     if (this.offer.kernelTask) sources.push(() => r.pick(TASK_STRINGS));
-    if (this.offer.addresses.length > 0 && scope.walked === undefined) sources.push(() => `str(${r.pick(this.offer.addresses)}, ${r.pick(["4", "10", "64", "pid", "200"])})`);
+    if (this.offer.addresses.length > 0 && scope.walked === undefined)
+      sources.push(() => `str(${r.pick(this.offer.addresses)}, ${r.pick(["4", "10", "64", "pid", "200"])})`);
     const kept = this.here(scope).filter((m) => m.value === "string");
     if (kept.length > 0 && depth > 0) sources.push(() => this.place(scope, r.pick(kept), depth - 1));
-    if (depth > 0 && r.chance(15)) return `(${this.bool(scope, depth - 1)} ? ${this.string(scope, 0)} : ${this.string(scope, 0)})`;
+    if (depth > 0 && r.chance(15))
+      return `(${this.bool(scope, depth - 1)} ? ${this.string(scope, 0)} : ${this.string(scope, 0)})`;
     return r.pick(sources)();
   }
 
@@ -279,7 +462,8 @@ class ProbeWriter {
       () => this.int(scope, depth),
       () => this.int(scope, depth),
       () => this.string(scope, depth),
-      () => `(${this.int(scope, depth - 1)}, ${this.string(scope, depth - 1)}, (${this.int(scope, 0)}, ${this.int(scope, 0)}))`,
+      () =>
+        `(${this.int(scope, depth - 1)}, ${this.string(scope, depth - 1)}, (${this.int(scope, 0)}, ${this.int(scope, 0)}))`,
       () => `(a=${this.int(scope, depth - 1)}, b=${this.string(scope, depth - 1)})`,
       () => `ksym(${this.int(scope, 0)})`,
       () => `ntop((uint32)${this.int(scope, 0)})`,
@@ -288,9 +472,11 @@ class ProbeWriter {
       () => (this.offer.head.startsWith("u") && scope.walked === undefined ? r.pick(["probe", "func"]) : "probe"),
       () => "username",
     ];
-    if (this.offer.stacks && scope.walked === undefined) sources.push(() => r.pick(["kstack", "ustack", "kstack(3)", "ustack(perf, 5)", "kstack(raw, 2)"]));
+    if (this.offer.stacks && scope.walked === undefined)
+      sources.push(() => r.pick(["kstack", "ustack", "kstack(3)", "ustack(perf, 5)", "kstack(raw, 2)"]));
     if (this.offer.usym) sources.push(() => `usym(${this.int(scope, 0)})`);
-    if (this.offer.addresses.length > 0 && scope.walked === undefined) sources.push(() => `buf(${r.pick(this.offer.addresses)}, ${r.pick(["4", "16", "pid"])})`);
+    if (this.offer.addresses.length > 0 && scope.walked === undefined)
+      sources.push(() => `buf(${r.pick(this.offer.addresses)}, ${r.pick(["4", "16", "pid"])})`);
     return r.pick(sources)();
   }
 
@@ -332,7 +518,9 @@ class ProbeWriter {
 
   /** Maps whose keys can be made here. */
   here(scope: Scope): readonly MapShape[] {
-    return this.maps.filter((m) => (scope.inLoop === 0 || !m.key.includes("stack")) && (scope.walked === undefined || !m.key.includes("buf")));
+    return this.maps.filter(
+      (m) => (scope.inLoop === 0 || !m.key.includes("stack")) && (scope.walked === undefined || !m.key.includes("buf")),
+    );
   }
 
   /** A map with its key: what can be read and assigned. */
@@ -344,11 +532,32 @@ class ProbeWriter {
 
   statement(scope: Scope, depth: number): string {
     const r = this.r;
-    const simple: (() => string)[] = [() => this.assignMap(scope), () => this.assignMap(scope), () => this.assignMap(scope), () => this.variable(scope), () => this.variable(scope), () => this.printf(scope), () => this.printf(scope), () => `print(${this.value(scope, 1)});`, () => this.onMap(scope), () => this.change(scope)];
-    if (this.offer.join !== undefined && scope.walked === undefined) simple.push(() => `join(${this.offer.join}${r.chance(50) ? ', ","' : ""});`);
-    if (r.chance(10)) simple.push(() => 'time("%H\\n");', () => 'cat("/proc/self/comm");', () => `errorf("%d\\n", ${this.int(scope, 0)});`);
+    const simple: (() => string)[] = [
+      () => this.assignMap(scope),
+      () => this.assignMap(scope),
+      () => this.assignMap(scope),
+      () => this.variable(scope),
+      () => this.variable(scope),
+      () => this.printf(scope),
+      () => this.printf(scope),
+      () => `print(${this.value(scope, 1)});`,
+      () => this.onMap(scope),
+      () => this.change(scope),
+    ];
+    if (this.offer.join !== undefined && scope.walked === undefined)
+      simple.push(() => `join(${this.offer.join}${r.chance(50) ? ', ","' : ""});`);
+    if (r.chance(10))
+      simple.push(
+        () => 'time("%H\\n");',
+        () => 'cat("/proc/self/comm");',
+        () => `errorf("%d\\n", ${this.int(scope, 0)});`,
+      );
     if (this.offer.signal && r.chance(5)) simple.push(() => 'signal("SIGCONT");');
-    if (scope.inLoop === 0 && r.chance(4)) simple.push(() => "return;", () => `exit(${r.pick(["", "3", "pid"])});`);
+    if (scope.inLoop === 0 && r.chance(4))
+      simple.push(
+        () => "return;",
+        () => `exit(${r.pick(["", "3", "pid"])});`,
+      );
     if (depth <= 1 || r.chance(55)) return r.pick(simple)();
     // Loops in loops, and branches in them, can be more than the verifier walks through in its million steps: kept small.
     switch (scope.inLoop > 0 ? r.pick([0, 6]) : r.below(7)) {
@@ -358,7 +567,9 @@ class ProbeWriter {
       case 2: {
         const i = this.name();
         const body = this.inner(scope, { inLoop: scope.inLoop + 1 });
-        const ends = r.chance(80) ? `0..${1 + r.below(6)}` : `${r.pick(["pid", "-2", "$1"])}..${r.pick(["10", "pid", "$2"])}`;
+        const ends = r.chance(80)
+          ? `0..${1 + r.below(6)}`
+          : `${r.pick(["pid", "-2", "$1"])}..${r.pick(["10", "pid", "$2"])}`;
         const loop = { ...body, ints: [...body.ints, i] };
         return `for ${i} : ${ends.replace(/^-(\d+)/, "(-$1)")} { ${this.loopBody(loop, depth)} }`;
       }
@@ -370,8 +581,11 @@ class ProbeWriter {
       case 4:
         return `unroll(${1 + r.below(4)}) { ${this.statement(this.inner(scope, { inLoop: scope.inLoop + 1 }), 1)} }`;
       case 5: {
-        const walkable = this.here(scope).filter((m) => m.key.length > 0 && ["int", "string", "count", "sum"].includes(m.value) && !m.key.includes("stack"));
-        if (walkable.length === 0 || scope.walked !== undefined || scope.inLoop > 0) return this.block(this.inner(scope), depth);
+        const walkable = this.here(scope).filter(
+          (m) => m.key.length > 0 && ["int", "string", "count", "sum"].includes(m.value) && !m.key.includes("stack"),
+        );
+        if (walkable.length === 0 || scope.walked !== undefined || scope.inLoop > 0)
+          return this.block(this.inner(scope), depth);
         const m = r.pick(walkable);
         const kv = this.name();
         const body = this.inner(scope, { inLoop: scope.inLoop + 1, walked: m.name });
@@ -389,7 +603,9 @@ class ProbeWriter {
   loopBody(scope: Scope, depth: number): string {
     const r = this.r;
     const leave = r.chance(25) ? `if (${this.bool(scope, 1)}) { ${r.pick(["break", "continue"])}; } ` : "";
-    return leave + Array.from({ length: 1 + r.below(2) }, () => this.statement(scope, Math.min(2, depth - 1))).join(" ");
+    return (
+      leave + Array.from({ length: 1 + r.below(2) }, () => this.statement(scope, Math.min(2, depth - 1))).join(" ")
+    );
   }
 
   variable(scope: Scope): string {
@@ -424,9 +640,16 @@ class ProbeWriter {
     const r = this.r;
     const kept = this.here(scope).filter((m) => m.value === "int");
     const own = scope.ints.filter((v) => /^\$v\d+$/.test(v));
-    const target = own.length > 0 && r.chance(50) && scope.inLoop === 0 ? r.pick(own) : kept.length > 0 ? this.place(scope, r.pick(kept), 1) : undefined;
+    const target =
+      own.length > 0 && r.chance(50) && scope.inLoop === 0
+        ? r.pick(own)
+        : kept.length > 0
+          ? this.place(scope, r.pick(kept), 1)
+          : undefined;
     if (target === undefined) return this.variable(scope);
-    return r.chance(40) ? r.pick([`${target}++;`, `${target}--;`, `++${target};`]) : `${target} ${r.pick(ARITHMETIC)}= ${this.int(scope, 1)};`;
+    return r.chance(40)
+      ? r.pick([`${target}++;`, `${target}--;`, `++${target};`])
+      : `${target} ${r.pick(ARITHMETIC)}= ${this.int(scope, 1)};`;
   }
 
   assignMap(scope: Scope): string {
@@ -463,7 +686,10 @@ class ProbeWriter {
     const r = this.r;
     if (this.here(scope).length === 0) return this.printf(scope);
     const m = r.pick(this.here(scope));
-    if (m.key.length > 0 && r.chance(50)) return r.chance(50) ? `delete(${m.name}, ${this.keyTuple(scope, m, 1)});` : `if (delete(${m.name}, ${this.keyTuple(scope, m, 1)})) { ${this.printf(scope)} }`;
+    if (m.key.length > 0 && r.chance(50))
+      return r.chance(50)
+        ? `delete(${m.name}, ${this.keyTuple(scope, m, 1)});`
+        : `if (delete(${m.name}, ${this.keyTuple(scope, m, 1)})) { ${this.printf(scope)} }`;
     return r.pick([`print(${m.name});`, `print(${m.name}, 5, 10);`, `clear(${m.name});`, `zero(${m.name});`]);
   }
 

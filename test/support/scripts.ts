@@ -3,8 +3,19 @@
 import { execFileSync } from "node:child_process";
 
 /** Ids of all programs, maps and links in the kernel. */
-export function kernelObjects(): { readonly programs: Set<number>; readonly maps: Set<number>; readonly links: Set<number> } {
-  const ids = (what: string): Set<number> => new Set((JSON.parse(execFileSync("bpftool", ["-j", what, "list"], { encoding: "utf8", maxBuffer: 1 << 26 })) as { id: number }[]).map((o) => o.id));
+export function kernelObjects(): {
+  readonly programs: Set<number>;
+  readonly maps: Set<number>;
+  readonly links: Set<number>;
+} {
+  const ids = (what: string): Set<number> =>
+    new Set(
+      (
+        JSON.parse(execFileSync("bpftool", ["-j", what, "list"], { encoding: "utf8", maxBuffer: 1 << 26 })) as {
+          id: number;
+        }[]
+      ).map((o) => o.id),
+    );
   return { programs: ids("prog"), maps: ids("map"), links: ids("link") };
 }
 

@@ -685,9 +685,12 @@ export class Checker {
     const numbered = /^(s?)arg(\d+)$/.exec(e.name);
     const builtin = builtinVariables[numbered === null ? e.name : "argN"];
     if (builtin !== undefined) return builtin.check(this, e);
-    if (builtinFunctions[e.name] !== undefined)
+    const named = builtinFunctions[e.name];
+    if (named !== undefined && named.arity[0] > 0)
+      return this.error("SCRY1223", `Unknown identifier: '${e.name}'`, e.span, [`It is a function: ${named.signature}`]);
+    if (named !== undefined)
       return (
-        builtinFunctions[e.name]?.check(this, {
+        named.check(this, {
           kind: "call",
           name: e.name,
           nameSpan: e.span,

@@ -1,0 +1,184 @@
+// What is said of a script that is wrong, with its place and the way out; the compiler throws nothing else.
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { compileScript } from "../../src/lang/trace/index.ts";
+import { DiagnosticError, formatDiagnostic } from "../../src/source/index.ts";
+import { environment } from "../support/browser-page.ts";
+
+/** All that is said of the script, as it is printed. */
+function diagnostics(text: string): string {
+  const source = { name: "stdin", text };
+  try {
+    compileScript(source, environment, { ringBytes: 1 << 16 });
+    return "";
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    return error.diagnostics.map((d) => formatDiagnostic(d, error.source ?? source)).join("\n");
+  }
+}
+
+describe("diagnostics", () => {
+  it("show the line, a mark under the place, and a hint", () => {
+    expect(diagnostics("begin {\n  print(1);\n\tprintff(2);\n}")).toBe(
+      "stdin:3:2-9: ERROR: Unknown function: 'printff'\n    printff(2);\n    ~~~~~~~\nHINT: Did you mean 'printf'?",
+    );
+  });
+
+  const cases: readonly (readonly [script: string, said: string])[] = [
+    ['begin { @x = 1; @x = "a"; }', "Type mismatch for @x"],
+    ['begin { @x[1] = 1; @x["a"] = 1; }', "Argument mismatch for @x"],
+    ["begin { @x = count(); @x = 5; }", "@x"],
+    ["begin { @x = count(); @x = hist(5); }", "@x"],
+    ["begin { $x = 1; { $y = 2; } print($y); }", "$y"],
+    ["begin { print($x); }", "$x"],
+    ["begin { print(@x); }", "Undefined map: @x"],
+    ["begin { @x = hist(1, 9); }", "hist: bits 9 must be 0..5"],
+    ["begin { @x = lhist(1, 10, 5, 1); }", "min must be less than max"],
+    ["begin { @x = lhist(1, 0, 10, 0); }", "step must be >= 1"],
+    ["begin { @x = lhist(1, 0, 100000, 1); }", "too many buckets"],
+    ['begin { @x = hist("a"); }', "only supports integer arguments"],
+    ['begin { printf("%d\\n"); }', "Not enough arguments"],
+    ['begin { printf("x\\n", 1); }', "Too many arguments"],
+    ['begin { printf("%d\\n", "a"); }', "expects a value of type integer"],
+    ['begin { printf("%f\\n", 1); }', "unsupported format specifier"],
+    ["begin { printf(5); }", "string literal"],
+    ["begin { print(); }", "print"],
+    ["begin { print(1, 2, 3); }", "1 argument"],
+    ["begin { clear(5); }", "expects a map"],
+    ["begin { @x[1] = 1; clear(@x[1]); }", "should not be indexed"],
+    ["begin { @x[1] = 1; delete(@x); }", "explicit keys"],
+    ["begin { break; }", "break"],
+    ["begin { 5 = 6; }", "assigned"],
+    ["begin { print(retval); }", "retval"],
+    ["begin { print(arg0); }", "arg0"],
+    ["begin { print(args.x); }", "args"],
+    ["begin { unroll(1000) { } }", "unroll"],
+    ["begin { let $x = 1; let $x = 2; }", "$x"],
+    ["begin { print((1, 2).5); }", "5"],
+    ['begin { print(1 + "a"); }', "+"],
+    ['begin { print("a" == 1); }', "=="],
+    ["begin { @x = @x + ; }", "unexpected"],
+    ["begin { print(1) print(2); }", "unexpected"],
+    ["begin { if 1 == 1 print(1); }", "unexpected"],
+    ["begin { print(99999999999999999999999999); }", "too large"],
+    ["begin { print(0x); }", "integer literal"],
+    ["begin { print(09); }", "octal"],
+    ['begin { print("\\q"); }', "invalid escape character"],
+    ["begin { $ = 1; }", "$"],
+    ["begin ~ { }", "unexpected"],
+    ["interval:ms { }", "period"],
+    ["interval:xs:1 { }", "unit"],
+    ["software:nothing:1 { }", "not a software event"],
+    ["watchpoint:0x1:3:w { }", "length"],
+    ["macro m() { 1 }  begin { }", "not supported yet"],
+    ["begin { print(strerror(1)); }", "not supported yet"],
+    ["config = { nothing = 1 } begin { }", "nothing"],
+    ["config = { max_strlen = 1 } begin { }", "max_strlen"],
+    ["let @x = nohash(5); begin { @x[1] = 1; }", "Invalid bpf map type"],
+    ['begin { signal("SIGNOTHING"); }', "signal"],
+    ['begin { exit("a"); }', "exit"],
+    ["begin { print(ustack(0)); }", "ustack"],
+    ['begin { strncmp("a", "b", -1); }', "strncmp"],
+    ["/* begin { }", "comment"],
+    ['begin { print("a); }', "unterminated string"],
+    ["begin { print(1);", "end of file"],
+    ["", "no probe"],
+  ];
+  it.each(cases)("%s", (script, said) => expect(diagnostics(script)).toContain(said));
+
+  it("come with a code and a place inside of the script", () => {
+    for (const [text] of cases) {
+      try {
+        compileScript({ name: "stdin", text }, environment, { ringBytes: 1 << 16 });
+        expect.unreachable(text);
+      } catch (error) {
+        expect(error, text).toBeInstanceOf(DiagnosticError);
+        for (const d of (error as DiagnosticError).diagnostics) {
+          expect(d.code).toMatch(/^SCRY\d{4}$/);
+          if (d.span !== undefined) {
+            expect(d.span.start, text).toBeLessThanOrEqual(d.span.end);
+            expect(d.span.end, text).toBeLessThanOrEqual(text.length);
+          }
+        }
+      }
+    }
+  });
+
+  it("are all that garbage gives", () => {
+    const words = [
+      "begin",
+      "{",
+      "}",
+      "(",
+      ")",
+      "[",
+      "]",
+      ";",
+      ",",
+      "printf",
+      "print",
+      '"a"',
+      '"%d"',
+      "@x",
+      "@",
+      "$y",
+      "$1",
+      "1",
+      "0x1f",
+      "=",
+      "+=",
+      "++",
+      "--",
+      "+",
+      "-",
+      "*",
+      "/",
+      "if",
+      "else",
+      "for",
+      "while",
+      "unroll",
+      ":",
+      "..",
+      ".",
+      "->",
+      "count()",
+      "hist",
+      "args",
+      "curtask",
+      "comm",
+      "str",
+      "let",
+      "return",
+      "struct",
+      "task_struct",
+      "(struct task_struct *)",
+      "?",
+      "!",
+      "~",
+      "&&",
+      "==",
+      "\\",
+      "#",
+      "\n",
+      "/*",
+      "*/",
+      "//",
+      "\0",
+      "ä",
+    ];
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...words), { maxLength: 40 }), fc.boolean(), (parts, spaced) => {
+        diagnostics(`begin { ${parts.join(spaced ? " " : "")} }`);
+      }),
+      { numRuns: 3000 },
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
+        diagnostics(text);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
