@@ -110,7 +110,6 @@ export const placeSlots: Pass = {
       width: 64,
       a: base,
       b: constant(0n),
-      // biome-ignore lint/suspicious/noThenProperty: a branch's sides are called so, and nothing awaits one
       then: { block: fail, args: [] },
       else: { block: after, args: [] },
       unlikely: "then",
