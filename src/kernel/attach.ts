@@ -8,7 +8,14 @@ import type { AttachTarget } from "../object/index.ts";
 import { Struct, wordBytes } from "./attributes.ts";
 import { onlineCpus } from "./cpus.ts";
 import { SystemCallError, UnsupportedError } from "./errors.ts";
-import { AttachType, Command, PERF_EVENT_IOC_DISABLE, PERF_EVENT_IOC_SET_BPF, PERF_TYPE_BREAKPOINT, PERF_TYPE_TRACEPOINT } from "./numbers.ts";
+import {
+  AttachType,
+  Command,
+  PERF_EVENT_IOC_DISABLE,
+  PERF_EVENT_IOC_SET_BPF,
+  PERF_TYPE_BREAKPOINT,
+  PERF_TYPE_TRACEPOINT,
+} from "./numbers.ts";
 import { openPerfEvent, probeUnit } from "./perf-events.ts";
 import { checked, systemCalls } from "./system-calls.ts";
 import { tracepointId } from "./tracefs.ts";
@@ -225,7 +232,8 @@ export function readIterator(attachment: Attachment): Uint8Array {
 /** Stops perf events from running their programs, at once: closing them is what waits. */
 export function silence(attachments: readonly Attachment[]): void {
   const calls = systemCalls();
-  for (const attachment of attachments) if (attachment.slow) for (const fd of attachment.fds) calls.ioctl(fd, PERF_EVENT_IOC_DISABLE, 0);
+  for (const attachment of attachments)
+    if (attachment.slow) for (const fd of attachment.fds) calls.ioctl(fd, PERF_EVENT_IOC_DISABLE, 0);
 }
 
 /** Ends all of them: the quick ones at once, the slow ones from a few threads, without blocking the event loop. */

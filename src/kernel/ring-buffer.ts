@@ -82,7 +82,11 @@ export class RingBuffer {
    * the reader throws, that record counts as read. With `until`, only records that were reserved before this position
    * (see `position`, and BPF_RB_PROD_POS of `bpf_ringbuf_query`).
    */
-  drain(read: RecordReader, limit: number = Number.POSITIVE_INFINITY, until: number = Number.POSITIVE_INFINITY): number {
+  drain(
+    read: RecordReader,
+    limit: number = Number.POSITIVE_INFINITY,
+    until: number = Number.POSITIVE_INFINITY,
+  ): number {
     const words = this.#words;
     const mask = this.size - 1;
     const quarter = this.size >> 2;

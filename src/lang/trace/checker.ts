@@ -687,7 +687,9 @@ export class Checker {
     if (builtin !== undefined) return builtin.check(this, e);
     const named = builtinFunctions[e.name];
     if (named !== undefined && named.arity[0] > 0)
-      return this.error("SCRY1223", `Unknown identifier: '${e.name}'`, e.span, [`It is a function: ${named.signature}`]);
+      return this.error("SCRY1223", `Unknown identifier: '${e.name}'`, e.span, [
+        `It is a function: ${named.signature}`,
+      ]);
     if (named !== undefined)
       return (
         named.check(this, {

@@ -1,6 +1,6 @@
 // Strings and bytes: str, buf, strlen, strncmp, strcontains, strftime, ntop, pton, macaddr, bswap.
 
-import { type Value } from "../../compiler/index.ts";
+import type { Value } from "../../compiler/index.ts";
 import type { CallExpression, Expression } from "./ast.ts";
 import type { BuiltinFunction } from "./builtin-functions.ts";
 import type { Checker } from "./checker.ts";
