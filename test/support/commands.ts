@@ -220,7 +220,10 @@ export async function startLoad(mode: string, count: number): Promise<Load> {
     address,
     go: () => running.send("go\n"),
     finished: () => running.until("done\n"),
-    leave: () => (running.send("end\n"), running.done),
+    leave: () => {
+      running.send("end\n");
+      return running.done;
+    },
   };
 }
 

@@ -68,7 +68,6 @@ export const privateAtomics: Pass = {
           width: size,
           a: old,
           b: instr.args[2] as Value,
-          // biome-ignore lint/suspicious/noThenProperty: a branch's sides are called so, and nothing awaits one
           then: { block: same, args: [] },
           else: { block: after, args: [] },
         };
