@@ -66,6 +66,35 @@ describe("trace()", () => {
     await expect(trace('begin { printf("%d", nothing) }')).rejects.toThrow(DiagnosticError);
   });
 
+  it("keeps keys apart that only differ beyond the short form", async () => {
+    const long = "0123456789".repeat(9);
+    const session = await trace(
+      `begin { @a["${long}x"] = 1; @a["${long}y"] = 2; @a["short"] = 3; @a[str(0)] = 4; delete(@a, "${long}x"); exit(); }`,
+    );
+    await session.ended;
+    expect(
+      session.maps
+        .get("@a")
+        .entries?.map((e) => e)
+        .sort(),
+    ).toEqual([
+      ["", 4],
+      [`${long}y`, 2],
+      ["short", 3],
+    ]);
+  });
+
+  it("gives each callback over a map with long keys its own memory", async () => {
+    const long = "abcdefghi ".repeat(8);
+    const session = await trace(
+      `begin { $n = 5; @m[str(0), 1] = 1; @m["${long}", 2] = 2; for $kv : @m { $s = comm; $t = (1, $s); $n += $kv.1; @z[$t]++; } printf("%d\n", $n); exit(); }`,
+    );
+    const events: TraceEvent[] = [];
+    for await (const event of session.events) events.push(event);
+    expect(events).toMatchObject([{ kind: "printf", args: [8] }]);
+    expect(session.maps.get("@z").entries).toMatchObject([[[1, expect.any(String)], 2]]);
+  });
+
   it("counts events that nobody reads", async () => {
     const session = await trace('begin { for $i : 0..100 { printf("%d\\n", $i); } exit(); }', { maxWaiting: 10 });
     await session.ended;

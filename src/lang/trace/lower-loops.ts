@@ -38,9 +38,10 @@ export function forMapBody(l: Lowering, s: Statement & { kind: "for-map" }): voi
       { kind: "map-value", map: name, nullable: false },
       { kind: "int" },
     ]);
-    const saved = { b: l.b, context: l.context, known: l.known, loops: l.loops, leave: l.leaveFunction };
+    const saved = { b: l.b, context: l.context, known: l.known, loops: l.loops, leave: l.leaveFunction, homes: l.homes };
     l.b = b;
     l.context = undefined;
+    l.homes = new Map([...l.homes].filter(([, home]) => home.kind === "frame"));
     l.known = [new Map()];
     l.loops = [{ next: () => b.return(0), leave: () => b.return(1) }];
     l.leaveFunction = () => {
@@ -64,6 +65,9 @@ export function forMapBody(l: Lowering, s: Statement & { kind: "for-map" }): voi
     l.known = saved.known;
     l.loops = saved.loops;
     l.leaveFunction = saved.leave;
+    // Memory of the callback's own stack means nothing outside of it, nor in the next callback.
+    const shared = [...l.homes].filter(([, home]) => home.kind === "frame");
+    l.homes = new Map([...saved.homes, ...shared]);
     outer.helper("for_each_map_elem", [outer.map(name), outer.functionAddress(fn), outer.const(0), outer.const(0)]);
   }
   const left = outer.load("u64", l.cpuPart(), gone);

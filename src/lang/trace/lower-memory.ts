@@ -214,7 +214,8 @@ export function into(l: Lowering, e: Expression, type: Type, to: Value, offset: 
     const text = l.script.checker.constantText(e);
     if (text !== undefined) {
       writeText(l, text, type.size, to, offset, options);
-      return NONE_LONG;
+      // A text that the short form cuts is as long as one that was read and did not fit.
+      return options.short === true && utf8(text).length >= SHORT_STRING ? [l.b.const(SHORT_STRING)] : NONE_LONG;
     }
     if (e.kind === "cast") return into(l, e.operand, type, to, offset, options);
   }
