@@ -219,6 +219,8 @@ export class Explorer {
       const { state: old, node } = list[i] as Saved;
       if (!covers(old, state, strict)) continue;
       if (open || node === undefined || node.open === 0) return undefined;
+      // It turned by the machine's leave, which ends.
+      if (old.turns.umin !== state.turns.umin) return undefined;
       if (covers(this.#trimmed(state), old, strict)) {
         refuse("endless", "This loop never ends: it comes back to where it was, and nothing has changed", []);
       }
@@ -232,6 +234,7 @@ export class Explorer {
         next = join(last.state, state, { widen: true, thresholds, strict }, () => this.#checker.newId());
       }
     }
+    next.turns = state.turns;
     const node: SavedNode = { parent: next.origin, open: 1 };
     next.origin = node;
     if (list.length >= STEP_STATES) list.shift();

@@ -17,6 +17,7 @@ import {
   type Scalar,
   signExtended,
   UNKNOWN,
+  withDrift,
   withLink,
   zeroExtended,
 } from "./scalar.ts";
@@ -307,9 +308,13 @@ function stepJump(checker: Checker, state: State, i: Instruction, push: Push): b
   return true;
 }
 
-/** One more turn that the machine itself counts. */
+/** One more turn that the machine itself counts. It cannot overflow: the machine ends it long before. */
 export function nextTurn(turns: Scalar): Scalar {
-  return binary(Alu.ADD, turns, constant(1n), { width: 64, signed: false, asKernel: false });
+  if (turns.drift === undefined) return constant(turns.umin + 1n);
+  return withDrift(
+    turns,
+    turns.drift.map(({ head, loc, delta }) => ({ head, loc, delta: delta + 1n })),
+  );
 }
 
 function call(checker: Checker, state: State, i: Instruction, push: Push): boolean {

@@ -87,7 +87,7 @@ describe("trace()", () => {
   it("gives each callback over a map with long keys its own memory", async () => {
     const long = "abcdefghi ".repeat(8);
     const session = await trace(
-      `begin { $n = 5; @m[str(0), 1] = 1; @m["${long}", 2] = 2; for $kv : @m { $s = comm; $t = (1, $s); $n += $kv.1; @z[$t]++; } printf("%d\n", $n); exit(); }`,
+      `begin { $n = 5; @m[str(0), 1] = 1; @m["${long}", 2] = 2; for $kv : @m { $s = comm; $t = (1, $s); $n += $kv.1; @z[$t]++; } printf("%d", $n); exit(); }`,
     );
     const events: TraceEvent[] = [];
     for await (const event of session.events) events.push(event);
