@@ -21,7 +21,7 @@ export interface VerifyOptions {
   readonly cpus?: number;
   /** For programs of other machines: r1 points to so many bytes of memory, and r2 holds their number. */
   readonly memory?: number;
-  /** Instructions to follow before giving up on a program. Default and most: 200,000, and 100,000 turn by turn. */
+  /** Instructions to follow before giving up on a program. Default and most: 20,000, and then 50,000 turn by turn. */
   readonly budget?: number;
 }
 
@@ -59,11 +59,11 @@ export function verify(object: BpfObject, options: VerifyOptions): VerifyResult 
   return { accepted: programs.every((one) => one.accepted), programs };
 }
 
-const DEFAULT_BUDGET = 200_000;
+const DEFAULT_BUDGET = 50_000;
 /** With widening a program is followed only a few times over: what needs more is left to stepping. */
-const WIDENING_BUDGET = 200_000;
+const WIDENING_BUDGET = 20_000;
 /** Stepping keeps many states to compare with, so that it is much slower than the kernel's. */
-const STEPPING_BUDGET = 100_000;
+const STEPPING_BUDGET = 50_000;
 
 /** Verifies one program of an object. */
 export function verifyProgram(object: BpfObject, program: ProgramSpec, options: VerifyOptions): ProgramResult {

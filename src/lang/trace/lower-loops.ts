@@ -38,7 +38,14 @@ export function forMapBody(l: Lowering, s: Statement & { kind: "for-map" }): voi
       { kind: "map-value", map: name, nullable: false },
       { kind: "int" },
     ]);
-    const saved = { b: l.b, context: l.context, known: l.known, loops: l.loops, leave: l.leaveFunction, homes: l.homes };
+    const saved = {
+      b: l.b,
+      context: l.context,
+      known: l.known,
+      loops: l.loops,
+      leave: l.leaveFunction,
+      homes: l.homes,
+    };
     l.b = b;
     l.context = undefined;
     l.homes = new Map([...l.homes].filter(([, home]) => home.kind === "frame"));

@@ -382,6 +382,8 @@ export function assignMap(l: Lowering, target: MapExpression, operator: AssignOp
     return;
   }
   const slot = b.slot(keyed.valueSize);
+  // What the value does not fill of its last word is no business of the map's.
+  if (sizeOf(type) < keyed.valueSize) b.store(64, slot, keyed.valueSize - 8, 0);
   into(l, combined, type, slot, 0, { pad: true });
   withPlace(l, map, target.key, (place) => {
     update(l, keyed, place, slot);
