@@ -10,6 +10,19 @@ export function diagnosticsOf(error: unknown): {
 } {
   if (error instanceof DiagnosticError)
     return { diagnostics: error.diagnostics, ...(error.source === undefined ? {} : { source: error.source }) };
+  if (error instanceof VerifierError && /too large/.test(error.message)) {
+    return {
+      diagnostics: [
+        {
+          code: "SCRY2004",
+          severity: "error",
+          message: `${error.program} has too many ways through it for the kernel's verifier, which follows each of them`,
+          ...(error.span === undefined ? {} : { span: error.span }),
+          hints: ["Put fewer conditions inside loops, or split the probe in two"],
+        },
+      ],
+    };
+  }
   if (error instanceof VerifierError) {
     return {
       diagnostics: [
