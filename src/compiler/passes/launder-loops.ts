@@ -124,7 +124,14 @@ export const launderLoops: Pass = {
     const additions: Instr[] = [];
     const headers = new Set(open.map((loop) => loop.header));
     const bounded = boundedValues(fn);
+    // A counted loop inside comes to its end because the verifier follows its counter: nothing of it is hidden.
+    const counted = all.filter(
+      (loop) =>
+        !headers.has(loop.header) &&
+        open.some((outer) => outer.blocks.has(loop.header) && loop.blocks.size < outer.blocks.size),
+    );
     for (const header of new Set(open.flatMap((loop) => [loop.header, ...loop.blocks]))) {
+      if (!headers.has(header) && counted.some((loop) => loop.blocks.has(header))) continue;
       const made: Instr[] = [];
       for (const param of header.params) {
         if (param.type.kind !== "int" || (!headers.has(header) && bounded.has(param))) continue;
