@@ -60,7 +60,7 @@ describe("parseElf", () => {
           expect(error).toBeInstanceOf(ElfError);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 300, examples: [[179, 128]] },
     );
   });
 });

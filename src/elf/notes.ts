@@ -18,14 +18,15 @@ export function readNotes(bytes: Uint8Array): ElfNote[] {
   while (at + 12 <= bytes.length) {
     const nameSize = view.getUint32(at, true);
     const size = view.getUint32(at + 4, true);
-    const start = at + 12 + ((nameSize + 3) & ~3);
+    // Sizes of a broken file may be beyond what bit operations hold.
+    const start = at + 12 + Math.ceil(nameSize / 4) * 4;
     if (start + size > bytes.length) break;
     notes.push({
       name: textAt(bytes.subarray(at + 12, at + 12 + nameSize), 0),
       type: view.getUint32(at + 8, true),
       descriptor: bytes.subarray(start, start + size),
     });
-    at = start + ((size + 3) & ~3);
+    at = start + Math.ceil(size / 4) * 4;
   }
   return notes;
 }
