@@ -8,7 +8,6 @@ import type { Script, Statement } from "./ast.ts";
 import { Checker, type Unit } from "./checker.ts";
 import { defaultOptions, type TraceOptions, withSetting } from "./config.ts";
 import type { TraceEnvironment } from "./environment.ts";
-import { isPattern } from "./environment.ts";
 import type { EventSite } from "./events.ts";
 import { guards, MOST_COMPARED, SYSCALL_BITS } from "./guards.ts";
 import { sizeOf } from "./layout.ts";
@@ -361,5 +360,3 @@ export function listProbes(text: string, env: TraceEnvironment): ResolvedProbe[]
   const parts = text.split(":");
   return resolveAttachPoint({ text, parts, span: { start: 0, end: text.length } }, env);
 }
-
-export { isPattern };

@@ -31,8 +31,6 @@ export const HEADER = {
   lost: 16,
   /** Control records that found their ring full. */
   controlLost: 24,
-  /** Events that were given up because scratch memory was not to be had. */
-  unused: 32,
   /** Stacks that could not be taken. */
   stackLost: 40,
   /** `bpf_ktime_get_boot_ns` when the script began. */

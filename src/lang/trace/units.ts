@@ -57,7 +57,7 @@ export function resolveUnits(script: Script, checker: Checker): Unit[] {
 
 /**
  * A program on the raw system-call tracepoints costs every call of every process some 35 ns, and one that is asked for
- * 52; a tracepoint of its own costs 11 and 76, but takes some 20 ms to close. So few calls get tracepoints of their
+ * 52; a tracepoint of its own costs 11 and 76, but takes 30 to 70 ms to close. So few calls get tracepoints of their
  * own, many share the raw ones (measured: bench/README.md).
  */
 const FEW_CALLS = 8;
