@@ -8,7 +8,7 @@ import { loadSource } from "./load-source.mjs";
 
 const count = Number(process.argv[2] ?? 10_000);
 const first = Number(process.argv[3] ?? Math.floor(Math.random() * 2 ** 31));
-const { differenceOf, outcomeOf } = await loadSource("src/machine/differential.test-data.ts");
+const { compareTiers } = await loadSource("src/machine/differential.test-data.ts");
 const { randomProgram, randomState } = await loadSource("src/machine/random-program.test-data.ts");
 
 /** The kernel's outcome, in the same form; a refusal is one too. */
@@ -38,14 +38,19 @@ console.log(
   `${count} programs from seed ${first}, kernel ${kernelOutcome === undefined ? "not compared (needs root on Linux)" : "compared"}`,
 );
 let differences = 0;
+const startedAt = performance.now();
 let refused = 0;
 const report = (text) => {
   differences++;
   if (differences <= 20) console.log(text);
 };
 for (let seed = first; seed < first + count; seed++) {
-  const difference = differenceOf(seed);
+  const { difference, outcome } = compareTiers(seed);
   if (difference !== undefined) report(difference);
+  if ((seed - first) % 10_000 === 9_999) {
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
+    console.log(`… to seed ${seed}: ${seed - first + 1} programs, ${differences} differences, ${seconds} s`);
+  }
   if (kernelOutcome === undefined) continue;
   const object = randomProgram(seed);
   const theirs = kernelOutcome(object, seed);
@@ -54,9 +59,8 @@ for (let seed = first; seed < first + count; seed++) {
     if (process.env.VERBOSE) console.log(`seed ${seed}: refused by the kernel: ${theirs.refused}`);
     continue;
   }
-  const ours = outcomeOf(object, seed, { tier: "jit", verified: true });
-  if (JSON.stringify(ours) !== JSON.stringify(theirs)) {
-    report(`seed ${seed}: kernel ${JSON.stringify(theirs)}, embedded ${JSON.stringify(ours)}`);
+  if (JSON.stringify(outcome) !== JSON.stringify(theirs)) {
+    report(`seed ${seed}: kernel ${JSON.stringify(theirs)}, embedded ${JSON.stringify(outcome)}`);
   }
 }
 console.log(`refused by the kernel ${refused}`);

@@ -2,14 +2,10 @@
 
 /** The high 32 bits of the 64-bit product of two unsigned 32-bit words. */
 export function mulHigh(a: number, b: number): number {
-  const a0 = a & 0xffff;
-  const a1 = a >>> 16;
-  const b0 = b & 0xffff;
-  const b1 = b >>> 16;
-  const low = (Math.imul(a0, b0) >>> 16) + (Math.imul(a1, b0) >>> 0);
-  const middle = (Math.imul(a0, b1) >>> 0) + (low & 0xffff);
-  // No sum here exceeds 32 bits: 0xffff * 0xffff + 0xffff is 0xffff0000.
-  return (Math.imul(a1, b1) + (low >>> 16) + (middle >>> 16)) | 0;
+  // The product as a double is wrong by less than 2^11; without its low word (which `imul` has exactly) it is so far
+  // from a multiple of 2^32, and half of one more makes cutting off the rest right.
+  const product = (a >>> 0) * (b >>> 0);
+  return ((product - (Math.imul(a, b) >>> 0)) * (1 / 4294967296) + 0.5) | 0;
 }
 
 /** RFC 9669 section 4.1: a quotient by zero is 0, a remainder by zero is the dividend. */

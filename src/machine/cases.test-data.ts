@@ -101,6 +101,12 @@ export const CASES: readonly Case[] = [
     r0: 0x4000000020n,
   },
   {
+    name: "a 32-bit compare-and-exchange clears the upper half of r0, equal or not",
+    code: "r0 = 0x500000005 ll\nr1 = 5\n*(u64 *)(r10 - 8) = r1\nr2 = 9\nw0 = cmpxchg32_32(r10 - 8, w0, w2)\nr6 = r0\nr0 = 0x600000005 ll\nw0 = cmpxchg32_32(r10 - 8, w0, w2)\nr0 <<= 8\nr0 |= r6\nexit",
+    input: packet,
+    r0: 0x905n,
+  },
+  {
     name: "a local call keeps r6 and its stack",
     code: "r6 = 5\n*(u64 *)(r10 - 8) = 1\nr1 = 2\ncall add\nr0 += r6\nr1 = *(u64 *)(r10 - 8)\nr0 += r1\nexit\nadd: r0 = r1\nr6 = 100\n*(u64 *)(r10 - 8) = 50\nr0 += r6\nexit",
     input: packet,

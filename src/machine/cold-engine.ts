@@ -40,20 +40,21 @@ export class ColdEngine {
     const memory = this.#memory;
     const r = memory.i64;
     const first = State.REGISTERS >>> 3;
-    const saved = r.slice(first + 6, first + 11);
+    const saved: bigint[] = [];
+    for (let i = 6; i < 11; i++) saved.push(r[first + i] as bigint);
     for (const register of [0, 6, 7, 8, 9]) r[first + register] = 0n;
     r[first + 10] = BigInt(frame);
     const depth = (STACK_TOP - frame) / FRAME_BYTES;
     memory.i32[State.PC >>> 2] = this.#code + slot * DECODED_BYTES;
     memory.i32[State.DEPTH >>> 2] = depth;
     for (;;) {
-      const left = r[State.BUDGET >>> 3] as bigint;
-      if (left <= 0n) throw new TrapSignal("budget", "the run used up its budget of instructions", this.#slot());
-      const slice = left < BigInt(SLICE) ? Number(left) : SLICE;
+      const left = memory.budget;
+      if (left <= 0) throw new TrapSignal("budget", "the run used up its budget of instructions", this.#slot());
+      const slice = left < SLICE ? left : SLICE;
       const pc = memory.i32[State.PC >>> 2] as number;
       if (this.#run(pc, memory.i32[State.DEPTH >>> 2] as number, depth, this.#code, slice) === 0) break;
     }
-    r.set(saved, first + 6);
+    for (let i = 6; i < 11; i++) r[first + i] = saved[i - 6] as bigint;
   }
 
   #slot(): number {

@@ -1,7 +1,7 @@
 // The condition of a branch, left on Wasm's stack as an i32.
 
 import type { FunctionCompiler } from "./compile-function.ts";
-import { pushRegister } from "./compile-instruction.ts";
+import { pushNarrow, pushWide } from "./compile-instruction.ts";
 import { WORDS } from "./decoded.ts";
 import { State } from "./memory.ts";
 import { Wasm } from "./wasm-module.ts";
@@ -18,6 +18,14 @@ const CONDITIONS: ReadonlyMap<number, readonly [number, number, number, number]>
   [0x70, [Wasm.i64_ge_s, Wasm.i32_ge_s, Wasm.i64_lt_s, Wasm.i32_lt_s]],
   [0xc0, [Wasm.i64_lt_s, Wasm.i32_lt_s, Wasm.i64_ge_s, Wasm.i32_ge_s]],
   [0xd0, [Wasm.i64_le_s, Wasm.i32_le_s, Wasm.i64_gt_s, Wasm.i32_gt_s]],
+]);
+
+/** Of a signed comparison the same without sign. */
+const UNSIGNED: ReadonlyMap<number, number> = new Map([
+  [0x60, 0x20],
+  [0x70, 0x30],
+  [0xc0, 0xa0],
+  [0xd0, 0xb0],
 ]);
 
 const JSET = 0x40;
@@ -38,17 +46,20 @@ export function branchCondition(fn: FunctionCompiler, slot: number, inverted: bo
     fn.release(0x7f, left);
     return;
   }
-  const narrow = (op & 7) === 6;
   const imm = words[at + 4] as number;
+  const dst = words[at + 1] as number;
+  const src = words[at + 2] as number;
+  const register = (op & 8) !== 0;
+  // Of two numbers below 2^32 the halves compare alike, as numbers without sign.
+  const halves = (op & 7) === 5 && fn.isNarrow(dst) && (register ? fn.isNarrow(src) : imm >= 0);
+  const narrow = (op & 7) === 6 || halves;
+  const push = narrow ? pushNarrow : pushWide;
   const operand = (): void => {
-    if ((op & 8) !== 0) {
-      pushRegister(fn, words[at + 2] as number);
-      if (narrow) code.op(Wasm.i32_wrap);
-    } else if (narrow) code.i32(imm);
+    if (register) push(fn, src);
+    else if (narrow) code.i32(imm);
     else code.i64(imm);
   };
-  pushRegister(fn, words[at + 1] as number);
-  if (narrow) code.op(Wasm.i32_wrap);
+  push(fn, dst);
   if ((op & 0xf0) === JSET) {
     operand();
     code.op(narrow ? Wasm.i32_and : Wasm.i64_and, narrow ? Wasm.i32_eqz : Wasm.i64_eqz);
@@ -56,6 +67,12 @@ export function branchCondition(fn: FunctionCompiler, slot: number, inverted: bo
     return;
   }
   operand();
-  const condition = CONDITIONS.get(op & 0xf0) as readonly [number, number, number, number];
+  const what = op & 0xf0;
+  const condition = CONDITIONS.get(halves ? (UNSIGNED.get(what) ?? what) : what) as readonly [
+    number,
+    number,
+    number,
+    number,
+  ];
   code.op(condition[(narrow ? 1 : 0) + (inverted ? 2 : 0)] as number);
 }

@@ -5,10 +5,10 @@
 import { helper, helperName } from "../object/index.ts";
 import { FunctionCompiler } from "./compile-function.ts";
 import { emitInlineHelper } from "./compile-helper.ts";
-import { pushRegister } from "./compile-instruction.ts";
+import { popWide, pushNarrow, pushWide } from "./compile-instruction.ts";
 import type { Flow } from "./flow.ts";
 import { FRAME_BYTES, STACK_BASE, State } from "./memory.ts";
-import { Access, I64, Wasm } from "./wasm-module.ts";
+import { Access, I32, I64, Wasm } from "./wasm-module.ts";
 
 const registerAddress = (register: number): number => State.REGISTERS + register * 8;
 
@@ -28,14 +28,16 @@ export function storeFrame(fn: FunctionCompiler): void {
 export function clearArguments(fn: FunctionCompiler, slot: number): void {
   const live = fn.liveAfter.get(slot) ?? 0b111110;
   for (let register = 1; register <= 5; register++) {
-    if ((live >> register) & 1) fn.code.i64(0).set(fn.registers[register] as number);
+    if (((live >> register) & 1) === 0) continue;
+    fn.code.i64(0);
+    popWide(fn, register);
   }
 }
 
 export function storeArguments(fn: FunctionCompiler, count: number): void {
   for (let register = 1; register <= count; register++) {
     fn.code.i32(0);
-    pushRegister(fn, register);
+    pushWide(fn, register);
     fn.code.access(Access.i64_store, registerAddress(register));
   }
 }
@@ -52,7 +54,7 @@ export function emitHelperCall(fn: FunctionCompiler, slot: number, id: number): 
   }
   const known = helper(id);
   const own = module.isReplaced(id);
-  storeArguments(fn, own || known === undefined || known.variadic ? 5 : known.args.length);
+  storeArguments(fn, known === undefined || known.variadic ? 5 : known.args.length);
   const reenters = own || NEEDS_FRAME.has(helperName(id) ?? "");
   if (reenters) {
     storeFrame(fn);
@@ -72,16 +74,18 @@ export function noteSlot(fn: FunctionCompiler, slot: number): void {
 /** Takes the helper's i32: not 0 means that the program ends here. */
 export function finishCall(fn: FunctionCompiler, slot: number, mayEnd: boolean): void {
   const { code } = fn;
-  const result = fn.registers[0] as number;
+  const pushResult = (): void => {
+    code.i32(0).access(Access.i64_load, State.REGISTERS);
+  };
   if (mayEnd) {
     code.if();
     fn.height++;
-    code.i32(0).access(Access.i64_load, State.REGISTERS).set(result);
-    fn.exit();
+    fn.exit(pushResult);
     code.end();
     fn.height--;
   } else code.op(Wasm.drop);
-  code.i32(0).access(Access.i64_load, State.REGISTERS).set(result);
+  pushResult();
+  fn.setResult();
   clearArguments(fn, slot);
 }
 
@@ -90,8 +94,8 @@ export function emitCallX(fn: FunctionCompiler, slot: number, register: number):
   storeFrame(fn);
   fn.storeBudget();
   noteSlot(fn, slot);
-  pushRegister(fn, register);
-  fn.code.op(Wasm.i32_wrap).call(fn.module.anyHelperFunction);
+  pushNarrow(fn, register);
+  fn.code.call(fn.module.anyHelperFunction);
   fn.loadBudget();
   finishCall(fn, slot, true);
 }
@@ -101,21 +105,23 @@ export function emitPacketLoad(fn: FunctionCompiler, op: number, src: number, im
   const size = (op & 0x18) === 0 ? 4 : (op & 0x18) === 8 ? 2 : 1;
   code.i32(imm);
   if (op >= 0x40) {
-    pushRegister(fn, src);
-    code.op(Wasm.i32_wrap, Wasm.i32_add);
+    pushNarrow(fn, src);
+    code.op(Wasm.i32_add);
   }
   code.i32(size).call(fn.module.packetFunction).op(Wasm.i32_eqz).if();
   fn.height++;
-  code.i64(0).set(fn.registers[0] as number);
-  fn.exit();
+  fn.exit(() => {
+    code.i64(0);
+  });
   code.end();
   fn.height--;
-  code
-    .i32(0)
-    .access(Access.i64_load, State.REGISTERS)
-    .set(fn.registers[0] as number);
+  code.i32(0).access(Access.i64_load, State.REGISTERS);
+  fn.setResult();
   // Packet loads clobber as calls do; liveness is not noted for them.
-  for (let register = 1; register <= 5; register++) code.i64(0).set(fn.registers[register] as number);
+  for (let register = 1; register <= 5; register++) {
+    code.i64(0);
+    popWide(fn, register);
+  }
 }
 
 /** Instructions that a function may have to be written in place. */
@@ -141,35 +147,36 @@ export function emitLocalCall(fn: FunctionCompiler, slot: number, target: number
       code.end();
     }
   }
-  const result = fn.registers[0] as number;
   if (flow.instructions <= INLINE && flow.reducible && module.isLeaf(target) && module.mayInline(flow.instructions)) {
-    const registers = Array.from({ length: 10 }, () => fn.take(I64));
-    for (let register = 0; register < 10; register++) {
-      if (register >= 1 && register <= 5) code.get(fn.registers[register] as number).set(registers[register] as number);
-      else if ((((flow.liveIn[0] as number) >> register) & 1) === 1 || register === 0)
-        code.i64(0).set(registers[register] as number);
-    }
+    const answer = fn.take(I64);
     const inner = new FunctionCompiler(
       module,
       fn.builder,
       flow,
       { local: frame.local, offset: frame.offset - FRAME_BYTES },
-      registers,
-      fn,
+      module.widths(target),
+      { host: fn, answer },
     );
-    inner.compile();
-    code.get(registers[0] as number).set(result);
-    for (const local of registers) fn.release(I64, local);
+    inner.compile((register) => {
+      if (register < 1 || register > 5) return undefined;
+      const type = fn.isNarrow(register) ? I32 : I64;
+      code.get(fn.local(register, type));
+      return type;
+    });
+    code.get(answer);
+    fn.setResult();
+    fn.release(I64, answer);
   } else {
     fn.storeBudget();
-    for (const register of argumentsOf(flow)) code.get(fn.registers[register] as number);
+    for (const register of argumentsOf(flow)) pushWide(fn, register);
     if (frame.local === undefined) code.i32(frame.offset - FRAME_BYTES);
     else
       code
         .get(frame.local)
         .i32(frame.offset - FRAME_BYTES)
         .op(Wasm.i32_add);
-    code.call(module.functionIndex(target)).set(result);
+    code.call(module.functionIndex(target));
+    fn.setResult();
     fn.loadBudget();
   }
   clearArguments(fn, slot);

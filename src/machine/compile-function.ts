@@ -1,16 +1,18 @@
-// One function of a program to one function of Wasm. Registers are i64 locals; control flow is rebuilt from the tree of
+// One function of a program to one function of Wasm. Registers are i64 locals, or i32 where that is enough (widths.ts):
+// each has one of both, and which holds it is known at every place. Control flow is rebuilt from the tree of
 // dominators (Ramsey, "Beyond Relooper", ICFP 2022): a `loop` at every loop head, a `block` for every place where paths
 // meet, everything else nested where it stands. Work is kept in a list, not on the stack of JavaScript.
 
 import type { ModuleCompiler } from "./compile.ts";
 import { branchCondition } from "./compile-branch.ts";
-import { emitInstruction } from "./compile-instruction.ts";
+import { emitInstruction, popWide, pushWide } from "./compile-instruction.ts";
 import { effectOf, WORDS } from "./decoded.ts";
 import type { Block, Flow } from "./flow.ts";
 import { State } from "./memory.ts";
 import { TRAP_KINDS, type TrapKind } from "./trap.ts";
 import { type BlockFacts, factsOf } from "./values.ts";
 import { type Code, type FunctionBuilder, I32, I64, type ValueType, Wasm } from "./wasm-module.ts";
+import type { Widths } from "./widths.ts";
 
 /** Where r10 points: a fixed address in the entry, a distance from a parameter elsewhere. */
 export interface Frame {
@@ -23,6 +25,10 @@ type Task =
   | { readonly do: "end"; readonly label: number | undefined; readonly loop: boolean }
   | { readonly do: "else" };
 
+/** Turns of a loop that are written one after another, and how many instructions it may have for that. */
+const UNROLLED = 4;
+const UNROLLED_SIZE = 24;
+
 /** Where a function's instructions go: into a Wasm function of their own, or into that of their caller. */
 export class FunctionCompiler {
   readonly module: ModuleCompiler;
@@ -30,16 +36,21 @@ export class FunctionCompiler {
   readonly code: Code;
   readonly flow: Flow;
   readonly frame: Frame;
-  /** Locals of r0 to r9. */
-  readonly registers: readonly number[];
+  readonly widths: Widths;
+  /** Registers (a bit each) that are in an i32 local here. */
+  narrow = 0;
+  /** Of the registers that the present instruction writes, those that go to an i32 local. */
+  writes = 0;
   /** Registers that are read after a call, by its slot. */
   readonly liveAfter: Map<number, number>;
   facts: BlockFacts;
   /** Locals of rotations' operands, in this block. */
-  kept: number[] = [];
-  /** Written into its caller's function. */
-  readonly inlined: boolean;
-  /** Of checked code: the local that holds the budget while this function runs. */
+  kept: ({ readonly type: ValueType; readonly local: number } | undefined)[] = [];
+  /** Written into its caller's function; its result goes to this i64 local. */
+  readonly #answer: number | undefined;
+  /** Locals of r0 to r9, by type. */
+  readonly #locals: { readonly [type: number]: (number | undefined)[] } = { [I32]: [], [I64]: [] };
+  /** Of counted code: the local that holds the budget while this function runs. */
   readonly #fuel: number | undefined;
   /** Where an inlined function's `exit` goes, as a height of nesting. */
   #exitHeight = 0;
@@ -53,19 +64,20 @@ export class FunctionCompiler {
     builder: FunctionBuilder,
     flow: Flow,
     frame: Frame,
-    registers: readonly number[],
-    inside?: FunctionCompiler,
+    widths: Widths,
+    inside?: { readonly host: FunctionCompiler; readonly answer: number },
   ) {
     this.module = module;
     this.builder = builder;
     this.code = builder.code;
     this.flow = flow;
     this.frame = frame;
-    this.registers = registers;
-    this.inlined = inside !== undefined;
-    this.height = inside?.height ?? 0;
-    this.#fuel = !module.checked ? undefined : inside === undefined ? builder.local(I64) : inside.#fuel;
-    this.#spare = inside === undefined ? { [I32]: [], [I64]: [] } : inside.#spare;
+    this.widths = widths;
+    this.#answer = inside?.answer;
+    const host = inside?.host;
+    this.height = host?.height ?? 0;
+    this.#fuel = !module.counted ? undefined : host === undefined ? builder.local(I64) : host.#fuel;
+    this.#spare = host === undefined ? { [I32]: [], [I64]: [] } : host.#spare;
     this.#blocks = new Int32Array(flow.blocks.length);
     this.#loops = new Int32Array(flow.blocks.length);
     this.liveAfter = new Map();
@@ -81,30 +93,73 @@ export class FunctionCompiler {
     (this.#spare[type] as number[]).push(local);
   }
 
-  /** Writes the whole function. Inlined: leaves its answer in its r0, and falls out at the end. */
-  compile(): void {
+  /** The local that holds a register as that type. */
+  local(register: number, type: ValueType): number {
+    const locals = this.#locals[type] as (number | undefined)[];
+    return (locals[register] ??= this.take(type));
+  }
+
+  /** Is a register, or r10, in an i32 here? */
+  isNarrow(register: number): boolean {
+    return register === 10 || ((this.narrow >> register) & 1) === 1;
+  }
+
+  /**
+   * Writes the whole function. `given` pushes what a register holds at its start and says of which type it is; undefined
+   * for those that are 0. Inlined: leaves its answer in its local, and falls out at the end.
+   */
+  compile(given: (register: number) => ValueType | undefined): void {
     const { code, flow, module } = this;
-    if (this.inlined) {
+    const inlined = this.#answer !== undefined;
+    if (inlined) {
       code.block();
       this.#exitHeight = ++this.height;
+    } else this.loadBudget();
+    this.narrow = this.writes = this.widths.atBlock[0] as number;
+    for (let register = 0; register < 10; register++) {
+      if ((((flow.liveIn[0] as number) >> register) & 1) === 0) continue;
+      const type = given(register);
+      const wanted = this.isNarrow(register) ? I32 : I64;
+      if (type === undefined) {
+        // A local of its own starts as 0; one that is used again does not.
+        const local = this.local(register, wanted);
+        if (!inlined) continue;
+        if (wanted === I32) code.i32(0);
+        else code.i64(0);
+        code.set(local);
+        continue;
+      }
+      if (type !== wanted) code.op(wanted === I32 ? Wasm.i32_wrap : Wasm.i64_extend_i32_u);
+      code.set(this.local(register, wanted));
     }
-    if (!this.inlined) this.loadBudget();
     if (module.checked)
       this.spend(flow.instructions === 0 ? 1 : (flow.blocks[0] as Block).end - (flow.blocks[0] as Block).start);
     if (flow.reducible) this.#structured();
     else this.#dispatched();
-    if (this.inlined) {
+    if (inlined) {
       code.end();
       this.height--;
+      for (const type of [I32, I64] as const) {
+        for (const local of this.#locals[type] ?? []) if (local !== undefined) this.release(type, local);
+      }
     } else code.op(Wasm.unreachable);
   }
 
-  exit(): void {
-    if (this.inlined) this.code.br(this.height - this.#exitHeight);
-    else {
+  /** Leaves the function, with r0 or with the 64 bits that `push` leaves on the stack. */
+  exit(push: () => void = () => pushWide(this, 0)): void {
+    if (this.#answer !== undefined) {
+      push();
+      this.code.set(this.#answer).br(this.height - this.#exitHeight);
+    } else {
       this.storeBudget();
-      this.code.get(this.registers[0] as number).op(Wasm.return);
+      push();
+      this.code.op(Wasm.return);
     }
+  }
+
+  /** Takes 64 bits from the stack into r0. */
+  setResult(): void {
+    popWide(this, 0);
   }
 
   /** The budget is in a local; around whatever else may spend of it, it goes to the state page and comes back. */
@@ -148,12 +203,13 @@ export class FunctionCompiler {
         this.height--;
       } else {
         const block = flow.blocks[task.block] as Block;
+        if (this.#unrolled(block, tasks)) continue;
         const inner = meets[task.block] as number[];
         if (flow.loopHead[block.index] === 1) {
           code.loop();
           this.#loops[block.index] = ++this.height;
           tasks.push({ do: "end", label: block.index, loop: true });
-          if (this.module.checked) this.spend(this.#loopCost(block.index));
+          if (this.module.counted) this.spend(this.#loopCost(block.index));
         }
         for (let i = inner.length - 1; i >= 0; i--)
           tasks.push({ do: "node", block: inner[i] as number }, { do: "end", label: inner[i], loop: false });
@@ -165,6 +221,46 @@ export class FunctionCompiler {
         this.#leave(block, tasks);
       }
     }
+  }
+
+  /**
+   * A small loop of one block, several times over: V8 looks at every turn whether the stack is full or somebody wants to
+   * stop the code. Not where every instruction is counted.
+   */
+  #unrolled(block: Block, tasks: Task[]): boolean {
+    const { code, flow, module } = this;
+    const at = block.next.indexOf(block.index);
+    const size = block.end - block.start;
+    if (at < 0 || block.ending !== "branch" || flow.backward[block.index] !== 1) return false;
+    if (module.checked || size > UNROLLED_SIZE || !module.mayInline(size * (UNROLLED - 1))) return false;
+    const out = block.next[1 - at] as number;
+    const away = out < block.index || (flow.forward[out] as number) >= 2;
+    if (!away) {
+      code.block();
+      this.#blocks[out] = ++this.height;
+    }
+    const outHeight = (out < block.index ? this.#loops : this.#blocks)[out] as number;
+    code.loop();
+    const loop = ++this.height;
+    // One turn in so many: enough to see that a loop has no end.
+    if (module.counted) this.spend(size);
+    // Where the number of turns is a multiple, only the last of them can be the end.
+    const exact = (this.widths.turns.get(block.index) ?? 1) % UNROLLED === 0;
+    for (let turn = 1; turn <= UNROLLED; turn++) {
+      const last = turn === UNROLLED;
+      this.#body(block);
+      if (exact && !last) continue;
+      branchCondition(this, block.last, last === (at === 1));
+      code.brIf(this.height - (last ? loop : outHeight));
+    }
+    code.br(this.height - outHeight).end();
+    this.height--;
+    if (!away) {
+      code.end();
+      this.height--;
+      tasks.push({ do: "node", block: out });
+    }
+    return true;
   }
 
   /** Instructions of a loop, roughly: of all blocks from its head to its last jump backwards. */
@@ -233,7 +329,7 @@ export class FunctionCompiler {
       code.end();
       this.height--;
       const block = flow.blocks[i] as Block;
-      if (this.module.checked && flow.loopHead[i] === 1) this.spend(this.#loopCost(i));
+      if (this.module.counted && flow.loopHead[i] === 1) this.spend(this.#loopCost(i));
       this.#body(block);
       const [yes, no] = block.next;
       if (block.ending === "branch" && yes !== undefined && no !== undefined) {
@@ -253,13 +349,14 @@ export class FunctionCompiler {
     }
     code.end();
     this.height--;
-    if (this.inlined) code.op(Wasm.unreachable);
+    if (this.#answer !== undefined) code.op(Wasm.unreachable);
     this.release(I32, at);
   }
 
   /** The instructions of a block but for the one that ends it. */
   #body(block: Block): void {
     const { program } = this.module;
+    this.narrow = this.widths.atBlock[block.index] as number;
     if (block.start >= program.slots) return;
     const op = (slot: number): number => program.code[slot * WORDS] as number;
     const ends =
@@ -269,9 +366,11 @@ export class FunctionCompiler {
     this.kept = [];
     for (let slot = block.start; slot <= block.last; slot += op(slot) === 0x18 ? 2 : 1) {
       if (ends && slot === block.last) break;
+      this.writes = this.widths.written[slot - this.widths.first] as number;
       emitInstruction(this, slot);
+      this.narrow = (this.narrow & ~effectOf(program.code, slot).defines) | this.writes;
     }
-    for (const local of this.kept) if (local !== undefined) this.release(I64, local);
+    for (const one of this.kept) if (one !== undefined) this.release(one.type, one.local);
   }
 
   /** For every call of a block, which registers are read after it. */

@@ -3,7 +3,7 @@
 import { helperName } from "../object/index.ts";
 import { finishCall, noteSlot, storeArguments } from "./compile-call.ts";
 import type { FunctionCompiler } from "./compile-function.ts";
-import { pushChecked, pushRegister } from "./compile-instruction.ts";
+import { pushChecked, pushNarrow, pushWide } from "./compile-instruction.ts";
 import { type MapLayout, RING_DISCARD } from "./map-header.ts";
 import { FRAME_BYTES, State } from "./memory.ts";
 import { ASK_JAVASCRIPT, emitCopy } from "./wasm-maps.ts";
@@ -17,8 +17,6 @@ export function emitInlineHelper(fn: FunctionCompiler, slot: number, id: number)
   const emit = name === undefined ? undefined : INLINE[name];
   return emit?.(fn, slot, id) ?? false;
 }
-
-const result = (fn: FunctionCompiler): number => fn.registers[0] as number;
 
 /** A 64-bit constant that an argument holds, as a number; undefined where it is not known or not small. */
 function constant(fn: FunctionCompiler, slot: number, argument: number): number | undefined {
@@ -46,15 +44,15 @@ function pushPointer(fn: FunctionCompiler, slot: number, argument: number, size:
         .op(Wasm.i32_add);
     return;
   }
-  pushRegister(fn, argument);
-  if (fn.module.checked && size > 0) pushChecked(fn, slot, size, write);
-  else code.op(Wasm.i32_wrap);
+  if (fn.module.checked && size > 0) pushChecked(fn, slot, argument, 0, size, write);
+  else pushNarrow(fn, argument);
 }
 
 const loadState =
   (address: number, access: number = Access.i64_load): Emit =>
   (fn) => {
-    fn.code.i32(0).access(access, address).set(result(fn));
+    fn.code.i32(0).access(access, address);
+    fn.setResult();
     return true;
   };
 
@@ -71,7 +69,8 @@ const lookup: Emit = (fn, slot) => {
     code.access(Access.i32_load, 0).tee(index).i32(map.maxEntries).op(Wasm.i32_lt_u).ifValue(I32);
     code.get(index).i32(map.entryBytes).op(Wasm.i32_mul).i32(map.data).op(Wasm.i32_add);
     cpu();
-    code.else().i32(0).end().op(Wasm.i64_extend_i32_u).set(result(fn));
+    code.else().i32(0).end().op(Wasm.i64_extend_i32_u);
+    fn.setResult();
     fn.release(I32, index);
     return true;
   }
@@ -82,7 +81,8 @@ const lookup: Emit = (fn, slot) => {
   if (map.kind.lru) code.get(entry).i32(1).access(Access.i32_store, 8);
   code.get(entry).i32(map.valueOffset).op(Wasm.i32_add);
   cpu();
-  code.else().i32(0).end().op(Wasm.i64_extend_i32_u).set(result(fn));
+  code.else().i32(0).end().op(Wasm.i64_extend_i32_u);
+  fn.setResult();
   fn.release(I32, entry);
   return true;
 };
@@ -95,9 +95,9 @@ function pushFlags(fn: FunctionCompiler, slot: number): void {
     code.i32(known >= 0 && known <= 2 ? known : 3);
     return;
   }
-  pushRegister(fn, 4);
-  code.op(Wasm.i32_wrap).i32(3);
-  pushRegister(fn, 4);
+  pushNarrow(fn, 4);
+  code.i32(3);
+  pushWide(fn, 4);
   code.i64(2).op(Wasm.i64_le_u, Wasm.select);
 }
 
@@ -119,7 +119,8 @@ const update: Emit = (fn, slot, id) => {
     if (map.cpus > 1) code.i32(0).access(Access.i32_load, State.CPU).i32(map.stride).op(Wasm.i32_mul, Wasm.i32_add);
     code.set(index);
     emitCopy(code, index, 0, value, size);
-    code.i64(0).else().i64(-7).end().set(result(fn));
+    code.i64(0).else().i64(-7).end();
+    fn.setResult();
     fn.release(I32, index);
     fn.release(I32, value);
     return true;
@@ -129,7 +130,8 @@ const update: Emit = (fn, slot, id) => {
   pushPointer(fn, slot, 2, map.keySize, false);
   pushPointer(fn, slot, 3, size, false);
   pushFlags(fn, slot);
-  code.call(fn.module.maps.update(map)).tee(errno).op(Wasm.i64_extend_i32_s).set(result(fn));
+  code.call(fn.module.maps.update(map)).tee(errno).op(Wasm.i64_extend_i32_s);
+  fn.setResult();
   if (map.kind.lru || map.cpus > 1) {
     code.get(errno).i32(ASK_JAVASCRIPT).op(Wasm.i32_eq).if();
     fn.height++;
@@ -148,7 +150,8 @@ const remove: Emit = (fn, slot) => {
   const map = mapOf(fn, slot);
   if (map?.kind.shape !== "hash" || map.kind.storage) return false;
   pushPointer(fn, slot, 2, map.keySize, false);
-  fn.code.call(fn.module.maps.remove(map)).op(Wasm.i64_extend_i32_s).set(result(fn));
+  fn.code.call(fn.module.maps.remove(map)).op(Wasm.i64_extend_i32_s);
+  fn.setResult();
   return true;
 };
 
@@ -156,7 +159,8 @@ const reserve: Emit = (fn, slot) => {
   const map = mapOf(fn, slot);
   const size = constant(fn, slot, 2);
   if (map?.kind.shape !== "ring" || size === undefined || size < 0 || constant(fn, slot, 3) !== 0) return false;
-  fn.code.i32(size).call(fn.module.maps.reserve(map)).op(Wasm.i64_extend_i32_u).set(result(fn));
+  fn.code.i32(size).call(fn.module.maps.reserve(map)).op(Wasm.i64_extend_i32_u);
+  fn.setResult();
   return true;
 };
 
@@ -165,8 +169,9 @@ const commit =
   (bits: number): Emit =>
   (fn) => {
     if (fn.module.checked) return false;
-    pushRegister(fn, 1);
-    fn.code.op(Wasm.i32_wrap).i32(bits).call(fn.module.maps.commit()).i64(0).set(result(fn));
+    pushNarrow(fn, 1);
+    fn.code.i32(bits).call(fn.module.maps.commit()).i64(0);
+    fn.setResult();
     return true;
   };
 
@@ -180,7 +185,8 @@ const output: Emit = (fn, slot) => {
   pushPointer(fn, slot, 2, size, false);
   code.set(from).i32(size).call(fn.module.maps.reserve(map)).tee(to).ifValue(I64);
   emitCopy(code, to, 0, from, size);
-  code.get(to).i32(0).call(fn.module.maps.commit()).i64(0).else().i64(-11).end().set(result(fn));
+  code.get(to).i32(0).call(fn.module.maps.commit()).i64(0).else().i64(-11).end();
+  fn.setResult();
   fn.release(I32, from);
   fn.release(I32, to);
   return true;
@@ -199,7 +205,8 @@ const comm: Emit = (fn, slot) => {
       .i32(0)
       .access(Access.i64_load, State.COMM + at)
       .access(Access.i64_store, at);
-  code.i64(0).set(result(fn));
+  code.i64(0);
+  fn.setResult();
   fn.release(I32, to);
   return true;
 };

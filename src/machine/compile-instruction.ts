@@ -6,22 +6,45 @@ import { Op, WORDS } from "./decoded.ts";
 import { FRAME_BYTES } from "./memory.ts";
 import { Access, I32, I64, Wasm } from "./wasm-module.ts";
 
-/** Pushes a register, 64 bits. */
-export function pushRegister(fn: FunctionCompiler, register: number): void {
+/** Pushes the low half of a register, as an i32. */
+export function pushNarrow(fn: FunctionCompiler, register: number): void {
   const { code, frame } = fn;
-  if (register < 10) code.get(fn.registers[register] as number);
-  else if (frame.local === undefined) code.i64(frame.offset);
+  if (register < 10) {
+    if (fn.isNarrow(register)) code.get(fn.local(register, I32));
+    else code.get(fn.local(register, I64)).op(Wasm.i32_wrap);
+  } else if (frame.local === undefined) code.i32(frame.offset);
   else {
     code.get(frame.local);
     if (frame.offset !== 0) code.i32(frame.offset).op(Wasm.i32_add);
-    code.op(Wasm.i64_extend_i32_u);
   }
 }
 
-/** Takes what is on the stack into a register. One that cannot be written (r10) loses it. */
-export function popRegister(fn: FunctionCompiler, register: number): void {
-  if (register < 10) fn.code.set(fn.registers[register] as number);
-  else fn.code.op(Wasm.drop);
+/** Pushes a register, 64 bits. */
+export function pushWide(fn: FunctionCompiler, register: number): void {
+  const { code, frame } = fn;
+  if (register === 10 && frame.local === undefined) code.i64(frame.offset);
+  else if (fn.isNarrow(register)) {
+    pushNarrow(fn, register);
+    code.op(Wasm.i64_extend_i32_u);
+  } else code.get(fn.local(register, I64));
+}
+
+const writesNarrow = (fn: FunctionCompiler, register: number): boolean => ((fn.writes >> register) & 1) === 1;
+
+/** Takes 64 bits from the stack into a register. One that cannot be written (r10) loses them. */
+export function popWide(fn: FunctionCompiler, register: number): void {
+  const { code } = fn;
+  if (register === 10) code.op(Wasm.drop);
+  else if (writesNarrow(fn, register)) code.op(Wasm.i32_wrap).set(fn.local(register, I32));
+  else code.set(fn.local(register, I64));
+}
+
+/** Takes an i32 from the stack into a register, whose upper half becomes 0. */
+export function popNarrow(fn: FunctionCompiler, register: number): void {
+  const { code } = fn;
+  if (register === 10) code.op(Wasm.drop);
+  else if (writesNarrow(fn, register)) code.set(fn.local(register, I32));
+  else code.op(Wasm.i64_extend_i32_u).set(fn.local(register, I64));
 }
 
 /** Operations by the upper half of the opcode, 64 bits and 32. */
@@ -48,80 +71,117 @@ export function emitInstruction(fn: FunctionCompiler, slot: number): void {
   const imm = words[at + 4] as number;
 
   const keep = facts.keep.get(slot);
-  if (keep !== undefined) {
-    const local = (fn.kept[keep] = fn.take(I64));
-    pushRegister(fn, dst);
+  const type = (op & 7) === 7 ? I64 : I32;
+  // The upper half of a narrow register may be lost, which a shift to the left does not need but a rotation does.
+  if (keep !== undefined && (type === I32 || !fn.isNarrow(dst))) {
+    const local = fn.take(type);
+    fn.kept[keep] = { type, local };
+    if (type === I64) pushWide(fn, dst);
+    else pushNarrow(fn, dst);
     code.set(local);
   }
   const rotation = facts.rotate.get(slot);
-  if (rotation !== undefined) {
-    code.get(fn.kept[rotation.kept] as number);
-    if (rotation.width === 64) code.i64(rotation.bits).op(Wasm.i64_rotl);
-    else code.op(Wasm.i32_wrap).i32(rotation.bits).op(Wasm.i32_rotl, Wasm.i64_extend_i32_u);
-    popRegister(fn, dst);
+  const kept = rotation && fn.kept[rotation.kept];
+  if (rotation !== undefined && kept !== undefined) {
+    code.get(kept.local);
+    if (rotation.width === 64) {
+      code.i64(rotation.bits).op(Wasm.i64_rotl);
+      popWide(fn, dst);
+    } else {
+      code.i32(rotation.bits).op(Wasm.i32_rotl);
+      popNarrow(fn, dst);
+    }
     return;
   }
 
   switch (op) {
     case 0x18:
-      code.i64(imm, words[at + 5] as number);
-      popRegister(fn, dst);
+      if (writesNarrow(fn, dst)) {
+        code.i32(imm);
+        popNarrow(fn, dst);
+      } else {
+        code.i64(imm, words[at + 5] as number);
+        popWide(fn, dst);
+      }
       return;
     case 0xb7:
-      code.i64(imm);
-      popRegister(fn, dst);
-      return;
-    case 0xbf:
-      pushRegister(fn, src);
-      popRegister(fn, dst);
+      if (writesNarrow(fn, dst)) {
+        code.i32(imm);
+        popNarrow(fn, dst);
+      } else {
+        code.i64(imm);
+        popWide(fn, dst);
+      }
       return;
     case 0xb4:
-      code.i64(imm, 0);
-      popRegister(fn, dst);
+      code.i32(imm);
+      popNarrow(fn, dst);
+      return;
+    case 0xbf:
+    case Op.MOVSX64_32:
+      if (writesNarrow(fn, dst)) {
+        pushNarrow(fn, src);
+        popNarrow(fn, dst);
+      } else {
+        pushWide(fn, src);
+        if (op !== 0xbf) code.op(Wasm.i64_extend32_s);
+        popWide(fn, dst);
+      }
       return;
     case 0xbc:
-      pushRegister(fn, src);
-      code.op(Wasm.i32_wrap, Wasm.i64_extend_i32_u);
-      popRegister(fn, dst);
+      pushNarrow(fn, src);
+      popNarrow(fn, dst);
       return;
     case 0x87:
-      code.i64(0);
-      pushRegister(fn, dst);
-      code.op(Wasm.i64_sub);
-      popRegister(fn, dst);
-      return;
     case 0x84:
-      code.i32(0);
-      pushRegister(fn, dst);
-      code.op(Wasm.i32_wrap, Wasm.i32_sub, Wasm.i64_extend_i32_u);
-      popRegister(fn, dst);
+      if (op === 0x84 || writesNarrow(fn, dst)) {
+        code.i32(0);
+        pushNarrow(fn, dst);
+        code.op(Wasm.i32_sub);
+        popNarrow(fn, dst);
+      } else {
+        code.i64(0);
+        pushWide(fn, dst);
+        code.op(Wasm.i64_sub);
+        popWide(fn, dst);
+      }
       return;
     case Op.NOP:
+      // The value goes on under another name, which may be of another width.
+      if (writesNarrow(fn, dst)) {
+        pushNarrow(fn, dst);
+        popNarrow(fn, dst);
+      } else {
+        pushWide(fn, dst);
+        popWide(fn, dst);
+      }
       return;
     case Op.MOVSX64_8:
     case Op.MOVSX64_16:
-    case Op.MOVSX64_32:
-      pushRegister(fn, src);
-      code.op(
-        op === Op.MOVSX64_8 ? Wasm.i64_extend8_s : op === Op.MOVSX64_16 ? Wasm.i64_extend16_s : Wasm.i64_extend32_s,
-      );
-      popRegister(fn, dst);
+      if (!writesNarrow(fn, dst)) {
+        pushWide(fn, src);
+        code.op(op === Op.MOVSX64_8 ? Wasm.i64_extend8_s : Wasm.i64_extend16_s);
+        popWide(fn, dst);
+        return;
+      }
+      pushNarrow(fn, src);
+      code.op(op === Op.MOVSX64_8 ? Wasm.i32_extend8_s : Wasm.i32_extend16_s);
+      popNarrow(fn, dst);
       return;
     case Op.MOVSX32_8:
     case Op.MOVSX32_16:
-      pushRegister(fn, src);
-      code.op(Wasm.i32_wrap, op === Op.MOVSX32_8 ? Wasm.i32_extend8_s : Wasm.i32_extend16_s, Wasm.i64_extend_i32_u);
-      popRegister(fn, dst);
+      pushNarrow(fn, src);
+      code.op(op === Op.MOVSX32_8 ? Wasm.i32_extend8_s : Wasm.i32_extend16_s);
+      popNarrow(fn, dst);
       return;
     case Op.ZEXT16:
-      pushRegister(fn, dst);
-      code.i64(0xffff, 0).op(Wasm.i64_and);
-      popRegister(fn, dst);
+      pushNarrow(fn, dst);
+      code.i32(0xffff).op(Wasm.i32_and);
+      popNarrow(fn, dst);
       return;
     case Op.ZEXT32:
-      pushRegister(fn, dst);
-      code.op(Wasm.i32_wrap, Wasm.i64_extend_i32_u);
-      popRegister(fn, dst);
+      pushNarrow(fn, dst);
+      popNarrow(fn, dst);
       return;
     case Op.SWAP16:
     case Op.SWAP32:
@@ -168,43 +228,65 @@ export function emitInstruction(fn: FunctionCompiler, slot: number): void {
       emitAtomic(fn, slot, op === 0xdb, dst, src, off, imm);
       return;
   }
-  const type = op & 7;
-  if (type === 7 || type === 4) {
-    const plain = PLAIN.get(op & 0xf0);
-    if (plain === undefined) throw new Error(`opcode ${op}`);
-    pushRegister(fn, dst);
-    if (type === 7) {
-      if ((op & 8) !== 0) pushRegister(fn, src);
-      else code.i64(imm);
-      code.op(plain[0]);
-    } else {
-      code.op(Wasm.i32_wrap);
-      if ((op & 8) !== 0) {
-        pushRegister(fn, src);
-        code.op(Wasm.i32_wrap);
-      } else code.i32(imm);
-      code.op(plain[1], Wasm.i64_extend_i32_u);
-    }
-    popRegister(fn, dst);
-    return;
-  }
-  emitAccess(fn, slot, op, dst, src, off, imm);
+  if ((op & 7) === 7 || (op & 7) === 4) emitArithmetic(fn, op, dst, src, imm);
+  else emitAccess(fn, slot, op, dst, src, off, imm);
 }
 
-const LOADS: ReadonlyMap<number, readonly [opcode: number, size: number]> = new Map([
-  [0x71, [Access.i64_load8_u, 1]],
-  [0x69, [Access.i64_load16_u, 2]],
-  [0x61, [Access.i64_load32_u, 4]],
-  [0x79, [Access.i64_load, 8]],
-  [0x91, [Access.i64_load8_s, 1]],
-  [0x89, [Access.i64_load16_s, 2]],
-  [0x81, [Access.i64_load32_s, 4]],
+/** Operations whose low half comes from the low halves of their operands alone: add, sub, mul, or, and, xor. */
+const LOW: ReadonlySet<number> = new Set([0x00, 0x10, 0x20, 0x40, 0x50, 0xa0]);
+
+function emitArithmetic(fn: FunctionCompiler, op: number, dst: number, src: number, imm: number): void {
+  const { code } = fn;
+  const what = op & 0xf0;
+  const plain = PLAIN.get(what);
+  if (plain === undefined) throw new Error(`opcode ${op}`);
+  const register = (op & 8) !== 0;
+  const push32 = (opcode: number): void => {
+    pushNarrow(fn, dst);
+    if (register) pushNarrow(fn, src);
+    else code.i32(imm);
+    code.op(opcode);
+    popNarrow(fn, dst);
+  };
+  if ((op & 7) === 4 || (LOW.has(what) && writesNarrow(fn, dst))) {
+    push32(plain[1]);
+    return;
+  }
+  const left = what === 0x60;
+  const shift = left || what === 0x70 || what === 0xc0;
+  // Shifted right, a number below 2^32 is one without sign.
+  if (shift && !register && (left ? writesNarrow(fn, dst) : fn.isNarrow(dst))) {
+    if ((imm & 63) < 32) push32(left ? Wasm.i32_shl : Wasm.i32_shr_u);
+    else {
+      code.i32(0);
+      popNarrow(fn, dst);
+    }
+    return;
+  }
+  pushWide(fn, dst);
+  if (register) pushWide(fn, src);
+  else code.i64(imm);
+  code.op(plain[0]);
+  popWide(fn, dst);
+}
+
+type AccessOpcodes = readonly [wide: number, narrow: number, size: number];
+
+/** For a register that is an i64, and for one that is an i32. */
+const LOADS: ReadonlyMap<number, AccessOpcodes> = new Map([
+  [0x71, [Access.i64_load8_u, Access.i32_load8_u, 1]],
+  [0x69, [Access.i64_load16_u, Access.i32_load16_u, 2]],
+  [0x61, [Access.i64_load32_u, Access.i32_load, 4]],
+  [0x79, [Access.i64_load, Access.i32_load, 8]],
+  [0x91, [Access.i64_load8_s, Access.i32_load8_s, 1]],
+  [0x89, [Access.i64_load16_s, Access.i32_load16_s, 2]],
+  [0x81, [Access.i64_load32_s, Access.i32_load, 4]],
 ]);
-const STORES: ReadonlyMap<number, readonly [opcode: number, size: number]> = new Map([
-  [0x70, [Access.i64_store8, 1]],
-  [0x68, [Access.i64_store16, 2]],
-  [0x60, [Access.i64_store32, 4]],
-  [0x78, [Access.i64_store, 8]],
+const STORES: ReadonlyMap<number, AccessOpcodes> = new Map([
+  [0x70, [Access.i64_store8, Access.i32_store8, 1]],
+  [0x68, [Access.i64_store16, Access.i32_store16, 2]],
+  [0x60, [Access.i64_store32, Access.i32_store, 4]],
+  [0x78, [Access.i64_store, Access.i64_store, 8]],
 ]);
 
 function emitAccess(
@@ -219,17 +301,30 @@ function emitAccess(
   const { code } = fn;
   const load = LOADS.get(op);
   if (load !== undefined) {
-    const offset = pushAddress(fn, slot, src, off, load[1], false);
-    code.access(load[0], offset);
-    popRegister(fn, dst);
+    const offset = pushAddress(fn, slot, src, off, load[2], false);
+    if (writesNarrow(fn, dst)) {
+      code.access(load[1], offset);
+      popNarrow(fn, dst);
+    } else {
+      code.access(load[0], offset);
+      popWide(fn, dst);
+    }
     return;
   }
   const store = STORES.get(op & 0xf8);
   if (store === undefined) throw new Error(`opcode ${op}`);
-  const offset = pushAddress(fn, slot, dst, off, store[1], true);
-  if ((op & 7) === 3) pushRegister(fn, src);
-  else code.i64(imm);
-  code.access(store[0], offset);
+  const [wide, narrow, size] = store;
+  const offset = pushAddress(fn, slot, dst, off, size, true);
+  const register = (op & 7) === 3;
+  if (size < 8 && (!register || fn.isNarrow(src))) {
+    if (register) pushNarrow(fn, src);
+    else code.i32(imm);
+    code.access(narrow, offset);
+  } else {
+    if (register) pushWide(fn, src);
+    else code.i64(imm);
+    code.access(wide, offset);
+  }
 }
 
 /** Pushes an address, checked where the program is not trusted, and answers the constant that is to be added to it. */
@@ -256,43 +351,59 @@ export function pushAddress(
     return 0;
   }
   if (fn.module.checked) {
-    pushRegister(fn, register);
-    if (off !== 0) code.i64(off).op(Wasm.i64_add);
-    pushChecked(fn, slot, size, write);
+    pushChecked(fn, slot, register, off, size, write);
     return 0;
   }
-  pushRegister(fn, register);
-  code.op(Wasm.i32_wrap);
+  pushNarrow(fn, register);
   if (off >= 0) return off;
   code.i32(off).op(Wasm.i32_add);
   return 0;
 }
 
-/** Takes a 64-bit address and leaves it as an i32, if the program may touch `size` bytes there; else it is a trap. */
-export function pushChecked(fn: FunctionCompiler, slot: number, size: number, write: boolean): void {
+/** Leaves a register and `off` as an i32 address, if the program may touch `size` bytes there; else it is a trap. */
+export function pushChecked(
+  fn: FunctionCompiler,
+  slot: number,
+  register: number,
+  off: number,
+  size: number,
+  write: boolean,
+): void {
   const { code, module } = fn;
-  const wide = fn.take(I64);
-  const narrow = fn.take(I32);
-  code.tee(wide).op(Wasm.i32_wrap).set(narrow);
+  const address = fn.take(I32);
   // Fast: the whole access lies in one word of the shadow that lets at enough of it.
   code.block().block();
-  code.get(wide).i64(module.limit, 0).op(Wasm.i64_ge_u).brIf(0);
-  code.get(narrow).i32(7).op(Wasm.i32_and).i32(size).op(Wasm.i32_add);
-  code.get(narrow).i32(3).op(Wasm.i32_shr_u).access(Access.i32_load8_u, module.limit);
+  if (fn.isNarrow(register)) {
+    // What `off` adds leads at most some way beyond the limit, where the shadow says no; what it takes away may wrap.
+    pushNarrow(fn, register);
+    if (off > 0) code.tee(address).i32(module.limit).op(Wasm.i32_ge_u).brIf(0).get(address);
+    if (off !== 0) code.i32(off).op(Wasm.i32_add);
+    code.tee(address);
+    if (off <= 0) code.i32(module.limit).op(Wasm.i32_ge_u).brIf(0).get(address);
+  } else {
+    const wide = fn.take(I64);
+    pushWide(fn, register);
+    if (off !== 0) code.i64(off).op(Wasm.i64_add);
+    code.tee(wide).op(Wasm.i32_wrap).set(address);
+    code.get(wide).i64(module.limit, 0).op(Wasm.i64_ge_u).brIf(0).get(address);
+    fn.release(I64, wide);
+  }
+  code.i32(7).op(Wasm.i32_and).i32(size).op(Wasm.i32_add);
+  code.get(address).i32(3).op(Wasm.i32_shr_u).access(Access.i32_load8_u, module.limit);
   if (write) code.i32(15).op(Wasm.i32_and);
   else code.i32(4).op(Wasm.i32_shr_u);
   code.op(Wasm.i32_le_u).brIf(1);
   code.end();
+  pushWide(fn, register);
+  if (off !== 0) code.i64(off).op(Wasm.i64_add);
   code
-    .get(wide)
     .i32(size)
     .i32(write ? 1 : 0)
     .i32(slot)
     .call(module.checkFunction);
   code.end();
-  code.get(narrow);
-  fn.release(I64, wide);
-  fn.release(I32, narrow);
+  code.get(address);
+  fn.release(I32, address);
 }
 
 /** Pushes the bytes of an i32 local the other way round, as an i32. */
@@ -313,43 +424,41 @@ function pushSwapped(fn: FunctionCompiler, local: number): void {
 function emitSwap(fn: FunctionCompiler, op: number, dst: number): void {
   const { code } = fn;
   const half = fn.take(I32);
-  pushRegister(fn, dst);
-  code.op(Wasm.i32_wrap).set(half);
+  pushNarrow(fn, dst);
+  code.set(half);
   pushSwapped(fn, half);
   if (op === Op.SWAP16) code.i32(16).op(Wasm.i32_shr_u);
-  code.op(Wasm.i64_extend_i32_u);
-  if (op === Op.SWAP64) {
-    code.i64(32).op(Wasm.i64_shl);
-    pushRegister(fn, dst);
+  if (op !== Op.SWAP64) popNarrow(fn, dst);
+  else {
+    code.op(Wasm.i64_extend_i32_u).i64(32).op(Wasm.i64_shl);
+    pushWide(fn, dst);
     code.i64(32).op(Wasm.i64_shr_u, Wasm.i32_wrap).set(half);
     pushSwapped(fn, half);
     code.op(Wasm.i64_extend_i32_u, Wasm.i64_or);
+    popWide(fn, dst);
   }
   fn.release(I32, half);
-  popRegister(fn, dst);
 }
 
 /** Wasm traps where a division by zero, or of the least number by -1, has an answer here. */
 function emitDivision(fn: FunctionCompiler, op: number, dst: number, src: number, imm: number): void {
   const { code } = fn;
   const own = op < 0x20;
-  const wide = own ? (op & 1) !== 0 : (op & 7) === 7;
-  const signed = own;
+  const register = (op & 8) !== 0;
+  const full = own ? (op & 1) !== 0 : (op & 7) === 7;
+  // Two numbers below 2^32 are divided as such, signed or not.
+  const halves = full && fn.isNarrow(dst) && (register ? fn.isNarrow(src) : imm >= 0);
+  const wide = full && !halves;
+  const signed = own && !halves;
   const modulo = own ? (op & 2) !== 0 : (op & 0xf0) === 0x90;
   const type = wide ? I64 : I32;
-  const register = (op & 8) !== 0;
-  const dividend = (): void => {
-    pushRegister(fn, dst);
-    if (!wide) code.op(Wasm.i32_wrap);
-  };
+  const push = wide ? pushWide : pushNarrow;
+  const dividend = (): void => push(fn, dst);
   const constant = (value: number): void => {
     if (wide) code.i64(value);
     else code.i32(value);
   };
-  const done = (): void => {
-    if (!wide) code.op(Wasm.i64_extend_i32_u);
-    popRegister(fn, dst);
-  };
+  const done = (): void => (wide ? popWide : popNarrow)(fn, dst);
   // div_s, div_u, rem_s, rem_u stand side by side.
   const opcode = (wide ? Wasm.i64_div_s : Wasm.i32_div_s) + (modulo ? 2 : 0) + (signed ? 0 : 1);
   const minus = (): void => {
@@ -371,8 +480,7 @@ function emitDivision(fn: FunctionCompiler, op: number, dst: number, src: number
     return;
   }
   const divisor = fn.take(type);
-  pushRegister(fn, src);
-  if (!wide) code.op(Wasm.i32_wrap);
+  push(fn, src);
   code
     .tee(divisor)
     .op(wide ? Wasm.i64_eqz : Wasm.i32_eqz)
@@ -414,17 +522,17 @@ function emitAtomic(
   code.tee(address).access(load, offset).set(old);
   if (kind === 0xf1) {
     code.get(old);
-    pushRegister(fn, 0);
+    pushWide(fn, 0);
     if (!wide) code.op(Wasm.i32_wrap, Wasm.i64_extend_i32_u);
     code.op(Wasm.i64_eq).if().get(address);
-    pushRegister(fn, src);
+    pushWide(fn, src);
     code.access(store, offset).end();
     code.get(old);
-    popRegister(fn, 0);
+    popWide(fn, 0);
   } else {
     code.get(address);
     if (kind !== 0xe1) code.get(old);
-    pushRegister(fn, src);
+    pushWide(fn, src);
     if (kind !== 0xe1) {
       const how = kind & 0xf0;
       code.op(how === 0 ? Wasm.i64_add : how === 0x40 ? Wasm.i64_or : how === 0x50 ? Wasm.i64_and : Wasm.i64_xor);
@@ -432,7 +540,7 @@ function emitAtomic(
     code.access(store, offset);
     if ((kind & 1) !== 0) {
       code.get(old);
-      popRegister(fn, src);
+      popWide(fn, src);
     }
   }
   fn.release(I32, address);

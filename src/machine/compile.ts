@@ -13,12 +13,15 @@ import { type Flow, flowOf } from "./flow.ts";
 import { CONTEXT, MAY_GOTO_TURNS, type Memory, STACK_TOP, State } from "./memory.ts";
 import { HEADROOM, SkBuff, XdpMd } from "./packet.ts";
 import type { Program } from "./program.ts";
+import type { Protection } from "./proof.ts";
+import type { Batch } from "./run.ts";
 import type { Runtime } from "./runtime.ts";
 import { TRAP_KINDS } from "./trap.ts";
 import type { MapFunctions } from "./wasm-maps.ts";
 import { createMapFunctions } from "./wasm-maps.ts";
 import { Access, type FunctionBuilder, I32, I64, type ValueType, Wasm, WasmModule } from "./wasm-module.ts";
 import { compileWasm, instantiateWasm, type WasmFunction } from "./webassembly.ts";
+import { type Widths, widthsOf } from "./widths.ts";
 
 /** A program as Wasm, bound to its machine. */
 export interface Compiled {
@@ -30,38 +33,49 @@ export interface Compiled {
 }
 
 /** Runs the entry on each of `count` packets, from that of State.BATCH on. */
-export type CompiledBatch = (table: number, count: number, answers: number, kind: number) => void;
+export type CompiledBatch = (table: number, count: number, answers: number) => void;
 
 /** No more instructions than so many times those of the program are written, however its functions overlap. */
 const GROWTH = 4;
+/** Loops in loops: V8 looks through each when it compiles it. */
+const NESTED = 500;
+/** Bytes; V8 takes no function of more than 7,654,321. */
+const LARGEST = 7_500_000;
 /** Instructions that calls written in place may add. */
 const INLINE_TOTAL = 4000;
 
-/** Undefined where functions share so much code that compiling them one by one would not end well. */
+/**
+ * Undefined for what would not end well: functions that share so much code that compiling them one by one takes forever,
+ * loops nested so deep that V8 does, and more code than it takes.
+ */
 export function compileProgram(
   program: Program,
   memory: Memory,
   runtime: Runtime,
-  checked: boolean,
+  protection: Protection,
 ): Compiled | undefined {
-  const compiler = new ModuleCompiler(program, memory, runtime, checked);
+  const compiler = new ModuleCompiler(program, memory, runtime, protection);
   return compiler.feasible ? compiler.compile() : undefined;
 }
 
-/** The same for batches. */
+/** The same for batches of a kind. */
 export function compileBatch(
   program: Program,
   memory: Memory,
   runtime: Runtime,
-  checked: boolean,
+  protection: Protection,
+  kind: Batch["kind"],
 ): CompiledBatch | undefined {
-  const compiler = new ModuleCompiler(program, memory, runtime, checked);
-  return compiler.feasible ? compiler.compileBatch() : undefined;
+  const compiler = new ModuleCompiler(program, memory, runtime, protection);
+  return compiler.feasible ? compiler.compileBatch(kind) : undefined;
 }
 
 export class ModuleCompiler {
   readonly program: Program;
+  /** Every access is checked, and every instruction counted. */
   readonly checked: boolean;
+  /** Turns of loops are counted. */
+  readonly counted: boolean;
   /** Where the machine's addresses end and its shadow begins. */
   readonly limit: number;
   readonly memory: Memory;
@@ -75,6 +89,7 @@ export class ModuleCompiler {
   readonly packetFunction: number;
   checkFunction = 0;
   readonly #flows = new Map<number, Flow>();
+  readonly #widths = new Map<number, Widths>();
   readonly #calls = new Map<number, Set<number>>();
   readonly #helpers = new Map<number, number>();
   readonly #functions = new Map<number, FunctionBuilder>();
@@ -82,13 +97,15 @@ export class ModuleCompiler {
   #entry = 0;
   #inlined = 0;
 
-  constructor(program: Program, memory: Memory, runtime: Runtime, checked: boolean) {
+  constructor(program: Program, memory: Memory, runtime: Runtime, protection: Protection) {
     this.program = program;
     this.memory = memory;
     this.runtime = runtime;
-    this.checked = checked;
+    this.checked = protection === "checked";
     this.limit = memory.limit;
     this.feasible = this.#findFunctions();
+    const loops = [...this.#flows.values()].some((flow) => flow.loopHead.includes(1));
+    this.counted = this.checked || (protection === "counted" && loops);
     this.depthIsUnknown = program.callbacks.size > 0 || this.#depth() > 7;
     this.wasm = new WasmModule(memory.wasm.buffer.byteLength / 65536);
     for (const id of program.helpers) this.#helpers.set(id, this.wasm.import(`helper_${id}`, [], [I32]));
@@ -101,6 +118,27 @@ export class ModuleCompiler {
     let flow = this.#flows.get(slot);
     if (flow === undefined) this.#flows.set(slot, (flow = flowOf(this.program, slot)));
     return flow;
+  }
+
+  /** The widths of a function's registers, when r1 to r5 may be anything and the others are 0. */
+  widths(slot: number): Widths {
+    let widths = this.#widths.get(slot);
+    if (widths === undefined) {
+      const bound = (register: number): number => (register >= 1 && register <= 5 ? Number.POSITIVE_INFINITY : 0);
+      this.#widths.set(slot, (widths = this.#widthsFor(slot, bound)));
+    }
+    return widths;
+  }
+
+  #widthsFor(slot: number, entryBound: (register: number) => number): Widths {
+    const { program, checked } = this;
+    return widthsOf({
+      program,
+      flow: this.flow(slot),
+      checked,
+      entryBound,
+      isReplaced: (helper) => this.isReplaced(helper),
+    });
   }
 
   helperFunction(id: number): number {
@@ -184,11 +222,12 @@ export class ModuleCompiler {
     return instantiateWasm(compileWasm(bytes), { env });
   }
 
-  compile(): Compiled {
+  compile(): Compiled | undefined {
     this.#declare();
     this.#run();
     this.#repeat();
     const bytes = this.wasm.finish();
+    if (bytes.length > LARGEST) return undefined;
     const exports = this.#instantiate(bytes);
     const run = exports.run as WasmFunction;
     const repeat = exports.repeat as WasmFunction;
@@ -220,7 +259,7 @@ export class ModuleCompiler {
       if (this.#calls.has(slot)) continue;
       const flow = this.flow(slot);
       total += flow.instructions;
-      if (total > GROWTH * program.slots + 1000) return false;
+      if (total > GROWTH * program.slots + 1000 || flow.loopDepth > NESTED) return false;
       const calls = new Set<number>();
       for (const block of flow.blocks) {
         for (let at = block.start; at <= block.last && at < program.slots; at++) {
@@ -251,11 +290,12 @@ export class ModuleCompiler {
   }
 
   #function(slot: number, builder: FunctionBuilder, given: readonly number[], frame: Frame): void {
-    const registers = Array.from({ length: 10 }, (_, register) => {
+    new FunctionCompiler(this, builder, this.flow(slot), frame, this.widths(slot)).compile((register) => {
       const place = given.indexOf(register);
-      return place >= 0 ? place : builder.local(I64);
+      if (place < 0) return undefined;
+      builder.code.get(place);
+      return I64;
     });
-    new FunctionCompiler(this, builder, this.flow(slot), frame, registers).compile();
   }
 
   /** `check(address, size, write, slot)`: exact, byte by byte of the shadow; a trap where it says no. */
@@ -329,16 +369,19 @@ export class ModuleCompiler {
   }
 
   /** The entry over n packets, written into the loop itself: a call and its stack check cost as much as a small filter. */
-  compileBatch(): CompiledBatch {
+  compileBatch(kind: Batch["kind"]): CompiledBatch | undefined {
     const { wasm } = this;
     this.#declare();
-    const fn = wasm.function([I32, I32, I32, I32], [], "batch");
+    const fn = wasm.function([I32, I32, I32], [], "batch");
     const { code } = fn;
-    const [table, count, answers, kind] = [0, 1, 2, 3];
+    const [table, count, answers] = [0, 1, 2];
     const flow = this.flow(0);
     const frame = { local: undefined, offset: STACK_TOP };
-    const registers = Array.from({ length: 10 }, () => fn.local(I64));
-    const host = new FunctionCompiler(this, fn, flow, frame, []);
+    // Packets and the context lie in the machine's memory, and lengths are less than that.
+    const bound = (register: number): number => (register === 1 || register === 2 ? this.limit : 0);
+    const widths = this.#widthsFor(0, bound);
+    const host = new FunctionCompiler(this, fn, flow, frame, widths);
+    const answer = fn.local(I64);
     const i = fn.local(I32);
     const data = fn.local(I32);
     const length = fn.local(I32);
@@ -349,7 +392,6 @@ export class ModuleCompiler {
         .get(local)
         .access(Access.i32_store, base + offset);
     };
-    const [r1, r2] = [registers[1] as number, registers[2] as number];
     code.i32(0).access(Access.i32_load, State.BATCH).set(i);
     code.block().loop();
     host.height = 2;
@@ -357,46 +399,42 @@ export class ModuleCompiler {
     word(State.BATCH, 0, i);
     code.get(table).get(i).i32(3).op(Wasm.i32_shl, Wasm.i32_add).tee(end).access(Access.i32_load, 0).set(data);
     code.get(end).access(Access.i32_load, 4).set(length);
-    for (const local of registers) code.i64(0).set(local);
-    code.get(kind).op(Wasm.i32_eqz).if();
-    code.get(data).op(Wasm.i64_extend_i32_u).set(r1).get(length).op(Wasm.i64_extend_i32_u).set(r2);
-    code.else();
-    code.i64(CONTEXT, 0).set(r1);
-    code.get(data).get(length).op(Wasm.i32_add).set(end);
-    word(State.PACKET, 0, data);
-    word(State.PACKET_END, 0, end);
-    code.i32(0).get(data).i32(14).op(Wasm.i32_add).access(Access.i32_store, State.PACKET_NETWORK);
-    code.i32(0).get(data).i32(HEADROOM).op(Wasm.i32_sub).access(Access.i32_store, State.AREA);
-    code.get(kind).i32(1).op(Wasm.i32_eq).if();
-    word(CONTEXT, XdpMd.DATA, data);
-    word(CONTEXT, XdpMd.DATA_END, end);
-    word(CONTEXT, XdpMd.DATA_META, data);
-    code.else();
-    word(CONTEXT, SkBuff.DATA, data);
-    word(CONTEXT, SkBuff.DATA_META, data);
-    word(CONTEXT, SkBuff.DATA_END, end);
-    word(CONTEXT, SkBuff.LEN, length);
-    word(CONTEXT, SkBuff.WIRE_LEN, length);
-    code
-      .i32(0)
-      .get(data)
-      .access(Access.i32_load16_u, 12)
-      .access(Access.i32_store, CONTEXT + SkBuff.PROTOCOL);
-    code.end().end();
+    if (kind !== "memory") {
+      code.get(data).get(length).op(Wasm.i32_add).set(end);
+      word(State.PACKET, 0, data);
+      word(State.PACKET_END, 0, end);
+      code.i32(0).get(data).i32(14).op(Wasm.i32_add).access(Access.i32_store, State.PACKET_NETWORK);
+      code.i32(0).get(data).i32(HEADROOM).op(Wasm.i32_sub).access(Access.i32_store, State.AREA);
+    }
+    if (kind === "xdp") {
+      word(CONTEXT, XdpMd.DATA, data);
+      word(CONTEXT, XdpMd.DATA_END, end);
+      word(CONTEXT, XdpMd.DATA_META, data);
+    }
+    if (kind === "skb") {
+      word(CONTEXT, SkBuff.DATA, data);
+      word(CONTEXT, SkBuff.DATA_META, data);
+      word(CONTEXT, SkBuff.DATA_END, end);
+      word(CONTEXT, SkBuff.LEN, length);
+      word(CONTEXT, SkBuff.WIRE_LEN, length);
+      code
+        .i32(0)
+        .get(data)
+        .access(Access.i32_load16_u, 12)
+        .access(Access.i32_store, CONTEXT + SkBuff.PROTOCOL);
+    }
     host.loadBudget();
-    new FunctionCompiler(this, fn, flow, frame, registers, host).compile();
-    code
-      .get(answers)
-      .get(i)
-      .i32(3)
-      .op(Wasm.i32_shl, Wasm.i32_add)
-      .get(registers[0] as number)
-      .access(Access.i64_store, 0);
+    new FunctionCompiler(this, fn, flow, frame, widths, { host, answer }).compile((register) => {
+      if (register === 1 && kind !== "memory") code.i32(CONTEXT);
+      else if (register === 1) code.get(data);
+      else if (register === 2 && kind === "memory") code.get(length);
+      else return undefined;
+      return I32;
+    });
+    code.get(answers).get(i).i32(3).op(Wasm.i32_shl, Wasm.i32_add).get(answer).access(Access.i64_store, 0);
     code.get(i).i32(1).op(Wasm.i32_add).set(i).br(0);
     code.end().end();
-    const batch = this.#instantiate(wasm.finish()).batch as WasmFunction;
-    return (from, packets, to, what) => {
-      batch(from, packets, to, what);
-    };
+    const bytes = wasm.finish();
+    return bytes.length > LARGEST ? undefined : (this.#instantiate(bytes).batch as CompiledBatch);
   }
 }

@@ -27,8 +27,12 @@ export interface Flow {
   readonly loopHead: Uint8Array;
   /** How many jumps forward lead to a block. */
   readonly forward: Int32Array;
+  /** … and how many backward. */
+  readonly backward: Int32Array;
   /** False: some loop can be entered beside its head, so that it cannot be written with structured control flow. */
   readonly reducible: boolean;
+  /** Loops that are open at once, at most, from their heads to the last jump back to them. */
+  readonly loopDepth: number;
   /** Registers (a bit each) that are read before they are written, from the start of each block on. */
   readonly liveIn: Uint16Array;
   readonly instructions: number;
@@ -45,26 +49,32 @@ const opAt = (program: Program, slot: number): number => program.code[slot * WOR
 export function flowOf(program: Program, start: number): Flow {
   const { code, slots } = program;
   const target = (slot: number): number => code[slot * WORDS + 3] as number;
+  /** Where one ends up who goes to a slot: jumps to jumps are gone through, within reason. */
+  const arrive = (slot: number): number => {
+    let at = slot;
+    for (let hops = 0; hops < 8 && at < slots && opAt(program, at) === 0x05; hops++) at = target(at);
+    return at;
+  };
   const after = (slot: number): number => slot + (opAt(program, slot) === 0x18 ? 2 : 1);
 
   // Which slots start a block: found by following every path once.
-  const leader = new Uint8Array(slots + 1);
-  const seen = new Uint8Array(slots + 1);
+  const leader = new Set([start]);
+  const seen = new Set<number>();
   const work = [start];
-  leader[start] = 1;
   let instructions = 0;
   while (work.length > 0) {
     let slot = work.pop() as number;
-    while (slot < slots && seen[slot] === 0) {
-      seen[slot] = 1;
+    while (slot < slots && !seen.has(slot)) {
+      seen.add(slot);
       instructions++;
       const op = opAt(program, slot);
       if (op === 0x95 || op === Op.BAD) break;
       if (op === 0x05 || isBranch(op)) {
-        leader[target(slot)] = 1;
-        work.push(target(slot));
+        leader.add(arrive(target(slot)));
+        work.push(arrive(target(slot)));
         if (op === 0x05) break;
-        leader[slot + 1] = 1;
+        leader.add(arrive(slot + 1));
+        leader.add(slot + 1);
       }
       slot = after(slot);
     }
@@ -87,15 +97,20 @@ export function flowOf(program: Program, start: number): Flow {
       last = slot;
       if (op === 0x95) return { end: slot + 1, last, ending: "exit", next: [] };
       if (op === Op.BAD) return { end: slot + 1, last, ending: "bad", next: [] };
-      if (op === 0x05) return { end: slot + 1, last, ending: "goto", next: [target(slot)] };
+      if (op === 0x05) return { end: slot + 1, last, ending: "goto", next: [arrive(target(slot))] };
       if (isBranch(op)) {
-        const next = [target(slot), slot + 1];
+        const next = [arrive(target(slot)), arrive(slot + 1)];
         return next[0] === next[1]
-          ? { end: slot + 1, last, ending: op === 0xe5 ? "branch" : "goto", next: op === 0xe5 ? next : [slot + 1] }
+          ? {
+              end: slot + 1,
+              last,
+              ending: op === 0xe5 ? "branch" : "goto",
+              next: op === 0xe5 ? next : [next[1] as number],
+            }
           : { end: slot + 1, last, ending: "branch", next };
       }
       slot = after(slot);
-      if (leader[slot] === 1 && slot < slots) return { end: slot, last, ending: "fall", next: [slot] };
+      if (leader.has(slot) && slot < slots) return { end: slot, last, ending: "fall", next: [arrive(slot)] };
     }
   };
   const order: number[] = [];
@@ -126,11 +141,19 @@ export function flowOf(program: Program, start: number): Flow {
   return { start, blocks, ...shape, liveIn: liveness(program, blocks), instructions };
 }
 
-/** Dominators by Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm"; loops from jumps backwards. */
-function shapeOf(blocks: readonly Block[]): Pick<Flow, "dominator" | "loopHead" | "forward" | "reducible"> {
+/**
+ * Dominators by Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm", over jumps forward only: one pass is
+ * enough then. Where every jump backwards leads to a block that dominates it they are those of the whole graph, and
+ * where one does not nobody asks for them.
+ */
+function shapeOf(
+  blocks: readonly Block[],
+): Pick<Flow, "dominator" | "loopHead" | "forward" | "backward" | "reducible" | "loopDepth"> {
   const count = blocks.length;
   const before: number[][] = Array.from({ length: count }, () => []);
-  for (const block of blocks) for (const to of block.next) (before[to] as number[]).push(block.index);
+  for (const block of blocks) {
+    for (const to of block.next) if (to > block.index) (before[to] as number[]).push(block.index);
+  }
   const dominator = new Int32Array(count).fill(-1);
   dominator[0] = 0;
   const meet = (a: number, b: number): number => {
@@ -142,19 +165,12 @@ function shapeOf(blocks: readonly Block[]): Pick<Flow, "dominator" | "loopHead" 
     }
     return x;
   };
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (let i = 1; i < count; i++) {
-      let best = -1;
-      for (const from of before[i] as number[]) {
-        if (dominator[from] === -1) continue;
-        best = best === -1 ? from : meet(best, from);
-      }
-      if (best !== dominator[i]) {
-        dominator[i] = best;
-        changed = true;
-      }
-    }
+  for (let i = 1; i < count; i++) {
+    const list = before[i] as number[];
+    // From the last on: where thousands of checks leave for one place, each is a step from the next.
+    let best = list[list.length - 1] as number;
+    for (let at = list.length - 2; at >= 0; at--) best = meet(best, list[at] as number);
+    dominator[i] = best;
   }
   // Depths in the tree of dominators, to ask "does a dominate b" by going up no further than needed.
   const depth = new Int32Array(count);
@@ -164,12 +180,14 @@ function shapeOf(blocks: readonly Block[]): Pick<Flow, "dominator" | "loopHead" 
   numberTree(dominator, enter, leave);
   const loopHead = new Uint8Array(count);
   const forward = new Int32Array(count);
+  const backward = new Int32Array(count);
   let reducible = true;
   for (const block of blocks) {
     for (const to of block.next) {
       if (to > block.index) forward[to] = (forward[to] as number) + 1;
       else {
         loopHead[to] = 1;
+        backward[to] = (backward[to] as number) + 1;
         const dominates =
           (enter[to] as number) <= (enter[block.index] as number) &&
           (leave[to] as number) >= (leave[block.index] as number);
@@ -177,7 +195,22 @@ function shapeOf(blocks: readonly Block[]): Pick<Flow, "dominator" | "loopHead" 
       }
     }
   }
-  return { dominator, loopHead, forward, reducible };
+  return { dominator, loopHead, forward, backward, reducible, loopDepth: depthOfLoops(blocks) };
+}
+
+function depthOfLoops(blocks: readonly Block[]): number {
+  // By block: loops that end behind it.
+  const ends = new Int32Array(blocks.length);
+  const last = new Map<number, number>();
+  for (const block of blocks) for (const to of block.next) if (to <= block.index) last.set(to, block.index);
+  for (const end of last.values()) ends[end] = (ends[end] as number) + 1;
+  let open = 0;
+  let depth = 0;
+  for (let i = 0; i < blocks.length; i++) {
+    if (last.has(i)) depth = Math.max(depth, ++open);
+    open -= ends[i] as number;
+  }
+  return depth;
 }
 
 /** When a walk over the tree of dominators comes to each node, and when it leaves it. */

@@ -7,7 +7,7 @@ import { embedded } from "./machine.ts";
 const text = (string: string): Uint8Array => new TextEncoder().encode(string);
 const bytesOf = (value: bigint): Uint8Array => new Uint8Array(BigUint64Array.of(value).buffer);
 
-for (const { name, tier, verified } of TIERS) {
+for (const { name, tier, verify, verified } of TIERS) {
   test(`${name}: strings and words from memory that is not the machine's`, () => {
     const name = text("/etc/passwd\0");
     const machine = embedded(
@@ -17,6 +17,7 @@ for (const { name, tier, verified } of TIERS) {
       }),
       {
         tier,
+        verify,
         verified,
         foreign: (address, size) => {
           const at = Number(address - 0x7fff_0000_0000n);
@@ -37,7 +38,7 @@ for (const { name, tier, verified } of TIERS) {
         maps: [map("stacks", "stack_trace", 4, 64, 16)],
         code: "r2 = map[stacks] ll\nr3 = 0\ncall get_stackid\nexit",
       }),
-      { tier, verified },
+      { tier, verify, verified },
     );
     const id = (stack: readonly bigint[]): bigint => machine.run(undefined, { context: [0n], kernelStack: stack }).r0;
     const first = id([1n, 2n, 3n]);
@@ -56,7 +57,7 @@ for (const { name, tier, verified } of TIERS) {
         maps: [map("own", "task_storage", 4, 8, 0)],
         code: "call get_current_task_btf\nr1 = map[own] ll\nr2 = r0\nr3 = 0\nr4 = 1\ncall task_storage_get\nr6 = 0\nif r0 == 0 goto out\nr6 = *(u64 *)(r0 + 0)\nr6 += 1\n*(u64 *)(r0 + 0) = r6\nr1 = 9\ncall send_signal\nout: r0 = r6\nexit",
       }),
-      { tier, verified },
+      { tier, verify, verified },
     );
     const run = (tid: number) => machine.run(undefined, { context: [0n], tid, pid: 1 });
     expect([run(1).r0, run(2).r0, run(1).r0, run(1).r0]).toEqual([1n, 1n, 2n, 3n]);
@@ -70,7 +71,7 @@ for (const { name, tier, verified } of TIERS) {
         maps: [map("events", "perf_event_array", 4, 4, 0)],
         code: "r2 = 0x0102030405060708 ll\n*(u64 *)(r10 - 8) = r2\nr2 = map[events] ll\nr3 = 0xffffffff ll\nr4 = r10\nr4 += -8\nr5 = 8\ncall perf_event_output\nexit",
       }),
-      { tier, verified, cpus: 2 },
+      { tier, verify, verified, cpus: 2 },
     );
     expect(machine.run(undefined, { context: [0n], cpu: 1 }).r0).toBe(0n);
     expect(machine.maps.get("events")?.events).toEqual([{ cpu: 1, data: bytesOf(0x0102030405060708n) }]);

@@ -11,13 +11,13 @@ const word = (value: number, bytes = 8): Uint8Array => {
   return out;
 };
 
-for (const { name: tierName, tier, verified } of TIERS) {
+for (const { name: tierName, tier, verify, verified } of TIERS) {
   describe(tierName, () => {
     for (const one of CASES) {
       // What a verifier would refuse is not for code that trusts it.
       if (verified && one.trap !== undefined) continue;
       test(one.name, () => {
-        const machine = embedded(objectOf(one), { tier, verified, budget: 40_000_000 });
+        const machine = embedded(objectOf(one), { tier, verify, verified, budget: 40_000_000 });
         for (let turn = 0; turn < 2; turn++) {
           const result = machine.run(undefined, one.input);
           if (one.trap !== undefined) {
@@ -36,7 +36,7 @@ for (const { name: tierName, tier, verified } of TIERS) {
     test("a batch gives what single runs give", () => {
       const code =
         "r2 = *(u32 *)(r1 + 0)\nr3 = *(u32 *)(r1 + 4)\nr0 = r3\nr0 -= r2\nr4 = r2\nr4 += 13\nif r4 > r3 goto out\nr1 = *(u8 *)(r2 + 12)\nr0 += r1\nout: exit";
-      const machine = embedded(objectOf({ code }), { tier, verified });
+      const machine = embedded(objectOf({ code }), { tier, verify, verified });
       const packets = [UDP, UDP.subarray(0, 20), UDP.subarray(0, 5), UDP.map((b) => b ^ 0xff)];
       const { values, traps } = machine.runBatch(machine.loadBatch(packets));
       expect(traps.size).toBe(0);
@@ -56,7 +56,7 @@ for (const { name: tierName, tier, verified } of TIERS) {
         })),
         license: "GPL",
       };
-      const machine = embedded(object, { tier, verified });
+      const machine = embedded(object, { tier, verify, verified });
       const run = () => machine.run("a", { packet: UDP }).r0;
       expect(run()).toBe(5n);
       machine.maps.get("jumps")?.setProgram(1, "b");
@@ -74,7 +74,7 @@ for (const { name: tierName, tier, verified } of TIERS) {
         code: code.replace("add: r3 = *(u64 *)(r3 + 0)", "add: r3 = *(u64 *)(r3 + 0)\nr2 = *(u64 *)(r2 + 0)"),
         maps: [map("m", "hash", 8, 8, 10)],
       });
-      const machine = embedded(object, { tier, verified });
+      const machine = embedded(object, { tier, verify, verified });
       for (let i = 1; i <= 5; i++) machine.maps.get("m")?.update(word(i), word(i * 10));
       const { r0, trap } = machine.run(undefined, { packet: UDP });
       expect(trap).toBeUndefined();
@@ -84,7 +84,7 @@ for (const { name: tierName, tier, verified } of TIERS) {
     test("records of a ring buffer come out in order, and full rings lose", () => {
       const code =
         "r6 = 0\nl: *(u64 *)(r10 - 8) = r6\nr1 = map[m] ll\nr2 = r10\nr2 += -8\nr3 = 8\nr4 = 0\ncall ringbuf_output\nr6 += 1\nif r6 != 300 goto l\nr0 = 0\nexit";
-      const machine = embedded(objectOf({ code, maps: [map("m", "ringbuf", 0, 0, 4096)] }), { tier, verified });
+      const machine = embedded(objectOf({ code, maps: [map("m", "ringbuf", 0, 0, 4096)] }), { tier, verify, verified });
       const ring = machine.maps.get("m");
       for (let turn = 0; turn < 3; turn++) {
         expect(machine.run(undefined, { packet: UDP }).trap).toBeUndefined();
@@ -98,25 +98,25 @@ for (const { name: tierName, tier, verified } of TIERS) {
     test("who is running", () => {
       const code =
         "r1 = r10\nr1 += -16\nr2 = 16\ncall get_current_comm\ncall get_current_pid_tgid\nr6 = r0\ncall get_smp_processor_id\nr6 += r0\nr1 = *(u64 *)(r10 - 16)\nr6 += r1\nr0 = r6\nexit";
-      const machine = embedded(objectOf({ code, type: "tracepoint" }), { tier, verified, cpus: 4 });
+      const machine = embedded(objectOf({ code, type: "tracepoint" }), { tier, verify, verified, cpus: 4 });
       const { r0 } = machine.run(undefined, { pid: 3, tid: 5, cpu: 2, comm: "a", context: [1n, 2n] });
       expect(r0).toBe((3n << 32n) + 5n + 2n + 97n);
     });
   });
 }
 
-test("65,000 instructions compile and run", () => {
+test("65,000 instructions compile and run", { timeout: 60_000 }, () => {
   const lines = ["r0 = 0", "r1 = 3"];
   for (let i = 0; i < 16_000; i++) lines.push("if r1 > 5 goto +1", "r0 += 1", "r0 ^= 1", "r0 += 1");
   const code = `${lines.join("\n")}\nexit`;
   const object = objectOf({ code });
   const values = TIERS.map(
-    ({ tier, verified }) => embedded(object, { verified }).run(undefined, { packet: UDP, tier }).r0,
+    ({ tier, verify, verified }) => embedded(object, { verify, verified }).run(undefined, { packet: UDP, tier }).r0,
   );
   expect(new Set(values).size).toBe(1);
 });
 
-test("nested conditions 12,000 deep", () => {
+test("nested conditions 12,000 deep", { timeout: 60_000 }, () => {
   const depth = 12_000;
   const lines = ["r0 = 0", "r1 = 3"];
   for (let i = 0; i < depth; i++)
@@ -145,9 +145,14 @@ test("what the machine does not have is said when it is loaded, all at once", ()
 });
 
 test("a helper of one's own takes the place of the machine's", () => {
-  for (const { tier, verified } of TIERS) {
+  for (const { tier, verify, verified } of TIERS) {
     const helpers = new Map([[8, () => 77]]);
-    const machine = embedded(objectOf({ code: "call get_smp_processor_id\nexit" }), { helpers, tier, verified });
+    const machine = embedded(objectOf({ code: "call get_smp_processor_id\nexit" }), {
+      helpers,
+      tier,
+      verify,
+      verified,
+    });
     expect(machine.run(undefined, { packet: UDP }).r0).toBe(77n);
   }
 });

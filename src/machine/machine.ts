@@ -3,35 +3,48 @@
 import { countSlots } from "../isa/index.ts";
 import { type BpfObject, MAP_TYPES, type ProgramSpec } from "../object/index.ts";
 import { type Diagnostic, DiagnosticError } from "../source/index.ts";
+import type { ProgramResult } from "../verifier/index.ts";
 import { ColdEngine, decodedBytes, instantiateInterpreter } from "./cold-engine.ts";
 import { type Compiled, type CompiledBatch, compileBatch, compileProgram } from "./compile.ts";
+import { lineHits } from "./coverage.ts";
+import { type EventArguments, EventMemory, eventContext, probeName } from "./event-context.ts";
 import { byNumber } from "./helper.ts";
 import { mapHelpers } from "./helpers-map.ts";
 import { packetHelpers } from "./helpers-packet.ts";
 import { traceHelpers } from "./helpers-trace.ts";
 import { Interpreter } from "./interpreter.ts";
-import { HEADER_BYTES, installMap, type MapLayout, planMap } from "./map-header.ts";
+import { HEADER_BYTES, installMap, type MapLayout, MOST_KEY_BYTES, planMap } from "./map-header.ts";
 import { EmbeddedMap } from "./maps.ts";
 import { CONTEXT, CONTEXT_BYTES, MAY_GOTO_TURNS, Memory, MemoryPlan, STACK_BASE, STACK_TOP, State } from "./memory.ts";
 import { HEADROOM, PACKET_BYTES, packetKind, packetOffset, placePacket, SkBuff, setPacket } from "./packet.ts";
 import { type Program, prepare, rawProgram, spanOf } from "./program.ts";
-import type { Batch, BatchResult, MachineOptions, RunInput, RunResult, Step, Tier } from "./run.ts";
+import { CONTEXT_FLOOR, hasContextOfNumbers, isAsVerified, judge, judgeNow, type Protection } from "./proof.ts";
+import type { Batch, BatchResult, Fired, MachineOptions, RunInput, RunResult, Step, Tier } from "./run.ts";
 import { Runtime } from "./runtime.ts";
 import { accessMessage, TRAP_KINDS, type Trap, TrapSignal } from "./trap.ts";
 import type { WasmFunction } from "./webassembly.ts";
 
 interface Loaded {
   readonly program: Program;
-  readonly checked: boolean;
+  /** Somebody vouches for it, the verifier is asked before it is compiled, or it is always checked. */
+  readonly trust: "vouched" | "ask" | "none";
+  /** What the verifier said, and whether that counts here; undefined: not asked yet. */
+  verdict: { readonly result: ProgramResult | undefined; readonly trusted: boolean } | undefined;
   readonly interpreter: Interpreter;
   /** Where there is room for its decoded instructions. */
   readonly decoded: number;
   cold: ColdEngine | undefined;
-  /** Undefined: not yet; null: too large. */
-  compiled: Compiled | null | undefined;
-  batch: CompiledBatch | undefined;
+  readonly compiled: Map<Protection, Compiled>;
+  tooLarge: boolean;
+  readonly batches: Map<`${Batch["kind"]} ${Protection}`, CompiledBatch>;
   /** Instructions that interpreters have spent on it. */
   heat: number;
+}
+
+/** A place that a program is attached to. */
+interface Attached {
+  readonly spec: ProgramSpec;
+  readonly cookie: bigint | undefined;
 }
 
 const DEFAULT_BUDGET = 1_000_000_000;
@@ -39,7 +52,13 @@ const DEFAULT_BUDGET = 1_000_000_000;
 const COLD_AFTER = 5_000;
 /** About what compiling costs, in instructions of the cold tier. */
 const HOT_AFTER = 300_000;
-const TASK = 0xffff_8880_0000_0000n;
+/** Where tasks lie that nobody gives an address, by their number. */
+const TASK_HIGH = 0xffff_8880;
+const TASK_BYTES = 0x4000;
+
+const NO_STACK: readonly bigint[] = [];
+/** What stands in for a packet where only its being one matters. */
+const A_PACKET: RunInput = { packet: new Uint8Array(14) };
 
 const startedAt = performance.now();
 const sinceStart = (): bigint => BigInt(Math.round((performance.now() - startedAt) * 1e6));
@@ -50,8 +69,8 @@ export function embedded(object: BpfObject, options: MachineOptions = {}): Machi
 }
 
 /** A machine for one raw program: r1 is its memory, r2 the length. Throws EncodingError for bytes that are no program. */
-export function embeddedRaw(bytes: Uint8Array, options: MachineOptions = {}): Machine {
-  return new Machine({ maps: [], programs: [rawProgram(bytes)], license: "GPL" }, options);
+export function embeddedRaw(bytes: Uint8Array, options: Omit<MachineOptions, "verify"> = {}): Machine {
+  return new Machine({ maps: [], programs: [rawProgram(bytes)], license: "GPL" }, { ...options, verify: false });
 }
 
 export class Machine {
@@ -61,6 +80,10 @@ export class Machine {
   readonly #memory: Memory;
   readonly #runtime: Runtime;
   readonly #programs = new Map<string, Loaded>();
+  /** What pointers of events point to. */
+  readonly #events = new EventMemory();
+  /** Which programs each probe runs. */
+  #probes: Map<string, Attached[]> | undefined;
   readonly #options: MachineOptions;
   readonly #packet: { readonly start: number; readonly end: number };
   readonly #batch: { readonly start: number; readonly end: number };
@@ -71,8 +94,12 @@ export class Machine {
   #comm: string | undefined;
   /** The Wasm interpreter, once it was needed. */
   #coldEntry: WasmFunction | undefined;
-  /** Who is running, for helpers that call back. */
-  #running: { loaded: Loaded; tier: Exclude<Tier, "auto"> } | undefined;
+  /** Who is running, for helpers that call back; `trusted`: as the verifier expects it to. */
+  #running: { loaded: Loaded; tier: Exclude<Tier, "auto">; trusted: boolean } | undefined;
+  /** Some program has a frame that it looks at. */
+  #stackIsUsed = false;
+  /** The world that was entered last is what the verifier expects of the program. */
+  #asVerified = false;
 
   constructor(object: BpfObject, options: MachineOptions) {
     this.object = object;
@@ -88,7 +115,7 @@ export class Machine {
     this.#packet = room(PACKET_BYTES);
     this.#batch = room(options.batchBytes ?? 2 ** 20);
     const largest = Math.max(0, ...object.maps.map((map) => (map.valueSize <= 2 ** 26 ? map.valueSize : 0)));
-    const scratch = room(4096 + largest);
+    const scratch = room(MOST_KEY_BYTES + 4096 + largest);
     const headers = plan.reserve(object.maps.length * HEADER_BYTES, 128);
     this.#plan(plan, headers, layouts);
     let memory: Memory;
@@ -122,7 +149,9 @@ export class Machine {
       clock: options.clock ?? sinceStart,
       random: options.random ?? (() => Math.floor(Math.random() * 2 ** 32)),
     });
-    this.#runtime.foreign = options.foreign;
+    const events = this.#events;
+    const { foreign } = options;
+    this.#runtime.foreign = (address, size, space) => events.read(address, size) ?? foreign?.(address, size, space);
     this.#runtime.callback = (slot, frame) => this.#callBack(slot, frame);
     this.#runtime.tailCall = (map, index, frame) => this.#tailCall(map, index, frame);
     this.#load(new Map(layouts.map((layout) => [layout.spec.name, layout])));
@@ -137,7 +166,7 @@ export class Machine {
   run(name?: string, input: RunInput = {}): RunResult {
     const loaded = this.#loaded(name);
     const runtime = this.#runtime;
-    runtime.effects.length = 0;
+    if (runtime.effects.length > 0) runtime.effects.length = 0;
     this.#enterWorld(loaded.program.spec, input);
     const budget = this.#options.budget ?? DEFAULT_BUDGET;
     const repeat = input.repeat ?? 1;
@@ -151,17 +180,54 @@ export class Machine {
       if (turn > 0 && setup !== undefined) this.#memory.i64.set(setup, first);
       const tier = wanted === "auto" ? this.#choose(loaded, repeat - turn, instructions / Math.max(1, turn)) : wanted;
       loaded.interpreter.coverage = input.coverage;
-      if (tier === "jit" && repeat - turn > 1 && this.#compiled(loaded) !== undefined) {
+      if (tier === "jit" && repeat - turn > 1 && this.#compiled(loaded, this.#asVerified) !== undefined) {
         trap = this.#repeat(loaded, repeat - turn, budget);
         break;
       }
-      trap = this.#execute(loaded, tier, 0, STACK_TOP);
-      const spent = budget - Number(this.#memory.i64[State.BUDGET >>> 3]);
+      trap = this.#execute(loaded, tier);
+      const spent = budget - this.#memory.budget;
       instructions += spent;
       if (tier !== "jit") loaded.heat += spent;
     }
     loaded.interpreter.coverage = undefined;
     return this.#result(trap, instructions, input);
+  }
+
+  /** Names of the probes that programs are attached to; `fire` knows these, and programs by their names. */
+  get probes(): readonly string[] {
+    return [...this.#attached().keys()];
+  }
+
+  /**
+   * Something happens: runs every program that is attached to the probe (or has this name), in the object's order, with
+   * a context made of `args`. Says what came of each. Throws RangeError where nothing is attached to it, or where a
+   * value does not fit into its field; fields that no program looks at are left out.
+   */
+  fire(probe: string, args: EventArguments = {}, input: Omit<RunInput, "context" | "packet" | "memory"> = {}): Fired[] {
+    const named = this.object.programs.find((p) => p.name === probe);
+    const found = this.#attached().get(probe) ?? (named === undefined ? [] : [{ spec: named, cookie: undefined }]);
+    if (found.length === 0) throw new RangeError(`no program is attached to ${probe}`);
+    return found.map(({ spec, cookie }) => {
+      const context = eventContext(spec.context ?? { size: 0, fields: [] }, args, this.#events);
+      const result = this.run(spec.name, { ...(cookie === undefined ? {} : { cookie }), ...input, context });
+      return { program: spec.name, ...result };
+    });
+  }
+
+  #attached(): ReadonlyMap<string, readonly Attached[]> {
+    if (this.#probes !== undefined) return this.#probes;
+    const probes = new Map<string, Attached[]>();
+    for (const spec of this.object.programs)
+      for (const target of spec.attach) {
+        const name = probeName(target, spec);
+        if (name === undefined) continue;
+        const entry = { spec, cookie: target.cookie };
+        const list = probes.get(name);
+        if (list === undefined) probes.set(name, [entry]);
+        else list.push(entry);
+      }
+    this.#probes = probes;
+    return probes;
   }
 
   /**
@@ -175,7 +241,7 @@ export class Machine {
     this.#enterWorld(program.spec, input);
     const budget = this.#options.budget ?? DEFAULT_BUDGET;
     this.#resetRun(budget);
-    this.#running = { loaded, tier: "interpreter" };
+    this.#running = { loaded, tier: "interpreter", trusted: false };
     interpreter.coverage = input.coverage;
     interpreter.enter(0);
     let trap: Trap | undefined;
@@ -187,24 +253,51 @@ export class Machine {
       try {
         if (count >= budget)
           throw new TrapSignal("budget", "the run used up its budget of instructions", interpreter.pc);
-        if (interpreter.advance(1)) break;
+        if (interpreter.step()) break;
       } catch (error) {
         trap = this.#trapOf(program, error);
       }
     }
     interpreter.coverage = undefined;
     this.#running = undefined;
-    return this.#result(trap, budget - Number(this.#memory.i64[State.BUDGET >>> 3]), input);
+    return this.#result(trap, budget - this.#memory.budget, input);
   }
 
   /** Compiles now what `run` would compile when it is hot; false where the program is too large for that. */
   compile(name?: string): boolean {
-    return this.#compiled(this.#loaded(name)) !== undefined;
+    return this.#compiled(this.#loaded(name), true) !== undefined;
+  }
+
+  /** Counts for `RunInput.coverage`, one for each slot of a program; give it to as many runs as wanted. */
+  newCoverage(name?: string): Uint8Array {
+    return new Uint8Array(this.#loaded(name).program.slots);
+  }
+
+  /**
+   * By line of the object's source (from 1 on) how often it was run, up to 255: of those lines that became instructions,
+   * with 0 for those that were never run. Empty where the object has no source.
+   */
+  lineHits(coverage: Uint8Array, name?: string): ReadonlyMap<number, number> {
+    return lineHits(this.#loaded(name).program, coverage, this.object.source);
+  }
+
+  /**
+   * What the verifier says of a program; it is asked now if it was not before. Undefined where its word would not count:
+   * with `verified` or `verify: false`, in raw programs, in types of programs and with helpers that are other here than
+   * in the kernel.
+   */
+  verdict(name?: string): ProgramResult | undefined {
+    return this.#verdict(this.#loaded(name)).result;
+  }
+
+  /** Does compiled code of this program run without checks, on a context or packet as its type has? */
+  isUnchecked(name?: string): boolean {
+    return this.#protection(this.#loaded(name), true) !== "checked";
   }
 
   /** The Wasm that a program is compiled to, for those who want to look at it; undefined where it is too large. */
   wasm(name?: string): Uint8Array | undefined {
-    return this.#compiled(this.#loaded(name))?.bytes;
+    return this.#compiled(this.#loaded(name), true)?.bytes;
   }
 
   /**
@@ -239,21 +332,27 @@ export class Machine {
   runBatch(batch: Batch, name?: string): BatchResult {
     const loaded = this.#loaded(name);
     const memory = this.#memory;
-    loaded.batch ??= compileBatch(loaded.program, memory, this.#runtime, loaded.checked);
-    if (loaded.batch === undefined)
-      throw new RangeError(`program "${loaded.program.name}" is too large to be compiled`);
+    const trusted =
+      batch.kind === packetKind(loaded.program.spec.type) && isAsVerified(loaded.program.spec.type, A_PACKET);
+    const protection = this.#protection(loaded, trusted);
+    let run = loaded.batches.get(`${batch.kind} ${protection}`);
+    if (run === undefined) {
+      run = compileBatch(loaded.program, memory, this.#runtime, protection, batch.kind);
+      if (run !== undefined) loaded.batches.set(`${batch.kind} ${protection}`, run);
+    }
+    if (run === undefined) throw new RangeError(`program "${loaded.program.name}" is too large to be compiled`);
     const answers = batch.table + batch.count * 8;
     const traps = new Map<number, Trap>();
     this.#runtime.effects.length = 0;
     if (batch.kind === "memory") this.#runtime.packetKind = "none";
-    else this.#enterWorld(loaded.program.spec, { packet: new Uint8Array(14) });
-    this.#running = { loaded, tier: "jit" };
+    else this.#enterWorld(loaded.program.spec, A_PACKET);
+    this.#running = { loaded, tier: "jit", trusted };
     memory.u32[State.BATCH >>> 2] = 0;
     memory.u32[State.AREA_END >>> 2] = this.#batch.end;
     for (;;) {
       this.#resetRun(this.#options.budget ?? DEFAULT_BUDGET);
       try {
-        loaded.batch(batch.table, batch.count, answers, ["memory", "xdp", "skb"].indexOf(batch.kind));
+        run(batch.table, batch.count, answers);
         break;
       } catch (error) {
         const at = memory.u32[State.BATCH >>> 2] as number;
@@ -293,7 +392,7 @@ export class Machine {
 
   #load(layouts: ReadonlyMap<string, MapLayout>): void {
     const diagnostics: Diagnostic[] = [];
-    const { verified } = this.#options;
+    const { verified, verify = "linux" } = this.#options;
     for (const [index, spec] of this.object.programs.entries()) {
       try {
         const program = prepare(
@@ -310,14 +409,23 @@ export class Machine {
           this.object.source,
         );
         const safe = typeof verified === "function" ? verified(spec.name) : (verified ?? false);
+        let verdict: Loaded["verdict"];
+        if (verify === "strict") {
+          const { result, complaints, trusted } = judgeNow(this.object, program, this.#isReplaced, verify);
+          diagnostics.push(...complaints);
+          verdict = { result, trusted };
+        }
+        this.#stackIsUsed ||= program.usesStack;
         this.#programs.set(spec.name, {
           program,
-          checked: !safe,
+          trust: safe ? "vouched" : verify === false ? "none" : "ask",
+          verdict,
           interpreter: new Interpreter(program, this.#memory, this.#runtime),
           decoded: this.#decoded[index] as number,
           cold: undefined,
-          compiled: undefined,
-          batch: undefined,
+          compiled: new Map(),
+          tooLarge: false,
+          batches: new Map(),
           heat: 0,
         });
       } catch (error) {
@@ -334,23 +442,44 @@ export class Machine {
     return loaded;
   }
 
-  #compiled(loaded: Loaded): Compiled | undefined {
-    if (loaded.compiled === undefined) {
-      loaded.compiled = compileProgram(loaded.program, this.#memory, this.#runtime, loaded.checked) ?? null;
+  readonly #isReplaced = (id: number): boolean => this.#runtime.replaced.has(id);
+
+  #verdict(loaded: Loaded): NonNullable<Loaded["verdict"]> {
+    if (loaded.verdict === undefined) {
+      const result = loaded.trust === "ask" ? judge(this.object, loaded.program, this.#isReplaced) : undefined;
+      loaded.verdict = { result, trusted: result?.accepted === true };
     }
-    return loaded.compiled ?? undefined;
+    return loaded.verdict;
+  }
+
+  #protection(loaded: Loaded, asVerified: boolean): Protection {
+    if (loaded.trust === "vouched") return "bare";
+    return asVerified && loaded.trust === "ask" && this.#verdict(loaded).trusted ? "counted" : "checked";
+  }
+
+  #compiled(loaded: Loaded, asVerified: boolean): Compiled | undefined {
+    if (loaded.tooLarge) return undefined;
+    const protection = this.#protection(loaded, asVerified);
+    let compiled = loaded.compiled.get(protection);
+    if (compiled === undefined) {
+      compiled = compileProgram(loaded.program, this.#memory, this.#runtime, protection);
+      if (compiled === undefined) loaded.tooLarge = true;
+      else loaded.compiled.set(protection, compiled);
+    }
+    return compiled;
   }
 
   /** Compile what will run (or has run) long enough to pay for it. */
   #choose(loaded: Loaded, runs: number, instructions: number): Exclude<Tier, "auto"> {
     const expected = loaded.heat + runs * instructions;
-    if (loaded.compiled || (loaded.compiled === undefined && (expected > HOT_AFTER || runs > 10_000))) return "jit";
+    const hot = loaded.compiled.size > 0 || expected > HOT_AFTER || runs > 10_000;
+    if (hot && !loaded.tooLarge) return "jit";
     return expected > COLD_AFTER ? "wasm-interpreter" : "interpreter";
   }
 
   #resetRun(budget: number): void {
     const memory = this.#memory;
-    memory.i64[State.BUDGET >>> 3] = BigInt(budget);
+    memory.budget = budget;
     memory.u32[State.MAY_GOTO >>> 2] = MAY_GOTO_TURNS;
     memory.u32[State.TAIL_CALLS >>> 2] = 0;
     memory.u32[State.TRAP_KIND >>> 2] = 0;
@@ -360,10 +489,10 @@ export class Machine {
 
   /** Many runs in one call of compiled code, on one budget for all. */
   #repeat(loaded: Loaded, times: number, budget: number): Trap | undefined {
-    this.#memory.i64[State.BUDGET >>> 3] = BigInt(Math.min(budget * times, 2 ** 62));
-    this.#running = { loaded, tier: "jit" };
+    this.#memory.budget = Math.min(budget * times, 2 ** 62);
+    this.#running = { loaded, tier: "jit", trusted: this.#asVerified };
     try {
-      this.#compiled(loaded)?.repeat(times);
+      this.#compiled(loaded, this.#asVerified)?.repeat(times);
       return undefined;
     } catch (error) {
       return this.#trapOf(loaded.program, error);
@@ -373,10 +502,10 @@ export class Machine {
   }
 
   /** Runs a function by one of the tiers, and says what trap it ended in. */
-  #execute(loaded: Loaded, tier: Exclude<Tier, "auto">, slot: number, frame: number): Trap | undefined {
+  #execute(loaded: Loaded, tier: Exclude<Tier, "auto">): Trap | undefined {
     const before = this.#running;
     try {
-      this.#enter(loaded, tier, slot, frame);
+      this.#enter(loaded, tier, this.#asVerified, 0, STACK_TOP);
       return undefined;
     } catch (error) {
       return this.#trapOf(loaded.program, error);
@@ -385,10 +514,10 @@ export class Machine {
     }
   }
 
-  #enter(loaded: Loaded, tier: Exclude<Tier, "auto">, slot: number, frame: number): void {
-    this.#running = { loaded, tier };
+  #enter(loaded: Loaded, tier: Exclude<Tier, "auto">, trusted: boolean, slot: number, frame: number): void {
+    this.#running = { loaded, tier, trusted };
     if (tier === "jit") {
-      const compiled = this.#compiled(loaded);
+      const compiled = this.#compiled(loaded, trusted);
       if (compiled !== undefined) {
         if (compiled.call(slot, frame)) return;
       }
@@ -407,7 +536,12 @@ export class Machine {
   #callBack(slot: number, frame: number): void {
     const running = this.#running;
     if (running === undefined) throw new TrapSignal("internal", "a callback outside of a run");
-    this.#enter(running.loaded, running.tier, slot, frame);
+    if (running.tier === "jit") {
+      // Code that is not checked counts its own loops only, not those that helpers make of it.
+      if (this.#memory.budget <= 0) throw new TrapSignal("budget", "the run used up its budget of instructions");
+      this.#memory.budget -= 1;
+    }
+    this.#enter(running.loaded, running.tier, running.trusted, slot, frame);
     this.#running = running;
   }
 
@@ -416,7 +550,12 @@ export class Machine {
     const loaded = name === undefined ? undefined : this.#programs.get(name);
     const running = this.#running;
     if (loaded === undefined || running === undefined) return false;
-    this.#enter(loaded, running.tier, 0, frame);
+    // A program that is checked may hand on anything for a context.
+    const trusted =
+      running.trusted &&
+      running.loaded.program.spec.type === loaded.program.spec.type &&
+      this.#protection(running.loaded, running.trusted) !== "checked";
+    this.#enter(loaded, running.tier, trusted, 0, frame);
     this.#running = running;
     return true;
   }
@@ -466,19 +605,25 @@ export class Machine {
       memory.u8.fill(0, State.COMM, State.COMM + 16);
       memory.u8.set(new TextEncoder().encode(input.comm ?? "").subarray(0, 15), State.COMM);
     }
-    memory.i64[State.TASK >>> 3] = BigInt.asIntN(64, input.task ?? TASK + BigInt(tid) * 0x4000n);
-    memory.i64[State.COOKIE >>> 3] = BigInt.asIntN(64, input.cookie ?? 0n);
-    runtime.kernelStack = input.kernelStack ?? [];
-    runtime.userStack = input.userStack ?? [];
+    if (input.task !== undefined) memory.i64[State.TASK >>> 3] = BigInt.asIntN(64, input.task);
+    else {
+      memory.u32[State.TASK >>> 2] = tid * TASK_BYTES;
+      memory.u32[(State.TASK >>> 2) + 1] = TASK_HIGH + Math.floor((tid * TASK_BYTES) / 4294967296);
+    }
+    if (input.cookie !== undefined) memory.i64[State.COOKIE >>> 3] = BigInt.asIntN(64, input.cookie);
+    else memory.u32[State.COOKIE >>> 2] = memory.u32[(State.COOKIE >>> 2) + 1] = 0;
+    runtime.kernelStack = input.kernelStack ?? NO_STACK;
+    runtime.userStack = input.userStack ?? NO_STACK;
     runtime.returnValue = 0;
     runtime.contextBytes = 0;
     runtime.packetKind = "none";
+    this.#asVerified = isAsVerified(spec.type, input);
     memory.allow(CONTEXT, this.#contextBytes, "none");
     this.#contextBytes = input.packet === undefined ? 0 : SkBuff.BYTES;
-    memory.u8.fill(0, STACK_BASE, STACK_TOP);
-    const registers = State.REGISTERS >>> 3;
-    memory.i64.fill(0n, registers, registers + 11);
-    memory.i64[registers + 1] = BigInt(CONTEXT);
+    if (this.#stackIsUsed) memory.u8.fill(0, STACK_BASE, STACK_TOP);
+    const registers = State.REGISTERS >>> 2;
+    for (let i = 0; i < 22; i++) memory.u32[registers + i] = 0;
+    memory.u32[registers + 2] = CONTEXT;
     if (input.packet !== undefined) {
       runtime.packetKind = packetKind(spec.type);
       // What a run on plain memory left open of the same area.
@@ -495,9 +640,11 @@ export class Machine {
             ? input.context
             : new Uint8Array(BigInt64Array.from(input.context.map((word) => BigInt.asIntN(64, word))).buffer);
       if (bytes.length > CONTEXT_BYTES) throw new RangeError(`a context of ${bytes.length} bytes; 65536 is the most`);
+      const room = hasContextOfNumbers(spec.type) ? Math.max(bytes.length, CONTEXT_FLOOR) : bytes.length;
+      memory.u8.fill(0, CONTEXT + bytes.length, CONTEXT + room);
       memory.u8.set(bytes, CONTEXT);
-      memory.allow(CONTEXT, bytes.length, "write");
-      this.#contextBytes = (bytes.length + 7) & ~7;
+      memory.allow(CONTEXT, room, "write");
+      this.#contextBytes = (room + 7) & ~7;
       runtime.contextBytes = bytes.length;
     }
   }
@@ -514,24 +661,26 @@ export class Machine {
     memory.u32[State.PACKET_NETWORK >>> 2] = start;
     memory.u8.set(bytes, start);
     memory.allow(start, bytes.length, "write");
-    memory.i64[(State.REGISTERS >>> 3) + 1] = bytes.length === 0 ? 0n : BigInt(start);
-    memory.i64[(State.REGISTERS >>> 3) + 2] = BigInt(bytes.length);
+    memory.u32[(State.REGISTERS >>> 2) + 2] = bytes.length === 0 ? 0 : start;
+    memory.u32[(State.REGISTERS >>> 2) + 4] = bytes.length;
   }
 
   #result(trap: Trap | undefined, instructions: number, input: RunInput): RunResult {
     const memory = this.#memory;
-    const r0 = trap === undefined ? BigInt.asUintN(64, memory.i64[State.REGISTERS >>> 3] as bigint) : 0n;
-    const seen = input.packet ?? input.memory;
-    const start = memory.u32[State.PACKET >>> 2] as number;
-    const end = memory.u32[State.PACKET_END >>> 2] as number;
-    return {
-      value: Number(r0 & 0xffffffffn),
-      r0,
+    const low = State.REGISTERS >>> 2;
+    if (trap !== undefined) memory.u32.fill(0, low, low + 2);
+    const result: { -readonly [field in keyof RunResult]: RunResult[field] } = {
+      value: memory.u32[low] as number,
+      r0: memory.u64[low >>> 1] as bigint,
       instructions,
-      effects: [...this.#runtime.effects],
-      ...(trap === undefined ? {} : { trap }),
-      ...(seen === undefined ? {} : { packet: memory.u8.slice(start, end) }),
+      effects: this.#runtime.effects.slice(),
     };
+    if (trap !== undefined) result.trap = trap;
+    if (input.packet !== undefined || input.memory !== undefined) {
+      const start = memory.u32[State.PACKET >>> 2] as number;
+      result.packet = memory.copy(start, (memory.u32[State.PACKET_END >>> 2] as number) - start);
+    }
+    return result;
   }
 }
 

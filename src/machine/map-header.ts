@@ -52,6 +52,8 @@ export const Header = {
   FLAGS: 76,
 } as const;
 
+/** Bytes of a hash's key. The kernel takes what it can allocate; a page of 16 KiB is more than programs have room for. */
+export const MOST_KEY_BYTES = 16_384;
 export const HEADER_BYTES = 128;
 export const ENTRY_KEY = 16;
 export const RING_BUSY = 0x80000000;
@@ -149,7 +151,7 @@ export function planMap(plan: MemoryPlan, spec: MapSpec, header: number, possibl
     if (!Number.isInteger(size) || size < 0 || size > 0xffffffff) throw new RangeError(`${size} is no size`);
   }
   if (maxEntries === 0 && kind.shape !== "events") throw new RangeError("it has no entries");
-  if (kind.shape === "hash" && (keySize === 0 || keySize > 512)) throw new RangeError(`a key of ${keySize} bytes`);
+  if (kind.shape === "hash" && (keySize === 0 || keySize > MOST_KEY_BYTES)) throw new RangeError(`a key of ${keySize} bytes`);
   if (kind.shape === "array" && keySize !== 4) throw new RangeError("the key of an array has 4 bytes");
   if (kind.shape === "ring" && ((maxEntries & (maxEntries - 1)) !== 0 || maxEntries < 4096)) {
     throw new RangeError("a ring has a power of two of bytes, at least 4096");

@@ -122,8 +122,15 @@ export function ringCommit(memory: Memory, data: number, discard: boolean): bool
   return true;
 }
 
-/** Takes every finished record out, oldest first, as bytes that are good only during the call. Answers how many. */
-export function ringConsume(memory: Memory, map: number, take: (record: Uint8Array) => void): number {
+/**
+ * Takes every finished record out, oldest first, as bytes that are good only during the call, with where in the ring it
+ * began (bytes since the ring was made, modulo 2^32). Answers how many.
+ */
+export function ringConsume(
+  memory: Memory,
+  map: number,
+  take: (record: Uint8Array, position: number) => void,
+): number {
   const capacity = word(memory, map, Header.MAX_ENTRIES);
   const data = word(memory, map, Header.DATA);
   let count = 0;
@@ -137,7 +144,7 @@ export function ringConsume(memory: Memory, map: number, take: (record: Uint8Arr
     setWord(memory, map, Header.TAIL, tail + Math.ceil((size + RING_HEADER) / 8) * 8);
     if ((length & RING_DISCARD) !== 0) continue;
     count++;
-    take(memory.bytes(record + RING_HEADER, size));
+    take(memory.bytes(record + RING_HEADER, size), tail);
   }
 }
 

@@ -1,7 +1,7 @@
 // A map from outside: bytes in, bytes out, with the same methods as a map of the live kernel.
 
 import type { MapSpec } from "../object/index.ts";
-import { Header, type MapKind, type MapLayout } from "./map-header.ts";
+import { Header, type MapKind, type MapLayout, MOST_KEY_BYTES } from "./map-header.ts";
 import { entries, headerWord, lookup, remove, update } from "./map-operations.ts";
 import { bloomAdd, bloomHas, pop, push, ringConsume } from "./map-sequence.ts";
 import type { Memory } from "./memory.ts";
@@ -94,7 +94,7 @@ export class EmbeddedMap {
     const at = this.#key(key);
     const memory = this.#memory;
     const size = this.spec.valueSize;
-    const from = this.#scratch + 1024;
+    const from = this.#scratch + MOST_KEY_BYTES;
     for (let cpu = 0; cpu < this.layout.cpus; cpu++) {
       const part = value.subarray(cpu * this.valueStride, cpu * this.valueStride + size);
       memory.u8.set(part, from);
@@ -160,11 +160,14 @@ export class EmbeddedMap {
     return bloomHas(this.#memory, this.handle, this.#scratch) === 0;
   }
 
-  /** Takes every finished record of a ring buffer, oldest first; the bytes are good only during the call. */
-  consume(take: (record: Uint8Array) => void): number {
+  /**
+   * Takes every finished record of a ring buffer, oldest first; the bytes are good only during the call. `position` is
+   * where in the ring it began, in bytes since the ring was made, modulo 2^32.
+   */
+  consume(take: (record: Uint8Array, position: number) => void): number {
     if (this.kind.shape === "events") {
       const taken = this.events.splice(0);
-      for (const record of taken) take(record.data);
+      for (const record of taken) take(record.data, 0);
       return taken.length;
     }
     return ringConsume(this.#memory, this.handle, take);
@@ -183,8 +186,8 @@ export class EmbeddedMap {
     const inner = this.#find(name);
     if (!this.kind.ofMaps || inner === undefined || inner.kind.ofMaps) throw new MapError(this.name, "setMap", 22);
     const at = this.#key(key);
-    this.#memory.u32[(this.#scratch + 1024) >>> 2] = inner.handle;
-    const result = update(this.#memory, this.handle, at, this.#scratch + 1024, 0, 0);
+    this.#memory.u32[(this.#scratch + MOST_KEY_BYTES) >>> 2] = inner.handle;
+    const result = update(this.#memory, this.handle, at, this.#scratch + MOST_KEY_BYTES, 0, 0);
     if (result !== 0) throw new MapError(this.name, "setMap", -result);
   }
 

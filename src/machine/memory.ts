@@ -69,6 +69,9 @@ export const CONTEXT_BYTES = 65536;
 /** Unused bytes between regions, so that an overrun is seen. */
 const GAP = 16;
 const PAGE = 65536;
+/** Copies of up to so many bytes share buffers of so many. */
+const POOLED_BYTES = 2048;
+const POOL_BYTES = 65536;
 
 /** `lddw` of a function: no address of memory has these high bits, so a stray access to one is always refused. */
 export const FUNCTION_TAG = 0x5c51;
@@ -105,30 +108,50 @@ export class Memory {
   readonly i32: Int32Array;
   readonly u32: Uint32Array;
   readonly i64: BigInt64Array;
+  readonly u64: BigUint64Array;
   readonly view: DataView;
   /** Addresses from here on are never valid; the shadow starts here. */
   readonly limit: number;
   readonly shadow: Uint8Array;
+  #pool: ArrayBuffer | undefined;
+  #poolUsed = 0;
 
   constructor(plan: MemoryPlan) {
     this.limit = plan.limit;
-    this.wasm = createWasmMemory(Math.ceil((this.limit + this.limit / 8) / PAGE));
+    // One page more: compiled code looks into the shadow before it knows that a constant distance led beyond the limit.
+    this.wasm = createWasmMemory(Math.ceil((this.limit + this.limit / 8) / PAGE) + 1);
     const { buffer } = this.wasm;
     this.u8 = new Uint8Array(buffer);
     this.i32 = new Int32Array(buffer);
     this.u32 = new Uint32Array(buffer);
     this.i64 = new BigInt64Array(buffer);
+    this.u64 = new BigUint64Array(buffer);
     this.view = new DataView(buffer);
     this.shadow = new Uint8Array(buffer, this.limit, this.limit / 8);
     this.allow(STACK_BASE, STACK_TOP - STACK_BASE, "write");
   }
 
+  /** Instructions left to the run. As a number, since a BigInt costs as much as ten instructions; exact below 2^53. */
+  get budget(): number {
+    const at = State.BUDGET >>> 2;
+    return (this.i32[at + 1] as number) * 4294967296 + (this.u32[at] as number);
+  }
+  set budget(value: number) {
+    const at = State.BUDGET >>> 2;
+    this.u32[at] = value;
+    this.i32[at + 1] = Math.floor(value / 4294967296);
+  }
+
   /** Says what programs may do with a region; `address` is a multiple of 8. */
   allow(address: number, bytes: number, access: Access): void {
+    if (bytes <= 0) return;
     const first = address >>> 3;
     const whole = bytes >>> 3;
     const full = access === "none" ? 0 : access === "read" ? 0x80 : 0x88;
-    this.shadow.fill(full, first, first + whole);
+    const { shadow } = this;
+    // What `fill` costs beside the filling is more than a short loop.
+    if (whole > 32) shadow.fill(full, first, first + whole);
+    else for (let i = first; i < first + whole; i++) shadow[i] = full;
     const rest = bytes & 7;
     if (rest !== 0) this.shadow[first + whole] = access === "none" ? 0 : access === "read" ? rest << 4 : rest * 0x11;
   }
@@ -150,6 +173,20 @@ export class Memory {
       if ((((this.shadow[granule] as number) >>> shift) & 15) < wanted) return false;
     }
     return true;
+  }
+
+  /** A copy. Short ones share a buffer, since making one takes longer than a small program runs. */
+  copy(address: number, length: number): Uint8Array {
+    if (length > POOLED_BYTES) return this.u8.slice(address, address + length);
+    if (this.#pool === undefined || this.#poolUsed + length > POOL_BYTES) {
+      this.#pool = new ArrayBuffer(POOL_BYTES);
+      this.#poolUsed = 0;
+    }
+    const bytes = new Uint8Array(this.#pool, this.#poolUsed, length);
+    this.#poolUsed += (length + 7) & ~7;
+    if (length > 128) bytes.set(this.u8.subarray(address, address + length));
+    else for (let i = 0; i < length; i++) bytes[i] = this.u8[address + i] as number;
+    return bytes;
   }
 
   /** The bytes as they are, not a copy. */

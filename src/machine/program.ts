@@ -8,6 +8,7 @@ import {
   type Instruction,
   Opcode,
   operationOf,
+  SLOT_BYTES,
   slots,
   validate,
 } from "../isa/index.ts";
@@ -35,6 +36,8 @@ export interface Program {
   readonly callbacks: ReadonlySet<number>;
   /** Helpers that are called. */
   readonly helpers: ReadonlySet<number>;
+  /** Does any instruction name r10? */
+  readonly usesStack: boolean;
   readonly linked: LinkedProgram;
 }
 
@@ -72,8 +75,13 @@ const variants: ReadonlyMap<string, number> = new Map([
   ["swap bswap64 64", Op.SWAP64],
 ]);
 
+/** As Linux has it (BPF_COMPLEXITY_LIMIT_INSNS). */
+const MOST_SLOTS = 1_000_000;
+const TOO_MANY = "the program goes on, and a program has at most 1,000,000 instructions";
+
 /** Instructions from raw bytes as a program of one function. Throws EncodingError for what RFC 9669 does not allow. */
 export function rawProgram(bytes: Uint8Array, name = "raw"): ProgramSpec {
+  if (bytes.length > MOST_SLOTS * SLOT_BYTES) throw new EncodingError(MOST_SLOTS, TOO_MANY);
   const code = decode(bytes);
   validate(code);
   return { name, type: "socket_filter", attach: [], functions: [{ name, code, parameters: 1 }] };
@@ -105,6 +113,10 @@ export function prepare(spec: ProgramSpec, resolver: Resolver, source?: SourceTe
   };
 
   let linked: LinkedProgram;
+  if (spec.functions.reduce((sum, fn) => sum + fn.code.length, 0) > MOST_SLOTS) {
+    report("SCRY7008", `slot ${MOST_SLOTS}: ${TOO_MANY}`);
+    return fail();
+  }
   try {
     linked = link(spec);
     validate(linked.instructions);
@@ -123,11 +135,13 @@ export function prepare(spec: ProgramSpec, resolver: Resolver, source?: SourceTe
   const starts = new Set(linked.functions.map((fn) => fn.slot));
   const callbacks = new Set<number>();
   const helpers = new Set<number>();
+  let usesStack = false;
 
   let slot = 0;
   linked.instructions.forEach((instruction, index) => {
     const words = code.subarray(slot * WORDS, slot * WORDS + WORDS);
     const ref = references.get(index);
+    usesStack ||= instruction.src === FRAME_POINTER || instruction.dst === FRAME_POINTER;
     if (ref === undefined) plain(instruction, slot, words);
     else {
       const span = spanAt(slot);
@@ -244,5 +258,5 @@ export function prepare(spec: ProgramSpec, resolver: Resolver, source?: SourceTe
     end: ordered[i + 1] ?? linked.slots,
   }));
   if (diagnostics.length > 0) fail();
-  return { name: spec.name, spec, slots: linked.slots, code, functions, callbacks, helpers, linked };
+  return { name: spec.name, spec, slots: linked.slots, code, functions, callbacks, helpers, usesStack, linked };
 }

@@ -19,8 +19,15 @@ export interface MachineOptions {
   /** Bytes for the packets of a batch; 1 MiB by default. */
   readonly batchBytes?: number;
   /**
-   * Programs that a verifier has proved safe are compiled without checks (Wasm still confines them to the machine's
-   * memory) and without counting instructions. False by default: every access is checked.
+   * Programs that the verifier accepts are compiled without checks, and only turns of loops are counted. "linux", the
+   * default: it is asked when a program is to be compiled, for at most about a tenth of a second, and those that it does
+   * not accept are checked. "strict": all programs are judged when they are loaded, by the strict profile, and one that
+   * is refused is a DiagnosticError. False: everything is checked. Raw programs always are.
+   */
+  readonly verify?: "linux" | "strict" | false;
+  /**
+   * Programs that the caller vouches for are compiled without checks (Wasm still confines them to the machine's memory)
+   * and without counting anything, and no verifier is asked.
    */
   readonly verified?: boolean | ((program: string) => boolean);
   readonly tier?: Tier;
@@ -72,6 +79,11 @@ export interface RunResult {
   readonly packet?: Uint8Array;
   /** What the program asked of the world. */
   readonly effects: readonly Effect[];
+}
+
+/** What one of the programs did that an event ran. */
+export interface Fired extends RunResult {
+  readonly program: string;
 }
 
 /** One stop of a program that is run step by step. */

@@ -192,8 +192,14 @@ export class Runtime implements HelperHost {
 
   /** A string at any address, without its end, at most `limit` bytes; undefined: not readable. */
   peekString(address: bigint, limit: number, space: "user" | "kernel"): Uint8Array | undefined {
-    const bytes: number[] = [];
     const at = BigInt.asUintN(64, address);
+    // Mostly all of it is there: one look instead of one for each byte.
+    const whole = at < BigInt(this.memory.limit) ? undefined : this.foreign?.(at, limit, space);
+    if (whole !== undefined) {
+      const end = whole.indexOf(0);
+      return end < 0 ? whole : whole.subarray(0, end);
+    }
+    const bytes: number[] = [];
     for (let i = 0; i < limit; i++) {
       const byte = this.peek(at + BigInt(i), 1, space);
       if (byte === undefined) return undefined;

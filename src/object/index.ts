@@ -1,5 +1,6 @@
 // The waist: objects, maps, programs, references; reading and writing them as ELF.
 
+export { assembleCode } from "./assemble-code.ts";
 export { type ReadObject, readObject } from "./elf-reader.ts";
 export { ObjectFileError, type WriteObjectOptions, writeObject } from "./elf-writer.ts";
 export {
@@ -16,11 +17,15 @@ export { LinkError, type LinkedProgram, link, type MachineReference } from "./li
 export type {
   AttachTarget,
   BpfObject,
+  CgroupAttachType,
+  ContextField,
+  ContextLayout,
   FunctionSpec,
   MapSpec,
   MapType,
   ObjectInstruction,
   ProgramSpec,
+  ProgramTarget,
   ProgramType,
   Reference,
 } from "./object.ts";

@@ -114,8 +114,44 @@ export interface ProgramSpec {
   /** The first is the entry; the others are reached by call or as callbacks. */
   readonly functions: readonly FunctionSpec[];
   /** For `tracing` and `lsm`: the kernel type that the program is verified against, by name in the kernel's BTF. */
-  readonly target?: { readonly kind: "tp_btf" | "fentry" | "fexit" | "iter" | "lsm"; readonly name: string };
+  readonly target?: ProgramTarget;
   readonly sleepable?: boolean;
+  /** How the fields of an event lie in this program's context, where the language knows: see `machine.fire`. */
+  readonly context?: ContextLayout;
+}
+
+export interface ProgramTarget {
+  readonly kind: "tp_btf" | "fentry" | "fexit" | "iter" | "lsm" | "struct_ops";
+  /** Of the tracepoint, function or hook; for `struct_ops` of the struct. */
+  readonly name: string;
+  /** For `struct_ops`: the member of the struct that the program is to be. */
+  readonly member?: string;
+  /** The module that has it; absent: the kernel itself. */
+  readonly module?: string;
+  /** The id of a loaded BPF program: `name` is a function of that. */
+  readonly program?: number;
+}
+
+/** The context of a program as named fields: what makes contexts from events goes by it. */
+export interface ContextLayout {
+  /** Bytes, without what is appended for `data-loc` fields. */
+  readonly size: number;
+  readonly fields: readonly ContextField[];
+}
+
+export interface ContextField {
+  readonly name: string;
+  /** Bytes from the start of the context. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+  /**
+   * `value`: a number, or an address; `array`: bytes in place; `data-loc` and `rel-loc`: a word that says where, behind
+   * the record, the bytes are (from its start, or from the word's end) and how many: include/trace/stages/init.h.
+   */
+  readonly kind: "value" | "array" | "data-loc" | "rel-loc";
+  /** Whose memory an address among these is in. */
+  readonly space: "user" | "kernel";
 }
 
 export interface FunctionSpec {
@@ -131,6 +167,33 @@ export interface ObjectInstruction extends Instruction {
   readonly ref?: Reference;
   readonly span?: Span;
 }
+
+/** `enum bpf_attach_type`, lower case, without `BPF_CGROUP_`. */
+export type CgroupAttachType =
+  | "inet_ingress"
+  | "inet_egress"
+  | "inet_sock_create"
+  | "inet_sock_release"
+  | "sock_ops"
+  | "device"
+  | "sysctl"
+  | "inet4_bind"
+  | "inet6_bind"
+  | "inet4_post_bind"
+  | "inet6_post_bind"
+  | "inet4_connect"
+  | "inet6_connect"
+  | "unix_connect"
+  | "inet4_getpeername"
+  | "inet6_getpeername"
+  | "inet4_getsockname"
+  | "inet6_getsockname"
+  | "udp4_sendmsg"
+  | "udp6_sendmsg"
+  | "udp4_recvmsg"
+  | "udp6_recvmsg"
+  | "getsockopt"
+  | "setsockopt";
 
 /** What a machine has to fill in. */
 export type Reference =
@@ -190,14 +253,34 @@ export type AttachTarget = (
       readonly pid?: number;
     }
   | { readonly kind: "iter"; readonly pin?: string }
-  /** Run once by `BPF_PROG_TEST_RUN` when the session says so (`begin`, `end`, `self`). */
-  | { readonly kind: "test_run"; readonly when: "begin" | "end" }
+  /** Run once by `BPF_PROG_TEST_RUN` when the session says so (`begin`, `end`, `test`). */
+  | { readonly kind: "test_run"; readonly when: "begin" | "end" | "test" }
   | { readonly kind: "signal"; readonly signal: string }
-  | { readonly kind: "xdp"; readonly interface: string; readonly mode: "native" | "generic" | "any" }
-  | { readonly kind: "tc"; readonly interface: string; readonly direction: "ingress" | "egress" }
-  | { readonly kind: "cgroup"; readonly path: string; readonly attachType: string }
-  | { readonly kind: "socket" }
+  | {
+      readonly kind: "xdp";
+      readonly interface: string;
+      /** In the driver, in the network stack, or as the driver likes. */
+      readonly mode: "native" | "generic" | "any";
+      /** File of the network namespace that the interface is in (/run/netns/NAME); absent: this process's. */
+      readonly netns?: string;
+    }
+  | {
+      readonly kind: "tc";
+      readonly interface: string;
+      readonly direction: "ingress" | "egress";
+      /** By a link (tcx, Linux 6.6), or as a filter of a clsact qdisc, which outlives this process; absent: tcx where it is. */
+      readonly by?: "tcx" | "clsact";
+      readonly netns?: string;
+    }
+  /** A folder of a cgroup2 file system, and what of its sockets the program is asked about. */
+  | { readonly kind: "cgroup"; readonly path: string; readonly attachType: CgroupAttachType }
+  /** Filters what a socket of this process receives; the descriptor stays the caller's. */
+  | { readonly kind: "socket"; readonly fd: number }
+  /** Chooses the listening socket of a connection in a network namespace. */
+  | { readonly kind: "sk_lookup"; readonly netns?: string }
 ) & {
   /** What `bpf_get_attach_cookie` answers in the program. */
   readonly cookie?: bigint;
+  /** What the language calls this place, where it has a name of its own: `uprobe:/bin/bash:readline`. */
+  readonly probe?: string;
 };

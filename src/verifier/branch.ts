@@ -1,12 +1,13 @@
 // Conditional jumps: which ways they can go, and what is known on each.
 
 import { type Instruction, Jmp } from "../isa/index.ts";
-import { release } from "./calls.ts";
+import type { Checker } from "./checker.ts";
+import { release } from "./references.ts";
 import { refuse } from "./refusal.ts";
 import { constant, isConstant, isZero, type Scalar, UNKNOWN, withDrift, withLink } from "./scalar.ts";
 import { shiftedBy } from "./scalar-alu.ts";
 import { decided, refine } from "./scalar-branch.ts";
-import { copyState, mapValues, type State, topFrame } from "./state.ts";
+import { copyState, mapValues, ownStack, type StackSlot, type State, topFrame } from "./state.ts";
 import { isKernelWord, type Pointer, type Value } from "./value.ts";
 
 /** Both sides of a conditional jump; undefined where it cannot go that way. */
@@ -16,15 +17,46 @@ export interface Ways {
 }
 
 /** Registers that are linked with one that a branch said something of learn it too. */
-function spread(state: State, register: number, value: Scalar): void {
-  const frame = topFrame(state);
-  frame.regs[register] = value;
+function spread(checker: Checker, state: State, register: number, value: Scalar): void {
+  const top = topFrame(state);
+  top.regs[register] = value;
   if (value.id === 0) return;
-  mapValues(state, (other) => {
-    if (other.kind !== "scalar" || other.id !== value.id || other === value) return other;
+  let registers = 0;
+  let elsewhere = false;
+  const learnt = (other: Value | undefined): Scalar | undefined => {
+    if (other?.kind !== "scalar" || other.id !== value.id || other === value) return undefined;
     const moved = shiftedBy(value, other.plus - value.plus);
     return withDrift(withLink(moved, other.id, other.plus), other.drift);
-  });
+  };
+  for (const frame of state.frames) {
+    const { regs } = frame;
+    for (let r = 0; r < 10; r++) {
+      const next = learnt(regs[r]);
+      if (next === undefined) continue;
+      regs[r] = next;
+      if (frame === top) registers |= 1 << r;
+      else elsewhere = true;
+    }
+    const words = frame === top ? checker.needed.stack(checker.graph.functionOf[state.pc]?.start ?? 0) : undefined;
+    for (let word = 0; word < frame.stack.length; word++) {
+      const slot = frame.stack[word] as StackSlot;
+      const next = learnt(slot.value);
+      if (next === undefined) continue;
+      ownStack(frame)[word] = { value: next, spilled: slot.spilled, bytes: slot.bytes };
+      elsewhere ||= words === undefined || words[word] === 1;
+    }
+  }
+  // What is compared decides of something else that may matter.
+  if (elsewhere) checker.decides(state.pc);
+  if (registers !== 0) checker.links(state.pc, registers);
+}
+
+/** A word of the kernel's is taken for a number, and all of its copies with it. */
+function asNumber(checker: Checker, state: State, word: Pointer): Scalar {
+  if (word.id === 0) return UNKNOWN;
+  const number = withLink(UNKNOWN, checker.newId(), 0n);
+  mapValues(state, (value) => (value.kind === "pointer" && value.id === word.id ? number : value));
+  return number;
 }
 
 /** A comparison with null settles what shares the pointer's id. */
@@ -82,19 +114,19 @@ function comparePacket(code: number, left: Value, right: Value): { pointer: Poin
 }
 
 /** The state is used up: it becomes one of the ways. */
-export function branch(state: State, i: Instruction): Ways {
+export function branch(checker: Checker, state: State, i: Instruction): Ways {
   const regs = topFrame(state).regs;
   const code = i.op & 0xf0;
   const width: 32 | 64 = (i.op & 7) === 6 ? 32 : 64;
   const byRegister = (i.op & 8) !== 0;
   const left = regs[i.dst] as Value;
-  const right: Value = byRegister ? (regs[i.src] as Value) : constant(BigInt(i.imm));
+  const right: Value = byRegister ? (regs[i.src] as Value) : checker.immediate(state.pc, i);
   if (left.kind === "uninit")
     refuse("uninitialised", `r${i.dst} is compared, but was never written`, [i.dst], `set r${i.dst} first`);
   if (right.kind === "uninit")
     refuse("uninitialised", `r${i.src} is compared, but was never written`, [i.src], `set r${i.src} first`);
   if (left.kind === "scalar" && right.kind === "scalar")
-    return compareScalars(state, i, left, right, width, byRegister);
+    return compareScalars(checker, state, i, left, right, width, byRegister);
   if (
     code !== Jmp.JEQ &&
     code !== Jmp.JNE &&
@@ -102,11 +134,11 @@ export function branch(state: State, i: Instruction): Ways {
     (right.kind === "scalar" || isKernelWord(right))
   ) {
     // Whoever asks which is greater has a number.
-    const a = left.kind === "scalar" ? left : UNKNOWN;
-    const b = right.kind === "scalar" ? right : UNKNOWN;
+    const a = left.kind === "scalar" ? left : asNumber(checker, state, left as Pointer);
+    const b = right.kind === "scalar" ? right : right === left ? a : asNumber(checker, state, right as Pointer);
     if (a !== left) regs[i.dst] = a;
     if (byRegister && b !== right) regs[i.src] = b;
-    return compareScalars(state, i, a, b, width, byRegister);
+    return compareScalars(checker, state, i, a, b, width, byRegister);
   }
   const pointer = left.kind === "pointer" ? left : (right as Pointer);
   const other = left.kind === "pointer" ? right : left;
@@ -132,6 +164,7 @@ export function branch(state: State, i: Instruction): Ways {
 }
 
 function compareScalars(
+  checker: Checker,
   state: State,
   i: Instruction,
   left: Scalar,
@@ -141,7 +174,10 @@ function compareScalars(
 ): Ways {
   const code = i.op & 0xf0;
   const known = decided(code, left, right, width);
-  if (known !== undefined) return known ? { taken: state, fallen: undefined } : { taken: undefined, fallen: state };
+  if (known !== undefined) {
+    checker.decides(state.pc);
+    return known ? { taken: state, fallen: undefined } : { taken: undefined, fallen: state };
+  }
   if (byRegister && i.dst === i.src) {
     // Nothing is learnt, but an order of a number with itself is known.
     return { taken: copyState(state), fallen: state };
@@ -149,11 +185,12 @@ function compareScalars(
   const whenTaken = refine(code, left, right, width, true);
   const whenFallen = refine(code, left, right, width, false);
   const learn = (to: State, what: { left: Scalar; right: Scalar }): State => {
-    if (what.left !== left) spread(to, i.dst, what.left);
-    if (byRegister && what.right !== right && !isConstant(right)) spread(to, i.src, what.right);
+    if (what.left !== left) spread(checker, to, i.dst, what.left);
+    if (byRegister && what.right !== right && !isConstant(right)) spread(checker, to, i.src, what.right);
     return to;
   };
   if (whenTaken === undefined && whenFallen === undefined) return { taken: copyState(state), fallen: state };
+  if (whenTaken === undefined || whenFallen === undefined) checker.decides(state.pc);
   const taken =
     whenTaken === undefined ? undefined : learn(whenFallen === undefined ? state : copyState(state), whenTaken);
   return { taken, fallen: whenFallen === undefined ? undefined : learn(state, whenFallen) };

@@ -1,15 +1,25 @@
 // What every check needs to know: the program, its maps, the profile, and the ids that are given out.
 
+import type { Instruction } from "../isa/index.ts";
 import type { BpfObject, MapSpec, ProgramSpec } from "../object/index.ts";
+import { resultRange } from "./contexts.ts";
 import { PlacedFault, type ProgramGraph } from "./program-graph.ts";
 import type { Fault } from "./refusal.ts";
-import { type Relevance, relevanceOf } from "./relevance.ts";
+import { type Relevance, type RelevanceBasis, relevanceBasis, relevanceOf, sameRelevance } from "./relevance.ts";
+import { constant, type Scalar } from "./scalar.ts";
 
 export type Profile = "linux" | "strict";
 
+export interface Settings {
+  readonly strict: boolean;
+  readonly wholeStack: boolean;
+  readonly machine: string;
+  readonly cpus: number;
+  readonly memory: number | undefined;
+}
+
 export class Checker {
   readonly graph: ProgramGraph;
-  readonly relevance: Relevance;
   readonly program: ProgramSpec;
   readonly object: BpfObject;
   readonly strict: boolean;
@@ -19,27 +29,97 @@ export class Checker {
   readonly cpus: number;
   /** Bytes that r1 points to, in place of a context. */
   readonly memory: number | undefined;
+  /** The least and the greatest result that this kind of program may return. */
+  readonly resultRange: readonly [bigint, bigint] | undefined;
+  /** Numbers that may come to matter: only these are worked out. */
+  readonly needed: Relevance;
   /** Bytes of stack that each function uses, by its first slot. */
   readonly stackDepth: Map<number, number> = new Map();
   readonly #maps: ReadonlyMap<string, MapSpec>;
+  readonly #basis: RelevanceBasis;
+  readonly #deciding: Uint8Array;
+  readonly #links: Uint16Array;
+  readonly #counters: Uint16Array;
+  readonly #countingWords = new Map<number, Set<number>>();
+  #relevance: Relevance;
+  readonly #results: ({ left: Scalar; right: Scalar; result: Scalar } | undefined)[] = [];
+  readonly #immediates: (Scalar | undefined)[] = [];
+  #outdated = false;
   #ids = 0;
 
-  constructor(
-    graph: ProgramGraph,
-    program: ProgramSpec,
-    object: BpfObject,
-    options: { strict: boolean; wholeStack: boolean; machine: string; cpus: number; memory: number | undefined },
-  ) {
+  constructor(graph: ProgramGraph, program: ProgramSpec, object: BpfObject, settings: Settings) {
     this.graph = graph;
-    this.relevance = relevanceOf(graph);
     this.program = program;
     this.object = object;
-    this.strict = options.strict;
-    this.wholeStack = options.wholeStack;
-    this.machine = options.machine;
-    this.cpus = options.cpus;
-    this.memory = options.memory;
+    this.strict = settings.strict;
+    this.wholeStack = settings.wholeStack;
+    this.machine = settings.machine;
+    this.cpus = settings.cpus;
+    this.memory = settings.memory;
+    this.resultRange = resultRange(program.type, program.target?.kind);
     this.#maps = new Map(object.maps.map((map) => [map.name, map]));
+    this.#basis = relevanceBasis(graph);
+    this.#deciding = new Uint8Array(graph.code.length);
+    this.#links = new Uint16Array(graph.code.length);
+    this.#counters = new Uint16Array(graph.code.length);
+    this.needed = this.#relevanceOf(undefined);
+    this.#relevance = this.#relevanceOf(this.#deciding);
+  }
+
+  /** Numbers that matter when states are compared, as far as exploring has shown. */
+  get relevance(): Relevance {
+    return this.#relevance;
+  }
+
+  /** At this slot the numbers at hand made a difference: states that differ in them must be told apart. */
+  decides(slot: number): void {
+    if (this.#deciding[slot] === 1) return;
+    this.#deciding[slot] = 1;
+    const i = this.graph.code[slot] as Instruction;
+    const operands = (1 << i.dst) | ((i.op & 8) !== 0 ? 1 << i.src : 0);
+    if ((operands & ~(this.#relevance.registers[slot] as number)) !== 0) this.#outdated = true;
+  }
+
+  /** What is compared at this slot says something of other registers too, given as bits. */
+  links(slot: number, registers: number): void {
+    const known = this.#links[slot] as number;
+    if ((registers & ~known) === 0) return;
+    this.#links[slot] = known | registers;
+    this.#outdated = true;
+  }
+
+  /** That the loop at this slot ends is known from this register. */
+  countsBy(slot: number, register: number): void {
+    this.#counters[slot] = (this.#counters[slot] as number) | (1 << register);
+    this.#outdated = true;
+  }
+
+  /** … or from this word of its function's stack. */
+  countsByWord(slot: number, word: number): void {
+    const start = this.graph.functionOf[slot]?.start ?? 0;
+    this.#countingWords.set(start, new Set([...(this.#countingWords.get(start) ?? []), word]));
+    this.#outdated = true;
+  }
+
+  /** Takes in what has shown to decide since; false where nothing more matters than before. */
+  renew(everything = false): boolean {
+    if (!this.#outdated) return false;
+    if (everything) this.#deciding.fill(1);
+    this.#outdated = false;
+    const before = this.#relevance;
+    this.#relevance = this.#relevanceOf(this.#deciding);
+    return !sameRelevance(this.graph, before, this.#relevance);
+  }
+
+  #relevanceOf(slots: Uint8Array | undefined): Relevance {
+    return relevanceOf(this.graph, this.#basis, {
+      slots,
+      links: this.#links,
+      counters: this.#counters,
+      countingWords: this.#countingWords,
+      divisors: this.strict,
+      result: this.resultRange !== undefined,
+    });
   }
 
   map(name: string): MapSpec | undefined {
@@ -48,6 +128,23 @@ export class Checker {
 
   newId(): number {
     return ++this.#ids;
+  }
+
+  /** What the instruction at this slot gave for these operands, if they were the last. */
+  recall(slot: number, left: Scalar, right: Scalar): Scalar | undefined {
+    const known = this.#results[slot];
+    return known !== undefined && known.left === left && known.right === right ? known.result : undefined;
+  }
+
+  remember(slot: number, left: Scalar, right: Scalar, result: Scalar): Scalar {
+    this.#results[slot] = { left, right, result };
+    return result;
+  }
+
+  /** What an instruction's immediate stands for, to its width. */
+  immediate(slot: number, { op, imm }: Instruction): Scalar {
+    const type = op & 7;
+    return (this.#immediates[slot] ??= constant(BigInt(type === 4 || type === 6 ? imm >>> 0 : imm)));
   }
 
   usesStack(slot: number, bytes: number): void {
@@ -66,6 +163,9 @@ export class Checker {
       if (map === undefined) {
         fail("unsupported", `The object has no map called ${ref.map}`);
         continue;
+      }
+      if (![map.keySize, map.valueSize, map.maxEntries].every((n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32)) {
+        fail("unsupported", `The sizes of the map ${map.name} are no sizes`);
       }
       if (ref.kind === "map") continue;
       if (map.type !== "array" && map.type !== "percpu_array") {

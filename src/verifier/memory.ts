@@ -5,7 +5,7 @@ import type { Checker } from "./checker.ts";
 import { contextAccess, hasPacket, KERNEL_WORD, writesPacket } from "./contexts.ts";
 import { refuse } from "./refusal.ts";
 import { describe, isConstant, ofSize, S64_MIN, UNKNOWN } from "./scalar.ts";
-import { gatherStack, overwriteStack, readStack, requireStack, smearStack, writeStack } from "./stack.ts";
+import { gatherStack, linkStack, overwriteStack, readStack, requireStack, smearStack, writeStack } from "./stack.ts";
 import type { Frame, State } from "./state.ts";
 import { tnumAdd, tnumAligned, tnumConst } from "./tnum.ts";
 import { isKernelWord, type Pointer, title, type Value } from "./value.ts";
@@ -24,6 +24,8 @@ export interface Access {
   readonly off: number;
   readonly size: number;
   readonly write: boolean;
+  /** Of a load: what is known of the number matters behind it. */
+  readonly kept?: boolean;
 }
 
 const bytes = (n: number): string => `${n} byte${n === 1 ? "" : "s"}`;
@@ -215,9 +217,13 @@ export function load(checker: Checker, state: State, access: Access): Value {
     const { from, to, fixed } = stackRange(access);
     useStack(checker, state, pointer, from);
     const frame = frameOf(state, pointer);
-    return fixed
-      ? readStack(frame, from, size, checker.wholeStack, register)
-      : gatherStack(frame, from, to, size, checker.wholeStack, register);
+    if (fixed) {
+      const value = readStack(frame, from, size, checker.wholeStack, register);
+      return value.kind === "scalar" && access.kept === true
+        ? linkStack(frame, from, value, () => checker.newId())
+        : value;
+    }
+    return gatherStack(frame, from, to, size, checker.wholeStack, register);
   }
   if (pointer.to === "context") return accessContext(checker, access);
   return checkOther(checker, access);

@@ -38,6 +38,7 @@ function requireSane(s: Scalar, pointer: Pointer, register: number): void {
 /** `left OP right` where at least one is a pointer; `dst` and `src` are their registers, src -1 for an immediate. */
 export function pointerArithmetic(
   checker: Checker,
+  slot: number,
   code: number,
   width: 32 | 64,
   left: Exclude<Value, { kind: "uninit" }>,
@@ -61,7 +62,9 @@ export function pointerArithmetic(
   const offset = (left.kind === "pointer" ? right : left) as Scalar;
   const register = left.kind === "pointer" ? dst : src;
   if (loose(pointer)) {
-    return (code === Alu.ADD || code === Alu.SUB) && width === 64 && left.kind === "pointer" ? pointer : UNKNOWN;
+    return (code === Alu.ADD || code === Alu.SUB) && width === 64 && left.kind === "pointer"
+      ? { ...pointer, id: 0 }
+      : UNKNOWN;
   }
   if (width === 32) {
     if (code === Alu.SUB) return UNKNOWN;
@@ -99,6 +102,7 @@ export function pointerArithmetic(
     case "function":
       refuse("arithmetic", `Nothing can be added to r${register}, which is ${title(pointer)}`, blame);
   }
+  if (src >= 0) checker.decides(slot);
   requireSane(offset, pointer, register);
   if (isConstant(offset)) {
     const off = pointer.off + Number(code === Alu.ADD ? offset.smin : -offset.smin);

@@ -26,14 +26,42 @@ export interface ProgramGraph {
   readonly meets: readonly boolean[];
   /** Slots that are come to as often as the machine lets them: may_goto, and calls that run callbacks. */
   readonly turning: Uint8Array;
-  /** For each head of a loop, which slots are in it; undefined elsewhere. */
-  readonly loops: readonly (Uint8Array | undefined)[];
+  /** For each head of a loop, what is in it; undefined elsewhere. */
+  readonly loops: readonly (LoopBody | undefined)[];
   /** Numbers that branches inside of a loop compare with, by head; ascending. */
   readonly thresholds: readonly (readonly bigint[] | undefined)[];
   /** Registers that may still be read, as bits, before each slot. */
   readonly live: Uint16Array;
+  /** For each head of a loop, what the loop writes: registers as bits, and places of its frame below r10. */
+  readonly written: readonly (LoopWrites | undefined)[];
   /** Has a loop that can be entered in the middle: only execution can tell whether it ends. */
   readonly irreducible: boolean;
+  /** Every slot after those that follow it, as far as loops let it: the order for facts that come from behind. */
+  readonly postorder: readonly number[];
+}
+
+/** The slots of a loop. */
+export class LoopBody {
+  /** In ascending order. */
+  readonly slots: readonly number[];
+  readonly #first: number;
+  readonly #inside: Uint8Array;
+
+  constructor(slots: readonly number[]) {
+    this.slots = slots;
+    this.#first = slots[0] ?? 0;
+    this.#inside = new Uint8Array((slots.at(-1) ?? 0) - this.#first + 1);
+    for (const slot of slots) this.#inside[slot - this.#first] = 1;
+  }
+
+  has(slot: number): boolean {
+    return this.#inside[slot - this.#first] === 1;
+  }
+}
+
+export interface LoopWrites {
+  readonly registers: number;
+  readonly stack: ReadonlySet<number>;
 }
 
 /** A fault with its place. */
@@ -80,6 +108,7 @@ export function buildGraph(linked: LinkedProgram): ProgramGraph {
     code[slot] = instruction;
     slot += instruction.op === Opcode.LDDW ? 2 : 1;
   }
+  checkFields(linked.instructions);
   try {
     validate(linked.instructions);
   } catch (error) {
@@ -98,7 +127,8 @@ export function buildGraph(linked: LinkedProgram): ProgramGraph {
   for (const range of functions) for (let s = range.start; s < range.end; s++) functionOf[s] = range;
   checkFlow(code, functions, functionOf);
   const partial = { code, functions, functionOf };
-  const { meets, turning, loops, irreducible } = findLoops(partial, size);
+  const { meets, turning, loops, irreducible, postorder } = findLoops(partial, size);
+  const moved = movedConstants(code);
   return {
     ...partial,
     references,
@@ -107,9 +137,31 @@ export function buildGraph(linked: LinkedProgram): ProgramGraph {
     turning,
     loops,
     irreducible,
-    thresholds: loops.map((body) => (body === undefined ? undefined : findThresholds(code, body))),
-    live: liveness(partial, size),
+    postorder,
+    thresholds: loops.map((body) => (body === undefined ? undefined : findThresholds(code, body, moved))),
+    written: loops.map((body) => (body === undefined ? undefined : findWrites(code, body))),
+    live: liveness(partial, size, postorder),
   };
+}
+
+const isWhole = (value: number, least: number, most: number): boolean =>
+  Number.isInteger(value) && value >= least && value <= most;
+
+/** Whoever makes an object in memory may put anything into it. */
+function checkFields(instructions: readonly Instruction[]): void {
+  let slot = 0;
+  for (const { op, dst, src, off, imm } of instructions) {
+    if (
+      !isWhole(op, 0, 0xff) ||
+      !isWhole(dst, 0, 0xf) ||
+      !isWhole(src, 0, 0xf) ||
+      !isWhole(off, -0x8000, 0x7fff) ||
+      !isWhole(imm, -0x8000_0000, 0x7fff_ffff)
+    ) {
+      fail(slot, "encoding", "A field of this instruction holds what an instruction cannot");
+    }
+    slot += op === Opcode.LDDW ? 2 : 1;
+  }
 }
 
 /** The functions that are named, and those that only a call or an address shows (raw bytecode). */
@@ -184,8 +236,14 @@ function checkFlow(
 
 type Shape = Pick<ProgramGraph, "code" | "functions" | "functionOf">;
 
+/** Slots of all loops together, each as often as it is in one: loops in loops in loops. */
+const MAX_LOOP_SLOTS = 4_000_000;
+
 /** Join points, and loops: a depth-first search finds the edges that go back, a backward walk what is inside. */
-function findLoops(graph: Shape, size: number): Pick<ProgramGraph, "meets" | "turning" | "loops" | "irreducible"> {
+function findLoops(
+  graph: Shape,
+  size: number,
+): Pick<ProgramGraph, "meets" | "turning" | "loops" | "irreducible" | "postorder"> {
   const { code, functions } = graph;
   const predecessors: number[][] = Array.from({ length: size }, () => []);
   code.forEach((instruction, slot) => {
@@ -202,10 +260,12 @@ function findLoops(graph: Shape, size: number): Pick<ProgramGraph, "meets" | "tu
     turning[slot] = 1;
   });
   for (const { start } of functions) meets[start] = true;
-  const loops: (Uint8Array | undefined)[] = new Array(size).fill(undefined);
   const color = new Uint8Array(size);
-  let irreducible = false;
+  const postorder: number[] = [];
+  /** Where the edges that go back come from, by the head. */
+  const backEdges = new Map<number, number[]>();
   for (const { start } of functions) {
+    if (color[start] !== 0) continue;
     const stack: { slot: number; next: number }[] = [{ slot: start, next: 0 }];
     color[start] = 1;
     while (stack.length > 0) {
@@ -214,40 +274,102 @@ function findLoops(graph: Shape, size: number): Pick<ProgramGraph, "meets" | "tu
       const target = targets[top.next++];
       if (target === undefined) {
         color[top.slot] = 2;
+        postorder.push(top.slot);
         stack.pop();
       } else if (color[target] === 0) {
         color[target] = 1;
         stack.push({ slot: target, next: 0 });
       } else if (color[target] === 1) {
         meets[target] = true;
-        const body = (loops[target] ??= new Uint8Array(size));
-        body[target] = 1;
-        const work = [top.slot];
-        while (work.length > 0) {
-          const slot = work.pop() as number;
-          if (body[slot] === 1) continue;
-          body[slot] = 1;
-          // Whoever gets to the function's start without passing the head came in by another way.
-          if (slot === start) irreducible = true;
-          work.push(...(predecessors[slot] as number[]));
-        }
+        const known = backEdges.get(target);
+        if (known === undefined) backEdges.set(target, [top.slot]);
+        else known.push(top.slot);
       }
     }
   }
-  return { meets, turning, loops, irreducible };
+  return { meets, turning, postorder, ...loopBodies(graph, backEdges, predecessors) };
 }
 
-function findThresholds(code: readonly (Instruction | undefined)[], body: Uint8Array): bigint[] {
+function loopBodies(
+  { code, functionOf }: Shape,
+  backEdges: ReadonlyMap<number, readonly number[]>,
+  predecessors: readonly (readonly number[])[],
+): Pick<ProgramGraph, "loops" | "irreducible"> {
+  const loops: (LoopBody | undefined)[] = new Array(code.length).fill(undefined);
+  /** The head for which a slot was come by last. */
+  const seen = new Int32Array(code.length).fill(-1);
+  let irreducible = false;
+  let total = 0;
+  for (const [head, sources] of backEdges) {
+    const start = functionOf[head]?.start;
+    const slots = [head];
+    seen[head] = head;
+    const work = [...sources];
+    while (work.length > 0) {
+      const slot = work.pop() as number;
+      if (seen[slot] === head) continue;
+      seen[slot] = head;
+      slots.push(slot);
+      // Whoever gets to the function's start without passing the head came in by another way.
+      if (slot === start) irreducible = true;
+      for (const before of predecessors[slot] as readonly number[]) work.push(before);
+    }
+    total += slots.length;
+    if (total > MAX_LOOP_SLOTS) fail(head, "complex", "The program has too many loops in loops");
+    loops[head] = new LoopBody(slots.sort((a, b) => a - b));
+  }
+  return { loops, irreducible };
+}
+
+/** What the program moves into registers, by register: where a loop compares with a register, that may be its limit. */
+function movedConstants(code: readonly (Instruction | undefined)[]): readonly ReadonlySet<bigint>[] {
+  const moved: Set<bigint>[] = Array.from({ length: 11 }, () => new Set());
+  for (const i of code) {
+    if (i === undefined) continue;
+    const set = moved[i.dst] as Set<bigint>;
+    if (set.size >= MAX_MOVED) continue;
+    if (i.op === Opcode.MOV64_IMM) set.add(BigInt(i.imm));
+    else if (i.op === Opcode.MOV32_IMM) set.add(BigInt(i.imm >>> 0));
+    else if (i.op === Opcode.LDDW && i.src === 0) set.add(BigInt.asIntN(64, i.imm64 ?? BigInt(i.imm)));
+  }
+  return moved;
+}
+const MAX_MOVED = 32;
+/** A loop that compares with more is not helped by them. */
+const MAX_THRESHOLDS = 200;
+
+function findThresholds(
+  code: readonly (Instruction | undefined)[],
+  body: LoopBody,
+  moved: readonly ReadonlySet<bigint>[],
+): bigint[] {
   const found = new Set<bigint>();
-  for (let slot = 0; slot < body.length; slot++) {
-    const i = code[slot];
-    if (body[slot] === 0 || i === undefined || !isConditional(i) || (i.op & 8) !== 0 || i.op === Opcode.MAY_GOTO)
-      continue;
+  for (const slot of body.slots) {
+    const i = code[slot] as Instruction;
+    if (!isConditional(i) || i.op === Opcode.MAY_GOTO) continue;
     if ((i.op & 0xf0) === Jmp.JSET) continue;
-    const limits = (i.op & 7) === 6 ? [BigInt(i.imm), BigInt(i.imm >>> 0)] : [BigInt(i.imm)];
+    const limits =
+      (i.op & 8) !== 0
+        ? [...(moved[i.src] as ReadonlySet<bigint>), ...(moved[i.dst] as ReadonlySet<bigint>)]
+        : (i.op & 7) === 6
+          ? [BigInt(i.imm), BigInt(i.imm >>> 0)]
+          : [BigInt(i.imm)];
     for (const limit of limits) for (const near of [-1n, 0n, 1n]) found.add(limit + near);
   }
+  if (found.size > MAX_THRESHOLDS) return [];
   return [...found].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+function findWrites(code: readonly (Instruction | undefined)[], body: LoopBody): LoopWrites {
+  let registers = 0;
+  const stack = new Set<number>();
+  for (const slot of body.slots) {
+    const i = code[slot] as Instruction;
+    registers |= effects(i, () => 0).defines;
+    const type = i.op & 7;
+    if ((type === 2 || type === 3) && i.dst === 10) stack.add(Math.floor(i.off / 8) * 8);
+  }
+  return { registers, stack };
 }
 
 /** Registers read and written, as bits; `wanted` has those that a called function reads, by the call's distance. */
@@ -297,15 +419,17 @@ function helperArguments(id: number): number {
   return entry === undefined || entry.variadic === true ? 5 : entry.args.length;
 }
 
-function liveness({ code }: Shape, size: number): Uint16Array {
+/** Passes over a program before a fact is given up that still changes: loops in loops in loops. */
+export const MAX_PASSES = 40;
+
+function liveness({ code }: Shape, size: number, postorder: readonly number[]): Uint16Array {
   const live = new Uint16Array(size + 1);
-  let changed = true;
-  while (changed) {
-    changed = false;
-    for (let slot = size - 1; slot >= 0; slot--) {
-      const instruction = code[slot];
-      if (instruction === undefined) continue;
-      const { uses, defines } = effects(instruction, (distance) => live[slot + distance + 1] ?? 0x3e);
+  const wanted = (distance: number, slot: number): number => live[slot + distance + 1] ?? 0x3e;
+  for (let pass = 0; pass < MAX_PASSES; pass++) {
+    let changed = false;
+    for (const slot of postorder) {
+      const instruction = code[slot] as Instruction;
+      const { uses, defines } = effects(instruction, (distance) => wanted(distance, slot));
       let after = 0;
       for (const next of successors(instruction, slot)) after |= live[next] as number;
       const before = (after & ~defines) | uses | (1 << 10);
@@ -314,6 +438,7 @@ function liveness({ code }: Shape, size: number): Uint16Array {
         changed = true;
       }
     }
+    if (!changed) return live;
   }
-  return live;
+  return live.fill(0x7ff);
 }

@@ -94,6 +94,10 @@ export interface Fault {
   readonly missing?: string;
   /** Registers of the failing instruction that are to blame, for the slice. */
   readonly registers: readonly number[];
+  /** Where, if not where the state stands. */
+  readonly slot?: number;
+  /** Slots that matter besides: where what is lost was taken, what leads out of a loop. */
+  readonly also?: readonly number[];
 }
 
 /** Thrown inside the verifier only; leaves it as a Refusal. */

@@ -1,44 +1,51 @@
-// Which numbers can still decide whether the program is safe: those that end up in an address, a size, or a comparison.
-// Of all others only that they are numbers counts when states are compared, which saves most of the states. What the
-// kernel finds out by going back over the path (mark_chain_precision) is approximated here once, ahead of exploring.
+// Which numbers can still decide whether the program is safe: those that end up in an address, a size, or a comparison
+// that can only go one way. Of all others only that they are numbers counts when states are compared, which saves most
+// of the states. What the kernel finds out by going back over the path (mark_chain_precision) is found here for all
+// paths at once, and anew when exploring shows that a comparison decides more than was thought.
 //
 // Two passes over the instructions: forward, where a register may hold an address of the stack; backward, from what
 // needs a number to where it comes from, through the stack where its place is known.
 
 import { Alu, type Instruction, Opcode } from "../isa/index.ts";
 import { helper } from "../object/index.ts";
-import { effects, isConditional, type ProgramGraph, successors } from "./program-graph.ts";
+import { effects, isConditional, MAX_PASSES, type ProgramGraph, successors } from "./program-graph.ts";
+
+/** Words of a frame's stack. */
+const WORDS = 64;
 
 export interface Relevance {
   /** Registers whose number matters before each slot, as bits. */
   readonly registers: Uint16Array;
-  /** Does the number matter that is kept at this place of a function's stack (an offset that is a multiple of 8)? */
-  readonly stack: (functionStart: number, off: number) => boolean;
+  /** For each word of a function's stack, the highest first, whether the number matters that is kept there. */
+  readonly stack: (functionStart: number) => Uint8Array;
   /** Does it matter to a key that is looked up? */
   readonly isKey: (functionStart: number, off: number) => boolean;
 }
 
-type Graph = Pick<ProgramGraph, "code" | "functions" | "functionOf">;
+type Graph = Pick<ProgramGraph, "code" | "functions" | "functionOf" | "postorder">;
 
-const floor8 = (off: number): number => Math.floor(off / 8) * 8;
+/** The word of the stack that holds the byte at `off`; undefined outside of the frame. */
+const wordOf = (off: number): number | undefined => (off < 0 && off >= -8 * WORDS ? (-off - 1) >> 3 : undefined);
 
 /** Registers that may hold an address of the stack before each slot. */
-function stackAddresses({ code }: Graph): Uint16Array {
-  const before = new Uint16Array(code.length + 1);
+function stackAddresses({ code, postorder }: Graph): Uint16Array {
+  const before = new Uint16Array(code.length + 1).fill(1 << 10);
   let spilled = false;
   let changed = true;
   const flow = (to: number, mask: number): void => {
-    const all = (before[to] as number) | mask | (1 << 10);
+    const all = (before[to] as number) | mask;
     if (all !== before[to]) {
       before[to] = all;
       changed = true;
     }
   };
-  while (changed) {
+  for (let pass = 0; changed; pass++) {
+    if (pass === MAX_PASSES) return before.fill(0x7ff);
     changed = false;
-    code.forEach((i, slot) => {
-      if (i === undefined) return;
-      let mask = (before[slot] as number) | (1 << 10);
+    for (let at = postorder.length - 1; at >= 0; at--) {
+      const slot = postorder[at] as number;
+      const i = code[slot] as Instruction;
+      let mask = before[slot] as number;
       const has = (r: number): boolean => (mask & (1 << r)) !== 0;
       const type = i.op & 7;
       if (type === 3 && (i.op & 0x18) === 0x18 && has(i.src) && !spilled) {
@@ -60,45 +67,88 @@ function stackAddresses({ code }: Graph): Uint16Array {
       } else if (type === 0 || (type === 7 && (i.op & 0xf0) === Alu.MOV)) {
         mask &= ~(1 << i.dst);
       }
-      for (const next of successors(i, slot)) flow(next, mask);
-    });
+      for (const next of successors(i, slot)) flow(next, mask | (1 << 10));
+    }
   }
   return before;
 }
 
 /** Places whose address is taken by `rX = r10; rX += off`: where keys of look-ups lie. */
-function keyPlaces({ code, functionOf }: Graph): Map<number, Set<number>> {
-  const places = new Map<number, Set<number>>();
+function keyPlaces({ code, functionOf }: Pick<Graph, "code" | "functionOf">): Map<number, Uint8Array> {
+  const places = new Map<number, Uint8Array>();
   if (!code.some((i) => i?.op === Opcode.CALL && i.src === 0 && i.imm === 1)) return places;
   code.forEach((i, slot) => {
     const next = code[slot + 1];
     if (i?.op !== Opcode.MOV64_REG || i.src !== 10 || next?.op !== 0x07 || next.dst !== i.dst) return;
     const start = functionOf[slot]?.start ?? 0;
-    let set = places.get(start);
-    if (set === undefined) places.set(start, (set = new Set()));
-    set.add(floor8(next.imm));
+    let words = places.get(start);
+    if (words === undefined) places.set(start, (words = new Uint8Array(WORDS)));
+    const word = wordOf(next.imm);
+    if (word !== undefined) words[word] = 1;
   });
   return places;
 }
 
-export function relevanceOf(graph: Graph): Relevance {
-  const { code, functionOf } = graph;
-  const addresses = stackAddresses(graph);
-  const keys = keyPlaces(graph);
-  const places = new Map<number, Set<number>>([...keys].map(([start, set]) => [start, new Set(set)]));
+/** What exploring has shown to decide; all of it, where nothing has been explored yet. */
+export interface Deciding {
+  /** Slots of comparisons whose outcome follows from what is known, and of pointers that a number is added to. */
+  readonly slots: Uint8Array | undefined;
+  /** For each comparison, the registers that it says something of besides those compared, as bits. */
+  readonly links: Uint16Array;
+  /** Registers that count the turns of the loop at a slot, as bits; and such words of a function's stack. */
+  readonly counters: Uint16Array;
+  readonly countingWords: ReadonlyMap<number, ReadonlySet<number>>;
+  /** Does a divisor matter? */
+  readonly divisors: boolean;
+  /** Does the program's result? */
+  readonly result: boolean;
+}
+
+/** What does not depend on what exploring has shown. */
+export interface RelevanceBasis {
+  readonly addresses: Uint16Array;
+  readonly keys: ReadonlyMap<number, Uint8Array>;
+  /** Slots of comparisons that lead out of a loop: what they compare ends it. */
+  readonly leaving: Uint8Array;
+}
+
+export function relevanceBasis(graph: Graph & Pick<ProgramGraph, "loops">): RelevanceBasis {
+  const { code, loops } = graph;
+  const leaving = new Uint8Array(code.length);
+  for (const body of loops) {
+    if (body === undefined) continue;
+    for (const slot of body.slots) {
+      const i = code[slot] as Instruction;
+      if (isConditional(i) && successors(i, slot).some((next) => !body.has(next))) leaving[slot] = 1;
+    }
+  }
+  return { addresses: stackAddresses(graph), keys: keyPlaces(graph), leaving };
+}
+
+export function relevanceOf(graph: Graph, basis: RelevanceBasis, deciding: Deciding): Relevance {
+  const { code, functionOf, postorder } = graph;
+  const { addresses, keys, leaving } = basis;
+  const places = new Map<number, Uint8Array>([...keys].map(([start, words]) => [start, words.slice()]));
   const before = new Uint16Array(code.length + 1);
+  const everywhere = new Uint8Array(WORDS).fill(1);
+  const nowhere = new Uint8Array(WORDS);
   /** Whether what is read at places that are not known matters. */
   let anywhere = false;
   /** Does a function's result matter, by its start? */
   const results = new Set<number>();
   let changed = true;
-  const matters = (start: number, off: number): boolean => anywhere || places.get(start)?.has(floor8(off)) === true;
+  const matters = (start: number, off: number): boolean => {
+    if (anywhere) return true;
+    const word = wordOf(off);
+    return word !== undefined && places.get(start)?.[word] === 1;
+  };
   const mark = (start: number, off: number, size: number): void => {
-    let set = places.get(start);
-    if (set === undefined) places.set(start, (set = new Set()));
-    for (const at of [floor8(off), floor8(off + size - 1)]) {
-      if (set.has(at)) continue;
-      set.add(at);
+    let words = places.get(start);
+    if (words === undefined) places.set(start, (words = new Uint8Array(WORDS)));
+    for (const at of [off, off + size - 1]) {
+      const word = wordOf(at);
+      if (word === undefined || words[word] === 1) continue;
+      words[word] = 1;
       changed = true;
     }
   };
@@ -129,12 +179,14 @@ export function relevanceOf(graph: Graph): Relevance {
     if (type === 4 || type === 7) {
       const operation = i.op & 0xf0;
       const byRegister = (i.op & 8) !== 0 && operation !== Alu.END;
-      const divides = operation === Alu.DIV || operation === Alu.MOD;
+      const divides = deciding.divisors && (operation === Alu.DIV || operation === Alu.MOD);
       if (operation === Alu.MOV) return (after & ~dst) | (byRegister && (after & dst) !== 0 ? src : 0);
-      return after | (byRegister && (divides || (after & dst) !== 0) ? src : 0);
+      const sums = operation === Alu.ADD || operation === Alu.SUB;
+      const adds = sums && (deciding.slots === undefined || deciding.slots[slot] === 1);
+      return after | (byRegister && (divides || adds || (after & dst) !== 0) ? src : 0) | (adds ? dst : 0);
     }
     if (type === 0) return i.op === Opcode.LDDW ? after & ~dst : (after & ~0x3f) | (1 << 6);
-    if (i.op === Opcode.EXIT) return start === 0 || results.has(start) ? 1 : 0;
+    if (i.op === Opcode.EXIT) return (start === 0 && deciding.result) || results.has(start) ? 1 : 0;
     if (i.op === Opcode.CALL) {
       if (i.src === 1) {
         const target = slot + i.imm + 1;
@@ -153,30 +205,48 @@ export function relevanceOf(graph: Graph): Relevance {
       });
       return mask;
     }
-    if (i.op === Opcode.CALLX || isConditional(i)) return after | effects(i, () => 0x3e).uses;
+    const decides =
+      deciding.slots === undefined ||
+      deciding.slots[slot] === 1 ||
+      leaving[slot] === 1 ||
+      (after & (deciding.links[slot] as number)) !== 0;
+    if (i.op === Opcode.CALLX || (decides && isConditional(i))) return after | effects(i, () => 0x3e).uses;
     return after;
   };
+  for (const [start, words] of deciding.countingWords) for (const word of words) mark(start, -8 * (word + 1), 1);
   // A callback's result is bounded.
   code.forEach((i, slot) => {
     if (i?.op === Opcode.LDDW && i.src === 4) results.add(slot + i.imm + 1);
   });
-  while (changed) {
+  for (let pass = 0; changed; pass++) {
     changed = false;
-    for (let slot = code.length - 1; slot >= 0; slot--) {
-      const i = code[slot];
-      if (i === undefined) continue;
+    for (const slot of postorder) {
+      const i = code[slot] as Instruction;
       let after = 0;
       for (const next of successors(i, slot)) after |= before[next] as number;
-      const mask = transfer(i, slot, after) & 0x3ff;
+      const mask = (transfer(i, slot, after) | (deciding.counters[slot] as number)) & 0x3ff;
       if (mask !== before[slot]) {
         before[slot] = mask;
         changed = true;
       }
     }
+    if (pass < MAX_PASSES) continue;
+    before.fill(0x3ff);
+    anywhere = true;
+    break;
   }
   return {
     registers: before,
-    stack: matters,
-    isKey: (start, off) => anywhere || keys.get(start)?.has(floor8(off)) === true,
+    stack: (start) => (anywhere ? everywhere : (places.get(start) ?? nowhere)),
+    isKey: (start, off) => {
+      const word = wordOf(off);
+      return anywhere || (word !== undefined && keys.get(start)?.[word] === 1);
+    },
   };
+}
+
+/** Does the same matter in both? */
+export function sameRelevance({ functions }: Graph, a: Relevance, b: Relevance): boolean {
+  const same = (x: Uint8Array | Uint16Array, y: Uint8Array | Uint16Array): boolean => x.every((v, i) => v === y[i]);
+  return same(a.registers, b.registers) && functions.every(({ start }) => same(a.stack(start), b.stack(start)));
 }

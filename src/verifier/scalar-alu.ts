@@ -301,6 +301,21 @@ function shift(code: number, a: Scalar, b: Scalar, { width, asKernel }: AluOptio
   return zeroExtendedIf(isEmpty(d) ? UNKNOWN : fromDraft(d), width);
 }
 
+/** `a << by`, which remembers what it was. */
+export function shiftedLeft(a: Scalar, by: number, options: AluOptions): Scalar {
+  const result = binary(Alu.LSH, a, constant(by), options);
+  return isConstant(result) || a.shifted !== undefined ? result : { ...result, shifted: { from: a, by } };
+}
+
+/** What a shift to the right brings back: compilers cut a register to its low half by shifting to and fro. */
+export function shiftedBack(a: Scalar, by: number, signed: boolean): Scalar | undefined {
+  if (a.shifted === undefined || a.shifted.by !== by) return undefined;
+  const { from } = a.shifted;
+  if (!signed) return from.umax <= U64_MAX >> BigInt(by) ? from : undefined;
+  const limit = 1n << BigInt(63 - by);
+  return from.smin >= -limit && from.smax < limit ? from : undefined;
+}
+
 /** `-a` */
 export function negated(a: Scalar, width: 32 | 64): Scalar {
   return binary(Alu.SUB, constant(0n), a, { width, signed: false, asKernel: false });

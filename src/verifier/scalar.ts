@@ -42,6 +42,8 @@ export interface Scalar {
   /** Of two registers with one id, the difference of their values is the difference of these. */
   readonly plus: bigint;
   readonly drift: readonly Drift[] | undefined;
+  /** This is that number, shifted left by so many bits: shifting it back may give it again, with all that is known. */
+  readonly shifted: { readonly from: Scalar; readonly by: number } | undefined;
 }
 
 /** A scalar while its bounds are being found. */
@@ -101,6 +103,7 @@ export const fromDraft = (d: Draft, id = 0, plus = 0n, drift?: readonly Drift[])
   id,
   plus,
   drift,
+  shifted: undefined,
 });
 
 export const UNKNOWN: Scalar = fromDraft(unboundedDraft());
@@ -123,6 +126,7 @@ function makeConstant(value: bigint): Scalar {
     id: 0,
     plus: 0n,
     drift: undefined,
+    shifted: undefined,
   };
 }
 
@@ -174,6 +178,7 @@ const SIGN = 1n << 63n;
 /** __update_reg_bounds: what the known bits say of the bounds. */
 function boundsFromBits(d: Draft): void {
   const { value, mask } = d.bits;
+  if (mask === U64_MAX) return;
   const low = low32(value);
   const lowMask = low32(mask);
   // The sign bit, where unknown, makes the least number negative.
@@ -251,6 +256,8 @@ function deduce64(d: Draft): void {
 
 /** __reg_deduce_mixed_bounds: the 64-bit bounds from the 32-bit ones. */
 function deduceMixed(d: Draft): void {
+  // Nothing is known of the low half.
+  if (d.u32min === 0 && d.u32max === U32_MAX && d.s32min === S32_MIN && d.s32max === S32_MAX) return;
   const min = BigInt(d.u32min);
   const max = BigInt(d.u32max);
   d.umin = maxBig(d.umin, (d.umin & HIGH) | min);
@@ -277,6 +284,9 @@ function boundBits(d: Draft): void {
 
 /** Lets what is known of bits and bounds refine each other. */
 export function settle(d: Draft): void {
+  if (d.bits.mask === U64_MAX && d.umin === 0n && d.umax === U64_MAX && d.smin === S64_MIN && d.smax === S64_MAX) {
+    if (d.u32min === 0 && d.u32max === U32_MAX && d.s32min === S32_MIN && d.s32max === S32_MAX) return;
+  }
   boundsFromBits(d);
   for (let round = 0; round < 3; round++) {
     const { umin, umax, smin, smax, u32min, u32max, s32min, s32max } = d;

@@ -2,16 +2,29 @@
 // Source: check_stack_{read,write}_{fixed,var}_off of kernel/bpf/verifier.c. Places are offsets from the frame pointer.
 
 import { refuse } from "./refusal.ts";
-import { isZero, type Scalar, truncated } from "./scalar.ts";
-import { Byte, byteOf, bytesValue, EMPTY_SLOT, type Frame, type StackSlot, spillsZero, withByte } from "./state.ts";
+import { isConstant, isZero, type Scalar, truncated, withLink } from "./scalar.ts";
+import {
+  Byte,
+  byteOf,
+  bytesValue,
+  EMPTY_SLOT,
+  type Frame,
+  ownStack,
+  type StackSlot,
+  spillsZero,
+  withByte,
+} from "./state.ts";
 import { isKernelWord, type Value } from "./value.ts";
 
 const slotIndex = (off: number): number => (-off - 1) >> 3;
 /** The byte of its slot, 0 the lowest address. */
 const byteIndex = (off: number): number => ((off % 8) + 8) % 8;
 
-function ensure(frame: Frame, index: number): void {
-  while (frame.stack.length <= index) frame.stack.push(EMPTY_SLOT);
+/** The frame's stack, to be written, with a slot at `index`. */
+function ensure(frame: Frame, index: number): StackSlot[] {
+  const stack = ownStack(frame);
+  while (stack.length <= index) stack.push(EMPTY_SLOT);
+  return stack;
 }
 
 /** Bytes of a slot after what was spilled there is no longer kept as a value. */
@@ -49,16 +62,25 @@ export function readStack(frame: Frame, off: number, size: number, strict: boole
   return bytesValue(zero, size);
 }
 
+/** Gives the number that lies here an id, so that what is learnt of the one that was read is known of it too. */
+export function linkStack(frame: Frame, off: number, read: Scalar, newId: () => number): Scalar {
+  const slot = frame.stack[slotIndex(off)];
+  if (slot?.value !== read || read.id !== 0 || isConstant(read)) return read;
+  const marked = withLink(read, newId(), 0n);
+  ownStack(frame)[slotIndex(off)] = { value: marked, spilled: slot.spilled, bytes: slot.bytes };
+  return marked;
+}
+
 export function writeStack(frame: Frame, off: number, size: number, value: Value): void {
   const index = slotIndex(off);
-  ensure(frame, index);
+  const stack = ensure(frame, index);
   const start = byteIndex(off);
-  const before = frame.stack[index] as StackSlot;
+  const before = stack[index] as StackSlot;
   if (start === 0 && (value.kind === "scalar" || size === 8)) {
     let bytes = scrubbed(before);
     for (let i = 0; i < size; i++) bytes = withByte(bytes, i, Byte.SPILL);
     const kept = value.kind === "scalar" && size < 8 ? truncated(value, size) : value;
-    frame.stack[index] = { value: kept, spilled: size, bytes };
+    stack[index] = { value: kept, spilled: size, bytes };
     return;
   }
   const kind = value.kind === "scalar" && isZero(value) ? Byte.ZERO : Byte.MISC;
@@ -67,9 +89,9 @@ export function writeStack(frame: Frame, off: number, size: number, value: Value
 
 function writeByte(frame: Frame, off: number, kind: number): void {
   const index = slotIndex(off);
-  ensure(frame, index);
-  const slot = frame.stack[index] as StackSlot;
-  frame.stack[index] = { value: undefined, spilled: 0, bytes: withByte(scrubbed(slot), byteIndex(off), kind) };
+  const stack = ensure(frame, index);
+  const slot = stack[index] as StackSlot;
+  stack[index] = { value: undefined, spilled: 0, bytes: withByte(scrubbed(slot), byteIndex(off), kind) };
 }
 
 /** A write that lands somewhere from `from` to `to` (not including it). */
@@ -77,13 +99,13 @@ export function smearStack(frame: Frame, from: number, to: number, value: Value)
   const zero = value.kind === "scalar" && isZero(value);
   for (let at = from; at < to; at++) {
     const index = slotIndex(at);
-    ensure(frame, index);
-    const slot = frame.stack[index] as StackSlot;
+    const stack = ensure(frame, index);
+    const slot = stack[index] as StackSlot;
     const kind = byteOf(slot, byteIndex(at));
     const stays = zero && (kind === Byte.ZERO || (kind === Byte.SPILL && spillsZero(slot)));
     // What was never written stays so: the write may land elsewhere.
     const next = stays ? Byte.ZERO : kind === Byte.INVALID ? Byte.INVALID : Byte.MISC;
-    frame.stack[index] = { value: undefined, spilled: 0, bytes: withByte(scrubbed(slot), byteIndex(at), next) };
+    stack[index] = { value: undefined, spilled: 0, bytes: withByte(scrubbed(slot), byteIndex(at), next) };
   }
 }
 

@@ -42,8 +42,10 @@ export interface CallbackInfo {
 
 export interface Frame {
   readonly regs: Value[];
-  /** The slot at index i holds the bytes from `fp - 8 * (i + 1)`. */
-  readonly stack: StackSlot[];
+  /** The slot at index i holds the bytes from `fp - 8 * (i + 1)`. Written only through `ownStack`. */
+  stack: readonly StackSlot[];
+  /** No other state has this array. */
+  ownsStack: boolean;
   /** Where the call stands that opened this frame; -1 for the entry. */
   readonly callSite: number;
   readonly callback: CallbackInfo | undefined;
@@ -90,34 +92,58 @@ export interface SavedNode {
 }
 
 export function newFrame(callSite: number, callback?: CallbackInfo): Frame {
-  return { regs: new Array(11).fill(UNINIT), stack: [], callSite, callback };
+  return { regs: new Array(11).fill(UNINIT), stack: NO_STACK, ownsStack: false, callSite, callback };
+}
+
+const NO_STACK: readonly StackSlot[] = [];
+
+/** The frame's stack, to be written: copied first where another state has it too. */
+export function ownStack(frame: Frame): StackSlot[] {
+  if (!frame.ownsStack) {
+    frame.stack = frame.stack.slice();
+    frame.ownsStack = true;
+  }
+  return frame.stack as StackSlot[];
 }
 
 export const topFrame = (state: State): Frame => state.frames[state.frames.length - 1] as Frame;
 
+/** Copies that share the stacks until one of them writes. */
 export function copyFrames(frames: readonly Frame[]): Frame[] {
-  return frames.map(({ regs, stack, callSite, callback }) => ({
-    regs: regs.slice(),
-    stack: stack.slice(),
-    callSite,
-    callback,
-  }));
+  return frames.map((frame) => {
+    frame.ownsStack = false;
+    const { regs, stack, callSite, callback } = frame;
+    return { regs: regs.slice(), stack, ownsStack: false, callSite, callback };
+  });
 }
 
-export const copyState = (state: State): State => ({ ...state, frames: copyFrames(state.frames) });
+export const copyState = (state: State): State => ({
+  pc: state.pc,
+  frames: copyFrames(state.frames),
+  refs: state.refs,
+  locked: state.locked,
+  turns: state.turns,
+  trail: state.trail,
+  from: state.from,
+  blurred: state.blurred,
+  origin: state.origin,
+});
 
 /** Applies a change to every register and spilled value of every frame; it gives the same value for no change. */
 export function mapValues(state: State, change: (value: Value) => Value): void {
-  for (const { regs, stack } of state.frames) {
+  for (const frame of state.frames) {
+    const { regs } = frame;
     for (let i = 0; i < 10; i++) {
       const value = regs[i] as Value;
       if (value.kind !== "uninit") regs[i] = change(value);
     }
-    for (let i = 0; i < stack.length; i++) {
-      const slot = stack[i] as StackSlot | undefined;
-      if (slot?.value === undefined) continue;
+    for (let i = 0; i < frame.stack.length; i++) {
+      const slot = frame.stack[i] as StackSlot;
+      if (slot.value === undefined) continue;
       const changed = change(slot.value);
-      if (changed !== slot.value) stack[i] = { ...slot, value: changed };
+      if (changed !== slot.value) {
+        ownStack(frame)[i] = { value: changed, spilled: slot.spilled, bytes: slot.bytes };
+      }
     }
   }
 }

@@ -1,0 +1,305 @@
+// What a helper's arguments must be, by the kind that the helper table gives each of them (check_func_arg of
+// kernel/bpf/verifier.c).
+
+import type { Helper, HelperArgument, MapSpec } from "../object/index.ts";
+import type { Checker } from "./checker.ts";
+import { fixedSize, mapsOf, takesPacket } from "./helper-rules.ts";
+import { handOver, MAX_OFFSET } from "./memory.ts";
+import { refuse } from "./refusal.ts";
+import { describe, isConstant, isZero, type Scalar } from "./scalar.ts";
+import { type State, topFrame } from "./state.ts";
+import { type Pointer, title, type Value } from "./value.ts";
+
+/** What the arguments of a call said. */
+export interface Gathered {
+  map: MapSpec | undefined;
+  mapPointer: Pointer | undefined;
+  key: { register: number; pointer: Pointer } | undefined;
+  callback: number | undefined;
+  /** The released reference. */
+  released: number | undefined;
+  /** The last size argument's greatest value. */
+  size: bigint | undefined;
+  allocation: number;
+}
+
+export function argument(state: State, register: number, name: string): Exclude<Value, { kind: "uninit" }> {
+  const value = topFrame(state).regs[register] as Value;
+  if (value.kind === "uninit") {
+    refuse(
+      "uninitialised",
+      `r${register} is an argument of ${name}, but was never written`,
+      [register],
+      `set r${register} first`,
+    );
+  }
+  return value;
+}
+
+export function wrong(name: string, register: number, needed: string, value: Value): never {
+  refuse("argument", `${name} needs ${needed} in r${register}, which is ${title(value)}`, [register]);
+}
+
+export function pointerArgument(name: string, register: number, needed: string, value: Value): Pointer {
+  if (value.kind !== "pointer") wrong(name, register, needed, value);
+  if (value.nullable) {
+    refuse(
+      "null",
+      `${name} needs ${needed} in r${register}, which is ${title(value)}`,
+      [register],
+      `compare r${register} with 0 first, and call only where it is not`,
+    );
+  }
+  return value;
+}
+
+/** The size that follows memory: bounded, and not zero unless the helper takes that. */
+function sizeArgument(name: string, register: number, value: Value, zeroAllowed: boolean): Scalar {
+  if (value.kind !== "scalar") wrong(name, register, "a size", value);
+  if (value.smin < 0n) {
+    refuse(
+      "argument",
+      `The size in r${register} for ${name} may be negative (${describe(value)})`,
+      [register],
+      `mask it (&=) or check that it is not negative and not too large`,
+    );
+  }
+  if (!zeroAllowed && value.umin === 0n) {
+    refuse(
+      "argument",
+      `The size in r${register} for ${name} may be 0 (${describe(value)})`,
+      [register],
+      `check that it is not 0`,
+    );
+  }
+  if (value.umax >= BigInt(MAX_OFFSET)) {
+    refuse(
+      "argument",
+      `The size in r${register} for ${name} has no bound (${describe(value)})`,
+      [register],
+      "compare it with the most that the memory holds",
+    );
+  }
+  return value;
+}
+
+function checkMemoryPair(
+  checker: Checker,
+  state: State,
+  entry: Helper,
+  index: number,
+  kind: HelperArgument,
+  gathered: Gathered,
+): void {
+  const { name } = entry;
+  const register = index + 1;
+  const value = argument(state, register, name);
+  const sizeKind = entry.args[index + 1];
+  const zero = sizeKind === "size-or-zero";
+  const size = sizeArgument(name, register + 1, argument(state, register + 1, name), zero);
+  gathered.size = size.umax;
+  if (value.kind === "scalar" && isZero(value) && (kind === "memory-or-null" || kind === "output-or-null")) return;
+  // A null pointer to nothing: only where both are known.
+  if (value.kind === "scalar" && isZero(value) && zero && isZero(size)) return;
+  if (isZero(size)) {
+    if (value.kind === "scalar" && !isZero(value)) wrong(name, register, "memory", value);
+    if (value.kind === "pointer") return;
+  }
+  const output = kind === "output" || kind === "output-or-null";
+  handOver(checker, state, {
+    register,
+    pointer: pointerArgument(name, register, "memory", value),
+    size: Number(size.umax),
+    write: output,
+    raw: output && isConstant(size),
+    packet: takesPacket(name),
+    what: name,
+  });
+}
+
+export function checkArgument(
+  checker: Checker,
+  state: State,
+  entry: Helper,
+  index: number,
+  kind: HelperArgument,
+  gathered: Gathered,
+): void {
+  const { name } = entry;
+  const register = index + 1;
+  switch (kind) {
+    case "memory":
+    case "memory-or-null":
+    case "output":
+    case "output-or-null":
+      checkMemoryPair(checker, state, entry, index, kind, gathered);
+      return;
+    case "size":
+    case "size-or-zero":
+      return;
+  }
+  const value = argument(state, register, name);
+  const isNull = value.kind === "scalar" && isZero(value);
+  switch (kind) {
+    case "any":
+      return;
+    case "map": {
+      const map = pointerArgument(name, register, "a map", value);
+      if (map.to !== "map" || map.map === undefined) wrong(name, register, "a map", value);
+      const types = mapsOf(name);
+      if (types !== undefined && !types.includes(map.map.type)) {
+        refuse("argument", `${name} does not take a map of type ${map.map.type} (${map.map.name})`, [register]);
+      }
+      if (map.map.type === "prog_array" && name !== "tail_call") {
+        refuse("argument", `${name} does not take a map of type prog_array (${map.map.name})`, [register]);
+      }
+      gathered.map ??= map.map;
+      gathered.mapPointer ??= map;
+      return;
+    }
+    case "key":
+    case "value":
+    case "value-or-null":
+    case "value-output": {
+      if (isNull && kind === "value-or-null") return;
+      const { map } = gathered;
+      if (map === undefined) wrong(name, register, "a map before", value);
+      const what = kind === "key" ? "a key" : "a value";
+      const memory = pointerArgument(name, register, what, value);
+      // A bloom filter's value is read by peek.
+      const write = kind === "value-output" && map.type !== "bloom_filter";
+      const size = kind === "key" ? map.keySize : map.valueSize;
+      if (size === 0)
+        refuse("argument", `The map ${map.name} has no ${kind === "key" ? "keys" : "values"} for ${name}`, [register]);
+      handOver(checker, state, {
+        register,
+        pointer: memory,
+        size,
+        write,
+        raw: write,
+        packet: takesPacket(name),
+        what: name,
+      });
+      if (kind === "key") gathered.key = { register, pointer: memory };
+      return;
+    }
+    case "fixed":
+      handOver(checker, state, {
+        register,
+        pointer: pointerArgument(name, register, "memory", value),
+        size: fixedSize(name, register),
+        write: !name.startsWith("tcp_raw"),
+        raw: name !== "check_mtu",
+        packet: takesPacket(name),
+        what: name,
+      });
+      return;
+    case "allocation-size":
+      if (value.kind !== "scalar" || !isConstant(value)) {
+        refuse(
+          "argument",
+          `${name} needs a size that is known in r${register}, which is ${title(value)}`,
+          [register],
+          "use a constant",
+        );
+      }
+      if (value.umin >= BigInt(MAX_OFFSET))
+        refuse("argument", `${name} cannot allocate ${value.umin} bytes`, [register]);
+      gathered.allocation = Number(value.umin);
+      return;
+    case "context": {
+      const context = pointerArgument(name, register, "the context", value);
+      if (context.to !== "context") wrong(name, register, "the context", value);
+      if (context.off !== 0 || !isZero(context.index)) {
+        refuse("argument", `${name} needs the context as it was given, but something was added to r${register}`, [
+          register,
+        ]);
+      }
+      return;
+    }
+    case "function": {
+      const fn = pointerArgument(name, register, "a function of the program", value);
+      if (fn.to !== "function") wrong(name, register, "a function of the program", value);
+      gathered.callback = fn.frame;
+      return;
+    }
+    case "stack-or-null": {
+      if (isNull) return;
+      const memory = pointerArgument(name, register, "a place on the stack, or 0,", value);
+      if (memory.to !== "stack") wrong(name, register, "a place on the stack, or 0,", value);
+      return;
+    }
+    case "constant-string": {
+      const text = pointerArgument(name, register, "a constant string", value);
+      const readonly = ((text.map?.flags ?? 0) & (1 << 7)) !== 0;
+      if (text.to !== "map-value" || !readonly || !isConstant(text.index)) {
+        refuse(
+          "argument",
+          `${name} needs a constant string in a read-only map in r${register}, which is ${title(value)}`,
+          [register],
+        );
+      }
+      const initial = text.map?.initial;
+      if (
+        initial !== undefined &&
+        text.off < initial.length &&
+        !initial.subarray(text.off).includes(0) &&
+        initial.length >= (text.map?.valueSize ?? 0)
+      ) {
+        refuse("argument", `The string in r${register} for ${name} does not end with a zero`, [register]);
+      }
+      return;
+    }
+    case "record": {
+      const record = pointerArgument(name, register, "a reserved record", value);
+      if (!record.record || record.ref === 0) wrong(name, register, "a reserved record", value);
+      if (record.off !== 0 || !isZero(record.index)) {
+        refuse("argument", `${name} needs the record's start, but something was added to r${register}`, [register]);
+      }
+      gathered.released = record.ref;
+      return;
+    }
+    case "kernel":
+    case "kernel-or-null":
+    case "per-cpu": {
+      if (isNull && kind === "kernel-or-null") return;
+      const object = pointerArgument(name, register, "a kernel object", value);
+      if (object.to !== "kernel") wrong(name, register, "a kernel object", value);
+      return;
+    }
+    case "socket":
+    case "sock-common": {
+      const socket = pointerArgument(name, register, "a socket", value);
+      if (socket.to !== "socket") wrong(name, register, "a socket", value);
+      if (name === "sk_release") {
+        if (socket.ref === 0)
+          refuse("reference", `sk_release is given a socket that this program did not look up (r${register})`, [
+            register,
+          ]);
+        gathered.released = socket.ref;
+      }
+      return;
+    }
+    case "spin-lock":
+    case "timer": {
+      const inside = pointerArgument(name, register, "a field of a map value", value);
+      if (inside.to !== "map-value" || inside.map?.valueType === undefined || !isConstant(inside.index)) {
+        refuse(
+          "argument",
+          `${name} needs a ${kind === "timer" ? "timer" : "lock"} in a map value with type information in r${register}`,
+          [register],
+        );
+      }
+      if (kind === "spin-lock") {
+        if (name === "spin_lock" && state.locked)
+          refuse("reference", "A lock is taken while another is held", [register]);
+        if (name === "spin_unlock" && !state.locked)
+          refuse("reference", "A lock is given back that is not held", [register]);
+        state.locked = name === "spin_lock";
+      }
+      return;
+    }
+    default:
+      refuse("unsupported", `${name} takes a ${kind} in r${register}, which this verifier does not know`, [register]);
+  }
+}
