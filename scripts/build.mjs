@@ -1,7 +1,7 @@
 // Bundles the package with esbuild: one file for the command, one for each room that is a library of its own.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 
 const root = new URL("..", import.meta.url).pathname;
@@ -39,6 +39,7 @@ await build({
   banner: { js: "const __here=require('node:url').pathToFileURL(__filename).href;" },
 });
 chmodSync(`${root}dist/scry.js`, 0o755);
+for (const file of ["demo.bt", "demo.jsonl"]) copyFileSync(`${root}src/cli/${file}`, `${root}dist/${file}`);
 
 const rooms = {
   index: "src/index.ts",
@@ -48,7 +49,9 @@ const rooms = {
   object: "src/object/index.ts",
   compiler: "src/compiler/index.ts",
   "lang-trace": "src/lang/trace/index.ts",
+  verifier: "src/verifier/index.ts",
   machine: "src/machine/index.ts",
+  embedded: "src/embedded-trace.ts",
   kernel: "src/kernel/index.ts",
   symbols: "src/symbols/index.ts",
   views: "src/views/index.ts",

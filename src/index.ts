@@ -1,4 +1,5 @@
-// The package: trace a live system from TypeScript.
+// The package: trace a live system from TypeScript; or run a script on recorded events.
+export { type EmbeddedTrace, type EmbeddedTraceOptions, embeddedTrace } from "./embedded-trace.ts";
 export { SystemCallError, UnsupportedError, VerifierError } from "./kernel/index.ts";
 export type {
   EnumValue,
@@ -9,6 +10,7 @@ export type {
   TimestampValue,
   TraceValue,
 } from "./lang/trace/index.ts";
+export { parseRecording, type RecordedEvent, type Recording, recordingLine } from "./run/index.ts";
 export { type Diagnostic, DiagnosticError, formatDiagnostic, type SourceText } from "./source/index.ts";
 export {
   type TraceEnd,

@@ -1,16 +1,19 @@
 // The session as a library: a script runs while the program that started it goes on, and its events arrive as data.
 
-import {
-  type CompiledScript,
-  compileScript,
-  type EventSite,
-  type TraceValue,
-  type Type,
-  valueDecoder,
-} from "./lang/trace/index.ts";
-import { liveEnvironment, type MapContents, RunningScript } from "./session/index.ts";
+import { type CompiledScript, compileScript } from "./lang/trace/index.ts";
+import { liveEnvironment, RunningScript } from "./session/index.ts";
 import type { SourceText } from "./source/index.ts";
-import { compileText, formatTime, joinReader } from "./views/index.ts";
+import {
+  eventReader,
+  mapOf,
+  systemTime,
+  type TraceEnd,
+  type TraceEvent,
+  type TraceMap,
+  type TraceMaps,
+} from "./trace-events.ts";
+
+export type { TraceEnd, TraceEvent, TraceMap, TraceMaps };
 
 export interface TraceOptions {
   /** Positional parameters, `$1` first. */
@@ -29,32 +32,6 @@ export interface TraceOptions {
   readonly maxWaiting?: number;
 }
 
-export type TraceEvent =
-  /** `printf`, and what its arguments were. */
-  | { readonly kind: "printf" | "warnf" | "errorf"; readonly text: string; readonly args: readonly TraceValue[] }
-  /** `print(value)` */
-  | { readonly kind: "value"; readonly value: TraceValue }
-  /** `print(@map)` */
-  | { readonly kind: "map"; readonly name: string; readonly map: TraceMap; readonly top: number; readonly div: number }
-  | { readonly kind: "time"; readonly text: string }
-  | { readonly kind: "join"; readonly text: string }
-  /** What `cat` and `system` were asked for: the file's name, the command. They are not carried out. */
-  | { readonly kind: "cat" | "system"; readonly text: string }
-  /** Events that were lost since the last time. */
-  | { readonly kind: "lost"; readonly count: number }
-  | { readonly kind: "warning"; readonly message: string };
-
-/** A map at one moment: a value where the map has no keys, else its entries. Tuple keys are arrays. */
-export type TraceMap =
-  | { readonly value: TraceValue | undefined; readonly entries?: undefined }
-  | { readonly value?: undefined; readonly entries: readonly (readonly [key: TraceValue, value: TraceValue])[] };
-
-export interface TraceMaps {
-  /** What the map holds now; after the end, what it held then. Throws RangeError for a map that the script has not. */
-  get(name: string): TraceMap;
-  names(): readonly string[];
-}
-
 export interface TraceSession extends AsyncDisposable {
   /** What the script sends, until it ends. */
   readonly events: AsyncIterable<TraceEvent>;
@@ -63,11 +40,6 @@ export interface TraceSession extends AsyncDisposable {
   readonly ended: Promise<TraceEnd>;
   /** Ends the script: `end` probes run, everything is detached. */
   stop(): Promise<TraceEnd>;
-}
-
-export interface TraceEnd {
-  /** Of `exit(code)`. */
-  readonly code: number;
 }
 
 /**
@@ -89,7 +61,7 @@ export async function trace(source: string, options: TraceOptions = {}): Promise
   const running = new RunningScript(script, {
     record: (site, view, bytes, offset) => {
       let read = printers[site.id];
-      if (read === undefined) printers[site.id] = read = eventReader(site, running);
+      if (read === undefined) printers[site.id] = read = eventReader(site, running.resolver, systemTime);
       queue.push(read(view, bytes, offset));
     },
     printMap: (contents, top, div) =>
@@ -152,47 +124,6 @@ function follow(
     },
   };
 }
-
-function mapOf(contents: MapContents): TraceMap {
-  if (contents.map.keyType === undefined) return { value: contents.entries[0]?.value };
-  return { entries: contents.entries.map((e) => [e.key, e.value] as const) };
-}
-
-/** Reads the records of one site. */
-function eventReader(
-  site: EventSite,
-  running: RunningScript,
-): (view: DataView, bytes: Uint8Array, offset: number) => TraceEvent {
-  const action = site.action;
-  const decoders = site.fields.map((f) => ({ read: valueDecoder(f.type as Type, running.resolver), offset: f.offset }));
-  const args = (view: DataView, offset: number): TraceValue[] => decoders.map((d) => d.read(view, offset + d.offset));
-  switch (action.kind) {
-    case "printf":
-    case "cat":
-    case "system": {
-      const write = compileText(action.format, site.fields, running.resolver);
-      if (action.kind !== "printf") {
-        const kind = action.kind;
-        return (view, bytes, offset) => ({ kind, text: write(view, bytes, offset) });
-      }
-      const kind = action.stream === "out" ? "printf" : action.stream === "warn" ? "warnf" : "errorf";
-      return (view, bytes, offset) => ({ kind, text: write(view, bytes, offset), args: args(view, offset) });
-    }
-    case "time":
-      return () => ({ kind: "time", text: formatTime(action.format, now()) });
-    case "join": {
-      const read = joinReader(site, action.separator, action.size);
-      return (view, _bytes, offset) => ({ kind: "join", text: read(view, offset) });
-    }
-    default:
-      return (view, _bytes, offset) => ({ kind: "value", value: args(view, offset)[0] ?? null });
-  }
-}
-
-const now = (): { seconds: number; nanoseconds: number } => {
-  const milliseconds = Date.now();
-  return { seconds: Math.floor(milliseconds / 1000), nanoseconds: (milliseconds % 1000) * 1e6 };
-};
 
 /** Events between the reader of the rings and whoever iterates. */
 class EventQueue implements AsyncIterable<TraceEvent> {

@@ -6,6 +6,13 @@ import { type CommandLine, helpText, parseCommandLine, UsageError } from "./opti
 import { writeAll } from "./streams.ts";
 import { version } from "./version.ts";
 
+/** Commands that are words of their own; everything else is a script. */
+const COMMANDS: Readonly<Record<string, () => Promise<(line: CommandLine) => number | Promise<number>>>> = {
+  record: async () => (await import("./record.ts")).record,
+  doctor: async () => (await import("./doctor.ts")).doctor,
+  demo: async () => (await import("./demo.ts")).demo,
+};
+
 /** Runs the command line; gives the exit status. */
 export async function main(words: readonly string[]): Promise<number> {
   let format: "text" | "json" = "text";
@@ -19,7 +26,8 @@ export async function main(words: readonly string[]): Promise<number> {
       print(script);
       return 0;
     }
-    const line = parseCommandLine(words);
+    const command = COMMANDS[words[0] ?? ""];
+    const line = parseCommandLine(command === undefined ? words : words.slice(1));
     if (line.given.get("format") === "json") format = "json";
     if (line.given.has("help")) {
       print(helpText(version));
@@ -29,9 +37,13 @@ export async function main(words: readonly string[]): Promise<number> {
       print(`scry ${version}\n`);
       return 0;
     }
+    if (command !== undefined) return await (await command())(line);
     if (line.given.has("list")) return await listCommand(line, print);
     const program = line.given.get("execute");
     if (program !== undefined) source = { name: "stdin", text: program };
+    if (line.given.has("test")) return (await import("./run-tests.ts")).runTests(line);
+    if (line.given.get("machine") === "embedded" || line.given.has("events"))
+      return (await import("./replay.ts")).replay(line);
     const { run } = await import("./run.ts");
     return await run(line);
   } catch (error) {

@@ -41,6 +41,21 @@ export const options: readonly Option[] = [
     completes: "none",
     help: "print a stage of compilation and go on: ast, ir, a pass's name, asm, verifier, all",
   },
+  {
+    long: "machine",
+    value: "MACHINE",
+    values: ["kernel", "embedded"],
+    help: "where the script runs: on the kernel, or on the embedded machine (which needs --events)",
+  },
+  {
+    long: "events",
+    value: "FILE",
+    completes: "file",
+    help: "events for the embedded machine, as scry record writes them",
+  },
+  { long: "stacks", help: "record stacks with each event (scry record)" },
+  { long: "test", help: "run the script's test: probes, on the embedded machine" },
+  { long: "json", help: "the same as -f json (scry doctor)" },
   { long: "dry-run", help: "compile, load and attach, but do not run" },
   { long: "unsafe", help: "allow functions with effects on the system (system, signal)" },
   { long: "version", short: "V", help: "print the version" },
@@ -118,6 +133,11 @@ USAGE
   scry [options] FILE [parameters]
   scry [options] -e 'PROGRAM' [parameters]
   scry -l [PATTERN]
+  scry [options] --events EVENTS.jsonl FILE     run it on recorded events: no kernel, no privileges
+  scry --test [--events EVENTS.jsonl] FILE      run its test: probes
+  scry record -e PROBES [-p PID | -c COMMAND] [-o EVENTS.jsonl]
+  scry doctor [--json]                          what this kernel, this user and this container allow
+  scry demo                                     what it looks like
   scry completion bash|zsh|fish
 
 OPTIONS

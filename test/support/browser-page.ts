@@ -1,5 +1,6 @@
 // What the browser test bundles: a script goes from text to encoded instructions, with an environment made of data.
 
+import { embeddedTrace } from "../../src/embedded-trace.ts";
 import { encode } from "../../src/isa/index.ts";
 import { compileScript, type TraceEnvironment } from "../../src/lang/trace/index.ts";
 import { link } from "../../src/object/index.ts";
@@ -43,6 +44,28 @@ export function compileAll(): string {
       return object.programs
         .map((p) => Array.from(encode(link(p).instructions), (b) => b.toString(16).padStart(2, "0")).join(""))
         .join("\n");
+    })
+    .join("\n");
+}
+
+/** What scripts give on the embedded machine, from events, as hexadecimal bytes: compiled, verified and run here. */
+export function replayAll(): string {
+  const open = (filename: string, nsecs: number): object => ({
+    probe: "tracepoint:syscalls:sys_enter_openat",
+    nsecs,
+    pid: 42,
+    comm: "ls",
+    args: { filename, dfd: -100 },
+  });
+  const recording = [open("/etc/passwd", 1), open("/", 2_000_000_001), open("/etc/passwd", 3)]
+    .map((event) => JSON.stringify(event))
+    .join("\n");
+  return scripts
+    .map((text) => {
+      const run = embeddedTrace(text, { recording, params: [42] });
+      for (let turn = 0; turn < 200; turn++) run.replay();
+      run.end();
+      return Array.from(new TextEncoder().encode(run.output), (b) => b.toString(16).padStart(2, "0")).join("");
     })
     .join("\n");
 }

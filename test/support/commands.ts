@@ -1,7 +1,16 @@
 // The commands that the kernel tests run: scry as it is built, the peer, and the load; and how a traced run goes.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,6 +52,7 @@ export function scryCommand(): string {
       define: { ...define, "import.meta.url": "__here" },
       banner: { js: "const __here=require('node:url').pathToFileURL(__filename).href;" },
     });
+    for (const file of ["demo.bt", "demo.jsonl"]) copyFileSync(join(repository, "src/cli", file), join(folder, file));
     writeFileSync(join(folder, "package.json"), '{"type":"module"}');
     command = join(folder, "scry.js");
     process.on("exit", () => rmSync(folder, { recursive: true, force: true }));

@@ -1,4 +1,5 @@
-// Everything up to the object runs in a browser: the same scripts give the same bytes in Chromium and here.
+// Everything up to the object, and the embedded machine, runs in a browser: the same scripts give the same bytes in
+// Chromium and here, and the same output for the same events.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -6,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { describe, expect, it } from "vitest";
-import { compileAll } from "../support/browser-page.ts";
+import { compileAll, replayAll } from "../support/browser-page.ts";
 
 const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
 
@@ -14,7 +15,7 @@ async function bundle(): Promise<string> {
   const result = await build({
     stdin: {
       contents:
-        'import { compileAll } from "./test/support/browser-page.ts"; document.body.textContent = compileAll();',
+        'import { compileAll, replayAll } from "./test/support/browser-page.ts"; document.body.textContent = `${compileAll()}\\n${replayAll()}`;',
       resolveDir: process.cwd(),
       loader: "ts",
     },
@@ -30,12 +31,12 @@ async function bundle(): Promise<string> {
 describe("the embeddable core", () => {
   it("bundles for a browser without anything of Node", async () => {
     const text = await bundle();
-    expect(text).not.toMatch(/require\(|node:/);
+    expect(text).not.toMatch(/require\(|["']node:/);
     expect(text.length).toBeGreaterThan(100_000);
   });
 
   it.skipIf(chromium === undefined && process.env["CI"] === undefined)(
-    "compiles scripts in Chromium as it does here",
+    "compiles and replays scripts in Chromium as it does here",
     async () => {
       const folder = mkdtempSync(join(tmpdir(), "scry-browser-"));
       try {
@@ -61,7 +62,7 @@ describe("the embeddable core", () => {
           ],
           { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60_000 },
         );
-        expect(/<body>([0-9a-f\s]+)/.exec(dom)?.[1]?.trim()).toBe(compileAll());
+        expect(/<body>([0-9a-f\s]+)/.exec(dom)?.[1]?.trim()).toBe(`${compileAll()}\n${replayAll()}`);
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }

@@ -1,0 +1,99 @@
+// `scry --events EVENTS.jsonl FILE`: the script on the embedded machine, over recorded events.
+
+import { compileScript } from "../lang/trace/index.ts";
+import {
+  EMBEDDED_RING_BYTES,
+  EmbeddedRun,
+  parseRecording,
+  RecordedProbes,
+  type Recording,
+  recordedEnvironment,
+} from "../run/index.ts";
+import { formatDiagnostic, type SourceText } from "../source/index.ts";
+import { dumper } from "./dump.ts";
+import { type CommandLine, UsageError } from "./options.ts";
+import { readText, scriptOf, settingsFromEnvironment } from "./script.ts";
+import { scriptOutput } from "./script-output.ts";
+import { ClosedOutput, openStreams, type Streams } from "./streams.ts";
+
+/** What the command line says of a process: a number, of one that need not exist any more. */
+export function recordedPid(line: CommandLine): number | undefined {
+  const text = line.given.get("pid");
+  if (text === undefined) return undefined;
+  const pid = Number(text);
+  if (!Number.isInteger(pid) || pid < 1) throw new UsageError(`pid '${text}' is not a valid decimal number`);
+  return pid;
+}
+
+/** The recording of `--events`. */
+export function recordingOf(line: CommandLine): Recording {
+  const file = line.given.get("events");
+  if (file === undefined)
+    throw new UsageError("the embedded machine needs events: --events EVENTS.jsonl (scry record makes such a file)");
+  return parseRecording(readText(file, "the recording"));
+}
+
+/** Runs a script over events; gives the exit status. */
+export function replay(line: CommandLine): number {
+  const { given } = line;
+  if (given.get("machine") === "kernel")
+    throw new UsageError("--events is for the embedded machine, not for the kernel");
+  if (given.has("cmd"))
+    throw new UsageError("-c starts a command on the live system; a recording has its events already");
+  const { source, params } = scriptOf(line);
+  return replayScript(line, source, params, recordingOf(line), openStreams(given.get("output")));
+}
+
+export function replayScript(
+  line: CommandLine,
+  source: SourceText,
+  params: readonly string[],
+  recording: Recording,
+  streams: Streams,
+): number {
+  const { given } = line;
+  const say = (text: string): void => streams.messages.text(text);
+  const probes = new RecordedProbes(recording);
+  const pid = recordedPid(line);
+  const env = recordedEnvironment(probes, {
+    params,
+    unsafe: given.has("unsafe"),
+    script: source.text,
+    ...(pid === undefined ? {} : { pid }),
+  });
+  const dump = given.has("debug") ? dumper(given.get("debug") as string, say) : undefined;
+  const script = compileScript(source, env, {
+    ringBytes: EMBEDDED_RING_BYTES,
+    settings: settingsFromEnvironment(),
+    ...(dump?.compile === undefined ? {} : { dump: dump.compile }),
+  });
+  if (!given.has("no-warnings")) for (const w of script.warnings) say(`${formatDiagnostic(w, script.source)}\n`);
+  dump?.object(script.object);
+  const output = scriptOutput(line, streams);
+  const run = new EmbeddedRun(script, output.listener, {
+    header: recording.header,
+    ...(pid === undefined ? {} : { pid }),
+  });
+  const view = output.open(run, () => run.wallClock());
+  try {
+    if (!given.has("quiet")) {
+      view.attachedProbes(script.probeCount);
+      for (const probe of run.probes)
+        if (!probe.startsWith("interval:") && !probes.has(probe))
+          say(`WARNING: ${recording.name} has no events of ${probe}\n`);
+    }
+    if (given.has("dry-run")) {
+      view.flush();
+      return 0;
+    }
+    run.replay(recording);
+    const end = run.finish();
+    view.endOfRun(script.options.printMapsOnExit ? script.maps.map((m) => run.map(m.name)) : []);
+    view.flush();
+    streams.messages.flush();
+    return end.code;
+  } catch (error) {
+    if (error instanceof ClosedOutput) return 0;
+    throw error;
+  }
+}

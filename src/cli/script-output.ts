@@ -1,0 +1,77 @@
+// What a script sends, on its way to a view: the same for every machine that runs it.
+
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import type { CompiledScript, EventSite, Resolver } from "../lang/trace/index.ts";
+import type { RunListener } from "../run/index.ts";
+import { compileText, jsonView, type RecordPrinter, textView, type View, type ViewOptions } from "../views/index.ts";
+import type { CommandLine } from "./options.ts";
+import type { Streams } from "./streams.ts";
+
+export interface ScriptOutput {
+  readonly listener: RunListener;
+  /** Makes the view, once there is somebody who knows names; nothing may be sent before. */
+  open(run: { readonly script: CompiledScript; readonly resolver: Resolver }, now?: ViewOptions["now"]): View;
+}
+
+/** Output as the command line wants it: its format, when it is written, and what is left unsaid. */
+export function scriptOutput({ given }: CommandLine, streams: Streams): ScriptOutput {
+  const every = given.get("buffering") ?? "line";
+  const quiet = given.has("quiet");
+  const printers: (RecordPrinter | undefined)[] = [];
+  let view!: View;
+  let script!: CompiledScript;
+  let resolver!: Resolver;
+  return {
+    listener: {
+      record: (site, data, bytes, offset) => {
+        let print = printers[site.id];
+        if (print === undefined) printers[site.id] = print = printerOf(site, view, resolver, script);
+        print(data, bytes, offset);
+        if (every === "none") view.flush();
+      },
+      printMap: (contents, top, div) => view.map(contents, top, div),
+      lost: (count) => {
+        if (!quiet) view.lostEvents(count);
+      },
+      pause: () => {
+        if (every !== "full") view.flush();
+      },
+      warning: (message) => {
+        if (!quiet) streams.messages.text(`WARNING: ${message}\n`);
+      },
+    },
+    open: (run, now) => {
+      ({ script, resolver } = run);
+      view = (given.get("format") === "json" ? jsonView : textView)({
+        out: streams.out,
+        messages: streams.messages,
+        resolver,
+        source: script.source,
+        ...(now === undefined ? {} : { now }),
+      });
+      return view;
+    },
+  };
+}
+
+function printerOf(site: EventSite, view: View, resolver: Resolver, script: CompiledScript): RecordPrinter {
+  const action = site.action;
+  if (action.kind !== "cat" && action.kind !== "system") return view.printer(site);
+  const write = compileText(action.format, site.fields, resolver);
+  return (data, bytes, base) => {
+    const text = write(data, bytes, base);
+    if (action.kind === "system") {
+      const done = spawnSync("/bin/sh", ["-c", text], { stdio: ["inherit", "pipe", "inherit"], maxBuffer: 1 << 28 });
+      view.system(done.stdout);
+      return;
+    }
+    try {
+      view.cat(readFileSync(text).subarray(0, script.options.maxCatBytes));
+    } catch (error) {
+      process.stderr.write(
+        `ERROR: failed to open file '${text}': ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "No such file or directory" : (error as Error).message}\n`,
+      );
+    }
+  };
+}

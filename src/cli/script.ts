@@ -1,0 +1,37 @@
+// The script of a command line: its text, its parameters, its settings.
+
+import { readFileSync } from "node:fs";
+import { DiagnosticError, type SourceText } from "../source/index.ts";
+import { type CommandLine, UsageError } from "./options.ts";
+
+/** The whole of a file; `what` it is called in messages. Throws DiagnosticError. */
+export function readText(file: string, what: string): SourceText {
+  try {
+    return { name: file, text: readFileSync(file === "-" ? 0 : file, "utf8") };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    const why = { ENOENT: "no such file", EACCES: "permission denied", EISDIR: "it is a folder" }[code] ?? code;
+    throw new DiagnosticError([
+      { code: "SCRY1000", severity: "error", message: `failed to open ${what} '${file}': ${why}` },
+    ]);
+  }
+}
+
+/** `-e PROGRAM`, FILE, or `-` for standard input; what follows are parameters. */
+export function scriptOf(line: CommandLine): { source: SourceText; params: readonly string[] } {
+  const program = line.given.get("execute");
+  if (program !== undefined) return { source: { name: "stdin", text: program }, params: line.rest };
+  const [file, ...params] = line.rest;
+  if (file === undefined) throw new UsageError("a script is needed: FILE or -e PROGRAM");
+  const source = readText(file, "file");
+  return { source: file === "-" ? { ...source, name: "stdin" } : source, params };
+}
+
+/** BPFTRACE_MAX_STRLEN=64 is max_strlen=64. */
+export function settingsFromEnvironment(): [string, string][] {
+  const known = new Set(["BTF", "KERNEL_BUILD", "KERNEL_SOURCE", "VMLINUX", "COLOR", "DUMMY_TS_MAP"]);
+  return Object.entries(process.env).flatMap(([name, value]): [string, string][] => {
+    const key = /^BPFTRACE_([A-Z_]+)$/.exec(name)?.[1];
+    return key === undefined || value === undefined || known.has(key) ? [] : [[key.toLowerCase(), value]];
+  });
+}

@@ -1,0 +1,29 @@
+// The process that is traced: `-p PID` or `-c COMMAND`.
+
+import { binaryPath, processExists, splitCommand } from "../kernel/index.ts";
+import { DiagnosticError } from "../source/index.ts";
+import { UsageError } from "./options.ts";
+
+/** The process of `-p`. Throws where there is none. */
+export function pidOf(text: string): number {
+  const pid = Number(text);
+  if (!Number.isInteger(pid) || pid < 1 || pid > 0x400000)
+    throw new UsageError(`pid '${text}' is not a valid decimal number`);
+  if (!processExists(pid))
+    throw new DiagnosticError([
+      { code: "SCRY1114", severity: "error", message: `pid '${pid}' does not refer to a running process` },
+    ]);
+  return pid;
+}
+
+/** The words of `-c`; a command that is not there is said before anything is attached. */
+export function commandOf(line: string): string[] {
+  const words = splitCommand(line);
+  const [command] = words;
+  if (command === undefined) throw new UsageError("-c needs a command");
+  if (binaryPath(command) === undefined)
+    throw new DiagnosticError([
+      { code: "SCRY1115", severity: "error", message: `the command '${command}' does not exist or cannot be executed` },
+    ]);
+  return words;
+}

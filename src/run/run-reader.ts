@@ -1,0 +1,190 @@
+// Reads what a script's programs send, as one stream in order, and acts on it.
+//
+// Two rings come from the programs. The event ring has what is printed; the control ring has what must not be lost
+// (exit, print, clear, zero). A control record says how far the event ring was filled when it was made.
+
+import {
+  CONTROL,
+  type CompiledScript,
+  EVENTS,
+  type EventSite,
+  HEADER,
+  type Resolver,
+  type ScriptMap,
+} from "../lang/trace/index.ts";
+import { clearMap, type MapContents, readMap, zeroMap } from "./map-contents.ts";
+import type { StoredRing, Stores } from "./stores.ts";
+
+/** What a run tells whoever listens. Everything is called in the order in which it happened. */
+export interface RunListener {
+  /** A record of the event ring; the bytes are valid during the call only. */
+  record(site: EventSite, view: DataView, bytes: Uint8Array, offset: number): void;
+  printMap(contents: MapContents, top: number, div: number): void;
+  /** This many records found the ring full since the last time. */
+  lost(count: number): void;
+  /** All that came so far has been told; a good time to write it out. */
+  pause(): void;
+  warning(message: string): void;
+}
+
+/** How a run ended. */
+export interface RunEnd {
+  /** Of `exit(code)`; 0 without. */
+  readonly code: number;
+}
+
+interface ControlRecord {
+  readonly site: EventSite;
+  /** How far the event ring was filled when the record was made. */
+  readonly position: number;
+  readonly args: readonly number[];
+}
+
+export class RunReader {
+  readonly script: CompiledScript;
+  readonly resolver: Resolver;
+  /** Set by `exit()`; whoever runs `end` probes afterwards clears it for them. */
+  exit: RunEnd | undefined;
+  readonly #listener: RunListener;
+  readonly #stores: Stores;
+  readonly #globals: DataView;
+  readonly #events: StoredRing | undefined;
+  readonly #control: StoredRing | undefined;
+  /** Control records that were read and not yet acted on. */
+  readonly #controls: ControlRecord[] = [];
+  #lost = 0;
+  readonly #warned = new Map<number, number>();
+
+  constructor(script: CompiledScript, listener: RunListener, stores: Stores, resolver: Resolver) {
+    this.script = script;
+    this.resolver = resolver;
+    this.#listener = listener;
+    this.#stores = stores;
+    this.#globals = stores.globals;
+    this.#events = stores.ring(EVENTS);
+    this.#control = stores.ring(CONTROL);
+  }
+
+  /** Is there something to be read? */
+  get waiting(): boolean {
+    return (this.#events?.available() ?? 0) > 0 || (this.#control?.available() ?? 0) > 0;
+  }
+
+  /** Looks, without printing anything yet, whether the script has called exit. */
+  exitAsked(): boolean {
+    this.#collectControls();
+    return this.#controls.some((c) => c.site.action.kind === "exit");
+  }
+
+  /** Reads what there is; gives the number of records. */
+  drain(): number {
+    const events = this.#events;
+    let count = 0;
+    // The event ring is looked at first: what it holds by now was made before what the control ring shows later.
+    const end = events?.produced() ?? 0;
+    this.#collectControls();
+    for (const c of this.#controls.splice(0)) {
+      if (this.exit !== undefined) break;
+      count += this.#drainEvents(c.position) + 1;
+      this.#controlled(c.site, c.args);
+    }
+    if (this.exit === undefined) count += this.#drainEvents(end);
+    return count;
+  }
+
+  #collectControls(): void {
+    const ring = this.#control;
+    ring?.drain((offset) => {
+      const { view } = ring;
+      const site = this.script.sites[view.getUint32(offset, true)] as EventSite;
+      this.#controls.push({
+        site,
+        position: Number(view.getBigUint64(offset + 8, true)),
+        args: site.fields.map((f) => Number(view.getBigInt64(offset + f.offset, true))),
+      });
+    });
+  }
+
+  #drainEvents(until: number): number {
+    const ring = this.#events;
+    if (ring === undefined) return 0;
+    const sites = this.script.sites;
+    const listener = this.#listener;
+    return ring.drain(
+      (offset) => listener.record(sites[ring.view.getUint32(offset, true)] as EventSite, ring.view, ring.bytes, offset),
+      Number.POSITIVE_INFINITY,
+      until,
+    );
+  }
+
+  #controlled(site: EventSite, args: readonly number[]): void {
+    const action = site.action;
+    switch (action.kind) {
+      case "exit":
+        this.exit ??= { code: args[0] ?? 0 };
+        return;
+      case "print-map":
+        this.#listener.printMap(this.map(action.map), args[0] ?? 0, args[1] ?? 0);
+        return;
+      case "clear":
+        clearMap(this.script, this.#stores, this.#scriptMap(action.map));
+        return;
+      case "zero":
+        zeroMap(this.script, this.#stores, this.#scriptMap(action.map));
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Tells what was lost and what went wrong since the last time; `last`: counters are told once more, with their sums. */
+  report(last: boolean): void {
+    const lost =
+      Number(this.#globals.getBigUint64(HEADER.lost, true)) +
+      Number(this.#globals.getBigUint64(HEADER.controlLost, true));
+    if (lost > this.#lost) this.#listener.lost(lost - this.#lost);
+    this.#lost = lost;
+    for (const map of this.script.maps) {
+      const storage = map.storage;
+      if (storage.kind !== "hash" && storage.kind !== "percpu") continue;
+      const most = this.#stores.map(storage.map)?.spec.maxEntries ?? 0;
+      this.#warnOnce(
+        last,
+        storage.refused,
+        (n) =>
+          `Map full; can't update element of ${map.name}: ${n} update${n === 1 ? "" : "s"} lost. It has room for ${most} keys. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. \`let ${map.name} = hash(${most * 2})\``,
+      );
+    }
+    for (const [offset, text] of COUNTERS) this.#warnOnce(last, offset, text);
+  }
+
+  /** Says what a counter has counted, when it has grown since it was last said; the end says it all. */
+  #warnOnce(last: boolean, offset: number, text: (n: number) => string): void {
+    const n = Number(this.#globals.getBigUint64(offset, true));
+    if (n === 0 || (!last && this.#warned.has(offset)) || this.#warned.get(offset) === n) return;
+    this.#warned.set(offset, n);
+    this.#listener.warning(text(n));
+  }
+
+  #scriptMap(name: string): ScriptMap {
+    return this.script.plan.maps.get(name) as ScriptMap;
+  }
+
+  /** What a map holds now. Throws RangeError for a name that the script does not have. */
+  map(name: string): MapContents {
+    const map = this.script.plan.maps.get(name);
+    if (map === undefined) throw new RangeError(`the script has no map ${name}`);
+    return readMap(this.script, this.#stores, map, this.resolver);
+  }
+}
+
+const COUNTERS: readonly (readonly [offset: number, text: (n: number) => string])[] = [
+  [HEADER.stackLost, (n) => `${n} stack${n === 1 ? " was" : "s were"} lost: the table of stacks had no room`],
+  [HEADER.missed, (n) => `${n} event${n === 1 ? " was" : "s were"} missed: the CPU's scratch memory was in use`],
+  [HEADER.loops, (n) => `${n} loop${n === 1 ? " was" : "s were"} ended after too many turns`],
+  [
+    HEADER.divisions,
+    (n) =>
+      `Divide or modulo by 0 detected ${n} time${n === 1 ? "" : "s"}. This can lead to unexpected results. 1 is being used as the result.`,
+  ],
+];
