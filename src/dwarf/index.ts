@@ -1,0 +1,23 @@
+// Debug information of programs (DWARF 2 to 5): lines, variables and where they are, types, call frames.
+export { DwarfError } from "./cursor.ts";
+export { type Location, NotReadable, type Term } from "./expressions.ts";
+export {
+  type FrameEntry,
+  type FrameRow,
+  type FrameRule,
+  frameEntries,
+  frameEntryAt,
+  frameRowAt,
+  type RegisterRule,
+} from "./frames.ts";
+export {
+  type CodePlace,
+  DwarfProgram,
+  NoCodeError,
+  openDwarf,
+  type Parameter,
+  type Variable,
+} from "./program.ts";
+export type { DwarfOptions } from "./sections.ts";
+export { DwarfTypes } from "./types.ts";
+export type { Units, Value } from "./units.ts";

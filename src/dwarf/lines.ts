@@ -1,0 +1,200 @@
+// Line tables: which address belongs to which line of which file (DWARF 5, 6.2; versions 2 to 5).
+
+import { Attribute, Form } from "./constants.ts";
+import { Cursor, DwarfError, textAtOffset } from "./cursor.ts";
+import type { Unit, Units } from "./units.ts";
+
+export interface LineRow {
+  readonly address: number;
+  /** Index into `files`. */
+  readonly file: number;
+  readonly line: number;
+  /** A good place for a breakpoint: the line's work begins here. */
+  readonly isStatement: boolean;
+  /** One past the last address of a run of code; belongs to no line. */
+  readonly end: boolean;
+}
+
+export interface LineHeader {
+  /** Paths by the numbers that rows (and entries) use; what has no file there is empty. */
+  readonly files: readonly string[];
+  readonly program: Cursor;
+  readonly minimumLength: number;
+  readonly defaultStatement: boolean;
+  readonly lineBase: number;
+  readonly lineRange: number;
+  readonly opcodeBase: number;
+  readonly opcodeLengths: readonly number[];
+  readonly addressSize: number;
+}
+
+/** The header of a unit's line table; undefined where it has none. */
+export function lineHeader(units: Units, unit: Unit): LineHeader | undefined {
+  const root = units.root(unit);
+  const list = root.attributes.get(Attribute.stmtList);
+  if (list === undefined || (list.kind !== "offset" && list.kind !== "number")) return undefined;
+  const text = (attribute: number): string => {
+    const value = root.attributes.get(attribute);
+    return value?.kind === "text" ? value.text : "";
+  };
+  const folder = text(Attribute.compDir);
+  const section = units.sections("line");
+  const cursor = new Cursor(section, list.value);
+  const { length, wide } = cursor.initialLength();
+  const end = cursor.at + length;
+  const version = cursor.u16();
+  if (version < 2 || version > 5) throw new DwarfError(`a line table of version ${version}`);
+  let addressSize = unit.addressSize;
+  if (version >= 5) {
+    addressSize = cursor.u8();
+    cursor.u8();
+  }
+  const headerLength = cursor.offset(wide);
+  const start = cursor.at + headerLength;
+  const minimumLength = cursor.u8();
+  if (version >= 4) cursor.u8();
+  const defaultStatement = cursor.u8() !== 0;
+  const lineBase = cursor.s8();
+  const lineRange = cursor.u8();
+  const opcodeBase = cursor.u8();
+  const opcodeLengths = [0];
+  for (let i = 1; i < opcodeBase; i++) opcodeLengths.push(cursor.u8());
+  const folders: string[] = [];
+  const files: string[] = [];
+  const join = (directory: string, name: string): string =>
+    name.startsWith("/") ? name : directory === "" ? name : `${directory}/${name}`;
+  if (version >= 5) {
+    for (const [path] of pathEntries(units, cursor, wide)) folders.push(join(folders[0] ?? "", path));
+    for (const [path, index] of pathEntries(units, cursor, wide)) files.push(join(folders[index] ?? "", path));
+  } else {
+    // Numbers begin at 1; directory 0 is the compiler's own.
+    folders.push(folder);
+    for (let path = cursor.text(); path !== ""; path = cursor.text()) folders.push(join(folder, path));
+    files.push(join(folder, text(Attribute.name)));
+    for (let path = cursor.text(); path !== ""; path = cursor.text()) {
+      const index = cursor.uleb();
+      cursor.uleb();
+      cursor.uleb();
+      files.push(join(folders[index] ?? "", path));
+    }
+  }
+  return {
+    files,
+    program: new Cursor(section, start, end),
+    minimumLength,
+    defaultStatement,
+    lineBase,
+    lineRange,
+    opcodeBase,
+    opcodeLengths,
+    addressSize,
+  };
+}
+
+/** Version 5: tables that say of what form their columns are. */
+function pathEntries(units: Units, cursor: Cursor, wide: boolean): (readonly [path: string, directory: number])[] {
+  const formats: (readonly [content: number, form: number])[] = [];
+  for (let n = cursor.u8(); n > 0; n--) formats.push([cursor.uleb(), cursor.uleb()]);
+  const entries: (readonly [string, number])[] = [];
+  for (let n = cursor.uleb(); n > 0; n--) {
+    let path = "";
+    let directory = 0;
+    for (const [content, form] of formats) {
+      const value = column(units, cursor, form, wide);
+      if (content === 1 && typeof value === "string") path = value;
+      if (content === 2 && typeof value === "number") directory = value;
+    }
+    entries.push([path, directory]);
+  }
+  return entries;
+}
+
+function column(units: Units, cursor: Cursor, form: number, wide: boolean): string | number {
+  switch (form) {
+    case Form.string:
+      return cursor.text();
+    case Form.lineStrp:
+      return textAtOffset(units.sections("line_str"), cursor.offset(wide));
+    case Form.strp:
+      return textAtOffset(units.sections("str"), cursor.offset(wide));
+    case Form.udata:
+      return cursor.uleb();
+    case Form.data1:
+      return cursor.u8();
+    case Form.data2:
+      return cursor.u16();
+    case Form.data4:
+      return cursor.u32();
+    case Form.data8:
+      return cursor.u64();
+    case Form.data16:
+      cursor.skip(16);
+      return 0;
+    case Form.block:
+      cursor.skip(cursor.uleb());
+      return 0;
+    default:
+      throw new DwarfError(`form 0x${form.toString(16)} in a line table`);
+  }
+}
+
+/** Runs the line program (6.2.5). */
+export function* lineRows(header: LineHeader): Generator<LineRow> {
+  const { program, minimumLength, lineBase, lineRange, opcodeBase } = header;
+  const cursor = new Cursor(program.bytes, program.at, program.end);
+  let address = 0;
+  let file = 1;
+  let line = 1;
+  let isStatement = header.defaultStatement;
+  const row = (end = false): LineRow => ({ address, file, line, isStatement, end });
+  while (cursor.at < cursor.end) {
+    const opcode = cursor.u8();
+    if (opcode >= opcodeBase) {
+      const adjusted = opcode - opcodeBase;
+      address += Math.floor(adjusted / lineRange) * minimumLength;
+      line += lineBase + (adjusted % lineRange);
+      yield row();
+      continue;
+    }
+    switch (opcode) {
+      case 0: {
+        const length = cursor.uleb();
+        const next = cursor.at + length;
+        const extended = cursor.u8();
+        if (extended === 1) {
+          yield row(true);
+          address = 0;
+          file = 1;
+          line = 1;
+          isStatement = header.defaultStatement;
+        } else if (extended === 2) address = cursor.word(header.addressSize);
+        cursor.at = next;
+        break;
+      }
+      case 1:
+        yield row();
+        break;
+      case 2:
+        address += cursor.uleb() * minimumLength;
+        break;
+      case 3:
+        line += cursor.sleb();
+        break;
+      case 4:
+        file = cursor.uleb();
+        break;
+      case 6:
+        isStatement = !isStatement;
+        break;
+      case 8:
+        address += Math.floor((255 - opcodeBase) / lineRange) * minimumLength;
+        break;
+      case 9:
+        address += cursor.u16();
+        break;
+      default:
+        // Column, basic block, prologue end, epilogue begin, ISA, and what a later version adds.
+        for (let n = header.opcodeLengths[opcode] ?? 0; n > 0; n--) cursor.uleb();
+    }
+  }
+}

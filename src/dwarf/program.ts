@@ -1,0 +1,386 @@
+// A program's debug information as a debugger asks it: where is the code of this line, which variables can be seen there,
+// where are they, and of what type.
+
+import type { ElfFile } from "../elf/index.ts";
+import { Attribute, Tag } from "./constants.ts";
+import { DwarfError } from "./cursor.ts";
+import { type ListedLocation, type Location, locate, locationList, type Term } from "./expressions.ts";
+import { type FrameEntry, frameEntries, frameEntryAt, frameRowAt, frameTerm } from "./frames.ts";
+import { type LineRow, lineHeader, lineRows } from "./lines.ts";
+import { covers, type Range, rangesOf } from "./ranges.ts";
+import { type DwarfOptions, debugSections, type Sections } from "./sections.ts";
+import { type Entry, inherited, isUnit, nameOf, type Unit, Units, type Value } from "./units.ts";
+
+/** A place in the code. */
+export interface CodePlace {
+  readonly address: number;
+  readonly file: string;
+  readonly line: number;
+  /** The function whose code it is, by its own name: an inlined one where it stands in its caller. */
+  readonly function: string;
+}
+
+/** Lines that there is code of, where there is none of the wanted one. */
+export class NoCodeError extends DwarfError {
+  /** Nearest first. */
+  readonly nearest: readonly number[];
+  constructor(message: string, nearest: readonly number[]) {
+    super(message);
+    this.nearest = nearest;
+  }
+}
+
+/** A variable or parameter as it is seen at a place. */
+export interface Variable {
+  readonly name: string;
+  readonly parameter: boolean;
+  readonly units: Units;
+  /** The reference to its type. */
+  readonly type: Value | undefined;
+  /** Where it is there; absent: nowhere. */
+  readonly location?: Location;
+  /** Why it cannot be read. */
+  readonly why?: string;
+  /** Lines of its function at which it can be read, nearest to the place first. */
+  readonly lines: readonly number[];
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly units: Units;
+  readonly type: Value | undefined;
+}
+
+/**
+ * Opens the debug information of a file; `code` is the program where that is another file (call frames are in it). Throws
+ * DwarfError for what cannot be read; undefined where there is none.
+ */
+export function openDwarf(
+  file: ElfFile,
+  options: DwarfOptions & { readonly code?: ElfFile } = {},
+): DwarfProgram | undefined {
+  const sections = debugSections(file, options);
+  return sections("info").length === 0 ? undefined : new DwarfProgram(options.code ?? file, sections);
+}
+
+export class DwarfProgram {
+  readonly #file: ElfFile;
+  readonly #sections: Sections;
+  readonly #units: Units;
+  #frames: readonly FrameEntry[] | undefined;
+  readonly #rows = new Map<Unit, { files: readonly string[]; rows: readonly LineRow[] }>();
+
+  constructor(file: ElfFile, sections: Sections) {
+    this.#file = file;
+    this.#sections = sections;
+    this.#units = new Units(sections);
+  }
+
+  /** Source files, as their compilers were given them. */
+  *files(): Generator<string> {
+    const seen = new Set<string>();
+    for (const unit of this.#units.all())
+      for (const file of this.#header(unit)?.files ?? [])
+        if (file !== "" && !seen.has(file)) {
+          seen.add(file);
+          yield file;
+        }
+  }
+
+  /**
+   * Where the code of a line begins: one place for each function that it was compiled into (inlined code has many). The
+   * file is named by the end of its path. Throws NoCodeError where there is no such file, or no code of that line.
+   */
+  places(file: string, line: number): CodePlace[] {
+    const found: CodePlace[] = [];
+    const lines = new Set<number>();
+    let known = false;
+    for (const unit of this.#units.all()) {
+      const header = this.#header(unit);
+      if (header === undefined) continue;
+      const numbers = new Set(header.files.flatMap((path, i) => (endsWithPath(path, file) ? [i] : [])));
+      if (numbers.size === 0) continue;
+      known = true;
+      const { rows, files } = this.#table(unit);
+      const best = new Map<string, { row: LineRow; scope: Scope }>();
+      rows.forEach((row, i) => {
+        if (row.end || !numbers.has(row.file)) return;
+        lines.add(row.line);
+        if (row.line !== line || !row.isStatement) return;
+        const scope = this.#scopeAt(unit, row.address);
+        if (scope === undefined) return;
+        const at = scope.code.address === row.address && !scope.inlined ? this.#afterPrologue(rows, i, scope) : row;
+        const key = `${scope.key}`;
+        const other = best.get(key);
+        if (other === undefined || at.address < other.row.address) best.set(key, { row: at, scope });
+      });
+      for (const { row, scope } of best.values())
+        found.push({
+          address: row.address,
+          file: files[row.file] ?? file,
+          line,
+          function: scope.name,
+        });
+    }
+    if (!known) throw new NoCodeError(`there is no source file ${file} in the debug information`, []);
+    if (found.length === 0) throw new NoCodeError(`there is no code of line ${line} of ${file}`, nearest(lines, line));
+    return found.sort((a, b) => a.address - b.address);
+  }
+
+  /** The second row of a function is where its parameters are in their places. */
+  #afterPrologue(rows: readonly LineRow[], index: number, scope: Scope): LineRow {
+    const first = rows[index] as LineRow;
+    for (let i = index + 1; i < rows.length; i++) {
+      const row = rows[i] as LineRow;
+      if (row.end) break;
+      if (row.address > first.address) return covers(scope.code.ranges, row.address) ? row : first;
+    }
+    return first;
+  }
+
+  /** The function that an address belongs to, its line, and the calls that were inlined around it, innermost first. */
+  lineAt(address: number): { readonly file: string; readonly line: number } | undefined {
+    for (const unit of this.#units.all()) {
+      if (!covers(this.#unitRanges(unit), address)) continue;
+      const { rows, files } = this.#table(unit);
+      let last: LineRow | undefined;
+      for (const row of rows) {
+        if (last !== undefined && !last.end && last.address <= address && address < row.address)
+          return { file: files[last.file] ?? "", line: last.line };
+        last = row;
+      }
+    }
+    return undefined;
+  }
+
+  /** Every variable that is in scope at an address, the innermost of a name; with where it is there. */
+  variables(address: number): ReadonlyMap<string, Variable> {
+    const found = new Map<string, Variable>();
+    for (const unit of this.#units.all()) {
+      if (!covers(this.#unitRanges(unit), address)) continue;
+      const scopes = this.#path(unit, address);
+      if (scopes.length === 0) continue;
+      const here = this.#lineIn(unit, address);
+      const frameBase = this.#frameBase(unit, scopes, address);
+      // From the innermost scope outwards; an inlined function does not see its caller's variables.
+      for (let i = scopes.length - 1; i >= 0; i--) {
+        const scope = scopes[i] as Entry;
+        for (const child of this.#units.children(scope))
+          if (child.tag === Tag.variable || child.tag === Tag.formalParameter) {
+            const name = nameOf(this.#units, child);
+            if (name !== "" && !found.has(name))
+              found.set(name, this.#variable(unit, child, name, address, here, frameBase));
+          }
+        if (scope.tag === Tag.subprogram || scope.tag === Tag.inlinedSubroutine) break;
+      }
+      // What the file itself declares.
+      const root = this.#units.root(unit);
+      for (const child of this.#units.children(root))
+        if (child.tag === Tag.variable) {
+          const name = nameOf(this.#units, child);
+          if (name !== "" && !found.has(name) && child.attributes.has(Attribute.location))
+            found.set(name, this.#variable(unit, child, name, address, here, frameBase));
+        }
+      return found;
+    }
+    return found;
+  }
+
+  /** Parameters of the function that begins at an address, in order; undefined where none does. */
+  parameters(address: number): readonly Parameter[] | undefined {
+    for (const unit of this.#units.all()) {
+      if (!covers(this.#unitRanges(unit), address)) continue;
+      const fn = this.#path(unit, address).find((e) => e.tag === Tag.subprogram);
+      if (fn === undefined || rangesOf(this.#units, fn)[0]?.low !== address) continue;
+      return [...this.#units.children(this.#withChildren(fn))].flatMap((child) =>
+        child.tag === Tag.formalParameter
+          ? [
+              {
+                name: nameOf(this.#units, child),
+                units: this.#units,
+                type: inherited(this.#units, child, Attribute.type),
+              },
+            ]
+          : [],
+      );
+    }
+    return undefined;
+  }
+
+  /** The type that a function which begins at an address returns; undefined: nothing. */
+  returns(address: number): { readonly units: Units; readonly type: Value | undefined } | undefined {
+    for (const unit of this.#units.all()) {
+      if (!covers(this.#unitRanges(unit), address)) continue;
+      const fn = this.#path(unit, address).find((e) => e.tag === Tag.subprogram);
+      if (fn !== undefined && rangesOf(this.#units, fn)[0]?.low === address)
+        return { units: this.#units, type: inherited(this.#units, fn, Attribute.type) };
+    }
+    return undefined;
+  }
+
+  #withChildren(entry: Entry): Entry {
+    if (entry.hasChildren) return entry;
+    const origin = entry.attributes.get(Attribute.abstractOrigin) ?? entry.attributes.get(Attribute.specification);
+    return origin?.kind === "reference" ? this.#units.at(origin.offset) : entry;
+  }
+
+  #variable(
+    unit: Unit,
+    entry: Entry,
+    name: string,
+    address: number,
+    line: number,
+    frameBase: () => Term | undefined,
+  ): Variable {
+    const base = {
+      name,
+      parameter: entry.tag === Tag.formalParameter,
+      units: this.#units,
+      type: inherited(this.#units, entry, Attribute.type),
+    };
+    const constant = entry.attributes.get(Attribute.constValue);
+    if (constant?.kind === "number")
+      return {
+        ...base,
+        location: { kind: "value", value: { kind: "constant", value: constant.big ?? BigInt(constant.value) } },
+        lines: [],
+      };
+    if (constant?.kind === "block") return { ...base, location: { kind: "bytes", bytes: constant.bytes }, lines: [] };
+    const value = entry.attributes.get(Attribute.location) ?? inherited(this.#units, entry, Attribute.location);
+    if (value === undefined) return { ...base, why: "it was optimised out", lines: [] };
+    const list = locationList(this.#units, unit, value).filter((l) => l.expression.length > 0);
+    const here = list.find((l) => l.low <= address && address < l.high);
+    const lines = (): number[] => this.#linesOf(unit, list, line);
+    if (here === undefined) return { ...base, why: "it is optimised out here", lines: lines() };
+    try {
+      const location = locate(this.#units, unit, here.expression, frameBase);
+      return location === undefined
+        ? { ...base, why: "it is optimised out here", lines: lines() }
+        : { ...base, location, lines: [] };
+    } catch (error) {
+      if (!(error instanceof DwarfError)) throw error;
+      const others = list.filter((l) => l !== here);
+      return { ...base, why: error.message, lines: this.#linesOf(unit, others, line) };
+    }
+  }
+
+  /** Lines whose code begins where one of the locations holds. */
+  #linesOf(unit: Unit, list: readonly ListedLocation[], line: number): number[] {
+    const lines = new Set<number>();
+    for (const row of this.#table(unit).rows)
+      if (!row.end && row.isStatement && row.line > 0 && list.some((l) => l.low <= row.address && row.address < l.high))
+        lines.add(row.line);
+    return nearest(lines, line);
+  }
+
+  #frameBase(unit: Unit, scopes: readonly Entry[], address: number): () => Term | undefined {
+    return () => {
+      const fn = scopes.find((e) => e.tag === Tag.subprogram);
+      const value = fn === undefined ? undefined : inherited(this.#units, fn, Attribute.frameBase);
+      if (value === undefined) return undefined;
+      const here = locationList(this.#units, unit, value).find((l) => l.low <= address && address < l.high);
+      const location = here === undefined ? undefined : locate(this.#units, unit, here.expression, undefined);
+      if (location?.kind === "register") return { kind: "register", number: location.number };
+      return location?.kind === "memory" ? location.address : undefined;
+    };
+  }
+
+  /** What the stack pointer was at the call of the function that an address is in; undefined where nothing says it. */
+  frameAddress(address: number): Term | undefined {
+    this.#frames ??= frameEntries(this.#file, this.#sections);
+    const entry = frameEntryAt(this.#frames, address);
+    const row = entry === undefined ? undefined : frameRowAt(entry, address);
+    return row === undefined ? undefined : frameTerm(row.frame);
+  }
+
+  // --- where things stand ---------------------------------------------------------------------------------------------
+
+  #header(unit: Unit): ReturnType<typeof lineHeader> {
+    return isUnit(this.#units.root(unit).tag) ? lineHeader(this.#units, unit) : undefined;
+  }
+
+  #table(unit: Unit): { files: readonly string[]; rows: readonly LineRow[] } {
+    let table = this.#rows.get(unit);
+    if (table === undefined) {
+      const header = this.#header(unit);
+      table = header === undefined ? { files: [], rows: [] } : { files: header.files, rows: [...lineRows(header)] };
+      this.#rows.set(unit, table);
+    }
+    return table;
+  }
+
+  #lineIn(unit: Unit, address: number): number {
+    let last: LineRow | undefined;
+    for (const row of this.#table(unit).rows) {
+      if (last !== undefined && !last.end && last.address <= address && address < row.address) return last.line;
+      last = row;
+    }
+    return 0;
+  }
+
+  #unitRanges(unit: Unit): readonly Range[] {
+    this.#units.bases(unit);
+    return rangesOf(this.#units, this.#units.root(unit));
+  }
+
+  /** The function, blocks and inlined functions around an address, outermost first. */
+  #path(unit: Unit, address: number): Entry[] {
+    const path: Entry[] = [];
+    let parent: Entry = this.#units.root(unit);
+    this.#units.bases(unit);
+    for (;;) {
+      const inner: Entry | undefined = this.#childAt(parent, address);
+      if (inner === undefined) return path;
+      path.push(inner);
+      parent = inner;
+    }
+  }
+
+  #childAt(parent: Entry, address: number): Entry | undefined {
+    for (const child of this.#units.children(parent)) {
+      if (child.tag === Tag.subprogram || child.tag === Tag.lexicalBlock || child.tag === Tag.inlinedSubroutine) {
+        if (covers(rangesOf(this.#units, child), address)) return child;
+      } else if (child.tag === Tag.namespace || child.tag === Tag.structureType || child.tag === Tag.classType) {
+        const inside = this.#childAt(child, address);
+        if (inside !== undefined) return inside;
+      }
+    }
+    return undefined;
+  }
+
+  #scopeAt(unit: Unit, address: number): Scope | undefined {
+    const path = this.#path(unit, address);
+    const fn = path.findLast((e) => e.tag === Tag.subprogram || e.tag === Tag.inlinedSubroutine);
+    if (fn === undefined) return undefined;
+    const ranges = rangesOf(this.#units, fn);
+    return {
+      key: fn.offset,
+      name: nameOf(this.#units, fn),
+      inlined: fn.tag === Tag.inlinedSubroutine,
+      code: { address: ranges[0]?.low ?? 0, ranges },
+    };
+  }
+}
+
+/** The function around an address, inlined or not. */
+interface Scope {
+  readonly key: number;
+  readonly name: string;
+  readonly inlined: boolean;
+  readonly code: { readonly address: number; readonly ranges: readonly Range[] };
+}
+
+/** `lib/x.c` is the end of `/src/lib/x.c`, and not of `/src/mylib/x.c`. */
+function endsWithPath(path: string, end: string): boolean {
+  if (path === end) return true;
+  const clean = path.replaceAll("/./", "/");
+  return clean === end || clean.endsWith(end.startsWith("/") ? end : `/${end.replace(/^\.\//, "")}`);
+}
+
+/** Up to five lines, nearest first. */
+function nearest(lines: ReadonlySet<number>, line: number): number[] {
+  return [...lines]
+    .filter((n) => n > 0)
+    .sort((a, b) => Math.abs(a - line) - Math.abs(b - line) || a - b)
+    .slice(0, 5);
+}

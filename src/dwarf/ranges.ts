@@ -1,0 +1,94 @@
+// Where code lies: ranges of addresses of units, functions, blocks (DWARF 5, 2.17; .debug_rnglists, .debug_ranges).
+
+import { Attribute } from "./constants.ts";
+import { Cursor, DwarfError } from "./cursor.ts";
+import type { Entry, Unit, Units } from "./units.ts";
+
+/** Addresses from `low` up to, not with, `high`. */
+export interface Range {
+  readonly low: number;
+  readonly high: number;
+}
+
+export const covers = (ranges: readonly Range[], address: number): boolean =>
+  ranges.some((r) => r.low <= address && address < r.high);
+
+/** The addresses of an entry; none where it has no code. */
+export function rangesOf(units: Units, entry: Entry): Range[] {
+  const low = entry.attributes.get(Attribute.lowPc);
+  const high = entry.attributes.get(Attribute.highPc);
+  if (low?.kind === "address" && high !== undefined) {
+    // A number is a length, an address an end.
+    if (high.kind === "number") return high.value === 0 ? [] : [{ low: low.value, high: low.value + high.value }];
+    if (high.kind === "address") return [{ low: low.value, high: high.value }];
+  }
+  const ranges = entry.attributes.get(Attribute.ranges);
+  if (ranges === undefined) return [];
+  if (ranges.kind !== "offset" && ranges.kind !== "number") return [];
+  const { unit } = entry;
+  if (unit.version < 5) return oldRanges(units, unit, ranges.value);
+  let at = ranges.value;
+  if (ranges.kind === "offset" && ranges.indexed) {
+    const base = units.bases(unit).rnglists;
+    at = base + new Cursor(units.sections("rnglists"), base + at * (unit.wide ? 8 : 4)).offset(unit.wide);
+  }
+  return rangeList(units, unit, at);
+}
+
+function oldRanges(units: Units, unit: Unit, at: number): Range[] {
+  const cursor = new Cursor(units.sections("ranges"), at);
+  const found: Range[] = [];
+  let base = units.bases(unit).low;
+  const most = 2 ** (8 * unit.addressSize) - 1;
+  for (;;) {
+    const low = cursor.word(unit.addressSize);
+    const high = cursor.word(unit.addressSize);
+    if (low === 0 && high === 0) return found;
+    if (low >= most) base = high;
+    else if (low !== high) found.push({ low: low + base, high: high + base });
+  }
+}
+
+function rangeList(units: Units, unit: Unit, at: number): Range[] {
+  const cursor = new Cursor(units.sections("rnglists"), at);
+  const found: Range[] = [];
+  let base = units.bases(unit).low;
+  const address = (): number => cursor.word(unit.addressSize);
+  const indexed = (): number => units.indexedAddress(unit, cursor.uleb());
+  for (;;) {
+    const kind = cursor.u8();
+    let range: Range;
+    switch (kind) {
+      case 0:
+        return found;
+      case 1:
+        base = indexed();
+        continue;
+      case 2:
+        range = { low: indexed(), high: indexed() };
+        break;
+      case 3: {
+        const low = indexed();
+        range = { low, high: low + cursor.uleb() };
+        break;
+      }
+      case 4:
+        range = { low: base + cursor.uleb(), high: base + cursor.uleb() };
+        break;
+      case 5:
+        base = address();
+        continue;
+      case 6:
+        range = { low: address(), high: address() };
+        break;
+      case 7: {
+        const low = address();
+        range = { low, high: low + cursor.uleb() };
+        break;
+      }
+      default:
+        throw new DwarfError(`a range of kind ${kind}`);
+    }
+    if (range.low < range.high) found.push(range);
+  }
+}

@@ -1,0 +1,367 @@
+// Compilation units and the entries in them (DWARF 5, 7.5): headers, abbreviations, attribute values.
+
+import { Attribute, Form, Tag } from "./constants.ts";
+import { Cursor, DwarfError, textAtOffset } from "./cursor.ts";
+import type { Sections } from "./sections.ts";
+
+/** What an attribute says. Which of its two kinds an offset or index is, the attribute tells. */
+export type Value =
+  | { readonly kind: "number"; readonly value: number; readonly big?: bigint }
+  | { readonly kind: "address"; readonly value: number }
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "block"; readonly bytes: Uint8Array }
+  /** An entry, by its place in .debug_info. */
+  | { readonly kind: "reference"; readonly offset: number }
+  /** A place in another section; `indexed`: through a table. */
+  | { readonly kind: "offset"; readonly value: number; readonly indexed: boolean }
+  | { readonly kind: "flag"; readonly value: boolean }
+  /** In a file or unit that is not here. */
+  | { readonly kind: "elsewhere" };
+
+interface Abbreviation {
+  readonly tag: number;
+  readonly children: boolean;
+  /** Attribute, form, implicit constant; three numbers each. */
+  readonly attributes: readonly number[];
+}
+
+/** One entry: its tag and attributes. Its children follow it in the section. */
+export interface Entry {
+  readonly unit: Unit;
+  /** Its place in .debug_info. */
+  readonly offset: number;
+  readonly tag: number;
+  readonly hasChildren: boolean;
+  readonly attributes: ReadonlyMap<number, Value>;
+  /** Where the next entry begins: its first child, or what follows it. */
+  readonly next: number;
+}
+
+export interface Unit {
+  readonly offset: number;
+  readonly end: number;
+  readonly version: number;
+  readonly wide: boolean;
+  readonly addressSize: number;
+  /** Where its first entry begins. */
+  readonly first: number;
+  readonly abbreviations: number;
+}
+
+export class Units {
+  readonly sections: Sections;
+  readonly #info: Uint8Array;
+  #units: Unit[] | undefined;
+  readonly #tables = new Map<number, ReadonlyMap<number, Abbreviation>>();
+  readonly #bases = new Map<Unit, { str: number; addr: number; rnglists: number; loclists: number; low: number }>();
+
+  constructor(sections: Sections) {
+    this.sections = sections;
+    this.#info = sections("info");
+  }
+
+  /** All of them, in order. */
+  all(): readonly Unit[] {
+    if (this.#units !== undefined) return this.#units;
+    const units: Unit[] = [];
+    const cursor = new Cursor(this.#info);
+    while (cursor.at < this.#info.length) {
+      const offset = cursor.at;
+      const { length, wide } = cursor.initialLength();
+      const end = cursor.at + length;
+      if (end > this.#info.length) throw new DwarfError("a unit goes beyond the end of .debug_info");
+      const version = cursor.u16();
+      if (version < 2 || version > 5) throw new DwarfError(`DWARF version ${version} is not known`);
+      let addressSize: number;
+      let abbreviations: number;
+      if (version >= 5) {
+        const type = cursor.u8();
+        addressSize = cursor.u8();
+        abbreviations = cursor.offset(wide);
+        // Skeletons and split units have an id, type units a signature and an offset.
+        if (type === 4 || type === 5) cursor.skip(8);
+        else if (type === 2 || type === 6) cursor.skip(wide ? 16 : 12);
+      } else {
+        abbreviations = cursor.offset(wide);
+        addressSize = cursor.u8();
+      }
+      units.push({ offset, end, version, wide, addressSize, first: cursor.at, abbreviations });
+      cursor.at = end;
+    }
+    this.#units = units;
+    return units;
+  }
+
+  /** The unit that an entry is in. */
+  unitOf(offset: number): Unit {
+    const units = this.all();
+    let low = 0;
+    let high = units.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((units[middle] as Unit).offset <= offset) low = middle + 1;
+      else high = middle;
+    }
+    const unit = units[low - 1];
+    if (unit === undefined || offset >= unit.end) throw new DwarfError("a reference to an entry that is not there");
+    return unit;
+  }
+
+  /** The entry at a place; undefined for the one that ends a list of children. */
+  entry(unit: Unit, offset: number): Entry | undefined {
+    const cursor = new Cursor(this.#info, offset, unit.end);
+    const code = cursor.uleb();
+    if (code === 0) return undefined;
+    const abbreviation = this.#table(unit.abbreviations).get(code);
+    if (abbreviation === undefined) throw new DwarfError(`abbreviation ${code} does not exist`);
+    const attributes = new Map<number, Value>();
+    const list = abbreviation.attributes;
+    for (let i = 0; i < list.length; i += 3)
+      attributes.set(list[i] as number, this.#value(cursor, unit, list[i + 1] as number, list[i + 2] as number));
+    return { unit, offset, tag: abbreviation.tag, hasChildren: abbreviation.children, attributes, next: cursor.at };
+  }
+
+  /** The same by its place alone, as references give it. */
+  at(offset: number): Entry {
+    const found = this.entry(this.unitOf(offset), offset);
+    if (found === undefined) throw new DwarfError("a reference to the end of a list");
+    return found;
+  }
+
+  root(unit: Unit): Entry {
+    const root = this.entry(unit, unit.first);
+    if (root === undefined) throw new DwarfError("a unit without an entry");
+    return root;
+  }
+
+  /** The entries below one, without those further down. */
+  *children(parent: Entry): Generator<Entry> {
+    if (!parent.hasChildren) return;
+    let at = parent.next;
+    while (at < parent.unit.end) {
+      const child = this.entry(parent.unit, at);
+      if (child === undefined) return;
+      yield child;
+      at = this.after(child);
+    }
+  }
+
+  /** Where what follows an entry and all below it begins. */
+  after(entry: Entry): number {
+    if (!entry.hasChildren) return entry.next;
+    const sibling = entry.attributes.get(Attribute.sibling);
+    if (sibling?.kind === "reference") return forward(entry, sibling.offset);
+    let at = entry.next;
+    for (let depth = 1; depth > 0; ) {
+      const child = this.entry(entry.unit, at);
+      if (child === undefined) {
+        depth--;
+        at++;
+        continue;
+      }
+      if (!child.hasChildren) at = child.next;
+      else {
+        const past = child.attributes.get(Attribute.sibling);
+        if (past?.kind === "reference") at = forward(child, past.offset);
+        else {
+          depth++;
+          at = child.next;
+        }
+      }
+    }
+    return at;
+  }
+
+  /** Bases that a unit's root gives for what is found through tables. */
+  bases(unit: Unit): { str: number; addr: number; rnglists: number; loclists: number; low: number } {
+    let bases = this.#bases.get(unit);
+    if (bases !== undefined) return bases;
+    // While the root itself is read, its own indexed strings cannot be: it is read again once the bases are known.
+    bases = { str: unit.wide ? 16 : 8, addr: unit.wide ? 16 : 8, rnglists: 0, loclists: 0, low: 0 };
+    this.#bases.set(unit, bases);
+    const number = (attribute: number): number | undefined => {
+      const value = this.root(unit).attributes.get(attribute);
+      return value?.kind === "offset" || value?.kind === "number" || value?.kind === "address"
+        ? value.value
+        : undefined;
+    };
+    bases.str = number(Attribute.strOffsetsBase) ?? bases.str;
+    bases.addr = number(Attribute.addrBase) ?? bases.addr;
+    bases.rnglists = number(Attribute.rnglistsBase) ?? (unit.wide ? 20 : 12);
+    bases.loclists = number(Attribute.loclistsBase) ?? (unit.wide ? 20 : 12);
+    bases.low = number(Attribute.lowPc) ?? 0;
+    return bases;
+  }
+
+  /** The n-th address of the unit's table (.debug_addr). */
+  indexedAddress(unit: Unit, index: number): number {
+    const at = this.bases(unit).addr + index * unit.addressSize;
+    return new Cursor(this.sections("addr"), at).word(unit.addressSize);
+  }
+
+  #indexedText(unit: Unit, index: number): string {
+    const at = this.bases(unit).str + index * (unit.wide ? 8 : 4);
+    const table = this.sections("str_offsets");
+    if (at >= table.length) return "";
+    return textAtOffset(this.sections("str"), new Cursor(table, at).offset(unit.wide));
+  }
+
+  #table(offset: number): ReadonlyMap<number, Abbreviation> {
+    let table = this.#tables.get(offset) as Map<number, Abbreviation> | undefined;
+    if (table !== undefined) return table;
+    table = new Map();
+    const cursor = new Cursor(this.sections("abbrev"), offset);
+    for (;;) {
+      const code = cursor.uleb();
+      if (code === 0) break;
+      const tag = cursor.uleb();
+      const children = cursor.u8() !== 0;
+      const attributes: number[] = [];
+      for (;;) {
+        const attribute = cursor.uleb();
+        const form = cursor.uleb();
+        const constant = form === Form.implicitConst ? cursor.sleb() : 0;
+        if (attribute === 0 && form === 0) break;
+        attributes.push(attribute, form, constant);
+      }
+      table.set(code, { tag, children, attributes });
+    }
+    this.#tables.set(offset, table);
+    return table;
+  }
+
+  #value(cursor: Cursor, unit: Unit, named: number, constant: number): Value {
+    let form = named;
+    while (form === Form.indirect) form = cursor.uleb();
+    const number = (value: number): Value => ({ kind: "number", value });
+    const text = (value: string): Value => ({ kind: "text", text: value });
+    const local = (value: number): Value => ({ kind: "reference", offset: unit.offset + value });
+    const block = (size: number): Value => ({ kind: "block", bytes: cursor.block(size) });
+    const indexed = (value: number): Value => ({ kind: "offset", value, indexed: true });
+    switch (form) {
+      case Form.addr:
+        return { kind: "address", value: cursor.word(unit.addressSize) };
+      case Form.addrx:
+        return { kind: "address", value: this.indexedAddress(unit, cursor.uleb()) };
+      case Form.addrx1:
+        return { kind: "address", value: this.indexedAddress(unit, cursor.u8()) };
+      case Form.addrx2:
+        return { kind: "address", value: this.indexedAddress(unit, cursor.u16()) };
+      case Form.addrx3:
+        return { kind: "address", value: this.indexedAddress(unit, cursor.u24()) };
+      case Form.addrx4:
+        return { kind: "address", value: this.indexedAddress(unit, cursor.u32()) };
+      case Form.data1:
+        return number(cursor.u8());
+      case Form.data2:
+        return number(cursor.u16());
+      case Form.data4:
+        return number(cursor.u32());
+      case Form.data8: {
+        const big = cursor.s64();
+        return { kind: "number", value: Number(BigInt.asUintN(64, big)), big };
+      }
+      case Form.data16:
+        return block(16);
+      case Form.sdata:
+        return number(cursor.sleb());
+      case Form.udata:
+        return number(cursor.uleb());
+      case Form.implicitConst:
+        return number(constant);
+      case Form.flag:
+        return { kind: "flag", value: cursor.u8() !== 0 };
+      case Form.flagPresent:
+        return { kind: "flag", value: true };
+      case Form.string:
+        return text(cursor.text());
+      case Form.strp:
+        return text(textAtOffset(this.sections("str"), cursor.offset(unit.wide)));
+      case Form.lineStrp:
+        return text(textAtOffset(this.sections("line_str"), cursor.offset(unit.wide)));
+      case Form.strx:
+        return text(this.#indexedText(unit, cursor.uleb()));
+      case Form.strx1:
+        return text(this.#indexedText(unit, cursor.u8()));
+      case Form.strx2:
+        return text(this.#indexedText(unit, cursor.u16()));
+      case Form.strx3:
+        return text(this.#indexedText(unit, cursor.u24()));
+      case Form.strx4:
+        return text(this.#indexedText(unit, cursor.u32()));
+      case Form.block1:
+        return block(cursor.u8());
+      case Form.block2:
+        return block(cursor.u16());
+      case Form.block4:
+        return block(cursor.u32());
+      case Form.block:
+      case Form.exprloc:
+        return block(cursor.uleb());
+      case Form.ref1:
+        return local(cursor.u8());
+      case Form.ref2:
+        return local(cursor.u16());
+      case Form.ref4:
+        return local(cursor.u32());
+      case Form.ref8:
+        return local(cursor.u64());
+      case Form.refUdata:
+        return local(cursor.uleb());
+      case Form.refAddr:
+        // Version 2 had it as wide as an address.
+        return {
+          kind: "reference",
+          offset: unit.version < 3 ? cursor.word(unit.addressSize) : cursor.offset(unit.wide),
+        };
+      case Form.secOffset:
+        return { kind: "offset", value: cursor.offset(unit.wide), indexed: false };
+      case Form.loclistx:
+      case Form.rnglistx:
+        return indexed(cursor.uleb());
+      case Form.refSig8:
+      case Form.refSup8:
+        cursor.skip(8);
+        return { kind: "elsewhere" };
+      case Form.refSup4:
+        cursor.skip(4);
+        return { kind: "elsewhere" };
+      case Form.strpSup:
+      case Form.gnuRefAlt:
+      case Form.gnuStrpAlt:
+        cursor.offset(unit.wide);
+        return { kind: "elsewhere" };
+      default:
+        throw new DwarfError(`form 0x${form.toString(16)} is not known`);
+    }
+  }
+}
+
+/** Entries only ever go forward: a list that goes back would never end. */
+function forward(entry: Entry, sibling: number): number {
+  if (sibling < entry.next) throw new DwarfError("an entry whose sibling stands before it");
+  return sibling;
+}
+
+// --- what entries say --------------------------------------------------------------------------------------------------
+
+/** An attribute of an entry, or of the one that it completes (its specification or abstract origin). */
+export function inherited(units: Units, entry: Entry, attribute: number): Value | undefined {
+  let at: Entry | undefined = entry;
+  for (let steps = 0; at !== undefined && steps < 8; steps++) {
+    const own = at.attributes.get(attribute);
+    if (own !== undefined) return own;
+    const origin: Value | undefined =
+      at.attributes.get(Attribute.abstractOrigin) ?? at.attributes.get(Attribute.specification);
+    at = origin?.kind === "reference" ? units.at(origin.offset) : undefined;
+  }
+  return undefined;
+}
+
+export function nameOf(units: Units, entry: Entry): string {
+  const name = inherited(units, entry, Attribute.name);
+  return name?.kind === "text" ? name.text : "";
+}
+
+export const isUnit = (tag: number): boolean =>
+  tag === Tag.compileUnit || tag === Tag.partialUnit || tag === Tag.skeletonUnit || tag === Tag.typeUnit;

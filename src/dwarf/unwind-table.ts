@@ -1,0 +1,475 @@
+// .eh_frame as a table that a program in the kernel can search: for each run of code one row of two words, its first
+// address and how to get from its frame to the caller's. Of the registers only those are followed that frames are found
+// by on x86-64: rsp, rbp and the return address.
+
+import type { ElfFile } from "../elf/index.ts";
+import { Cursor, DwarfError } from "./cursor.ts";
+
+/** How the canonical frame address (CFA) is had; the return address is 8 bytes below it. */
+export const UnwindKind = {
+  /** Nothing is known here. */
+  NONE: 0,
+  /** rsp + offset */
+  STACK: 1,
+  /** rbp + offset */
+  FRAME: 2,
+  /** rsp + offset, and 8 more from the byte `saved` of each 16 on: linkage tables (.plt) */
+  LINKAGE: 3,
+  /** what is at rsp + displacement, + addend */
+  AT_STACK: 4,
+  /** what is at rbp + displacement, + addend */
+  AT_FRAME: 5,
+  /** rsp points to the kernel's ucontext_t: all registers are in it */
+  SIGNAL: 6,
+  /** The outermost frame. */
+  END: 7,
+} as const;
+
+/** Where the caller's rbp is. */
+export const SavedFrame = {
+  /** still in rbp */
+  SAME: 0,
+  /** `saved` words below the CFA */
+  BELOW: 1,
+  /** where rbp points to */
+  AT_FRAME: 2,
+} as const;
+
+/**
+ * Bits of a row's second word. All distances are in words of 8 bytes. `displacement` and `addend` share the place of
+ * `offset`; a displacement is kept with DISPLACEMENT_ZERO added.
+ */
+export const UnwindBits = {
+  kind: { shift: 0, bits: 3 },
+  savedKind: { shift: 3, bits: 2 },
+  saved: { shift: 5, bits: 12 },
+  offset: { shift: 17, bits: 15 },
+  displacement: { shift: 17, bits: 10 },
+  addend: { shift: 27, bits: 5 },
+} as const;
+
+export const DISPLACEMENT_ZERO = 512;
+
+/** In struct ucontext_t, from where rsp points to in a signal's frame (x86-64: sysdeps/unix/sysv/linux/x86_64/sigaction.c). */
+export const SignalFrame = { rbp: 120, rsp: 160, rip: 168 } as const;
+
+export interface UnwindTable {
+  /** The file's lowest address: addresses of rows are counted from it. */
+  readonly base: number;
+  /** Pairs of words, by ascending address; what holds up to the first row is not known. */
+  readonly rows: Uint32Array;
+}
+
+const RBP = 6;
+const RSP = 7;
+
+/** The table of a file for x86-64; without rows where it has no .eh_frame. Throws DwarfError for one that is damaged. */
+export function unwindTable(file: ElfFile): UnwindTable {
+  const loads = file.segments.filter((s) => s.type === 1);
+  const base = loads.reduce((least, s) => Math.min(least, s.address), Number.POSITIVE_INFINITY);
+  const section = file.section(".eh_frame");
+  const bytes = section === undefined || file.machine !== "x86_64" ? undefined : file.data(section);
+  if (section === undefined || bytes === undefined || bytes.length === 0)
+    return { base: loads.length === 0 ? 0 : base, rows: new Uint32Array(0) };
+  const code = loads.filter((s) => (s.flags & 1) !== 0);
+  const inCode = (low: number, high: number): boolean =>
+    code.some((s) => low >= s.address && high <= s.address + s.memorySize);
+  const entries = list(bytes, section.address).filter((e) => inCode(e.low, e.high));
+  // Nearly always in order already.
+  entries.sort((a, b) => a.low - b.low);
+  const rows = new Rows();
+  const run = new Run(bytes, rows, base);
+  let end = -1;
+  for (const entry of entries) {
+    // Of two that claim the same code the first one counts.
+    if (entry.low < end) continue;
+    if (entry.low !== end && end >= 0) rows.add(end - base, UnwindKind.NONE);
+    run.entry(entry);
+    end = entry.high;
+  }
+  if (end >= 0) rows.add(end - base, UnwindKind.NONE);
+  return { base, rows: rows.finish() };
+}
+
+interface Common {
+  readonly codeAlignment: number;
+  readonly dataAlignment: number;
+  readonly returnRegister: number;
+  readonly encoding: number;
+  readonly augmented: boolean;
+  readonly signal: boolean;
+  /** Where its instructions are. */
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Entry {
+  readonly common: Common;
+  readonly low: number;
+  readonly high: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+function list(bytes: Uint8Array, address: number): Entry[] {
+  const commons = new Map<number, Common>();
+  const entries: Entry[] = [];
+  const cursor = new Cursor(bytes);
+  while (cursor.at + 4 <= bytes.length) {
+    const start = cursor.at;
+    const { length, wide } = cursor.initialLength();
+    // Files that were linked from several lists have an end of each.
+    if (length === 0) continue;
+    const end = cursor.at + length;
+    if (end > bytes.length) throw new DwarfError("a call frame goes beyond the end of its section");
+    const idAt = cursor.at;
+    const id = cursor.offset(wide);
+    if (id === 0) commons.set(start, common(cursor, address, end));
+    else {
+      const owner = commons.get(idAt - id);
+      if (owner !== undefined) {
+        const low = pointer(cursor, owner.encoding, address);
+        const high = low + pointer(cursor, owner.encoding & 0x0f, address);
+        if (owner.augmented) cursor.skip(cursor.uleb());
+        if (high > low) entries.push({ common: owner, low, high, start: cursor.at, end });
+      }
+    }
+    cursor.at = end;
+  }
+  return entries;
+}
+
+function common(cursor: Cursor, address: number, end: number): Common {
+  const version = cursor.u8();
+  const augmentation = cursor.text();
+  if (augmentation.startsWith("eh")) cursor.skip(8);
+  const codeAlignment = cursor.uleb();
+  const dataAlignment = cursor.sleb();
+  const returnRegister = version === 1 ? cursor.u8() : cursor.uleb();
+  let encoding = 0;
+  let signal = false;
+  const augmented = augmentation.startsWith("z");
+  if (augmented) {
+    const size = cursor.uleb();
+    const after = cursor.at + size;
+    for (const letter of augmentation.slice(1)) {
+      if (letter === "R") encoding = cursor.u8();
+      else if (letter === "L") cursor.u8();
+      else if (letter === "P") pointer(cursor, cursor.u8(), address);
+      else if (letter === "S") signal = true;
+    }
+    cursor.at = after;
+  }
+  return { codeAlignment, dataAlignment, returnRegister, encoding, augmented, signal, start: cursor.at, end };
+}
+
+/** DW_EH_PE_* (LSB, exception frames): absolute or relative to its own place, in 8 or 4 bytes and a few rare forms. */
+function pointer(cursor: Cursor, encoding: number, address: number): number {
+  const place = address + cursor.at;
+  let value: number;
+  switch (encoding & 0x0f) {
+    case 0x00:
+    case 0x04:
+      value = cursor.u64();
+      break;
+    case 0x02:
+      value = cursor.u16();
+      break;
+    case 0x03:
+      value = cursor.u32();
+      break;
+    case 0x0a:
+      value = cursor.s16();
+      break;
+    case 0x0b:
+      value = cursor.s32();
+      break;
+    case 0x0c:
+      value = Number(cursor.s64());
+      break;
+    default:
+      throw new DwarfError(`a pointer of encoding 0x${encoding.toString(16)}`);
+  }
+  return (encoding & 0x70) === 0x10 ? value + place : value;
+}
+
+/** Rows as they come, equal neighbours made one. */
+class Rows {
+  #rows = new Uint32Array(1 << 12);
+  #length = 0;
+
+  add(address: number, rule: number): void {
+    const word = rule >>> 0;
+    if (this.#length > 0 && this.#rows[this.#length - 2] === address) this.#length -= 2;
+    if (this.#length > 0 && this.#rows[this.#length - 1] === word) return;
+    if (this.#length === this.#rows.length) {
+      const larger = new Uint32Array(this.#rows.length * 2);
+      larger.set(this.#rows);
+      this.#rows = larger;
+    }
+    this.#rows[this.#length++] = address;
+    this.#rows[this.#length++] = word;
+  }
+
+  finish(): Uint32Array {
+    return this.#rows.slice(0, this.#length);
+  }
+}
+
+/** What is followed of a frame. Registers other than rbp and the return address are not looked at. */
+interface State {
+  /** The register that the CFA is counted from; -1: an expression says it, which `rule` stands for. */
+  register: number;
+  offset: number;
+  rule: number;
+  saved: number;
+  /** Bytes from the CFA, where `saved` is BELOW. */
+  savedOffset: number;
+  /** 0: below the CFA, as a call leaves it; 1: there is no caller; 2: anything else. */
+  returns: 0 | 1 | 2;
+}
+
+/** Runs the instructions of DWARF 5, 6.4.2, as far as they concern `State`. */
+class Run {
+  readonly #bytes: Uint8Array;
+  readonly #rows: Rows;
+  readonly #base: number;
+  /** The state after the common instructions, which many entries share. */
+  #common: Common | undefined;
+  #initial: State = start();
+
+  constructor(bytes: Uint8Array, rows: Rows, base: number) {
+    this.#bytes = bytes;
+    this.#rows = rows;
+    this.#base = base;
+  }
+
+  entry(entry: Entry): void {
+    if (this.#common !== entry.common) {
+      this.#common = entry.common;
+      this.#initial = start();
+      this.#execute(entry.common, entry.common.start, entry.common.end, this.#initial, undefined);
+    }
+    const state = { ...this.#initial };
+    let address: number;
+    try {
+      address = this.#execute(entry.common, entry.start, entry.end, state, entry.low);
+    } catch (error) {
+      if (!(error instanceof DwarfError)) throw error;
+      // An instruction that is not known: nothing is known of the function.
+      this.#rows.add(entry.low - this.#base, UnwindKind.NONE);
+      return;
+    }
+    this.#rows.add(address - this.#base, ruleOf(state, entry.common.signal));
+  }
+
+  /** Gives the address that the state at the end holds from; rows are made where `low` is given. */
+  #execute(owner: Common, from: number, end: number, state: State, low: number | undefined): number {
+    const cursor = new Cursor(this.#bytes, from, end);
+    const initial = this.#initial;
+    let address = low ?? 0;
+    const kept: State[] = [];
+    const advance = (by: number): void => {
+      if (low !== undefined) this.#rows.add(address - this.#base, ruleOf(state, owner.signal));
+      address += by * owner.codeAlignment;
+    };
+    const save = (register: number, offset: number): void => {
+      if (register === RBP) {
+        state.saved = SavedFrame.BELOW;
+        state.savedOffset = offset;
+      } else if (register === owner.returnRegister) state.returns = offset === -8 ? 0 : 2;
+    };
+    const restore = (register: number): void => {
+      if (register === RBP) {
+        state.saved = initial.saved;
+        state.savedOffset = initial.savedOffset;
+      } else if (register === owner.returnRegister) state.returns = initial.returns;
+    };
+    /** The register is somewhere that is not followed. */
+    const lose = (register: number): void => {
+      if (register === RBP) state.saved = SavedFrame.SAME;
+      else if (register === owner.returnRegister) state.returns = 2;
+    };
+    while (cursor.at < end) {
+      const op = cursor.u8();
+      const low6 = op & 0x3f;
+      switch (op >> 6) {
+        case 1:
+          advance(low6);
+          continue;
+        case 2:
+          save(low6, cursor.uleb() * owner.dataAlignment);
+          continue;
+        case 3:
+          restore(low6);
+          continue;
+      }
+      switch (op) {
+        case 0x00:
+          break;
+        case 0x02:
+          advance(cursor.u8());
+          break;
+        case 0x03:
+          advance(cursor.u16());
+          break;
+        case 0x04:
+          advance(cursor.u32());
+          break;
+        case 0x05:
+          save(cursor.uleb(), cursor.uleb() * owner.dataAlignment);
+          break;
+        case 0x06:
+          restore(cursor.uleb());
+          break;
+        case 0x07: {
+          const register = cursor.uleb();
+          if (register === owner.returnRegister) state.returns = 1;
+          else lose(register);
+          break;
+        }
+        case 0x08:
+          lose(cursor.uleb());
+          break;
+        case 0x09:
+          lose(cursor.uleb());
+          cursor.uleb();
+          break;
+        case 0x0a:
+          kept.push({ ...state });
+          break;
+        case 0x0b: {
+          const last = kept.pop();
+          if (last !== undefined) Object.assign(state, last);
+          break;
+        }
+        case 0x0c:
+          state.register = cursor.uleb();
+          state.offset = cursor.uleb();
+          break;
+        case 0x0d:
+          state.register = cursor.uleb();
+          break;
+        case 0x0e:
+          state.offset = cursor.uleb();
+          break;
+        case 0x0f: {
+          const size = cursor.uleb();
+          state.register = -1;
+          state.rule = expressionRule(this.#bytes, cursor.at, cursor.at + size);
+          cursor.skip(size);
+          break;
+        }
+        case 0x10: {
+          const register = cursor.uleb();
+          const size = cursor.uleb();
+          // What functions say that align their stack: rbp is saved where rbp points to (DW_OP_breg6 0).
+          const plain = size === 2 && this.#bytes[cursor.at] === 0x76 && this.#bytes[cursor.at + 1] === 0;
+          if (register === RBP && plain) state.saved = SavedFrame.AT_FRAME;
+          else lose(register);
+          cursor.skip(size);
+          break;
+        }
+        case 0x16:
+          lose(cursor.uleb());
+          cursor.skip(cursor.uleb());
+          break;
+        case 0x11:
+          save(cursor.uleb(), cursor.sleb() * owner.dataAlignment);
+          break;
+        case 0x12:
+          state.register = cursor.uleb();
+          state.offset = cursor.sleb() * owner.dataAlignment;
+          break;
+        case 0x13:
+          state.offset = cursor.sleb() * owner.dataAlignment;
+          break;
+        case 0x14:
+        case 0x15:
+          lose(cursor.uleb());
+          cursor.uleb();
+          break;
+        case 0x2e:
+          cursor.uleb();
+          break;
+        default:
+          throw new DwarfError(`a call frame instruction 0x${op.toString(16)}`);
+      }
+    }
+    return address;
+  }
+}
+
+const start = (): State => ({
+  register: RSP,
+  offset: 8,
+  rule: UnwindKind.NONE,
+  saved: SavedFrame.SAME,
+  savedOffset: 0,
+  returns: 0,
+});
+
+/** A row's second word. */
+function ruleOf(state: State, signal: boolean): number {
+  if (state.returns === 1) return UnwindKind.END;
+  const { register } = state;
+  if (register < 0 && signal)
+    return state.rule === deref(UnwindKind.AT_STACK, SignalFrame.rsp, 0) ? UnwindKind.SIGNAL : UnwindKind.NONE;
+  if (state.returns !== 0) return UnwindKind.NONE;
+  let rule: number;
+  if (register < 0) rule = state.rule;
+  else if (register === RSP || register === RBP) {
+    const words = state.offset / 8;
+    if (!fits(words, UnwindBits.offset.bits)) return UnwindKind.NONE;
+    rule = (register === RSP ? UnwindKind.STACK : UnwindKind.FRAME) | (words << UnwindBits.offset.shift);
+  } else return UnwindKind.NONE;
+  if (rule === UnwindKind.NONE || (rule & 7) === UnwindKind.LINKAGE) return rule;
+  if (state.saved === SavedFrame.BELOW) {
+    const words = -state.savedOffset / 8;
+    if (!fits(words, UnwindBits.saved.bits)) return UnwindKind.NONE;
+    rule |= words << UnwindBits.saved.shift;
+  }
+  return rule | (state.saved << UnwindBits.savedKind.shift);
+}
+
+const fits = (words: number, bits: number): boolean => Number.isInteger(words) && words >= 0 && words < 2 ** bits;
+
+function deref(kind: number, displacement: number, addend: number): number {
+  const at = displacement / 8 + DISPLACEMENT_ZERO;
+  if (!fits(at, UnwindBits.displacement.bits) || !fits(addend / 8, UnwindBits.addend.bits)) return UnwindKind.NONE;
+  return kind | (at << UnwindBits.displacement.shift) | ((addend / 8) << UnwindBits.addend.shift);
+}
+
+/** DW_OP_* of linkage tables after their `DW_OP_breg7 n; DW_OP_breg16 0; DW_OP_lit15; DW_OP_and`: `>= litN` times 8, added. */
+const LINKAGE_TAIL = [0x2a, 0x33, 0x24, 0x22];
+
+/** The expressions for a CFA that linkers and compilers write; NONE for any other. */
+function expressionRule(bytes: Uint8Array, from: number, end: number): number {
+  const cursor = new Cursor(bytes, from, end);
+  const op = cursor.u8();
+  if (op !== 0x76 && op !== 0x77) return UnwindKind.NONE;
+  const distance = cursor.sleb();
+  const next = cursor.at < end ? cursor.u8() : -1;
+  if (next === 0x06) {
+    let addend = 0;
+    if (cursor.at < end) {
+      if (cursor.u8() !== 0x23) return UnwindKind.NONE;
+      addend = cursor.uleb();
+    }
+    if (cursor.at !== end) return UnwindKind.NONE;
+    return deref(op === 0x77 ? UnwindKind.AT_STACK : UnwindKind.AT_FRAME, distance, addend);
+  }
+  if (op === 0x77 && next === 0x80 && end - cursor.at === 8) {
+    const [zero, lit15, and, limit, ...tail] = bytes.subarray(cursor.at, end) as unknown as number[];
+    if (zero !== 0 || lit15 !== 0x3f || and !== 0x1a || limit === undefined || limit < 0x30 || limit > 0x4f)
+      return UnwindKind.NONE;
+    if (tail.some((byte, i) => byte !== LINKAGE_TAIL[i]) || !fits(distance / 8, UnwindBits.offset.bits))
+      return UnwindKind.NONE;
+    return (
+      UnwindKind.LINKAGE |
+      ((limit - 0x30) << UnwindBits.saved.shift) |
+      ((distance / 8) << UnwindBits.offset.shift)
+    );
+  }
+  return UnwindKind.NONE;
+}

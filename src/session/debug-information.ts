@@ -1,0 +1,122 @@
+// Debug information of programs, for the language: lines, variables, parameters; types beside those of the kernel.
+
+import { inflateSync } from "node:zlib";
+import type { Btf } from "../btf/index.ts";
+import { DwarfError, type DwarfProgram, DwarfTypes, NoCodeError, openDwarf } from "../dwarf/index.ts";
+import type { ElfFile } from "../elf/index.ts";
+import { ProbeError, type SourcePlace, type SourceVariable } from "../lang/trace/index.ts";
+import { fileSymbols, findDebugFile, openElf } from "../symbols/index.ts";
+
+/** One for each compilation: ids of types are its own. */
+export class DebugInformation {
+  readonly #kernel: () => Btf | undefined;
+  #types: DwarfTypes | undefined;
+  readonly #programs = new Map<string, Opened | undefined>();
+
+  constructor(kernel: () => Btf | undefined) {
+    this.#kernel = kernel;
+  }
+
+  /** The kernel's types, and of programs those that were asked for. */
+  btf(): Btf | undefined {
+    return this.#types ?? this.#kernel();
+  }
+
+  #typeTable(): DwarfTypes {
+    return (this.#types ??= new DwarfTypes(this.#kernel()));
+  }
+
+  #open(path: string): Opened | undefined {
+    if (this.#programs.has(path)) return this.#programs.get(path);
+    const { elf } = fileSymbols(path);
+    const debug = elf.section(".debug_info") === undefined ? findDebugFile(path, elf, openElf) : elf;
+    let program: DwarfProgram | undefined;
+    try {
+      if (debug !== undefined)
+        program = openDwarf(debug, {
+          code: elf,
+          inflate: (bytes, size) => inflateSync(bytes, { maxOutputLength: size + 1 }),
+        });
+    } catch (error) {
+      if (!(error instanceof DwarfError)) throw error;
+    }
+    const opened = program === undefined ? undefined : { elf, program };
+    this.#programs.set(path, opened);
+    return opened;
+  }
+
+  sourceLine(path: string, file: string, line: number): readonly SourcePlace[] {
+    const opened = this.#open(path);
+    if (opened === undefined)
+      throw new ProbeError("SCRY1118", `${path} has no debug information`, [
+        "Compile it with -g, or install its package of debug symbols",
+      ]);
+    const { program, elf } = opened;
+    const types = this.#typeTable();
+    try {
+      return program.places(file, line).map((place): SourcePlace => {
+        const frame = program.frameAddress(place.address);
+        let variables: ReadonlyMap<string, SourceVariable> | undefined;
+        return {
+          offset: elf.fileOffset(place.address) ?? place.address,
+          address: place.address,
+          function: place.function,
+          ...(frame === undefined ? {} : { frame }),
+          variables: () =>
+            (variables ??= new Map(
+              [...program.variables(place.address)].map(([name, v]): [string, SourceVariable] => [
+                name,
+                {
+                  name,
+                  type: types.idOf(v.units, v.type),
+                  lines: v.lines,
+                  ...(v.location === undefined ? {} : { location: v.location }),
+                  ...(v.why === undefined ? {} : { why: v.why }),
+                },
+              ]),
+            )),
+        };
+      });
+    } catch (error) {
+      if (error instanceof NoCodeError)
+        throw new ProbeError(
+          "SCRY1118",
+          `${path}: ${error.message}`,
+          error.nearest.length > 0
+            ? [`There is code of line${error.nearest.length === 1 ? "" : "s"} ${error.nearest.join(", ")}`]
+            : similarFiles(program, file),
+        );
+      if (error instanceof DwarfError) throw new ProbeError("SCRY1118", `${path}: ${error.message}`);
+      throw error;
+    }
+  }
+
+  parameters(path: string, offset: number): readonly { readonly name: string; readonly type: number }[] | undefined {
+    const opened = this.#open(path);
+    if (opened === undefined) return undefined;
+    const types = this.#typeTable();
+    try {
+      // The probe may stand a few bytes behind the entry: see `uprobeEntry`.
+      for (const back of [0, 4, 1, 5]) {
+        const address = opened.elf.address(offset - back);
+        const found = address === undefined ? undefined : opened.program.parameters(address);
+        if (found !== undefined) return found.map((p) => ({ name: p.name, type: types.idOf(p.units, p.type) }));
+      }
+    } catch (error) {
+      if (!(error instanceof DwarfError)) throw error;
+    }
+    return undefined;
+  }
+}
+
+interface Opened {
+  readonly elf: ElfFile;
+  readonly program: DwarfProgram;
+}
+
+function similarFiles(program: DwarfProgram, file: string): string[] {
+  const name = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+  const base = name(file).replace(/\.[^.]*$/, "");
+  const found = [...program.files()].filter((f) => name(f).startsWith(base)).slice(0, 3);
+  return found.length === 0 ? [] : [`There is ${found.join(", ")}`];
+}
