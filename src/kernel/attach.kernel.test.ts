@@ -189,7 +189,7 @@ describe("attaching", () => {
   it("to many functions by one link", async () => {
     expect(hasFeature("uprobeMulti")).toBe(true);
     using object = loadObject(objectOf("kprobe", [movReg(6, 1), ...count(true)], [counters]), {
-      uprobeMulti: () => true,
+      multi: () => "uprobe",
     });
     const attachments: Attachment[] = [];
     await runTarget(10, (pid) =>
@@ -222,7 +222,7 @@ describe("attaching", () => {
     expect(() => attach(program, { kind: "uprobe", path: "/nonexistent", offset: 0, return: false })).toThrow(
       /uprobe:\/nonexistent.*ENOENT/,
     );
-    expect(() => attach(program, { kind: "socket" })).toThrow(/cannot be attached yet/);
+    expect(() => attach(program, { kind: "socket", fd: -1 })).toThrow(/EBADF/);
     if (!hasFeature("kprobe")) {
       expect(() => attach(program, { kind: "kprobe", function: "vfs_read", offset: 0, return: false })).toThrow(
         /CONFIG_KPROBES/,

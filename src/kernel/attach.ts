@@ -5,45 +5,32 @@
 
 import { readdirSync } from "node:fs";
 import type { AttachTarget } from "../object/index.ts";
-import { Struct, wordBytes } from "./attributes.ts";
+import { attachKprobe, attachKprobeMulti } from "./attach-kprobe.ts";
+import { attachCgroup, attachSkLookup, attachSocket, attachTc, attachXdp } from "./attach-network.ts";
+import { attachUprobe, attachUprobeMulti } from "./attach-uprobe.ts";
+import {
+  type Attachable,
+  type Attacher,
+  type Attachment,
+  createLink,
+  linkAttribute,
+  openAll,
+  setProgram,
+  type TargetOf,
+} from "./attachment.ts";
+import { Struct } from "./attributes.ts";
 import { onlineCpus } from "./cpus.ts";
 import { SystemCallError, UnsupportedError } from "./errors.ts";
-import {
-  AttachType,
-  Command,
-  PERF_EVENT_IOC_DISABLE,
-  PERF_EVENT_IOC_SET_BPF,
-  PERF_TYPE_BREAKPOINT,
-  PERF_TYPE_TRACEPOINT,
-} from "./numbers.ts";
-import { openPerfEvent, probeUnit } from "./perf-events.ts";
+import { hasFeature } from "./features.ts";
+import { AttachType, Command, PERF_EVENT_IOC_DISABLE, PERF_TYPE_BREAKPOINT, PERF_TYPE_TRACEPOINT } from "./numbers.ts";
+import { openPerfEvent } from "./perf-events.ts";
 import { checked, systemCalls } from "./system-calls.ts";
+import { entryAddresses } from "./traceable-functions.ts";
 import { tracepointId } from "./tracefs.ts";
 
-/** What `attach` needs to know of a program; `LoadedProgram` is one. */
-export interface Attachable {
-  readonly fd: number;
-  readonly name: string;
-  /** The `expected_attach_type` that it was loaded with (`enum bpf_attach_type`). */
-  readonly attachType?: number;
-}
-
-/** A program at work at a place. Closing the descriptors ends it. */
-export interface Attachment {
-  readonly target: AttachTarget;
-  readonly fds: readonly number[];
-  /** Closing waits for an RCU grace period (tens of milliseconds), so it is better done off the event loop. */
-  readonly slow: boolean;
-}
-
 type Kind = AttachTarget["kind"];
-type TargetOf<K extends Kind> = Extract<AttachTarget, { kind: K }>;
-type Attacher<K extends Kind> = (program: Attachable, target: TargetOf<K>) => Omit<Attachment, "target">;
 
 const nothing = { fds: [], slow: false } as const;
-const later = (what: string) => (): never => {
-  throw new UnsupportedError(`${what} programs cannot be attached yet`);
-};
 
 const attachers: { readonly [K in Kind]: Attacher<K> } = {
   tracepoint(program, target) {
@@ -52,7 +39,7 @@ const attachers: { readonly [K in Kind]: Attacher<K> } = {
     if (id === undefined) throw new SystemCallError("open", 2, name, "this kernel has no such tracepoint");
     // The program runs on every CPU, whichever one the event is opened for.
     const event = openPerfEvent({ type: PERF_TYPE_TRACEPOINT, config: id, sample: 1 }, -1, firstCpu(), name);
-    return { fds: [setProgram(event, program, target.cookie, name)], slow: true };
+    return { fds: setProgram(event, program, target.cookie, name), slow: true };
   },
 
   raw_tracepoint(program, target) {
@@ -66,49 +53,18 @@ const attachers: { readonly [K in Kind]: Attacher<K> } = {
   },
 
   trampoline(program, target) {
-    const attribute = linkAttribute(program.fd, 0, program.attachType ?? 0).u64(24, target.cookie ?? 0);
-    return { fds: [createLink(attribute, `program "${program.name}"`)], slow: false };
+    const name = `program "${program.name}"`;
+    // Without a cookie the older call does, which every kernel that has trampolines knows (links came with Linux 5.19).
+    if (target.cookie === undefined) {
+      const result = systemCalls().bpf(Command.rawTracepointOpen, new Struct(16).u32(8, program.fd).bytes);
+      return { fds: [checked(result, "bpf(BPF_RAW_TRACEPOINT_OPEN)", name)], slow: false };
+    }
+    const attribute = linkAttribute(program.fd, 0, program.attachType ?? 0).u64(24, target.cookie);
+    return { fds: [createLink(attribute, name)], slow: false };
   },
 
-  kprobe(program, target) {
-    const name = `${target.return ? "kretprobe" : "kprobe"}:${target.function}`;
-    const unit = probeUnit("kprobe");
-    if (unit === undefined) {
-      throw new UnsupportedError(
-        `${name}: this kernel was built without CONFIG_KPROBES; use a tracepoint (scry -l 'tracepoint:*'), or fentry:${target.function} where the kernel has it`,
-      );
-    }
-    const place = target.module === undefined ? target.function : `${target.module}:${target.function}`;
-    const config = target.return ? unit.returnBit : 0n;
-    const event = openPerfEvent(
-      { type: unit.type, config, sample: 1, config1: place, config2: target.offset },
-      -1,
-      firstCpu(),
-      name,
-    );
-    return { fds: [setProgram(event, program, target.cookie, name)], slow: true };
-  },
-
-  uprobe(program, target) {
-    const name = `${target.return ? "uretprobe" : "uprobe"}:${target.path}+0x${target.offset.toString(16)}`;
-    const unit = probeUnit("uprobe");
-    if (unit === undefined) throw new UnsupportedError(`${name}: this kernel was built without CONFIG_UPROBE_EVENTS`);
-    let config = target.return ? unit.returnBit : 0n;
-    if (target.semaphore !== undefined) {
-      if (unit.semaphoreShift === undefined) {
-        throw new UnsupportedError(`${name}: this kernel cannot count USDT semaphores (ref_ctr_offset, Linux 4.20)`);
-      }
-      config |= BigInt(target.semaphore) << unit.semaphoreShift;
-    }
-    const pid = target.pid ?? -1;
-    const event = openPerfEvent(
-      { type: unit.type, config, sample: 1, config1: target.path, config2: target.offset },
-      pid,
-      pid === -1 ? firstCpu() : -1,
-      name,
-    );
-    return { fds: [setProgram(event, program, target.cookie, name)], slow: true };
-  },
+  kprobe: attachKprobe,
+  uprobe: attachUprobe,
 
   perf_event(program, target) {
     const name = `perf event ${target.type}:${target.config}`;
@@ -136,7 +92,7 @@ const attachers: { readonly [K in Kind]: Attacher<K> } = {
       config2: breakpointType & 4 ? 8 : target.length,
     };
     const { pid } = target;
-    const open = (where: number): number => {
+    const open = (where: number): number[] => {
       const fd =
         pid === undefined
           ? openPerfEvent(event, -1, where, name)
@@ -161,10 +117,11 @@ const attachers: { readonly [K in Kind]: Attacher<K> } = {
 
   test_run: () => nothing,
   signal: () => nothing,
-  xdp: later("XDP"),
-  tc: later("traffic control"),
-  cgroup: later("cgroup"),
-  socket: later("socket filter"),
+  xdp: attachXdp,
+  tc: attachTc,
+  cgroup: attachCgroup,
+  socket: attachSocket,
+  sk_lookup: attachSkLookup,
 };
 
 /** Attaches a program to one target. Throws a SystemCallError or an UnsupportedError; then nothing stays attached. */
@@ -174,39 +131,93 @@ export function attach(program: Attachable, target: AttachTarget): Attachment {
   return { target, ...attacher(program, target as never) };
 }
 
-export interface UprobeMulti {
-  readonly path: string;
-  /** Bytes from the start of the file. */
-  readonly offsets: readonly number[];
-  /** One for each offset. */
-  readonly cookies?: readonly bigint[];
-  /** File offsets of USDT semaphores, 0 for none; one for each offset. */
-  readonly semaphores?: readonly number[];
-  readonly pid?: number;
-  readonly return: boolean;
+/**
+ * Attaches a program to many targets: by few links where it was loaded for that (`LoadOptions.multi`), else one by one.
+ * Where one target cannot be attached, none is.
+ */
+export function attachEach(program: Attachable, targets: readonly AttachTarget[]): Attachment[] {
+  const attachments: Attachment[] = [];
+  try {
+    if (program.attachType === AttachType.uprobeMulti)
+      attachManyUprobes(program, targets as UprobeTarget[], attachments);
+    else if (program.attachType === AttachType.kprobeMulti)
+      attachManyKprobes(program, targets as KprobeTarget[], attachments);
+    else for (const target of targets) attachments.push(attach(program, withoutLostCookie(target)));
+  } catch (error) {
+    for (const { fds, undo } of attachments) {
+      undo?.();
+      for (const fd of fds) systemCalls().close(fd);
+    }
+    throw error;
+  }
+  return attachments;
 }
 
-const BPF_F_UPROBE_MULTI_RETURN = 1;
+/** A cookie that the kernel cannot keep is one that the program does not ask for, or it would not have been loaded. */
+function withoutLostCookie(target: AttachTarget): AttachTarget {
+  if (target.cookie === undefined) return target;
+  const { cookie, ...plain } = target;
+  const kept =
+    target.kind === "raw_tracepoint"
+      ? hasFeature("rawTracepointCookie")
+      : target.kind === "trampoline"
+        ? hasFeature("fentryCookie")
+        : hasFeature("perfEventCookie");
+  return kept ? target : (plain as AttachTarget);
+}
 
-/**
- * Attaches one program to many places of a file by one link (Linux 6.6, `features().uprobeMulti`). The program must
- * have been loaded with `expected_attach_type` BPF_TRACE_UPROBE_MULTI (`LoadOptions.attachTypes`).
- */
-export function attachUprobeMulti(program: Attachable, places: UprobeMulti): Attachment {
-  const attribute = linkAttribute(program.fd, 0, AttachType.uprobeMulti)
-    .pointer(16, places.path)
-    .pointer(24, wordBytes(places.offsets))
-    .pointer(32, places.semaphores?.some((offset) => offset !== 0) ? wordBytes(places.semaphores) : undefined)
-    .pointer(40, places.cookies === undefined ? undefined : wordBytes(places.cookies))
-    .u32(48, places.offsets.length)
-    .u32(52, places.return ? BPF_F_UPROBE_MULTI_RETURN : 0)
-    .u32(56, places.pid ?? 0);
-  const fd = createLink(
-    attribute,
-    `${places.return ? "uretprobe" : "uprobe"}:${places.path} (${places.offsets.length} places)`,
-  );
-  const base = { kind: "uprobe", path: places.path, offset: places.offsets[0] ?? 0, return: places.return } as const;
-  return { target: places.pid === undefined ? base : { ...base, pid: places.pid }, fds: [fd], slow: true };
+type UprobeTarget = TargetOf<"uprobe">;
+type KprobeTarget = TargetOf<"kprobe">;
+
+/** One link for each file, process and side. */
+function attachManyUprobes(program: Attachable, targets: readonly UprobeTarget[], into: Attachment[]): void {
+  for (const group of groupBy(targets, (t) => `${t.return} ${t.pid} ${t.path}`)) {
+    const { path, pid, return: atReturn } = group[0] as UprobeTarget;
+    into.push(
+      attachUprobeMulti(program, {
+        path,
+        return: atReturn,
+        offsets: group.map((t) => t.offset),
+        semaphores: group.map((t) => t.semaphore ?? 0),
+        cookies: group.map((t) => t.cookie ?? 0n),
+        ...(pid === undefined ? {} : { pid }),
+      }),
+    );
+  }
+}
+
+/** So few names the kernel may look up itself: that costs less than reading its list of 60,000. */
+const FEW_NAMES = 8;
+
+function attachManyKprobes(program: Attachable, targets: readonly KprobeTarget[], into: Attachment[]): void {
+  for (const group of groupBy(targets, (t) => `${t.return}`)) {
+    const at = group[0]?.return ? "return" : "entry";
+    if (group.length <= FEW_NAMES && group.every((t) => t.module === undefined)) {
+      const functions = group.map((t) => t.function);
+      into.push(attachKprobeMulti(program, { functions, cookies: group.map((t) => t.cookie ?? 0n), at }));
+      continue;
+    }
+    const addresses = entryAddresses(new Set(group.map((t) => t.function)));
+    const cookies = new Map<bigint, bigint>();
+    for (const t of group)
+      for (const a of addresses.get(t.module === undefined ? t.function : `${t.module}:${t.function}`) ?? [])
+        cookies.set(a, t.cookie ?? 0n);
+    if (cookies.size === 0)
+      throw new UnsupportedError(
+        `kprobe:${group[0]?.function}: the kernel hides the addresses of its functions (kernel.kptr_restrict)`,
+      );
+    into.push(attachKprobeMulti(program, { functions: [...cookies.keys()], cookies: [...cookies.values()], at }));
+  }
+}
+
+function groupBy<T>(items: readonly T[], key: (item: T) => string): readonly (readonly T[])[] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group === undefined) groups.set(key(item), [item]);
+    else group.push(item);
+  }
+  return [...groups.values()];
 }
 
 /** Runs an iterator once and gives what it wrote. */
@@ -241,6 +252,7 @@ export async function detachAll(attachments: readonly Attachment[]): Promise<voi
   const calls = systemCalls();
   const slow: number[] = [];
   for (const attachment of attachments) {
+    attachment.undo?.();
     if (attachment.slow) slow.push(...attachment.fds);
     else for (const fd of attachment.fds) calls.close(fd);
   }
@@ -262,42 +274,6 @@ function openSampling(event: Parameters<typeof openPerfEvent>[0], cpu: number, n
     throw error;
   }
 }
-
-/** Opens one descriptor for each place; closes those already open where one fails. */
-function openAll(places: readonly number[], open: (place: number) => number): number[] {
-  const fds: number[] = [];
-  try {
-    for (const place of places) fds.push(open(place));
-  } catch (error) {
-    for (const fd of fds) systemCalls().close(fd);
-    throw error;
-  }
-  return fds;
-}
-
-/** Gives a perf event its program: by ioctl, or by a link where there is a cookie. Answers the one fd that owns it. */
-function setProgram(event: number, program: Attachable, cookie: bigint | undefined, purpose: string): number {
-  const calls = systemCalls();
-  try {
-    if (cookie === undefined) {
-      checked(calls.ioctl(event, PERF_EVENT_IOC_SET_BPF, program.fd), "ioctl(PERF_EVENT_IOC_SET_BPF)", purpose);
-      return event;
-    }
-    const link = createLink(linkAttribute(program.fd, event, AttachType.perfEvent).u64(16, cookie), purpose);
-    // The link holds the event.
-    calls.close(event);
-    return link;
-  } catch (error) {
-    calls.close(event);
-    throw error;
-  }
-}
-
-const linkAttribute = (program: number, target: number, type: number): Struct =>
-  new Struct(64).u32(0, program).u32(4, target).u32(8, type);
-
-const createLink = (attribute: Struct, purpose: string): number =>
-  checked(systemCalls().bpf(Command.linkCreate, attribute.bytes), "bpf(BPF_LINK_CREATE)", purpose);
 
 function threadsOf(pid: number): number[] {
   try {

@@ -41,6 +41,12 @@ export class Struct {
     return this.u64(offset, systemCalls().addressOf(buffer));
   }
 
+  /** Holds on to a buffer that another one points to, as long as this struct is. */
+  keep(buffer: Uint8Array): this {
+    this.#kept.push(buffer);
+    return this;
+  }
+
   /** A name in a field of 16 bytes: what the kernel allows of it, at most 15 characters. */
   name(offset: number, name: string): this {
     const legal = objectName(name);

@@ -1,14 +1,19 @@
 // What this kernel can do, found out by trying: each probe is a cheap call, made when first asked for, remembered.
 
 import { type MapType, PROGRAM_TYPES, type ProgramType } from "../object/index.ts";
-import { Struct } from "./attributes.ts";
+import { Struct, wordBytes } from "./attributes.ts";
+import { onlineCpus } from "./cpus.ts";
 import { kernelBtf } from "./kernel-types.ts";
 import { createMap } from "./maps.ts";
-import { AttachType, Command } from "./numbers.ts";
+import { chargedBpf } from "./memory-limit.ts";
+import { AttachType, BPF_F_NO_PREALLOC, Command, PERF_ATTRIBUTE_SIZE, PERF_FLAG_FD_CLOEXEC } from "./numbers.ts";
 import { probeUnit } from "./perf-events.ts";
 import { systemCalls } from "./system-calls.ts";
 
+const ENOENT = 2;
+const ESRCH = 3;
 const EBADF = 9;
+const FOR_EACH_MAP_ELEM = 164;
 const GET_ATTACH_COOKIE = 174;
 
 /** mov r0, 0; exit */
@@ -30,7 +35,7 @@ function tryProgram(type: ProgramType, { code, attachType = 0, target = 0 }: Tri
     .u32(68, attachType)
     .u32(108, target);
   if (log !== undefined) attribute.u32(24, 1).u32(28, log.length).pointer(32, log);
-  return systemCalls().bpf(Command.programLoad, attribute.bytes);
+  return chargedBpf(Command.programLoad, attribute.bytes);
 }
 
 function works(fd: number): boolean {
@@ -56,19 +61,42 @@ const helperCode = (id: number): Uint8Array => {
   return code;
 };
 
+/** One instruction between `r0 = 0` and `exit`. */
+const instructionCode = (...bytes: number[]): Uint8Array => {
+  const code = new Uint8Array(24);
+  code.set(returnZero().subarray(0, 8), 0);
+  code.set(bytes, 8);
+  code.set(returnZero().subarray(8), 16);
+  return code;
+};
+
 export type Feature =
   | "kprobe"
+  | "kprobeMulti"
+  | "kprobeSession"
   | "uprobe"
   | "uprobeMulti"
   | "fentry"
+  | "fentryCookie"
   | "rawTracepointCookie"
   | "perfEventCookie"
+  | "hardwareCounters"
+  | "isa4"
+  | "atomicFetch"
+  | "mayGoto"
+  | "callbacks"
+  | "runtimeAllocation"
+  | "longKeys"
   | "ringBuffer"
   | "btf";
 
 const probes: Readonly<Record<Feature, () => boolean>> = {
   /** kprobes and kretprobes, by the perf PMU */
   kprobe: () => probeUnit("kprobe") !== undefined,
+  /** one link for many kprobes (Linux 5.18, CONFIG_FPROBE) */
+  kprobeMulti: () => knowsKprobeLink(AttachType.kprobeMulti),
+  /** a program for entry and return of functions (Linux 6.10) */
+  kprobeSession: () => knowsKprobeLink(AttachType.kprobeSession),
   /** uprobes and uretprobes, by the perf PMU */
   uprobe: () => probeUnit("uprobe") !== undefined,
   /** one link for many uprobes (Linux 6.6) */
@@ -92,10 +120,70 @@ const probes: Readonly<Record<Feature, () => boolean>> = {
       works(systemCalls().bpf(Command.rawTracepointOpen, new Struct(16).u32(8, fd).bytes)),
     );
   },
+  /** cookies of fentry, fexit and BTF tracepoints (Linux 5.19) */
+  fentryCookie: () => {
+    const target = btfFunction("bpf_fentry_test1");
+    return (
+      target !== undefined &&
+      works(tryProgram("tracing", { code: helperCode(GET_ATTACH_COOKIE), attachType: AttachType.fentry, target }))
+    );
+  },
+  /** the instructions of version 4: sign extension, signed division, bswap (Linux 6.6); tried with `r0 = (s8)r0` */
+  isa4: () => works(tryProgram("socket_filter", { code: instructionCode(0xbf, 0x00, 8, 0, 0, 0, 0, 0) })),
+  /** atomic operations that answer the old value (Linux 5.12); tried with an exchange on the stack */
+  atomicFetch: () =>
+    works(
+      tryProgram("socket_filter", {
+        code: Uint8Array.of(
+          ...[0x7a, 0x0a, 0xf8, 0xff, 0, 0, 0, 0], // *(u64 *)(r10 - 8) = 0
+          ...[0xb7, 0x00, 0, 0, 0, 0, 0, 0], // r0 = 0
+          ...[0xdb, 0x0a, 0xf8, 0xff, 0xe1, 0, 0, 0], // r0 = xchg(r10 - 8, r0)
+          ...[0x95, 0, 0, 0, 0, 0, 0, 0],
+        ),
+      }),
+    ),
+  /** loops that end by the kernel's own count (Linux 6.9) */
+  mayGoto: () => works(tryProgram("socket_filter", { code: instructionCode(0xe5, 0, 0, 0, 0, 0, 0, 0) })),
+  /** functions handed to the kernel, as bpf_for_each_map_elem wants them (Linux 5.13) */
+  callbacks: () => hasHelper("kprobe", FOR_EACH_MAP_ELEM),
+  /** keys of hashes that are longer than the stack of a program, 512 bytes */
+  longKeys: () => {
+    try {
+      createMap({ name: "probe", type: "hash", keySize: 520, valueSize: 8, maxEntries: 1 }).close();
+      return true;
+    } catch {
+      return false;
+    }
+  },
+  /** hashes that take their memory as they grow, in tracing programs (Linux 6.1; refused or warned of before) */
+  runtimeAllocation: () => {
+    const map = createMap({
+      name: "probe",
+      type: "hash",
+      keySize: 4,
+      valueSize: 8,
+      maxEntries: 1,
+      flags: BPF_F_NO_PREALLOC,
+    });
+    try {
+      const code = new Uint8Array(32);
+      code.set([0x18, 0x11]);
+      new DataView(code.buffer).setInt32(4, map.fd, true);
+      code.set(returnZero(), 16);
+      return works(tryProgram("perf_event", { code }));
+    } finally {
+      map.close();
+    }
+  },
   /** `bpf_get_attach_cookie` in raw tracepoints (Linux 6.10) */
   rawTracepointCookie: () => works(tryProgram("raw_tracepoint", { code: helperCode(GET_ATTACH_COOKIE) })),
   /** cookies of perf events: tracepoints, kprobes, uprobes (Linux 5.15) */
   perfEventCookie: () => works(tryProgram("tracepoint", { code: helperCode(GET_ATTACH_COOKIE) })),
+  /** cycles, instructions and their like: the processor's counters */
+  hardwareCounters: () => {
+    const attribute = new Struct(PERF_ATTRIBUTE_SIZE).u32(4, PERF_ATTRIBUTE_SIZE).u64(16, 1_000_000_000);
+    return works(systemCalls().perfEventOpen(attribute.bytes, -1, onlineCpus()[0] ?? 0, -1, PERF_FLAG_FD_CLOEXEC));
+  },
   /** BPF_MAP_TYPE_RINGBUF (Linux 5.8) */
   ringBuffer: () => hasMap("ringbuf"),
   /** the kernel's own BTF */
@@ -107,6 +195,17 @@ const probes: Readonly<Record<Feature, () => boolean>> = {
     }
   },
 };
+
+/** Asks for a link on a function that is none: who knows such links says that, others that the type is none. */
+function knowsKprobeLink(attachType: number): boolean {
+  return withProgram(tryProgram("kprobe", { code: returnZero(), attachType }), (fd) => {
+    const name = new TextEncoder().encode("scry_no_such_function\0");
+    const names = wordBytes([systemCalls().addressOf(name)]);
+    const attribute = new Struct(64).u32(0, fd).u32(8, attachType).u32(20, 1).pointer(24, names).keep(name);
+    const result = systemCalls().bpf(Command.linkCreate, attribute.bytes);
+    return result === -ESRCH || result === -ENOENT;
+  });
+}
 
 const known = new Map<string, boolean>();
 
@@ -143,7 +242,8 @@ export function hasMap(type: MapType): boolean {
     const ring = type === "ringbuf" || type === "user_ringbuf";
     const keySize = ring || type === "queue" || type === "stack" || type === "bloom_filter" ? 0 : 4;
     try {
-      createMap({ name: "probe", type, keySize, valueSize: ring ? 0 : 8, maxEntries: ring ? 4096 : 1 }).close();
+      const valueSize = ring ? 0 : type === "prog_array" || type === "perf_event_array" ? 4 : 8;
+      createMap({ name: "probe", type, keySize, valueSize, maxEntries: ring ? 4096 : 1 }).close();
       return true;
     } catch {
       return false;

@@ -32,13 +32,17 @@ const numbers = {
     mmap: 9,
     munmap: 11,
     ioctl: 16,
+    socket: 41,
+    setsockopt: 54,
     mount: 165,
     epoll_ctl: 233,
     openat: 257,
     epoll_pwait: 281,
     eventfd2: 290,
     epoll_create1: 291,
+    prlimit64: 302,
     perf_event_open: 298,
+    setns: 308,
     bpf: 321,
   },
   arm64: {
@@ -55,11 +59,16 @@ const numbers = {
     eventfd2: 19,
     epoll_create1: 20,
     perf_event_open: 241,
+    prlimit64: 261,
     bpf: 280,
+    socket: 198,
+    setsockopt: 208,
+    setns: 268,
   },
 } as const;
 
 const AT_FDCWD = -100;
+const RLIMIT_MEMLOCK = 8;
 const EPOLL_CLOEXEC = 0o2000000;
 
 /** Loads koffi through `require` and answers the calls. */
@@ -164,6 +173,10 @@ export function koffiCalls(require: NodeJS.Require): SystemCalls {
       withPath ??= libc.func("syscall", "long", ["long", "intptr", "str", "intptr"]) as unknown as SyscallPath;
       return settle(withPath(nr.openat, AT_FDCWD, path, flags));
     },
+    socket: (family, type, protocol) => settle(withNumbers(nr.socket, family, type, protocol, 0, 0, 0)),
+    setsockopt: (fd, level, name, value) =>
+      settle(withNumbers(nr.setsockopt, fd, level, name, koffi.address(value), value.length, 0)),
+    setns: (fd, type) => settle(withNumbers(nr.setns, fd, type, 0, 0, 0, 0)),
     close: (fd) => settle(withNumbers(nr.close, fd, 0, 0, 0, 0, 0)),
     async closeAll(fds, threads) {
       let at = 0;
@@ -180,6 +193,10 @@ export function koffiCalls(require: NodeJS.Require): SystemCalls {
         "void *",
       ]) as unknown as SyscallStrings;
       return settle(strings(nr.mount, source, target, type, flags, null));
+    },
+    unlimitLockedMemory() {
+      const limit = Buffer.alloc(16, 0xff);
+      return settle(withNumbers(nr.prlimit64, 0, RLIMIT_MEMLOCK, koffi.address(limit), 0, 0, 0));
     },
     kernelRelease: release,
   };

@@ -1,14 +1,26 @@
 // Loads an object into the kernel: maps, types, then each program, linked, encoded and relocated.
 
 import { encode } from "../isa/index.ts";
-import { type BpfObject, type LinkedProgram, link, PROGRAM_TYPES, type ProgramSpec } from "../object/index.ts";
+import {
+  type BpfObject,
+  type LinkedProgram,
+  link,
+  type MapSpec,
+  PROGRAM_TYPES,
+  type ProgramSpec,
+} from "../object/index.ts";
 import type { Span } from "../source/index.ts";
+import { CGROUP_ATTACH_TYPES } from "./attach-network.ts";
 import { Struct } from "./attributes.ts";
 import { SystemCallError, UnsupportedError, VerifierError } from "./errors.ts";
+import { hasFeature } from "./features.ts";
 import { createMap, type KernelMap } from "./maps.ts";
-import { AttachType, BPF_F_SLEEPABLE, Command } from "./numbers.ts";
+import { chargedBpf } from "./memory-limit.ts";
+import { moduleBtf, openModuleBtf, openProgram, programFunctions } from "./module-types.ts";
+import { AttachType, BPF_F_NO_PREALLOC, BPF_F_SLEEPABLE, Command } from "./numbers.ts";
 import { addRecords, loadBtf, ProgramTypes } from "./program-types.ts";
 import { relocate, typeId } from "./relocate.ts";
+import { structOpsMember } from "./struct-ops.ts";
 import { checked, systemCalls } from "./system-calls.ts";
 
 const LOG_BYTES = 16 << 20;
@@ -17,8 +29,11 @@ const EAGAIN = 11;
 export interface LoadOptions {
   /** Keeps the verifier's log of every program in `LoadedProgram.log`: 1 short, 2 each instruction. */
   readonly logLevel?: 1 | 2;
-  /** Which uprobe programs will be attached by `attachUprobeMulti`; these cannot be attached by `attach`. */
-  readonly uprobeMulti?: (program: ProgramSpec) => boolean;
+  /**
+   * Which uprobe and kprobe programs will be attached to many places by one link (`attachEach`); these cannot be
+   * attached one by one (`attach`). The answer is how: `session` shares a program between entry and return.
+   */
+  readonly multi?: (program: ProgramSpec) => "uprobe" | "kprobe" | "kprobe-session" | undefined;
   /** Maps that exist already, by their names in the object; they stay the caller's to close. */
   readonly maps?: ReadonlyMap<string, KernelMap>;
 }
@@ -144,7 +159,7 @@ function prepare(object: BpfObject, options: LoadOptions): Preparation {
     const [btfFd] = passing;
     for (const spec of object.maps) {
       const given = options.maps?.get(spec.name);
-      const map = given ?? createMap(spec, btfFd === undefined ? {} : { btfFd });
+      const map = given ?? createMap(allocated(spec), btfFd === undefined ? {} : { btfFd });
       if (given === undefined) owned.push(map);
       maps.set(spec.name, map);
     }
@@ -168,7 +183,15 @@ function prepare(object: BpfObject, options: LoadOptions): Preparation {
         .u32(68, attachType);
       const record = records[i];
       if (record !== undefined) addRecords(attribute, typesFd, record);
-      if (spec.target !== undefined) attribute.u32(108, targetId(spec.target));
+      if (spec.target !== undefined) {
+        const { id, fd } = targetOf(spec.target);
+        attribute.u32(108, id);
+        // `attach_prog_fd`, `attach_btf_obj_fd`: whose BTF the id is of.
+        if (fd !== undefined) {
+          attribute.u32(112, fd);
+          passing.push(fd);
+        }
+      }
       return { spec, linked: program, attribute, attachType };
     });
     return { maps, owned, programs, passing };
@@ -176,6 +199,14 @@ function prepare(object: BpfObject, options: LoadOptions): Preparation {
     undo({ maps, owned, programs: [], passing }, []);
     throw error;
   }
+}
+
+/** A hash as this kernel lets tracing programs have it. */
+function allocated(spec: MapSpec): MapSpec {
+  const flags = spec.flags ?? 0;
+  if ((flags & BPF_F_NO_PREALLOC) === 0 || !/^(percpu_)?hash$/.test(spec.type) || hasFeature("runtimeAllocation"))
+    return spec;
+  return { ...spec, flags: flags & ~BPF_F_NO_PREALLOC };
 }
 
 function undo(preparation: Preparation, programs: Iterable<LoadedProgram>): void {
@@ -197,23 +228,54 @@ const targets = {
   fexit: { attachType: AttachType.fexit, prefix: "", kind: "func" },
   iter: { attachType: AttachType.iter, prefix: "bpf_iter_", kind: "func" },
   lsm: { attachType: AttachType.lsm, prefix: "bpf_lsm_", kind: "func" },
+  struct_ops: { attachType: 0, prefix: "", kind: "struct" },
 } as const;
 
 type Target = NonNullable<ProgramSpec["target"]>;
 
-function targetId(target: Target): number {
+/** The BTF id of what a program is verified against, and the descriptor of that BTF where it is not the kernel's. */
+function targetOf(target: Target): { id: number; fd?: number } {
   const { prefix, kind } = targets[target.kind];
+  const name = prefix + target.name;
+  const label = `${target.kind}:${target.module === undefined ? "" : `${target.module}:`}${target.name}`;
+  if (target.program !== undefined) {
+    const found = programFunctions().find((f) => f.program === target.program && f.name === target.name);
+    if (found === undefined) throw new UnsupportedError(`${label}: there is no such BPF program any more`);
+    return { id: found.type, fd: openProgram(target.program) };
+  }
+  if (target.module !== undefined) {
+    const id = moduleBtf(target.module)?.find(name, kind);
+    if (id === undefined)
+      throw new UnsupportedError(
+        `${label}: the kernel has no types of this function of the module (CONFIG_DEBUG_INFO_BTF_MODULES, Linux 5.11); use kprobe:${target.module}:${target.name}`,
+      );
+    return { id, fd: openModuleBtf(target.module) };
+  }
   try {
-    return typeId(prefix + target.name, kind);
+    return { id: typeId(name, kind) };
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
-    throw new UnsupportedError(`${target.kind}:${target.name}: ${error.message}`);
+    const instead = kind === "func" && target.kind !== "iter" ? `; use kprobe:${target.name}` : "";
+    throw new UnsupportedError(`${label}: ${error.message}${instead}`);
   }
 }
 
+const multiTypes = {
+  uprobe: AttachType.uprobeMulti,
+  kprobe: AttachType.kprobeMulti,
+  "kprobe-session": AttachType.kprobeSession,
+} as const;
+
 function expectedAttachType(spec: ProgramSpec, options: LoadOptions): number {
+  // Which of the struct's functions it is, by number.
+  if (spec.target?.kind === "struct_ops") return structOpsMember(spec.target.name, spec.target.member ?? "").index;
   if (spec.target !== undefined) return targets[spec.target.kind].attachType;
-  return options.uprobeMulti?.(spec) ? AttachType.uprobeMulti : 0;
+  const [first] = spec.attach;
+  if (first?.kind === "cgroup") return CGROUP_ATTACH_TYPES[first.attachType];
+  if (first?.kind === "xdp") return AttachType.xdp;
+  if (spec.type === "sk_lookup") return AttachType.skLookup;
+  const multi = options.multi?.(spec);
+  return multi === undefined ? 0 : multiTypes[multi];
 }
 
 function loadProgram(prepared: Prepared, options: LoadOptions): LoadedProgram {
@@ -234,7 +296,7 @@ function loadProgram(prepared: Prepared, options: LoadOptions): LoadedProgram {
 /** EAGAIN means that a signal came in the middle of the verification. */
 function tryLoad(attribute: Struct): number {
   for (let i = 0; ; i++) {
-    const fd = systemCalls().bpf(Command.programLoad, attribute.bytes);
+    const fd = chargedBpf(Command.programLoad, attribute.bytes);
     if (fd !== -EAGAIN || i === 5) return fd;
   }
 }

@@ -6,6 +6,7 @@ import { MAP_TYPES, type MapSpec } from "../object/index.ts";
 import { Struct } from "./attributes.ts";
 import { possibleCpus } from "./cpus.ts";
 import { UnsupportedError } from "./errors.ts";
+import { chargedBpf } from "./memory-limit.ts";
 import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG, Command, PAGE_SIZE } from "./numbers.ts";
 import { checked, MAP_SHARED, PROT_READ, PROT_WRITE, systemCalls } from "./system-calls.ts";
 
@@ -273,7 +274,7 @@ export function createMap(spec: MapSpec, options: KernelMapOptions = {}): Kernel
       .u32(56, spec.valueType ?? 0);
   }
   const fd = checked(
-    systemCalls().bpf(Command.mapCreate, attribute.bytes),
+    chargedBpf(Command.mapCreate, attribute.bytes),
     "bpf(BPF_MAP_CREATE)",
     `map "${spec.name}" (${spec.type})`,
   );

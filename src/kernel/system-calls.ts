@@ -35,6 +35,11 @@ export interface SystemCalls {
   /** read(2) and write(2) of a whole buffer. */
   read(fd: number, buffer: Uint8Array): Result;
   write(fd: number, buffer: Uint8Array): Result;
+  /** socket(2) */
+  socket(family: number, type: number, protocol: number): Result;
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array): Result;
+  /** setns(2), for the calling thread: Node's own. */
+  setns(fd: number, type: number): Result;
   /** openat(2) relative to the working folder. */
   open(path: string, flags: number): Result;
   close(fd: number): Result;
@@ -44,6 +49,8 @@ export interface SystemCalls {
    */
   closeAll(fds: readonly number[], threads: number): Promise<void>;
   mount(source: string, target: string, type: string, flags: number): Result;
+  /** setrlimit(2): this process may lock as much memory as it wants (RLIMIT_MEMLOCK). */
+  unlimitLockedMemory(): Result;
   /** The name of this machine's kernel: `6.18.44`. */
   kernelRelease(): string;
 }

@@ -1,0 +1,94 @@
+// Sockets as far as programs need them: an interface's number, and a packet socket for a filter to sit on.
+
+import { Struct } from "./attributes.ts";
+import { SystemCallError } from "./errors.ts";
+import { inNetworkNamespace } from "./net-namespace.ts";
+import { checked, systemCalls } from "./system-calls.ts";
+
+const AF_INET = 2;
+const AF_PACKET = 17;
+const SOCK_DGRAM = 2;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
+/** linux/if_ether.h, in the byte order of the network. */
+const ETH_P_ALL = 0x0300;
+/** linux/sockios.h */
+const SIOCGIFINDEX = 0x8933;
+const IFNAMSIZ = 16;
+const SOL_SOCKET = 1;
+const SO_BINDTODEVICE = 25;
+
+/** The number of an interface of this thread's network namespace. Throws a SystemCallError where there is none. */
+export function interfaceIndex(name: string): number {
+  const calls = systemCalls();
+  const bytes = new TextEncoder().encode(name);
+  if (bytes.length === 0 || bytes.length >= IFNAMSIZ)
+    throw new SystemCallError("ioctl(SIOCGIFINDEX)", 19, `interface "${name}"`, "a name has 1 to 15 bytes");
+  const request = new Struct(40);
+  request.bytes.set(bytes);
+  const socket = checked(calls.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+  try {
+    checked(
+      calls.ioctl(socket, SIOCGIFINDEX, Number(calls.addressOf(request.bytes))),
+      "ioctl(SIOCGIFINDEX)",
+      `interface "${name}"`,
+    );
+    return request.readU32(16);
+  } finally {
+    calls.close(socket);
+  }
+}
+
+/** A socket that receives every packet of an interface (of all, without one), from its link-layer header. */
+export class PacketSocket {
+  readonly fd: number;
+  #open = true;
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  /** The next packet that passed the filter, cut to `most` bytes; undefined where none waits. */
+  read(most = 65536): Uint8Array | undefined {
+    const buffer = new Uint8Array(most);
+    const length = systemCalls().read(this.fd, buffer);
+    if (length === -11) return undefined;
+    return buffer.subarray(0, checked(length, "read", "packet socket"));
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    systemCalls().close(this.fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Opens a packet socket (packet(7)). It receives from the moment that it is open: filter first, then `read` away the rest. */
+export function openPacketSocket(where: { readonly interface?: string; readonly netns?: string } = {}): PacketSocket {
+  return inNetworkNamespace(where.netns, () => {
+    const calls = systemCalls();
+    const fd = checked(
+      calls.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, ETH_P_ALL),
+      "socket",
+      "packet socket",
+    );
+    if (where.interface !== undefined) {
+      const result = calls.setsockopt(
+        fd,
+        SOL_SOCKET,
+        SO_BINDTODEVICE,
+        new TextEncoder().encode(`${where.interface}\0`),
+      );
+      if (result < 0) {
+        calls.close(fd);
+        throw new SystemCallError("setsockopt(SO_BINDTODEVICE)", -result, `interface "${where.interface}"`);
+      }
+    }
+    return new PacketSocket(fd);
+  });
+}
