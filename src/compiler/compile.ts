@@ -22,6 +22,10 @@ export interface CompileOptions {
   readonly scratch?: { readonly map: string };
   /** The version of the instruction set; 4 (Linux 6.6) unless said otherwise. */
   readonly cpu?: Cpu;
+  /** False for kernels without atomic operations that answer the old value (before Linux 5.12). */
+  readonly atomicFetch?: boolean;
+  /** False for kernels without may_goto (before Linux 6.9): loops get counters of their own, and end sooner. */
+  readonly mayGoto?: boolean;
   /** Bytes of stack that the entry function and all that it calls may use together; 512 unless said otherwise. */
   readonly stack?: number;
 }
@@ -62,6 +66,8 @@ export function compile(program: IrProgram, options: CompileOptions = {}): Compi
     const available = Math.max(0, (isEntry ? whole : Math.min(CALLEE_BYTES, whole)) - below);
     const context: PassContext = {
       cpu: options.cpu ?? 4,
+      atomicFetch: options.atomicFetch ?? true,
+      mayGoto: options.mayGoto ?? true,
       stack: available,
       scratchMap: options.scratch?.map,
       scratchSize,
@@ -122,7 +128,7 @@ function compileFunction(
     context.scratchSize = scratchBefore;
     const within: PassContext = { ...context, stack: Math.max(0, limit - reserve) };
     run(target, pipeline.slice(placeAt), within);
-    const { order, frequency } = layout(target);
+    const { order, frequency } = layout(target, context.mayGoto);
     const machine = select(target, order, frequency, { cpu: context.cpu });
     const allocation = allocate(machine);
     const { code, frame } = emit(machine, allocation, context.cpu);

@@ -61,7 +61,11 @@ function bodyToPlaceFirst(loop: Loop): Block | undefined {
   return undefined;
 }
 
-export function layout(fn: IrFunction): Layout {
+/**
+ * `rotate`: the test at the top of a loop may stand behind its body, so that the loop comes round by falling into it.
+ * Kernels before may_goto (check_cfg up to Linux 6.8) take only a jump for that.
+ */
+export function layout(fn: IrFunction, rotate = true): Layout {
   const tree = dominators(fn);
   const depths = loopDepths(tree);
   const frequencies = new Map<Block, number>();
@@ -84,7 +88,7 @@ export function layout(fn: IrFunction): Layout {
 
   const all = loops(tree);
   const bodies = new Map<Block, Block>();
-  for (const loop of all) {
+  for (const loop of rotate ? all : []) {
     const body = bodyToPlaceFirst(loop);
     if (body !== undefined) bodies.set(loop.header, body);
   }

@@ -5,6 +5,8 @@ interface PassCase {
   readonly name: string;
   readonly before: string;
   readonly after: string;
+  /** What the kernel has not got. */
+  readonly target?: { readonly cpu?: 3; readonly atomicFetch?: false; readonly mayGoto?: false };
 }
 
 const p = (body: string): string => `program "p" (%0: ctx) {\n${body}\n}`;
@@ -402,6 +404,115 @@ none10:
   store.32 %1 + 24, %14
   %17 = helper probe_read_kernel %2, 256, 0
   return 0`),
+  },
+  {
+    pass: "count-loops",
+    name: "an endless loop gets a counter; the kernel has no may_goto",
+    target: { mayGoto: false },
+    before: p(`entry:
+  %1 = load.u64 %0
+  jump head
+head:
+  may-goto body, end
+body:
+  branch eq.64 %1, 0, end, head
+end:
+  return 0`),
+    after: p(`entry:
+  %1 = load.u64 %0
+  jump head(1024)
+head(%7: int):
+  %9 = sub.64 %7, 1
+  branch ne.64 %7, 0, body, end unlikely else
+body:
+  branch eq.64 %1, 0, end, head(%9)
+end:
+  return 0`),
+  },
+  {
+    pass: "count-loops",
+    name: "one that counts by itself gets none",
+    target: { mayGoto: false },
+    before: p(`entry:
+  jump head(0)
+head(%1: int):
+  may-goto check, end
+check:
+  branch ult.64 %1, 64, body, end
+body:
+  %2 = add.64 %1, 1
+  jump head(%2)
+end:
+  return 0`),
+    after: p(`entry:
+  jump head(0)
+head(%1: int):
+  jump check
+check:
+  branch ult.64 %1, 64, body, end
+body:
+  %2 = add.64 %1, 1
+  jump head(%2)
+end:
+  return 0`),
+  },
+  {
+    pass: "keep-bounds",
+    name: "what a comparison bounds is a value of its own from there on",
+    target: { mayGoto: false },
+    before: p(`entry:
+  %1 = load.u64 %0
+  branch ult.64 %1, 65, small, big
+small:
+  %3 = helper probe_read_kernel %0, %1, 0
+  return %1
+big:
+  return %1`),
+    after: p(`entry:
+  %1 = load.u64 %0
+  %9 = add.64 %1, 0
+  branch ult.64 %9, 65, small, big
+small:
+  %11 = and.64 %9, 127
+  %3 = helper probe_read_kernel %0, %11, 0
+  return %11
+big:
+  return %1`),
+  },
+  {
+    pass: "signed-division",
+    name: "the signs are taken off and put on again; the instruction set has no signed division",
+    target: { cpu: 3 },
+    before: p(`entry:
+  %1 = load.u64 %0
+  %2 = smod.64 %1, 7
+  return %2`),
+    after: p(`entry:
+  %1 = load.u64 %0
+  %6 = sar.64 %1, 63
+  %7 = sar.64 7, 63
+  %8 = xor.64 %1, %6
+  %9 = sub.64 %8, %6
+  %10 = xor.64 7, %7
+  %11 = sub.64 %10, %7
+  %12 = mod.64 %9, %11
+  %13 = xor.64 %12, %6
+  %14 = sub.64 %13, %6
+  return %14`),
+  },
+  {
+    pass: "private-atomics",
+    name: "an addition that answers the old value is a load and one that does not",
+    target: { atomicFetch: false },
+    before: p(`entry:
+  %1 = load.u64 %0
+  %2 = atomic.add.64.fetch %1, 5
+  return %2`),
+    after: p(`entry:
+  %1 = load.u64 %0
+  %5 = load.u64 %1
+  atomic.add.64 %1, 5
+  return %5`),
   },
   {
     pass: "launder-loops",

@@ -14,7 +14,14 @@ import { CONTEXT_WORDS, RANDOM_MAPS, randomProgram } from "./random-ir.test-data
 import { parseIr, printIr } from "./text.ts";
 import { validate } from "./validate.ts";
 
-const context = (): PassContext => ({ cpu: 4, stack: 448, scratchMap: "scratch", scratchSize: 0 });
+const context = (): PassContext => ({
+  cpu: 4,
+  atomicFetch: true,
+  mayGoto: true,
+  stack: 448,
+  scratchMap: "scratch",
+  scratchSize: 0,
+});
 
 /** The lines without their indentation and comments. */
 const bare = (text: string): string =>
@@ -24,7 +31,7 @@ const bare = (text: string): string =>
     .filter((line) => line !== "")
     .join("\n");
 
-describe.each(PASS_CASES)("$pass: $name", ({ pass, before, after }) => {
+describe.each(PASS_CASES)("$pass: $name", ({ pass, before, after, target }) => {
   test("gives the text expected", () => {
     const program = parseIr(before);
     const [fn] = program.functions;
@@ -32,7 +39,7 @@ describe.each(PASS_CASES)("$pass: $name", ({ pass, before, after }) => {
     expect(validate(fn)).toEqual([]);
     const found = pipeline.find((stage) => stage.pass.name === pass);
     if (found === undefined) throw new Error(`no pass ${pass}`);
-    found.pass.run(fn, context());
+    found.pass.run(fn, { ...context(), ...target });
     expect(validate(fn)).toEqual([]);
     expect(bare(printIr(program))).toBe(bare(after));
   });

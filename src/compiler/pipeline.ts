@@ -1,8 +1,10 @@
 // The list of passes, with the reason for their order.
 
+import { countLoops } from "./passes/count-loops.ts";
 import { dce } from "./passes/dce.ts";
 import { expandMemory } from "./passes/expand-memory.ts";
 import { fold } from "./passes/fold.ts";
+import { keepBounds } from "./passes/keep-bounds.ts";
 import { launderLoops } from "./passes/launder-loops.ts";
 import { mergeBlocks } from "./passes/merge-blocks.ts";
 import type { Pass } from "./passes/pass.ts";
@@ -11,6 +13,7 @@ import { privateAtomics } from "./passes/private-atomics.ts";
 import { reuseMemory } from "./passes/reuse-memory.ts";
 import { reuseValues } from "./passes/reuse-values.ts";
 import { shareSlots } from "./passes/share-slots.ts";
+import { signedDivision } from "./passes/signed-division.ts";
 import { sink } from "./passes/sink.ts";
 import { splitEdges } from "./passes/split-edges.ts";
 import { threadJumps } from "./passes/thread-jumps.ts";
@@ -24,6 +27,7 @@ export interface Stage {
 
 export const pipeline: readonly Stage[] = [
   { pass: tidy, reason: "first: the others take reachable blocks and useful parameters for granted" },
+  { pass: signedDivision, reason: "early: what becomes of it is open to all the others" },
   { pass: privateAtomics, reason: "early: what becomes of it is open to all the others" },
   { pass: fold, reason: "decides branches on constants, which opens up the rest" },
   { pass: threadJumps, reason: "booleans became branches on 0/1 parameters; these must go before blocks are joined" },
@@ -44,6 +48,8 @@ export const pipeline: readonly Stage[] = [
   { pass: fold, reason: "offsets of scratch go into loads and stores; the last time that constants are folded" },
   { pass: reuseValues, reason: "addresses in maps have one base for all accesses" },
   { pass: expandMemory, reason: "after everything that reasons about whole areas" },
+  { pass: countLoops, reason: "after the last fold; leaves launder-loops nothing to hide" },
+  { pass: keepBounds, reason: "after the last fold, to which its masks are nothing" },
   { pass: launderLoops, reason: "after the last fold, which would see through it" },
   { pass: sink, reason: "late: what was shared before is needed on fewer paths now" },
   { pass: dce, reason: "what folding and sharing left" },

@@ -1,4 +1,5 @@
-// ELF files, over bytes: sections, symbols, notes, USDT probes, and what a uprobe at an entry costs.
+// ELF files, over bytes: sections, symbols, notes, USDT probes, Go's tables, and where in a function a uprobe may stand.
+export { crc32 } from "./crc32.ts";
 export {
   ElfError,
   type ElfFile,
@@ -11,9 +12,13 @@ export {
   SectionType,
   textAt,
 } from "./file.ts";
+export { type FunctionExits, functionExits, goStackCheck } from "./function-exits.ts";
+export { type GoVersion, goidOffset, goRegisters, goUsesRegisters, goVersion, isGo } from "./go-build-info.ts";
+export { type GoFunctionSymbol, GoFunctions, goFunctions, type SourceLine } from "./go-functions.ts";
 export { buildId, debugLink, type ElfNote, readNotes, type UsdtNote, usdtNotes } from "./notes.ts";
 export { type Register, type RegisterMachine, register } from "./registers.ts";
 export { type ElfSymbol, ElfSymbols, type SymbolBind, type SymbolType } from "./symbols.ts";
 export { type EntryKind, isOptimizableNop, type UprobeEntry, uprobeEntry } from "./uprobe-entry.ts";
 export { parseUsdtArguments, type UsdtArgument, UsdtArgumentError } from "./usdt-arguments.ts";
 export { type NewSection, writeElf } from "./write.ts";
+export { x86Length } from "./x86-length.ts";

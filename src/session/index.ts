@@ -1,5 +1,6 @@
 // A script at work: its environment, its run, its maps.
 export { type LiveOptions, liveEnvironment } from "./live-environment.ts";
-export type { MapContents } from "./map-contents.ts";
+export { missingParts } from "./missing-parts.ts";
+export { openRecorder, type Recorder, type RecorderOptions } from "./recorder.ts";
 export { bootNanoseconds } from "./resolver.ts";
-export { type RunEnd, type RunListener, RunningScript, type RunOptions } from "./running-script.ts";
+export { RunningScript, type RunOptions } from "./running-script.ts";

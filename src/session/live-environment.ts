@@ -5,17 +5,24 @@ import { uprobeEntry, usdtNotes } from "../elf/index.ts";
 import {
   binaryPath,
   executableOf,
+  functionAddresses,
   hasFeature,
+  hasHelper,
   kernelBtf,
   libraryPath,
   listTracepoints,
   mappedLibraries,
+  moduleBtf,
+  NO_KPROBES,
   possibleCpus,
+  programFunctions,
   syscallNumber,
+  traceableFunctions,
   tracepointFormat,
 } from "../kernel/index.ts";
 import {
   isPattern,
+  type KernelPart,
   patternRegExp,
   type TraceEnvironment,
   type TracepointField,
@@ -24,7 +31,19 @@ import {
   type UserFunction,
 } from "../lang/trace/index.ts";
 import { DiagnosticError } from "../source/index.ts";
-import { demangle, fileSymbols, kernelSymbols, openElf } from "../symbols/index.ts";
+import {
+  demangle,
+  type FileSymbol,
+  type FileSymbols,
+  fileSymbols,
+  goEntrySkip,
+  goFunction,
+  goProgram,
+  kernelSymbols,
+  openElf,
+  tryFileSymbols,
+} from "../symbols/index.ts";
+import { DebugInformation } from "./debug-information.ts";
 
 export interface LiveOptions {
   readonly params?: readonly string[];
@@ -36,6 +55,14 @@ export interface LiveOptions {
 /** The environment of this machine. Nothing is read before it is asked for. */
 export function liveEnvironment(options: LiveOptions = {}): TraceEnvironment {
   const machine = process.arch === "arm64" ? "aarch64" : "x86_64";
+  const debug = new DebugInformation(() => {
+    try {
+      return kernelBtf();
+    } catch {
+      // A kernel without BTF: what needs it says so where it is needed.
+      return undefined;
+    }
+  });
   return {
     params: options.params ?? [],
     ...(options.pid === undefined ? {} : { pid: options.pid }),
@@ -43,23 +70,29 @@ export function liveEnvironment(options: LiveOptions = {}): TraceEnvironment {
     cpus: possibleCpus().length,
     machine,
     unsafe: options.unsafe ?? false,
-    btf: () => {
-      try {
-        return kernelBtf();
-      } catch {
-        // A kernel without BTF: what needs it says so where it is needed.
-        return undefined;
-      }
-    },
+    btf: () => debug.btf(),
+    sourceLine: (path, file, line) => debug.sourceLine(path, file, line),
+    parameters: (path, offset) => debug.parameters(path, offset),
     tracepoints: findTracepoints,
     tracepointFormat: recordFields,
     rawTracepoints: findRawTracepoints,
     kernelFunctions: findKernelFunctions,
+    moduleBtf,
+    bpfFunctions: (name) => {
+      const wanted = patternRegExp(name);
+      return programFunctions().filter((f) => wanted.test(f.name));
+    },
     syscallNumber: (name) => syscallNumber(name),
     binary: (name) =>
       options.pid !== undefined && name === "" ? executableOf(options.pid) : findBinary(name, options.pid),
     functions: (path, name) => findFunctions(path, name, machine),
+    functionAt: (path, offset) => functionAt(path, offset, machine),
+    goProcess: () => {
+      const file = options.pid === undefined ? undefined : tryFileSymbols(`/proc/${options.pid}/exe`);
+      return file === undefined ? undefined : goProgram(file);
+    },
     usdt: findUsdt,
+    lacks,
     obstacle,
     kernelAddress: (name) => kernelSymbols().address(name),
     userAddress: (path, name) => {
@@ -114,21 +147,10 @@ function findRawTracepoints(pattern: string): readonly string[] {
 }
 
 function findKernelFunctions(pattern: string, module?: string): readonly string[] {
-  const symbols = kernelSymbols();
-  if (!isPattern(pattern) && module === undefined) return symbols.address(pattern) === undefined ? [] : [pattern];
+  // One name needs no look at the list of all: the kernel says when it cannot be traced.
+  if (!isPattern(pattern)) return functionAddresses(pattern, module).length === 0 ? [] : [pattern];
   const wanted = patternRegExp(pattern);
-  const names = new Set<string>();
-  for (const name of symbols.functions()) if (wanted.test(name)) names.add(name);
-  if (module !== undefined && module !== "vmlinux")
-    for (const name of names) if (moduleOf(name) !== module) names.delete(name);
-  return [...names];
-}
-
-/** The module that a function is in; undefined for the kernel itself. */
-function moduleOf(name: string): string | undefined {
-  const symbols = kernelSymbols();
-  const address = symbols.address(name);
-  return address === undefined ? undefined : symbols.lookup(address)?.module;
+  return traceableFunctions((name) => wanted.test(name), module);
 }
 
 function findBinary(name: string, pid: number | undefined): string | undefined {
@@ -141,16 +163,10 @@ function findBinary(name: string, pid: number | undefined): string | undefined {
 
 function findFunctions(path: string, name: string, machine: "x86_64" | "aarch64"): readonly UserFunction[] {
   const file = readable(path, () => fileSymbols(path));
-  const entry = (f: { name: string; size: number; fileOffset?: number }): UserFunction[] =>
-    f.fileOffset === undefined
-      ? []
-      : [
-          {
-            name: f.name,
-            offset: f.fileOffset + (machine === "x86_64" ? entrySkip(path, f.fileOffset) : 0),
-            size: f.size,
-          },
-        ];
+  const entry = (f: FileSymbol): UserFunction[] => {
+    const found = userFunction(path, file, f, machine);
+    return found === undefined ? [] : [found];
+  };
   if (!isPattern(name)) {
     const found = file.find(name);
     if (found !== undefined) return entry(found);
@@ -158,7 +174,7 @@ function findFunctions(path: string, name: string, machine: "x86_64" | "aarch64"
     if (!/[:(<~]/.test(name)) return [];
     const wanted = name.replaceAll(" ", "");
     return file
-      .functions(/^_Z/)
+      .functions(/^_[ZR]/)
       .filter((f) => {
         const plain = demangle(f.name).replaceAll(" ", "");
         return plain === wanted || plain.startsWith(`${wanted}(`);
@@ -170,6 +186,27 @@ function findFunctions(path: string, name: string, machine: "x86_64" | "aarch64"
     .functions(patternRegExp(name))
     .flatMap(entry)
     .filter((f) => !seen.has(f.offset) && seen.add(f.offset) !== undefined);
+}
+
+function userFunction(
+  path: string,
+  file: FileSymbols,
+  f: FileSymbol,
+  machine: "x86_64" | "aarch64",
+): UserFunction | undefined {
+  const start = f.fileOffset;
+  if (start === undefined) return undefined;
+  const go = goFunction(file, f, machine);
+  const skip = go !== undefined ? goEntrySkip(file, f, machine) : machine === "x86_64" ? entrySkip(path, start) : 0;
+  return { name: f.name, offset: start + skip, start, size: f.size, ...(go === undefined ? {} : { go }) };
+}
+
+/** The function that begins at a byte of a file. */
+function functionAt(path: string, offset: number, machine: "x86_64" | "aarch64"): UserFunction | undefined {
+  const file = readable(path, () => fileSymbols(path));
+  const found = file.at(offset);
+  const symbol = found?.offset === 0 ? file.find(found.name) : undefined;
+  return symbol === undefined ? undefined : userFunction(path, file, symbol, machine);
 }
 
 const heads = new Map<string, ReturnType<typeof openElf>>();
@@ -218,19 +255,29 @@ function readable<T>(path: string, open: () => T): T {
   }
 }
 
+const CURRENT_TASK_BTF = 158;
+
+/** What this kernel has not got. What is newest is asked for first: who has that has all the others. */
+function lacks(part: KernelPart): boolean {
+  if (hasFeature("rawTracepointCookie")) return false;
+  return part === "currentTaskBtf" ? !hasHelper("kprobe", CURRENT_TASK_BTF) : !hasFeature(part);
+}
+
 /** Why probes of this kind cannot attach here. */
 export function obstacle(kind: string): string | undefined {
   switch (kind) {
     case "kprobe":
     case "kretprobe":
-      return hasFeature("kprobe")
-        ? undefined
-        : "this kernel was built without kprobes (CONFIG_KPROBES); use a tracepoint (scry -l 'tracepoint:*'), or fentry where the kernel has it";
+      return hasFeature("kprobe") ? undefined : NO_KPROBES;
     case "fentry":
     case "fexit":
       return hasFeature("fentry")
         ? undefined
         : "this kernel refuses fentry and fexit programs; use a tracepoint (scry -l 'tracepoint:*'), or kprobe where the kernel has it";
+    case "hardware":
+      return hasFeature("hardwareCounters")
+        ? undefined
+        : "this machine has no hardware counters (virtual machines often have none); use software events or profile";
     default:
       return undefined;
   }

@@ -2,17 +2,10 @@
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { uptime } from "node:os";
-import { type KernelMap, kernelBtf } from "../kernel/index.ts";
-import {
-  type CompiledScript,
-  DISPLACED,
-  type Frame,
-  type Integer,
-  type Resolver,
-  stackMaps,
-  type WallClock,
-} from "../lang/trace/index.ts";
-import { demangle, kernelSymbols, userSymbols } from "../symbols/index.ts";
+import type { KernelMap } from "../kernel/index.ts";
+import type { CompiledScript, Frame, Integer, Resolver, Type, WallClock } from "../lang/trace/index.ts";
+import { stackReader } from "../run/index.ts";
+import { demangle, kernelSymbols, userSymbols, watchMappings } from "../symbols/index.ts";
 
 /** As the C library's `%#x`: zero has no prefix. */
 const hex = (address: bigint): string => (address === 0n ? "0" : `0x${address.toString(16)}`);
@@ -34,32 +27,19 @@ function sleptNanoseconds(): bigint {
   return slept;
 }
 
-export function liveResolver(script: CompiledScript, kernelMap: (name: string) => KernelMap | undefined): Resolver {
+/** To be disposed of when the run is over: processes are watched meanwhile, where the script takes their addresses. */
+export function liveResolver(
+  script: CompiledScript,
+  kernelMap: (name: string) => KernelMap | undefined,
+): Resolver & Disposable {
+  const watch = takesUserAddresses(script) ? watchMappings() : undefined;
   const clockOffset = BigInt(Date.now()) * 1_000_000n - bootNanoseconds();
-  const stacks = new Map<string, readonly bigint[]>();
   const frames = new Map<string, Frame>();
   let users: Map<number, string> | undefined;
   let cgroups: Map<bigint, string> | undefined;
   const enums = new Map<number, Map<string, string>>();
 
-  const stackOf = (id: number, limit: number): readonly bigint[] => {
-    const key = `${limit}:${id}`;
-    let found = stacks.get(key);
-    if (found === undefined) {
-      const names = stackMaps(limit);
-      const bytes =
-        id < DISPLACED
-          ? kernelMap(names.table)?.lookup(new Uint8Array(Uint32Array.of(id).buffer))
-          : kernelMap(names.displaced)?.lookup(new Uint8Array(BigUint64Array.of(BigInt(id)).buffer));
-      const addresses: bigint[] = [];
-      if (bytes !== undefined)
-        for (const a of new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3))
-          if (a === 0n) break;
-          else addresses.push(a);
-      stacks.set(key, (found = addresses));
-    }
-    return found;
-  };
+  const stackOf = stackReader(kernelMap);
 
   const frame = (kind: "kernel" | "user", address: bigint, pid: number): Frame => {
     const key = `${kind === "kernel" ? "k" : pid}:${address}`;
@@ -80,6 +60,7 @@ export function liveResolver(script: CompiledScript, kernelMap: (name: string) =
                 name: script.options.cppDemangle ? demangle(symbol.name) : symbol.name,
                 offset: symbol.offset,
                 module: symbol.module,
+                ...(symbol.source === undefined ? {} : { source: symbol.source }),
               };
       }
       frames.set(key, found);
@@ -88,6 +69,7 @@ export function liveResolver(script: CompiledScript, kernelMap: (name: string) =
   };
 
   return {
+    [Symbol.dispose]: () => watch?.[Symbol.dispose](),
     truncation: { capacity: script.options.maxStrlen + 1, trailer: script.options.strTruncTrailer },
     ksym: (address) => kernelSymbols().lookup(address)?.name ?? hex(address),
     usym: (address, pid) => {
@@ -112,7 +94,7 @@ export function liveResolver(script: CompiledScript, kernelMap: (name: string) =
     enumName: (id, value: Integer) => {
       let names = enums.get(id);
       if (names === undefined) {
-        const type = kernelBtf().type(id);
+        const type = script.types()?.type(id) ?? { kind: "void" as const };
         names = new Map(
           type.kind === "enum" || type.kind === "enum64" ? type.values.map((v) => [v.value.toString(), v.name]) : [],
         );
@@ -125,6 +107,17 @@ export function liveResolver(script: CompiledScript, kernelMap: (name: string) =
       return { seconds: Number(all / 1_000_000_000n), nanoseconds: Number(all % 1_000_000_000n) };
     },
   };
+}
+
+/** Does the script keep or send stacks or addresses of processes? */
+function takesUserAddresses(script: CompiledScript): boolean {
+  const holds = (type: Type | undefined): boolean =>
+    type !== undefined &&
+    (type.kind === "ustack" || type.kind === "usym" || ("elements" in type && type.elements.some(holds)));
+  return (
+    script.sites.some((site) => site.fields.some((field) => holds(field.type))) ||
+    script.maps.some((map) => holds(map.keyType) || holds(map.valueType))
+  );
 }
 
 function readUsers(): Map<number, string> {

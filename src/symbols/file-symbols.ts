@@ -1,8 +1,19 @@
 // Functions of a program or library, by name for uprobes and by address for stacks.
 
 import { closeSync, openSync, readFileSync, statSync } from "node:fs";
-import { buildId, ElfError, type ElfFile, type ElfSymbol, parseElf } from "../elf/index.ts";
+import {
+  ElfError,
+  type ElfFile,
+  type ElfSymbol,
+  type GoFunctionSymbol,
+  type GoFunctions,
+  goFunctions,
+  isGo,
+  parseElf,
+  type SourceLine,
+} from "../elf/index.ts";
 import { systemCalls } from "../kernel/index.ts";
+import { findDebugFile } from "./debug-files.ts";
 
 export interface FileSymbol {
   readonly name: string;
@@ -26,24 +37,43 @@ export class FileSymbols {
   readonly path: string;
   readonly elf: ElfFile;
   #debug: ElfFile | null | undefined;
+  #go: GoFunctions | null | undefined;
 
   constructor(path: string, elf: ElfFile) {
     this.path = path;
     this.elf = elf;
   }
 
+  /** The file has a symbol table of its own: `.dynsym` alone has what others may call, not what there is. */
+  get #stripped(): boolean {
+    return this.elf.section(".symtab") === undefined;
+  }
+
+  /** Go's own table of functions; undefined for what Go did not make. Read on the first question. */
+  get go(): GoFunctions | undefined {
+    if (this.#go === undefined) this.#go = isGo(this.elf) ? (goFunctions(this.elf) ?? null) : null;
+    return this.#go ?? undefined;
+  }
+
   /** A symbol by its exact name, without building any table. Looks in a separate debug file where the file has none. */
   find(name: string): FileSymbol | undefined {
     const symbol = this.elf.symbols().find(name) ?? this.#debugFile()?.symbols().find(name);
-    return symbol === undefined ? undefined : this.#located(symbol);
+    if (symbol !== undefined) return this.#located(symbol);
+    const go = this.#stripped ? this.go?.find(name) : undefined;
+    return go === undefined ? undefined : this.#located(fromGo(go));
   }
 
   /** Functions that have code in the file and whose name matches, by ascending address. */
   functions(pattern: RegExp = /./): FileSymbol[] {
-    const own = this.elf.symbols().functions(pattern);
-    const debug = this.#debugFile()?.symbols().functions(pattern) ?? [];
-    const seen = new Set(own.map((symbol) => symbol.name));
-    return [...own, ...debug.filter((symbol) => !seen.has(symbol.name))]
+    const found: Symbolic[] = this.elf.symbols().functions(pattern);
+    const seen = new Set(found.map((symbol) => symbol.name));
+    for (const symbol of this.#debugFile()?.symbols().functions(pattern) ?? [])
+      if (!seen.has(symbol.name)) found.push(symbol);
+    if (this.#stripped) {
+      for (const symbol of this.go ?? [])
+        if (pattern.test(symbol.name) && !seen.has(symbol.name)) found.push(fromGo(symbol));
+    }
+    return found
       .map((symbol) => this.#located(symbol))
       .filter((symbol) => symbol.fileOffset !== undefined)
       .sort((a, b) => a.address - b.address);
@@ -53,30 +83,48 @@ export class FileSymbols {
   at(fileOffset: number): CoveringSymbol | undefined {
     const address = this.elf.address(fileOffset);
     if (address === undefined) return undefined;
+    // What few names a stripped Go program exports say nothing of the functions between them.
+    const go = this.#stripped ? this.go?.covering(address) : undefined;
+    if (go !== undefined) return { name: go.name, offset: address - go.address };
     const symbol = this.elf.symbols().covering(address) ?? this.#debugFile()?.symbols().covering(address);
     return symbol === undefined ? undefined : { name: symbol.name, offset: address - symbol.value };
   }
 
-  #located(symbol: ElfSymbol): FileSymbol {
+  /** The line of source that a byte of the file was made from, where Go's table says it. */
+  line(fileOffset: number): SourceLine | undefined {
+    const go = this.go;
+    if (go === undefined) return undefined;
+    // What is returned to stands behind the call, which may be the last instruction of its line.
+    const address = this.elf.address(this.elf.bytes[fileOffset - 5] === CALL ? fileOffset - 1 : fileOffset);
+    return address === undefined ? undefined : go.line(address);
+  }
+
+  #located(symbol: Symbolic): FileSymbol {
     const fileOffset = this.elf.fileOffset(symbol.value);
     const { name, size, type } = symbol;
     const base = { name, address: symbol.value, size, type };
     return fileOffset === undefined ? base : { ...base, fileOffset };
   }
 
-  /** The symbols that a distribution keeps apart: /usr/lib/debug/.build-id/xx/yyyy.debug, where .symtab was stripped. */
+  /** The symbols that a distribution keeps apart, where .symtab was stripped. */
   #debugFile(): ElfFile | undefined {
-    if (this.#debug === undefined) {
-      this.#debug = null;
-      const id = this.elf.section(".symtab") === undefined ? buildId(this.elf) : undefined;
-      if (id !== undefined) {
-        const path = `/usr/lib/debug/.build-id/${id.slice(0, 2)}/${id.slice(2)}.debug`;
-        if (statSync(path, { throwIfNoEntry: false }) !== undefined) this.#debug = openElf(path);
-      }
-    }
+    if (this.#debug === undefined)
+      this.#debug = this.#stripped ? (findDebugFile(this.path, this.elf, openElf) ?? null) : null;
     return this.#debug ?? undefined;
   }
 }
+
+/** `call rel32` of x86-64 */
+const CALL = 0xe8;
+
+type Symbolic = Pick<ElfSymbol, "name" | "value" | "size" | "type">;
+
+const fromGo = (symbol: GoFunctionSymbol): Symbolic => ({
+  name: symbol.name,
+  value: symbol.address,
+  size: symbol.size,
+  type: "func",
+});
 
 /** Above this many bytes a file is mapped rather than read: 100 MB of a browser cost nothing until they are looked at. */
 const MAP_FROM = 8 << 20;

@@ -1,4 +1,5 @@
 // Address → name and name → address: the kernel, programs and libraries, processes, JITs; C++ names as people write them.
+export { findDebugFile } from "./debug-files.ts";
 export { demangle } from "./demangle.ts";
 export {
   type CoveringSymbol,
@@ -8,6 +9,8 @@ export {
   openElf,
   tryFileSymbols,
 } from "./file-symbols.ts";
+export { type GoProgram, type GoProgramFunction, goEntrySkip, goFunction, goProgram } from "./go-program.ts";
 export { type KernelSymbol, KernelSymbols, kernelSymbols } from "./kernel-symbols.ts";
+export { watchMappings } from "./mapping-watch.ts";
 export { type JitSymbol, PerfMap } from "./perf-map.ts";
 export { forget, type UserSymbol, UserSymbols, userSymbols } from "./user-symbols.ts";

@@ -2,6 +2,7 @@
 // and a JIT's own list says the rest. The process may be gone when its addresses are printed: `remember` early.
 
 import { readFileSync, statSync } from "node:fs";
+import type { SourceLine } from "../elf/index.ts";
 import { type Mapping, processMaps, SystemCallError } from "../kernel/index.ts";
 import { type FileSymbols, tryFileSymbols } from "./file-symbols.ts";
 import { PerfMap } from "./perf-map.ts";
@@ -12,6 +13,8 @@ export interface UserSymbol {
   readonly offset: number;
   /** The file that the function is in; `[jit]` for a function that a JIT made. */
   readonly module: string;
+  /** Where the instruction comes from, if the file says so cheaply: Go's programs do. */
+  readonly source?: SourceLine;
 }
 
 export class UserSymbols {
@@ -34,24 +37,22 @@ export class UserSymbols {
 
   /** The function that an address lies in. Maps are read again where the address is in none that we know. */
   lookup(address: bigint): UserSymbol | undefined {
-    if (!this.#read) this.#readMaps();
-    let mapping = this.#mapping(address);
-    if (mapping === undefined && !this.#gone) {
-      this.#readMaps();
-      mapping = this.#mapping(address);
-    }
+    const mapping = this.#find(address);
     if (mapping === undefined) return undefined;
     const file = mapping.path.startsWith("/") ? this.#file(mapping) : undefined;
-    const found = file?.at(Number(address - mapping.start) + mapping.offset);
-    if (found !== undefined) return { ...found, module: mapping.path };
+    const place = Number(address - mapping.start) + mapping.offset;
+    const found = file?.at(place);
+    if (found !== undefined) {
+      const source = file?.line(place);
+      return { ...found, module: mapping.path, ...(source === undefined ? {} : { source }) };
+    }
     const jit = this.#jitMap()?.lookup(Number(address));
     return jit === undefined ? undefined : { ...jit, module: "[jit]" };
   }
 
   /** The file that an address lies in, and where in it: what is left to say where no function is known. */
   module(address: bigint): { readonly path: string; readonly fileOffset: number } | undefined {
-    if (!this.#read) this.#readMaps();
-    const mapping = this.#mapping(address);
+    const mapping = this.#find(address);
     return mapping === undefined || mapping.path === ""
       ? undefined
       : { path: mapping.path, fileOffset: Number(address - mapping.start) + mapping.offset };
@@ -81,6 +82,17 @@ export class UserSymbols {
       if (!(error instanceof SystemCallError)) throw error;
       this.#gone = true;
     }
+  }
+
+  /** The mapping of an address: as it is now, or, when the process is gone, as it was. */
+  #find(address: bigint): Mapping | undefined {
+    if (!this.#read) this.#readMaps();
+    let mapping = this.#mapping(address);
+    if (mapping === undefined && !this.#gone) {
+      this.#readMaps();
+      mapping = this.#mapping(address);
+    }
+    return mapping ?? history?.find(this.pid, address);
   }
 
   #mapping(address: bigint): Mapping | undefined {
@@ -130,6 +142,18 @@ function jitMapPath(pid: number): string | undefined {
   } catch {
     return `/tmp/perf-${pid}.map`;
   }
+}
+
+/** What somebody knows of mappings of processes that are gone. */
+export interface KnownMappings {
+  find(pid: number, address: bigint): Mapping | undefined;
+}
+
+let history: KnownMappings | undefined;
+
+/** Who is asked from here on when a process is gone. */
+export function useHistory(known: KnownMappings): void {
+  history = known;
 }
 
 const processes = new Map<number, UserSymbols>();

@@ -4,7 +4,7 @@
 import { expect, it } from "vitest";
 import { loadObject, VerifierError } from "../../src/kernel/index.ts";
 import { compileScript } from "../../src/lang/trace/index.ts";
-import { liveEnvironment } from "../../src/session/index.ts";
+import { liveEnvironment, missingParts } from "../../src/session/index.ts";
 import { DiagnosticError, formatDiagnostic } from "../../src/source/index.ts";
 import { hasSdt, loadProgram } from "../support/commands.ts";
 import { Random, type RandomScript, randomScript, scriptText } from "../support/random-script.ts";
@@ -14,6 +14,7 @@ const runs = Number(process.env["SCRY_RUNS"] ?? 2000);
 
 type Outcome =
   | { readonly kind: "loaded" }
+  | { readonly kind: "lacking"; readonly why: string }
   | { readonly kind: "rejected" | "refused" | "crashed"; readonly why: string };
 
 const environment = liveEnvironment({ params: ["42", "7", "some text"], unsafe: true });
@@ -22,6 +23,8 @@ function attempt(text: string): Outcome {
   const source = { name: "stdin", text };
   try {
     const script = compileScript(source, environment, { ringBytes: 1 << 16, settings: [["max_map_keys", "64"]] });
+    const missing = missingParts(script.object);
+    if (missing.length > 0) return { kind: "lacking", why: missing.map((d) => d.message).join("; ") };
     loadObject(script.object).close();
     return { kind: "loaded" };
   } catch (error) {
@@ -61,11 +64,16 @@ it(`${runs} scripts at random load into the kernel`, { timeout: 300_000 }, () =>
   const failures: string[] = [];
   const rejected: string[] = [];
   const tooLarge: number[] = [];
+  const lacking = new Map<string, number>();
   for (let i = 0; i < runs; i++) {
     const random = new Random(seed + i);
     const script = randomScript(random, binary, hasSdt, 1 + random.below(random.chance(4) ? 30 : 4));
     const outcome = attempt(scriptText(script));
     if (outcome.kind === "loaded") continue;
+    if (outcome.kind === "lacking") {
+      lacking.set(outcome.why, (lacking.get(outcome.why) ?? 0) + 1);
+      continue;
+    }
     if (outcome.kind === "rejected") {
       rejected.push(`seed ${seed + i}: ${outcome.why.slice(0, 400)}`);
       continue;
@@ -80,6 +88,7 @@ it(`${runs} scripts at random load into the kernel`, { timeout: 300_000 }, () =>
   console.log(
     `${runs} scripts from seed ${seed}: ${rejected.length} rejected by our checks, ${failures.length} failed`,
   );
+  for (const [why, count] of lacking) console.log(`${count} said before loading: ${why}`);
   // Known shortage: loops with many branches that the verifier does not see the end of within its million steps.
   if (tooLarge.length > 0)
     console.warn(`*** too large for the verifier (loops with many branches): seeds ${tooLarge.join(", ")} ***`);

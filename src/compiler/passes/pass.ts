@@ -5,6 +5,10 @@ import type { Cpu } from "../select.ts";
 
 export interface PassContext {
   readonly cpu: Cpu;
+  /** Whether the kernel has atomic operations that answer the old value, and others than addition (Linux 5.12). */
+  readonly atomicFetch: boolean;
+  /** Whether the kernel has may_goto (Linux 6.9). */
+  readonly mayGoto: boolean;
   /** Bytes of stack that this function may use. */
   readonly stack: number;
   /** The per-CPU array map for what the stack has no room for. */

@@ -30,6 +30,14 @@ function slotsOf(fn: IrFunction): Slot[] {
   return found;
 }
 
+const isReserve = ({ operation }: Instr): boolean =>
+  operation.op === "helper" && operation.helper === "ringbuf_reserve";
+
+function cutBefore(block: Block, holds: (instr: Instr) => boolean): number {
+  const first = block.instrs.findIndex(holds);
+  return first < 0 ? block.instrs.length : first;
+}
+
 /** Bytes of all slots of a function. */
 export function slotBytes(fn: IrFunction): number {
   return slotsOf(fn).reduce((sum, { size }) => sum + size, 0);
@@ -71,12 +79,23 @@ export const placeSlots: Pass = {
       for (const edge of edgesOf(end)) for (const arg of edge.args) use(arg, block);
     }
     if (place === undefined) return;
-    while ((depths.get(place) ?? 0) > 0) place = tree.parent(place) as Block;
+    const outside = (block: Block): Block => {
+      let outer = block;
+      while ((depths.get(outer) ?? 0) > 0) outer = tree.parent(outer) as Block;
+      return outer;
+    };
+    const usesWanted = (instr: Instr): boolean => instr.args.some((arg) => wanted.has(arg));
+    let at = outside(place);
+    let cut = cutBefore(at, usesWanted);
+    // A run that returns here may hold no record of the ring that it has not given back.
+    for (let above: Block | undefined = at; above !== undefined; above = tree.parent(above)) {
+      const reserve = above.instrs.slice(0, above === at ? cut : undefined).findIndex(isReserve);
+      if (reserve < 0) continue;
+      at = outside(above);
+      cut = at === above ? reserve : at.instrs.length;
+    }
 
-    // place: … | look up, test; after: the rest of the block
-    const at = place;
-    const first = at.instrs.findIndex((instr) => instr.args.some((arg) => wanted.has(arg)));
-    const cut = first < 0 ? at.instrs.length : first;
+    // at: … | look up, test; after: the rest of the block
     const span = at.instrs[cut]?.span ?? at.span;
     const after = newBlock(fn, "scratch", span);
     after.instrs = at.instrs.slice(cut);

@@ -3,6 +3,9 @@
 //
 // It is also needed: the verifier of Linux 6.18 does not follow precision through an atomic operation that fetches
 // from the stack, and may take a branch on what was fetched for decided that is not. Early, for reuse-memory.
+//
+// Kernels before 5.12 have only the addition that answers nothing. There, the others are made in the same way wherever
+// they are, and an addition that answers is a load before one that does not: what happens between the two is missed.
 
 import { endOf, newBlock, newInstr, replaceValues } from "../graph.ts";
 import { type AtomicOp, type Block, INT, type Instr, type IrFunction, type LoadSize, type Value, VOID } from "../ir.ts";
@@ -13,6 +16,9 @@ type Atomic = Extract<Instr["operation"], { op: "atomic" }>;
 const isPrivate = (instr: Instr): boolean =>
   instr.operation.op === "atomic" && (instr.args[0] as Value).type.kind === "stack";
 
+const isUnknown = ({ operation }: Instr): boolean =>
+  operation.op === "atomic" && (operation.what !== "add" || operation.fetch);
+
 const plain = (what: AtomicOp): "add" | "and" | "or" | "xor" | undefined =>
   what === "xchg" || what === "cmpxchg" ? undefined : what;
 
@@ -22,6 +28,10 @@ function expand(fn: IrFunction, instr: Instr, out: Instr[]): { old: Instr; store
   const [pointer, value] = instr.args as [Value, Value];
   const old = newInstr(fn, { op: "load", size: `u${size}` as LoadSize, offset }, [pointer], INT, instr.span);
   out.push(old);
+  if (!isPrivate(instr) && what === "add") {
+    const operation: Atomic = { ...(instr.operation as Atomic), fetch: false };
+    return { old, store: newInstr(fn, operation, [pointer, value], VOID, instr.span) };
+  }
   let put = value;
   const op = plain(what);
   if (op !== undefined) {
@@ -34,18 +44,19 @@ function expand(fn: IrFunction, instr: Instr, out: Instr[]): { old: Instr; store
 
 export const privateAtomics: Pass = {
   name: "private-atomics",
-  run(fn) {
+  run(fn, context) {
+    const isPlain = (instr: Instr): boolean => isPrivate(instr) || (!context.atomicFetch && isUnknown(instr));
     const replaced = new Map<Value, Value>();
     // The list grows while it is walked: what follows a compare becomes a block of its own.
     for (let i = 0; i < fn.blocks.length; i++) {
       const block = fn.blocks[i] as Block;
-      if (!block.instrs.some(isPrivate)) continue;
+      if (!block.instrs.some(isPlain)) continue;
       const out: Instr[] = [];
       const instrs = block.instrs;
       block.instrs = out;
       for (let at = 0; at < instrs.length; at++) {
         const instr = instrs[at] as Instr;
-        if (!isPrivate(instr)) {
+        if (!isPlain(instr)) {
           out.push(instr);
           continue;
         }

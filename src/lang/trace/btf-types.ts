@@ -142,6 +142,7 @@ export function typeOfSpelling(
   if (text.endsWith("*")) {
     const target = text.slice(0, -1).trim();
     const struct = /^(struct|union) (\w+)$/.exec(target);
+    if (target.endsWith("*")) return { kind: "pointer", to: typeOfSpelling(target, 8, false, space, btf), space };
     const known = namedIntType(target);
     if (known !== undefined) return { kind: "pointer", to: known, space };
     if (struct !== null) {

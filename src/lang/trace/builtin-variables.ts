@@ -4,6 +4,7 @@ import type { Value } from "../../compiler/index.ts";
 import type { Expression, IdentifierExpression } from "./ast.ts";
 import { builtinFunctions } from "./builtin-functions.ts";
 import type { Checker } from "./checker.ts";
+import { checkGoid, goid } from "./go-functions.ts";
 import { accessOperand, contextOf } from "./lower-arguments.ts";
 import { fieldOperand } from "./lower-fields.ts";
 import { type IntoOptions, type Lengths, type Operand, writeText } from "./lower-memory.ts";
@@ -69,7 +70,9 @@ function taskField(
  * inlines get_current_task_btf, and lets programs read what BTF knows). Undefined without BTF.
  */
 export function currentField(l: Lowering, name: string): { readonly task: Value; readonly offset: number } | undefined {
-  const btf = l.script.checker.env.btf();
+  const { env } = l.script.checker;
+  if (env.lacks?.("currentTaskBtf") === true) return undefined;
+  const btf = env.btf();
   const id = btf?.find("task_struct", "struct");
   const field = id === undefined ? undefined : btf?.field(id, [name]);
   if (field === undefined) return undefined;
@@ -188,6 +191,11 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
           )
         : { kind: "string", size: COMM },
     lower: (l, e) => fieldOperand(l, taskField(l, e, ["group_leader", "comm"])),
+  },
+  goid: {
+    doc: "Id of the goroutine, in probes of Go functions, and in others with -p of a Go program; 0 in its runtime.",
+    check: checkGoid,
+    lower: (l, e) => number(UINT64, goid(l, e)),
   },
   username: {
     doc: "Name of the user.",
@@ -309,7 +317,12 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
     doc: "What the probed function returned.",
     check: (c, e) =>
       (c.unit.resolved[0] as ResolvedProbe).returns ??
-      c.error("SCRY1241", "The retval builtin can only be used with kretprobe, uretprobe and fexit probes", e.span),
+      c.error(
+        "SCRY1241",
+        (c.unit.resolved[0] as ResolvedProbe).noReturns ??
+          "The retval builtin can only be used with kretprobe, uretprobe and fexit probes",
+        e.span,
+      ),
     lower: (l, e) => {
       if (l.form.context === "raw")
         return accessOperand(l, { kind: "raw", index: l.form.args?.size ?? 0 }, e.type ?? UINT64);

@@ -752,7 +752,7 @@ export class Checker {
 
   /** `args.x`, `task.pid`, `$kv.0`, `$r.name` */
   #field(e: FieldExpression): Type {
-    if (e.object.kind === "identifier" && (e.object.name === "args" || e.object.name === "ctx"))
+    if (e.object.kind === "identifier" && ["args", "vars", "ctx"].includes(e.object.name))
       return this.#argument(e, e.object);
     const object = this.check(e.object);
     if (object.kind === "none") return NONE;
@@ -814,6 +814,9 @@ export class Checker {
     const form = this.unit.forms[0] as ProbeForm;
     const name = (this.unit.resolved[0] as ResolvedProbe).name;
     const args = form.args;
+    const atLine = (this.unit.resolved[0] as ResolvedProbe).variables === true;
+    if (object.name === "vars" && !atLine)
+      return this.error("SCRY1234", "vars are the variables at a line of source: uprobe:BINARY@FILE:LINE", object.span);
     if (args === undefined) {
       return this.error(
         "SCRY1231",
@@ -824,6 +827,22 @@ export class Checker {
     if (e.name === "0" || /^\d+$/.test(e.name))
       return this.error("SCRY1232", "The arguments of a probe are read by name", e.nameSpan);
     const argument = args.get(e.name);
+    if (argument === undefined && atLine)
+      return this.error(
+        "SCRY1203",
+        `There is no variable '${e.name}' at ${name.slice(name.lastIndexOf("@") + 1)}`,
+        e.nameSpan,
+        nearest(e.name, [...args.keys()]),
+      );
+    if (argument?.access.kind === "lost") {
+      const { why, lines } = argument.access;
+      return this.error(
+        "SCRY1233",
+        `'${e.name}' cannot be read here: ${why}`,
+        e.nameSpan,
+        lines.length === 0 ? [] : [`It can be read at line${lines.length === 1 ? "" : "s"} ${lines.join(", ")}`],
+      );
+    }
     if (argument === undefined)
       return this.error(
         "SCRY1203",

@@ -1,12 +1,14 @@
 // The journey of a script: text → tree → probes → types → storage → IR → object code. What comes out is an object for
 // any machine, and what a reader must know to make sense of the records and maps of its run.
 
+import type { Btf } from "../../btf/index.ts";
 import { compile, type IrProgram, printIr, StackError } from "../../compiler/index.ts";
-import type { AttachTarget, BpfObject, MapSpec, ProgramSpec } from "../../object/index.ts";
+import type { AttachTarget, BpfObject, ContextLayout, MapSpec, ProgramSpec } from "../../object/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText } from "../../source/index.ts";
 import type { Script, Statement } from "./ast.ts";
 import { Checker, type Unit } from "./checker.ts";
 import { defaultOptions, type TraceOptions, withSetting } from "./config.ts";
+import { contextLayout } from "./context-layout.ts";
 import type { TraceEnvironment } from "./environment.ts";
 import type { EventSite } from "./events.ts";
 import { guards, MOST_COMPARED, SYSCALL_BITS } from "./guards.ts";
@@ -25,6 +27,10 @@ export interface CompiledScript {
   readonly object: BpfObject;
   readonly source: SourceText;
   readonly options: TraceOptions;
+  /** The types that ids of structs and enumerations are of. */
+  readonly types: () => Btf | undefined;
+  /** CPUs that the per-CPU data is for. */
+  readonly cpus: number;
   /** In the byte order of their names. */
   readonly maps: readonly ScriptMap[];
   readonly plan: StoragePlan;
@@ -41,7 +47,7 @@ export interface CompiledScript {
 }
 
 export interface ProgramRole {
-  readonly kind: "begin" | "end" | "probe" | "housekeeping";
+  readonly kind: "begin" | "end" | "test" | "probe" | "housekeeping";
   readonly probes: readonly ResolvedProbe[];
 }
 
@@ -158,12 +164,18 @@ function generate(checker: Checker, units: readonly Unit[], options: CompileScri
       probeNames.set(unit.numbers[i] as bigint, { name: r.name, func: r.func ?? "" });
   }
   const scratches: MapSpec[] = [];
+  const target = {
+    cpu: env.lacks?.("isa4") === true ? 3 : 4,
+    atomicFetch: env.lacks?.("atomicFetch") !== true,
+    mayGoto: env.lacks?.("mayGoto") !== true,
+  } as const;
   const add = (name: string, ir: IrProgram, spec: Omit<ProgramSpec, "name" | "functions">, role: ProgramRole): void => {
     const scratch = `scratch_${programs.length}`;
     options.dump?.("ir", name, () => printIr(ir));
     const compiled = withinStack(checker, role, () =>
       compile(ir, {
         scratch: { map: scratch },
+        ...target,
         ...(options.dump === undefined
           ? {}
           : { dump: (pass: string, text: string) => options.dump?.(pass, name, () => text) }),
@@ -177,7 +189,7 @@ function generate(checker: Checker, units: readonly Unit[], options: CompileScri
         valueSize: Math.ceil(compiled.scratchSize / 8) * 8,
         maxEntries: 1,
       });
-    programs.push({ name, functions: compiled.functions, ...spec });
+    programs.push(Object.assign(spec, { name, functions: compiled.functions }));
     roles.set(name, role);
   };
   for (const [index, unit] of units.entries()) {
@@ -206,16 +218,32 @@ function generate(checker: Checker, units: readonly Unit[], options: CompileScri
     for (const [i, f] of unit.forms.entries()) {
       const number = unit.numbers[i] as bigint;
       if (f.syscall !== undefined && attach.length > 0) continue;
-      attach.push(unit.resolved.length > 1 && f.syscall === undefined ? { ...f.attach, cookie: number } : f.attach);
+      const probe = (unit.resolved[i] as ResolvedProbe).name;
+      for (const target of [f.attach, ...(f.more ?? [])])
+        attach.push({
+          ...target,
+          probe,
+          ...(unit.resolved.length > 1 && f.syscall === undefined ? { cookie: number } : {}),
+        });
     }
     const role: ProgramRole = {
-      kind: first.provider === "begin" ? "begin" : first.provider === "end" ? "end" : "probe",
+      kind: ROLES[first.provider] ?? "probe",
       probes: unit.resolved,
     };
+    let layout: ContextLayout | undefined;
     add(
       name,
       { name: first.name, functions: [...functions] },
-      { type: form.programType, attach, ...(form.target === undefined ? {} : { target: form.target }) },
+      {
+        type: form.programType,
+        attach,
+        ...(form.target === undefined ? {} : { target: form.target }),
+        // Worked out when somebody asks: the live kernel makes its contexts itself.
+        get context() {
+          layout ??= contextLayout(form, env);
+          return layout;
+        },
+      },
       role,
     );
   }
@@ -266,17 +294,20 @@ function generate(checker: Checker, units: readonly Unit[], options: CompileScri
     object,
     source: checker.source,
     options: checker.options,
+    types: () => env.btf(),
+    cpus: env.cpus,
     maps: [...plan.maps.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
     plan,
     sites: state.sites,
     programs: roles,
     probeNames,
     probeCount: units.reduce((n, u) => n + u.resolved.length, 0),
-    endsByItself: units.every((u) => ["begin", "end", "iter"].includes(u.resolved[0]?.provider ?? "")),
+    endsByItself: units.every((u) => ["begin", "end", "iter", "test"].includes(u.resolved[0]?.provider ?? "")),
     warnings: checker.diagnostics.filter((d) => d.severity === "warning"),
   };
 }
 
+const ROLES: Readonly<Record<string, ProgramRole["kind"]>> = { begin: "begin", end: "end", test: "test" };
 const PAGE = 4096;
 const CONTROL_BYTES = 1 << 16;
 const STACK_ENTRIES = 1 << 13;

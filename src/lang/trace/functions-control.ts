@@ -4,6 +4,7 @@ import type { CallExpression, Expression } from "./ast.ts";
 import type { BuiltinFunction } from "./builtin-functions.ts";
 import type { Checker } from "./checker.ts";
 import { sizeOf } from "./layout.ts";
+import { condition } from "./lower-conditions.ts";
 import { emitEvent } from "./lower-events.ts";
 import { value } from "./lower-expressions.ts";
 import { deadEnd } from "./lower-loops.ts";
@@ -87,6 +88,38 @@ export const controlFunctions: Readonly<Record<string, BuiltinFunction>> = {
       if (l.leaveFunction !== undefined) l.leaveFunction();
       else l.leave(0);
       deadEnd(l);
+      return { kind: "none" };
+    },
+  },
+  assert: {
+    doc: "Ends the script with code 1 when the condition does not hold; fails the test that it is in.",
+    signature: 'assert(condition, "message")',
+    arity: [2, 2],
+    check: (c, call) => {
+      const [condition, message] = call.args as [Expression, Expression];
+      const type = c.check(condition);
+      if (type.kind !== "none" && type.kind !== "int" && type.kind !== "bool" && type.kind !== "pointer")
+        c.error("SCRY1294", `assert() takes a condition (${typeName(type)} provided)`, condition.span);
+      c.check(message);
+      if (c.constantText(message) === undefined)
+        c.error("SCRY1270", "assert() requires a string literal for its message", message.span);
+      return NONE;
+    },
+    lower: (l, call) => {
+      const [e, message] = call.args as [Expression, Expression];
+      const holds = l.b.block("holds");
+      const fails = l.b.block("fails");
+      l.scoped(() => condition(l, e, holds, fails));
+      l.b.seal(fails);
+      l.b.at(fails);
+      const text = `assert failed: ${l.script.checker.constantText(message) ?? ""}`;
+      emitEvent(l, { kind: "printf", format: [text], stream: "error", span: call.span }, [], "events");
+      const code: Expression = { kind: "integer", value: 1n, span: call.span, type: INT64 };
+      emitEvent(l, { kind: "exit" }, [{ expression: code, type: INT64 }], "control");
+      if (l.leaveFunction !== undefined) l.leaveFunction();
+      else l.leave(1);
+      l.b.seal(holds);
+      l.b.at(holds);
       return { kind: "none" };
     },
   },

@@ -13,8 +13,11 @@ export { configKeys, defaultOptions, type TraceOptions } from "./config.ts";
 export * from "./decode.ts";
 export {
   isPattern,
+  type KernelPart,
   matchesPattern,
   patternRegExp,
+  type SourcePlace,
+  type SourceVariable,
   type TraceEnvironment,
   type TracepointField,
   type TracepointName,
@@ -28,7 +31,7 @@ export { utf8 } from "./lower-memory.ts";
 export { DISPLACED, stackMaps } from "./lower-stacks.ts";
 export { nearest } from "./nearest.ts";
 export { parseScript } from "./parser.ts";
-export type { ProbeForm, ResolvedProbe } from "./probes.ts";
+export type { ProbeArgument, ProbeForm, ResolvedProbe } from "./probes.ts";
 export { ProbeError, type Provider } from "./provider.ts";
 export { providers, resolveAttachPoint } from "./providers.ts";
 export { CONTROL, EVENTS, GLOBALS, HEADER, type MapStorage, type ScriptMap, type StoragePlan } from "./storage.ts";

@@ -3,6 +3,7 @@
 import type { Value } from "../../compiler/index.ts";
 import type { UsdtArgument } from "../../elf/index.ts";
 import { type Operand, readForeign } from "./lower-memory.ts";
+import { variableOperand } from "./lower-variables.ts";
 import type { Lowering } from "./lowering.ts";
 import type { ArgumentAccess, ProbeArgument } from "./probes.ts";
 import { registerOffsets } from "./registers.ts";
@@ -63,6 +64,10 @@ export function accessOperand(l: Lowering, access: ArgumentAccess, type: Type): 
       return number(b.load("u64", context, registerOffsets(l.script.checker.env.machine).returns));
     case "usdt":
       return number(usdtArgument(l, context, access.argument));
+    case "variable":
+      return variableOperand(l, access, type);
+    case "lost":
+      return l.fail("SCRY1233", `it cannot be read: ${access.why}`, l.b.span ?? l.unit.probe.span);
     case "context-field":
       return number(b.load("u64", context, access.offset));
   }

@@ -67,6 +67,8 @@ function displacedStack(l: Lowering, limit: number, flags: number, map: string):
   const lost = b.block("lost");
   const after = b.block("kept");
   b.write(result, b.const(-1));
+  // Raw tracepoints of kernels before 5.11 take no memory that nothing was written to.
+  if (l.script.checker.env.lacks?.("currentTaskBtf") === true) b.zero(frames, 0, limit * 8);
   const bytes = b.helper("get_stack", [contextOf(l), frames, b.const(limit * 8), b.const(flags)]);
   b.branch("sgt", bytes, 0, some, after);
   b.seal(some);

@@ -1,5 +1,6 @@
 // A probe as the compiler sees it: where it attaches, what kind of program it needs, and how its arguments are reached.
 
+import type { Location, Term } from "../../dwarf/index.ts";
 import type { UsdtArgument } from "../../elf/index.ts";
 import type { AttachTarget, ProgramSpec, ProgramType } from "../../object/index.ts";
 import type { Type } from "./types.ts";
@@ -22,6 +23,10 @@ export type ArgumentAccess =
   | { readonly kind: "register"; readonly index: number }
   | { readonly kind: "return-register" }
   | { readonly kind: "usdt"; readonly argument: UsdtArgument }
+  /** A variable, by debug information; `address` is the probe's, before the file is loaded anywhere. */
+  | { readonly kind: "variable"; readonly location: Location; readonly frame?: Term; readonly address: number }
+  /** A variable that cannot be read here, and the lines at which it can. */
+  | { readonly kind: "lost"; readonly why: string; readonly lines: readonly number[] }
   /** A field of the context struct, known to BTF. */
   | { readonly kind: "context-field"; readonly offset: number };
 
@@ -36,12 +41,26 @@ export interface ProbeArgument {
 /** What the program's context is. */
 export type ContextKind = "none" | "record" | "raw" | "registers" | "perf" | "iter";
 
+/**
+ * The runtime's g: in a register (bytes from the start of the context), or in thread-local memory (bytes from the start
+ * of task_struct to the thread's base, and from there to the word); `goid` in bytes from the start of g. A text says why
+ * it cannot be found.
+ */
+export type GoroutineAccess =
+  | { readonly goid: number; readonly register: number }
+  | { readonly goid: number; readonly threadBase: number; readonly threadLocal: number }
+  | string;
+
 /** One way of attaching a probe. */
 export interface ProbeForm {
   readonly programType: ProgramType;
   readonly target?: ProgramSpec["target"];
   readonly context: ContextKind;
   readonly attach: AttachTarget;
+  /** Further places of the same probe: a Go function's other return instructions. */
+  readonly more?: readonly AttachTarget[];
+  /** In a Go function: how the goroutine is found. */
+  readonly goroutine?: GoroutineAccess;
   /** Only this system call is meant; the form sees all of them. */
   readonly syscall?: { readonly number: number; readonly exit: boolean };
   /** `args.NAME` in this form; undefined where the form does not carry them. */
@@ -58,8 +77,14 @@ export interface ResolvedProbe {
   readonly forms: readonly [ProbeForm, ...ProbeForm[]];
   /** `arg0`… exist, this many at the most. */
   readonly numberedArgs: number;
+  /** `args` are the variables that can be seen there: `vars.NAME`. */
+  readonly variables?: boolean;
   /** `retval` exists, with this type. */
   readonly returns?: Type;
+  /** Why `retval` does not exist, where its kind of probe would have it. */
+  readonly noReturns?: string;
+  /** To be said where the script names it. */
+  readonly warning?: string;
   /** `begin` and `end` probes run once, without anything happening. */
   readonly special?: boolean;
 }

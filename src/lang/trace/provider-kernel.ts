@@ -1,5 +1,6 @@
 // Functions of the kernel: `kprobe`, `kretprobe`, `fentry`, `fexit`.
 
+import type { Btf } from "../../btf/index.ts";
 import type { AttachTarget } from "../../object/index.ts";
 import { typeOfBtf } from "./btf-types.ts";
 import { isPattern, type TraceEnvironment } from "./environment.ts";
@@ -17,11 +18,12 @@ export function kernelFunction(
   const provider: Provider = {
     name,
     aliases,
-    form: `${name}:[MODULE:]FUNCTION${returns || typed ? "" : "[+OFFSET]"}`,
+    form: `${name}:[MODULE:]FUNCTION${returns || typed ? "" : "[+OFFSET]"}${typed ? ` or ${name}:bpf:[ID:]PROGRAM` : ""}`,
     doc: typed
-      ? "A kernel function by its trampoline, arguments typed by BTF."
+      ? "A kernel function by its trampoline, arguments typed by BTF; or a BPF program."
       : "A kernel function's entry or return.",
     resolve(_point, parts, env) {
+      if (typed && parts[0] === "bpf" && parts.length > 1) return bpfProgram(name as "fentry" | "fexit", parts, env);
       if (parts.length < 1 || parts.length > 2) throw wrongForm(provider);
       const module = parts.length === 2 ? (parts[0] as string) : undefined;
       const match = /^(.*?)(?:\+(0x[0-9a-fA-F]+|\d+))?$/.exec(parts.at(-1) as string) as RegExpExecArray;
@@ -29,24 +31,35 @@ export function kernelFunction(
       const offset = match[2] === undefined ? 0 : Number(match[2]);
       if (offset !== 0 && (returns || typed))
         throw new ProbeError("SCRY1103", `offset not supported for ${name} probes`);
-      const found = env.kernelFunctions(pattern, module);
+      const own = module !== undefined && module !== "vmlinux" ? module : undefined;
+      const types = typed ? (own === undefined ? env.btf() : env.moduleBtf?.(own)) : undefined;
+      // Without types there is nothing to attach to: of many functions those are meant that have them.
+      const found = env
+        .kernelFunctions(pattern, module)
+        .filter((fn) => !typed || !isPattern(pattern) || types?.find(fn, "func") !== undefined);
       if (found.length === 0)
         throw missing(
-          `${name} not found: ${pattern}`,
+          `${name} not found: ${module === undefined ? "" : `${module}:`}${pattern}`,
           isPattern(pattern) ? [] : ["No function of this name can be traced in this kernel"],
         );
       return found.map((fn): ResolvedProbe => {
         const attach: AttachTarget = typed
           ? { kind: "trampoline" }
-          : { kind: "kprobe", function: fn, offset, return: returns, ...(module === undefined ? {} : { module }) };
-        const id = typed ? env.btf()?.find(fn, "func") : undefined;
+          : { kind: "kprobe", function: fn, offset, return: returns, ...(own === undefined ? {} : { module: own }) };
+        const id = types?.find(fn, "func");
         const form: ProbeForm = {
           programType: typed ? "tracing" : "kprobe",
-          ...(typed ? { target: { kind: name as "fentry" | "fexit", name: fn } } : {}),
+          ...(typed
+            ? { target: { kind: name as "fentry" | "fexit", name: fn, ...(own === undefined ? {} : { module: own }) } }
+            : {}),
           context: typed ? "raw" : "registers",
           attach,
           get args() {
-            return id === undefined ? undefined : functionArguments(id, env, 0, (index) => ({ kind: "raw", index }));
+            if (id === undefined) return undefined;
+            const args = functionArguments(id, { ...env, btf: () => types }, 0, (index) => ({ kind: "raw", index }));
+            return own === undefined
+              ? args
+              : new Map([...args].map(([n, a]) => [n, { ...a, type: known(a.type, env) }]));
           },
         };
         return {
@@ -55,7 +68,7 @@ export function kernelFunction(
           func: fn,
           forms: [form],
           numberedArgs: typed || returns ? 0 : 6,
-          ...(returns ? { returns: returnType(id, env) ?? UINT64 } : {}),
+          ...(returns ? { returns: known(returnType(id, types) ?? UINT64, env) } : {}),
         };
       });
     },
@@ -63,8 +76,45 @@ export function kernelFunction(
   return provider;
 }
 
-function returnType(fn: number | undefined, env: TraceEnvironment): Type | undefined {
-  const btf = env.btf();
+/** A loaded BPF program, by the name of its entry function, and by its number where several have the name. */
+function bpfProgram(name: "fentry" | "fexit", parts: readonly string[], env: TraceEnvironment): ResolvedProbe[] {
+  const id = parts.length === 3 ? Number(parts[1]) : undefined;
+  const pattern = parts.at(-1) as string;
+  const found = (env.bpfFunctions?.(pattern) ?? []).filter((f) => id === undefined || f.program === id);
+  if (found.length === 0)
+    throw missing(`${name} not found: no loaded BPF program with types is called ${parts.slice(1).join(":")}`);
+  return found.map(
+    (f): ResolvedProbe => ({
+      provider: name,
+      name: `${name}:bpf:${f.program}:${f.name}`,
+      func: f.name,
+      forms: [
+        {
+          programType: "tracing",
+          target: { kind: name, name: f.name, program: f.program },
+          context: "raw",
+          attach: { kind: "trampoline" },
+          args: new Map(),
+        },
+      ],
+      numberedArgs: 0,
+      ...(name === "fexit" ? { returns: UINT64 } : {}),
+    }),
+  );
+}
+
+/** A type that is a module's own is not among the kernel's: a pointer to it is an address. */
+function known(type: Type, env: TraceEnvironment): Type {
+  const most = env.btf()?.count ?? 0;
+  if (type.kind === "struct") return (type.btf?.id ?? 0) < most ? type : UINT64;
+  if (type.kind !== "pointer" || type.to === undefined) return type;
+  let target: Type = type.to;
+  while (target.kind === "pointer" && target.to !== undefined) target = target.to;
+  if (target.kind !== "struct" || (target.btf?.id ?? 0) < most) return type;
+  return { kind: "pointer", space: type.space };
+}
+
+function returnType(fn: number | undefined, btf: Btf | undefined): Type | undefined {
   const func = fn === undefined ? undefined : btf?.type(fn);
   const proto = func?.kind === "func" ? btf?.type(func.type) : undefined;
   return btf !== undefined && proto?.kind === "func_proto" && proto.returns !== 0

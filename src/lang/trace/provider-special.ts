@@ -94,6 +94,33 @@ export function special(name: "begin" | "end"): Provider {
   return provider;
 }
 
+/** Unit tests of scripts: run by `scry --test`, on the embedded machine. */
+export const test: Provider = {
+  name: "test",
+  aliases: [],
+  form: "test:NAME",
+  doc: "A test of the script, run by scry --test: it fails when it returns another value than 0, or an assert() does.",
+  resolve(_point, parts) {
+    if (parts.length !== 1 || parts[0] === "") throw wrongForm(test);
+    return [
+      {
+        provider: "test",
+        name: `test:${parts[0]}`,
+        special: true,
+        numberedArgs: 0,
+        forms: [
+          {
+            programType: "raw_tracepoint",
+            context: "none",
+            attach: { kind: "test_run", when: "test" },
+            args: undefined,
+          },
+        ],
+      },
+    ];
+  },
+};
+
 export const self: Provider = {
   name: "self",
   aliases: [],

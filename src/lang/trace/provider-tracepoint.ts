@@ -116,16 +116,18 @@ export const tracepoint: Provider = {
         },
       };
       const other =
-        t.category === "syscalls"
-          ? syscallForm(t.name, lazy, env)
-          : t.category === "raw_syscalls"
-            ? rawSyscallsForm(t.name, lazy)
-            : ({
-                programType: "raw_tracepoint",
-                context: "raw",
-                attach: { kind: "raw_tracepoint", name: t.name },
-                args: undefined,
-              } satisfies ProbeForm);
+        env.recordsOnly === true
+          ? undefined
+          : t.category === "syscalls"
+            ? syscallForm(t.name, lazy, env)
+            : t.category === "raw_syscalls"
+              ? rawSyscallsForm(t.name, lazy)
+              : ({
+                  programType: "raw_tracepoint",
+                  context: "raw",
+                  attach: { kind: "raw_tracepoint", name: t.name },
+                  args: undefined,
+                } satisfies ProbeForm);
       return {
         provider: "tracepoint",
         name: `tracepoint:${t.category}:${t.name}`,

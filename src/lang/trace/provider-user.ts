@@ -1,10 +1,12 @@
 // Functions and static probes of programs and libraries: `uprobe`, `uretprobe`, `usdt`.
 
 import { parseUsdtArguments } from "../../elf/index.ts";
-import { isPattern, type TraceEnvironment } from "./environment.ts";
+import { isPattern, type TraceEnvironment, type UserFunction } from "./environment.ts";
+import { goProbe, goReturnable } from "./go-functions.ts";
 import { nearest } from "./nearest.ts";
 import type { ResolvedProbe } from "./probes.ts";
 import { argumentMap, missing, ProbeError, type Provider, wrongForm } from "./provider.ts";
+import { namedParameters, sourceLineProbes } from "./provider-source-line.ts";
 import { INT64, UINT64 } from "./types.ts";
 
 export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly string[], returns: boolean): Provider {
@@ -14,6 +16,8 @@ export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly str
     form: `${name}:BINARY:FUNCTION${returns ? "" : "[+OFFSET]"} or ${name}:BINARY:ADDRESS`,
     doc: "A function of a program or library, by symbol, offset or wildcard.",
     resolve(_point, parts, env) {
+      const atLine = sourceLineProbes(name, parts, env);
+      if (atLine !== undefined) return atLine;
       if (parts.length < 2 || parts.length > 3) throw wrongForm(provider);
       const path = binary(parts[0] as string, env);
       const last = parts.at(-1) as string;
@@ -21,7 +25,7 @@ export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly str
       const plain = /^(?:0x[0-9a-fA-F]+|\d+)$/.test(last);
       const extra = plain || match[2] === undefined ? 0 : Number(match[2]);
       if (extra !== 0 && returns) throw new ProbeError("SCRY1103", "offset not supported for uretprobes");
-      const found = plain ? [{ name: last, offset: Number(last), size: 0 }] : env.functions(path, match[1] as string);
+      const found = plain ? [byAddress(last, path, returns, env)] : env.functions(path, match[1] as string);
       if (found.length === 0)
         throw missing(
           `No matches for ${name} ${path}:${match[1]}`,
@@ -32,27 +36,37 @@ export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly str
                 env.functions(path, "*").map((f) => f.name),
               ),
         );
-      return found.map((f): ResolvedProbe => {
+      const { kept, warning } = returns ? goReturnable(found, provider) : { kept: found };
+      if (kept.length === 0) throw missing(warning ?? "");
+      return kept.map((f, index): ResolvedProbe => {
         if (extra !== 0 && f.size > 0 && extra >= f.size)
           throw new ProbeError("SCRY1104", `Offset outside the function bounds ('${f.name}' size is ${f.size})`);
-        return {
+        const attach = {
+          kind: "uprobe",
+          path,
+          offset: extra === 0 ? f.offset : (f.start ?? f.offset) + extra,
+          return: returns,
+          ...(env.pid === undefined ? {} : { pid: env.pid }),
+        } as const;
+        const base = {
           provider: name,
           name: `${name}:${path}:${f.name}${extra === 0 ? "" : `+${extra}`}`,
           func: f.name,
+          ...(index === 0 && warning !== undefined ? { warning } : {}),
+        };
+        if (f.go !== undefined) return goProbe(base, { ...f, go: f.go }, attach, env, returns);
+        return {
+          ...base,
           numberedArgs: returns ? 0 : 6,
           ...(returns ? { returns: UINT64 } : {}),
           forms: [
             {
               programType: "kprobe",
               context: "registers",
-              attach: {
-                kind: "uprobe",
-                path,
-                offset: f.offset + extra,
-                return: returns,
-                ...(env.pid === undefined ? {} : { pid: env.pid }),
+              attach,
+              get args() {
+                return returns || extra !== 0 ? undefined : namedParameters(path, f.offset, env);
               },
-              args: undefined,
             },
           ],
         };
@@ -60,6 +74,13 @@ export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly str
     },
   };
   return provider;
+}
+
+/** A place that is given by its number. A return probe there must know whether Go has made the function. */
+function byAddress(place: string, path: string, returns: boolean, env: TraceEnvironment): UserFunction {
+  const offset = Number(place);
+  const found = returns ? env.functionAt?.(path, offset) : undefined;
+  return { ...(found?.go === undefined ? {} : found), name: place, offset, size: 0 };
 }
 
 function binary(name: string, env: TraceEnvironment): string {

@@ -15,7 +15,7 @@ import {
   timer,
   watchpoint,
 } from "./provider-perf.ts";
-import { iter, self, special } from "./provider-special.ts";
+import { iter, self, special, test } from "./provider-special.ts";
 import { rawtracepoint, tracepoint } from "./provider-tracepoint.ts";
 import { usdt, userFunction } from "./provider-user.ts";
 
@@ -38,12 +38,18 @@ export const providers: readonly Provider[] = [
   watchpoint,
   iter,
   self,
+  test,
 ];
+
+/** The provider that the first word of an attach point names. */
+export function providerOf(word: string): Provider | undefined {
+  return providers.find((p) => p.aliases.includes(word) || p.name === word.toLowerCase());
+}
 
 /** The probes that an attach point stands for; throws ProbeError. */
 export function resolveAttachPoint(point: AttachPoint, env: TraceEnvironment): ResolvedProbe[] {
   const word = point.parts[0] as string;
-  const provider = providers.find((p) => p.aliases.includes(word) || p.name === word.toLowerCase());
+  const provider = providerOf(word);
   if (provider === undefined) {
     const names = providers.map((p) => p.name);
     throw new ProbeError("SCRY1100", `Invalid probe type: ${word}`, nearest(word, names));

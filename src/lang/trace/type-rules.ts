@@ -28,7 +28,6 @@ export const probeType = (probe: ResolvedProbe): string => (probe.special === tr
 
 /** Functions of the language that are still to come. */
 export const laterFunctions: ReadonlySet<string> = new Set([
-  "assert",
   "container_of",
   "debugf",
   "dw_ustack",

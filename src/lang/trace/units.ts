@@ -3,27 +3,31 @@
 import { type Diagnostic, DiagnosticError } from "../../source/index.ts";
 import type { AttachPoint, Expression, Probe, Script, Statement } from "./ast.ts";
 import type { Checker, Unit } from "./checker.ts";
+import type { KernelPart } from "./environment.ts";
 import type { ProbeForm, ResolvedProbe } from "./probes.ts";
 import { ProbeError } from "./provider.ts";
-import { resolveAttachPoint } from "./providers.ts";
+import { providerOf, resolveAttachPoint } from "./providers.ts";
 
 /** Probes whose programs would be the same share one: a unit. */
 export function resolveUnits(script: Script, checker: Checker): Unit[] {
   const units: Unit[] = [];
   const missing: Diagnostic[] = [];
-  const found = script.probes.map((probe) => ({
+  const found = wantedProbes(script, checker).map((probe) => ({
     probe,
     all: probe.attachPoints.flatMap((point) => resolvePoint(point, checker, missing)),
   }));
+  refuseSameTests(found, checker);
   const count = found.reduce((n, f) => n + f.all.length, 0);
   const calls = found.reduce((n, f) => n + f.all.filter((p) => p.forms[1]?.syscall !== undefined).length, 0);
   for (const { probe, all } of found) {
     const wants = wantsOf(probe);
+    const together = (all: readonly ResolvedProbe[], choose: (p: ResolvedProbe) => ProbeForm): Group[] =>
+      groupByCode(all, wants, choose, (form) => wants.identity && checker.env.lacks?.(cookieOf(form)) === true);
     const fits = (p: ResolvedProbe): ProbeForm =>
       p.forms[1]?.syscall !== undefined && calls <= FEW_CALLS ? p.forms[0] : chooseForm(p, wants);
-    let groups = groupByCode(all, wants, fits);
+    let groups = together(all, fits);
     if (groups.filter((g) => g.forms[0]?.syscall !== undefined).length > MOST_RAW_PROGRAMS)
-      groups = groupByCode(all, wants, (p) => p.forms[0]);
+      groups = together(all, (p) => p.forms[0]);
     for (const group of groups) units.push({ probe, ...group, numbers: [], variables: new Map() });
   }
   const most = checker.options.maxProbes;
@@ -55,6 +59,46 @@ export function resolveUnits(script: Script, checker: Checker): Unit[] {
   return units;
 }
 
+/** Probes that this run is for: tests are run on request only. */
+function wantedProbes(script: Script, checker: Checker): readonly Probe[] {
+  const { env } = checker;
+  const wants = (point: AttachPoint): boolean => {
+    const provider = providerOf(point.parts[0] as string);
+    if (provider === undefined) return true;
+    return env.wants === undefined ? provider.name !== "test" : env.wants(provider.name);
+  };
+  const kept = script.probes.flatMap((probe): Probe[] => {
+    const attachPoints = probe.attachPoints.filter(wants);
+    if (attachPoints.length === probe.attachPoints.length) return [probe];
+    return attachPoints.length === 0 ? [] : [{ ...probe, attachPoints }];
+  });
+  if (kept.length === 0 && script.probes.length > 0 && env.wants === undefined)
+    throw new DiagnosticError([
+      { code: "SCRY1112", severity: "error", message: "No probes attached; use --test to run test probes." },
+    ]);
+  return kept;
+}
+
+/** The name of a test is what its result is told by. */
+function refuseSameTests(
+  found: readonly { readonly probe: Probe; readonly all: readonly ResolvedProbe[] }[],
+  checker: Checker,
+): void {
+  const seen = new Map<string, Probe>();
+  for (const { probe, all } of found)
+    for (const p of all) {
+      if (p.provider !== "test") continue;
+      const other = seen.get(p.name);
+      if (other !== undefined)
+        checker.error(
+          "SCRY1119",
+          `"${p.name.slice("test:".length)}" was used as the name for more than one TEST probe`,
+          (probe.attachPoints[0] as AttachPoint).span,
+        );
+      seen.set(p.name, probe);
+    }
+}
+
 /**
  * A program on the raw system-call tracepoints costs every call of every process some 35 ns, and one that is asked for
  * 52; a tracepoint of its own costs 11 and 76, but takes 30 to 70 ms to close. So few calls get tracepoints of their
@@ -69,12 +113,20 @@ interface Group {
   readonly forms: ProbeForm[];
 }
 
-/** Probes whose programs would be the same, together. */
-function groupByCode(probes: readonly ResolvedProbe[], wants: Wants, choose: (p: ResolvedProbe) => ProbeForm): Group[] {
+const cookieOf = (form: ProbeForm): KernelPart =>
+  form.programType === "raw_tracepoint" ? "rawTracepointCookie" : "perfEventCookie";
+
+/** Probes whose programs would be the same, together; `alone` says of a form that the program cannot tell them apart. */
+function groupByCode(
+  probes: readonly ResolvedProbe[],
+  wants: Wants,
+  choose: (p: ResolvedProbe) => ProbeForm,
+  alone: (form: ProbeForm) => boolean,
+): Group[] {
   const groups = new Map<string, Group>();
   for (const resolved of probes) {
     const form = choose(resolved);
-    const key = signature(resolved, form, wants);
+    const key = signature(resolved, form, wants) + (form.syscall === undefined && alone(form) ? resolved.name : "");
     let group = groups.get(key);
     if (group === undefined) groups.set(key, (group = { resolved: [], forms: [] }));
     group.resolved.push(resolved);
@@ -85,7 +137,11 @@ function groupByCode(probes: readonly ResolvedProbe[], wants: Wants, choose: (p:
 
 function resolvePoint(point: AttachPoint, checker: Checker, missing: Diagnostic[]): ResolvedProbe[] {
   try {
-    return resolveAttachPoint(point, checker.env);
+    const found = resolveAttachPoint(point, checker.env);
+    for (const { warning } of found)
+      if (warning !== undefined)
+        checker.diagnostics.push({ code: "SCRY1122", severity: "warning", message: warning, span: point.span });
+    return found;
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
     const diagnostic: Diagnostic = {
@@ -111,6 +167,8 @@ interface Wants {
   readonly numbered: boolean;
   /** The place in a binary matters (uaddr). */
   readonly binary: boolean;
+  /** Which probe has fired matters (probe, func). */
+  readonly identity: boolean;
 }
 
 /** What a probe's body asks of the way it is attached. */
@@ -120,8 +178,9 @@ function wantsOf(probe: Probe): Wants {
   let context = false;
   let numbered = false;
   let binary = false;
+  let identity = false;
   walkProbe(probe, (e) => {
-    if (e.kind === "field" && e.object.kind === "identifier" && (e.object.name === "args" || e.object.name === "ctx"))
+    if (e.kind === "field" && e.object.kind === "identifier" && ["args", "vars", "ctx"].includes(e.object.name))
       args.add(e.name);
     const name = e.kind === "identifier" || e.kind === "call" ? e.name : "";
     if (name === "kstack" || name === "ustack") stack = true;
@@ -131,8 +190,9 @@ function wantsOf(probe: Probe): Wants {
       args.add(name);
     }
     if (name === "uaddr") binary = true;
+    if (name === "probe" || name === "func") identity = true;
   });
-  return { args, stack, context, numbered, binary };
+  return { args, stack, context, numbered, binary, identity };
 }
 
 function chooseForm(probe: ResolvedProbe, wants: Wants): ProbeForm {
@@ -152,6 +212,7 @@ function signature(probe: ResolvedProbe, form: ProbeForm, wants: Wants): string 
     form.programType,
     form.target?.kind === "iter" || form.target === undefined ? form.target : [form.target.kind, form.target.name],
     form.context,
+    form.goroutine,
   ];
   for (const name of wants.args) {
     const argument = form.args?.get(name);

@@ -1,0 +1,79 @@
+// What the lab runs in a guest when no command is given: kernel tests, bundled on the host, because the guest's processor
+// is slow and vitest would translate 150 files there.
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The tests of the lab, fewest dependencies first; `npm run lab -- SUITE FILE…` takes others. */
+export const LAB_TESTS = [
+  "src/kernel/maps.kernel.test.ts",
+  "src/kernel/load.kernel.test.ts",
+  "src/kernel/ring-buffer.kernel.test.ts",
+  "test/kernel/sources.test.ts",
+  "test/kernel/lab-links.test.ts",
+  "test/kernel/corpus.test.ts",
+];
+
+/** Bundles tests, and the command, into a folder; answers the guest's command and its environment. */
+export async function bundledTests(files) {
+  const folder = join(root, "node_modules/.scry/lab");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const common = {
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    external: ["koffi", "vitest", "@vitest/*", "esbuild"],
+    logLevel: "error",
+  };
+  await build({
+    ...common,
+    entryPoints: Object.fromEntries(
+      files.map((file) => [file.replace(/\.ts$/, "").replaceAll("/", "-"), join(root, file)]),
+    ),
+    outdir: folder,
+    outExtension: { ".js": ".mjs" },
+    plugins: [ownUrls],
+  });
+  await buildCommand(common, folder);
+  return {
+    command: "node node_modules/vitest/vitest.mjs run --config scripts/lab/vitest.config.ts --reporter=verbose",
+    env: { SCRY_COMMAND: join(folder, "scry.js"), SCRY_LAB_TESTS: folder, FORCE_COLOR: "0" },
+  };
+}
+
+/** The command as scripts/build.mjs makes it, but for its size: a small file that loads the rest. */
+async function buildCommand(common, folder) {
+  const define = { SCRY_VERSION: '"lab"' };
+  await build({ ...common, define, entryPoints: [join(root, "src/cli/scry.ts")], outfile: join(folder, "scry.js") });
+  await build({
+    ...common,
+    format: "cjs",
+    entryPoints: [join(root, "src/cli/index.ts")],
+    outfile: join(folder, "scry.bundle.cjs"),
+    define: { ...define, "import.meta.url": "__here" },
+    banner: { js: "const __here=require('node:url').pathToFileURL(__filename).href;" },
+  });
+  writeFileSync(join(folder, "package.json"), '{"type":"module"}');
+}
+
+/** A bundled file is somewhere else than its source: `import.meta.url` means the source's place. */
+const ownUrls = {
+  name: "own-urls",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.ts$/ }, ({ path }) => {
+      const text = readFileSync(path, "utf8");
+      if (!text.includes("import.meta.url")) return undefined;
+      return {
+        contents: text.replaceAll(/(?<!")import\.meta\.url(?!")/g, JSON.stringify(pathToFileURL(path).href)),
+        loader: "ts",
+        resolveDir: dirname(path),
+      };
+    });
+  },
+};
