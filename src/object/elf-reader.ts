@@ -1,7 +1,7 @@
 // Reads a `.o` file that clang, or our own writer, made into an object: programs by their sections, maps and global data
 // by BTF, functions of .text copied into each program that reaches them, fields to relocate kept as references.
 
-import { type Btf, type BtfType, openBtf } from "../btf/index.ts";
+import { type Btf, type BtfType, openBtf, placeDataSections, type SectionPlan } from "../btf/index.ts";
 import {
   type ElfFile,
   type ElfSection,
@@ -68,6 +68,13 @@ interface Code {
   readonly functions: readonly CodeFunction[];
 }
 
+function sectionPlan(file: ElfFile, name: string): SectionPlan | undefined {
+  const section = file.section(name);
+  if (section === undefined) return undefined;
+  const symbols = new Map([...file.symbols()].filter((s) => s.section === section.index).map((s) => [s.name, s.value]));
+  return { size: section.size, offsetOf: (variable) => symbols.get(variable) };
+}
+
 class ObjectReader {
   readonly #file: ElfFile;
   readonly #btf: Btf | undefined;
@@ -82,7 +89,8 @@ class ObjectReader {
     if (file.machine !== "bpf") throw new ObjectFileError(`not a BPF object: its machine is ${file.machine}`);
     if (file.type !== "rel") throw new ObjectFileError("not a relocatable file");
     const btf = file.section(".BTF");
-    this.#btf = btf === undefined ? undefined : openBtf(file.data(btf));
+    this.#btf =
+      btf === undefined ? undefined : openBtf(placeDataSections(file.data(btf), (name) => sectionPlan(file, name)));
     this.#symbols = [...file.symbols()];
     const ext = file.section(".BTF.ext");
     const sections = ext === undefined || this.#btf === undefined ? [] : decodeBtfExt(file.data(ext));
