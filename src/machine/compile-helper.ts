@@ -3,7 +3,8 @@
 import { helperName } from "../object/index.ts";
 import { finishCall, noteSlot, storeArguments } from "./compile-call.ts";
 import type { FunctionCompiler } from "./compile-function.ts";
-import { pushChecked, pushNarrow, pushWide } from "./compile-instruction.ts";
+import { pushNarrow, pushWide } from "./compile-instruction.ts";
+import { pushChecked } from "./compile-memory.ts";
 import { type MapLayout, RING_DISCARD } from "./map-header.ts";
 import { FRAME_BYTES, State } from "./memory.ts";
 import { ASK_JAVASCRIPT, emitCopy } from "./wasm-maps.ts";

@@ -32,8 +32,11 @@ export interface Compiled {
   readonly repeat: (times: number) => void;
 }
 
-/** Runs the entry on each of `count` packets, from that of State.BATCH on. */
-export type CompiledBatch = (table: number, count: number, answers: number) => void;
+/**
+ * Runs the entry on each packet of a table from State.BATCH to `end`, and puts each answer so far behind the packet's
+ * entry.
+ */
+export type CompiledBatch = (end: number, distance: number) => void;
 
 /** No more instructions than so many times those of the program are written, however its functions overlap. */
 const GROWTH = 4;
@@ -372,9 +375,9 @@ export class ModuleCompiler {
   compileBatch(kind: Batch["kind"]): CompiledBatch | undefined {
     const { wasm } = this;
     this.#declare();
-    const fn = wasm.function([I32, I32, I32], [], "batch");
+    const fn = wasm.function([I32, I32], [], "batch");
     const { code } = fn;
-    const [table, count, answers] = [0, 1, 2];
+    const [end, distance] = [0, 1];
     const flow = this.flow(0);
     const frame = { local: undefined, offset: STACK_TOP };
     // Packets and the context lie in the machine's memory, and lengths are less than that.
@@ -382,39 +385,40 @@ export class ModuleCompiler {
     const widths = this.#widthsFor(0, bound);
     const host = new FunctionCompiler(this, fn, flow, frame, widths);
     const answer = fn.local(I64);
-    const i = fn.local(I32);
+    const entry = fn.local(I32);
     const data = fn.local(I32);
     const length = fn.local(I32);
-    const end = fn.local(I32);
+    const dataEnd = fn.local(I32);
     const word = (base: number, offset: number, local: number): void => {
       code
         .i32(0)
         .get(local)
         .access(Access.i32_store, base + offset);
     };
-    code.i32(0).access(Access.i32_load, State.BATCH).set(i);
+    // As few numbers as can be are kept from one packet to the next: the program wants the registers.
+    code.i32(0).access(Access.i32_load, State.BATCH).set(entry);
     code.block().loop();
     host.height = 2;
-    code.get(i).get(count).op(Wasm.i32_ge_u).brIf(1);
-    word(State.BATCH, 0, i);
-    code.get(table).get(i).i32(3).op(Wasm.i32_shl, Wasm.i32_add).tee(end).access(Access.i32_load, 0).set(data);
-    code.get(end).access(Access.i32_load, 4).set(length);
+    code.get(entry).get(end).op(Wasm.i32_ge_u).brIf(1);
+    word(State.BATCH, 0, entry);
+    code.get(entry).access(Access.i32_load, 0).set(data);
+    code.get(entry).access(Access.i32_load, 4).set(length);
     if (kind !== "memory") {
-      code.get(data).get(length).op(Wasm.i32_add).set(end);
+      code.get(data).get(length).op(Wasm.i32_add).set(dataEnd);
       word(State.PACKET, 0, data);
-      word(State.PACKET_END, 0, end);
+      word(State.PACKET_END, 0, dataEnd);
       code.i32(0).get(data).i32(14).op(Wasm.i32_add).access(Access.i32_store, State.PACKET_NETWORK);
       code.i32(0).get(data).i32(HEADROOM).op(Wasm.i32_sub).access(Access.i32_store, State.AREA);
     }
     if (kind === "xdp") {
       word(CONTEXT, XdpMd.DATA, data);
-      word(CONTEXT, XdpMd.DATA_END, end);
+      word(CONTEXT, XdpMd.DATA_END, dataEnd);
       word(CONTEXT, XdpMd.DATA_META, data);
     }
     if (kind === "skb") {
       word(CONTEXT, SkBuff.DATA, data);
       word(CONTEXT, SkBuff.DATA_META, data);
-      word(CONTEXT, SkBuff.DATA_END, end);
+      word(CONTEXT, SkBuff.DATA_END, dataEnd);
       word(CONTEXT, SkBuff.LEN, length);
       word(CONTEXT, SkBuff.WIRE_LEN, length);
       code
@@ -431,8 +435,8 @@ export class ModuleCompiler {
       else return undefined;
       return I32;
     });
-    code.get(answers).get(i).i32(3).op(Wasm.i32_shl, Wasm.i32_add).get(answer).access(Access.i64_store, 0);
-    code.get(i).i32(1).op(Wasm.i32_add).set(i).br(0);
+    code.get(entry).get(distance).op(Wasm.i32_add).get(answer).access(Access.i64_store, 0);
+    code.get(entry).i32(8).op(Wasm.i32_add).set(entry).br(0);
     code.end().end();
     const bytes = wasm.finish();
     return bytes.length > LARGEST ? undefined : (this.#instantiate(bytes).batch as CompiledBatch);

@@ -63,7 +63,8 @@ export function compareTiers(seed: number): {
   let machine: Machine | undefined;
   let before: TierCase | undefined;
   let outcome: ReturnType<typeof outcomeOf> = { trap: "none" };
-  const outcomes = TIERS.map((one) => {
+  // Code that nobody checks is what verified code is, but for the counting.
+  const outcomes = TIERS.filter(({ verified }) => !verified).map((one) => {
     const { name, tier, verify, verified } = one;
     if (machine === undefined || before?.verify !== verify || before.verified !== verified) {
       machine = embedded(object, { batchBytes: 64, verify, verified });

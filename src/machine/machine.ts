@@ -347,18 +347,19 @@ export class Machine {
     if (batch.kind === "memory") this.#runtime.packetKind = "none";
     else this.#enterWorld(loaded.program.spec, A_PACKET);
     this.#running = { loaded, tier: "jit", trusted };
-    memory.u32[State.BATCH >>> 2] = 0;
+    memory.u32[State.BATCH >>> 2] = batch.table;
     memory.u32[State.AREA_END >>> 2] = this.#batch.end;
     for (;;) {
       this.#resetRun(this.#options.budget ?? DEFAULT_BUDGET);
       try {
-        run(batch.table, batch.count, answers);
+        run(answers, answers - batch.table);
         break;
       } catch (error) {
-        const at = memory.u32[State.BATCH >>> 2] as number;
+        const entry = memory.u32[State.BATCH >>> 2] as number;
+        const at = (entry - batch.table) / 8;
         traps.set(at, this.#trapOf(loaded.program, error));
         memory.i64[(answers >>> 3) + at] = 0n;
-        memory.u32[State.BATCH >>> 2] = at + 1;
+        memory.u32[State.BATCH >>> 2] = entry + 8;
       }
     }
     this.#running = undefined;

@@ -151,7 +151,8 @@ export function planMap(plan: MemoryPlan, spec: MapSpec, header: number, possibl
     if (!Number.isInteger(size) || size < 0 || size > 0xffffffff) throw new RangeError(`${size} is no size`);
   }
   if (maxEntries === 0 && kind.shape !== "events") throw new RangeError("it has no entries");
-  if (kind.shape === "hash" && (keySize === 0 || keySize > MOST_KEY_BYTES)) throw new RangeError(`a key of ${keySize} bytes`);
+  if (kind.shape === "hash" && (keySize === 0 || keySize > MOST_KEY_BYTES))
+    throw new RangeError(`a key of ${keySize} bytes`);
   if (kind.shape === "array" && keySize !== 4) throw new RangeError("the key of an array has 4 bytes");
   if (kind.shape === "ring" && ((maxEntries & (maxEntries - 1)) !== 0 || maxEntries < 4096)) {
     throw new RangeError("a ring has a power of two of bytes, at least 4096");

@@ -126,11 +126,7 @@ export function ringCommit(memory: Memory, data: number, discard: boolean): bool
  * Takes every finished record out, oldest first, as bytes that are good only during the call, with where in the ring it
  * began (bytes since the ring was made, modulo 2^32). Answers how many.
  */
-export function ringConsume(
-  memory: Memory,
-  map: number,
-  take: (record: Uint8Array, position: number) => void,
-): number {
+export function ringConsume(memory: Memory, map: number, take: (record: Uint8Array, position: number) => void): number {
   const capacity = word(memory, map, Header.MAX_ENTRIES);
   const data = word(memory, map, Header.DATA);
   let count = 0;

@@ -47,7 +47,7 @@ export const State = {
   /** Room that the packet may grow in: from here, to there. */
   AREA: 4308,
   AREA_END: 4312,
-  /** Which packet of a batch is at work. */
+  /** The entry in a batch's table of the packet that is at work. */
   BATCH: 4316,
   /** Where the Wasm interpreter goes on: the address of a decoded instruction, and how many frames are below. */
   PC: 4320,

@@ -34,6 +34,19 @@ test("without that check they stay, and catch what goes wrong", () => {
   expect(machine.run(undefined, short).trap).toMatchObject({ kind: "read", slot: 1 });
 });
 
+test("a packet of a batch that traps does not stop the others", () => {
+  const machine = embedded(objectOf({ code: unproved }));
+  const packets = [UDP, UDP.subarray(0, 20), UDP, UDP.subarray(0, 30)];
+  for (let turn = 0; turn < 2; turn++) {
+    const { values, traps } = machine.runBatch(machine.loadBatch(packets));
+    expect([...values]).toEqual([0x3500n, 0n, 0x3500n, 0n]);
+    expect([...traps].map(([at, { kind, slot }]) => [at, kind, slot])).toEqual([
+      [1, "read", 1],
+      [3, "read", 1],
+    ]);
+  }
+});
+
 test("strict refuses when the object is loaded, and says what is missing", () => {
   expect(embedded(objectOf({ code: provable }), { verify: "strict" }).isUnchecked()).toBe(true);
   expect(() => embedded(objectOf({ code: unproved }), { verify: "strict" })).toThrow(DiagnosticError);

@@ -3,7 +3,7 @@
 // (there are no kernel objects to read through, maps of maps hold any map, helpers may be one's own, raw programs get
 // memory of any size) programs stay checked, whatever the verifier says.
 
-import { type BpfObject, helper, type ProgramSpec, type ProgramType } from "../object/index.ts";
+import { type BpfObject, helper, type ProgramType } from "../object/index.ts";
 import type { Diagnostic } from "../source/index.ts";
 import { type Profile, type ProgramResult, type Refusal, verifyProgram } from "../verifier/index.ts";
 import { MAP_KINDS } from "./map-header.ts";
