@@ -94,7 +94,7 @@ export function eventContext(layout: ContextLayout, args: EventArguments, memory
       tail.push(padded);
       end += padded.length;
     } else if (field.kind === "array") head.set(inPlace(field, value, field.size), field.offset);
-    else setWord(view, field, valueOf(field, value, memory));
+    else setWord(view, field, wordOf(field, value, memory));
   }
   if (tail.length === 0) return head;
   const whole = new Uint8Array(end);
@@ -112,7 +112,7 @@ const isWords = (args: EventArguments): args is readonly bigint[] => Array.isArr
 const terminated = (text: string): Uint8Array => encoder.encode(`${text}\0`);
 
 /** A number, or the address of what the value says. */
-function valueOf(field: ContextField, value: EventValue, memory: EventMemory): bigint {
+function wordOf(field: ContextField, value: EventValue, memory: EventMemory): bigint {
   if (value === null) return 0n;
   if (typeof value === "boolean") return value ? 1n : 0n;
   if (typeof value === "bigint") return value;
@@ -123,7 +123,7 @@ function valueOf(field: ContextField, value: EventValue, memory: EventMemory): b
   if (field.size !== 8) throw new EventError(`field "${field.name}" is a number of ${field.size * 8} bits, not text`);
   if (typeof value === "string") return memory.place(terminated(value), field.space);
   if (value instanceof Uint8Array) return memory.place(value, field.space);
-  const pointers = value.map((v) => BigInt.asUintN(64, valueOf(field, v, memory)));
+  const pointers = value.map((v) => BigInt.asUintN(64, wordOf(field, v, memory)));
   return memory.place(new Uint8Array(BigUint64Array.from([...pointers, 0n]).buffer), field.space);
 }
 

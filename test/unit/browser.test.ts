@@ -15,7 +15,7 @@ async function bundle(): Promise<string> {
   const result = await build({
     stdin: {
       contents:
-        'import { compileAll, replayAll } from "./test/support/browser-page.ts"; document.body.textContent = `${compileAll()}\\n${replayAll()}`;',
+        'import { compileAll, replayAll } from "./test/support/browser-page.ts"; document.body.textContent = [compileAll(), replayAll()].join(String.fromCharCode(10));',
       resolveDir: process.cwd(),
       loader: "ts",
     },
