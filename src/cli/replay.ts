@@ -1,6 +1,7 @@
 // `scry --events EVENTS.jsonl FILE`: the script on the embedded machine, over recorded events.
 
 import { compileScript } from "../lang/trace/index.ts";
+import type { BpfObject } from "../object/index.ts";
 import {
   EMBEDDED_RING_BYTES,
   EmbeddedRun,
@@ -10,6 +11,7 @@ import {
   recordedEnvironment,
 } from "../run/index.ts";
 import { formatDiagnostic, type SourceText } from "../source/index.ts";
+import { refusalDiagnostic, verify } from "../verifier/index.ts";
 import { dumper } from "./dump.ts";
 import { type CommandLine, UsageError } from "./options.ts";
 import { readText, scriptOf, settingsFromEnvironment } from "./script.ts";
@@ -25,12 +27,12 @@ export function recordedPid(line: CommandLine): number | undefined {
   return pid;
 }
 
-/** The recording of `--events`. */
+/** The recording of `--events`; without it one of nothing, which is enough for scripts that only begin and end. */
 export function recordingOf(line: CommandLine): Recording {
   const file = line.given.get("events");
-  if (file === undefined)
-    throw new UsageError("the embedded machine needs events: --events EVENTS.jsonl (scry record makes such a file)");
-  return parseRecording(readText(file, "the recording"));
+  return file === undefined
+    ? { name: "", header: { version: 1 }, events: [] }
+    : parseRecording(readText(file, "the recording"));
 }
 
 /** Runs a script over events; gives the exit status. */
@@ -69,12 +71,15 @@ export function replayScript(
   });
   if (!given.has("no-warnings")) for (const w of script.warnings) say(`${formatDiagnostic(w, script.source)}\n`);
   dump?.object(script.object);
+  if (dump?.verifier === true) say(verdicts(script.object));
   const output = scriptOutput(line, streams);
   const run = new EmbeddedRun(script, output.listener, {
     header: recording.header,
     ...(pid === undefined ? {} : { pid }),
   });
   const view = output.open(run, () => run.wallClock());
+  if (recording.name === "" && run.probes.some((p) => !p.startsWith("interval:")))
+    throw new UsageError("the embedded machine needs events: --events EVENTS.jsonl (scry record makes such a file)");
   try {
     if (!given.has("quiet")) {
       view.attachedProbes(script.probeCount);
@@ -96,4 +101,15 @@ export function replayScript(
     if (error instanceof ClosedOutput) return 0;
     throw error;
   }
+}
+
+/** What our own verifier says of each program (`-d verifier`). */
+function verdicts(object: BpfObject): string {
+  return [...verify(object, { profile: "linux" }).programs]
+    .map((result) =>
+      result.accepted
+        ? `${result.program}: accepted, ${result.visited} instructions followed, ${result.stackBytes} bytes of stack\n`
+        : `${formatDiagnostic(refusalDiagnostic(result, object), object.source)}\n`,
+    )
+    .join("");
 }

@@ -234,7 +234,7 @@ describe("the commands", () => {
     [["record", "-e", "tracepoint:syscalls:sys_enter_openat { print(1) }"], "record takes probes, not a program"],
     [["record", "-e", "begin"], "begin probes cannot be recorded"],
     [["record", "-e", "tracepoint:syscalls:sys_enter_opnat"], "tracepoint not found"],
-    [["--machine", "embedded", "-e", "begin { }"], "the embedded machine needs events"],
+    [["--machine", "embedded", "-e", "tracepoint:a:b { }"], "the embedded machine needs events"],
     [
       ["--events", "/nowhere/e.jsonl", "-e", "begin { }"],
       "failed to open the recording '/nowhere/e.jsonl': no such file",
