@@ -10,11 +10,12 @@
 // SCRY_LAB_ACCEL=tcg translates even where the processor could run the guest itself. Needs root's package source, and
 // Debian's qemu-system-x86, busybox-static, kmod, xz-utils.
 
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { accelerated, NO_EXIT, runInGuest } from "./guest.mjs";
 import { cacheFolder, kernelOf } from "./packages.mjs";
 import { suitesByName } from "./suites.mjs";
+import { keepResults } from "./table.mjs";
 import { bundledTests, LAB_TESTS } from "./tests.mjs";
 
 const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
@@ -36,7 +37,10 @@ const command = tests?.command ?? (given.length === 1 ? given[0] : given.map(quo
 const passed = ["CI", "SCRY_SEED", "SCRY_RUNS"].flatMap((name) =>
   process.env[name] === undefined ? [] : [[name, process.env[name]]],
 );
-const env = { SCRY_RUNS: "100", ...Object.fromEntries(passed), ...tests?.env };
+const env = { SCRY_RUNS: "40", ...Object.fromEntries(passed), ...tests?.env };
+
+// The guest ends with us (guest.mjs), however we do.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(NO_EXIT));
 
 let worst = 0;
 for (const suite of suites) {
@@ -44,6 +48,9 @@ for (const suite of suites) {
   say(`${suite.name}: Linux ${kernel.release}${accelerated() ? "" : ", translated (slow)"}`);
   const share = join(cacheFolder(), "share", suite.name);
   mkdirSync(share, { recursive: true });
+  // What the guest finds out for ARCHITECTURE.md's table (table.mjs).
+  const results = join(share, "sources.json");
+  rmSync(results, { force: true });
   const {
     code,
     seconds,
@@ -52,13 +59,14 @@ for (const suite of suites) {
   } = await runInGuest(kernel, {
     command,
     cwd: given === undefined ? root : process.cwd(),
-    env,
+    env: given === undefined ? { ...env, SCRY_LAB_RESULTS: "/lab/sources.json" } : env,
     timeoutSeconds,
     share,
   });
   if (option("console") !== undefined || code === NO_EXIT) process.stderr.write(log.split("\n").slice(-200).join("\n"));
   if (hung) say(`${suite.name}: ended, it did not end by itself within ${timeoutSeconds} s`);
   say(`${suite.name}: exit code ${code} after ${seconds.toFixed(0)} s`);
+  if (existsSync(results)) keepResults(suite, results);
   worst = Math.max(worst, code);
 }
 process.exitCode = worst;

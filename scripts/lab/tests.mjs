@@ -20,8 +20,8 @@ export const LAB_TESTS = [
 
 /** Bundles tests, and the command, into a folder; answers the guest's command and its environment. */
 export async function bundledTests(files) {
-  const folder = join(root, "node_modules/.scry/lab");
-  rmSync(folder, { recursive: true, force: true });
+  const folder = join(root, `node_modules/.scry/lab-${process.pid}`);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(folder, { recursive: true });
   const common = {
     bundle: true,

@@ -21,3 +21,5 @@ export {
 export type { DwarfOptions } from "./sections.ts";
 export { DwarfTypes } from "./types.ts";
 export type { Units, Value } from "./units.ts";
+export { DISPLACEMENT_ZERO, SavedFrame, SignalFrame, UnwindBits, UnwindKind } from "./unwind-rules.ts";
+export { type UnwindTable, unwindTable } from "./unwind-table.ts";

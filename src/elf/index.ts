@@ -12,7 +12,7 @@ export {
   SectionType,
   textAt,
 } from "./file.ts";
-export { type FunctionExits, functionExits, goStackCheck } from "./function-exits.ts";
+export { type FunctionExits, functionExits, goStackCheck, type StackCheck } from "./function-exits.ts";
 export { type GoVersion, goidOffset, goRegisters, goUsesRegisters, goVersion, isGo } from "./go-build-info.ts";
 export { type GoFunctionSymbol, GoFunctions, goFunctions, type SourceLine } from "./go-functions.ts";
 export { buildId, debugLink, type ElfNote, readNotes, type UsdtNote, usdtNotes } from "./notes.ts";

@@ -502,6 +502,7 @@ function tryMap(type: MapType): Finding {
 
 /** What each is for. */
 const FEATURES: Readonly<Record<Feature, string>> = {
+  tracingPrograms: "programs of tracing at all",
   longKeys: "keys of more than 512 bytes, as long strings make them",
   runtimeAllocation: "maps whose entries are allocated when they are written, from every kind of program",
   kprobe: "functions of the kernel by perf events",

@@ -1,6 +1,6 @@
 // What this kernel can do, found out by trying: each probe is a cheap call, made when first asked for, remembered.
 
-import { type MapType, PROGRAM_TYPES, type ProgramType } from "../object/index.ts";
+import { MAP_TYPES, type MapType, PROGRAM_TYPES, type ProgramType } from "../object/index.ts";
 import { Struct, wordBytes } from "./attributes.ts";
 import { onlineCpus } from "./cpus.ts";
 import { kernelBtf } from "./kernel-types.ts";
@@ -85,6 +85,7 @@ export type Feature =
   | "atomicFetch"
   | "mayGoto"
   | "callbacks"
+  | "tracingPrograms"
   | "runtimeAllocation"
   | "longKeys"
   | "ringBuffer"
@@ -146,6 +147,8 @@ const probes: Readonly<Record<Feature, () => boolean>> = {
   mayGoto: () => works(tryProgram("socket_filter", { code: instructionCode(0xe5, 0, 0, 0, 0, 0, 0, 0) })),
   /** functions handed to the kernel, as bpf_for_each_map_elem wants them (Linux 5.13) */
   callbacks: () => hasHelper("kprobe", FOR_EACH_MAP_ELEM),
+  /** programs of tracing at all: what is missing without it is the permission */
+  tracingPrograms: () => works(tryProgram("kprobe", { code: returnZero() })),
   /** keys of hashes that are longer than the stack of a program, 512 bytes */
   longKeys: () => {
     try {
@@ -157,22 +160,18 @@ const probes: Readonly<Record<Feature, () => boolean>> = {
   },
   /** hashes that take their memory as they grow, in tracing programs (Linux 6.1; refused or warned of before) */
   runtimeAllocation: () => {
-    const map = createMap({
-      name: "probe",
-      type: "hash",
-      keySize: 4,
-      valueSize: 8,
-      maxEntries: 1,
-      flags: BPF_F_NO_PREALLOC,
-    });
+    const attribute = new Struct(80).u32(0, MAP_TYPES.hash).u32(4, 4).u32(8, 8).u32(12, 1).u32(16, BPF_F_NO_PREALLOC);
+    const map = chargedBpf(Command.mapCreate, attribute.bytes);
+    // Not permitted: then it is not this that is missing.
+    if (map < 0) return true;
     try {
       const code = new Uint8Array(32);
       code.set([0x18, 0x11]);
-      new DataView(code.buffer).setInt32(4, map.fd, true);
+      new DataView(code.buffer).setInt32(4, map, true);
       code.set(returnZero(), 16);
       return works(tryProgram("perf_event", { code }));
     } finally {
-      map.close();
+      systemCalls().close(map);
     }
   },
   /** `bpf_get_attach_cookie` in raw tracepoints (Linux 6.10) */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { exit, load, movImm, movReg, storeImm, storeReg } from "../isa/index.ts";
 import type { BpfObject } from "../object/index.ts";
-import { loadObject, loadObjectParallel, programInfo, testRun, VerifierError } from "./index.ts";
+import { hasFeature, loadObject, loadObjectParallel, programInfo, testRun, VerifierError } from "./index.ts";
 import { count, counters, mapValue, objectOf } from "./small-programs.test-data.ts";
 
 const first = <T>(values: Iterable<T>): T => values[Symbol.iterator]().next().value as T;
@@ -27,7 +27,8 @@ describe("loading", () => {
     using object = loadObject(objectOf("tracepoint", count(false), [counters], { name: "a name: with more" }));
     const info = programInfo(first(object.programs.values()).fd);
     expect(info).toMatchObject({ type: "tracepoint", name: "a_name_with_mor" });
-    expect(info.verifiedInstructions).toBeGreaterThan(3);
+    // The kernel has counted them since Linux 5.16; cookies came a version before.
+    if (hasFeature("perfEventCookie")) expect(info.verifiedInstructions).toBeGreaterThan(3);
     expect(info.tag).toMatch(/^[0-9a-f]{16}$/);
   });
 
@@ -47,7 +48,9 @@ describe("loading", () => {
       source,
     };
     using object = loadObject(good, { logLevel: 2 });
-    expect(first(object.programs.values()).log).toMatch(/; {3}@x = \*bad; @ stdin:2|; @x = \*bad; @ stdin:2/);
+    // Where the line is has been said since Linux 6.9, as may_goto has been known.
+    const line = hasFeature("mayGoto") ? /; +@x = \*bad; @ stdin:2/ : /; +@x = \*bad;/;
+    expect(first(object.programs.values()).log).toMatch(line);
     expect(programInfo(first(object.programs.values()).fd).btfId).toBeGreaterThan(0);
 
     const code = [movImm(0, 0), { ...storeImm(64, 0, 0, 1), span }, { ...exit(), span: { start: 0, end: 5 } }];
@@ -64,7 +67,7 @@ describe("loading", () => {
     expect((refusal as VerifierError).code).toBe("EACCES");
   });
 
-  it("links callbacks, whose types the kernel wants", () => {
+  it.skipIf(!hasFeature("callbacks"))("links callbacks, whose types the kernel wants", () => {
     const object: BpfObject = {
       maps: [counters],
       license: "GPL",

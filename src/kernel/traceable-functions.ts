@@ -59,12 +59,16 @@ function isAddress(text: string, at: number): boolean {
   return text.startsWith("ffff", at);
 }
 
-/** Functions whose names are wanted, in the kernel's order, each name once; of one module where it is named. */
+/**
+ * Functions whose names are wanted, in the kernel's order, each name once; of one module where it is named. Without
+ * those that the kernel forbids probes in.
+ */
 export function traceableFunctions(wanted: (name: string) => boolean, module?: string): string[] {
   const text = ftraceList();
   const names = new Set<string>();
   if (text !== undefined) for (const f of parseFtraceList(text, wanted, module)) names.add(f.name);
   else for (const f of kallsymsFunctions(kallsyms(), wanted, module)) names.add(f);
+  for (const name of forbidden()) names.delete(name);
   return [...names];
 }
 
@@ -122,8 +126,8 @@ export function entryAddresses(names: ReadonlySet<string>): ReadonlyMap<string, 
 
 let blacklist: Set<string> | undefined;
 
-/** Whether the kernel forbids probes in a function; false, too, where its list cannot be read (debugfs). */
-export function isBlacklisted(name: string): boolean {
+/** Functions that the kernel forbids probes in; none where its list cannot be read (debugfs). */
+function forbidden(): ReadonlySet<string> {
   if (blacklist === undefined) {
     let text = "";
     try {
@@ -133,5 +137,7 @@ export function isBlacklisted(name: string): boolean {
     }
     blacklist = new Set([...text.matchAll(/\t(\S+)/g)].map((m) => m[1] as string));
   }
-  return blacklist.has(name);
+  return blacklist;
 }
+
+export const isBlacklisted = (name: string): boolean => forbidden().has(name);

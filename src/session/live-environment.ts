@@ -36,7 +36,7 @@ import {
   type FileSymbol,
   type FileSymbols,
   fileSymbols,
-  goEntrySkip,
+  goEntry,
   goFunction,
   goProgram,
   kernelSymbols,
@@ -197,8 +197,10 @@ function userFunction(
   const start = f.fileOffset;
   if (start === undefined) return undefined;
   const go = goFunction(file, f, machine);
-  const skip = go !== undefined ? goEntrySkip(file, f, machine) : machine === "x86_64" ? entrySkip(path, start) : 0;
-  return { name: f.name, offset: start + skip, start, size: f.size, ...(go === undefined ? {} : { go }) };
+  const base = { name: f.name, start, size: f.size };
+  if (go === undefined) return { ...base, offset: start + (machine === "x86_64" ? entrySkip(path, start) : 0) };
+  const { skip, unless } = goEntry(file, f, machine);
+  return { ...base, offset: start + skip, go, ...(unless === undefined ? {} : { unless }) };
 }
 
 /** The function that begins at a byte of a file. */
@@ -259,7 +261,8 @@ const CURRENT_TASK_BTF = 158;
 
 /** What this kernel has not got. What is newest is asked for first: who has that has all the others. */
 function lacks(part: KernelPart): boolean {
-  if (hasFeature("rawTracepointCookie")) return false;
+  // Where nothing may be tried, everything is taken to be there: loading then says what is missing, the permission.
+  if (hasFeature("rawTracepointCookie") || !hasFeature("tracingPrograms")) return false;
   return part === "currentTaskBtf" ? !hasHelper("kprobe", CURRENT_TASK_BTF) : !hasFeature(part);
 }
 

@@ -25,7 +25,7 @@ const SINCE: Readonly<Record<string, string>> = {
 /** One error for each helper that a program calls and the kernel does not know; none where all is there. */
 export function missingParts(object: BpfObject): Diagnostic[] {
   // Linux 6.9 has every helper that the language uses.
-  if (hasFeature("mayGoto")) return [];
+  if (hasFeature("mayGoto") || !hasFeature("tracingPrograms")) return [];
   const found = new Map<number, Diagnostic>();
   for (const map of object.maps) {
     if (map.keySize <= LONGEST_OLD_KEY || !/hash/.test(map.type) || hasFeature("longKeys")) continue;

@@ -22,6 +22,7 @@ import { DiagnosticError } from "../source/index.ts";
 import { obstacle } from "./live-environment.ts";
 import { missingParts } from "./missing-parts.ts";
 import { bootNanoseconds, liveResolver } from "./resolver.ts";
+import { UnwindTables } from "./unwind-tables.ts";
 
 export interface RunOptions {
   readonly logLevel?: 1 | 2;
@@ -45,6 +46,7 @@ export class RunningScript {
   readonly #events: RingBuffer | undefined;
   readonly #control: RingBuffer | undefined;
   readonly #reader: RunReader;
+  readonly #unwindTables: UnwindTables | undefined;
   readonly #attachments: Attachment[] = [];
   #poller: Poller | undefined;
   #stopping = false;
@@ -78,6 +80,16 @@ export class RunningScript {
       globals: this.#globals,
     };
     this.#reader = new RunReader(script, listener, stores, this.resolver);
+    const { unwinds } = script;
+    if (unwinds !== undefined) {
+      const tables = new UnwindTables(
+        (name) => this.#object.maps.get(name),
+        unwinds.childPid,
+        (message) => listener.warning(message),
+      );
+      this.#unwindTables = tables;
+      if (unwinds.pid !== undefined) tables.add(unwinds.pid);
+    }
   }
 
   #ring(name: string): RingBuffer | undefined {
@@ -140,11 +152,14 @@ export class RunningScript {
     this.#reader.drain();
     this.#listener.pause();
     if (this.script.endsByItself || this.exited) return;
-    const poller = new Poller([this.#events, this.#control].flatMap((r) => (r === undefined ? [] : [r.fd])));
+    const poller = new Poller(
+      [this.#events, this.#control, this.#unwindTables?.ring].flatMap((r) => (r === undefined ? [] : [r.fd])),
+    );
     this.#poller = poller;
     let idle = 0;
     let beat = Date.now();
     while (!this.#stopping && !this.exited) {
+      this.#unwindTables?.serve();
       const found = this.#reader.drain();
       if (this.exited) break;
       if (Date.now() - beat > HEARTBEAT_MILLISECONDS) {
@@ -224,6 +239,7 @@ export class RunningScript {
     this.#stopping = true;
     await this.#poller?.close();
     await detachAll(this.#attachments);
+    this.#unwindTables?.close();
     this.#events?.close();
     this.#control?.close();
     this.resolver[Symbol.dispose]();

@@ -4,7 +4,8 @@
 //     /usr/lib/debug/.build-id/ab/cdef….debug          by the build id, which the file found must have too
 //     DIR/NAME, DIR/.debug/NAME, /usr/lib/debug/DIR/NAME    by .gnu_debuglink, whose checksum it must have
 //
-// A file of a container is looked for below its own root first.
+// A file of a container is looked for below its own root first. Symbols within the stripped file itself, in its
+// .gnu_debugdata (Fedora's "MiniDebugInfo"), are compressed by xz, and are not read.
 
 import { realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -12,14 +13,31 @@ import { buildId, crc32, debugLink, ElfError, type ElfFile } from "../elf/index.
 
 const STORE = "/usr/lib/debug";
 
-/** The debug file of a file at `path`; undefined where there is none that fits. `open` opens an ELF file. */
-export function findDebugFile(path: string, elf: ElfFile, open: (path: string) => ElfFile): ElfFile | undefined {
+/**
+ * The debug file of a file at `path`; undefined where there is none that fits. `open` opens an ELF file, `exists` says
+ * whether there is a file.
+ */
+export function findDebugFile(
+  path: string,
+  elf: ElfFile,
+  open: (path: string) => ElfFile,
+  exists: (path: string) => boolean = isFile,
+): ElfFile | undefined {
+  const tryOpen = (place: string): ElfFile | undefined => {
+    if (!exists(place)) return undefined;
+    try {
+      return open(place);
+    } catch (error) {
+      if (error instanceof ElfError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
+      throw error;
+    }
+  };
   const root = /^\/proc\/\d+\/root(?=\/)/.exec(path)?.[0];
   const roots = root === undefined ? [""] : [root, ""];
   const id = buildId(elf);
   if (id !== undefined) {
     for (const place of roots) {
-      const found = tryOpen(`${place}${STORE}/.build-id/${id.slice(0, 2)}/${id.slice(2)}.debug`, open);
+      const found = tryOpen(`${place}${STORE}/.build-id/${id.slice(0, 2)}/${id.slice(2)}.debug`);
       if (found !== undefined && buildId(found) === id) return found;
     }
   }
@@ -30,7 +48,7 @@ export function findDebugFile(path: string, elf: ElfFile, open: (path: string) =
     for (const folder of [inside, join(inside, ".debug"), join(STORE, inside)]) {
       const candidate = join(`${place}/`, folder, link.name);
       if (candidate === path || candidate === real(path)) continue;
-      const found = tryOpen(candidate, open);
+      const found = tryOpen(candidate);
       if (found !== undefined && crc32(found.bytes) === link.crc) return found;
     }
   }
@@ -45,12 +63,4 @@ function real(path: string): string {
   }
 }
 
-function tryOpen(path: string, open: (path: string) => ElfFile): ElfFile | undefined {
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
-  try {
-    return open(path);
-  } catch (error) {
-    if (error instanceof ElfError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
-    throw error;
-  }
-}
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;

@@ -1,7 +1,8 @@
 // C++ names as people write them: a compact demangler for the Itanium ABI, in the words that `c++filt` uses. What it
-// does not know (most expressions in template arguments) it leaves mangled.
+// does not know (most expressions in template arguments) it leaves mangled. Rust's names are told apart here.
 
 import { baseName, bracketed, join, joined, type Node, node, pointer, qualified, text } from "./declarators.ts";
+import { demangleLegacyRust, demangleRustV0, isLegacyRust } from "./demangle-rust.ts";
 import { builtinTypes, literalSuffixes, operators, specialNames, standard } from "./demangle-tables.ts";
 import { MangledText, Unknown } from "./mangled-text.ts";
 
@@ -17,13 +18,14 @@ interface Name {
 
 const known = new Map<string, string>();
 
-/** `_ZN3foo3barEv` → `foo::bar()`. A name that is not C++'s, or that we cannot read, comes back as it is. */
+/** `_ZN3foo3barEv` → `foo::bar()`. A name that is not C++'s or Rust's, or that we cannot read, comes back as it is. */
 export function demangle(name: string): string {
-  if (!name.startsWith("_Z")) return name;
+  if (!name.startsWith("_Z") && !name.startsWith("_R")) return name;
   let answer = known.get(name);
   if (answer === undefined) {
     try {
-      answer = new Demangler(name).whole();
+      if (name.startsWith("_R")) answer = demangleRustV0(name);
+      else answer = isLegacyRust(name) ? demangleLegacyRust(name) : new Demangler(name).whole();
     } catch (error) {
       if (!(error instanceof Unknown) && !(error instanceof RangeError)) throw error;
       answer = name;

@@ -45,6 +45,7 @@ function known(
   return found;
 }
 
+const PT_INTERP = 3;
 const PT_TLS = 7;
 
 /**
@@ -52,6 +53,8 @@ const PT_TLS = 7;
  * pointer ("ELF Handling For Thread-Local Storage", variant II); with nothing else in it, g is its last word.
  */
 function threadLocal(file: FileSymbols): number | undefined {
+  // A library's data is wherever the loader has found room for it.
+  if (file.elf.type !== "exec" && !file.elf.segments.some((one) => one.type === PT_INTERP)) return undefined;
   const segment = file.elf.segments.find((one) => one.type === PT_TLS);
   if (segment === undefined || segment.memorySize === 8) return -8;
   const word = file.elf.symbols().find("runtime.tlsg");
@@ -67,20 +70,32 @@ export function goFunction(file: FileSymbols, symbol: FileSymbol, machine: Machi
   const found = known(file);
   const entry = file.go?.covering(symbol.address);
   if (found === undefined || entry === undefined || entry.address !== symbol.address) return undefined;
+  const start = symbol.fileOffset ?? 0;
+  let exits: ReturnType<GoProgramFunction["exits"]> | undefined;
   return {
-    ...found.program,
+    version: found.program.version,
+    goid: found.program.goid,
+    threadLocal: found.program.threadLocal,
     convention: convention(symbol.name, found.version, machine),
     exits: () => {
-      const start = symbol.fileOffset ?? 0;
-      const { returns, ...rest } = functionExits(codeOf(file, symbol, entry.size), machine);
-      return { returns: returns.map((offset) => start + offset), ...rest };
+      if (exits === undefined) {
+        const { returns, ...rest } = functionExits(codeOf(file, symbol, entry.size), machine);
+        exits = { returns: returns.map((offset) => start + offset), ...rest };
+      }
+      return exits;
     },
   };
 }
 
-/** Bytes that an entry probe moves on by in a Go function: behind the check of its stack (see `goStackCheck`). */
-export function goEntrySkip(file: FileSymbols, symbol: FileSymbol, machine: Machine): number {
-  return goStackCheck(codeOf(file, symbol, file.go?.covering(symbol.address)?.size ?? 0), machine);
+/**
+ * Where the entry probe of a Go function stands, in bytes from its entry: at the branch of the check of its stack, which
+ * the kernel emulates, so that it costs a thirtieth (see `uprobeEntry`). When one of the bits `unless` of the flags
+ * register is set, the function will start again. On arm64 behind the check.
+ */
+export function goEntry(file: FileSymbols, symbol: FileSymbol, machine: Machine): { skip: number; unless?: number } {
+  const check = goStackCheck(codeOf(file, symbol, file.go?.covering(symbol.address)?.size ?? 0), machine);
+  if (check === undefined) return { skip: 0 };
+  return check.flags === undefined ? { skip: check.behind } : { skip: check.branch, unless: check.flags };
 }
 
 /** Names of Go have a package before a point. C's functions, and assembly's that no Go code calls, have none. */

@@ -9,7 +9,7 @@ export {
   openElf,
   tryFileSymbols,
 } from "./file-symbols.ts";
-export { type GoProgram, type GoProgramFunction, goEntrySkip, goFunction, goProgram } from "./go-program.ts";
+export { type GoProgram, type GoProgramFunction, goEntry, goFunction, goProgram } from "./go-program.ts";
 export { type KernelSymbol, KernelSymbols, kernelSymbols } from "./kernel-symbols.ts";
 export { watchMappings } from "./mapping-watch.ts";
 export { type JitSymbol, PerfMap } from "./perf-map.ts";

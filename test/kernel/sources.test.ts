@@ -1,23 +1,42 @@
 // Every source of events, seen to deliver what happened, with the right arguments. A source that this kernel has not got
 // is skipped by its name with the reason; in the lab (LAB_SUITE) the table of what is expected decides what may be missing.
+// There, what was found is written for ARCHITECTURE.md's table, with what an event costs (SCRY_LAB_RESULTS).
 
-import { describe, expect, it } from "vitest";
+import { writeFileSync } from "node:fs";
+import { release } from "node:os";
+import { afterAll, describe, expect, it } from "vitest";
 import { expectedMissing } from "../lab/expected.ts";
-import { runSource, sourceCases } from "../support/sources.ts";
+import { costOf, runSource, type SourceCost, sourceCases } from "../support/sources.ts";
 
 const suite = process.env["LAB_SUITE"];
+const results = process.env["SCRY_LAB_RESULTS"];
 const allowed = suite === undefined ? undefined : expectedMissing[suite];
+const found: Record<string, { works: boolean; missing?: string; cost?: SourceCost }> = {};
+
+afterAll(() => {
+  if (results !== undefined)
+    writeFileSync(results, `${JSON.stringify({ suite, release: release(), sources: found }, undefined, 2)}\n`);
+});
 
 describe("sources of events", () => {
   for (const source of sourceCases) {
     it(source.name, { timeout: 120_000 }, async (context) => {
-      const why = source.missing();
-      if (why !== undefined) {
-        if (allowed !== undefined) expect(allowed, `missing, and expected to work: ${why}`).toContain(source.name);
-        context.skip(`not on this kernel: ${why}`);
+      const missing = source.missing();
+      found[source.name] = missing === undefined ? { works: false } : { works: false, missing };
+      if (missing !== undefined) {
+        if (allowed !== undefined) expect(allowed, `missing, and expected to work: ${missing}`).toContain(source.name);
+        context.skip(`not on this kernel: ${missing}`);
       }
       if (allowed !== undefined) expect(allowed, "works, and expected to be missing").not.toContain(source.name);
       await runSource(source);
+      found[source.name] = { works: true };
+      if (results === undefined) return;
+      const cost = await costOf(source);
+      if (cost === undefined) return;
+      found[source.name] = { works: true, cost };
+      console.log(
+        `${source.name}: ${cost.empty - cost.floor} ns an event with an empty program, over ${cost.floor} ns without`,
+      );
     });
   }
 });

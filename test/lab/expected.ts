@@ -9,6 +9,7 @@ export const expectedMissing: Readonly<Record<string, readonly string[]>> = {
     "fentry in a module",
     "kprobe by one link (multi)",
     "kretprobe by one link (multi)",
+    "kprobe session (library only)",
     "uprobe by one link (multi)",
   ],
   // Debian built this one without CONFIG_FPROBE.
@@ -16,6 +17,7 @@ export const expectedMissing: Readonly<Record<string, readonly string[]>> = {
     ...everywhere,
     "kprobe by one link (multi)",
     "kretprobe by one link (multi)",
+    "kprobe session (library only)",
     "uprobe by one link (multi)",
   ],
   trixie: everywhere,

@@ -1,8 +1,29 @@
 // Every source of events, as one list of cases: a script, what makes the event happen, and what must arrive. The kernel
 // tests run it on the kernel at hand, the lab on each of its kernels, and writes ARCHITECTURE.md's table from it.
 
-import { readFileSync } from "node:fs";
-import { type Feature, hasFeature, traceableFunctions } from "../../src/kernel/index.ts";
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import {
+  Alu,
+  aluImm,
+  branchImm,
+  callKfunc,
+  exit,
+  goto,
+  Jmp,
+  load as loadWord,
+  movImm,
+  movReg,
+  storeReg,
+} from "../../src/isa/index.ts";
+import {
+  attachKprobeMulti,
+  detachAll,
+  type Feature,
+  hasFeature,
+  loadObject,
+  traceableFunctions,
+} from "../../src/kernel/index.ts";
+import { counters, mapValue, objectOf, onlyProcess } from "../../src/kernel/small-programs.test-data.ts";
 import { liveEnvironment } from "../../src/session/index.ts";
 import { type TraceMap, trace } from "../../src/trace.ts";
 import { type Load, loadProgram, startLoad, startScry } from "./commands.ts";
@@ -23,6 +44,8 @@ export interface SourceCase {
   readonly script: string | ((load: Load) => string | Promise<string>);
   /** Another script that runs meanwhile. */
   readonly beside?: string;
+  /** For what the language does not speak: does all of it. */
+  readonly run?: () => Promise<void>;
   /** To be run by the command, which hears signals. */
   readonly command?: true;
   /** The load that it looks at. */
@@ -165,6 +188,14 @@ export const sourceCases: readonly SourceCase[] = [
     load: WRITES,
     check: writes("vfs_write "),
     cost: { probe: "kretprobe:vfs_write, kretprobe:vfs_fsync", load: "write" },
+  },
+  {
+    name: "kprobe session (library only)",
+    missing: first(KPROBES, needs("kprobeSession", "kprobe sessions (Linux 6.10)")),
+    script: "",
+    load: ["idle", 0],
+    check: () => {},
+    run: runSession,
   },
   {
     name: "fentry",
@@ -339,8 +370,39 @@ export const sourceCases: readonly SourceCase[] = [
   },
 ];
 
+/** One program for entry and return: calls of this process in the first word, returns in the second. */
+async function runSession(): Promise<void> {
+  const code = onlyProcess(process.pid, [
+    movReg(1, 6),
+    { ...callKfunc(0), ref: { kind: "kfunc", name: "bpf_session_is_return" } },
+    movReg(8, 0),
+    mapValue(7, "counters", 0),
+    branchImm(Jmp.JEQ, 64, 8, 0, 4),
+    loadWord(64, 1, 7, 8),
+    aluImm(Alu.ADD, 64, 1, 1),
+    storeReg(64, 7, 8, 1),
+    goto(3),
+    loadWord(64, 1, 7, 0),
+    aluImm(Alu.ADD, 64, 1, 1),
+    storeReg(64, 7, 0, 1),
+    movImm(0, 0),
+    exit(),
+  ]);
+  using object = loadObject(objectOf("kprobe", code, [counters]), { multi: () => "kprobe-session" });
+  const program = object.programs.get("probe");
+  if (program === undefined) throw new Error("no program");
+  const attachment = attachKprobeMulti(program, { functions: ["vfs_write"], at: "session" });
+  const fd = openSync("/dev/null", "w");
+  for (let i = 0; i < 40; i++) writeSync(fd, "x");
+  closeSync(fd);
+  await detachAll([attachment]);
+  const words = new BigUint64Array(object.maps.get("counters")?.mapped() as ArrayBuffer);
+  if (words[0] !== 40n || words[1] !== 40n) throw new Error(`${words[0]} calls and ${words[1]} returns, not 40 and 40`);
+}
+
 /** Runs a case; throws where something else arrived than was expected. */
 export async function runSource(source: SourceCase): Promise<void> {
+  if (source.run !== undefined) return source.run();
   const target = await startLoad(source.load[0], source.load[1]);
   try {
     const script = typeof source.script === "string" ? source.script : await source.script(target);
@@ -384,4 +446,50 @@ async function runCommand(source: SourceCase, script: string): Promise<void> {
     warnings: [stderr],
     maps: new Map(),
   });
+}
+
+/** Nanoseconds of one turn of a load: bare, and with an empty program on its event. */
+export interface SourceCost {
+  readonly floor: number;
+  readonly empty: number;
+}
+
+const TURNS = 8000;
+
+/** What an event costs with a program that does nothing; undefined for a source that no load raises. */
+export async function costOf(source: SourceCase): Promise<SourceCost | undefined> {
+  const { cost } = source;
+  if (cost === undefined) return undefined;
+  const bare = await turnTime(cost.load, undefined);
+  const probed = await turnTime(cost.load, cost.probe);
+  return { floor: Math.max(0, Math.round(bare)), empty: Math.max(0, Math.round(probed)) };
+}
+
+/** The best of three, less what starting and ending the load takes. */
+async function turnTime(mode: string, probe: string | undefined): Promise<number> {
+  let best = Number.POSITIVE_INFINITY;
+  let nothing = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 3; i++) {
+    nothing = Math.min(nothing, await loadTime(mode, 0, probe));
+    best = Math.min(best, await loadTime(mode, TURNS, probe));
+  }
+  return ((best - nothing) * 1e6) / TURNS;
+}
+
+async function loadTime(mode: string, turns: number, probe: string | undefined): Promise<number> {
+  const target = await startLoad(mode, turns);
+  try {
+    const text = probe?.replaceAll("LOAD", load()).replace("ADDRESS", target.address);
+    // A watchpoint on every process would look at other programs' memory; the others see what the kernel does for all.
+    const pid = text?.startsWith("watchpoint") ? { pid: target.pid } : {};
+    await using session = text === undefined ? undefined : await trace(`${text} { }`, pid);
+    const begin = performance.now();
+    target.go();
+    await target.finished();
+    const time = performance.now() - begin;
+    void session;
+    return time;
+  } finally {
+    target.running.kill("SIGKILL");
+  }
 }

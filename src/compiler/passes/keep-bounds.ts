@@ -27,7 +27,7 @@ export const keepBounds: Pass = {
   run(fn, context) {
     if (context.mayGoto) return;
     const constant = constantPool(fn);
-    for (const block of [...fn.blocks]) {
+    for (const block of dominators(fn).order) {
       const end = endOf(block);
       if (end.kind !== "branch" || end.width !== 64 || end.a.type.kind !== "int" || constantOf(end.a) !== undefined)
         continue;
@@ -37,7 +37,6 @@ export const keepBounds: Pass = {
       const inThen = condition === "ult" || condition === "ule";
       if (!inThen && condition !== "ugt" && condition !== "uge") continue;
       const edge = inThen ? end.then : end.else;
-      if (end.then.block === end.else.block) continue;
       let tree = dominators(fn);
       if (tree.predecessors(edge.block).length !== 1) {
         // Others lead there as well: what is bounded is only what this way hands over.

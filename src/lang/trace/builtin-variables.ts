@@ -9,6 +9,7 @@ import { accessOperand, contextOf } from "./lower-arguments.ts";
 import { fieldOperand } from "./lower-fields.ts";
 import { type IntoOptions, type Lengths, type Operand, writeText } from "./lower-memory.ts";
 import { stackInto } from "./lower-stacks.ts";
+import { unwoundStackInto } from "./lower-unwind.ts";
 import type { Lowering } from "./lowering.ts";
 import type { ResolvedProbe } from "./probes.ts";
 import { registerOffsets } from "./registers.ts";
@@ -362,6 +363,18 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
         span: e.span,
       }) ?? UINT64,
     into: (l, _e, type, to, offset) => stackInto(l, type, to, offset),
+  },
+  dw_ustack: {
+    doc: "The process's stack by its files' tables (.eh_frame), for code without frame pointers: dw_ustack(3).",
+    check: (c, e) =>
+      builtinFunctions["dw_ustack"]?.check(c, {
+        kind: "call",
+        name: "dw_ustack",
+        nameSpan: e.span,
+        args: [],
+        span: e.span,
+      }) ?? UINT64,
+    into: (l, _e, type, to, offset) => unwoundStackInto(l, type, to, offset),
   },
 };
 

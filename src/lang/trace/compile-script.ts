@@ -22,6 +22,8 @@ import { resolveAttachPoint } from "./providers.ts";
 import { reaper } from "./reaper.ts";
 import { CONTROL, EVENTS, GLOBALS, globalsSpec, planStorage, type ScriptMap, type StoragePlan } from "./storage.ts";
 import { resolveUnits } from "./units.ts";
+import { unwindMaps } from "./unwind-layout.ts";
+import { unwindPrograms } from "./unwind-programs.ts";
 
 export interface CompiledScript {
   readonly object: BpfObject;
@@ -44,6 +46,8 @@ export interface CompiledScript {
   /** The script has only probes that run once (begin, end, iter), and so ends by itself. */
   readonly endsByItself: boolean;
   readonly warnings: readonly Diagnostic[];
+  /** Stacks are unwound by tables (see unwind-layout.ts), of these processes from the start; absent: none are. */
+  readonly unwinds?: { readonly pid?: number; readonly childPid?: number };
 }
 
 export interface ProgramRole {
@@ -151,7 +155,7 @@ function generate(checker: Checker, units: readonly Unit[], options: CompileScri
     frameBytes: frameBytes(units),
     tables,
   });
-  const state: ScriptState = { plan, checker, sites: [], stackLimits: new Set(), frameBytes: 0 };
+  const state: ScriptState = { plan, checker, sites: [], stackLimits: new Set(), unwinds: false, frameBytes: 0 };
   const programs: ProgramSpec[] = [];
   const roles = new Map<string, ProgramRole>();
   const probeNames = new Map<bigint, { name: string; func: string }>();
@@ -256,6 +260,14 @@ function generate(checker: Checker, units: readonly Unit[], options: CompileScri
       { type: "raw_tracepoint", attach: [{ kind: "raw_tracepoint", name: "sched_process_exit" }] },
       { kind: "housekeeping", probes: [] },
     );
+  if (state.unwinds)
+    for (const { ir, tracepoint } of unwindPrograms(env.childPid, taskIds(env.btf())))
+      add(
+        ir.name,
+        ir,
+        { type: "raw_tracepoint", attach: [{ kind: "raw_tracepoint", name: tracepoint }] },
+        { kind: "housekeeping", probes: [] },
+      );
   const sends = (ring: "events" | "control"): boolean => state.sites.some((s) => s.ring === ring);
   const maps: MapSpec[] = [...plan.specs, ...scratches];
   for (const limit of state.stackLimits) {
@@ -270,6 +282,7 @@ function generate(checker: Checker, units: readonly Unit[], options: CompileScri
       flags: BPF_F_NO_PREALLOC,
     });
   }
+  if (state.unwinds) maps.push(...unwindMaps());
   // A control record says how full the event ring was, so that order is kept.
   if (sends("events") || sends("control"))
     maps.push({
@@ -304,7 +317,22 @@ function generate(checker: Checker, units: readonly Unit[], options: CompileScri
     probeCount: units.reduce((n, u) => n + u.resolved.length, 0),
     endsByItself: units.every((u) => ["begin", "end", "iter", "test"].includes(u.resolved[0]?.provider ?? "")),
     warnings: checker.diagnostics.filter((d) => d.severity === "warning"),
+    ...(state.unwinds
+      ? {
+          unwinds: {
+            ...(env.pid === undefined ? {} : { pid: env.pid }),
+            ...(env.childPid === undefined ? {} : { childPid: env.childPid }),
+          },
+        }
+      : {}),
   };
+}
+
+function taskIds(btf: Btf | undefined): { readonly pid: number; readonly tgid: number } | undefined {
+  const id = btf?.find("task_struct", "struct");
+  const pid = id === undefined ? undefined : btf?.field(id, ["pid"]);
+  const tgid = id === undefined ? undefined : btf?.field(id, ["tgid"]);
+  return pid === undefined || tgid === undefined ? undefined : { pid: pid.bitOffset / 8, tgid: tgid.bitOffset / 8 };
 }
 
 const ROLES: Readonly<Record<string, ProgramRole["kind"]>> = { begin: "begin", end: "end", test: "test" };

@@ -30,6 +30,8 @@ export interface UserFunction {
   readonly size: number;
   /** Go has made it. */
   readonly go?: GoFunction;
+  /** The entry probe stands where the function may still start again: when one of these bits of x86's flags is set. */
+  readonly unless?: number;
 }
 
 /** What is known of the Go that a program was made with. */

@@ -10,6 +10,7 @@ import { contextOf } from "./lower-arguments.ts";
 import { value } from "./lower-expressions.ts";
 import type { Operand } from "./lower-memory.ts";
 import { stackInto } from "./lower-stacks.ts";
+import { unwoundStackInto } from "./lower-unwind.ts";
 import { isNumeric, type StackMode, type Type, typeName, UINT64 } from "./types.ts";
 
 const number = (type: Type, v: Value): Operand => ({ kind: "value", type, value: v });
@@ -24,9 +25,15 @@ function addressArgument(c: Checker, call: CallExpression): void {
 const STACK_MODES: readonly StackMode[] = ["bpftrace", "perf", "raw", "build_id"];
 const MAX_FRAMES = 127;
 
-function stack(kind: "kstack" | "ustack"): BuiltinFunction {
+const STACKS = {
+  kstack: "The kernel's stack",
+  ustack: "The process's stack",
+  dw_ustack: "The process's stack by its files' tables (.eh_frame), for code without frame pointers (x86-64)",
+} as const;
+
+function stack(kind: keyof typeof STACKS): BuiltinFunction {
   return {
-    doc: `${kind === "kstack" ? "The kernel's" : "The process's"} stack; a mode (bpftrace, perf, raw) and a number of frames may be given.`,
+    doc: `${STACKS[kind]}; a mode (bpftrace, perf, raw) and a number of frames may be given.`,
     signature: `${kind}([mode, ][frames])`,
     arity: [0, 2],
     check: (c, call) => {
@@ -36,6 +43,14 @@ function stack(kind: "kstack" | "ustack"): BuiltinFunction {
         return c.error(
           "SCRY1241",
           `The ${kind} builtin cannot be used in ${c.unit.resolved[0]?.provider} probes`,
+          call.span,
+        );
+      if (kind === "dw_ustack" && c.env.machine !== "x86_64")
+        return c.error("SCRY1243", "dw_ustack is available on x86-64 only", call.span);
+      if (kind === "dw_ustack" && c.env.recordsOnly === true)
+        return c.error(
+          "SCRY1241",
+          "dw_ustack needs the memory of the process, which a recording has not got",
           call.span,
         );
       for (const [i, e] of call.args.entries()) {
@@ -56,9 +71,10 @@ function stack(kind: "kstack" | "ustack"): BuiltinFunction {
           c.error("SCRY1288", `${kind} limit shouldn't exceed ${MAX_FRAMES}, ${n} given`, e.span);
         else limit = Number(n);
       }
-      return { kind, limit, mode };
+      return { kind: kind === "kstack" ? kind : "ustack", limit, mode };
     },
-    into: (l, _call, type, to, offset) => stackInto(l, type, to, offset),
+    into: (l, _call, type, to, offset) =>
+      kind === "dw_ustack" ? unwoundStackInto(l, type, to, offset) : stackInto(l, type, to, offset),
   };
 }
 
@@ -71,6 +87,7 @@ const CLOCKS: Readonly<Record<string, string>> = {
 export const addressFunctions: Readonly<Record<string, BuiltinFunction>> = {
   kstack: stack("kstack"),
   ustack: stack("ustack"),
+  dw_ustack: stack("dw_ustack"),
   ksym: {
     doc: "Name of a kernel address.",
     signature: "ksym(address)",

@@ -13,7 +13,7 @@
 // arguments. In other registers than `retval`'s, further words of the result: `reg("bx")`, `reg("cx")`….
 
 import type { Value } from "../../compiler/index.ts";
-import { goRegisters, register } from "../../elf/index.ts";
+import { goRegisters, register, type UsdtArgument } from "../../elf/index.ts";
 import type { AttachTarget } from "../../object/index.ts";
 import type { IdentifierExpression } from "./ast.ts";
 import type { Checker } from "./checker.ts";
@@ -25,35 +25,44 @@ import type { GoroutineAccess, ProbeArgument, ResolvedProbe } from "./probes.ts"
 import { argumentMap, type Provider } from "./provider.ts";
 import { type Type, UINT64 } from "./types.ts";
 
+/** In x86's struct pt_regs (asm/ptrace.h). */
+const X86_FLAGS = 144;
 /** So many words of arguments on the stack have a name. */
 const STACK_WORDS = 16;
 
-/** `arg0`… of a Go function, by its convention; undefined where it follows C's. */
+const argumentMaps = new Map<string, ReadonlyMap<string, ProbeArgument>>();
+
+/** `arg0`… of a Go function, by its convention; undefined where it follows C's. One map serves all functions. */
 export function goArguments(go: GoFunction, env: TraceEnvironment): ReadonlyMap<string, ProbeArgument> | undefined {
-  const { machine } = env;
   if (go.convention === "c") return undefined;
-  const word = (index: number, access: ProbeArgument["access"]): ProbeArgument => ({
-    name: `arg${index}`,
-    type: UINT64,
-    access,
-  });
-  if (go.convention === "registers")
-    return argumentMap(
-      goRegisters[machine].words.split(" ").map((name, index) =>
-        word(index, {
-          kind: "usdt",
-          argument: { kind: "register", size: 8, signed: false, float: false, register: known(name, env) },
-        }),
-      ),
-    );
-  const base = known(machine === "x86_64" ? "rsp" : "sp", env);
+  const key = `${env.machine} ${go.convention}`;
+  let found = argumentMaps.get(key);
+  if (found === undefined)
+    argumentMaps.set(key, (found = go.convention === "registers" ? registerWords(env) : stackWords(env)));
+  return found;
+}
+
+const argument = (index: number, place: UsdtArgument): ProbeArgument => ({
+  name: `arg${index}`,
+  type: UINT64,
+  access: { kind: "usdt", argument: place },
+});
+
+const word = { size: 8, signed: false, float: false } as const;
+
+function registerWords(env: TraceEnvironment): ReadonlyMap<string, ProbeArgument> {
+  const names = goRegisters[env.machine].words.split(" ");
+  return argumentMap(
+    names.map((name, index) => argument(index, { ...word, kind: "register", register: known(name, env) })),
+  );
+}
+
+/** Above the return address; arm64 leaves a word for it too. */
+function stackWords(env: TraceEnvironment): ReadonlyMap<string, ProbeArgument> {
+  const base = known(env.machine === "x86_64" ? "rsp" : "sp", env);
   return argumentMap(
     Array.from({ length: STACK_WORDS }, (_, index) =>
-      word(index, {
-        kind: "usdt",
-        // Above the return address; arm64 leaves a word for it too.
-        argument: { kind: "memory", size: 8, signed: false, float: false, base, offset: 8 * (index + 1), scale: 1 },
-      }),
+      argument(index, { ...word, kind: "memory", base, offset: 8 * (index + 1), scale: 1 }),
     ),
   );
 }
@@ -78,7 +87,10 @@ export function goProbe(
   } as const;
   if (!returns) {
     const args = goArguments(go, env);
-    return { ...base, numberedArgs: args?.size ?? 6, forms: [{ ...form, attach, args }] };
+    // A place within the function, that is given by its number, is just that.
+    const restarts = f.unless !== undefined && attach.offset === f.offset;
+    const unless = restarts ? { unless: { offset: X86_FLAGS, bits: f.unless } } : {};
+    return { ...base, numberedArgs: args?.size ?? 6, forms: [{ ...form, ...unless, attach, args }] };
   }
   const places = go.exits().returns.map((offset) => ({ ...attach, offset, return: false }));
   const result =

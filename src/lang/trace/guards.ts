@@ -58,6 +58,14 @@ export function guards(l: Lowering, table: number | undefined, leave: ReturnType
     b.seal(mine);
     b.at(mine);
   }
+  const { unless } = l.form;
+  if (unless !== undefined) {
+    const here = b.block("here");
+    const word = b.load("u64", l.context as NonNullable<typeof l.context>, unless.offset);
+    b.branch("set", word, unless.bits, leave, here);
+    b.seal(here);
+    b.at(here);
+  }
   if (l.probe.provider === "iter") {
     // The walk ends with a call that has no object.
     const object = [...(l.form.args?.values() ?? [])].find((a) => a.name !== "meta");

@@ -36,3 +36,4 @@ export { ProbeError, type Provider } from "./provider.ts";
 export { providers, resolveAttachPoint } from "./providers.ts";
 export { CONTROL, EVENTS, GLOBALS, HEADER, type MapStorage, type ScriptMap, type StoragePlan } from "./storage.ts";
 export * from "./types.ts";
+export { MappingEntry, ProcessEntry, UNWIND, UNWIND_MAPPINGS, UNWIND_ROWS, WantedRecord } from "./unwind-layout.ts";

@@ -31,6 +31,8 @@ export interface ScriptState {
   readonly sites: EventSite[];
   /** Numbers of frames of the stacks that the script takes. */
   readonly stackLimits: Set<number>;
+  /** Are stacks unwound by tables? */
+  unwinds: boolean;
   /** Bytes that variables shared with callbacks take, from the start of each CPU's part. */
   frameBytes: number;
 }

@@ -59,6 +59,8 @@ export interface ProbeForm {
   readonly attach: AttachTarget;
   /** Further places of the same probe: a Go function's other return instructions. */
   readonly more?: readonly AttachTarget[];
+  /** It is no event when one of these bits of the word at this offset of the context is set. */
+  readonly unless?: { readonly offset: number; readonly bits: number };
   /** In a Go function: how the goroutine is found. */
   readonly goroutine?: GoroutineAccess;
   /** Only this system call is meant; the form sees all of them. */

@@ -31,6 +31,8 @@ export const HEADER = {
   lost: 16,
   /** Control records that found their ring full. */
   controlLost: 24,
+  /** Stacks that end before their outermost frame: code that no table was there for, memory that could not be read. */
+  stackCut: 32,
   /** Stacks that could not be taken. */
   stackLost: 40,
   /** `bpf_ktime_get_boot_ns` when the script began. */

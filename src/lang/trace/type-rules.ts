@@ -30,7 +30,6 @@ export const probeType = (probe: ResolvedProbe): string => (probe.special === tr
 export const laterFunctions: ReadonlySet<string> = new Set([
   "container_of",
   "debugf",
-  "dw_ustack",
   "fail",
   "find",
   "getopt",

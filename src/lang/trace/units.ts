@@ -169,6 +169,9 @@ interface Wants {
   readonly binary: boolean;
   /** Which probe has fired matters (probe, func). */
   readonly identity: boolean;
+  /** How the goroutine is found matters (goid), whether there is a result (retval). */
+  readonly goroutine: boolean;
+  readonly result: boolean;
 }
 
 /** What a probe's body asks of the way it is attached. */
@@ -179,6 +182,8 @@ function wantsOf(probe: Probe): Wants {
   let numbered = false;
   let binary = false;
   let identity = false;
+  let goroutine = false;
+  let result = false;
   walkProbe(probe, (e) => {
     if (e.kind === "field" && e.object.kind === "identifier" && ["args", "vars", "ctx"].includes(e.object.name))
       args.add(e.name);
@@ -191,8 +196,10 @@ function wantsOf(probe: Probe): Wants {
     }
     if (name === "uaddr") binary = true;
     if (name === "probe" || name === "func") identity = true;
+    if (name === "goid") goroutine = true;
+    if (name === "retval") result = true;
   });
-  return { args, stack, context, numbered, binary, identity };
+  return { args, stack, context, numbered, binary, identity, goroutine, result };
 }
 
 function chooseForm(probe: ResolvedProbe, wants: Wants): ProbeForm {
@@ -212,7 +219,9 @@ function signature(probe: ResolvedProbe, form: ProbeForm, wants: Wants): string 
     form.programType,
     form.target?.kind === "iter" || form.target === undefined ? form.target : [form.target.kind, form.target.name],
     form.context,
-    form.goroutine,
+    form.unless,
+    wants.goroutine ? form.goroutine : undefined,
+    wants.result ? probe.noReturns === undefined : undefined,
   ];
   for (const name of wants.args) {
     const argument = form.args?.get(name);

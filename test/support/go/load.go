@@ -117,7 +117,7 @@ func main() {
 		p := &point{x: 7}
 		for i := 0; i < n; i++ {
 			x, name, _ := p.Move(i+1, "gopher", make([]byte, 3, 16))
-			fmt.Println(x, name, many(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), branches(i))
+			fmt.Println(x, name, many(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), branches(i), add(i, 20, 3))
 		}
 	case "sleep":
 		parallel(n, func(i int) { sleepy(20 * (i + 1)) })
