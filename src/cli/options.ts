@@ -62,6 +62,7 @@ export const options: readonly Option[] = [
   { long: "help", short: "h", help: "print this help" },
   // bpftrace's, taken so that its command lines work; what they choose between does not exist here.
   { long: "warnings", short: "k", help: "accepted; run-time warnings are always printed" },
+  { long: "dwarf-pid", value: "PID", completes: "pid", help: "accepted; dw_ustack unwinds every process" },
   { long: "no-warnings", help: "do not print warnings about the program" },
 ];
 

@@ -140,7 +140,7 @@ function describe(script: CompiledScript): string {
       ),
     ];
     const count = program.functions.reduce((n, f) => n + f.code.length, 0);
-    text += `${program.name}: ${shown === "" ? role?.kind : shown}; ${program.type}, ${count} instructions, served by ${kinds.join(", ")}${program.attach.length > 1 ? ` (${program.attach.length} links)` : ""}\n`;
+    text += `${program.name}: ${shown === "" ? role?.kind : shown}; ${program.type}, ${count} instructions, served by ${kinds.join(", ")}${program.attach.length > 1 ? ` (${program.attach.length} places)` : ""}\n`;
   }
   return text;
 }

@@ -182,7 +182,8 @@ const COUNTERS: readonly (readonly [offset: number, text: (n: number) => string]
   [HEADER.stackLost, (n) => `${n} stack${n === 1 ? " was" : "s were"} lost: the table of stacks had no room`],
   [
     HEADER.stackCut,
-    (n) => `${n} stack${n === 1 ? " was" : "s were"} cut short: a frame's code had no table (yet), or its memory could not be read`,
+    (n) =>
+      `${n} stack${n === 1 ? " was" : "s were"} cut short: a frame's code had no table (yet), or its memory could not be read`,
   ],
   [HEADER.missed, (n) => `${n} event${n === 1 ? " was" : "s were"} missed: the CPU's scratch memory was in use`],
   [HEADER.loops, (n) => `${n} loop${n === 1 ? " was" : "s were"} ended after too many turns`],
