@@ -16,6 +16,10 @@ export const LAB_TESTS = [
   "test/kernel/sources.test.ts",
   "test/kernel/lab-links.test.ts",
   "test/kernel/corpus.test.ts",
+  "test/kernel/doctor.test.ts",
+  "src/kernel/attach-network.kernel.test.ts",
+  "src/kernel/struct-ops.kernel.test.ts",
+  "src/kernel/lsm.kernel.test.ts",
 ];
 
 /** Bundles tests, and the command, into a folder; answers the guest's command and its environment. */

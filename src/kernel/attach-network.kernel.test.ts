@@ -2,9 +2,10 @@
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { noteSources } from "../../test/support/lab-results.ts";
 import {
   type AttachTarget,
   assembleCode,
@@ -58,6 +59,12 @@ function inside(name: string, command: string, grouped = false): { status: numbe
   return { status, output: stdout + stderr };
 }
 const sendUdp = (text: string, port = 5555): void => void inside(a, `echo -n ${text} > /dev/udp/10.9.0.2/${port}`);
+
+/** tcx came with Linux 6.6. */
+const hasTcx = ((): boolean => {
+  const [major = 0, minor = 0] = release().split(".").map(Number);
+  return major > 6 || (major === 6 && minor >= 6);
+})();
 
 const data: MapSpec = { ...counters, name: "data" };
 const words = (object: LoadedObject): bigint[] => [...new BigUint64Array(object.maps.get("data")!.mapped(), 0, 8)];
@@ -147,6 +154,7 @@ describe("XDP", () => {
         sendUdp("none", 5556);
         expect(words(object).slice(0, 2)).toEqual([2n, four("wxyz")]);
       });
+      if (mode !== "any") noteSources({ [`XDP, ${mode}`]: { works: true } });
     });
   }
 
@@ -174,7 +182,13 @@ describe("XDP", () => {
 });
 
 describe("traffic control", () => {
-  for (const by of ["tcx", "clsact"] as const) {
+  it.skipIf(hasTcx)("tcx: this kernel says that it has none", async () => {
+    const target = { kind: "tc", interface: "v1", direction: "ingress", by: "tcx", netns: netns(b) } as const;
+    await expect(attached("sched_cls", tcProgram(TC_OK), target, () => {})).rejects.toThrow(/no tcx links.*"clsact"/);
+    noteSources({ "tc by tcx": { works: false, missing: "tcx (Linux 6.6)" } });
+  });
+
+  for (const by of hasTcx ? (["tcx", "clsact"] as const) : (["clsact"] as const)) {
     it(`${by}, ingress: sees packets, and drops them`, async () => {
       const target = { kind: "tc", interface: "v1", direction: "ingress", by, netns: netns(b) } as const;
       await attached("sched_cls", tcProgram(TC_SHOT), target, (object) => {
@@ -192,6 +206,7 @@ describe("traffic control", () => {
         sendUdp("sent");
         expect(words(object).slice(0, 2)).toEqual([1n, four("sent")]);
       });
+      noteSources({ [`tc by ${by}`]: { works: true } });
     });
   }
 
@@ -284,6 +299,7 @@ describe("cgroup", () => {
         inside(a, c.command);
         expect(words(object)[0]).toBe(before);
       });
+      noteSources({ [c.type.replace("_", " ")]: { works: true } });
     });
 
   it("says what is wrong", () => {
@@ -332,6 +348,7 @@ no:
     });
     sendUdp("again");
     expect(socket.read()).toBeDefined();
+    noteSources({ "socket filter": { works: true } });
   });
 });
 
@@ -349,6 +366,7 @@ describe("socket lookup", () => {
       expect(count).toBeGreaterThan(0n);
       expect(port).toBe(8123n);
     });
+    noteSources({ sk_lookup: { works: true } });
   });
 });
 

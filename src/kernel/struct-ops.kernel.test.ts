@@ -2,6 +2,7 @@
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { noteSources } from "../../test/support/lab-results.ts";
 import { assembleCode, type BpfObject, type MapSpec, type ProgramSpec } from "../object/index.ts";
 import { UnsupportedError } from "./errors.ts";
 import { type LoadedObject, loadObject } from "./load.ts";
@@ -88,6 +89,7 @@ describe("struct_ops", () => {
     const before = words(object);
     expect(transfer("scry_test")).toBe("");
     expect(words(object)).toEqual(before);
+    noteSources({ "struct_ops (TCP congestion control)": { works: true } });
   });
 
   it("says what this kernel has not", () => {

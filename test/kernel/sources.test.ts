@@ -2,21 +2,17 @@
 // is skipped by its name with the reason; in the lab (LAB_SUITE) the table of what is expected decides what may be missing.
 // There, what was found is written for ARCHITECTURE.md's table, with what an event costs (SCRY_LAB_RESULTS).
 
-import { writeFileSync } from "node:fs";
-import { release } from "node:os";
 import { afterAll, describe, expect, it } from "vitest";
 import { expectedMissing } from "../lab/expected.ts";
-import { costOf, runSource, type SourceCost, sourceCases } from "../support/sources.ts";
+import { type FoundSource, noteSources } from "../support/lab-results.ts";
+import { costOf, runSource, sourceCases } from "../support/sources.ts";
 
 const suite = process.env["LAB_SUITE"];
 const results = process.env["SCRY_LAB_RESULTS"];
 const allowed = suite === undefined ? undefined : expectedMissing[suite];
-const found: Record<string, { works: boolean; missing?: string; cost?: SourceCost }> = {};
+const found: Record<string, FoundSource> = {};
 
-afterAll(() => {
-  if (results !== undefined)
-    writeFileSync(results, `${JSON.stringify({ suite, release: release(), sources: found }, undefined, 2)}\n`);
-});
+afterAll(() => noteSources(found));
 
 describe("sources of events", () => {
   for (const source of sourceCases) {
