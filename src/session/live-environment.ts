@@ -1,7 +1,7 @@
 // What the trace language asks of the world, answered by this machine: its kernel, its files, its processes.
 
 import { statSync } from "node:fs";
-import { uprobeEntry, usdtNotes } from "../elf/index.ts";
+import { uprobeEntry, usdtNotes, x86Length } from "../elf/index.ts";
 import {
   binaryPath,
   executableOf,
@@ -71,6 +71,12 @@ export function liveEnvironment(options: LiveOptions = {}): TraceEnvironment {
     machine,
     unsafe: options.unsafe ?? false,
     btf: () => debug.btf(),
+    insideInstruction: (path, start, offset) =>
+      machine === "x86_64"
+        ? insideInstruction(path, start, offset)
+        : offset % 4 === 0
+          ? undefined
+          : [offset & ~3, (offset & ~3) + 4],
     sourceLine: (path, file, line) => debug.sourceLine(path, file, line),
     parameters: (path, offset) => debug.parameters(path, offset),
     tracepoints: findTracepoints,
@@ -225,6 +231,21 @@ function entrySkip(path: string, offset: number): number {
   if (section === undefined) return 0;
   const bytes = elf.data(section);
   return uprobeEntry(bytes.subarray(offset - section.offset, offset - section.offset + 24)).skip;
+}
+
+/** Steps from a function's start to a byte of it. */
+function insideInstruction(path: string, start: number, offset: number): [number, number] | undefined {
+  const { elf } = fileSymbols(path);
+  const code = elf.bytes.subarray(start, start + offset + 16);
+  let at = 0;
+  while (at < offset) {
+    const length = x86Length(code, at);
+    // What cannot be told apart is left to the user, as is what comes behind it.
+    if (length <= 0) return undefined;
+    if (at + length > offset) return [at, at + length];
+    at += length;
+  }
+  return undefined;
 }
 
 function findUsdt(path: string, provider: string, name: string): readonly UsdtSite[] {

@@ -129,6 +129,10 @@ describe("variables at a line", () => {
     ["uretprobe:BIN@variables.c:30 { print(1) }", /a line of source has no return/],
     ["uprobe:/bin/true@true.c:30 { print(1) }", /has no debug information/],
     ["uprobe:BIN:work { print(vars.n) }", /vars are the variables at a line of source/],
+    [
+      "uprobe:BIN:work+1 { print(1) }",
+      /'work\+1' is in the middle of an instruction[\s\S]*Instructions begin at work\+0 and work\+\d+/,
+    ],
     ["begin { print(vars.n) }", /vars are the variables at a line of source/],
     ["uprobe:BIN:work { print(args.m) }", /no field named 'm'/],
   ];

@@ -146,6 +146,11 @@ export interface TraceEnvironment {
   lacks?(part: KernelPart): boolean;
   /** Where the code of a line of a program's source is; the file by the end of its path. Throws ProbeError. */
   sourceLine?(path: string, file: string, line: number): readonly SourcePlace[];
+  /**
+   * Where the instructions around a byte of a function begin, where it lies inside of one: bytes from the function's
+   * start (which is a byte of the file). Undefined where it is itself the beginning of one, or nobody can tell.
+   */
+  insideInstruction?(path: string, start: number, offset: number): readonly [before: number, after: number] | undefined;
   /** Parameters of the function that begins at this byte of the file, their types as ids of `btf()`. */
   parameters?(path: string, offset: number): readonly { readonly name: string; readonly type: number }[] | undefined;
   /** Why a probe of this kind cannot attach on this kernel; undefined where it can. */

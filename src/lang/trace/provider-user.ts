@@ -41,6 +41,12 @@ export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly str
       return kept.map((f, index): ResolvedProbe => {
         if (extra !== 0 && f.size > 0 && extra >= f.size)
           throw new ProbeError("SCRY1104", `Offset outside the function bounds ('${f.name}' size is ${f.size})`);
+        const inside = extra === 0 ? undefined : env.insideInstruction?.(path, f.start ?? f.offset, extra);
+        // A breakpoint there would break the instruction, and with it the program.
+        if (inside !== undefined)
+          throw new ProbeError("SCRY1123", `'${f.name}+${extra}' is in the middle of an instruction`, [
+            `Instructions begin at ${f.name}+${inside[0]} and ${f.name}+${inside[1]}`,
+          ]);
         const attach = {
           kind: "uprobe",
           path,
