@@ -608,7 +608,11 @@ const tracing: readonly DifferentialCase[] = [
     name: "rawtracepoint",
     script: "rawtracepoint:sys_enter /pid == $1 && args.id == 110/ { @ = count(); @b[arg1 == 110] = count(); }",
     load: ["getppid", 50],
-    peer: { differs: "the peer does not always find raw tracepoints here", ours: "\n\n@: 50\n@b[true]: 50\n", sometimes: true },
+    peer: {
+      differs: "the peer does not always find raw tracepoints here",
+      ours: "\n\n@: 50\n@b[true]: 50\n",
+      sometimes: true,
+    },
     textOnly: "our own",
   },
   {
