@@ -4,11 +4,11 @@ import { type Instruction, Jmp } from "../isa/index.ts";
 import type { Checker } from "./checker.ts";
 import { release } from "./references.ts";
 import { refuse } from "./refusal.ts";
-import { constant, isConstant, isZero, type Scalar, UNKNOWN, withDrift, withLink } from "./scalar.ts";
+import { constant, isConstant, isZero, relinked, type Scalar, UNKNOWN, withLink } from "./scalar.ts";
 import { shiftedBy } from "./scalar-alu.ts";
 import { decided, refine } from "./scalar-branch.ts";
 import { copyState, mapValues, ownStack, type StackSlot, type State, topFrame } from "./state.ts";
-import { isKernelWord, type Pointer, type Value } from "./value.ts";
+import { changed, isKernelWord, type Pointer, type Value } from "./value.ts";
 
 /** Both sides of a conditional jump; undefined where it cannot go that way. */
 export interface Ways {
@@ -26,7 +26,7 @@ function spread(checker: Checker, state: State, register: number, value: Scalar)
   const learnt = (other: Value | undefined): Scalar | undefined => {
     if (other?.kind !== "scalar" || other.id !== value.id || other === value) return undefined;
     const moved = shiftedBy(value, other.plus - value.plus);
-    return withDrift(withLink(moved, other.id, other.plus), other.drift);
+    return relinked(moved, other.id, other.plus, other.drift);
   };
   for (const frame of state.frames) {
     const { regs } = frame;
@@ -65,7 +65,7 @@ function settleNull(state: State, id: number, isNull: boolean): void {
   mapValues(state, (value) => {
     if (value.kind !== "pointer" || !value.nullable || value.id !== id) return value;
     if (value.ref !== 0) ref = value.ref;
-    return isNull ? constant(0n) : { ...value, nullable: false, id: value.to === "kernel" ? 0 : id };
+    return isNull ? constant(0n) : changed(value, { nullable: false, id: value.to === "kernel" ? 0 : id });
   });
   if (isNull && ref !== 0) release(state, ref);
 }
@@ -86,7 +86,7 @@ function extendPacket(state: State, pointer: Pointer, below: boolean): void {
   const reach = pointer.off + (below ? 1 : 0);
   mapValues(state, (value) =>
     value.kind === "pointer" && value.to === pointer.to && value.id === pointer.id && value.size < reach
-      ? { ...value, size: reach }
+      ? changed(value, { size: reach })
       : value,
   );
 }

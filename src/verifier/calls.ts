@@ -11,7 +11,7 @@ import { refuse } from "./refusal.ts";
 import { isConstant, signedRange, UNKNOWN, unsignedRange } from "./scalar.ts";
 import { knownOnStack } from "./stack.ts";
 import { type Frame, mapValues, type State, topFrame } from "./state.ts";
-import { pointer, UNINIT, type Value } from "./value.ts";
+import { changed, pointer, UNINIT, type Value } from "./value.ts";
 
 const isPacketPointer = (value: Value): boolean =>
   value.kind === "pointer" && (value.to === "packet" || value.to === "packet-end" || value.to === "packet-meta");
@@ -84,7 +84,7 @@ function resultOf(checker: Checker, state: State, entry: Helper, gathered: Gathe
       return KERNEL_WORD;
     case "kernel-or-null":
     case "memory-or-null":
-      return { ...KERNEL_WORD, nullable: true, id: checker.newId() };
+      return changed(KERNEL_WORD, { nullable: true, id: checker.newId() });
     case "memory":
       return KERNEL_WORD;
     default: {

@@ -3,8 +3,8 @@
 
 import type { Checker } from "./checker.ts";
 import type { Relevance } from "./relevance.ts";
-import { contains, type Drift, isConstant, type Scalar, UNKNOWN } from "./scalar.ts";
-import { Byte, byteOf, EMPTY_SLOT, type Frame, type StackSlot, type State } from "./state.ts";
+import { contains, type Drift, isConstant, isUnbounded, type Scalar, UNKNOWN } from "./scalar.ts";
+import { Byte, byteOf, EMPTY_SLOT, type Frame, type Reference, type StackSlot, type State } from "./state.ts";
 import { isKernelWord, type Pointer, type Value } from "./value.ts";
 
 /** Known numbers are linked by what they are: of two of them the difference is known. */
@@ -12,44 +12,60 @@ const KNOWN = -1;
 export const linkName = (s: Scalar): number => (isConstant(s) ? KNOWN : s.id);
 export const linkPlus = (s: Scalar): bigint => (isConstant(s) ? s.smin : s.plus);
 
-/** What the old state's ids and references are called in the new one. */
+/** Old id, new id, and how far the new number is ahead. */
+interface Link {
+  readonly old: number;
+  readonly now: number;
+  readonly ahead: bigint;
+}
+
+/** What the old state's ids and references are called in the new one. Most comparisons end before there is any. */
 class Names {
-  /** Old id, new id, and how far the new number is ahead; one after another: they are few. */
-  readonly #links: { readonly old: number; readonly now: number; readonly ahead: bigint }[] = [];
-  readonly #refs: number[] = [];
+  /** One after another: they are few. */
+  #links: Link[] | undefined;
+  #refs: number[] | undefined;
+
+  #known(old: number): Link | undefined {
+    if (this.#links === undefined) return undefined;
+    for (const one of this.#links) if (one.old === old) return one;
+    return undefined;
+  }
+
+  #add(old: number, now: number, ahead: bigint): true {
+    if (this.#links === undefined) this.#links = [{ old, now, ahead }];
+    else this.#links.push({ old, now, ahead });
+    return true;
+  }
 
   /** Numbers that the old state links must be linked in the new one, at the same distance; that may link more. */
   link(old: Scalar, now: Scalar): boolean {
     const name = linkName(now);
     const ahead = linkPlus(now) - old.plus;
-    for (const one of this.#links) {
-      if (one.old === old.id) return name !== 0 && one.now === name && one.ahead === ahead;
-    }
+    const one = this.#known(old.id);
+    if (one !== undefined) return name !== 0 && one.now === name && one.ahead === ahead;
     // A link has two ends: the first may be anything.
-    this.#links.push({ old: old.id, now: name, ahead });
-    return true;
+    return this.#add(old.id, name, ahead);
   }
 
   /** The same for pointers that are null together, or as far from the packet's end. */
   pointer(old: number, now: number): boolean {
     if (old === 0) return true;
     if (now === 0) return false;
-    for (const one of this.#links) if (one.old === old) return one.now === now;
-    this.#links.push({ old, now, ahead: 0n });
-    return true;
+    const one = this.#known(old);
+    return one === undefined ? this.#add(old, now, 0n) : one.now === now;
   }
 
   /** The same for words of the kernel's: that of which there is but one may be anything. */
   word(old: number, now: number): boolean {
     if (old === 0) return true;
-    for (const one of this.#links) if (one.old === old) return now !== 0 && one.now === now;
-    this.#links.push({ old, now, ahead: 0n });
-    return true;
+    const one = this.#known(old);
+    return one === undefined ? this.#add(old, now, 0n) : now !== 0 && one.now === now;
   }
 
   /** References are told apart in both: to release one must not be to release another. */
   reference(old: number, now: number): boolean {
     if (old === 0 || now === 0) return old === now;
+    this.#refs ??= [];
     const pairs = this.#refs;
     for (let i = 0; i < pairs.length; i += 2) {
       if (pairs[i] === old || pairs[i + 1] === now) return pairs[i] === old && pairs[i + 1] === now;
@@ -65,8 +81,7 @@ function driftCovers(old: readonly Drift[] | undefined, now: readonly Drift[] | 
   return old.every((a) => now?.some((b) => a.head === b.head && a.loc === b.loc && a.delta === b.delta) === true);
 }
 
-const isAnyNumber = (s: Scalar): boolean =>
-  s === UNKNOWN || (s.id === 0 && s.drift === undefined && contains(s, UNKNOWN));
+const isAnyNumber = (s: Scalar): boolean => s === UNKNOWN || (s.id === 0 && s.drift === undefined && isUnbounded(s));
 
 function valueCovers(old: Value, now: Value, ids: Names): boolean {
   if (old.kind === "uninit") return true;
@@ -123,7 +138,7 @@ function slotCovers(old: StackSlot, now: StackSlot, ids: Names, strict: boolean)
       return false;
     }
     if (old.spilled === 8) return true;
-  }
+  } else if (old.bytes === now.bytes && !hasSpilled(now)) return true;
   for (let i = old.spilled; i < 8; i++) {
     const a = byteOf(old, i);
     if (a === Byte.INVALID) continue;
@@ -138,8 +153,12 @@ function slotCovers(old: StackSlot, now: StackSlot, ids: Names, strict: boolean)
   return true;
 }
 
+/** Is a byte of it `Byte.SPILL`, that is, both bits 1? */
+const hasSpilled = ({ bytes }: StackSlot): boolean => (bytes & (bytes >> 1) & 0x5555) !== 0;
+
 /** A slot whose number does not matter: only that it is one. */
 function numberCovers(old: StackSlot, now: StackSlot, strict: boolean): boolean {
+  if (!strict && (!hasSpilled(now) || isNumber(now.value))) return true;
   for (let i = 0; i < 8; i++) {
     if (byteOf(old, i) === Byte.INVALID) continue;
     const b = byteOf(now, i);
@@ -200,5 +219,8 @@ export function covers(checker: Checker, relevance: Relevance, old: State, now: 
       if (plain ? !numberCovers(x, y, strict) : !slotCovers(x, y, names, strict)) return false;
     }
   }
-  return old.refs.every((ref, i) => names.reference(ref.id, (now.refs[i] as { id: number }).id));
+  for (let i = 0; i < old.refs.length; i++) {
+    if (!names.reference((old.refs[i] as Reference).id, (now.refs[i] as Reference).id)) return false;
+  }
+  return true;
 }

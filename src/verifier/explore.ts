@@ -13,13 +13,13 @@ import { comparable, join, sameShape } from "./join.ts";
 import { COUNT_TURNS, LoopCounters, leaving } from "./loop-counters.ts";
 import { type Fault, FaultSignal, refuse } from "./refusal.ts";
 import { constant } from "./scalar.ts";
-import { copyState, newFrame, type SavedNode, type State } from "./state.ts";
+import { copyState, type Frame, newFrame, type SavedNode, type State } from "./state.ts";
 import { step } from "./step.ts";
 import { pointer } from "./value.ts";
 
 /** States kept at a loop's head before widening begins, and where paths meet before they are joined. */
-const HEAD_STATES = 2;
-const MEET_STATES = 12;
+const HEAD_STATES = 1;
+const MEET_STATES = 6;
 /** After so many joins at one place the bounds are not helped by what the loop compares with any more. */
 const THRESHOLD_JOINS = 6;
 /** After so many joins where paths meet, bounds that still move are let go there too. */
@@ -194,7 +194,7 @@ export class Explorer {
 
   #covers(old: State, now: State): boolean {
     this.#words += 4;
-    for (const { stack } of old.frames) this.#words += stack.length >> 2;
+    for (let i = 0; i < old.frames.length; i++) this.#words += (old.frames[i] as Frame).stack.length >> 2;
     return covers(this.#checker, this.#checker.relevance, old, now);
   }
 
@@ -236,13 +236,14 @@ export class Explorer {
     let alike = 0;
     let last = -1;
     let lastAtAll = -1;
-    states.forEach((one, i) => {
-      if (!comparable(one.state, state)) return;
+    for (let i = 0; i < states.length; i++) {
+      const one = states[i] as Saved;
+      if (!comparable(one.state, state)) continue;
       lastAtAll = i;
-      if (!sameShape(this.#checker, one.state, state)) return;
+      if (!sameShape(this.#checker, one.state, state)) continue;
       alike++;
       last = i;
-    });
+    }
     if (alike >= limit) return last;
     return states.length >= limit * MAX_SHAPES ? lastAtAll : -1;
   }

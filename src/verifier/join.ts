@@ -1,6 +1,7 @@
 // What covers two states: joining, and widening, which jumps to the next number that a loop compares with, so that a
 // loop's head settles after a few visits.
 
+import { S32_MAX, S32_MIN, S64_MAX, S64_MIN, settle, unboundedDraft } from "./bounds.ts";
 import type { Checker } from "./checker.ts";
 import { continuation, isNumber, linkName, linkPlus, liveIn } from "./compare.ts";
 import {
@@ -9,19 +10,14 @@ import {
   fromDraft,
   hull,
   isConstant,
-  S32_MAX,
-  S32_MIN,
-  S64_MAX,
-  S64_MIN,
+  relinked,
   type Scalar,
-  settle,
   UNKNOWN,
-  unboundedDraft,
   withDrift,
 } from "./scalar.ts";
 import { Byte, byteOf, EMPTY_SLOT, type Frame, type StackSlot, type State, withByte } from "./state.ts";
 import { type Tnum, U64_MAX } from "./tnum.ts";
-import { isKernelWord, type Pointer, UNINIT, type Value } from "./value.ts";
+import { changed, isKernelWord, type Pointer, UNINIT, type Value } from "./value.ts";
 
 /** Can the two be joined at all, that is, do they stand in the same calls with the same debts? */
 export function comparable(a: State, b: State): boolean {
@@ -39,18 +35,22 @@ export function comparable(a: State, b: State): boolean {
 
 /** Would a join of the two forget no pointer that may still be used? */
 export function sameShape(checker: Checker, a: State, b: State): boolean {
-  return a.frames.every((frame, depth) => {
+  for (let depth = 0; depth < a.frames.length; depth++) {
+    const frame = a.frames[depth] as Frame;
     const other = b.frames[depth] as Frame;
     const live = liveIn(checker, a, depth);
     for (let r = 0; r < 10; r++) {
       if ((live & (1 << r)) !== 0 && !isJoinable(frame.regs[r] as Value, other.regs[r] as Value)) return false;
     }
-    return frame.stack.every((slot, word) => {
-      if (slot.value?.kind !== "pointer") return true;
+    if (frame.stack === other.stack) continue;
+    for (let word = 0; word < frame.stack.length; word++) {
+      const slot = frame.stack[word] as StackSlot;
+      if (slot.value?.kind !== "pointer") continue;
       const value = other.stack[word]?.value;
-      return value !== undefined && isJoinable(slot.value, value);
-    });
-  });
+      if (value === undefined || !isJoinable(slot.value, value)) return false;
+    }
+  }
+  return true;
 }
 
 function isJoinable(a: Value, b: Value): boolean {
@@ -138,7 +138,7 @@ export interface JoinOptions {
 class Joiner {
   readonly #options: JoinOptions;
   /** Pairs of ids that mean the same in both states, and the id of the result. */
-  readonly #ids = new Map<string, number>();
+  readonly #ids: { readonly a: number; readonly b: number; readonly behind: bigint; readonly id: number }[] = [];
   readonly #newId: () => number;
   /** What the first state's references are called in the second one, and in the result. */
   readonly #refs: ReadonlyMap<number, number>;
@@ -155,23 +155,21 @@ class Joiner {
 
   #link(a: number, b: number, behind: bigint): number {
     if (a === 0 || b === 0) return 0;
-    const key = `${a}/${b}/${behind}`;
-    const known = this.#ids.get(key);
-    if (known !== undefined) return known;
+    for (const one of this.#ids) if (one.a === a && one.b === b && one.behind === behind) return one.id;
     const id = this.#newId();
-    this.#ids.set(key, id);
+    this.#ids.push({ a, b, behind, id });
     return id;
   }
 
   scalar(a: Scalar, b: Scalar): Scalar {
     const drift = commonDrift(a.drift, b.drift);
     const joined = a === b ? a : this.#options.widen ? widenScalar(a, b, this.#options.thresholds) : hull(a, b);
-    if (isConstant(joined)) return joined.drift === drift ? joined : { ...joined, drift };
+    if (isConstant(joined)) return joined.drift === drift ? joined : withDrift(joined, drift);
     // What is as far apart in the one state as in the other stays linked.
     const plus = linkPlus(b);
     const id = this.#link(linkName(a), linkName(b), linkPlus(a) - plus);
     if (joined.id === id && joined.drift === drift) return joined;
-    return { ...joined, id, plus: id === 0 ? 0n : plus, drift, shifted: undefined };
+    return relinked(joined, id, id === 0 ? 0n : plus, drift);
   }
 
   value(a: Value, b: Value): Value {
@@ -196,12 +194,13 @@ class Joiner {
     if (a.off !== b.off) {
       // The difference becomes part of the variable offset.
       if (FIXED.has(a.to)) return UNINIT;
-      return { ...b, off: 0, index: this.scalar(shifted(a), shifted(b)), id: a.nullable ? this.id(a.id, b.id) : 0 };
+      const index = this.scalar(shifted(a), shifted(b));
+      return changed(b, { off: 0, index, id: a.nullable ? this.id(a.id, b.id) : 0 });
     }
     const id = this.id(a.id, b.id);
     if (a === b && id === a.id) return a;
     const size = packet ? Math.min(a.size, b.size) : a.size;
-    return { ...b, id, size, index: a.index === b.index ? a.index : this.scalar(a.index, b.index) };
+    return changed(b, { id, size, index: a.index === b.index ? a.index : this.scalar(a.index, b.index) });
   }
 
   slot(a: StackSlot, b: StackSlot): StackSlot {
@@ -214,6 +213,8 @@ class Joiner {
   }
 
   #bytes(a: StackSlot, b: StackSlot, kept: number): number {
+    // Nothing spilled in either, and the same written.
+    if (a.bytes === b.bytes && a.spilled === 0 && b.spilled === 0) return a.bytes;
     let bytes = a.bytes & ((1 << (2 * kept)) - 1);
     for (let i = kept; i < 8; i++) bytes = withByte(bytes, i, this.#byte(a, b, i));
     return bytes;
@@ -268,5 +269,6 @@ export function join(checker: Checker, old: State, now: State, options: JoinOpti
     return { regs, stack, ownsStack: true, callSite: frame.callSite, callback: frame.callback };
   });
   const turns = withDrift(joiner.scalar(old.turns, now.turns), leastTurns(old.turns.drift, now.turns.drift));
-  return { ...now, frames, turns, blurred: true };
+  const { pc, refs, locked, trail, from, origin } = now;
+  return { pc, frames, refs, locked, turns, trail, from, blurred: true, origin };
 }

@@ -4,7 +4,7 @@
 
 import type { Instruction } from "../isa/index.ts";
 import type { Checker } from "./checker.ts";
-import { isConditional, type LoopBody, type ProgramGraph, successors } from "./program-graph.ts";
+import { isConditional, type LoopBody, type ProgramGraph } from "./program-graph.ts";
 import type { Fault } from "./refusal.ts";
 import { type Drift, type Scalar, withDrift } from "./scalar.ts";
 import { ownStack, type State, topFrame } from "./state.ts";
@@ -163,12 +163,12 @@ export class LoopCounters {
 }
 
 /** The conditions that lead out of a loop; none where nothing does. */
-export function leaving({ loops, code }: ProgramGraph, pc: number): number[] {
+export function leaving({ loops, code, next: following }: ProgramGraph, pc: number): number[] {
   const body = loops[pc];
   if (body === undefined) return [];
   return body.slots.filter((slot) => {
     const i = code[slot] as Instruction;
-    return isConditional(i) && successors(i, slot).some((next) => !body.has(next));
+    return isConditional(i) && following[slot]?.some((next) => !body.has(next)) === true;
   });
 }
 

@@ -1,14 +1,15 @@
 // May this many bytes be read or written through this pointer? One function for loads, stores, atomics and for memory
 // that is handed to helpers (check_mem_access and check_helper_mem_access of kernel/bpf/verifier.c).
 
+import { S64_MIN } from "./bounds.ts";
 import type { Checker } from "./checker.ts";
 import { contextAccess, hasPacket, KERNEL_WORD, writesPacket } from "./contexts.ts";
 import { refuse } from "./refusal.ts";
-import { describe, isConstant, ofSize, S64_MIN, UNKNOWN } from "./scalar.ts";
+import { describe, isConstant, ofSize, UNKNOWN } from "./scalar.ts";
 import { gatherStack, linkStack, overwriteStack, readStack, requireStack, smearStack, writeStack } from "./stack.ts";
 import type { Frame, State } from "./state.ts";
 import { tnumAdd, tnumAligned, tnumConst } from "./tnum.ts";
-import { isKernelWord, type Pointer, title, type Value } from "./value.ts";
+import { changed, isKernelWord, type Pointer, title, type Value } from "./value.ts";
 
 export const STACK_BYTES = 512;
 /** BPF_MAX_VAR_OFF */
@@ -266,7 +267,7 @@ function accessContext(checker: Checker, access: Access): Value {
   });
   if ("wrong" in answer) refuse(answer.unsupported === true ? "unsupported" : "context", answer.wrong, [register]);
   const { value } = answer;
-  if (value.kind === "pointer" && value.nullable) return { ...value, id: checker.newId() };
+  if (value.kind === "pointer" && value.nullable) return changed(value, { id: checker.newId() });
   return value;
 }
 

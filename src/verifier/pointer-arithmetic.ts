@@ -1,12 +1,13 @@
 // What may be added to or taken from a pointer (adjust_ptr_min_max_vals of kernel/bpf/verifier.c).
 
 import { Alu } from "../isa/index.ts";
+import { S64_MIN } from "./bounds.ts";
 import type { Checker } from "./checker.ts";
 import { MAX_OFFSET } from "./memory.ts";
 import { refuse } from "./refusal.ts";
-import { constant, describe, isConstant, isZero, S64_MIN, type Scalar, UNKNOWN } from "./scalar.ts";
+import { constant, describe, isConstant, isZero, type Scalar, UNKNOWN, withDrift, withLink } from "./scalar.ts";
 import { binary } from "./scalar-alu.ts";
-import { isKernelWord, type Pointer, title, type Value } from "./value.ts";
+import { changed, isKernelWord, type Pointer, title, type Value } from "./value.ts";
 
 const NAMES: { readonly [code: number]: string } = {
   [Alu.MUL]: "multiplied",
@@ -63,7 +64,7 @@ export function pointerArithmetic(
   const register = left.kind === "pointer" ? dst : src;
   if (loose(pointer)) {
     return (code === Alu.ADD || code === Alu.SUB) && width === 64 && left.kind === "pointer"
-      ? { ...pointer, id: 0 }
+      ? changed(pointer, { id: 0 })
       : UNKNOWN;
   }
   if (width === 32) {
@@ -107,16 +108,15 @@ export function pointerArithmetic(
   if (isConstant(offset)) {
     const off = pointer.off + Number(code === Alu.ADD ? offset.smin : -offset.smin);
     if (off >= MAX_OFFSET || off <= -MAX_OFFSET) requireSane(constant(off), pointer, register);
-    return { ...pointer, off };
+    return changed(pointer, { off });
   }
   const index = binary(code, pointer.index, offset, OPTIONS);
   requireSane(index, pointer, register);
-  const next: Pointer = {
-    ...pointer,
-    index: index.id === 0 && index.drift === undefined ? index : { ...index, id: 0, plus: 0n, drift: undefined },
-  };
+  const next = changed(pointer, {
+    index: index.id === 0 && index.drift === undefined ? index : withDrift(withLink(index, 0, 0n), undefined),
+  });
   if (pointer.to !== "packet" && pointer.to !== "packet-meta") return next;
   // A new place in the packet: nothing is known of how far it is from the end, unless it can only have moved back.
   const size = code === Alu.SUB && offset.smin >= 0n ? pointer.size : 0;
-  return { ...next, id: checker.newId(), size };
+  return changed(next, { id: checker.newId(), size });
 }

@@ -17,6 +17,8 @@ export interface FunctionRange {
 export interface ProgramGraph {
   /** By slot; undefined at the second slot of a wide instruction. */
   readonly code: readonly (Instruction | undefined)[];
+  /** Where control goes from each slot, inside of the same function. */
+  readonly next: readonly (readonly number[])[];
   readonly references: readonly (MachineReference | undefined)[];
   readonly spans: readonly (Span | undefined)[];
   readonly functions: readonly FunctionRange[];
@@ -36,6 +38,11 @@ export interface ProgramGraph {
   readonly written: readonly (LoopWrites | undefined)[];
   /** Has a loop that can be entered in the middle: only execution can tell whether it ends. */
   readonly irreducible: boolean;
+  /**
+   * Slots that are come to from behind, or by a call. In a pass over the program in (reversed) postorder a fact that
+   * changes elsewhere reaches all that depends on it in the same pass; only here it takes another one.
+   */
+  readonly again: Uint8Array;
   /** Every slot after those that follow it, as far as loops let it: the order for facts that come from behind. */
   readonly postorder: readonly number[];
 }
@@ -90,9 +97,11 @@ export const isConditional = (i: Instruction): boolean =>
 
 const isJump = (i: Instruction): boolean => i.op === Opcode.JA || i.op === Opcode.GOTOL;
 
+const NOWHERE: readonly number[] = [];
+
 /** Where control goes inside of the same function. */
-export function successors(i: Instruction, slot: number): readonly number[] {
-  if (i.op === Opcode.EXIT) return [];
+function successors(i: Instruction, slot: number): readonly number[] {
+  if (i.op === Opcode.EXIT) return NOWHERE;
   const next = slot + (i.op === Opcode.LDDW ? 2 : 1);
   if (isJump(i)) return [next + (jumpDistance(i) ?? 0)];
   if (isConditional(i)) return [next, next + i.off];
@@ -105,7 +114,9 @@ export function buildGraph(linked: LinkedProgram): ProgramGraph {
   const code: (Instruction | undefined)[] = new Array(size).fill(undefined);
   let slot = 0;
   for (const instruction of linked.instructions) {
-    code[slot] = instruction;
+    // All made in one way: those of the many makers of instructions are slow to read.
+    const { op, dst, src, off, imm, imm64 } = instruction;
+    code[slot] = imm64 === undefined ? { op, dst, src, off, imm } : { op, dst, src, off, imm, imm64 };
     slot += instruction.op === Opcode.LDDW ? 2 : 1;
   }
   checkFields(linked.instructions);
@@ -125,10 +136,17 @@ export function buildGraph(linked: LinkedProgram): ProgramGraph {
   const functions = functionRanges(linked, code, size);
   const functionOf: FunctionRange[] = [];
   for (const range of functions) for (let s = range.start; s < range.end; s++) functionOf[s] = range;
-  checkFlow(code, functions, functionOf);
-  const partial = { code, functions, functionOf };
+  const next = code.map((instruction, at) => (instruction === undefined ? NOWHERE : successors(instruction, at)));
+  checkFlow(code, next, functions, functionOf);
+  const partial = { code, next, functions, functionOf };
   const { meets, turning, loops, irreducible, postorder } = findLoops(partial, size);
   const moved = movedConstants(code);
+  const again = new Uint8Array(size);
+  for (const head of loops.keys()) if (loops[head] !== undefined) again[head] = 1;
+  code.forEach((i, at) => {
+    const target = i === undefined ? undefined : functionCalled(i, at);
+    if (target !== undefined) again[target] = 1;
+  });
   return {
     ...partial,
     references,
@@ -137,12 +155,17 @@ export function buildGraph(linked: LinkedProgram): ProgramGraph {
     turning,
     loops,
     irreducible,
+    again,
     postorder,
     thresholds: loops.map((body) => (body === undefined ? undefined : findThresholds(code, body, moved))),
     written: loops.map((body) => (body === undefined ? undefined : findWrites(code, body))),
-    live: liveness(partial, size, postorder),
+    live: liveness(partial, again, postorder),
   };
 }
+
+/** The first slot of the function that an instruction calls, or takes the address of. */
+const functionCalled = (i: Instruction, slot: number): number | undefined =>
+  (i.op === Opcode.CALL && i.src === 1) || (i.op === Opcode.LDDW && i.src === 4) ? slot + i.imm + 1 : undefined;
 
 const isWhole = (value: number, least: number, most: number): boolean =>
   Number.isInteger(value) && value >= least && value <= most;
@@ -173,9 +196,8 @@ function functionRanges(
   const starts = new Map(linked.functions.map(({ slot, name, parameters }) => [slot, { name, parameters }]));
   code.forEach((instruction, slot) => {
     if (instruction === undefined) return;
-    const { op, src, imm } = instruction;
-    if ((op !== Opcode.CALL || src !== 1) && (op !== Opcode.LDDW || src !== 4)) return;
-    const target = slot + imm + 1;
+    const target = functionCalled(instruction, slot);
+    if (target === undefined) return;
     if (target < 0 || target >= size || code[target] === undefined) {
       fail(slot, "flow", `A call leads to slot ${target}, where no instruction begins`);
     }
@@ -192,6 +214,7 @@ function functionRanges(
 
 function checkFlow(
   code: readonly (Instruction | undefined)[],
+  following: readonly (readonly number[])[],
   functions: readonly FunctionRange[],
   functionOf: readonly FunctionRange[],
 ): void {
@@ -213,11 +236,9 @@ function checkFlow(
     if (instruction.op === Opcode.GOTOX) {
       fail(slot, "unsupported", "Jumps through a register are not supported");
     }
-    const local =
-      (instruction.op === Opcode.CALL && instruction.src === 1) ||
-      (instruction.op === Opcode.LDDW && instruction.src === 4);
-    if (local) work.push(slot + instruction.imm + 1);
-    for (const next of successors(instruction, slot)) {
+    const called = functionCalled(instruction, slot);
+    if (called !== undefined) work.push(called);
+    for (const next of following[slot] as readonly number[]) {
       if (next < 0 || next >= code.length || functionOf[next] !== functionOf[slot]) {
         fail(slot, "flow", `A jump leaves its function: it leads from slot ${slot} to slot ${next}`);
       }
@@ -234,7 +255,7 @@ function checkFlow(
   });
 }
 
-type Shape = Pick<ProgramGraph, "code" | "functions" | "functionOf">;
+type Shape = Pick<ProgramGraph, "code" | "next" | "functions" | "functionOf">;
 
 /** Slots of all loops together, each as often as it is in one: loops in loops in loops. */
 const MAX_LOOP_SLOTS = 4_000_000;
@@ -245,10 +266,9 @@ function findLoops(
   size: number,
 ): Pick<ProgramGraph, "meets" | "turning" | "loops" | "irreducible" | "postorder"> {
   const { code, functions } = graph;
-  const predecessors: number[][] = Array.from({ length: size }, () => []);
-  code.forEach((instruction, slot) => {
-    if (instruction === undefined) return;
-    for (const next of successors(instruction, slot)) predecessors[next]?.push(slot);
+  const predecessors: number[][] = code.map(() => []);
+  graph.next.forEach((following, slot) => {
+    for (const next of following) predecessors[next]?.push(slot);
   });
   const meets: boolean[] = predecessors.map((from) => from.length > 1);
   const turning = new Uint8Array(size);
@@ -270,8 +290,7 @@ function findLoops(
     color[start] = 1;
     while (stack.length > 0) {
       const top = stack[stack.length - 1] as { slot: number; next: number };
-      const targets = successors(code[top.slot] as Instruction, top.slot);
-      const target = targets[top.next++];
+      const target = graph.next[top.slot]?.[top.next++];
       if (target === undefined) {
         color[top.slot] = 2;
         postorder.push(top.slot);
@@ -422,20 +441,31 @@ function helperArguments(id: number): number {
 /** Passes over a program before a fact is given up that still changes: loops in loops in loops. */
 export const MAX_PASSES = 40;
 
-function liveness({ code }: Shape, size: number, postorder: readonly number[]): Uint16Array {
+function liveness({ code, next }: Shape, again: Uint8Array, postorder: readonly number[]): Uint16Array {
+  const size = code.length;
   const live = new Uint16Array(size + 1);
-  const wanted = (distance: number, slot: number): number => live[slot + distance + 1] ?? 0x3e;
+  const uses = new Uint16Array(size);
+  const kept = new Uint16Array(size);
+  /** The first slot of the function that is called, or -1. */
+  const called = new Int32Array(size).fill(-1);
+  for (const slot of postorder) {
+    const instruction = code[slot] as Instruction;
+    const effect = effects(instruction, () => 0);
+    uses[slot] = effect.uses | (1 << 10);
+    kept[slot] = ~effect.defines;
+    if (instruction.op === Opcode.CALL && instruction.src === 1) called[slot] = slot + instruction.imm + 1;
+  }
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     let changed = false;
     for (const slot of postorder) {
-      const instruction = code[slot] as Instruction;
-      const { uses, defines } = effects(instruction, (distance) => wanted(distance, slot));
       let after = 0;
-      for (const next of successors(instruction, slot)) after |= live[next] as number;
-      const before = (after & ~defines) | uses | (1 << 10);
+      for (const to of next[slot] as readonly number[]) after |= live[to] as number;
+      let before = (after & (kept[slot] as number)) | (uses[slot] as number);
+      const target = called[slot] as number;
+      if (target >= 0) before |= (live[target] as number) & 0x3e;
       if (before !== live[slot]) {
         live[slot] = before;
-        changed = true;
+        changed ||= again[slot] === 1;
       }
     }
     if (!changed) return live;

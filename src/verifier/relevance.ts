@@ -8,7 +8,7 @@
 
 import { Alu, type Instruction, Opcode } from "../isa/index.ts";
 import { helper } from "../object/index.ts";
-import { effects, isConditional, MAX_PASSES, type ProgramGraph, successors } from "./program-graph.ts";
+import { effects, isConditional, MAX_PASSES, type ProgramGraph } from "./program-graph.ts";
 
 /** Words of a frame's stack. */
 const WORDS = 64;
@@ -22,13 +22,15 @@ export interface Relevance {
   readonly isKey: (functionStart: number, off: number) => boolean;
 }
 
-type Graph = Pick<ProgramGraph, "code" | "functions" | "functionOf" | "postorder">;
+type Graph = Pick<ProgramGraph, "code" | "next" | "functions" | "functionOf" | "again" | "postorder">;
+
+const SIZES: readonly number[] = [4, 2, 1, 8];
 
 /** The word of the stack that holds the byte at `off`; undefined outside of the frame. */
 const wordOf = (off: number): number | undefined => (off < 0 && off >= -8 * WORDS ? (-off - 1) >> 3 : undefined);
 
 /** Registers that may hold an address of the stack before each slot. */
-function stackAddresses({ code, postorder }: Graph): Uint16Array {
+function stackAddresses({ code, next: following, again, postorder }: Graph): Uint16Array {
   const before = new Uint16Array(code.length + 1).fill(1 << 10);
   let spilled = false;
   let changed = true;
@@ -36,7 +38,7 @@ function stackAddresses({ code, postorder }: Graph): Uint16Array {
     const all = (before[to] as number) | mask;
     if (all !== before[to]) {
       before[to] = all;
-      changed = true;
+      changed ||= again[to] === 1;
     }
   };
   for (let pass = 0; changed; pass++) {
@@ -67,7 +69,7 @@ function stackAddresses({ code, postorder }: Graph): Uint16Array {
       } else if (type === 0 || (type === 7 && (i.op & 0xf0) === Alu.MOV)) {
         mask &= ~(1 << i.dst);
       }
-      for (const next of successors(i, slot)) flow(next, mask | (1 << 10));
+      for (const next of following[slot] as readonly number[]) flow(next, mask | (1 << 10));
     }
   }
   return before;
@@ -113,20 +115,20 @@ export interface RelevanceBasis {
 }
 
 export function relevanceBasis(graph: Graph & Pick<ProgramGraph, "loops">): RelevanceBasis {
-  const { code, loops } = graph;
+  const { code, next: following, loops } = graph;
   const leaving = new Uint8Array(code.length);
   for (const body of loops) {
     if (body === undefined) continue;
     for (const slot of body.slots) {
       const i = code[slot] as Instruction;
-      if (isConditional(i) && successors(i, slot).some((next) => !body.has(next))) leaving[slot] = 1;
+      if (isConditional(i) && following[slot]?.some((next) => !body.has(next)) === true) leaving[slot] = 1;
     }
   }
   return { addresses: stackAddresses(graph), keys: keyPlaces(graph), leaving };
 }
 
 export function relevanceOf(graph: Graph, basis: RelevanceBasis, deciding: Deciding): Relevance {
-  const { code, functionOf, postorder } = graph;
+  const { code, next: following, functionOf, again, postorder } = graph;
   const { addresses, keys, leaving } = basis;
   const places = new Map<number, Uint8Array>([...keys].map(([start, words]) => [start, words.slice()]));
   const before = new Uint16Array(code.length + 1);
@@ -158,10 +160,9 @@ export function relevanceOf(graph: Graph, basis: RelevanceBasis, deciding: Decid
     const src = 1 << i.src;
     const start = functionOf[slot]?.start ?? 0;
     const onStack = (r: number): boolean => (((addresses[slot] as number) | (1 << 10)) & (1 << r)) !== 0;
-    const size = [4, 2, 1, 8][(i.op >> 3) & 3] as number;
     if (type === 1) {
       if ((after & dst) !== 0 && onStack(i.src)) {
-        if (i.src === 10) mark(start, i.off, size);
+        if (i.src === 10) mark(start, i.off, SIZES[(i.op >> 3) & 3] as number);
         else if (!anywhere) {
           anywhere = true;
           changed = true;
@@ -223,11 +224,11 @@ export function relevanceOf(graph: Graph, basis: RelevanceBasis, deciding: Decid
     for (const slot of postorder) {
       const i = code[slot] as Instruction;
       let after = 0;
-      for (const next of successors(i, slot)) after |= before[next] as number;
+      for (const next of following[slot] as readonly number[]) after |= before[next] as number;
       const mask = (transfer(i, slot, after) | (deciding.counters[slot] as number)) & 0x3ff;
       if (mask !== before[slot]) {
         before[slot] = mask;
-        changed = true;
+        changed ||= again[slot] === 1;
       }
     }
     if (pass < MAX_PASSES) continue;

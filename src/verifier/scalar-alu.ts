@@ -3,26 +3,22 @@
 // zero-extend.
 
 import { Alu } from "../isa/index.ts";
+import { type Draft, isEmpty, S32_MAX, S32_MIN, S64_MAX, S64_MIN, settle, U32_MAX, unboundedDraft } from "./bounds.ts";
 import {
   constant,
-  type Draft,
   type Drift,
   draftOf,
   fromDraft,
   isConstant,
-  isEmpty,
-  S32_MAX,
-  S32_MIN,
-  S64_MAX,
-  S64_MIN,
+  isUnbounded,
+  isZero,
   type Scalar,
-  settle,
   signedRange,
   truncated,
-  U32_MAX,
   UNKNOWN,
-  unboundedDraft,
   unsignedRange,
+  withDrift,
+  withShift,
   zeroExtended,
 } from "./scalar.ts";
 import {
@@ -211,6 +207,9 @@ function divide(code: number, a: Scalar, b: Scalar, signed: boolean): Scalar {
   return b.umin === 0n ? unsignedRange(0n, a.umax) : unsignedRange(0n, a.umax < b.umax - 1n ? a.umax : b.umax - 1n);
 }
 
+/** Of any number and another one, these give any number. */
+const FORGETS: ReadonlySet<number> = new Set([Alu.ADD, Alu.SUB, Alu.XOR]);
+
 export interface AluOptions {
   readonly width: 32 | 64;
   readonly signed: boolean;
@@ -230,7 +229,7 @@ export function binary(code: number, left: Scalar, right: Scalar, options: AluOp
     const value = constant(BigInt.asUintN(width, known(code, a.bits.value, b.bits.value, width, signed)));
     const by = code === Alu.ADD ? b.smin : code === Alu.SUB ? -b.smin : undefined;
     const drift = by === undefined ? undefined : driftOf(a, width === 32 ? BigInt.asIntN(32, by) : by, width);
-    return drift === undefined ? value : { ...value, drift };
+    return drift === undefined ? value : withDrift(value, drift);
   }
   if (code === Alu.DIV || code === Alu.MOD) {
     // Signed division of low halves is of numbers that were not sign-extended above.
@@ -240,6 +239,9 @@ export function binary(code: number, left: Scalar, right: Scalar, options: AluOp
       : zeroExtendedIf(divide(code, a, b, signed), width);
   }
   if (code === Alu.LSH || code === Alu.RSH || code === Alu.ARSH) return shift(code, a, b, options);
+  // With a number that may be any, sums and differences may be any too.
+  if (width === 64 && FORGETS.has(code) && (isUnbounded(a) || isUnbounded(b)) && !isZero(a) && !isZero(b))
+    return UNKNOWN;
   const d = unboundedDraft();
   let drift: readonly Drift[] | undefined;
   switch (code) {
@@ -268,7 +270,7 @@ export function binary(code: number, left: Scalar, right: Scalar, options: AluOp
   const result = isEmpty(d) ? UNKNOWN : fromDraft(d, 0, 0n, width === 64 ? drift : undefined);
   if (width === 64) return result;
   const low = zeroExtended(result);
-  return drift === undefined ? low : { ...low, drift };
+  return drift === undefined ? low : withDrift(low, drift);
 }
 
 /** A 32-bit sum keeps its drift only where it is the sum of the whole registers too. */
@@ -304,7 +306,7 @@ function shift(code: number, a: Scalar, b: Scalar, { width, asKernel }: AluOptio
 /** `a << by`, which remembers what it was. */
 export function shiftedLeft(a: Scalar, by: number, options: AluOptions): Scalar {
   const result = binary(Alu.LSH, a, constant(by), options);
-  return isConstant(result) || a.shifted !== undefined ? result : { ...result, shifted: { from: a, by } };
+  return isConstant(result) || a.shifted !== undefined ? result : withShift(result, a, by);
 }
 
 /** What a shift to the right brings back: compilers cut a register to its low half by shifting to and fro. */

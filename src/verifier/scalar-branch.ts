@@ -2,8 +2,9 @@
 // it (is_scalar_branch_taken and regs_refine_cond_op of kernel/bpf/verifier.c).
 
 import { Jmp } from "../isa/index.ts";
-import { type Draft, draftOf, fromDraft, isConstant, isEmpty, type Scalar, settle } from "./scalar.ts";
-import { tnumIntersect, tnumSubreg, tnumWithSubreg } from "./tnum.ts";
+import { type Draft, isEmpty, settle } from "./bounds.ts";
+import { draftOf, fromDraft, isConstant, type Scalar } from "./scalar.ts";
+import { type Tnum, tnumIntersect, tnumSubreg, tnumWithSubreg, U64_MAX } from "./tnum.ts";
 
 /** The comparison that holds where this one does not. */
 const OPPOSITE: { readonly [code: number]: number } = {
@@ -19,49 +20,21 @@ const OPPOSITE: { readonly [code: number]: number } = {
   [Jmp.JSLT]: Jmp.JSGE,
 };
 
-interface View {
-  readonly umin: bigint;
-  readonly umax: bigint;
-  readonly smin: bigint;
-  readonly smax: bigint;
-  readonly value: bigint;
-  readonly mask: bigint;
-}
-
-function view(s: Scalar, width: 32 | 64): View {
-  if (width === 64) {
-    return { umin: s.umin, umax: s.umax, smin: s.smin, smax: s.smax, value: s.bits.value, mask: s.bits.mask };
-  }
-  const bits = tnumSubreg(s.bits);
-  return {
-    umin: BigInt(s.u32min),
-    umax: BigInt(s.u32max),
-    smin: BigInt(s.s32min),
-    smax: BigInt(s.s32max),
-    value: bits.value,
-    mask: bits.mask,
-  };
-}
-
 /** True or false where the comparison can only go that way; undefined where it can go both. */
 export function decided(code: number, left: Scalar, right: Scalar, width: 32 | 64): boolean | undefined {
-  const a = view(left, width);
-  const b = view(right, width);
-  const disjoint =
-    a.umax < b.umin ||
-    a.umin > b.umax ||
-    a.smax < b.smin ||
-    a.smin > b.smax ||
-    ((a.value ^ b.value) & ~(a.mask | b.mask)) !== 0n;
+  return width === 64 ? decided64(code, left, right) : decided32(code, left, right);
+}
+
+function decided64(code: number, a: Scalar, b: Scalar): boolean | undefined {
   switch (code) {
     case Jmp.JEQ:
     case Jmp.JNE:
-      if (disjoint) return code === Jmp.JNE;
-      return a.mask === 0n && b.mask === 0n ? (a.value === b.value) === (code === Jmp.JEQ) : undefined;
+      if (a.bits.mask === 0n && b.bits.mask === 0n) return (a.bits.value === b.bits.value) === (code === Jmp.JEQ);
+      return a.umax < b.umin || a.umin > b.umax || a.smax < b.smin || a.smin > b.smax || differ(a.bits, b.bits)
+        ? code === Jmp.JNE
+        : undefined;
     case Jmp.JSET:
-      if (b.mask !== 0n) return undefined;
-      if ((~a.mask & a.value & b.value) !== 0n) return true;
-      return ((a.mask | a.value) & b.value) === 0n ? false : undefined;
+      return anySet(a.bits, b.bits);
     case Jmp.JGT:
       return a.umin > b.umax ? true : a.umax <= b.umin ? false : undefined;
     case Jmp.JSGT:
@@ -83,18 +56,69 @@ export function decided(code: number, left: Scalar, right: Scalar, width: 32 | 6
   }
 }
 
+/** The same with plain numbers, written out again: a function that sees both kinds is slow for either. */
+function decided32(code: number, a: Scalar, b: Scalar): boolean | undefined {
+  switch (code) {
+    case Jmp.JEQ:
+    case Jmp.JNE: {
+      if (a.u32max < b.u32min || a.u32min > b.u32max || a.s32max < b.s32min || a.s32min > b.s32max) {
+        return code === Jmp.JNE;
+      }
+      const x = tnumSubreg(a.bits);
+      const y = tnumSubreg(b.bits);
+      if (differ(x, y)) return code === Jmp.JNE;
+      return x.mask === 0n && y.mask === 0n ? code === Jmp.JEQ : undefined;
+    }
+    case Jmp.JSET:
+      return anySet(tnumSubreg(a.bits), tnumSubreg(b.bits));
+    case Jmp.JGT:
+      return a.u32min > b.u32max ? true : a.u32max <= b.u32min ? false : undefined;
+    case Jmp.JSGT:
+      return a.s32min > b.s32max ? true : a.s32max <= b.s32min ? false : undefined;
+    case Jmp.JLT:
+      return a.u32max < b.u32min ? true : a.u32min >= b.u32max ? false : undefined;
+    case Jmp.JSLT:
+      return a.s32max < b.s32min ? true : a.s32min >= b.s32max ? false : undefined;
+    case Jmp.JGE:
+      return a.u32min >= b.u32max ? true : a.u32max < b.u32min ? false : undefined;
+    case Jmp.JSGE:
+      return a.s32min >= b.s32max ? true : a.s32max < b.s32min ? false : undefined;
+    case Jmp.JLE:
+      return a.u32max <= b.u32min ? true : a.u32min > b.u32max ? false : undefined;
+    case Jmp.JSLE:
+      return a.s32max <= b.s32min ? true : a.s32min > b.s32max ? false : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Is there a bit that is known in both, and not the same? */
+const differ = (a: Tnum, b: Tnum): boolean =>
+  a.mask !== U64_MAX && b.mask !== U64_MAX && ((a.value ^ b.value) & ~(a.mask | b.mask)) !== 0n;
+
+/** Is one of the bits of the known `b` set in `a`? */
+function anySet(a: Tnum, b: Tnum): boolean | undefined {
+  if (b.mask !== 0n) return undefined;
+  if ((a.value & b.value) !== 0n) return true;
+  return ((a.mask | a.value) & b.value) === 0n ? false : undefined;
+}
+
 const minBig = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 const maxBig = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
 function equal64(a: Draft, b: Draft): void {
-  for (const key of ["umin", "smin"] as const) a[key] = b[key] = maxBig(a[key], b[key]);
-  for (const key of ["umax", "smax"] as const) a[key] = b[key] = minBig(a[key], b[key]);
+  a.umin = b.umin = maxBig(a.umin, b.umin);
+  a.umax = b.umax = minBig(a.umax, b.umax);
+  a.smin = b.smin = maxBig(a.smin, b.smin);
+  a.smax = b.smax = minBig(a.smax, b.smax);
   a.bits = b.bits = tnumIntersect(a.bits, b.bits);
 }
 
 function equal32(a: Draft, b: Draft): void {
-  for (const key of ["u32min", "s32min"] as const) a[key] = b[key] = Math.max(a[key], b[key]);
-  for (const key of ["u32max", "s32max"] as const) a[key] = b[key] = Math.min(a[key], b[key]);
+  a.u32min = b.u32min = Math.max(a.u32min, b.u32min);
+  a.u32max = b.u32max = Math.min(a.u32max, b.u32max);
+  a.s32min = b.s32min = Math.max(a.s32min, b.s32min);
+  a.s32max = b.s32max = Math.min(a.s32max, b.s32max);
   const low = tnumIntersect(tnumSubreg(a.bits), tnumSubreg(b.bits));
   a.bits = tnumWithSubreg(a.bits, low);
   b.bits = tnumWithSubreg(b.bits, low);

@@ -1,20 +1,9 @@
 // What is known of a number in a register: its bits, and its bounds as an unsigned and a signed number of 64 and of 32
-// bits. Each of the five says something of the others; `settle` lets them (kernel/bpf/verifier.c, reg_bounds_sync).
+// bits. Each of the five says something of the others; `settle` (bounds.ts) lets them.
 // Scalars are never changed: every operation makes a new one.
 
-import {
-  TNUM_UNKNOWN,
-  type Tnum,
-  tnumAnd,
-  tnumConst,
-  tnumIn,
-  tnumIntersect,
-  tnumRange,
-  tnumSubreg,
-  tnumUnion,
-  tnumWithSubreg,
-  U64_MAX,
-} from "./tnum.ts";
+import { type Draft, S32_MAX, S32_MIN, S64_MAX, S64_MIN, settle, U32_MAX, unboundedDraft } from "./bounds.ts";
+import { type Tnum, tnumAnd, tnumConst, tnumIn, tnumSubreg, tnumUnion, U64_MAX } from "./tnum.ts";
 
 /**
  * How far a value has moved since a visit of a loop's head: what was in place `loc` there plus `delta`, without
@@ -46,37 +35,6 @@ export interface Scalar {
   readonly shifted: { readonly from: Scalar; readonly by: number } | undefined;
 }
 
-/** A scalar while its bounds are being found. */
-export interface Draft {
-  bits: Tnum;
-  umin: bigint;
-  umax: bigint;
-  smin: bigint;
-  smax: bigint;
-  u32min: number;
-  u32max: number;
-  s32min: number;
-  s32max: number;
-}
-
-export const S64_MIN: bigint = -(1n << 63n);
-export const S64_MAX: bigint = (1n << 63n) - 1n;
-export const U32_MAX = 0xffff_ffff;
-export const S32_MIN = -0x8000_0000;
-export const S32_MAX = 0x7fff_ffff;
-
-export const unboundedDraft = (): Draft => ({
-  bits: TNUM_UNKNOWN,
-  umin: 0n,
-  umax: U64_MAX,
-  smin: S64_MIN,
-  smax: S64_MAX,
-  u32min: 0,
-  u32max: U32_MAX,
-  s32min: S32_MIN,
-  s32max: S32_MAX,
-});
-
 export const draftOf = (s: Scalar): Draft => ({
   bits: s.bits,
   umin: s.umin,
@@ -89,7 +47,14 @@ export const draftOf = (s: Scalar): Draft => ({
   s32max: s.s32max,
 });
 
-export const fromDraft = (d: Draft, id = 0, plus = 0n, drift?: readonly Drift[]): Scalar => ({
+/** The only place where scalars are made: objects made in several ways (by spreading) are slow to read. */
+const make = (
+  d: Draft | Scalar,
+  id: number,
+  plus: bigint,
+  drift: readonly Drift[] | undefined,
+  shifted: Scalar["shifted"],
+): Scalar => ({
   kind: "scalar",
   bits: d.bits,
   umin: d.umin,
@@ -103,8 +68,11 @@ export const fromDraft = (d: Draft, id = 0, plus = 0n, drift?: readonly Drift[])
   id,
   plus,
   drift,
-  shifted: undefined,
+  shifted,
 });
+
+export const fromDraft = (d: Draft, id = 0, plus = 0n, drift?: readonly Drift[]): Scalar =>
+  make(d, id, plus, drift, undefined);
 
 export const UNKNOWN: Scalar = fromDraft(unboundedDraft());
 
@@ -112,8 +80,7 @@ function makeConstant(value: bigint): Scalar {
   const unsigned = BigInt.asUintN(64, value);
   const signed = BigInt.asIntN(64, value);
   const low = Number(unsigned & 0xffff_ffffn);
-  return {
-    kind: "scalar",
+  return fromDraft({
     bits: tnumConst(unsigned),
     umin: unsigned,
     umax: unsigned,
@@ -123,11 +90,7 @@ function makeConstant(value: bigint): Scalar {
     u32max: low,
     s32min: low | 0,
     s32max: low | 0,
-    id: 0,
-    plus: 0n,
-    drift: undefined,
-    shifted: undefined,
-  };
+  });
 }
 
 const small: (Scalar | undefined)[] = [];
@@ -139,6 +102,18 @@ export function constant(value: bigint | number): Scalar {
   const index = Number(big);
   return (small[index] ??= makeConstant(big));
 }
+
+/** Is nothing known of it but that it is a number? */
+export const isUnbounded = (s: Scalar): boolean =>
+  s.bits.mask === U64_MAX &&
+  s.u32min === 0 &&
+  s.u32max === U32_MAX &&
+  s.s32min === S32_MIN &&
+  s.s32max === S32_MAX &&
+  s.umin === 0n &&
+  s.umax === U64_MAX &&
+  s.smin === S64_MIN &&
+  s.smax === S64_MAX;
 
 export const isConstant = (s: Scalar): boolean => s.bits.mask === 0n;
 export const isZero = (s: Scalar): boolean => s.bits.mask === 0n && s.bits.value === 0n;
@@ -169,171 +144,28 @@ const sized: (Scalar | undefined)[] = [];
 
 const maxBig = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 const minBig = (a: bigint, b: bigint): bigint => (a < b ? a : b);
-const low32 = (x: bigint): number => Number(x & 0xffff_ffffn);
-const u64 = (x: bigint): bigint => BigInt.asUintN(64, x);
-const s64 = (x: bigint): bigint => BigInt.asIntN(64, x);
-const HIGH = 0xffff_ffff_0000_0000n;
-const SIGN = 1n << 63n;
-
-/** __update_reg_bounds: what the known bits say of the bounds. */
-function boundsFromBits(d: Draft): void {
-  const { value, mask } = d.bits;
-  if (mask === U64_MAX) return;
-  const low = low32(value);
-  const lowMask = low32(mask);
-  // The sign bit, where unknown, makes the least number negative.
-  d.s32min = Math.max(d.s32min, low | (lowMask & S32_MIN));
-  d.s32max = Math.min(d.s32max, low | (lowMask & S32_MAX));
-  d.u32min = Math.max(d.u32min, low);
-  d.u32max = Math.min(d.u32max, (low | lowMask) >>> 0);
-  d.smin = maxBig(d.smin, s64(value | (mask & SIGN)));
-  d.smax = minBig(d.smax, s64(value | (mask & S64_MAX)));
-  d.umin = maxBig(d.umin, value);
-  d.umax = minBig(d.umax, value | mask);
-}
-
-/** __reg32_deduce_bounds */
-function deduce32(d: Draft): void {
-  if (d.umin >> 32n === d.umax >> 32n) {
-    const min = low32(d.umin);
-    const max = low32(d.umax);
-    d.u32min = Math.max(d.u32min, min);
-    d.u32max = Math.min(d.u32max, max);
-    if ((min | 0) <= (max | 0)) {
-      d.s32min = Math.max(d.s32min, min | 0);
-      d.s32max = Math.min(d.s32max, max | 0);
-    }
-  }
-  const smin = low32(d.smin);
-  const smax = low32(d.smax);
-  const highMin = d.smin >> 32n;
-  const highMax = d.smax >> 32n;
-  if (highMin === highMax) {
-    if (smin <= smax) {
-      d.u32min = Math.max(d.u32min, smin);
-      d.u32max = Math.min(d.u32max, smax);
-    }
-    if ((smin | 0) <= (smax | 0)) {
-      d.s32min = Math.max(d.s32min, smin | 0);
-      d.s32max = Math.min(d.s32max, smax | 0);
-    }
-  } else if (highMin + 1n === highMax && (smin | 0) < 0 && (smax | 0) >= 0) {
-    // From just below a multiple of 2^32 to just above it: the low halves run from negative to positive.
-    d.s32min = Math.max(d.s32min, smin | 0);
-    d.s32max = Math.min(d.s32max, smax | 0);
-  }
-  if ((d.u32min | 0) <= (d.u32max | 0)) {
-    d.s32min = Math.max(d.s32min, d.u32min | 0);
-    d.s32max = Math.min(d.s32max, d.u32max | 0);
-  }
-  if (d.s32min >>> 0 <= d.s32max >>> 0) {
-    d.u32min = Math.max(d.u32min, d.s32min >>> 0);
-    d.u32max = Math.min(d.u32max, d.s32max >>> 0);
-  }
-}
-
-/** __reg64_deduce_bounds */
-function deduce64(d: Draft): void {
-  if (s64(d.umin) <= s64(d.umax)) {
-    d.smin = maxBig(d.smin, s64(d.umin));
-    d.smax = minBig(d.smax, s64(d.umax));
-  }
-  const from = u64(d.smin);
-  const to = u64(d.smax);
-  if (from <= to) {
-    d.umin = maxBig(d.umin, from);
-    d.umax = minBig(d.umax, to);
-  } else if (d.umax < from) {
-    // The signed range goes through zero, the unsigned one has only its part from zero up …
-    d.smin = s64(d.umin);
-    d.umax = minBig(d.umax, to);
-  } else if (to < d.umin) {
-    // … or only its negative part.
-    d.smax = s64(d.umax);
-    d.umin = maxBig(d.umin, from);
-  }
-}
-
-/** __reg_deduce_mixed_bounds: the 64-bit bounds from the 32-bit ones. */
-function deduceMixed(d: Draft): void {
-  // Nothing is known of the low half.
-  if (d.u32min === 0 && d.u32max === U32_MAX && d.s32min === S32_MIN && d.s32max === S32_MAX) return;
-  const min = BigInt(d.u32min);
-  const max = BigInt(d.u32max);
-  d.umin = maxBig(d.umin, (d.umin & HIGH) | min);
-  d.umax = minBig(d.umax, (d.umax & HIGH) | max);
-  d.smin = maxBig(d.smin, (d.smin & ~0xffff_ffffn) | min);
-  d.smax = minBig(d.smax, (d.smax & ~0xffff_ffffn) | max);
-  if (d.s32min >= 0 && d.smin >= BigInt(S32_MIN) && d.smax <= BigInt(S32_MAX)) {
-    d.smin = maxBig(d.smin, BigInt(d.s32min));
-    d.smax = minBig(d.smax, BigInt(d.s32max));
-    d.umin = maxBig(d.umin, BigInt(d.s32min));
-    d.umax = minBig(d.umax, BigInt(d.s32max));
-  } else if (d.smin >= BigInt(S32_MIN) && d.smax <= BigInt(S32_MAX)) {
-    d.smin = maxBig(d.smin, BigInt(d.s32min));
-    d.smax = minBig(d.smax, BigInt(d.s32max));
-  }
-}
-
-function boundBits(d: Draft): void {
-  if (d.umin > d.umax || d.u32min > d.u32max) return;
-  const whole = tnumIntersect(d.bits, tnumRange(d.umin, d.umax));
-  const half = tnumIntersect(tnumSubreg(whole), tnumRange(BigInt(d.u32min), BigInt(d.u32max)));
-  d.bits = tnumWithSubreg(whole, half);
-}
-
-/** Lets what is known of bits and bounds refine each other. */
-export function settle(d: Draft): void {
-  if (d.bits.mask === U64_MAX && d.umin === 0n && d.umax === U64_MAX && d.smin === S64_MIN && d.smax === S64_MAX) {
-    if (d.u32min === 0 && d.u32max === U32_MAX && d.s32min === S32_MIN && d.s32max === S32_MAX) return;
-  }
-  boundsFromBits(d);
-  for (let round = 0; round < 3; round++) {
-    const { umin, umax, smin, smax, u32min, u32max, s32min, s32max } = d;
-    deduce32(d);
-    deduce64(d);
-    deduceMixed(d);
-    const settled =
-      d.u32min === u32min &&
-      d.u32max === u32max &&
-      d.s32min === s32min &&
-      d.s32max === s32max &&
-      d.umin === umin &&
-      d.umax === umax &&
-      d.smin === smin &&
-      d.smax === smax;
-    if (settled) break;
-  }
-  boundBits(d);
-  boundsFromBits(d);
-}
-
-/** No number is like that: the branch that led here is never taken. */
-export const isEmpty = (d: Draft): boolean =>
-  d.umin > d.umax ||
-  d.smin > d.smax ||
-  d.u32min > d.u32max ||
-  d.s32min > d.s32max ||
-  (d.bits.value & d.bits.mask) !== 0n;
 
 /** Is every number that b stands for one of a's? */
 export function contains(a: Scalar, b: Scalar): boolean {
+  if (b === UNKNOWN) return isUnbounded(a);
   return (
     a === b ||
-    (a.umin <= b.umin &&
-      a.umax >= b.umax &&
-      a.smin <= b.smin &&
-      a.smax >= b.smax &&
-      a.u32min <= b.u32min &&
+    // Plain numbers first: they are quickly compared.
+    (a.u32min <= b.u32min &&
       a.u32max >= b.u32max &&
       a.s32min <= b.s32min &&
       a.s32max >= b.s32max &&
+      a.umin <= b.umin &&
+      a.umax >= b.umax &&
+      a.smin <= b.smin &&
+      a.smax >= b.smax &&
       tnumIn(a.bits, b.bits))
   );
 }
 
 /** Every number that either stands for, and perhaps more. */
 export function hull(a: Scalar, b: Scalar): Scalar {
+  if (isUnbounded(a) || isUnbounded(b)) return UNKNOWN;
   return fromDraft({
     bits: tnumUnion(a.bits, b.bits),
     umin: minBig(a.umin, b.umin),
@@ -350,6 +182,15 @@ export function hull(a: Scalar, b: Scalar): Scalar {
 /** The low half, zero-extended. */
 export function zeroExtended(s: Scalar): Scalar {
   if (s.umax <= 0xffff_ffffn) return s;
+  if (
+    s.bits.mask === U64_MAX &&
+    s.u32min === 0 &&
+    s.u32max === U32_MAX &&
+    s.s32min === S32_MIN &&
+    s.s32max === S32_MAX
+  ) {
+    return ofSize(4);
+  }
   const d = unboundedDraft();
   d.bits = tnumSubreg(s.bits);
   d.u32min = s.u32min;
@@ -394,8 +235,13 @@ export function signExtended(s: Scalar, size: number, width: 32 | 64): Scalar {
   return width === 64 ? result : zeroExtended(result);
 }
 
-export const withLink = (s: Scalar, id: number, plus: bigint): Scalar => ({ ...s, id, plus });
-export const withDrift = (s: Scalar, drift: readonly Drift[] | undefined): Scalar => ({ ...s, drift });
+export const withLink = (s: Scalar, id: number, plus: bigint): Scalar => make(s, id, plus, s.drift, s.shifted);
+export const withDrift = (s: Scalar, drift: readonly Drift[] | undefined): Scalar =>
+  make(s, s.id, s.plus, drift, s.shifted);
+export const withShift = (s: Scalar, from: Scalar, by: number): Scalar => make(s, s.id, s.plus, s.drift, { from, by });
+/** The bounds alone, with another link and other drift. */
+export const relinked = (s: Scalar, id: number, plus: bigint, drift: readonly Drift[] | undefined): Scalar =>
+  make(s, id, plus, drift, undefined);
 
 /** For messages: a number, or bounds where they say something. */
 export function describe(s: Scalar): string {

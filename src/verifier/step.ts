@@ -13,7 +13,7 @@ import { refuse } from "./refusal.ts";
 import { isNeeded, linked, read, write } from "./registers.ts";
 import { constant, isZero, signExtended, UNKNOWN } from "./scalar.ts";
 import { type State, topFrame } from "./state.ts";
-import { pointer, title } from "./value.ts";
+import { changed, pointer, title } from "./value.ts";
 
 const sizes: readonly number[] = [4, 2, 1, 8];
 const sizeOf = (op: number): number => sizes[(op >> 3) & 3] as number;
@@ -33,7 +33,7 @@ export function step(checker: Checker, state: State, push: Push): boolean {
       const access: Access = { register: i.src, pointer: base, off: i.off, size, write: false, kept };
       const value = load(checker, state, access);
       // Copies of a word of the kernel's are one number, whatever it turns out to be.
-      if (value === KERNEL_WORD && kept) write(state, i.dst, { ...KERNEL_WORD, id: checker.newId() });
+      if (value === KERNEL_WORD && kept) write(state, i.dst, changed(KERNEL_WORD, { id: checker.newId() }));
       else if ((i.op & 0xe0) !== 0x80) write(state, i.dst, value);
       else if (value.kind === "scalar" && kept) {
         write(state, i.dst, signExtended(value, size, 64));

@@ -14,6 +14,8 @@ const u64 = (x: bigint): bigint => BigInt.asUintN(64, x);
 
 export const TNUM_UNKNOWN: Tnum = { value: 0n, mask: U64_MAX };
 
+const LOW_UNKNOWN: Tnum = { value: 0n, mask: U32_MAX };
+
 export const tnumConst = (value: bigint): Tnum => ({ value: u64(value), mask: 0n });
 
 /** Bits in the number's binary form: 0 for 0. */
@@ -41,6 +43,7 @@ export function tnumArsh(a: Tnum, shift: bigint, width: 32 | 64): Tnum {
 }
 
 export function tnumAdd(a: Tnum, b: Tnum): Tnum {
+  if (a.mask === U64_MAX || b.mask === U64_MAX) return TNUM_UNKNOWN;
   const sm = a.mask + b.mask;
   const sv = a.value + b.value;
   const sigma = sm + sv;
@@ -49,6 +52,7 @@ export function tnumAdd(a: Tnum, b: Tnum): Tnum {
 }
 
 export function tnumSub(a: Tnum, b: Tnum): Tnum {
+  if (a.mask === U64_MAX || b.mask === U64_MAX) return TNUM_UNKNOWN;
   const dv = u64(a.value - b.value);
   const alpha = u64(dv + a.mask);
   const beta = u64(dv - b.mask);
@@ -69,6 +73,7 @@ export function tnumOr(a: Tnum, b: Tnum): Tnum {
 }
 
 export function tnumXor(a: Tnum, b: Tnum): Tnum {
+  if (a.mask === U64_MAX || b.mask === U64_MAX) return TNUM_UNKNOWN;
   const value = a.value ^ b.value;
   const mask = a.mask | b.mask;
   return { value: value & ~mask, mask };
@@ -91,6 +96,8 @@ export function tnumMul(a: Tnum, b: Tnum): Tnum {
 
 /** Both hold. Where they contradict each other the result means nothing. */
 export function tnumIntersect(a: Tnum, b: Tnum): Tnum {
+  if (a === b || b.mask === U64_MAX) return a;
+  if (a.mask === U64_MAX) return b;
   const value = a.value | b.value;
   const mask = a.mask & b.mask;
   return { value: value & ~mask, mask };
@@ -98,6 +105,8 @@ export function tnumIntersect(a: Tnum, b: Tnum): Tnum {
 
 /** Either holds. */
 export function tnumUnion(a: Tnum, b: Tnum): Tnum {
+  if (a === b || a.mask === U64_MAX) return a;
+  if (b.mask === U64_MAX) return b;
   const mask = a.mask | b.mask | (a.value ^ b.value);
   return { value: a.value & ~mask, mask };
 }
@@ -109,9 +118,18 @@ export function tnumCast(a: Tnum, size: number): Tnum {
 }
 
 /** Is every number that b stands for one of a's? */
-export const tnumIn = (a: Tnum, b: Tnum): boolean => (b.mask & ~a.mask) === 0n && a.value === (b.value & ~a.mask);
+export function tnumIn(a: Tnum, b: Tnum): boolean {
+  if (a === b || a.mask === U64_MAX) return true;
+  if (a.mask === 0n) return b.mask === 0n && a.value === b.value;
+  return (b.mask | a.mask) === a.mask && a.value === (b.value & ~a.mask);
+}
 
-export const tnumSubreg = (a: Tnum): Tnum => ({ value: a.value & U32_MAX, mask: a.mask & U32_MAX });
+export const tnumSubreg = (a: Tnum): Tnum =>
+  a.mask === U64_MAX
+    ? LOW_UNKNOWN
+    : a.mask <= U32_MAX && a.value <= U32_MAX
+      ? a
+      : { value: a.value & U32_MAX, mask: a.mask & U32_MAX };
 
 /** The upper half of a with the lower half of b. */
 export const tnumWithSubreg = (a: Tnum, b: Tnum): Tnum => ({

@@ -53,22 +53,37 @@ export const UNINIT: Uninit = { kind: "uninit" };
 
 const ZERO = constant(0n);
 
-export function pointer(to: PointerTarget, more: Partial<Pointer> = {}): Pointer {
-  return {
-    kind: "pointer",
-    to,
-    nullable: false,
-    off: 0,
-    index: ZERO,
-    id: 0,
-    ref: 0,
-    map: undefined,
-    frame: 0,
-    size: 0,
-    record: false,
-    ...more,
-  };
-}
+/** What a pointer may be told besides where it points. */
+export type PointerFacts = Partial<Omit<Pointer, "kind" | "to">>;
+
+export const pointer = (to: PointerTarget, facts: PointerFacts = {}): Pointer => ({
+  kind: "pointer",
+  to,
+  nullable: facts.nullable ?? false,
+  off: facts.off ?? 0,
+  index: facts.index ?? ZERO,
+  id: facts.id ?? 0,
+  ref: facts.ref ?? 0,
+  map: facts.map,
+  frame: facts.frame ?? 0,
+  size: facts.size ?? 0,
+  record: facts.record ?? false,
+});
+
+/** A pointer of which some facts are others. Written out: objects made by spreading are slow to read. */
+export const changed = (p: Pointer, facts: Omit<PointerFacts, "map">): Pointer => ({
+  kind: "pointer",
+  to: p.to,
+  nullable: facts.nullable ?? p.nullable,
+  off: facts.off ?? p.off,
+  index: facts.index ?? p.index,
+  id: facts.id ?? p.id,
+  ref: facts.ref ?? p.ref,
+  map: p.map,
+  frame: facts.frame ?? p.frame,
+  size: facts.size ?? p.size,
+  record: facts.record ?? p.record,
+});
 
 const TITLES: { readonly [target in PointerTarget]: string } = {
   context: "the context",

@@ -1,5 +1,6 @@
 // Agreement with the running kernel: the small programs, random ones, our compiler's, and scripts', by printed seeds.
-// SCRY_SEED chooses another first seed.
+// SCRY_SEED chooses another first seed, SCRY_RUNS how many random programs (400; a tenth as many of our compiler's, and a
+// twentieth as many scripts).
 
 import { describe, expect, it } from "vitest";
 import { createMap } from "../kernel/index.ts";
@@ -13,6 +14,7 @@ import { objectOf } from "./object.test-data.ts";
 import { RANDOM_MAPS, randomObject } from "./random-programs.test-data.ts";
 
 const FIRST = Number(process.env.SCRY_SEED ?? 500_000);
+const RUNS = Number(process.env.SCRY_RUNS ?? 400);
 
 describe("small programs", () => {
   for (const { name, code, type, refused, strictOnly, kernel } of CASES) {
@@ -27,7 +29,7 @@ describe("small programs", () => {
 });
 
 describe("random programs", () => {
-  const COUNT = 1000;
+  const COUNT = RUNS;
   it(`agree on at least 97 % of seeds ${FIRST} to ${FIRST + COUNT - 1}`, { timeout: 300_000 }, () => {
     const maps = new Map(RANDOM_MAPS.map((spec) => [spec.name, createMap(spec)]));
     const classes = new Map<string, number[]>();
@@ -67,22 +69,23 @@ function wronglyRefused(object: BpfObject): string[] {
 }
 
 describe("programs that the kernel takes are taken", () => {
-  const COUNT = 60;
-  it(`random IR through our compiler, seeds ${FIRST} to ${FIRST + COUNT - 1}`, { timeout: 120_000 }, () => {
-    for (let seed = FIRST; seed < FIRST + COUNT; seed++) {
+  const COMPILED = Math.ceil(RUNS / 10);
+  it(`random IR through our compiler, seeds ${FIRST} to ${FIRST + COMPILED - 1}`, { timeout: 120_000 }, () => {
+    for (let seed = FIRST; seed < FIRST + COMPILED; seed++) {
       expect(wronglyRefused(compilerObject(seed)), `seed ${seed}`).toEqual([]);
     }
   });
 
-  it(`random scripts, seeds ${FIRST} to ${FIRST + COUNT - 1}`, { timeout: 120_000 }, () => {
+  const SCRIPTS = Math.ceil(RUNS / 20);
+  it(`random scripts, seeds ${FIRST} to ${FIRST + SCRIPTS - 1}`, { timeout: 120_000 }, () => {
     const environment = liveEnvironment({ params: ["42", "7", "some text"], unsafe: true });
     let programs = 0;
-    for (let seed = FIRST; seed < FIRST + COUNT; seed++) {
+    for (let seed = FIRST; seed < FIRST + SCRIPTS; seed++) {
       const script = scriptObject(seed, environment);
       if (script === undefined) continue;
       programs += script.object.programs.length;
       expect(wronglyRefused(script.object), `seed ${seed}\n${script.text}`).toEqual([]);
     }
-    expect(programs).toBeGreaterThan(COUNT / 2);
+    expect(programs).toBeGreaterThan(SCRIPTS / 2);
   });
 });
