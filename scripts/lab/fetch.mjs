@@ -8,7 +8,8 @@ import { suitesByName } from "./suites.mjs";
 
 const say = (text) => process.stderr.write(`lab: ${text}\n`);
 try {
-  if (spawnSync("qemu-system-x86_64", ["--version"]).status !== 0) throw new Error("qemu-system-x86_64 is not installed");
+  if (spawnSync("qemu-system-x86_64", ["--version"]).status !== 0)
+    throw new Error("qemu-system-x86_64 is not installed");
   for (const suite of suitesByName(process.argv.slice(2))) kernelOf(suite, { say });
 } catch (error) {
   say(error.message);
