@@ -18,6 +18,7 @@ const order = [
   "verifier",
   "machine",
   "run",
+  "replay",
   "kernel",
   "symbols",
   "session",
@@ -37,6 +38,7 @@ const pure = new Set([
   "verifier",
   "machine",
   "run",
+  "replay",
   "views",
 ]);
 

@@ -11,7 +11,7 @@ import {
   RecordedProbes,
   type Recording,
   recordedEnvironment,
-} from "./run/index.ts";
+} from "./replay/index.ts";
 import type { SourceText } from "./source/index.ts";
 import { eventReader, mapOf, type TraceEnd, type TraceEvent, type TraceMaps } from "./trace-events.ts";
 import { ByteSink, type RecordPrinter, textView } from "./views/index.ts";

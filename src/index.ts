@@ -10,7 +10,7 @@ export type {
   TimestampValue,
   TraceValue,
 } from "./lang/trace/index.ts";
-export { parseRecording, type RecordedEvent, type Recording, recordingLine } from "./run/index.ts";
+export { parseRecording, type RecordedEvent, type Recording, recordingLine } from "./replay/index.ts";
 export { type Diagnostic, DiagnosticError, formatDiagnostic, type SourceText } from "./source/index.ts";
 export {
   type TraceEnd,

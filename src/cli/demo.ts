@@ -1,7 +1,7 @@
 // `scry demo`: a script at work, live where that is allowed, and on a recording that scry brings along where it is not.
 
 import { readFileSync } from "node:fs";
-import { parseRecording } from "../run/index.ts";
+import { parseRecording } from "../replay/index.ts";
 import { type CommandLine, UsageError } from "./options.ts";
 import { replayScript } from "./replay.ts";
 import { openStreams } from "./streams.ts";

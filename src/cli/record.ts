@@ -1,7 +1,7 @@
 // `scry record -e PROBES [-p PID | -c COMMAND] [-o EVENTS.jsonl]`: the live system's events as lines of JSON.
 
 import { processExists, spawnWaiting, type WaitingChild } from "../kernel/index.ts";
-import { recordingLine } from "../run/index.ts";
+import { recordingLine } from "../replay/index.ts";
 import { liveEnvironment, openRecorder, type Recorder } from "../session/index.ts";
 import { type CommandLine, UsageError } from "./options.ts";
 import { ringBytes } from "./run.ts";

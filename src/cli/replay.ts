@@ -9,7 +9,7 @@ import {
   RecordedProbes,
   type Recording,
   recordedEnvironment,
-} from "../run/index.ts";
+} from "../replay/index.ts";
 import { formatDiagnostic, type SourceText } from "../source/index.ts";
 import { refusalDiagnostic, verify } from "../verifier/index.ts";
 import { dumper } from "./dump.ts";

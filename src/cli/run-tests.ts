@@ -4,7 +4,13 @@
 // has made of them; then the tests, in order, on the same maps.
 
 import { compileScript } from "../lang/trace/index.ts";
-import { EMBEDDED_RING_BYTES, EmbeddedRun, RecordedProbes, type Recording, recordedEnvironment } from "../run/index.ts";
+import {
+  EMBEDDED_RING_BYTES,
+  EmbeddedRun,
+  RecordedProbes,
+  type Recording,
+  recordedEnvironment,
+} from "../replay/index.ts";
 import { formatDiagnostic } from "../source/index.ts";
 import { ByteSink } from "../views/index.ts";
 import type { CommandLine } from "./options.ts";

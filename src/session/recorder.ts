@@ -13,7 +13,7 @@ import {
   valueDecoder,
 } from "../lang/trace/index.ts";
 import type { EventValue } from "../machine/index.ts";
-import type { RecordedEvent, RecordedFrame, RecordingHeader } from "../run/index.ts";
+import type { RecordedEvent, RecordedFrame, RecordingHeader } from "../replay/index.ts";
 import { DiagnosticError } from "../source/index.ts";
 import { bootNanoseconds } from "./resolver.ts";
 import { RunningScript } from "./running-script.ts";

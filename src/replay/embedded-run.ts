@@ -3,12 +3,16 @@
 
 import { CONTROL, type CompiledScript, EVENTS, GLOBALS, HEADER, type Resolver } from "../lang/trace/index.ts";
 import { type EmbeddedMap, embedded, type Fired, type Machine, type RunResult, type Tier } from "../machine/index.ts";
-import type { MapContents } from "./map-contents.ts";
+import {
+  type MapContents,
+  type RunEnd,
+  type RunListener,
+  RunReader,
+  type StoredRing,
+  stackReader,
+} from "../run/index.ts";
 import { RecordedFrames } from "./recorded-frames.ts";
 import type { RecordedEvent, Recording, RecordingHeader } from "./recording.ts";
-import { type RunEnd, type RunListener, RunReader } from "./run-reader.ts";
-import { stackReader } from "./stacks.ts";
-import type { StoredRing } from "./stores.ts";
 
 export interface EmbeddedRunOptions {
   /** What is known of the recorded system. */

@@ -227,26 +227,38 @@ describe("recordings", () => {
     ["an object as argument", '{"probe":"p","args":{"x":{}}}', 'the argument "x" is a whole number'],
     ["arguments as a list", '{"probe":"p","args":[1]}', '"args" is an object'],
     ["a CPU too many", '{"probe":"p","cpu":5000}', '"cpu" is at most 1023'],
-    ["another version", '{"scry":"recording","version":2}', "this recording has version 2"],
   ];
   for (const [name, text, message] of wrong)
     test(`${name} is said with its line`, () => {
       let error: unknown;
       try {
-        parseRecording({ name: "r", text: `{"probe":"fine"}\n${name === "another version" ? "" : "\n"}${text}` });
+        parseRecording({ name: "r", text: `{"probe":"fine"}\n\n${text}` });
       } catch (e) {
         error = e;
       }
-      if (name === "another version") return; // only the first line is a header: as an event it has no probe
       expect(error).toBeInstanceOf(DiagnosticError);
       const [first] = (error as DiagnosticError).diagnostics;
       expect(first?.message).toContain(message);
       expect(first?.span?.start).toBe('{"probe":"fine"}\n\n'.length);
     });
 
-  test("a header of another version is refused", () => {
-    expect(() => parseRecording({ name: "r", text: '{"scry":"recording","version":2}' })).toThrow("has version 2");
-  });
+  const headers: readonly (readonly [more: object, message: string])[] = [
+    [{ version: 2 }, "has version 2"],
+    [{ version: 1, cpus: 0 }, '"cpus" is from 1 to 1024'],
+    [{ version: 1, start: "now" }, '"start" is a whole number'],
+    [{ version: 1, probes: 5 }, '"probes" is an object'],
+    [{ version: 1, probes: { "tracepoint:a:b": { fields: 3 } } }, "the fields of tracepoint:a:b are a list"],
+    [
+      { version: 1, probes: { p: { fields: [{ name: "x", type: "int", offset: -1, size: 4, signed: true }] } } },
+      "the fields of p",
+    ],
+  ];
+  for (const [more, message] of headers)
+    test(`a header that is wrong is refused: ${JSON.stringify(more)}`, () => {
+      expect(() => parseRecording({ name: "r", text: JSON.stringify({ scry: "recording", ...more }) })).toThrow(
+        message,
+      );
+    });
 
   test("a field that no event has is an error, with the place", () => {
     const probes = new RecordedProbes(

@@ -107,8 +107,8 @@ export function parseRecording(source: SourceText): Recording {
       try {
         value = parseLine(line);
         if (first && isObject(value) && value["scry"] === "recording") {
-          if (value["version"] === 1) header = value as unknown as RecordingHeader;
-          else wrong(`this recording has version ${String(value["version"])}; version 1 can be read`);
+          if (isHeader(value)) header = value;
+          else wrong(headerComplaint(value) ?? "this is no header of a recording");
         } else {
           const complaint = complaintOf(value);
           if (complaint === undefined) events.push(value as RecordedEvent);
@@ -133,6 +133,32 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 const whole = (value: unknown): boolean =>
   value === undefined || typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value));
+
+const isHeader = (value: Record<string, unknown>): value is Record<string, unknown> & RecordingHeader =>
+  headerComplaint(value) === undefined;
+
+function headerComplaint(value: Record<string, unknown>): string | undefined {
+  if (value["version"] !== 1) return `this recording has version ${String(value["version"])}; version 1 can be read`;
+  for (const key of ["start", "boot", "cpus", "child"])
+    if (!whole(value[key]) || Number(value[key] ?? 0) < 0) return `the recording's "${key}" is a whole number`;
+  if (value["cpus"] !== undefined && !(Number(value["cpus"]) >= 1 && Number(value["cpus"]) <= 1024))
+    return 'the recording\'s "cpus" is from 1 to 1024';
+  for (const key of ["probes", "users"])
+    if (value[key] !== undefined && !isObject(value[key])) return `the recording's "${key}" is an object`;
+  for (const [probe, about] of Object.entries((value["probes"] ?? {}) as Record<string, unknown>)) {
+    const fields = isObject(about) ? (about["fields"] ?? []) : undefined;
+    if (!Array.isArray(fields) || !fields.every(isField))
+      return `the fields of ${probe} are a list of {"name", "type", "offset", "size", "signed"}`;
+  }
+  return undefined;
+}
+
+const isField = (value: unknown): boolean =>
+  isObject(value) &&
+  typeof value["name"] === "string" &&
+  typeof value["type"] === "string" &&
+  typeof value["signed"] === "boolean" &&
+  [value["offset"], value["size"]].every((n) => typeof n === "number" && Number.isInteger(n) && n >= 0 && n < 65536);
 
 function complaintOf(value: unknown): string | undefined {
   if (!isObject(value)) return "an event is a JSON object";
