@@ -18,7 +18,7 @@ import {
   setProgram,
   type TargetOf,
 } from "./attachment.ts";
-import { Struct } from "./attributes.ts";
+import { concatenated, Struct } from "./attributes.ts";
 import { onlineCpus } from "./cpus.ts";
 import { SystemCallError, UnsupportedError } from "./errors.ts";
 import { hasFeature } from "./features.ts";
@@ -281,14 +281,4 @@ function threadsOf(pid: number): number[] {
   } catch {
     throw new SystemCallError("open", 3, `process ${pid}`);
   }
-}
-
-function concatenated(chunks: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
 }

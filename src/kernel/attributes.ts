@@ -67,3 +67,14 @@ export class Struct {
 export function objectName(name: string): string {
   return name.replace(/[^A-Za-z0-9_.]+/g, "_").slice(0, 15);
 }
+
+/** All pieces as one. */
+export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

@@ -6,14 +6,22 @@
 
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { arch } from "node:os";
-import { MAP_TYPES, type MapType, PROGRAM_TYPES, type ProgramType } from "../object/index.ts";
+import { type CgroupAttachType, MAP_TYPES, type MapType, PROGRAM_TYPES, type ProgramType } from "../object/index.ts";
+import { CGROUP_ATTACH_TYPES } from "./attach-network.ts";
 import { Struct } from "./attributes.ts";
 import { onlineCpus } from "./cpus.ts";
 import { errnoName } from "./errors.ts";
 import { type Feature, featureNames, hasFeature, hasMap } from "./features.ts";
 import { kernelBtf } from "./kernel-types.ts";
 import { chargedBpf } from "./memory-limit.ts";
-import { AttachType, Command, PERF_TYPE_BREAKPOINT, PERF_TYPE_SOFTWARE, PERF_TYPE_TRACEPOINT } from "./numbers.ts";
+import {
+  AttachType,
+  Command,
+  PERF_EVENT_IOC_SET_BPF,
+  PERF_TYPE_BREAKPOINT,
+  PERF_TYPE_SOFTWARE,
+  PERF_TYPE_TRACEPOINT,
+} from "./numbers.ts";
 import { openPerfEvent } from "./perf-events.ts";
 import { systemCalls } from "./system-calls.ts";
 import { tracefs, tracepointId } from "./tracefs.ts";
@@ -218,8 +226,7 @@ const onEvent =
     } catch (error) {
       return -((error as { errno?: number }).errno ?? EINVAL);
     }
-    // PERF_EVENT_IOC_SET_BPF
-    const result = systemCalls().ioctl(event, 0x40042408, program);
+    const result = systemCalls().ioctl(event, PERF_EVENT_IOC_SET_BPF, program);
     if (result >= 0) return event;
     systemCalls().close(event);
     return result;
@@ -242,11 +249,11 @@ const onBreakpoint = onEvent(() =>
   ),
 );
 
-const cgroup = (name: string, type: ProgramType, attachType: number, answer = 1): Pair => ({
+const cgroup = (name: CgroupAttachType, type: ProgramType): Pair => ({
   name: `${type} · ${name}`,
   type,
-  attachType,
-  answer,
+  attachType: CGROUP_ATTACH_TYPES[name],
+  answer: 1,
   attach: toNoDescriptor,
   known: [EBADF],
   remedy: "CONFIG_CGROUP_BPF",
@@ -283,7 +290,7 @@ const pairs: readonly Pair[] = [
   {
     name: "tracing · fmod_ret",
     type: "tracing",
-    attachType: 26,
+    attachType: AttachType.modifyReturn,
     target: ["bpf_modify_return_test", "func"],
     attach: rawTracepoint(),
     remedy: "as fentry, and CONFIG_FUNCTION_ERROR_INJECTION",
@@ -369,28 +376,28 @@ const pairs: readonly Pair[] = [
   {
     name: "flow_dissector · network namespace",
     type: "flow_dissector",
-    attachType: 17,
+    attachType: AttachType.flowDissector,
     attach: toNoDescriptor,
     known: [EBADF],
   },
   {
     name: "netfilter · hook",
     type: "netfilter",
-    attachType: 45,
+    attachType: AttachType.netfilter,
     answer: 1,
     remedy: "CONFIG_NETFILTER_BPF_LINK (Linux 6.4)",
   },
-  cgroup("inet_ingress", "cgroup_skb", 0),
-  cgroup("inet_egress", "cgroup_skb", 1),
-  cgroup("inet_sock_create", "cgroup_sock", 2),
-  cgroup("inet4_connect", "cgroup_sock_addr", 10),
-  cgroup("inet4_bind", "cgroup_sock_addr", 8),
-  cgroup("udp4_sendmsg", "cgroup_sock_addr", 14),
-  cgroup("getsockopt", "cgroup_sockopt", 21),
-  cgroup("setsockopt", "cgroup_sockopt", 22),
-  cgroup("sock_ops", "sock_ops", 3),
-  cgroup("device", "cgroup_device", 6),
-  cgroup("sysctl", "cgroup_sysctl", 18),
+  cgroup("inet_ingress", "cgroup_skb"),
+  cgroup("inet_egress", "cgroup_skb"),
+  cgroup("inet_sock_create", "cgroup_sock"),
+  cgroup("inet4_connect", "cgroup_sock_addr"),
+  cgroup("inet4_bind", "cgroup_sock_addr"),
+  cgroup("udp4_sendmsg", "cgroup_sock_addr"),
+  cgroup("getsockopt", "cgroup_sockopt"),
+  cgroup("setsockopt", "cgroup_sockopt"),
+  cgroup("sock_ops", "sock_ops"),
+  cgroup("device", "cgroup_device"),
+  cgroup("sysctl", "cgroup_sysctl"),
   {
     name: "struct_ops · tcp_congestion_ops",
     type: "struct_ops",
@@ -456,14 +463,14 @@ function tryPair(pair: Pair, closing: number[]): Finding {
 
 function probes(programs: readonly Finding[]): Finding[] {
   const of = (name: string): Finding => programs.find((p) => p.name === name) as Finding;
-  const by = (name: string, pair: string, instead?: string, also?: boolean): Finding => {
+  const by = (name: string, pair: string, instead?: string): Finding => {
     const found = of(pair);
-    const works = found.works && also !== false;
+    const { works } = found;
     const remedy = instead ?? found.remedy;
     return {
       name,
       works,
-      detail: works ? `by ${pair}` : found.works ? "" : `${pair}: ${found.detail}`,
+      detail: works ? `by ${pair}` : `${pair}: ${found.detail}`,
       ...(works || remedy === undefined ? {} : { remedy }),
     };
   };

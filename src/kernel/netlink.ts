@@ -2,6 +2,7 @@
 //
 //     ┌ nlmsghdr 16: length, type, flags, sequence, port ┬ tcmsg 20 ┬ attributes: u16 length, u16 type, payload, padded to 4 ┐
 
+import { concatenated } from "./attributes.ts";
 import { SystemCallError } from "./errors.ts";
 import { checked, systemCalls } from "./system-calls.ts";
 
@@ -85,14 +86,4 @@ export function routeRequest(
   } finally {
     calls.close(socket);
   }
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

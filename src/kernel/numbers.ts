@@ -27,9 +27,11 @@ export const Command = {
 
 /** `enum bpf_attach_type` */
 export const AttachType = {
+  flowDissector: 17,
   rawTracepoint: 23,
   fentry: 24,
   fexit: 25,
+  modifyReturn: 26,
   lsm: 27,
   iter: 28,
   skLookup: 36,
@@ -37,6 +39,7 @@ export const AttachType = {
   perfEvent: 41,
   kprobeMulti: 42,
   structOps: 44,
+  netfilter: 45,
   tcxIngress: 46,
   tcxEgress: 47,
   uprobeMulti: 48,

@@ -100,6 +100,16 @@ function probeProvides(c: Checker, e: IdentifierExpression, what: boolean, messa
 
 const COMM = 16;
 
+/** A stack as a variable is its function called without arguments. */
+function stack(name: string, doc: string, write: typeof stackInto): BuiltinVariable {
+  return {
+    doc,
+    check: (c, e) =>
+      builtinFunctions[name]?.check(c, { kind: "call", name, nameSpan: e.span, args: [], span: e.span }) ?? UINT64,
+    into: (l, _e, type, to, offset) => write(l, type, to, offset),
+  };
+}
+
 export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
   pid: currentId("Process id (the kernel's tgid).", "tgid", "high"),
   tid: currentId("Thread id (the kernel's pid).", "pid", "low"),
@@ -340,42 +350,13 @@ export const builtinVariables: Readonly<Record<string, BuiltinVariable>> = {
     check: () => UINT64,
     lower: (l) => number(UINT64, l.b.add(contextOf(l), 0)),
   },
-  kstack: {
-    doc: "The kernel's stack: kstack, kstack(3), kstack(perf, 5).",
-    check: (c, e) =>
-      builtinFunctions["kstack"]?.check(c, {
-        kind: "call",
-        name: "kstack",
-        nameSpan: e.span,
-        args: [],
-        span: e.span,
-      }) ?? UINT64,
-    into: (l, _e, type, to, offset) => stackInto(l, type, to, offset),
-  },
-  ustack: {
-    doc: "The process's stack: ustack, ustack(3), ustack(perf, 5).",
-    check: (c, e) =>
-      builtinFunctions["ustack"]?.check(c, {
-        kind: "call",
-        name: "ustack",
-        nameSpan: e.span,
-        args: [],
-        span: e.span,
-      }) ?? UINT64,
-    into: (l, _e, type, to, offset) => stackInto(l, type, to, offset),
-  },
-  dw_ustack: {
-    doc: "The process's stack by its files' tables (.eh_frame), for code without frame pointers: dw_ustack(3).",
-    check: (c, e) =>
-      builtinFunctions["dw_ustack"]?.check(c, {
-        kind: "call",
-        name: "dw_ustack",
-        nameSpan: e.span,
-        args: [],
-        span: e.span,
-      }) ?? UINT64,
-    into: (l, _e, type, to, offset) => unwoundStackInto(l, type, to, offset),
-  },
+  kstack: stack("kstack", "The kernel's stack: kstack, kstack(3), kstack(perf, 5).", stackInto),
+  ustack: stack("ustack", "The process's stack: ustack, ustack(3), ustack(perf, 5).", stackInto),
+  dw_ustack: stack(
+    "dw_ustack",
+    "The process's stack by its files' tables (.eh_frame), for code without frame pointers: dw_ustack(3).",
+    unwoundStackInto,
+  ),
 };
 
 function argumentNumber(name: string): number | undefined {
