@@ -4,6 +4,7 @@
 import type { ElfFile } from "../elf/index.ts";
 import { Cursor, DwarfError } from "./cursor.ts";
 import type { Term } from "./expressions.ts";
+import { type FrameCommon, frameList } from "./frame-list.ts";
 import type { Sections } from "./sections.ts";
 
 /** Where a register of the caller is. */
@@ -38,16 +39,6 @@ export interface FrameEntry {
   readonly signal: boolean;
   readonly returnRegister: number;
   rows(): readonly FrameRow[];
-}
-
-interface Common {
-  readonly codeAlignment: number;
-  readonly dataAlignment: number;
-  readonly returnRegister: number;
-  readonly pointerEncoding: number;
-  readonly augmented: boolean;
-  readonly signal: boolean;
-  readonly initial: Uint8Array;
 }
 
 /** All entries of a file's .eh_frame (or .debug_frame), in the order of their addresses. */
@@ -97,125 +88,23 @@ export function frameTerm(rule: FrameRule): Term | undefined {
 }
 
 function parse(bytes: Uint8Array, address: number, wordSize: number, eh: boolean): FrameEntry[] {
-  const commons = new Map<number, Common>();
-  const entries: FrameEntry[] = [];
-  const cursor = new Cursor(bytes);
-  while (cursor.at + 4 <= bytes.length) {
-    const start = cursor.at;
-    const { length, wide } = cursor.initialLength();
-    if (length === 0) {
-      // .eh_frame may hold several lists, each with an end of its own.
-      if (!eh) break;
-      continue;
-    }
-    const end = cursor.at + length;
-    if (end > bytes.length) throw new DwarfError("a call frame goes beyond the end of its section");
-    const body = new Cursor(bytes, cursor.at, end);
-    const idAt = body.at;
-    const id = body.offset(wide);
-    const isCommon = eh ? id === 0 : id === (wide ? 2 ** 64 - 1 : 0xffffffff) || id > bytes.length;
-    if (isCommon) commons.set(start, common(body, address, wordSize));
-    else {
-      const owner = commons.get(eh ? idAt - id : id);
-      if (owner !== undefined) {
-        const entry = frameEntry(body, owner, address, wordSize, eh);
-        if (entry.high > entry.low) entries.push(entry);
-      }
-    }
-    cursor.at = end;
-  }
-  return entries;
-}
-
-function common(body: Cursor, address: number, wordSize: number): Common {
-  const version = body.u8();
-  const augmentation = body.text();
-  if (version >= 4) body.skip(2);
-  if (augmentation.startsWith("eh")) body.skip(wordSize);
-  const codeAlignment = body.uleb();
-  const dataAlignment = body.sleb();
-  const returnRegister = version === 1 ? body.u8() : body.uleb();
-  let pointerEncoding = 0;
-  let signal = false;
-  const augmented = augmentation.startsWith("z");
-  if (augmented) {
-    const size = body.uleb();
-    const after = body.at + size;
-    for (const letter of augmentation.slice(1)) {
-      if (letter === "R") pointerEncoding = body.u8();
-      else if (letter === "L") body.u8();
-      else if (letter === "P") encodedPointer(body, body.u8(), address, wordSize);
-      else if (letter === "S") signal = true;
-    }
-    body.at = after;
-  }
-  return {
-    codeAlignment,
-    dataAlignment,
-    returnRegister,
-    pointerEncoding,
-    augmented,
-    signal,
-    initial: body.bytes.subarray(body.at, body.end),
-  };
-}
-
-function frameEntry(body: Cursor, owner: Common, address: number, wordSize: number, eh: boolean): FrameEntry {
-  const encoding = eh ? owner.pointerEncoding : 0;
-  const low = encodedPointer(body, encoding, address, wordSize);
-  const high = low + encodedPointer(body, encoding & 0x0f, address, wordSize);
-  if (owner.augmented) body.skip(body.uleb());
-  const instructions = body.bytes.subarray(body.at, body.end);
-  return {
+  return frameList(bytes, address, wordSize, eh).map(({ common, low, high, start, end }) => ({
     low,
     high,
-    signal: owner.signal,
-    returnRegister: owner.returnRegister,
-    rows: () => run(owner, instructions, low, wordSize),
-  };
-}
-
-/** A pointer as .eh_frame has it: `DW_EH_PE_*` (LSB, exception frames). */
-function encodedPointer(cursor: Cursor, encoding: number, address: number, wordSize: number): number {
-  if (encoding === 0xff) return 0;
-  const place = address + cursor.at;
-  let value: number;
-  switch (encoding & 0x0f) {
-    case 0x00:
-      value = cursor.word(wordSize);
-      break;
-    case 0x01:
-      value = cursor.uleb();
-      break;
-    case 0x02:
-      value = cursor.u16();
-      break;
-    case 0x03:
-      value = cursor.u32();
-      break;
-    case 0x04:
-      value = cursor.u64();
-      break;
-    case 0x09:
-      value = cursor.sleb();
-      break;
-    case 0x0a:
-      value = cursor.s16();
-      break;
-    case 0x0b:
-      value = cursor.s32();
-      break;
-    case 0x0c:
-      value = Number(cursor.s64());
-      break;
-    default:
-      throw new DwarfError(`a pointer of encoding 0x${encoding.toString(16)}`);
-  }
-  return (encoding & 0x70) === 0x10 ? value + place : value;
+    signal: common.signal,
+    returnRegister: common.returnRegister,
+    rows: () => run(common, bytes.subarray(common.start, common.end), bytes.subarray(start, end), low, wordSize),
+  }));
 }
 
 /** Runs the instructions of 6.4.2. */
-function run(owner: Common, instructions: Uint8Array, low: number, wordSize: number): FrameRow[] {
+function run(
+  owner: FrameCommon,
+  first: Uint8Array,
+  instructions: Uint8Array,
+  low: number,
+  wordSize: number,
+): FrameRow[] {
   const rows: FrameRow[] = [];
   let address = low;
   let frame: FrameRule = { kind: "register", number: 7, offset: wordSize };
@@ -337,7 +226,7 @@ function run(owner: Common, instructions: Uint8Array, low: number, wordSize: num
       }
     }
   };
-  execute(owner.initial);
+  execute(first);
   initial = new Map(registers);
   execute(instructions);
   emit();

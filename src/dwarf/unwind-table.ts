@@ -4,6 +4,7 @@
 
 import type { ElfFile } from "../elf/index.ts";
 import { Cursor, DwarfError } from "./cursor.ts";
+import { type FrameCommon, frameList, type ListedFrame } from "./frame-list.ts";
 import { expressionRule, RBP, ruleOf, SavedFrame, type State, start, UnwindKind } from "./unwind-rules.ts";
 
 export interface UnwindTable {
@@ -27,7 +28,7 @@ export function unwindTable(file: ElfFile): UnwindTable {
   const code = loads.filter((s) => (s.flags & 1) !== 0);
   const inCode = (low: number, high: number): boolean =>
     code.some((s) => low >= s.address && high <= s.address + s.memorySize);
-  const entries = list(bytes, section.address).filter((e) => inCode(e.low, e.high));
+  const entries = frameList(bytes, section.address, 8, true).filter((e) => inCode(e.low, e.high));
   // Nearly always in order already.
   entries.sort((a, b) => a.low - b.low);
   const rows = new Rows();
@@ -43,108 +44,6 @@ export function unwindTable(file: ElfFile): UnwindTable {
   }
   if (end >= 0) rows.add(end - base, UnwindKind.NONE);
   return { base, rows: rows.finish() };
-}
-
-interface Common {
-  readonly codeAlignment: number;
-  readonly dataAlignment: number;
-  readonly returnRegister: number;
-  readonly encoding: number;
-  readonly augmented: boolean;
-  readonly signal: boolean;
-  /** Where its instructions are. */
-  readonly start: number;
-  readonly end: number;
-}
-
-interface Entry {
-  readonly common: Common;
-  readonly low: number;
-  readonly high: number;
-  readonly start: number;
-  readonly end: number;
-}
-
-function list(bytes: Uint8Array, address: number): Entry[] {
-  const commons = new Map<number, Common>();
-  const entries: Entry[] = [];
-  const cursor = new Cursor(bytes);
-  while (cursor.at + 4 <= bytes.length) {
-    const start = cursor.at;
-    const { length, wide } = cursor.initialLength();
-    // Files that were linked from several lists have an end of each.
-    if (length === 0) continue;
-    const end = cursor.at + length;
-    if (end > bytes.length) throw new DwarfError("a call frame goes beyond the end of its section");
-    const idAt = cursor.at;
-    const id = cursor.offset(wide);
-    if (id === 0) commons.set(start, common(cursor, address, end));
-    else {
-      const owner = commons.get(idAt - id);
-      if (owner !== undefined) {
-        const low = pointer(cursor, owner.encoding, address);
-        const high = low + pointer(cursor, owner.encoding & 0x0f, address);
-        if (owner.augmented) cursor.skip(cursor.uleb());
-        if (high > low) entries.push({ common: owner, low, high, start: cursor.at, end });
-      }
-    }
-    cursor.at = end;
-  }
-  return entries;
-}
-
-function common(cursor: Cursor, address: number, end: number): Common {
-  const version = cursor.u8();
-  const augmentation = cursor.text();
-  if (augmentation.startsWith("eh")) cursor.skip(8);
-  const codeAlignment = cursor.uleb();
-  const dataAlignment = cursor.sleb();
-  const returnRegister = version === 1 ? cursor.u8() : cursor.uleb();
-  let encoding = 0;
-  let signal = false;
-  const augmented = augmentation.startsWith("z");
-  if (augmented) {
-    const size = cursor.uleb();
-    const after = cursor.at + size;
-    for (const letter of augmentation.slice(1)) {
-      if (letter === "R") encoding = cursor.u8();
-      else if (letter === "L") cursor.u8();
-      else if (letter === "P") pointer(cursor, cursor.u8(), address);
-      else if (letter === "S") signal = true;
-    }
-    cursor.at = after;
-  }
-  return { codeAlignment, dataAlignment, returnRegister, encoding, augmented, signal, start: cursor.at, end };
-}
-
-/** DW_EH_PE_* (LSB, exception frames): absolute or relative to its own place, in 8 or 4 bytes and a few rare forms. */
-function pointer(cursor: Cursor, encoding: number, address: number): number {
-  const place = address + cursor.at;
-  let value: number;
-  switch (encoding & 0x0f) {
-    case 0x00:
-    case 0x04:
-      value = cursor.u64();
-      break;
-    case 0x02:
-      value = cursor.u16();
-      break;
-    case 0x03:
-      value = cursor.u32();
-      break;
-    case 0x0a:
-      value = cursor.s16();
-      break;
-    case 0x0b:
-      value = cursor.s32();
-      break;
-    case 0x0c:
-      value = Number(cursor.s64());
-      break;
-    default:
-      throw new DwarfError(`a pointer of encoding 0x${encoding.toString(16)}`);
-  }
-  return (encoding & 0x70) === 0x10 ? value + place : value;
 }
 
 /** Rows as they come, equal neighbours made one. */
@@ -177,7 +76,7 @@ class Run {
   readonly #rows: Rows;
   readonly #base: number;
   /** The state after the common instructions, which many entries share. */
-  #common: Common | undefined;
+  #common: FrameCommon | undefined;
   #initial: State = start();
 
   constructor(bytes: Uint8Array, rows: Rows, base: number) {
@@ -187,7 +86,7 @@ class Run {
     this.#base = base;
   }
 
-  entry(entry: Entry): void {
+  entry(entry: ListedFrame): void {
     if (this.#common !== entry.common) {
       this.#common = entry.common;
       this.#initial = start();
@@ -207,7 +106,7 @@ class Run {
   }
 
   /** Gives the address that the state at the end holds from; rows are made where `low` is given. */
-  #execute(owner: Common, from: number, end: number, state: State, low: number | undefined): number {
+  #execute(owner: FrameCommon, from: number, end: number, state: State, low: number | undefined): number {
     const cursor = this.#cursor;
     cursor.at = from;
     cursor.end = end;
