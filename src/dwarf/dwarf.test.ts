@@ -27,6 +27,8 @@ const build = (name: string, ...flags: string[]): string => {
 };
 const elf = (path: string): ElfFile => parseElf(readFileSync(path));
 
+if (!needed) console.warn("\n*** not tested: debug information, for want of gcc and binutils ***\n");
+
 describe.skipIf(!needed)("debug information", () => {
   for (const [name, ...flags] of [
     ["v5", "-O2", "-g"],

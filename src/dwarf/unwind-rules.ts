@@ -128,7 +128,7 @@ export function expressionRule(bytes: Uint8Array, from: number, end: number): nu
     return deref(op === 0x77 ? UnwindKind.AT_STACK : UnwindKind.AT_FRAME, distance, addend);
   }
   if (op === 0x77 && next === 0x80 && end - cursor.at === 8) {
-    const [zero, lit15, and, limit, ...tail] = bytes.subarray(cursor.at, end) as unknown as number[];
+    const [zero, lit15, and, limit, ...tail] = [...bytes.subarray(cursor.at, end)];
     if (zero !== 0 || lit15 !== 0x3f || and !== 0x1a || limit === undefined || limit < 0x30 || limit > 0x4f)
       return UnwindKind.NONE;
     if (tail.some((byte, i) => byte !== LINKAGE_TAIL[i]) || !fits(distance / 8, UnwindBits.offset.bits))

@@ -86,6 +86,8 @@ __attribute__((noipa)) int g(int n) { char *p = alloca(n); memset(p, 0, n); retu
 __attribute__((noipa)) int h(int n) { char p[128] __attribute__((aligned(64))); memset(p, n, 128); char *q = alloca(n); return f(p, n) + f(q, n) + p[3]; }
 int main(int n, char **v) { for (int i = 0; i < n; i++) printf("%d", g(i) + h(i)); return 0; }`;
 
+if (!needed) console.warn("\n*** not tested: tables for unwinding, for want of gcc and binutils ***\n");
+
 describe.skipIf(!needed)("tables for unwinding", () => {
   for (const [name, ...flags] of [
     ["O2", "-O2", "-fomit-frame-pointer"],

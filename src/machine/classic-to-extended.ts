@@ -91,7 +91,7 @@ export function classicToExtended(program: readonly ClassicInstruction[], option
           break;
         }
         const kind = code & 0xf0;
-        if (![Jmp.JEQ, Jmp.JGT, Jmp.JGE, Jmp.JSET].includes(kind as never))
+        if (![Jmp.JEQ, Jmp.JGT, Jmp.JGE, Jmp.JSET].some((k) => k === kind))
           throw new ClassicError(i, `there is no code 0x${code.toString(16)}`);
         const how = kind as typeof Jmp.JEQ;
         jump((code & 8) !== 0 ? branchReg(how, 32, A, X, 0) : branchImm(how, 32, A, signed, 0), i, i + 1 + jt);
