@@ -1,6 +1,6 @@
 // The measures that Scry is held to, beside bpftrace on the same kernel, in one run. As root:
 //
-//     node bench/run.mjs [kernel] [start] [flood] [uprobe] [entries] [size]     (no word: all of them)
+//     node bench/run.mjs [kernel] [start] [flood] [uprobe] [entries] [churn] [size]     (no word: all of them)
 //
 // Both tools run the same script against the same load, turn by turn. Numbers of these shared machines travel only as
 // ratios. The scripts, the load and the reader of the kernel's own statistics are in ../shared/bench/trace.
@@ -23,7 +23,14 @@ const results = {};
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const geometric = (list) => Math.exp(list.reduce((s, x) => s + Math.log(x), 0) / list.length);
 const round = (n, digits = 2) => Number(n.toFixed(digits));
-const tools = [["scry", scry], ...(peer === undefined ? [] : [["bpftrace", peer]])];
+/** @type {[tool: string, command: string[]][]} */
+const tools =
+  peer === undefined
+    ? [["scry", scry]]
+    : [
+        ["scry", scry],
+        ["bpftrace", peer],
+      ];
 
 const load = join(scratch, "load");
 execFileSync("gcc", ["-O2", join(traces, "load.c"), "-o", load]);
@@ -47,6 +54,10 @@ function timed(command, env = {}) {
   };
 }
 
+/**
+ * @param {string} name @param {string} script
+ * @param {{ turns?: number, env?: object, check?: (tool: string, run: any) => void }} options
+ */
 function compare(name, script, { turns = 7, env = {}, check } = {}) {
   const runs = Object.fromEntries(tools.map(([tool]) => [tool, []]));
   for (let i = 0; i < turns; i++) {
@@ -280,6 +291,41 @@ async function uprobe() {
   }
 }
 
+// --- memory over short-lived processes ------------------------------------------------------------------------------
+
+/** Resident memory of a run that prints the stacks of processes that end at once, every ten seconds. */
+async function churn() {
+  const seconds = Number(/--seconds=(\d+)/.exec(process.argv.join(" "))?.[1] ?? 240);
+  // The parent of all of them; each is a program of its own, which maps its libraries.
+  const parent = spawn("bash", ["-c", "read go; while :; do /bin/true; done"], { stdio: ["pipe", "ignore", "ignore"] });
+  const script = `tracepoint:syscalls:sys_enter_exit_group /ppid == ${parent.pid}/ { @n = count(); print(ustack(8)); }`;
+  const tracer = spawn(scry[0], [...scry.slice(1), "-q", "-e", script], {
+    env: { ...process.env, __BPFTRACE_NOTIFY_PROBES_ATTACHED: "1" },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  let lines = 0;
+  let said = "";
+  await new Promise((resolve) =>
+    tracer.stdout.on("data", (d) => {
+      lines += String(d).split("\n").length - 1;
+      if (said.length < 4096) said += d;
+      if (said.includes("PROBES_ATTACHED")) resolve(undefined);
+    }),
+  );
+  parent.stdin.write("go\n");
+  const mib = [];
+  for (let at = 0; at < seconds; at += 10) {
+    await new Promise((r) => setTimeout(r, 10_000));
+    const status = readFileSync(`/proc/${tracer.pid}/status`, "utf8");
+    mib.push(round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024, 1));
+  }
+  parent.kill("SIGKILL");
+  tracer.kill("SIGINT");
+  await new Promise((r) => tracer.on("exit", r));
+  results.churn = { seconds, lines, mib };
+  console.log(`churn: ${lines} lines in ${seconds} s; resident MiB every 10 s: ${mib.join(" ")}`);
+}
+
 // --- size ------------------------------------------------------------------------------------------------------------
 
 function size() {
@@ -310,7 +356,7 @@ function size() {
   console.log(`installed with dependencies: ${round(bytes / 1e6, 1)} MB, ${round(disk, 1)} MiB on disk`);
 }
 
-const sections = { start: starts, entries, flood, uprobe, size, kernel: kernelCost };
+const sections = { start: starts, entries, flood, uprobe, churn, size, kernel: kernelCost };
 if (peer === undefined)
   console.log("bpftrace is not installed (bash ../shared/peers/bpftrace.sh install): no comparison");
 try {

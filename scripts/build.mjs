@@ -1,13 +1,15 @@
 // Bundles the package with esbuild: one file for the command, one for each room that is a library of its own.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
+import { inlineConstants } from "./inline-constants.mjs";
 
 const root = new URL("..", import.meta.url).pathname;
 const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
 rmSync(`${root}dist`, { recursive: true, force: true });
 
+/** @type {import("esbuild").BuildOptions} */
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -18,6 +20,7 @@ const common = {
   define: { SCRY_VERSION: JSON.stringify(version) },
   logLevel: "warning",
   legalComments: "none",
+  plugins: [inlineConstants(`${root}src`)],
 };
 
 // The command: a launcher, and one file with everything, in the form that V8's code cache takes (see src/cli/scry.ts).
@@ -39,7 +42,22 @@ await build({
   banner: { js: "const __here=require('node:url').pathToFileURL(__filename).href;" },
 });
 chmodSync(`${root}dist/scry.js`, 0o755);
-for (const file of ["demo.bt", "demo.jsonl"]) copyFileSync(`${root}src/cli/${file}`, `${root}dist/${file}`);
+for (const file of ["demo.bt", "demo.jsonl"]) copyFileSync(`${root}src/cli/commands/${file}`, `${root}dist/${file}`);
+copyFileSync(`${root}docs/diagnostics.md`, `${root}dist/diagnostics.md`);
+
+// The manual page, from the tables of commands and options.
+await build({
+  ...common,
+  stdin: {
+    contents: 'export { commands } from "./src/cli/commands.ts"; export { manualPage } from "./src/cli/man.ts";',
+    resolveDir: root,
+    loader: "ts",
+  },
+  outfile: "dist/man.tmp.mjs",
+});
+const { commands, manualPage } = await import(`${root}dist/man.tmp.mjs`);
+writeFileSync(`${root}dist/scry.8`, manualPage(commands, version));
+rmSync(`${root}dist/man.tmp.mjs`);
 
 const rooms = {
   index: "src/index.ts",
@@ -48,6 +66,8 @@ const rooms = {
   elf: "src/elf/index.ts",
   object: "src/object/index.ts",
   compiler: "src/compiler/index.ts",
+  schema: "src/schema/index.ts",
+  probes: "src/probes/index.ts",
   "lang-trace": "src/lang/trace/index.ts",
   verifier: "src/verifier/index.ts",
   machine: "src/machine/index.ts",
@@ -63,6 +83,7 @@ await build({
   splitting: true,
   chunkNames: "chunks/[hash]",
   minifySyntax: true,
+  minifyWhitespace: true,
 });
 
 if (!process.argv.includes("--no-types"))

@@ -18,12 +18,14 @@ const bytes = (hex) => new Uint8Array(Buffer.from(hex, "hex"));
 
 const tests = read("index.json");
 let failed = false;
-for (const [tier, verified] of [
+/** @type {[tier: string, verified: boolean][]} */
+const tiers = [
   ["interpreter", false],
   ["wasm-interpreter", false],
   ["jit", false],
   ["jit unchecked", true],
-]) {
+];
+for (const [tier, verified] of tiers) {
   let passed = 0;
   for (const test of tests) {
     let answer;

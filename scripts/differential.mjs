@@ -8,8 +8,8 @@ import { loadSource } from "./load-source.mjs";
 
 const count = Number(process.argv[2] ?? 10_000);
 const first = Number(process.argv[3] ?? process.env.SCRY_SEED ?? Math.floor(Math.random() * 2 ** 31));
-const { compareTiers } = await loadSource("src/machine/differential.test-data.ts");
-const { randomProgram, randomState } = await loadSource("src/machine/random-program.test-data.ts");
+const { compareTiers } = await loadSource("test/data/machine-differential.ts");
+const { randomProgram, randomState } = await loadSource("test/data/random-program.ts");
 
 /** The kernel's outcome, in the same form; a refusal is one too. */
 let kernelOutcome;

@@ -4,6 +4,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { inlineConstants } from "./inline-constants.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = `${root}node_modules/.scry/`;
@@ -21,6 +22,8 @@ export async function loadSource(path) {
     outfile,
     external: ["koffi"],
     logLevel: "error",
+    // As the package is built: what is measured here is what users have.
+    plugins: [inlineConstants(`${root}src`)],
   });
   try {
     return await import(outfile);

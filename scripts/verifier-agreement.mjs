@@ -13,9 +13,9 @@ import { loadSource } from "./load-source.mjs";
 
 const count = Number(process.argv[2] ?? 2000);
 const first = Number(process.argv[3] ?? Math.floor(Math.random() * 2 ** 30));
-const { compareVerdicts, trapOf } = await loadSource("src/verifier/agreement.test-data.ts");
-const { compilerObject, scriptObject } = await loadSource("src/verifier/corpora.test-data.ts");
-const { RANDOM_MAPS, randomObject } = await loadSource("src/verifier/random-programs.test-data.ts");
+const { compareVerdicts, trapOf } = await loadSource("test/data/verifier-agreement.ts");
+const { compilerObject, scriptObject } = await loadSource("test/data/verifier-corpora.ts");
+const { RANDOM_MAPS, randomObject } = await loadSource("test/data/verifier-random-programs.ts");
 const { createMap } = await loadSource("src/kernel/index.ts");
 const { liveEnvironment } = await loadSource("src/session/live-environment.ts");
 const { readObject } = await loadSource("src/object/index.ts");
@@ -33,7 +33,7 @@ let total = 0;
 let ran = 0;
 let traps = 0;
 
-function judge(object, label, { options, run }) {
+function judge(object, label, { options = undefined, run = false }) {
   for (const program of object.programs) {
     const { kernel, ours, agree: same, difference } = compareVerdicts(object, program, options);
     total++;

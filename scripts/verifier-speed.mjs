@@ -11,10 +11,10 @@ import { loadSource } from "./load-source.mjs";
 
 const count = Number(process.argv[2] ?? 40);
 const rounds = Number(process.argv[3] ?? 12);
-const { kernelSays } = await loadSource("src/verifier/agreement.test-data.ts");
-const { compilerObject, scriptObject } = await loadSource("src/verifier/corpora.test-data.ts");
+const { kernelSays } = await loadSource("test/data/verifier-agreement.ts");
+const { compilerObject, scriptObject } = await loadSource("test/data/verifier-corpora.ts");
 const { verifyProgram } = await loadSource("src/verifier/index.ts");
-const { objectOf } = await loadSource("src/verifier/object.test-data.ts");
+const { objectOf } = await loadSource("test/data/verifier-objects.ts");
 const { link } = await loadSource("src/object/index.ts");
 const { liveEnvironment } = await loadSource("src/session/live-environment.ts");
 

@@ -100,7 +100,7 @@ export function embeddedTrace(source: string, options: EmbeddedTraceOptions = {}
       pause: () => {},
     },
     {
-      header: recording.header,
+      recording,
       ...(options.pid === undefined ? {} : { pid: options.pid }),
       ...(options.tier === undefined ? {} : { tier: options.tier }),
     },
@@ -113,8 +113,7 @@ export function embeddedTrace(source: string, options: EmbeddedTraceOptions = {}
     now: () => run.wallClock(),
   });
   let ended: TraceEnd | undefined;
-  const first = recording.events[0]?.nsecs;
-  run.begin(first === undefined ? undefined : BigInt(first));
+  run.begin();
   return {
     events,
     get output() {
@@ -127,7 +126,7 @@ export function embeddedTrace(source: string, options: EmbeddedTraceOptions = {}
       return run.exited;
     },
     fire: (probe, args, who = {}) => run.fire({ probe, ...who, ...(args === undefined ? {} : { args }) }),
-    replay: () => run.replay(recording),
+    replay: () => run.replay(),
     advance: (nanoseconds) => run.advance(run.now + BigInt(nanoseconds)),
     end: () => {
       if (ended !== undefined) return ended;

@@ -1,16 +1,16 @@
 // The package: trace a live system from TypeScript; or run a script on recorded events.
 export { type EmbeddedTrace, type EmbeddedTraceOptions, embeddedTrace } from "./embedded-trace.ts";
 export { SystemCallError, UnsupportedError, VerifierError } from "./kernel/index.ts";
+export { parseRecording, type RecordedEvent, type Recording, recordingLine } from "./replay/index.ts";
 export type {
   EnumValue,
-  Frame,
   Integer,
+  StackFrame,
   StackValue,
   StatsValue,
   TimestampValue,
   TraceValue,
-} from "./lang/trace/index.ts";
-export { parseRecording, type RecordedEvent, type Recording, recordingLine } from "./replay/index.ts";
+} from "./schema/index.ts";
 export { type Diagnostic, DiagnosticError, formatDiagnostic, type SourceText } from "./source/index.ts";
 export {
   type TraceEnd,

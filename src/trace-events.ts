@@ -1,5 +1,6 @@
 // What a script sends, as data: the same whether it runs on the live kernel or on the embedded machine.
 
+import type { MapContents } from "./run/index.ts";
 import {
   type EventSite,
   type Resolver,
@@ -7,8 +8,7 @@ import {
   type Type,
   valueDecoder,
   type WallClock,
-} from "./lang/trace/index.ts";
-import type { MapContents } from "./run/index.ts";
+} from "./schema/index.ts";
 import { compileText, formatTime, joinReader } from "./views/index.ts";
 
 export type TraceEvent =

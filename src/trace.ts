@@ -1,6 +1,7 @@
 // The session as a library: a script runs while the program that started it goes on, and its events arrive as data.
 
-import { type CompiledScript, compileScript } from "./lang/trace/index.ts";
+import { compileScript } from "./lang/trace/index.ts";
+import type { CompiledScript } from "./schema/index.ts";
 import { liveEnvironment, RunningScript } from "./session/index.ts";
 import type { SourceText } from "./source/index.ts";
 import {

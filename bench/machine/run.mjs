@@ -13,6 +13,7 @@ const shared = fileURLToPath(new URL("../../../shared/bench/machine/", import.me
 const { embeddedRaw } = await loadSource("src/machine/index.ts");
 
 /** Name, input, and roughly how long one native run takes, in nanoseconds. */
+/** @type {[name: string, input: string | undefined, nanoseconds: number][]} */
 const PROGRAMS = [
   ["collatz", undefined, 30_000],
   ["sieve", undefined, 22_000],

@@ -11,6 +11,8 @@ export const cacheFolder = () => join(process.env.XDG_CACHE_HOME || join(homedir
 /**
  * The kernel of a suite: `{ release, image, modules }`, the last two as paths. Downloads it where it is not in the
  * cache (60 to 110 MB), and with `update` where the suite has a newer one.
+ * @param {{ name: string, version: string, meta: string, [more: string]: any }} suite
+ * @param {{ update?: boolean, say?: (text: string) => void }} [options]
  */
 export function kernelOf(suite, { update = false, say = () => {} } = {}) {
   const folder = join(cacheFolder(), suite.name);

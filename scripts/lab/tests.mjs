@@ -27,6 +27,7 @@ export async function bundledTests(files) {
   const folder = join(root, `node_modules/.scry/lab-${process.pid}`);
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(folder, { recursive: true });
+  /** @type {import("esbuild").BuildOptions} */
   const common = {
     bundle: true,
     platform: "node",

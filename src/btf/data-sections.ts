@@ -1,6 +1,7 @@
 // Compilers leave the sizes of data sections, and where their variables lie, to whoever links the object
 // (Documentation/bpf/btf.rst, BTF_KIND_DATASEC); the kernel takes no types in which they are missing.
 
+import { ByteReader } from "../source/index.ts";
 import { KIND_NUMBERS, KINDS } from "./layout.ts";
 
 /** What an object file says of a section. */
@@ -11,37 +12,40 @@ export interface SectionPlan {
   offsetOf(variable: string): number | undefined;
 }
 
-/** A copy of encoded BTF in which the data sections have their sizes and the variables their places. */
+/** A copy of encoded BTF in which the data sections have their sizes and the variables their places. Throws FormatError. */
 export function placeDataSections(bytes: Uint8Array, plan: (section: string) => SectionPlan | undefined): Uint8Array {
   const copy = Uint8Array.from(bytes);
+  const reader = new ByteReader(copy, "BTF");
   const view = new DataView(copy.buffer);
-  const header = view.getUint32(4, true);
-  const start = header + view.getUint32(8, true);
-  const end = start + view.getUint32(12, true);
-  const strings = header + view.getUint32(16, true);
-  const text = (offset: number): string => {
-    const from = strings + offset;
-    return new TextDecoder().decode(copy.subarray(from, copy.indexOf(0, from)));
+  const u32 = (at: number): number => reader.seek(at).u32();
+  const put = (at: number, value: number): void => {
+    reader.seek(at).skip(4);
+    view.setUint32(at, value, true);
   };
+  const header = u32(4);
+  const start = header + u32(8);
+  const end = start + u32(12);
+  const strings = header + u32(16);
+  const text = (offset: number): string => reader.seek(strings + offset).text();
   /** Where each type begins, by its id; 0 is void. */
   const places = [0];
   for (let at = start; at + 12 <= end; ) {
     places.push(at);
-    const info = view.getUint32(at + 4, true);
+    const info = u32(at + 4);
     const words = KINDS[(info >>> 24) & 0x1f];
     if (words === undefined) return copy;
     at += 12 + 4 * (words.fixed + words.each * (info & 0xffff));
   }
   for (const at of places) {
-    if (at === 0 || ((view.getUint32(at + 4, true) >>> 24) & 0x1f) !== KIND_NUMBERS.datasec) continue;
-    const section = plan(text(view.getUint32(at, true)));
+    if (at === 0 || ((u32(at + 4) >>> 24) & 0x1f) !== KIND_NUMBERS.datasec) continue;
+    const section = plan(text(u32(at)));
     if (section === undefined) continue;
-    view.setUint32(at + 8, section.size, true);
-    for (let i = 0; i < (view.getUint32(at + 4, true) & 0xffff); i++) {
+    put(at + 8, section.size);
+    for (let i = 0; i < (u32(at + 4) & 0xffff); i++) {
       const entry = at + 12 + i * 12;
-      const variable = places[view.getUint32(entry, true)];
-      const offset = variable === undefined ? undefined : section.offsetOf(text(view.getUint32(variable, true)));
-      if (offset !== undefined) view.setUint32(entry + 4, offset, true);
+      const variable = places[u32(entry)];
+      const offset = variable === undefined ? undefined : section.offsetOf(text(u32(variable)));
+      if (offset !== undefined) put(entry + 4, offset);
     }
   }
   return copy;

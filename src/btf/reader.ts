@@ -2,21 +2,12 @@
 // notes where each type begins (the kernel's: 126,000 types); a name is searched in the strings first, as text, and then
 // by its offset among the types, so that asking for one struct decodes one struct.
 
+import { ByteReader, FormatError } from "../source/index.ts";
+import { decodeType } from "./decode.ts";
 import { globExpression } from "./glob.ts";
 import { KIND_NUMBERS, KINDS } from "./layout.ts";
-import {
-  type Btf,
-  type BtfEntry,
-  type BtfEnumerator,
-  BtfError,
-  type BtfField,
-  type BtfKind,
-  type BtfLinkage,
-  type BtfMember,
-  type BtfParam,
-  type BtfSectionVariable,
-  type BtfType,
-} from "./types.ts";
+import type { Btf, BtfEntry, BtfField, BtfKind, BtfMember, BtfType } from "./types.ts";
+import { fieldOf, membersOf, resolveType, sizeOfType } from "./walk.ts";
 
 export interface OpenBtfOptions {
   /** For split BTF: what ids and strings continue from. */
@@ -26,12 +17,10 @@ export interface OpenBtfOptions {
 }
 
 const MAGIC = 0xeb9f;
+const MAGIC_SWAPPED = 0x9feb;
 const VOID: BtfType = { kind: "void", id: 0, name: "void" };
-const LINKAGES: readonly BtfLinkage[] = ["static", "global", "extern"];
-/** How deep modifiers or nested structs may go before we take it for a cycle. */
-const DEPTH_LIMIT = 64;
 
-/** Opens BTF; throws BtfError where the header makes no sense. The bytes must not change afterwards. */
+/** Opens BTF; throws FormatError where the header makes no sense. The bytes must not change afterwards. */
 export function openBtf(bytes: Uint8Array, options: OpenBtfOptions = {}): Btf {
   return new Reader(bytes, options);
 }
@@ -43,6 +32,8 @@ class Reader implements Btf {
   readonly pointerSize = 8;
   /** The type section as words. */
   readonly #words: Uint32Array;
+  /** Where that begins, in bytes. */
+  readonly #typeStart: number;
   readonly #stringBytes: Uint8Array;
   /** Offset that the first string of this BTF has: 0, or the length of the base's strings. */
   readonly #firstString: number;
@@ -52,23 +43,21 @@ class Reader implements Btf {
 
   constructor(bytes: Uint8Array, options: OpenBtfOptions) {
     this.bytes = bytes;
-    if (bytes.length < 24) throw new BtfError("BTF: shorter than its header");
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (view.getUint16(0, true) !== MAGIC) {
-      throw new BtfError(
-        view.getUint16(0, false) === MAGIC ? "BTF: big endian is not supported" : "BTF: no magic number",
-      );
-    }
-    if (view.getUint8(2) !== 1) throw new BtfError(`BTF: version ${view.getUint8(2)} is not supported`);
-    const header = view.getUint32(4, true);
-    const typeStart = header + view.getUint32(8, true);
-    const typeBytes = view.getUint32(12, true);
-    const stringStart = header + view.getUint32(16, true);
-    const stringBytes = view.getUint32(20, true);
-    if (header < 24 || typeStart + typeBytes > bytes.length || stringStart + stringBytes > bytes.length) {
-      throw new BtfError("BTF: a section goes beyond the end");
-    }
-    if (typeBytes % 4 !== 0) throw new BtfError("BTF: the type section is no whole number of words");
+    const reader = new ByteReader(bytes, "BTF");
+    const magic = reader.u16();
+    if (magic !== MAGIC)
+      throw new FormatError("BTF", magic === MAGIC_SWAPPED ? "big endian is not supported" : "no magic number");
+    const version = reader.u8();
+    if (version !== 1) throw new FormatError("BTF", `version ${version} is not supported`);
+    const header = reader.seek(4).u32();
+    const typeStart = header + reader.u32();
+    const typeBytes = reader.u32();
+    const stringStart = header + reader.u32();
+    const stringBytes = reader.u32();
+    if (header < 24 || typeStart + typeBytes > bytes.length || stringStart + stringBytes > bytes.length)
+      throw reader.damage("a section goes beyond the end", 4);
+    if (typeBytes % 4 !== 0) throw reader.damage("the type section is no whole number of words", 12);
+    this.#typeStart = typeStart;
     const place = bytes.byteOffset + typeStart;
     this.#words =
       place % 4 === 0
@@ -111,12 +100,18 @@ class Reader implements Btf {
       const info = words[at + 1] as number;
       const kind = (info >>> 24) & 31;
       const size = fixed[kind] as number;
-      if (size === 255) throw new BtfError(`BTF: type ${this.firstId + count - 1} is of unknown kind ${kind}`);
+      if (size === 255)
+        throw this.#damage(`type ${this.firstId + count - 1} is of unknown kind ${kind}`, offsets[count - 1]);
       at += size + (each[kind] as number) * (info & 0xffff);
     }
-    if (at !== end) throw new BtfError("BTF: the last type goes beyond the end of the type section");
+    if (at !== end) throw this.#damage("the last type goes beyond the end of the type section", offsets[count - 1]);
     this.#offsets = offsets.subarray(0, count);
     return this.#offsets;
+  }
+
+  /** `at`: in words from the start of the type section. */
+  #damage(reason: string, at = 0): FormatError {
+    return new FormatError("BTF", reason, this.#typeStart + at * 4);
   }
 
   exportIndex(): Uint8Array {
@@ -135,7 +130,7 @@ class Reader implements Btf {
       index.length >> 2,
     );
     if (words[0] !== this.#words.length || words[1] !== this.#stringBytes.length) {
-      throw new BtfError("BTF: the saved index belongs to other bytes");
+      throw new FormatError("BTF", "the saved index belongs to other bytes");
     }
     return words.subarray(2);
   }
@@ -164,7 +159,7 @@ class Reader implements Btf {
     if (offset < this.#firstString) return (this.base as Btf).string(offset);
     const start = offset - this.#firstString;
     const bytes = this.#stringBytes;
-    if (start >= bytes.length) throw new BtfError(`BTF: string offset ${offset} is beyond the end`);
+    if (start >= bytes.length) throw new FormatError("BTF", `string offset ${offset} is beyond the end`);
     let end = start;
     let ascii = true;
     while (end < bytes.length && bytes[end] !== 0) if ((bytes[end++] as number) >= 128) ascii = false;
@@ -193,7 +188,7 @@ class Reader implements Btf {
 
   #place(id: number): number {
     const at = this.#index()[id - this.firstId];
-    if (at === undefined) throw new BtfError(`BTF: there is no type ${id} (ids end at ${this.count - 1})`);
+    if (at === undefined) throw new FormatError("BTF", `there is no type ${id} (ids end at ${this.count - 1})`);
     return at;
   }
 
@@ -217,110 +212,9 @@ class Reader implements Btf {
     if (id === 0) return VOID;
     if (id < this.firstId) return (this.base as Btf).type(id);
     let type = this.#types.get(id);
-    if (type === undefined) this.#types.set(id, (type = this.#decode(id)));
+    if (type === undefined)
+      this.#types.set(id, (type = decodeType(this.#words, this.#place(id), id, (at) => this.string(at))));
     return type;
-  }
-
-  #decode(id: number): BtfType {
-    const at = this.#place(id);
-    const info = this.#word(at + 1);
-    const kind = (KINDS[(info >>> 24) & 31] as { kind: BtfKind }).kind;
-    const name = this.string(this.#word(at));
-    const flag = info >>> 31 === 1;
-    const vlen = info & 0xffff;
-    const value = this.#word(at + 2);
-    const extra = at + 3;
-    switch (kind) {
-      case "void":
-        throw new BtfError(`BTF: type ${id} is of kind 0`);
-      case "int": {
-        const word = this.#word(extra);
-        const encoding = (word >>> 24) & 15;
-        return {
-          kind,
-          id,
-          name,
-          size: value,
-          bits: word & 0xff,
-          bitOffset: (word >>> 16) & 0xff,
-          signed: (encoding & 1) !== 0,
-          char: (encoding & 2) !== 0,
-          bool: (encoding & 4) !== 0,
-        };
-      }
-      case "ptr":
-        return { kind, id, name, type: value };
-      case "array":
-        return {
-          kind,
-          id,
-          name,
-          element: this.#word(extra),
-          index: this.#word(extra + 1),
-          count: this.#word(extra + 2),
-        };
-      case "struct":
-      case "union": {
-        const members: BtfMember[] = [];
-        for (let i = 0, p = extra; i < vlen; i++, p += 3) {
-          const place = this.#word(p + 2);
-          members.push({
-            name: this.string(this.#word(p)),
-            type: this.#word(p + 1),
-            bitOffset: flag ? place & 0xffffff : place,
-            bitfieldSize: flag ? place >>> 24 : 0,
-          });
-        }
-        return { kind, id, name, size: value, members };
-      }
-      case "enum":
-      case "enum64": {
-        const values: BtfEnumerator[] = [];
-        const step = kind === "enum" ? 2 : 3;
-        for (let i = 0, p = extra; i < vlen; i++, p += step) {
-          const low = BigInt(this.#word(p + 1));
-          const all = kind === "enum" ? low : low | (BigInt(this.#word(p + 2)) << 32n);
-          values.push({
-            name: this.string(this.#word(p)),
-            value: flag ? BigInt.asIntN(kind === "enum" ? 32 : 64, all) : all,
-          });
-        }
-        return { kind, id, name, size: value, signed: flag, values };
-      }
-      case "fwd":
-        return { kind, id, name, union: flag };
-      case "typedef":
-      case "volatile":
-      case "const":
-      case "restrict":
-      case "type_tag":
-        return { kind, id, name, type: value };
-      case "func":
-        return { kind, id, name, type: value, linkage: linkage(vlen, id) };
-      case "func_proto": {
-        const params: BtfParam[] = [];
-        let variadic = false;
-        for (let i = 0, p = extra; i < vlen; i++, p += 2) {
-          const type = this.#word(p + 1);
-          if (i === vlen - 1 && type === 0) variadic = true;
-          else params.push({ name: this.string(this.#word(p)), type });
-        }
-        return { kind, id, name, returns: value, params, variadic };
-      }
-      case "var":
-        return { kind, id, name, type: value, linkage: linkage(this.#word(extra), id) };
-      case "datasec": {
-        const variables: BtfSectionVariable[] = [];
-        for (let i = 0, p = extra; i < vlen; i++, p += 3) {
-          variables.push({ type: this.#word(p), offset: this.#word(p + 1), size: this.#word(p + 2) });
-        }
-        return { kind, id, name, size: value, variables };
-      }
-      case "float":
-        return { kind, id, name, size: value };
-      case "decl_tag":
-        return { kind, id, name, type: value, component: this.#word(extra) | 0 };
-    }
   }
 
   // --- look-up --------------------------------------------------------------------------------------------------
@@ -394,103 +288,20 @@ class Reader implements Btf {
   }
 
   resolve(id: number): BtfType {
-    let type = this.type(id);
-    for (let depth = 0; depth < DEPTH_LIMIT; depth++) {
-      switch (type.kind) {
-        case "typedef":
-        case "volatile":
-        case "const":
-        case "restrict":
-        case "type_tag":
-          type = this.type(type.type);
-          break;
-        default:
-          return type;
-      }
-    }
-    throw new BtfError(`BTF: the modifiers of type ${id} do not end`);
+    return resolveType(this, id);
   }
 
   sizeof(id: number): number | undefined {
-    let elements = 1;
-    let type = this.resolve(id);
-    for (let depth = 0; type.kind === "array"; depth++) {
-      if (depth > DEPTH_LIMIT) throw new BtfError(`BTF: the array of type ${id} does not end`);
-      elements *= type.count;
-      type = this.resolve(type.element);
-    }
-    switch (type.kind) {
-      case "ptr":
-        return elements * this.pointerSize;
-      case "int":
-      case "float":
-      case "struct":
-      case "union":
-      case "enum":
-      case "enum64":
-      case "datasec":
-        return elements * type.size;
-      case "var":
-        return this.sizeof(type.type);
-      default:
-        return undefined;
-    }
+    return sizeOfType(this, id);
   }
 
   members(id: number): readonly BtfMember[] {
-    const type = this.resolve(id);
-    return type.kind === "struct" || type.kind === "union" ? type.members : [];
+    return membersOf(this, id);
   }
 
   field(id: number, path: string | readonly string[]): BtfField | undefined {
-    const steps =
-      typeof path === "string"
-        ? path
-            .replaceAll("[", ".[")
-            .split(".")
-            .filter((step) => step !== "")
-        : path;
-    let place: BtfField = { bitOffset: 0, bitfieldSize: 0, type: id };
-    for (const step of steps) {
-      const next = this.#step(place, step, 0);
-      if (next === undefined) return undefined;
-      place = next;
-    }
-    return place;
+    return fieldOf(this, id, path);
   }
-
-  #step(from: BtfField, step: string, depth: number): BtfField | undefined {
-    if (depth > DEPTH_LIMIT) return undefined;
-    const type = this.resolve(from.type);
-    if (type.kind === "array") {
-      const match = /^\[?(\d+)\]?$/.exec(step);
-      const size = this.sizeof(type.element);
-      if (match === null || size === undefined) return undefined;
-      const element = Number(match[1]);
-      // A flexible array has no elements of its own but may be stepped into.
-      if (type.count !== 0 && element >= type.count) return undefined;
-      return { bitOffset: from.bitOffset + element * size * 8, bitfieldSize: 0, type: type.element };
-    }
-    if (type.kind !== "struct" && type.kind !== "union") return undefined;
-    for (const member of type.members) {
-      const here = {
-        bitOffset: from.bitOffset + member.bitOffset,
-        bitfieldSize: member.bitfieldSize,
-        type: member.type,
-      };
-      if (member.name === step) return here;
-      if (member.name !== "") continue;
-      const inner = this.#step(here, step, depth + 1);
-      if (inner !== undefined) return inner;
-    }
-    return undefined;
-  }
-}
-
-function linkage(number: number, id: number): BtfLinkage {
-  const found = LINKAGES[number];
-  if (found === undefined) throw new BtfError(`BTF: type ${id} has linkage ${number}`);
-  return found;
 }
 
 function kindMask(kinds: BtfKind | readonly BtfKind[] | undefined): number {

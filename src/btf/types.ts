@@ -160,7 +160,7 @@ export interface Btf {
   readonly count: number;
   /** Bytes of a pointer: 8. */
   readonly pointerSize: number;
-  /** The type with this id; 0 is void. Throws BtfError for an id that does not exist or bytes that make no sense. */
+  /** The type with this id; 0 is void. Throws FormatError for an id that does not exist or bytes that make no sense. */
   type(id: number): BtfType;
   /** Its name without decoding the rest; empty for an anonymous type. */
   name(id: number): string;
@@ -186,12 +186,4 @@ export interface Btf {
   string(offset: number): string;
   /** Where each type begins, for a cache: pass it to `openBtf` next time. */
   exportIndex(): Uint8Array;
-}
-
-/** Bytes that are not BTF, or an id that they do not hold. */
-export class BtfError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "BtfError";
-  }
 }

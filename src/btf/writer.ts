@@ -5,18 +5,10 @@
 //     │ 24     │                           │ the first one empty     │
 //     └────────┴───────────────────────────┴─────────────────────────┘
 
+import { FormatError } from "../source/index.ts";
 import { KIND_NUMBERS } from "./layout.ts";
 import { openBtf } from "./reader.ts";
-import {
-  type Btf,
-  type BtfEnumerator,
-  BtfError,
-  type BtfKind,
-  type BtfLinkage,
-  type BtfMember,
-  type BtfParam,
-  type BtfSectionVariable,
-} from "./types.ts";
+import type { Btf, BtfEnumerator, BtfKind, BtfLinkage, BtfMember, BtfParam, BtfSectionVariable } from "./types.ts";
 
 const LINKAGE: { readonly [linkage in BtfLinkage]: number } = { static: 0, global: 1, extern: 2 };
 const encoder = new TextEncoder();
@@ -34,7 +26,7 @@ export class BtfWriter {
   /** Empty, or starting with the types of another BTF, which keep their ids (it must not be split). */
   constructor(start?: Btf) {
     if (start === undefined) return;
-    if (start.base !== undefined) throw new BtfError("split BTF cannot be written on its own");
+    if (start.base !== undefined) throw new FormatError("BTF", "split BTF cannot be written on its own");
     const view = new DataView(start.bytes.buffer, start.bytes.byteOffset, start.bytes.byteLength);
     const header = view.getUint32(4, true);
     const types = header + view.getUint32(8, true);
@@ -64,7 +56,7 @@ export class BtfWriter {
   string(text: string): number {
     const known = this.#strings.get(text);
     if (known !== undefined) return known;
-    if (text.includes("\0")) throw new BtfError(`a BTF string cannot hold a NUL: ${JSON.stringify(text)}`);
+    if (text.includes("\0")) throw new FormatError("BTF", `a BTF string cannot hold a NUL: ${JSON.stringify(text)}`);
     const bytes = encoder.encode(`${text}\0`);
     const offset = this.#stringBytes;
     this.#strings.set(text, offset);
@@ -198,7 +190,8 @@ export class BtfWriter {
   }
 
   #add(kind: BtfKind, name: string, vlen: number, flag: boolean, sizeOrType: number, extra: readonly number[]): number {
-    if (vlen > 0xffff) throw new BtfError(`${kind} ${name}: ${vlen} elements are more than BTF can hold (65535)`);
+    if (vlen > 0xffff)
+      throw new FormatError("BTF", `${kind} ${name}: ${vlen} elements are more than BTF can hold (65535)`);
     const need = this.#length + 3 + extra.length;
     if (need > this.#words.length) {
       const grown = new Uint32Array(Math.max(need, this.#words.length * 2));

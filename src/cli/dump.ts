@@ -12,10 +12,10 @@ export interface Dumper {
   readonly verifier: boolean;
 }
 
-/** Prints the stages that are wanted: one name, several with commas, or `all`. */
+/** Prints the stages that are wanted: one name, several with commas, or `all`. (`trace` is for `main`.) */
 export function dumper(wanted: string, write: (text: string) => void): Dumper {
   const stages = wanted.split(",");
-  const known = ["ast", "ir", ...pipeline.map((s) => s.pass.name), "asm", "verifier", "all"];
+  const known = ["ast", "ir", ...pipeline.map((s) => s.pass.name), "asm", "verifier", "all", "trace"];
   for (const s of stages)
     if (!known.includes(s)) throw new UsageError(`unknown stage '${s}'; stages are ${known.join(", ")}`);
   const wants = (stage: string): boolean => stages.includes(stage) || stages.includes("all");

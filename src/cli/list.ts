@@ -2,24 +2,49 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { printC } from "../btf/index.ts";
-import { kernelBtf, listTracepoints } from "../kernel/index.ts";
+import { kernelBtf } from "../kernel/index.ts";
+import { parseScript } from "../lang/trace/index.ts";
 import {
   isPattern,
   listProbes,
-  nearest,
-  parseScript,
+  obstacle,
+  type ProbeEnvironment,
+  ProbeError,
+  type Provider,
   patternRegExp,
+  providerOf,
   providers,
   type ResolvedProbe,
-  type TraceEnvironment,
-  type Type,
-  typeName,
-} from "../lang/trace/index.ts";
-import { DiagnosticError, type SourceText } from "../source/index.ts";
-import { kernelSymbols } from "../symbols/index.ts";
+} from "../probes/index.ts";
+import { type Type, typeName } from "../schema/index.ts";
+import { liveEnvironment } from "../session/index.ts";
+import { nearest, type SourceText } from "../source/index.ts";
+import type { CommandLine } from "./options.ts";
+import { openStreams } from "./streams.ts";
+import { pidOf } from "./target.ts";
+
+/** `scry -l`: prints what the command line asks for; gives the exit status. */
+export function listProbesOf({ given, rest }: CommandLine): number {
+  const pid = given.get("pid");
+  const env = liveEnvironment(pid === undefined ? {} : { pid: pidOf(pid) });
+  const { out } = openStreams(given);
+  const program = given.get("execute");
+  const verbose = given.has("verbose");
+  const write = (text: string): void => out.text(text);
+  if (program !== undefined) {
+    // A mistake in the script is said before anything is listed.
+    let text = "";
+    listScript({ name: "stdin", text: program }, env, verbose, (part) => {
+      text += part;
+    });
+    write(text);
+  } else list(rest[0] ?? "", env, verbose, write);
+  out.flush();
+  return 0;
+}
 
 /** Prints what matches, one probe a line; `pattern` may leave out the provider (`*sleep*`). */
-export function list(pattern: string, env: TraceEnvironment, verbose: boolean, write: (text: string) => void): void {
+export function list(pattern: string, env: ProbeEnvironment, verbose: boolean, write: (text: string) => void): void {
   const struct = /^(struct|union|enum)\s+([\w*?[\]]+)$/.exec(pattern.trim());
   if (struct !== null) {
     const kind = struct[1] as "struct" | "union" | "enum";
@@ -32,37 +57,40 @@ export function list(pattern: string, env: TraceEnvironment, verbose: boolean, w
     listScript({ name: pattern, text: readFileSync(pattern, "utf8") }, env, verbose, write);
     return;
   }
-  const first = pattern.split(":")[0] as string;
-  const provider = providers.find((p) => p.name === first.toLowerCase() || p.aliases.includes(first));
-  if (pattern !== "" && pattern.includes(":") && provider === undefined && !isPattern(first)) {
-    throw new DiagnosticError([
-      {
-        code: "SCRY1100",
-        severity: "error",
-        message: `Invalid probe type: ${first}`,
-        hints: nearest(
-          first,
-          providers.map((p) => p.name),
-        ),
-      },
-    ]);
-  }
-  if (provider !== undefined && pattern.includes(":")) {
-    listOne(provider.name, pattern, env, verbose, write);
+  const parts = pattern.split(":");
+  const first = parts[0] as string;
+  const provider = parts.length > 1 || !isPattern(first) ? providerOf(first) : undefined;
+  if (provider !== undefined) {
+    listOne(provider, parts.slice(1), env, verbose, write);
     return;
   }
+  if (parts.length > 1 && !isPattern(first))
+    throw new ProbeError(
+      "SCRY1100",
+      `Invalid probe type: ${first}`,
+      nearest(
+        first,
+        providers.map((p) => p.name),
+      ),
+    );
   if (pattern !== "" && (pattern.startsWith("/") || !isPattern(pattern)) && env.binary(pattern) !== undefined) {
     for (const kind of ["uprobe", "usdt"])
       for (const p of tryList(`${kind}:${pattern}:*`, env)) show(p, verbose, write);
     return;
   }
-  listEverything(pattern === "" ? "*" : pattern, env, verbose, write);
+  const wanted = patternRegExp(pattern === "" ? "*" : pattern);
+  for (const each of providers) {
+    if (each.names === undefined || obstacle(each, env) !== undefined) continue;
+    const from = each.name.length + 1;
+    const all = each.names(Array(each.parts).fill("*"), env);
+    showNames(all, (name) => wanted.test(name) || wanted.test(name.slice(from)), env, verbose, write);
+  }
 }
 
 /** The probes that a script stands on. */
 export function listScript(
   source: SourceText,
-  env: TraceEnvironment,
+  env: ProbeEnvironment,
   verbose: boolean,
   write: (text: string) => void,
 ): void {
@@ -71,88 +99,45 @@ export function listScript(
   }
 }
 
+/** Those of one provider; parts that are not given are all. */
 function listOne(
-  provider: string,
-  pattern: string,
-  env: TraceEnvironment,
+  provider: Provider,
+  given: readonly string[],
+  env: ProbeEnvironment,
   verbose: boolean,
   write: (text: string) => void,
 ): void {
-  const parts = pattern.split(":");
-  if (provider === "tracepoint" && parts.length === 2) parts.push("*");
-  if ((provider === "uprobe" || provider === "usdt" || provider === "uretprobe") && parts.length === 2) parts.push("*");
-  const rest = parts.slice(1).join(":");
-  if (provider === "software" || provider === "hardware") {
-    for (const name of counters(provider))
-      if (patternRegExp(rest === "" ? "*" : rest.replace(/:$/, "")).test(name)) write(`${provider}:${name}:\n`);
-    return;
-  }
-  if ((provider === "kprobe" || provider === "kretprobe") && parts.length === 2) {
-    const wanted = patternRegExp(parts[1] === "" ? "*" : (parts[1] as string));
-    let lines = "";
-    for (const name of kernelSymbols().functions()) if (wanted.test(name)) lines += `${provider}:${name}\n`;
-    write(lines);
-    return;
-  }
-  let found = tryList([provider, rest === "" ? "*" : rest].join(":"), env);
-  if (found.length === 0 && !isPattern(rest)) found = [];
-  for (const p of found) show(p, verbose, write);
+  const parts = given.map((part) => (part === "" ? "*" : part));
+  while (parts.length < provider.parts) parts.push("*");
+  const pattern = [provider.name, ...parts].join(":");
+  // A name as such is looked up: it may be one that is not listed.
+  if (provider.names !== undefined && parts.length === provider.parts && isPattern(pattern))
+    showNames(provider.names(parts, env), () => true, env, verbose, write);
+  else for (const p of tryList(pattern, env)) show(p, verbose, write);
 }
 
-function tryList(text: string, env: TraceEnvironment): readonly ResolvedProbe[] {
+function showNames(
+  names: Iterable<string>,
+  wanted: (name: string) => boolean,
+  env: ProbeEnvironment,
+  verbose: boolean,
+  write: (text: string) => void,
+): void {
+  for (const name of names) {
+    if (!wanted(name)) continue;
+    if (verbose) for (const p of tryList(name.replace(/:$/, ""), env)) show(p, true, write, name);
+    else write(`${name}\n`);
+  }
+}
+
+function tryList(text: string, env: ProbeEnvironment): readonly ResolvedProbe[] {
   try {
     return listProbes(text, env);
   } catch (error) {
     // Nothing of this kind: an empty list.
-    if ((error as { missing?: boolean }).missing === true) return [];
+    if (error instanceof ProbeError && error.missing) return [];
     throw error;
   }
-}
-
-const counters = (provider: "software" | "hardware"): readonly string[] =>
-  provider === "software"
-    ? [
-        "alignment-faults",
-        "bpf-output",
-        "context-switches",
-        "cpu-clock",
-        "cpu-migrations",
-        "dummy",
-        "emulation-faults",
-        "major-faults",
-        "minor-faults",
-        "page-faults",
-        "task-clock",
-      ]
-    : [
-        "backend-stalls",
-        "branch-instructions",
-        "branch-misses",
-        "bus-cycles",
-        "cache-misses",
-        "cache-references",
-        "cpu-cycles",
-        "frontend-stalls",
-        "instructions",
-        "ref-cycles",
-      ];
-
-function listEverything(pattern: string, env: TraceEnvironment, verbose: boolean, write: (text: string) => void): void {
-  const wanted = patternRegExp(pattern);
-  for (const provider of ["software", "hardware"] as const)
-    for (const name of counters(provider))
-      if (wanted.test(`${provider}:${name}:`) || wanted.test(name)) write(`${provider}:${name}:\n`);
-  for (const t of listTracepoints()) {
-    const name = `tracepoint:${t}`;
-    if (!wanted.test(name) && !wanted.test(t)) continue;
-    if (verbose) for (const p of tryList(name, env)) show(p, true, write);
-    else write(`${name}\n`);
-  }
-  for (const name of env.rawTracepoints("*"))
-    if (wanted.test(`rawtracepoint:${name}`)) write(`rawtracepoint:${name}\n`);
-  for (const p of tryList("iter:*", env)) if (wanted.test(p.name)) show(p, verbose, write);
-  if (env.obstacle("kprobe") === undefined)
-    for (const name of kernelSymbols().functions()) if (wanted.test(`kprobe:${name}`)) write(`kprobe:${name}\n`);
 }
 
 const spelled = (type: Type): string =>
@@ -162,10 +147,10 @@ const spelled = (type: Type): string =>
       ? `${type.to === undefined ? "void" : spelled(type.to)} *`
       : typeName(type);
 
-function show(probe: ResolvedProbe, verbose: boolean, write: (text: string) => void): void {
-  write(`${probe.name}\n`);
+function show(probe: ResolvedProbe, verbose: boolean, write: (text: string) => void, name = probe.name): void {
+  write(`${name}\n`);
   if (!verbose) return;
-  for (const argument of probe.forms[0].args?.values() ?? []) {
+  for (const argument of probe.variants[0].args?.values() ?? []) {
     const array = /^(.*?)(\[\d*\])$/.exec(argument.spelling ?? spelled(argument.type));
     write(`    ${array?.[1] ?? argument.spelling ?? spelled(argument.type)} ${argument.name}${array?.[2] ?? ""}\n`);
   }

@@ -1,81 +1,74 @@
-// The command `scry`.
+// The command `scry`: finds the command in the table, runs it, and prints what went wrong in the user's terms.
 
-import type { SourceText } from "../source/index.ts";
-import { completion, shells } from "./completion.ts";
-import { type CommandLine, helpText, parseCommandLine, UsageError } from "./options.ts";
-import { writeAll } from "./streams.ts";
+import { type Diagnostic, DiagnosticError, type SourceText } from "../source/index.ts";
+import type { NamedCommand } from "./command.ts";
+import { commands } from "./commands.ts";
+import { helpText } from "./help.ts";
+import { diagnosticsOf, renderDiagnostics } from "./messages.ts";
+import { common, parseCommandLine } from "./options.ts";
+import { ClosedOutput, printText, terminalWidth } from "./streams.ts";
 import { version } from "./version.ts";
 
-/** Commands that are words of their own; everything else is a script. */
-const COMMANDS: Readonly<Record<string, () => Promise<(line: CommandLine) => number | Promise<number>>>> = {
-  record: async () => (await import("./record.ts")).record,
-  doctor: async () => (await import("./doctor.ts")).doctor,
-  demo: async () => (await import("./demo.ts")).demo,
-};
-
 /** Runs the command line; gives the exit status. */
-export async function main(words: readonly string[]): Promise<number> {
-  let format: "text" | "json" = "text";
-  const print = (text: string): void => writeAll(1, new TextEncoder().encode(text));
-  const complain = (text: string): void => writeAll(2, new TextEncoder().encode(text));
-  let source: SourceText | undefined;
+export async function main(
+  words: readonly string[],
+  table: readonly [NamedCommand, ...NamedCommand[]] = commands,
+): Promise<number> {
+  const row = table.find((c) => c.name !== "" && c.name === words[0]);
+  let given: ReadonlyMap<string, string> = new Map();
+  // What nobody waits for can fail as well: a timer, a promise that is not looked at.
+  const unwaited = (error: unknown): void => {
+    process.exit(explainFailure(error, given));
+  };
+  process.on("uncaughtException", unwaited);
+  process.on("unhandledRejection", unwaited);
   try {
-    if (words[0] === "completion") {
-      const script = completion(words[1] ?? "");
-      if (script === undefined) throw new UsageError(`completion takes ${shells.join(", ")}`);
-      print(script);
+    const { options, run } = row ?? table[0];
+    const line = parseCommandLine(row === undefined ? words : words.slice(1), [...options, ...common]);
+    given = line.given;
+    if (given.has("help")) {
+      printText(1, helpText(table, row?.name));
       return 0;
     }
-    const command = COMMANDS[words[0] ?? ""];
-    const line = parseCommandLine(command === undefined ? words : words.slice(1));
-    if (line.given.get("format") === "json") format = "json";
-    if (line.given.has("help")) {
-      print(helpText(version));
+    if (given.has("version")) {
+      printText(1, `scry ${version}\n`);
       return 0;
     }
-    if (line.given.has("version")) {
-      print(`scry ${version}\n`);
-      return 0;
-    }
-    if (command !== undefined) return await (await command())(line);
-    if (line.given.has("list")) return await listCommand(line, print);
-    const program = line.given.get("execute");
-    if (program !== undefined) source = { name: "stdin", text: program };
-    if (line.given.has("test")) return (await import("./run-tests.ts")).runTests(line);
-    if (line.given.get("machine") === "embedded" || line.given.has("events"))
-      return (await import("./replay.ts")).replay(line);
-    const { run } = await import("./run.ts");
-    return await run(line);
+    return await run(line, table);
   } catch (error) {
-    if (error instanceof UsageError) {
-      complain(`ERROR: ${error.message}\nHINT: scry --help shows how it is used\n`);
-      return 1;
-    }
-    const { diagnosticsOf, renderDiagnostics } = await import("./messages.ts");
-    complain(renderDiagnostics(diagnosticsOf(error), format, source));
-    return 1;
+    return explainFailure(error, given);
+  } finally {
+    process.off("uncaughtException", unwaited);
+    process.off("unhandledRejection", unwaited);
   }
 }
 
-async function listCommand(line: CommandLine, print: (text: string) => void): Promise<number> {
-  const { list, listScript } = await import("./list.ts");
-  const { liveEnvironment } = await import("../session/index.ts");
-  const pid = line.given.get("pid");
-  const env = liveEnvironment(pid === undefined ? {} : { pid: Number(pid) });
-  let text = "";
-  const program = line.given.get("execute");
-  const whole = (part: string): void => {
-    text += part;
+/** Prints what went wrong; gives the exit status. */
+function explainFailure(error: unknown, given: ReadonlyMap<string, string>): number {
+  // Nobody reads any more: that is no failure of ours.
+  if (error instanceof ClosedOutput) return 0;
+  const program = given.get("execute");
+  const source: SourceText | undefined = program === undefined ? undefined : { name: "stdin", text: program };
+  const found = diagnosticsOf(error) ?? { diagnostics: [internalError(error)] };
+  const trace = given.get("debug")?.split(",").includes("trace") === true;
+  const text = renderDiagnostics(found, given.get("format") === "json" ? "json" : "text", source, terminalWidth(2));
+  try {
+    printText(2, trace && !(error instanceof DiagnosticError) ? `${text}${(error as Error).stack ?? error}\n` : text);
+  } catch {
+    // There is nobody to tell.
+  }
+  return 1;
+}
+
+function internalError(error: unknown): Diagnostic {
+  const { name, message } = error instanceof Error ? error : { name: "thrown", message: String(error) };
+  return {
+    code: "SCRY2000",
+    severity: "error",
+    message: `internal error: ${name}: ${message}`,
+    hints: [
+      `This is a fault of scry ${version} (SCRY2000; Node ${process.version}, ${process.platform} ${process.arch}), not yours: please report it`,
+      "Add -d trace to the command to see where it is",
+    ],
   };
-  if (program !== undefined) listScript({ name: "stdin", text: program }, env, line.given.has("verbose"), whole);
-  else
-    list(line.rest[0] ?? "", env, line.given.has("verbose"), (part) => {
-      text += part;
-      if (text.length > 1 << 16) {
-        print(text);
-        text = "";
-      }
-    });
-  print(text);
-  return 0;
 }

@@ -3,11 +3,14 @@
 import { SystemCallError, UnsupportedError, VerifierError } from "../kernel/index.ts";
 import { type Diagnostic, DiagnosticError, formatDiagnostic, type SourceText } from "../source/index.ts";
 
-/** A failure as diagnostics. Unknown errors are thrown on. */
-export function diagnosticsOf(error: unknown): {
+/** Diagnostics, and the source that their places are in. */
+export interface Found {
   readonly diagnostics: readonly Diagnostic[];
   readonly source?: SourceText;
-} {
+}
+
+/** A failure as diagnostics; undefined for one that nobody foresaw. */
+export function diagnosticsOf(error: unknown): Found | undefined {
   if (error instanceof DiagnosticError)
     return { diagnostics: error.diagnostics, ...(error.source === undefined ? {} : { source: error.source }) };
   if (error instanceof VerifierError && /too large/.test(error.message)) {
@@ -37,19 +40,11 @@ export function diagnosticsOf(error: unknown): {
     };
   }
   if (error instanceof SystemCallError) {
-    const hints =
-      error.code === "EPERM" || error.code === "EACCES"
-        ? ["Tracing needs root, or CAP_BPF, CAP_PERFMON and CAP_DAC_READ_SEARCH: try sudo"]
-        : [];
-    return {
-      diagnostics: [
-        { code: "SCRY2002", severity: "error", message: error.message, ...(hints.length === 0 ? {} : { hints }) },
-      ],
-    };
+    return { diagnostics: [{ code: "SCRY2002", severity: "error", message: error.message }] };
   }
   if (error instanceof UnsupportedError)
     return { diagnostics: [{ code: "SCRY2003", severity: "error", message: error.message }] };
-  throw error;
+  return undefined;
 }
 
 function lastLine(log: string): string {
@@ -59,14 +54,12 @@ function lastLine(log: string): string {
   return lines.at(-1) ?? "no reason given";
 }
 
-/** All diagnostics as text, errors first; or as JSON, one object a line. */
-export function renderDiagnostics(
-  found: ReturnType<typeof diagnosticsOf>,
-  format: "text" | "json",
-  source?: SourceText,
-): string {
+/** All diagnostics as text, errors first, lines of source cut to a width; or as JSON, one object a line. */
+export function renderDiagnostics(found: Found, format: "text" | "json", source?: SourceText, width?: number): string {
   const text = found.source ?? source;
   return found.diagnostics
-    .map((d) => `${format === "json" ? JSON.stringify({ type: "diagnostic", ...d }) : formatDiagnostic(d, text)}\n`)
+    .map(
+      (d) => `${format === "json" ? JSON.stringify({ type: "diagnostic", ...d }) : formatDiagnostic(d, text, width)}\n`,
+    )
     .join("");
 }

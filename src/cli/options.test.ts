@@ -1,12 +1,18 @@
-// The command line: options before, within and after each other; mistakes; help and completion from the same table.
+// The command line: options before, within and after each other; mistakes; help, completion and the manual page of all
+// commands from the same tables.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { completion, shells } from "./completion.ts";
-import { helpText, options, parseCommandLine, UsageError } from "./options.ts";
+import { shells } from "./commands/completion.ts";
+import { script } from "./commands/script.ts";
+import { commands } from "./commands.ts";
+import { helpText } from "./help.ts";
+import { manualPage } from "./man.ts";
+import { common, parseCommandLine, UsageError } from "./options.ts";
 
 const parse = (line: string): { given: Record<string, string>; rest: readonly string[] } => {
-  const { given, rest } = parseCommandLine(line.split(" ").filter((w) => w !== ""));
+  const words = line.split(" ").filter((w) => w !== "");
+  const { given, rest } = parseCommandLine(words, [...script.options, ...common]);
   return { given: Object.fromEntries(given), rest };
 };
 
@@ -34,18 +40,55 @@ describe("command line", () => {
   ])("%s is refused", (line, message) => {
     expect(() => parse(line)).toThrow(new UsageError(message));
   });
+});
 
-  it("has every option in help and in each shell's completion", () => {
-    for (const o of options) {
-      expect(helpText("1")).toContain(`--${o.long}`);
-      for (const shell of shells)
-        expect(completion(shell)).toContain(shell === "fish" ? `-l ${o.long}` : `--${o.long}`);
-    }
-    expect(completion("tcsh")).toBeUndefined();
+describe("what is made from the commands", () => {
+  it("has every command in help, the manual page and each shell's completion", () => {
+    const texts = [
+      helpText(commands),
+      manualPage(commands, "1"),
+      ...Object.values(shells).map((s) => s.words(commands)),
+    ];
+    for (const { name } of commands) for (const text of texts) expect(text).toContain(name);
   });
 
-  it("completes in bash", () => {
-    const script = `${completion("bash")}\nCOMP_WORDS=(scry --fo); COMP_CWORD=1; _scry; echo "\${COMPREPLY[@]}"; COMP_WORDS=(scry -f j); COMP_CWORD=2; _scry; echo "\${COMPREPLY[@]}"`;
-    expect(execFileSync("bash", ["-c", script], { encoding: "utf8" })).toBe("--format\njson\n");
+  it.each(commands.map((c) => [c.name === "" ? "a script" : c.name, c] as const))(
+    "has every option of %s",
+    (_name, command) => {
+      const help = helpText(commands, command.name);
+      const page = manualPage(commands, "1").replaceAll("\\-", "-");
+      for (const o of [...command.options, ...common]) {
+        expect(help).toContain(`--${o.long}`);
+        expect(page).toContain(`--${o.long}`);
+        for (const [shell, { words }] of Object.entries(shells))
+          expect(words(commands)).toContain(shell === "fish" ? `-l ${o.long}` : `--${o.long}`);
+      }
+      for (const line of command.examples) expect(help).toContain(line);
+    },
+  );
+
+  it.each([
+    ["scry --fo", "--format"],
+    ["scry -f j", "json"],
+    ["scry rec", "record"],
+    ["scry record --st", "--stacks"],
+    ["scry completion z", "zsh"],
+    ["scry help d", "doctor demo"],
+    ["scry -l tracep", "tracepoint:"],
+    ["scry record -e watch", "watchpoint:"],
+  ])("bash completes %s", (line, wanted) => {
+    const words = line.split(" ");
+    const run = `${shells["bash"]?.words(commands)}\nCOMP_WORDS=(${words.join(" ")}); COMP_CWORD=${words.length - 1}; _scry; echo "\${COMPREPLY[@]}"`;
+    expect(execFileSync("bash", ["-c", run], { encoding: "utf8" })).toBe(`${wanted}\n`);
+  });
+
+  it.skipIf(spawnSync("man", ["--version"]).error !== undefined)("is a page that man(1) shows", () => {
+    const shown = spawnSync("man", ["-l", "-"], {
+      input: manualPage(commands, "1"),
+      encoding: "utf8",
+      env: { ...process.env, MANPAGER: "cat" },
+    });
+    expect(shown.stderr).toBe("");
+    expect(shown.stdout).toContain("scry record -e PROBES");
   });
 });

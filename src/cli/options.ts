@@ -1,4 +1,10 @@
-// The command line as data: every option once. Parsing, help and shell completion follow from this table.
+// The options of the command line, each once; a command says which of them it takes. Parsing, help, the man page and the
+// shells' completion follow from this table.
+
+import { DiagnosticError } from "../source/index.ts";
+
+/** What a word completes to in a shell; `name`: a command of scry. */
+export type Completion = "file" | "command" | "pid" | "probe" | "name" | "none";
 
 export interface Option {
   readonly long: string;
@@ -7,64 +13,72 @@ export interface Option {
   readonly value?: string;
   /** Values it can have, for completion and checking. */
   readonly values?: readonly string[];
-  /** What the value completes to. */
-  readonly completes?: "file" | "command" | "pid" | "none";
+  /** What the value completes to; a file where it is not said. */
+  readonly completes?: Completion;
   readonly help: string;
 }
 
-export const options: readonly Option[] = [
-  { long: "execute", short: "e", value: "PROGRAM", completes: "none", help: "run this program instead of a file's" },
-  { long: "list", short: "l", help: "list probes that match a pattern, or those of a program" },
-  { long: "pid", short: "p", value: "PID", completes: "pid", help: "only this process" },
-  {
-    long: "cmd",
+const table: Readonly<Record<string, Omit<Option, "long">>> = {
+  execute: { short: "e", value: "PROGRAM", completes: "none", help: "run this program instead of a file's" },
+  list: { short: "l", help: "list probes that match a pattern, or those of a program" },
+  pid: { short: "p", value: "PID", completes: "pid", help: "only this process" },
+  cmd: {
     short: "c",
     value: "COMMAND",
     completes: "command",
     help: "start this command, trace it, and end when it ends",
   },
-  { long: "output", short: "o", value: "FILE", completes: "file", help: "write output to this file" },
-  { long: "format", short: "f", value: "FORMAT", values: ["text", "json"], help: "format of the output: text or json" },
-  {
-    long: "buffering",
+  output: { short: "o", value: "FILE", completes: "file", help: "write output to this file" },
+  format: { short: "f", value: "FORMAT", values: ["text", "json"], help: "format of the output: text or json" },
+  buffering: {
     short: "B",
     value: "MODE",
     values: ["line", "full", "none"],
     help: "when output is written: line, full or none",
   },
-  { long: "quiet", short: "q", help: "say nothing but the script's own output" },
-  { long: "verbose", short: "v", help: "say what is done; with -l, show arguments and types" },
-  {
-    long: "debug",
+  raw: { help: "write control bytes of what is traced to a terminal as they are, not as \\x1b" },
+  quiet: { short: "q", help: "say nothing but the script's own output" },
+  verbose: { short: "v", help: "say what is done; with -l, show arguments and types" },
+  debug: {
     short: "d",
     value: "STAGE",
     completes: "none",
-    help: "print a stage of compilation and go on: ast, ir, a pass's name, asm, verifier, all",
+    help: "print a stage of compilation and go on: ast, ir, a pass's name, asm, verifier, all; trace: where an internal error is",
   },
-  {
-    long: "machine",
+  machine: {
     value: "MACHINE",
     values: ["kernel", "embedded"],
     help: "where the script runs: on the kernel, or on the embedded machine (which needs --events)",
   },
-  {
-    long: "events",
+  events: {
     value: "FILE",
     completes: "file",
     help: "events for the embedded machine, as scry record writes them",
   },
-  { long: "stacks", help: "record stacks with each event (scry record)" },
-  { long: "test", help: "run the script's test: probes, on the embedded machine" },
-  { long: "json", help: "the same as -f json (scry doctor)" },
-  { long: "dry-run", help: "compile, load and attach, but do not run" },
-  { long: "unsafe", help: "allow functions with effects on the system (system, signal)" },
-  { long: "version", short: "V", help: "print the version" },
-  { long: "help", short: "h", help: "print this help" },
+  stacks: { help: "record stacks with each event" },
+  test: { help: "run the script's test: probes, on the embedded machine" },
+  json: { help: "the same as -f json" },
+  "dry-run": { help: "compile, load and attach, but do not run" },
+  unsafe: { help: "allow functions with effects on the system (system, signal)" },
+  version: { short: "V", help: "print the version" },
+  help: { short: "h", help: "print this help" },
   // bpftrace's, taken so that its command lines work; what they choose between does not exist here.
-  { long: "warnings", short: "k", help: "accepted; run-time warnings are always printed" },
-  { long: "dwarf-pid", value: "PID", completes: "pid", help: "accepted; dw_ustack unwinds every process" },
-  { long: "no-warnings", help: "do not print warnings about the program" },
-];
+  warnings: { short: "k", help: "accepted; run-time warnings are always printed" },
+  "dwarf-pid": { value: "PID", completes: "pid", help: "accepted; dw_ustack unwinds every process" },
+  "no-warnings": { help: "do not print warnings about the program" },
+};
+
+/** The options of these names, in this order. Throws on a name that the table has not. */
+export function options(...names: readonly string[]): readonly Option[] {
+  return names.map((long) => {
+    const option = table[long];
+    if (option === undefined) throw new Error(`no option is called ${long}`);
+    return { long, ...option };
+  });
+}
+
+/** Taken by every command. */
+export const common: readonly Option[] = options("debug", "version", "help");
 
 export interface CommandLine {
   readonly given: ReadonlyMap<string, string>;
@@ -72,10 +86,15 @@ export interface CommandLine {
 }
 
 /** Words that are not what the command line takes. */
-export class UsageError extends Error {}
+export class UsageError extends DiagnosticError {
+  constructor(message: string) {
+    super([{ code: "SCRY1127", severity: "error", message, hints: ["scry --help shows how it is used"] }]);
+    this.message = message;
+  }
+}
 
 /** Options end at the first word that is none (the script's file), or after `-e PROGRAM` at the first parameter. */
-export function parseCommandLine(words: readonly string[]): CommandLine {
+export function parseCommandLine(words: readonly string[], taken: readonly Option[]): CommandLine {
   const given = new Map<string, string>();
   const rest: string[] = [];
   const queue = [...words];
@@ -95,7 +114,7 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
     if (word.startsWith("--")) {
       const equals = word.indexOf("=");
       const name = equals < 0 ? word.slice(2) : word.slice(2, equals);
-      const option = options.find((o) => o.long === name);
+      const option = taken.find((o) => o.long === name);
       if (option === undefined) throw new UsageError(`unknown option: --${name}`);
       if (option.value === undefined && equals >= 0) throw new UsageError(`--${name} takes no value`);
       set(option, equals >= 0 ? word.slice(equals + 1) : undefined, queue);
@@ -103,7 +122,7 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
     }
     // -lv, -p42
     for (let i = 1; i < word.length; i++) {
-      const option = options.find((o) => o.short === word[i]);
+      const option = taken.find((o) => o.short === word[i]);
       if (option === undefined) throw new UsageError(`unknown option: -${word[i]}`);
       const attached = option.value !== undefined && i + 1 < word.length ? word.slice(i + 1) : undefined;
       set(option, attached, queue);
@@ -120,37 +139,4 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
       throw new UsageError(`${shown} takes ${option.values.join(", ")}, not '${value}'`);
     given.set(option.long, value);
   }
-}
-
-/** The text of `--help`. */
-export function helpText(version: string): string {
-  const rows = options.map((o) => {
-    const left = `  ${o.short === undefined ? "    " : `-${o.short}, `}--${o.long}${o.value === undefined ? "" : ` ${o.value}`}`;
-    return `${left.padEnd(30)} ${o.help}`;
-  });
-  return `scry ${version}: ask a running Linux system a question, with eBPF
-
-USAGE
-  scry [options] FILE [parameters]
-  scry [options] -e 'PROGRAM' [parameters]
-  scry -l [PATTERN]
-  scry [options] --events EVENTS.jsonl FILE     run it on recorded events: no kernel, no privileges
-  scry --test [--events EVENTS.jsonl] FILE      run its test: probes
-  scry record -e PROBES [-p PID | -c COMMAND] [-o EVENTS.jsonl]
-  scry doctor [--json]                          what this kernel, this user and this container allow
-  scry demo                                     what it looks like
-  scry completion bash|zsh|fish
-
-OPTIONS
-${rows.join("\n")}
-
-ENVIRONMENT
-  BPFTRACE_MAX_STRLEN, BPFTRACE_MAX_MAP_KEYS, … set what a script's config = { … } can set
-
-EXAMPLES
-  scry -l '*sleep*'
-  scry -e 'tracepoint:syscalls:sys_enter_openat { printf("%-16s %s\\n", comm, str(args.filename)); }'
-  scry -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'
-  scry -c 'ls -l' -e 'tracepoint:syscalls:sys_exit_read /pid == cpid/ { @bytes = hist(args.ret); }'
-`;
 }

@@ -10,13 +10,14 @@ import {
   type Recording,
   recordedEnvironment,
 } from "../replay/index.ts";
+import { drive } from "../run/index.ts";
 import { formatDiagnostic, type SourceText } from "../source/index.ts";
 import { refusalDiagnostic, verify } from "../verifier/index.ts";
 import { dumper } from "./dump.ts";
 import { type CommandLine, UsageError } from "./options.ts";
 import { readText, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
-import { ClosedOutput, openStreams, type Streams } from "./streams.ts";
+import { openStreams, type Streams } from "./streams.ts";
 
 /** What the command line says of a process: a number, of one that need not exist any more. */
 export function recordedPid(line: CommandLine): number | undefined {
@@ -36,23 +37,23 @@ export function recordingOf(line: CommandLine): Recording {
 }
 
 /** Runs a script over events; gives the exit status. */
-export function replay(line: CommandLine): number {
+export async function replay(line: CommandLine): Promise<number> {
   const { given } = line;
   if (given.get("machine") === "kernel")
     throw new UsageError("--events is for the embedded machine, not for the kernel");
   if (given.has("cmd"))
     throw new UsageError("-c starts a command on the live system; a recording has its events already");
   const { source, params } = scriptOf(line);
-  return replayScript(line, source, params, recordingOf(line), openStreams(given.get("output")));
+  return replayScript(line, source, params, recordingOf(line), openStreams(given));
 }
 
-export function replayScript(
+export async function replayScript(
   line: CommandLine,
   source: SourceText,
   params: readonly string[],
   recording: Recording,
   streams: Streams,
-): number {
+): Promise<number> {
   const { given } = line;
   const say = (text: string): void => streams.messages.text(text);
   const probes = new RecordedProbes(recording);
@@ -74,33 +75,27 @@ export function replayScript(
   if (dump?.verifier === true) say(verdicts(script.object));
   const output = scriptOutput(line, streams);
   const run = new EmbeddedRun(script, output.listener, {
-    header: recording.header,
+    recording,
     ...(pid === undefined ? {} : { pid }),
   });
   const view = output.open(run, () => run.wallClock());
   if (recording.name === "" && run.probes.some((p) => !p.startsWith("interval:")))
     throw new UsageError("the embedded machine needs events: --events EVENTS.jsonl (scry record makes such a file)");
-  try {
-    if (!given.has("quiet")) {
-      view.attachedProbes(script.probeCount);
-      for (const probe of run.probes)
-        if (!probe.startsWith("interval:") && !probes.has(probe))
-          say(`WARNING: ${recording.name} has no events of ${probe}\n`);
-    }
-    if (given.has("dry-run")) {
-      view.flush();
-      return 0;
-    }
-    run.replay(recording);
-    const end = run.finish();
-    view.endOfRun(script.options.printMapsOnExit ? script.maps.map((m) => run.map(m.name)) : []);
-    view.flush();
-    streams.messages.flush();
-    return end.code;
-  } catch (error) {
-    if (error instanceof ClosedOutput) return 0;
-    throw error;
+  if (!given.has("quiet")) {
+    view.attachedProbes(script.probeCount);
+    for (const probe of run.probes)
+      if (!probe.startsWith("interval:") && !probes.has(probe))
+        say(`WARNING: ${recording.name} has no events of ${probe}\n`);
   }
+  if (given.has("dry-run")) {
+    view.flush();
+    return 0;
+  }
+  const end = await drive(run);
+  view.endOfRun(script.options.printMapsOnExit ? script.maps.map((m) => run.map(m.name)) : []);
+  view.flush();
+  streams.messages.flush();
+  return end.code;
 }
 
 /** What our own verifier says of each program (`-d verifier`). */

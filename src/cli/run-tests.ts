@@ -31,7 +31,7 @@ interface TestResult {
 export function runTests(line: CommandLine): number {
   const { given } = line;
   const { source, params } = scriptOf(line);
-  const streams = openStreams(given.get("output"));
+  const streams = openStreams(given);
   const recording: Recording = given.has("events")
     ? recordingOf(line)
     : { name: "", header: { version: 1 }, events: [] };
@@ -57,14 +57,14 @@ export function runTests(line: CommandLine): number {
     { ...line, given: new Map([...given].filter(([key]) => key !== "format")) },
     { out: into, messages: streams.messages },
   );
-  const run = new EmbeddedRun(script, output.listener, { header: recording.header });
+  const run = new EmbeddedRun(script, output.listener, { recording });
   const view = output.open(run, () => run.wallClock());
   const flush = (): void => {
     view.flush();
     if (!json) streams.out.flush();
   };
 
-  run.replay(recording);
+  run.replay();
   run.takeExit();
   const tests = [...script.programs].flatMap(([program, role]) =>
     role.kind === "test" ? role.probes.map((p) => ({ program, name: p.name.slice("test:".length) })) : [],

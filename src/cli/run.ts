@@ -2,7 +2,9 @@
 
 import { totalmem } from "node:os";
 import { processExists, spawnWaiting, type WaitingChild } from "../kernel/index.ts";
-import { type CompiledScript, compileScript } from "../lang/trace/index.ts";
+import { compileScript } from "../lang/trace/index.ts";
+import { drive } from "../run/index.ts";
+import type { CompiledScript } from "../schema/index.ts";
 import { liveEnvironment, RunningScript } from "../session/index.ts";
 import { formatDiagnostic } from "../source/index.ts";
 import type { View } from "../views/index.ts";
@@ -10,7 +12,7 @@ import { dumper } from "./dump.ts";
 import type { CommandLine } from "./options.ts";
 import { scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
-import { ClosedOutput, openStreams, type Streams } from "./streams.ts";
+import { openStreams, type Streams } from "./streams.ts";
 import { commandOf, pidOf } from "./target.ts";
 
 const NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED";
@@ -27,7 +29,7 @@ export async function run(line: CommandLine): Promise<number> {
   const { source, params } = scriptOf(line);
   const quiet = given.has("quiet");
   const verbose = given.has("verbose");
-  const streams = openStreams(given.get("output"));
+  const streams = openStreams(given);
   const output = scriptOutput(line, streams);
   const say = (text: string): void => streams.messages.text(text);
   let child: WaitingChild | undefined;
@@ -55,9 +57,6 @@ export async function run(line: CommandLine): Promise<number> {
     const view = output.open(running);
     if (dump?.verifier === true) for (const l of running.logs()) say(`${l.program}:\n${l.log}\n`);
     return await work(running, script, view, streams, { quiet, child, pid, dry: given.has("dry-run") });
-  } catch (error) {
-    if (error instanceof ClosedOutput) return 0;
-    throw error;
   } finally {
     child?.kill("SIGTERM");
     await running?.close();
@@ -78,7 +77,6 @@ async function work(
   streams: Streams,
   options: Work,
 ): Promise<number> {
-  let status: number | undefined;
   let asked = 0;
   const stop = (): void => {
     // Asked twice, the user means it.
@@ -90,36 +88,36 @@ async function work(
   for (const name of running.signals()) process.on(name as NodeJS.Signals, () => running.signal(name));
   let watch: NodeJS.Timeout | undefined;
   try {
-    const over = options.dry ? false : running.begin();
-    // A script that has ended in its begin probe needs nothing attached.
-    if (!over) running.attach();
-    if (!options.quiet) view.attachedProbes(script.probeCount);
-    view.flush();
-    if (process.env[NOTIFY] !== undefined) {
-      streams.out.text(`${NOTIFY}\n`);
+    const attached = (): void => {
+      if (!options.quiet) view.attachedProbes(script.probeCount);
       view.flush();
+      if (process.env[NOTIFY] !== undefined) {
+        streams.out.text(`${NOTIFY}\n`);
+        view.flush();
+      }
+    };
+    if (options.dry) {
+      running.attach();
+      attached();
+      return 0;
     }
-    if (options.dry) return 0;
-    if (options.child !== undefined) {
-      options.child.start();
-      options.child.exit.then(
+    const { code } = await drive(running, () => {
+      attached();
+      options.child?.start();
+      options.child?.exit.then(
         () => running.stop(),
         () => running.stop(),
       );
-    }
-    if (options.pid !== undefined) {
       const target = options.pid;
-      watch = setInterval(() => {
-        if (!processExists(target)) running.stop();
-      }, 100);
-    }
-    await running.run();
-    const end = running.finish();
-    status = end.code;
+      if (target !== undefined)
+        watch = setInterval(() => {
+          if (!processExists(target)) running.stop();
+        }, 100);
+    });
     view.endOfRun(script.options.printMapsOnExit ? script.maps.map((m) => running.map(m.name)) : []);
     view.flush();
     streams.messages.flush();
-    return status;
+    return code;
   } finally {
     clearInterval(watch);
     process.off("SIGINT", stop);

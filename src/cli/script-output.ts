@@ -1,9 +1,8 @@
 // What a script sends, on its way to a view: the same for every machine that runs it.
 
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import type { CompiledScript, EventSite, Resolver } from "../lang/trace/index.ts";
 import type { RunListener } from "../run/index.ts";
+import type { CompiledScript, EventSite, Resolver } from "../schema/index.ts";
 import { compileText, jsonView, type RecordPrinter, textView, type View, type ViewOptions } from "../views/index.ts";
 import type { CommandLine } from "./options.ts";
 import type { Streams } from "./streams.ts";
@@ -62,7 +61,9 @@ function printerOf(site: EventSite, view: View, resolver: Resolver, script: Comp
   return (data, bytes, base) => {
     const text = write(data, bytes, base);
     if (action.kind === "system") {
-      const done = spawnSync("/bin/sh", ["-c", text], { stdio: ["inherit", "pipe", "inherit"], maxBuffer: 1 << 28 });
+      const done = process
+        .getBuiltinModule("node:child_process")
+        .spawnSync("/bin/sh", ["-c", text], { stdio: ["inherit", "pipe", "inherit"], maxBuffer: 1 << 28 });
       view.system(done.stdout);
       return;
     }

@@ -12,7 +12,7 @@ export function readText(file: string, what: string): SourceText {
     const code = (error as NodeJS.ErrnoException).code ?? "";
     const why = { ENOENT: "no such file", EACCES: "permission denied", EISDIR: "it is a folder" }[code] ?? code;
     throw new DiagnosticError([
-      { code: "SCRY1000", severity: "error", message: `failed to open ${what} '${file}': ${why}` },
+      { code: "SCRY1126", severity: "error", message: `failed to open ${what} '${file}': ${why}` },
     ]);
   }
 }

@@ -31,8 +31,13 @@ const main = module_.exports.main as (words: readonly string[]) => Promise<numbe
 const words: readonly string[] = process.argv.slice(2);
 process.exitCode = await main(words);
 
-// Only a run that went all the way has compiled what the next one needs.
-const whole: boolean = process.exitCode === 0 && words.some((w) => w === "-e" || w.endsWith(".bt"));
+// Only a run that went all the way has compiled what the next one needs, and only a short one still has it: V8 drops the
+// bytecode of functions that have not run for some garbage collections (--flush-bytecode).
+const SHORT_MILLISECONDS = 10_000;
+const whole: boolean =
+  performance.now() < SHORT_MILLISECONDS &&
+  process.exitCode === 0 &&
+  words.some((w) => w === "-e" || w.endsWith(".bt"));
 if (whole && (cachedData === undefined || script.cachedDataRejected === true)) {
   const own = `${kept}.${process.pid}`;
   try {

@@ -1,27 +1,70 @@
 // Where output goes: a descriptor that is written whole, however slow its other end is.
 
-import { openSync, writeSync } from "node:fs";
+import { fstatSync, openSync, writeSync } from "node:fs";
 import { DiagnosticError } from "../source/index.ts";
-import { ByteSink } from "../views/index.ts";
+import { ByteSink, escapeControls } from "../views/index.ts";
+import type { CommandLine } from "./options.ts";
 
 /** The other end of a pipe is gone: there is nobody to print for. */
 export class ClosedOutput extends Error {}
 
 const nap = new Int32Array(new SharedArrayBuffer(4));
 
-/** Writes all bytes, waiting where a pipe is full. Throws ClosedOutput where nobody reads any more. */
-export function writeAll(fd: number, bytes: Uint8Array): void {
+/** What keeps output from being written, by the code of write(2). */
+const WHY: Readonly<Record<string, string>> = {
+  ENOSPC: "no space left on the device",
+  EDQUOT: "the quota of this user is used up",
+  EFBIG: "the file would be too large",
+  EIO: "the device failed",
+  EBADF: "it is closed",
+};
+
+/**
+ * Writes all bytes, waiting where a pipe is full. Throws ClosedOutput where nobody reads any more, DiagnosticError where
+ * there is no room.
+ */
+export function writeAll(fd: number, bytes: Uint8Array, name: string | undefined = NAMES[fd]): void {
   let at = 0;
   while (at < bytes.length) {
     try {
       at += writeSync(fd, bytes, at);
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
+      const code = (error as NodeJS.ErrnoException).code ?? "";
       if (code === "EPIPE") throw new ClosedOutput();
-      if (code !== "EAGAIN") throw error;
+      if (code !== "EAGAIN")
+        throw new DiagnosticError([
+          { code: "SCRY1125", severity: "error", message: `${name} cannot be written: ${WHY[code] ?? code}` },
+        ]);
       Atomics.wait(nap, 0, 0, 1);
     }
   }
+}
+
+const NAMES: Readonly<Record<number, string>> = { 1: "standard output", 2: "standard error" };
+
+/** Writes a text to standard output (1) or standard error (2). Throws as `writeAll`. */
+export const printText = (fd: 1 | 2, text: string): void => writeAll(fd, new TextEncoder().encode(text));
+
+/** Major numbers of consoles, terminals and the terminals of windows and ssh (Documentation/admin-guide/devices.txt). */
+const isTerminalMajor = (major: number): boolean => major === 4 || major === 5 || (major >= 136 && major <= 143);
+
+/** Is it a terminal? node:tty would say so too, and loads half of Node for it: six milliseconds of each start. */
+function isTerminal(fd: number): boolean {
+  if (process.platform !== "linux") return process.getBuiltinModule("node:tty").isatty(fd);
+  try {
+    const stat = fstatSync(fd);
+    return stat.isCharacterDevice() && isTerminalMajor((stat.rdev >> 8) & 0xfff);
+  } catch {
+    // It is closed.
+    return false;
+  }
+}
+
+/** Columns of the terminal that a descriptor is; undefined where it is none. */
+export function terminalWidth(fd: number): number | undefined {
+  if (!isTerminal(fd)) return undefined;
+  const { columns } = new (process.getBuiltinModule("node:tty").WriteStream)(fd);
+  return columns > 0 ? columns : 80;
 }
 
 export interface Streams {
@@ -35,15 +78,25 @@ function openOutput(file: string): number {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "";
     const why =
-      { ENOENT: "its folder does not exist", EACCES: "permission denied", EISDIR: "it is a folder" }[code] ?? code;
+      { ENOENT: "its folder does not exist", EACCES: "permission denied", EISDIR: "it is a folder" }[code] ??
+      WHY[code] ??
+      code;
     throw new DiagnosticError([
       { code: "SCRY1116", severity: "error", message: `failed to open the output '${file}': ${why}` },
     ]);
   }
 }
 
-/** The sinks of a run: data to standard output or a file, everything else to standard error. */
-export function openStreams(file: string | undefined): Streams {
+/**
+ * The sinks of a run: data to standard output or a file (`-o`), everything else to standard error. On a terminal control
+ * bytes of what is traced are shown, not obeyed, but with `--raw`.
+ */
+export function openStreams(given: CommandLine["given"]): Streams {
+  const file = given.get("output");
   const fd = file === undefined ? 1 : openOutput(file);
-  return { out: new ByteSink((bytes) => writeAll(fd, bytes)), messages: new ByteSink((bytes) => writeAll(2, bytes)) };
+  const sink = (to: number, name?: string): ByteSink =>
+    isTerminal(to) && !given.has("raw")
+      ? new ByteSink((bytes, own) => writeAll(to, escapeControls(bytes, own), name))
+      : new ByteSink((bytes) => writeAll(to, bytes, name));
+  return { out: sink(fd, file === undefined ? "standard output" : `the output '${file}'`), messages: sink(2) };
 }

@@ -4,15 +4,15 @@ import { binaryPath, processExists, splitCommand } from "../kernel/index.ts";
 import { DiagnosticError } from "../source/index.ts";
 import { UsageError } from "./options.ts";
 
+/** linux/threads.h: no process has a greater number. */
+const PID_MAX_LIMIT = 0x400000;
+
 /** The process of `-p`. Throws where there is none. */
 export function pidOf(text: string): number {
+  if (!/^\d+$/.test(text) || Number(text) === 0) throw new UsageError(`pid '${text}' is not a valid decimal number`);
   const pid = Number(text);
-  if (!Number.isInteger(pid) || pid < 1 || pid > 0x400000)
-    throw new UsageError(`pid '${text}' is not a valid decimal number`);
-  if (!processExists(pid))
-    throw new DiagnosticError([
-      { code: "SCRY1114", severity: "error", message: `pid '${pid}' does not refer to a running process` },
-    ]);
+  if (pid > PID_MAX_LIMIT || !processExists(pid))
+    throw new DiagnosticError([{ code: "SCRY1114", severity: "error", message: `no process with this pid: ${text}` }]);
   return pid;
 }
 

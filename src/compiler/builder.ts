@@ -79,6 +79,12 @@ export class FunctionBuilder {
     this.current = block;
   }
 
+  /** Continue in a block to which every way is known by now. */
+  enter(block: Block): void {
+    this.seal(block);
+    this.current = block;
+  }
+
   /** True when the current block already ends: what follows cannot be reached. */
   get terminated(): boolean {
     return this.current.terminator !== undefined;
@@ -222,6 +228,70 @@ export class FunctionBuilder {
       else: this.#edge(otherwise),
       ...(options.unlikely === undefined ? {} : { unlikely: options.unlikely }),
     }));
+  }
+
+  /** Goes on where the condition holds, and to `otherwise` where it does not. */
+  must(
+    condition: Condition,
+    a: Value,
+    b: Value | number | bigint,
+    otherwise: Block,
+    options: { width?: Width; unlikely?: "then" | "else" } = {},
+  ): void {
+    const holds = this.block("holds");
+    this.branch(condition, a, b, holds, otherwise, options);
+    this.enter(holds);
+  }
+
+  /** Runs `then` where the condition holds, `otherwise` where it does not, and goes on behind both. */
+  when(
+    condition: Condition,
+    a: Value,
+    b: Value | number | bigint,
+    then: () => void,
+    options: { width?: Width; unlikely?: "then" | "else"; otherwise?: () => void } = {},
+  ): void {
+    const yes = this.block("then");
+    const after = this.block("after");
+    const no = options.otherwise === undefined ? after : this.block("else");
+    this.branch(condition, a, b, yes, no, options);
+    this.enter(yes);
+    then();
+    this.jump(after);
+    if (options.otherwise !== undefined) {
+      this.enter(no);
+      options.otherwise();
+      this.jump(after);
+    }
+    this.enter(after);
+  }
+
+  /**
+   * Runs `body` with 0, 1, … below `count`, until it goes to `leave`; `next` goes on with the next turn. The verifier is
+   * spared the turns by may_goto, which ends the loop after some eight million of them.
+   */
+  loop(count: Value | number, body: (index: Value, leave: Block, next: Block) => void): void {
+    const counter: Variable = { name: "index", type: INT };
+    const head = this.block("head");
+    const check = this.block("check");
+    const run = this.block("run");
+    const next = this.block("next");
+    const leave = this.block("leave");
+    this.write(counter, this.const(0));
+    this.jump(head);
+    this.at(head);
+    this.mayGoto(check, leave);
+    this.enter(check);
+    const index = this.read(counter);
+    this.branch("ult", index, count, run, leave);
+    this.enter(run);
+    body(index, leave, next);
+    this.jump(next);
+    this.enter(next);
+    this.write(counter, this.add(index, 1));
+    this.jump(head);
+    this.seal(head);
+    this.enter(leave);
   }
 
   mayGoto(next: Block, exit: Block): void {

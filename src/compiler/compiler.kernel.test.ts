@@ -2,14 +2,15 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { PROGRAM_CASES } from "../../test/data/compiler-cases.ts";
+import { interpret, type World } from "../../test/data/ir-interpreter.ts";
+import { CONTEXT_WORDS, RANDOM_MAPS, randomProgram } from "../../test/data/random-ir.ts";
 import { loadObject, testRun } from "../kernel/index.ts";
 import type { MapSpec } from "../object/index.ts";
-import { PROGRAM_CASES } from "./cases.test-data.ts";
 import { compile } from "./compile.ts";
-import { interpret, type World } from "./interpret.test-data.ts";
 import type { IrProgram } from "./ir.ts";
-import { CONTEXT_WORDS, RANDOM_MAPS, randomProgram } from "./random-ir.test-data.ts";
-import { parseIr, printIr } from "./text.ts";
+import { parseIr } from "./parse.ts";
+import { printIr } from "./text.ts";
 
 const PID_TGID = (BigInt(process.pid) << 32n) | BigInt(process.pid);
 

@@ -22,8 +22,9 @@ export {
   VOID,
   type Width,
 } from "./ir.ts";
+export { IrSyntaxError, parseIr } from "./parse.ts";
 export type { Pass, PassContext } from "./passes/pass.ts";
 export { pipeline, type Stage } from "./pipeline.ts";
 export type { Cpu } from "./select.ts";
-export { IrSyntaxError, parseIr, printFunction, printIr } from "./text.ts";
+export { printFunction, printIr } from "./text.ts";
 export { validate } from "./validate.ts";

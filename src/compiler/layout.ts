@@ -96,7 +96,7 @@ export function layout(fn: IrFunction, rotate = true): Layout {
   const order: Block[] = [];
   const soon: Block[] = [];
   const late: Block[] = [];
-  /** True for a block where ways meet that are not all placed yet: it comes after them. */
+  /** True for a block where paths join that are not all placed yet: it comes after them. */
   const waits = (block: Block): boolean => {
     const preds = tree.predecessors(block);
     return preds.length > 1 && preds.some((pred) => !placed.has(pred));

@@ -7,7 +7,8 @@
 // Each register is walked from its uses up to its definition (Boissinot et al., "Fast Liveness Checking", CGO 2008,
 // section 5), so the work is the size of the live ranges: no bit set over all registers for each block.
 
-import { FIRST_VIRTUAL, type MachineBlock, type MachineFunction, Role } from "./machine.ts";
+import { Role } from "../isa/index.ts";
+import { FIRST_VIRTUAL, type MachineBlock, type MachineFunction } from "./machine.ts";
 
 export interface Liveness {
   /** Positions in all: twice the number of instructions. */
@@ -98,15 +99,15 @@ export function liveness(fn: MachineFunction, excluded: { has(register: number):
   const mark = new Int32Array(fn.blocks.length).fill(-1);
   const last = new Int32Array(fn.blocks.length);
   for (let v = 0; v < count; v++) {
-    const home = defBlock[v] as number;
-    if (home === -1) continue;
+    const definer = defBlock[v] as number;
+    if (definer === -1) continue;
     const from = defAt[v] as number;
     const used = uses[v];
     if (used === undefined) {
       ranges[v] = [from, from];
       continue;
     }
-    if (used.length === 2 && used[0] === home) {
+    if (used.length === 2 && used[0] === definer) {
       ranges[v] = [from, Math.max(from, used[1] as number)];
       continue;
     }
@@ -120,7 +121,7 @@ export function liveness(fn: MachineFunction, excluded: { has(register: number):
       mark[block] = v;
       last[block] = to;
       touched.push(block);
-      if (block !== home) work.push(block);
+      if (block !== definer) work.push(block);
     };
     for (let i = 0; i < used.length; i += 2) extend(used[i] as number, used[i + 1] as number);
     for (let block = work.pop(); block !== undefined; block = work.pop()) {
@@ -128,7 +129,7 @@ export function liveness(fn: MachineFunction, excluded: { has(register: number):
     }
     const found: number[] = [];
     for (const block of touched.sort((a, b) => a - b)) {
-      const start = block === home ? from : (starts[block] as number);
+      const start = block === definer ? from : (starts[block] as number);
       const to = Math.max(start, last[block] as number);
       // Blocks that follow one another make one range.
       if (found.length > 0 && found[found.length - 1] === start - 1) found[found.length - 1] = to;

@@ -5,7 +5,7 @@
 // anew (constants, addresses of slots and maps) never sit in a virtual register across other code: they are made
 // where they are needed.
 
-import type { Instruction } from "../isa/index.ts";
+import { type Instruction, rolesOf } from "../isa/index.ts";
 import type { Reference } from "../object/index.ts";
 import type { Span } from "../source/index.ts";
 
@@ -17,9 +17,6 @@ export interface FrameArea {
   readonly size: number;
   offset: number;
 }
-
-/** How an instruction uses its operands; bits. */
-export const Role = { READ_DST: 1, WRITE_DST: 2, READ_SRC: 4, WRITE_SRC: 8, CALL: 16 } as const;
 
 export interface MachineInstr {
   readonly op: number;
@@ -80,40 +77,6 @@ export interface MachineFunction {
   /** Areas of the frame that the program asked for. */
   readonly areas: FrameArea[];
   readonly hasMayGoto: boolean;
-}
-
-/** What an opcode does with its operands (RFC 9669 sections 4 and 5). */
-export function rolesOf(instruction: Pick<Instruction, "op" | "imm">): number {
-  const { op, imm } = instruction;
-  const fromRegister = (op & 0x08) === 0 ? 0 : Role.READ_SRC;
-  switch (op & 7) {
-    case 0:
-      return Role.WRITE_DST;
-    case 1:
-      return Role.WRITE_DST | Role.READ_SRC;
-    case 2:
-      return Role.READ_DST;
-    case 3: {
-      const fetches = (op & 0xe0) === 0xc0 && (imm & 1) === 1;
-      // A compare and exchange answers in r0 and leaves its source alone.
-      return Role.READ_DST | Role.READ_SRC | (fetches && imm !== 0xf1 ? Role.WRITE_SRC : 0);
-    }
-    case 4:
-    case 7: {
-      const code = op & 0xf0;
-      if (code === 0xb0) return Role.WRITE_DST | fromRegister;
-      // The source bit of a byte swap says which order, not where the operand is.
-      return code === 0xd0 || code === 0x80
-        ? Role.READ_DST | Role.WRITE_DST
-        : Role.READ_DST | Role.WRITE_DST | fromRegister;
-    }
-    default: {
-      const code = op & 0xf0;
-      if (code === 0x80) return Role.CALL;
-      if (code === 0x90) return Role.READ_DST;
-      return code === 0 || code === 0xe0 ? 0 : Role.READ_DST | fromRegister;
-    }
-  }
 }
 
 /** A machine instruction; all have one shape, since the allocator goes over them many times. */

@@ -2,16 +2,17 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FLOOR_CASES } from "./cases.test-data.ts";
+import { FLOOR_CASES } from "../../test/data/compiler-cases.ts";
+import { interpret, type World } from "../../test/data/ir-interpreter.ts";
+import { PASS_CASES } from "../../test/data/pass-cases.ts";
+import { CONTEXT_WORDS, RANDOM_MAPS, randomProgram } from "../../test/data/random-ir.ts";
 import { compile } from "./compile.ts";
 import { StackError } from "./errors.ts";
-import { interpret, type World } from "./interpret.test-data.ts";
 import type { IrProgram } from "./ir.ts";
-import { PASS_CASES } from "./pass-cases.test-data.ts";
+import { parseIr } from "./parse.ts";
 import type { PassContext } from "./passes/pass.ts";
 import { pipeline } from "./pipeline.ts";
-import { CONTEXT_WORDS, RANDOM_MAPS, randomProgram } from "./random-ir.test-data.ts";
-import { parseIr, printIr } from "./text.ts";
+import { printIr } from "./text.ts";
 import { validate } from "./validate.ts";
 
 const context = (): PassContext => ({

@@ -7,7 +7,7 @@
 // next call; then all is done anew. Since SSA values have one definition and the tables know holes in lifetimes, this
 // needs no splitting and no repair, and the time grows with the sum of the live ranges.
 
-import { FRAME_POINTER, load, Opcode, storeReg } from "../isa/index.ts";
+import { FRAME_POINTER, load, Opcode, Role, storeReg } from "../isa/index.ts";
 import { coalesce, type MovePair } from "./coalesce.ts";
 import { type Liveness, liveness } from "./liveness.ts";
 import {
@@ -17,7 +17,6 @@ import {
   type MachineInstr,
   machineInstr,
   NONE,
-  Role,
 } from "./machine.ts";
 
 const REGISTERS = 10;

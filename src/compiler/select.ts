@@ -6,7 +6,6 @@
 
 import {
   Alu,
-  type AluCode,
   Atomic,
   aluImm,
   aluReg,
@@ -17,8 +16,6 @@ import {
   exit,
   FRAME_POINTER,
   type Instruction,
-  Jmp,
-  type JumpCode,
   load,
   loadSigned,
   type MemoryBits,
@@ -34,11 +31,11 @@ import {
   wide,
 } from "../isa/index.ts";
 import type { Reference } from "../object/index.ts";
+import { helperNumber } from "../object/index.ts";
 import type { Span } from "../source/index.ts";
 import { commutes, swapped } from "./arithmetic.ts";
 import { constantOf, endOf, useCounts } from "./graph.ts";
-import { helperNumber } from "./helper-effects.ts";
-import type { AtomicOp, BinaryOp, Block, Condition, Edge, Instr, IrFunction, StoreSize, Value, Width } from "./ir.ts";
+import type { BinaryOp, Block, Condition, Edge, Instr, IrFunction, StoreSize, Value, Width } from "./ir.ts";
 import {
   type EdgeSource,
   FIRST_VIRTUAL,
@@ -49,56 +46,10 @@ import {
   type MachineInstr,
   machineInstr,
 } from "./machine.ts";
+import { ALU, ATOMIC, immediate, immediate32, JUMP } from "./select-codes.ts";
 
 /** The version of the instruction set: 3 has no sign-extending moves and loads, signed division, gotol. */
 export type Cpu = 3 | 4;
-
-const ALU: Record<BinaryOp, AluCode> = {
-  add: Alu.ADD,
-  sub: Alu.SUB,
-  mul: Alu.MUL,
-  div: Alu.DIV,
-  mod: Alu.MOD,
-  sdiv: Alu.DIV,
-  smod: Alu.MOD,
-  and: Alu.AND,
-  or: Alu.OR,
-  xor: Alu.XOR,
-  shl: Alu.LSH,
-  shr: Alu.RSH,
-  sar: Alu.ARSH,
-};
-const JUMP: Record<Condition, JumpCode> = {
-  eq: Jmp.JEQ,
-  ne: Jmp.JNE,
-  ult: Jmp.JLT,
-  ule: Jmp.JLE,
-  ugt: Jmp.JGT,
-  uge: Jmp.JGE,
-  slt: Jmp.JSLT,
-  sle: Jmp.JSLE,
-  sgt: Jmp.JSGT,
-  sge: Jmp.JSGE,
-  set: Jmp.JSET,
-};
-const ATOMIC: Record<AtomicOp, number> = {
-  add: Atomic.ADD,
-  and: Atomic.AND,
-  or: Atomic.OR,
-  xor: Atomic.XOR,
-  xchg: Atomic.XCHG,
-  cmpxchg: Atomic.CMPXCHG,
-};
-/** The constant as a sign-extended 32-bit immediate, or undefined where it does not fit one. */
-function immediate(value: Value): number | undefined {
-  const constant = constantOf(value);
-  return constant === undefined || constant !== BigInt.asIntN(32, constant) ? undefined : Number(constant);
-}
-/** The low half of a constant as an immediate of a 32-bit operation. */
-function immediate32(value: Value): number | undefined {
-  const constant = constantOf(value);
-  return constant === undefined ? undefined : Number(BigInt.asIntN(32, constant));
-}
 
 /** An address in the frame, known but for the layout. */
 interface FrameAddress {

@@ -1,8 +1,9 @@
 // Location expressions (DWARF 5, 2.5 and 2.6), turned into something that a program can work out: sums of registers,
 // constants and loads, not a machine of stacks.
 
-import { Cursor, DwarfError } from "./cursor.ts";
+import { ByteReader } from "../source/index.ts";
 import type { Range } from "./ranges.ts";
+import { sectionOffset } from "./unit-length.ts";
 import type { Unit, Units, Value } from "./units.ts";
 
 /** A 64-bit number at run time. */
@@ -56,7 +57,7 @@ const OPERATORS: Readonly<Record<number, Extract<Term, { kind: "binary" }>["oper
 };
 
 /** A reason why a variable cannot be read that is no fault of the file. */
-export class NotReadable extends DwarfError {}
+export class NotReadable extends Error {}
 
 /**
  * Works an expression out. `frameBase` is the function's; undefined where it has none. An empty expression says that the
@@ -69,11 +70,11 @@ export function locate(
   frameBase: (() => Term | undefined) | undefined,
 ): Location | undefined {
   if (bytes.length === 0) return undefined;
-  const cursor = new Cursor(bytes);
+  const cursor = new ByteReader(bytes, "a location");
   const stack: Term[] = [];
   const pop = (): Term => {
     const term = stack.pop();
-    if (term === undefined) throw new DwarfError("a location expression takes what it has not put");
+    if (term === undefined) throw cursor.damage("a location expression takes what it has not put");
     return term;
   };
   const push = (term: Term): void => void stack.push(term);
@@ -215,7 +216,7 @@ export function locate(
   return { kind: "memory", address: pop() };
 }
 
-function wholeRegister(cursor: Cursor, number: number): Location {
+function wholeRegister(cursor: ByteReader, number: number): Location {
   if (cursor.at < cursor.end) throw new NotReadable("it is kept in pieces");
   return { kind: "register", number };
 }
@@ -236,9 +237,9 @@ export function locationList(units: Units, unit: Unit, value: Value): readonly L
   let at = value.value;
   if (value.kind === "offset" && value.indexed) {
     const base = units.bases(unit).loclists;
-    at = base + new Cursor(units.sections("loclists"), base + at * (unit.wide ? 8 : 4)).offset(unit.wide);
+    at = base + sectionOffset(units.sections.reader("loclists", base + at * (unit.wide ? 8 : 4)), unit.wide);
   }
-  const cursor = new Cursor(units.sections("loclists"), at);
+  const cursor = units.sections.reader("loclists", at);
   const found: ListedLocation[] = [];
   let base = units.bases(unit).low;
   const add = (low: number, high: number): void => {
@@ -291,13 +292,13 @@ export function locationList(units: Units, unit: Unit, value: Value): readonly L
         cursor.uleb();
         break;
       default:
-        throw new DwarfError(`a location of kind ${kind}`);
+        throw cursor.damage(`a location of kind ${kind}`);
     }
   }
 }
 
 function oldList(units: Units, unit: Unit, at: number): ListedLocation[] {
-  const cursor = new Cursor(units.sections("loc"), at);
+  const cursor = units.sections.reader("loc", at);
   const found: ListedLocation[] = [];
   let base = units.bases(unit).low;
   const most = 2 ** (8 * unit.addressSize) - 1;

@@ -1,7 +1,8 @@
 // The list of call frames that a section is (DWARF 5, 6.4.1; .eh_frame as in the LSB): what entries have in common, and for
 // each the code that it covers and where its instructions are. Running these is up to the caller.
 
-import { Cursor, DwarfError } from "./cursor.ts";
+import { ByteReader } from "../source/index.ts";
+import { initialLength, sectionOffset } from "./unit-length.ts";
 
 /** What several entries share (a CIE). */
 export interface FrameCommon {
@@ -27,23 +28,23 @@ export interface ListedFrame {
   readonly end: number;
 }
 
-/** All entries of a section, as they stand in it. `eh`: it is .eh_frame, not .debug_frame. Throws DwarfError. */
+/** All entries of a section, as they stand in it. `eh`: it is .eh_frame, not .debug_frame. Throws FormatError. */
 export function frameList(bytes: Uint8Array, address: number, wordSize: number, eh: boolean): ListedFrame[] {
   const commons = new Map<number, FrameCommon>();
   const frames: ListedFrame[] = [];
-  const cursor = new Cursor(bytes);
+  const cursor = new ByteReader(bytes, eh ? ".eh_frame" : ".debug_frame");
   while (cursor.at + 4 <= bytes.length) {
     const start = cursor.at;
-    const { length, wide } = cursor.initialLength();
+    const { length, wide } = initialLength(cursor);
     if (length === 0) {
       // .eh_frame may hold several lists, each with an end of its own.
       if (!eh) break;
       continue;
     }
     const end = cursor.at + length;
-    if (end > bytes.length) throw new DwarfError("a call frame goes beyond the end of its section");
+    if (end > bytes.length) throw cursor.damage("a call frame goes beyond the end of its section");
     const idAt = cursor.at;
-    const id = cursor.offset(wide);
+    const id = sectionOffset(cursor, wide);
     const isCommon = eh ? id === 0 : id === (wide ? 2 ** 64 - 1 : 0xffffffff) || id > bytes.length;
     if (isCommon) commons.set(start, common(cursor, address, wordSize, end));
     else {
@@ -61,7 +62,7 @@ export function frameList(bytes: Uint8Array, address: number, wordSize: number, 
   return frames;
 }
 
-function common(body: Cursor, address: number, wordSize: number, end: number): FrameCommon {
+function common(body: ByteReader, address: number, wordSize: number, end: number): FrameCommon {
   const version = body.u8();
   const augmentation = body.text();
   if (version >= 4) body.skip(2);
@@ -96,7 +97,7 @@ function common(body: Cursor, address: number, wordSize: number, end: number): F
 }
 
 /** A pointer as .eh_frame has it: `DW_EH_PE_*` (LSB, exception frames). */
-function encodedPointer(cursor: Cursor, encoding: number, address: number, wordSize: number): number {
+function encodedPointer(cursor: ByteReader, encoding: number, address: number, wordSize: number): number {
   if (encoding === 0xff) return 0;
   const place = address + cursor.at;
   let value: number;
@@ -129,7 +130,7 @@ function encodedPointer(cursor: Cursor, encoding: number, address: number, wordS
       value = Number(cursor.s64());
       break;
     default:
-      throw new DwarfError(`a pointer of encoding 0x${encoding.toString(16)}`);
+      throw cursor.damage(`a pointer of encoding 0x${encoding.toString(16)}`);
   }
   return (encoding & 0x70) === 0x10 ? value + place : value;
 }

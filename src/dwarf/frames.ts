@@ -2,7 +2,7 @@
 // where the caller's registers are kept.
 
 import type { ElfFile } from "../elf/index.ts";
-import { Cursor, DwarfError } from "./cursor.ts";
+import { ByteReader } from "../source/index.ts";
 import type { Term } from "./expressions.ts";
 import { type FrameCommon, frameList } from "./frame-list.ts";
 import type { Sections } from "./sections.ts";
@@ -47,8 +47,8 @@ export function frameEntries(file: ElfFile, sections?: Sections): readonly Frame
   const entries =
     section !== undefined && section.size > 0
       ? parse(file.data(section), section.address, file.bits / 8, true)
-      : sections !== undefined && sections("frame").length > 0
-        ? parse(sections("frame"), 0, file.bits / 8, false)
+      : sections !== undefined && sections.bytes("frame").length > 0
+        ? parse(sections.bytes("frame"), 0, file.bits / 8, false)
         : [];
   return entries.sort((a, b) => a.low - b.low);
 }
@@ -128,7 +128,7 @@ function run(
   const moved = (offset: number): FrameRule =>
     frame.kind === "register" ? { ...frame, offset } : { kind: "register", number: 7, offset };
   const execute = (bytes: Uint8Array): void => {
-    const cursor = new Cursor(bytes);
+    const cursor = new ByteReader(bytes, "a call frame");
     while (cursor.at < cursor.end) {
       const op = cursor.u8();
       const low6 = op & 0x3f;
@@ -222,7 +222,7 @@ function run(
           cursor.uleb();
           break;
         default:
-          throw new DwarfError(`a call frame instruction 0x${op.toString(16)}`);
+          throw cursor.damage(`a call frame instruction 0x${op.toString(16)}`);
       }
     }
   };

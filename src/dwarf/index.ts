@@ -1,5 +1,4 @@
 // Debug information of programs (DWARF 2 to 5): lines, variables and where they are, types, call frames.
-export { DwarfError } from "./cursor.ts";
 export { type Location, NotReadable, type Term } from "./expressions.ts";
 export {
   type FrameEntry,

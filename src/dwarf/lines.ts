@@ -1,7 +1,8 @@
 // Line tables: which address belongs to which line of which file (DWARF 5, 6.2; versions 2 to 5).
 
+import type { ByteReader } from "../source/index.ts";
 import { Attribute, Form } from "./constants.ts";
-import { Cursor, DwarfError, textAtOffset } from "./cursor.ts";
+import { initialLength, sectionOffset } from "./unit-length.ts";
 import type { Unit, Units } from "./units.ts";
 
 export interface LineRow {
@@ -18,7 +19,8 @@ export interface LineRow {
 export interface LineHeader {
   /** Paths by the numbers that rows (and entries) use; what has no file there is empty. */
   readonly files: readonly string[];
-  readonly program: Cursor;
+  /** Reads the line program, from its start to its end. */
+  readonly program: () => ByteReader;
   readonly minimumLength: number;
   readonly defaultStatement: boolean;
   readonly lineBase: number;
@@ -38,24 +40,24 @@ export function lineHeader(units: Units, unit: Unit): LineHeader | undefined {
     return value?.kind === "text" ? value.text : "";
   };
   const folder = text(Attribute.compDir);
-  const section = units.sections("line");
-  const cursor = new Cursor(section, list.value);
-  const { length, wide } = cursor.initialLength();
+  const cursor = units.sections.reader("line", list.value);
+  const { length, wide } = initialLength(cursor);
   const end = cursor.at + length;
   const version = cursor.u16();
-  if (version < 2 || version > 5) throw new DwarfError(`a line table of version ${version}`);
+  if (version < 2 || version > 5) throw cursor.damage(`a line table of version ${version}`);
   let addressSize = unit.addressSize;
   if (version >= 5) {
     addressSize = cursor.u8();
     cursor.u8();
   }
-  const headerLength = cursor.offset(wide);
+  const headerLength = sectionOffset(cursor, wide);
   const start = cursor.at + headerLength;
   const minimumLength = cursor.u8();
   if (version >= 4) cursor.u8();
   const defaultStatement = cursor.u8() !== 0;
   const lineBase = cursor.s8();
   const lineRange = cursor.u8();
+  if (lineRange === 0) throw cursor.damage("a line range of 0", cursor.at - 1);
   const opcodeBase = cursor.u8();
   const opcodeLengths = [0];
   for (let i = 1; i < opcodeBase; i++) opcodeLengths.push(cursor.u8());
@@ -80,7 +82,7 @@ export function lineHeader(units: Units, unit: Unit): LineHeader | undefined {
   }
   return {
     files,
-    program: new Cursor(section, start, end),
+    program: () => units.sections.reader("line", start, end),
     minimumLength,
     defaultStatement,
     lineBase,
@@ -92,11 +94,15 @@ export function lineHeader(units: Units, unit: Unit): LineHeader | undefined {
 }
 
 /** Version 5: tables that say of what form their columns are. */
-function pathEntries(units: Units, cursor: Cursor, wide: boolean): (readonly [path: string, directory: number])[] {
+function pathEntries(units: Units, cursor: ByteReader, wide: boolean): (readonly [path: string, directory: number])[] {
   const formats: (readonly [content: number, form: number])[] = [];
   for (let n = cursor.u8(); n > 0; n--) formats.push([cursor.uleb(), cursor.uleb()]);
   const entries: (readonly [string, number])[] = [];
-  for (let n = cursor.uleb(); n > 0; n--) {
+  const count = cursor.uleb();
+  // Each takes a byte or more.
+  if (count > 0 && (formats.length === 0 || count > cursor.end - cursor.at))
+    throw cursor.damage(`a list of ${count} files`);
+  for (let n = count; n > 0; n--) {
     let path = "";
     let directory = 0;
     for (const [content, form] of formats) {
@@ -109,14 +115,14 @@ function pathEntries(units: Units, cursor: Cursor, wide: boolean): (readonly [pa
   return entries;
 }
 
-function column(units: Units, cursor: Cursor, form: number, wide: boolean): string | number {
+function column(units: Units, cursor: ByteReader, form: number, wide: boolean): string | number {
   switch (form) {
     case Form.string:
       return cursor.text();
     case Form.lineStrp:
-      return textAtOffset(units.sections("line_str"), cursor.offset(wide));
+      return units.text("line_str", sectionOffset(cursor, wide));
     case Form.strp:
-      return textAtOffset(units.sections("str"), cursor.offset(wide));
+      return units.text("str", sectionOffset(cursor, wide));
     case Form.udata:
       return cursor.uleb();
     case Form.data1:
@@ -134,14 +140,14 @@ function column(units: Units, cursor: Cursor, form: number, wide: boolean): stri
       cursor.skip(cursor.uleb());
       return 0;
     default:
-      throw new DwarfError(`form 0x${form.toString(16)} in a line table`);
+      throw cursor.damage(`form 0x${form.toString(16)} in a line table`);
   }
 }
 
 /** Runs the line program (6.2.5). */
 export function* lineRows(header: LineHeader): Generator<LineRow> {
   const { program, minimumLength, lineBase, lineRange, opcodeBase } = header;
-  const cursor = new Cursor(program.bytes, program.at, program.end);
+  const cursor = program();
   let address = 0;
   let file = 1;
   let line = 1;

@@ -2,9 +2,9 @@
 // where are they, and of what type.
 
 import type { ElfFile } from "../elf/index.ts";
+import { FormatError } from "../source/index.ts";
 import { Attribute, Tag } from "./constants.ts";
-import { DwarfError } from "./cursor.ts";
-import { type ListedLocation, type Location, locate, locationList, type Term } from "./expressions.ts";
+import { type ListedLocation, type Location, locate, locationList, NotReadable, type Term } from "./expressions.ts";
 import { type FrameEntry, frameEntries, frameEntryAt, frameRowAt, frameTerm } from "./frames.ts";
 import { type LineRow, lineHeader, lineRows } from "./lines.ts";
 import { covers, type Range, rangesOf } from "./ranges.ts";
@@ -21,7 +21,7 @@ export interface CodePlace {
 }
 
 /** Lines that there is code of, where there is none of the wanted one. */
-export class NoCodeError extends DwarfError {
+export class NoCodeError extends Error {
   /** Nearest first. */
   readonly nearest: readonly number[];
   constructor(message: string, nearest: readonly number[]) {
@@ -53,14 +53,14 @@ export interface Parameter {
 
 /**
  * Opens the debug information of a file; `code` is the program where that is another file (call frames are in it). Throws
- * DwarfError for what cannot be read; undefined where there is none.
+ * FormatError for what cannot be read; undefined where there is none.
  */
 export function openDwarf(
   file: ElfFile,
   options: DwarfOptions & { readonly code?: ElfFile } = {},
 ): DwarfProgram | undefined {
   const sections = debugSections(file, options);
-  return sections("info").length === 0 ? undefined : new DwarfProgram(options.code ?? file, sections);
+  return sections.bytes("info").length === 0 ? undefined : new DwarfProgram(options.code ?? file, sections);
 }
 
 export class DwarfProgram {
@@ -258,7 +258,7 @@ export class DwarfProgram {
         ? { ...base, why: "it is optimised out here", lines: lines() }
         : { ...base, location, lines: [] };
     } catch (error) {
-      if (!(error instanceof DwarfError)) throw error;
+      if (!(error instanceof NotReadable || error instanceof FormatError)) throw error;
       const others = list.filter((l) => l !== here);
       return { ...base, why: error.message, lines: this.#linesOf(unit, others, line) };
     }

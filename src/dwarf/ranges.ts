@@ -1,7 +1,7 @@
 // Where code lies: ranges of addresses of units, functions, blocks (DWARF 5, 2.17; .debug_rnglists, .debug_ranges).
 
 import { Attribute } from "./constants.ts";
-import { Cursor, DwarfError } from "./cursor.ts";
+import { sectionOffset } from "./unit-length.ts";
 import type { Entry, Unit, Units } from "./units.ts";
 
 /** Addresses from `low` up to, not with, `high`. */
@@ -30,13 +30,13 @@ export function rangesOf(units: Units, entry: Entry): Range[] {
   let at = ranges.value;
   if (ranges.kind === "offset" && ranges.indexed) {
     const base = units.bases(unit).rnglists;
-    at = base + new Cursor(units.sections("rnglists"), base + at * (unit.wide ? 8 : 4)).offset(unit.wide);
+    at = base + sectionOffset(units.sections.reader("rnglists", base + at * (unit.wide ? 8 : 4)), unit.wide);
   }
   return rangeList(units, unit, at);
 }
 
 function oldRanges(units: Units, unit: Unit, at: number): Range[] {
-  const cursor = new Cursor(units.sections("ranges"), at);
+  const cursor = units.sections.reader("ranges", at);
   const found: Range[] = [];
   let base = units.bases(unit).low;
   const most = 2 ** (8 * unit.addressSize) - 1;
@@ -50,7 +50,7 @@ function oldRanges(units: Units, unit: Unit, at: number): Range[] {
 }
 
 function rangeList(units: Units, unit: Unit, at: number): Range[] {
-  const cursor = new Cursor(units.sections("rnglists"), at);
+  const cursor = units.sections.reader("rnglists", at);
   const found: Range[] = [];
   let base = units.bases(unit).low;
   const address = (): number => cursor.word(unit.addressSize);
@@ -87,7 +87,7 @@ function rangeList(units: Units, unit: Unit, at: number): Range[] {
         break;
       }
       default:
-        throw new DwarfError(`a range of kind ${kind}`);
+        throw cursor.damage(`a range of kind ${kind}`);
     }
     if (range.low < range.high) found.push(range);
   }

@@ -4,19 +4,20 @@
 import {
   type Btf,
   type BtfEntry,
-  BtfError,
   type BtfField,
   type BtfKind,
   type BtfMember,
   type BtfType,
+  fieldOf,
+  membersOf,
+  resolveType,
+  sizeOfType,
 } from "../btf/index.ts";
+import { ByteReader, FormatError } from "../source/index.ts";
 import { Attribute, Encoding, Tag } from "./constants.ts";
-import { Cursor } from "./cursor.ts";
 import { type Entry, inherited, nameOf, type Units, type Value } from "./units.ts";
 
 const WORD = 8;
-/** Modifiers around a type, and structs inside of one another, are never so many: what goes on is a circle. */
-const MOST_STEPS = 64;
 
 /** Where a type comes from; `void` and the helpers that BTF needs have no entry. */
 type Source =
@@ -76,7 +77,7 @@ export class DwarfTypes implements Btf {
     let type = this.#types.get(id);
     if (type === undefined) {
       const source = this.#sources[id - this.firstId];
-      if (source === undefined) throw new BtfError(`there is no type ${id}`);
+      if (source === undefined) throw new FormatError("debug information", `there is no type ${id}`);
       this.#types.set(id, (type = this.#make(id, source)));
     }
     return type;
@@ -173,8 +174,8 @@ export class DwarfTypes implements Btf {
       const bits = numberOf(child.attributes.get(Attribute.dataBitOffset));
       // Version 3 counted bit fields from the other end of their storage unit (DW_AT_bit_offset).
       const old = numberOf(child.attributes.get(0x0c));
-      const storage = (numberOf(child.attributes.get(Attribute.byteSize)) ?? this.sizeof(type) ?? 4) * 8;
-      const bitOffset = bits ?? (old === undefined ? byte * 8 : byte * 8 + storage - old - bitSize);
+      const storage = (): number => (numberOf(child.attributes.get(Attribute.byteSize)) ?? this.sizeof(type) ?? 4) * 8;
+      const bitOffset = bits ?? (old === undefined ? byte * 8 : byte * 8 + storage() - old - bitSize);
       // A base class is a struct without a name inside of this one.
       members.push({
         name: child.tag === Tag.inheritance ? "" : nameOf(units, child),
@@ -207,81 +208,19 @@ export class DwarfTypes implements Btf {
   }
 
   resolve(id: number): BtfType {
-    let type = this.type(id);
-    for (let steps = 0; steps < MOST_STEPS; steps++) {
-      if (
-        type.kind !== "typedef" &&
-        type.kind !== "const" &&
-        type.kind !== "volatile" &&
-        type.kind !== "restrict" &&
-        type.kind !== "type_tag"
-      )
-        return type;
-      type = this.type(type.type);
-    }
-    throw new BtfError("a type that is made of itself");
+    return resolveType(this, id);
   }
 
   sizeof(id: number): number | undefined {
-    if (id < this.firstId) return this.#base?.sizeof(id);
-    const type = this.resolve(id);
-    switch (type.kind) {
-      case "int":
-      case "float":
-      case "enum":
-      case "enum64":
-      case "struct":
-      case "union":
-        return type.size;
-      case "ptr":
-        return WORD;
-      case "array": {
-        const element = this.sizeof(type.element);
-        return element === undefined ? undefined : element * type.count;
-      }
-      default:
-        return undefined;
-    }
+    return sizeOfType(this, id);
   }
 
   members(id: number): readonly BtfMember[] {
-    const type = this.resolve(id);
-    return type.kind === "struct" || type.kind === "union" ? type.members : [];
+    return membersOf(this, id);
   }
 
   field(id: number, path: string | readonly string[]): BtfField | undefined {
-    if (id < this.firstId) return this.#base?.field(id, path);
-    const names = typeof path === "string" ? path.split(".") : path;
-    let at: BtfField = { bitOffset: 0, bitfieldSize: 0, type: id };
-    for (const name of names) {
-      const found = this.#step(at, name, 0);
-      if (found === undefined) return undefined;
-      at = found;
-    }
-    return at;
-  }
-
-  #step(from: BtfField, name: string, depth: number): BtfField | undefined {
-    if (depth > MOST_STEPS) throw new BtfError("a struct that is inside of itself");
-    const type = this.resolve(from.type);
-    if (type.kind === "array" && /^\d+$/.test(name)) {
-      const size = this.sizeof(type.element) ?? 0;
-      return { bitOffset: from.bitOffset + Number(name) * size * 8, bitfieldSize: 0, type: type.element };
-    }
-    if (type.kind !== "struct" && type.kind !== "union") return undefined;
-    for (const member of type.members) {
-      const here = {
-        bitOffset: from.bitOffset + member.bitOffset,
-        bitfieldSize: member.bitfieldSize,
-        type: member.type,
-      };
-      if (member.name === name) return here;
-      if (member.name === "") {
-        const inside = this.#step(here, name, depth + 1);
-        if (inside !== undefined) return inside;
-      }
-    }
-    return undefined;
+    return fieldOf(this, id, path);
   }
 
   enumerator(name: string): { readonly type: number; readonly value: bigint } | undefined {
@@ -325,6 +264,7 @@ export const numberOf = (value: Value | undefined): number | undefined =>
 
 /** Bytes from the start of the struct: a number, or an expression that adds one (DW_OP_plus_uconst). */
 function offsetOf(value: Value | undefined): number {
-  if (value?.kind === "block" && value.bytes[0] === 0x23) return new Cursor(value.bytes, 1).uleb();
+  if (value?.kind === "block" && value.bytes[0] === 0x23)
+    return new ByteReader(value.bytes, "a member's place", 1).uleb();
   return numberOf(value) ?? 0;
 }

@@ -1,8 +1,9 @@
 // Compilation units and the entries in them (DWARF 5, 7.5): headers, abbreviations, attribute values.
 
+import type { ByteReader, FormatError } from "../source/index.ts";
 import { Attribute, Form, Tag } from "./constants.ts";
-import { Cursor, DwarfError, textAtOffset } from "./cursor.ts";
 import type { Sections } from "./sections.ts";
+import { initialLength, sectionOffset } from "./unit-length.ts";
 
 /** What an attribute says. Which of its two kinds an offset or index is, the attribute tells. */
 export type Value =
@@ -50,39 +51,37 @@ export interface Unit {
 
 export class Units {
   readonly sections: Sections;
-  readonly #info: Uint8Array;
   #units: Unit[] | undefined;
   readonly #tables = new Map<number, ReadonlyMap<number, Abbreviation>>();
   readonly #bases = new Map<Unit, { str: number; addr: number; rnglists: number; loclists: number; low: number }>();
 
   constructor(sections: Sections) {
     this.sections = sections;
-    this.#info = sections("info");
   }
 
   /** All of them, in order. */
   all(): readonly Unit[] {
     if (this.#units !== undefined) return this.#units;
     const units: Unit[] = [];
-    const cursor = new Cursor(this.#info);
-    while (cursor.at < this.#info.length) {
+    const cursor = this.sections.reader("info");
+    while (cursor.at < cursor.end) {
       const offset = cursor.at;
-      const { length, wide } = cursor.initialLength();
+      const { length, wide } = initialLength(cursor);
       const end = cursor.at + length;
-      if (end > this.#info.length) throw new DwarfError("a unit goes beyond the end of .debug_info");
+      if (end > cursor.end) throw cursor.damage("a unit goes beyond the end", offset);
       const version = cursor.u16();
-      if (version < 2 || version > 5) throw new DwarfError(`DWARF version ${version} is not known`);
+      if (version < 2 || version > 5) throw cursor.damage(`DWARF version ${version} is not known`, offset);
       let addressSize: number;
       let abbreviations: number;
       if (version >= 5) {
         const type = cursor.u8();
         addressSize = cursor.u8();
-        abbreviations = cursor.offset(wide);
+        abbreviations = sectionOffset(cursor, wide);
         // Skeletons and split units have an id, type units a signature and an offset.
         if (type === 4 || type === 5) cursor.skip(8);
         else if (type === 2 || type === 6) cursor.skip(wide ? 16 : 12);
       } else {
-        abbreviations = cursor.offset(wide);
+        abbreviations = sectionOffset(cursor, wide);
         addressSize = cursor.u8();
       }
       units.push({ offset, end, version, wide, addressSize, first: cursor.at, abbreviations });
@@ -103,17 +102,18 @@ export class Units {
       else high = middle;
     }
     const unit = units[low - 1];
-    if (unit === undefined || offset >= unit.end) throw new DwarfError("a reference to an entry that is not there");
+    if (unit === undefined || offset >= unit.end)
+      throw this.#damage("a reference to an entry that is not there", offset);
     return unit;
   }
 
   /** The entry at a place; undefined for the one that ends a list of children. */
   entry(unit: Unit, offset: number): Entry | undefined {
-    const cursor = new Cursor(this.#info, offset, unit.end);
+    const cursor = this.sections.reader("info", offset, unit.end);
     const code = cursor.uleb();
     if (code === 0) return undefined;
     const abbreviation = this.#table(unit.abbreviations).get(code);
-    if (abbreviation === undefined) throw new DwarfError(`abbreviation ${code} does not exist`);
+    if (abbreviation === undefined) throw cursor.damage(`abbreviation ${code} does not exist`, offset);
     const attributes = new Map<number, Value>();
     const list = abbreviation.attributes;
     for (let i = 0; i < list.length; i += 3)
@@ -124,13 +124,13 @@ export class Units {
   /** The same by its place alone, as references give it. */
   at(offset: number): Entry {
     const found = this.entry(this.unitOf(offset), offset);
-    if (found === undefined) throw new DwarfError("a reference to the end of a list");
+    if (found === undefined) throw this.#damage("a reference to the end of a list", offset);
     return found;
   }
 
   root(unit: Unit): Entry {
     const root = this.entry(unit, unit.first);
-    if (root === undefined) throw new DwarfError("a unit without an entry");
+    if (root === undefined) throw this.#damage("a unit without an entry", unit.offset);
     return root;
   }
 
@@ -150,7 +150,7 @@ export class Units {
   after(entry: Entry): number {
     if (!entry.hasChildren) return entry.next;
     const sibling = entry.attributes.get(Attribute.sibling);
-    if (sibling?.kind === "reference") return forward(entry, sibling.offset);
+    if (sibling?.kind === "reference") return this.#forward(entry, sibling.offset);
     let at = entry.next;
     for (let depth = 1; depth > 0; ) {
       const child = this.entry(entry.unit, at);
@@ -162,7 +162,7 @@ export class Units {
       if (!child.hasChildren) at = child.next;
       else {
         const past = child.attributes.get(Attribute.sibling);
-        if (past?.kind === "reference") at = forward(child, past.offset);
+        if (past?.kind === "reference") at = this.#forward(child, past.offset);
         else {
           depth++;
           at = child.next;
@@ -170,6 +170,21 @@ export class Units {
       }
     }
     return at;
+  }
+
+  /** Entries only ever go forward: a list that goes back would never end. */
+  #forward(entry: Entry, sibling: number): number {
+    if (sibling < entry.next) throw this.#damage("an entry whose sibling stands before it", entry.offset);
+    return sibling;
+  }
+
+  #damage(reason: string, offset: number): FormatError {
+    return this.sections.reader("info").damage(reason, offset);
+  }
+
+  /** The C string at an offset of a section. */
+  text(section: string, offset: number): string {
+    return this.sections.reader(section, offset).text();
   }
 
   /** Bases that a unit's root gives for what is found through tables. */
@@ -196,21 +211,21 @@ export class Units {
   /** The n-th address of the unit's table (.debug_addr). */
   indexedAddress(unit: Unit, index: number): number {
     const at = this.bases(unit).addr + index * unit.addressSize;
-    return new Cursor(this.sections("addr"), at).word(unit.addressSize);
+    return this.sections.reader("addr", at).word(unit.addressSize);
   }
 
   #indexedText(unit: Unit, index: number): string {
     const at = this.bases(unit).str + index * (unit.wide ? 8 : 4);
-    const table = this.sections("str_offsets");
-    if (at >= table.length) return "";
-    return textAtOffset(this.sections("str"), new Cursor(table, at).offset(unit.wide));
+    const table = this.sections.reader("str_offsets", at);
+    if (at >= table.end) return "";
+    return this.text("str", sectionOffset(table, unit.wide));
   }
 
   #table(offset: number): ReadonlyMap<number, Abbreviation> {
     let table = this.#tables.get(offset) as Map<number, Abbreviation> | undefined;
     if (table !== undefined) return table;
     table = new Map();
-    const cursor = new Cursor(this.sections("abbrev"), offset);
+    const cursor = this.sections.reader("abbrev", offset);
     for (;;) {
       const code = cursor.uleb();
       if (code === 0) break;
@@ -230,7 +245,7 @@ export class Units {
     return table;
   }
 
-  #value(cursor: Cursor, unit: Unit, named: number, constant: number): Value {
+  #value(cursor: ByteReader, unit: Unit, named: number, constant: number): Value {
     let form = named;
     while (form === Form.indirect) form = cursor.uleb();
     const number = (value: number): Value => ({ kind: "number", value });
@@ -276,9 +291,9 @@ export class Units {
       case Form.string:
         return text(cursor.text());
       case Form.strp:
-        return text(textAtOffset(this.sections("str"), cursor.offset(unit.wide)));
+        return text(this.text("str", sectionOffset(cursor, unit.wide)));
       case Form.lineStrp:
-        return text(textAtOffset(this.sections("line_str"), cursor.offset(unit.wide)));
+        return text(this.text("line_str", sectionOffset(cursor, unit.wide)));
       case Form.strx:
         return text(this.#indexedText(unit, cursor.uleb()));
       case Form.strx1:
@@ -312,10 +327,10 @@ export class Units {
         // Version 2 had it as wide as an address.
         return {
           kind: "reference",
-          offset: unit.version < 3 ? cursor.word(unit.addressSize) : cursor.offset(unit.wide),
+          offset: unit.version < 3 ? cursor.word(unit.addressSize) : sectionOffset(cursor, unit.wide),
         };
       case Form.secOffset:
-        return { kind: "offset", value: cursor.offset(unit.wide), indexed: false };
+        return { kind: "offset", value: sectionOffset(cursor, unit.wide), indexed: false };
       case Form.loclistx:
       case Form.rnglistx:
         return indexed(cursor.uleb());
@@ -329,18 +344,12 @@ export class Units {
       case Form.strpSup:
       case Form.gnuRefAlt:
       case Form.gnuStrpAlt:
-        cursor.offset(unit.wide);
+        sectionOffset(cursor, unit.wide);
         return { kind: "elsewhere" };
       default:
-        throw new DwarfError(`form 0x${form.toString(16)} is not known`);
+        throw cursor.damage(`form 0x${form.toString(16)} is not known`);
     }
   }
-}
-
-/** Entries only ever go forward: a list that goes back would never end. */
-function forward(entry: Entry, sibling: number): number {
-  if (sibling < entry.next) throw new DwarfError("an entry whose sibling stands before it");
-  return sibling;
 }
 
 // --- what entries say --------------------------------------------------------------------------------------------------

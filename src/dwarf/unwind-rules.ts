@@ -1,6 +1,6 @@
 // What a row of a table for unwinding says: how to get from a frame to its caller's, in one word of 32 bits.
 
-import { Cursor } from "./cursor.ts";
+import { ByteReader } from "../source/index.ts";
 
 /** How the canonical frame address (CFA) is had; the return address is 8 bytes below it. */
 export const UnwindKind = {
@@ -113,7 +113,7 @@ const LINKAGE_TAIL = [0x2a, 0x33, 0x24, 0x22];
 
 /** The expressions for a CFA that linkers and compilers write; NONE for any other. */
 export function expressionRule(bytes: Uint8Array, from: number, end: number): number {
-  const cursor = new Cursor(bytes, from, end);
+  const cursor = new ByteReader(bytes, ".eh_frame", from, end);
   const op = cursor.u8();
   if (op !== 0x76 && op !== 0x77) return UnwindKind.NONE;
   const distance = cursor.sleb();

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { parseElf } from "../elf/index.ts";
-import { DwarfError } from "./cursor.ts";
+import { FormatError } from "../source/index.ts";
 import { type FrameRow, frameEntries } from "./frames.ts";
 import { DISPLACEMENT_ZERO, SavedFrame, UnwindBits, UnwindKind } from "./unwind-rules.ts";
 import { unwindTable } from "./unwind-table.ts";
@@ -157,7 +157,7 @@ describe.skipIf(!needed)("tables for unwinding", () => {
       try {
         unwindTable(parseElf(damaged));
       } catch (error) {
-        expect(error).toBeInstanceOf(DwarfError);
+        expect(error).toBeInstanceOf(FormatError);
       }
     }
   });

@@ -3,7 +3,7 @@
 // by on x86-64: rsp, rbp and the return address.
 
 import type { ElfFile } from "../elf/index.ts";
-import { Cursor, DwarfError } from "./cursor.ts";
+import { ByteReader, FormatError } from "../source/index.ts";
 import { type FrameCommon, frameList, type ListedFrame } from "./frame-list.ts";
 import { expressionRule, RBP, ruleOf, SavedFrame, type State, start, UnwindKind } from "./unwind-rules.ts";
 
@@ -17,7 +17,7 @@ export interface UnwindTable {
 /** Bytes that functions are commonly aligned to. */
 const PADDING = 16;
 
-/** The table of a file for x86-64; without rows where it has no .eh_frame. Throws DwarfError for one that is damaged. */
+/** The table of a file for x86-64; without rows where it has no .eh_frame. Throws FormatError for one that is damaged. */
 export function unwindTable(file: ElfFile): UnwindTable {
   const loads = file.segments.filter((s) => s.type === 1);
   const base = loads.reduce((least, s) => Math.min(least, s.address), Number.POSITIVE_INFINITY);
@@ -72,7 +72,7 @@ class Rows {
 /** Runs the instructions of DWARF 5, 6.4.2, as far as they concern `State`. */
 class Run {
   readonly #bytes: Uint8Array;
-  readonly #cursor: Cursor;
+  readonly #cursor: ByteReader;
   readonly #rows: Rows;
   readonly #base: number;
   /** The state after the common instructions, which many entries share. */
@@ -81,7 +81,7 @@ class Run {
 
   constructor(bytes: Uint8Array, rows: Rows, base: number) {
     this.#bytes = bytes;
-    this.#cursor = new Cursor(bytes);
+    this.#cursor = new ByteReader(bytes, ".eh_frame");
     this.#rows = rows;
     this.#base = base;
   }
@@ -97,7 +97,7 @@ class Run {
     try {
       address = this.#execute(entry.common, entry.start, entry.end, state, entry.low);
     } catch (error) {
-      if (!(error instanceof DwarfError)) throw error;
+      if (!(error instanceof FormatError)) throw error;
       // An instruction that is not known: nothing is known of the function.
       this.#rows.add(entry.low - this.#base, UnwindKind.NONE);
       return;
@@ -237,7 +237,7 @@ class Run {
           cursor.uleb();
           break;
         default:
-          throw new DwarfError(`a call frame instruction 0x${op.toString(16)}`);
+          throw cursor.damage(`a call frame instruction 0x${op.toString(16)}`);
       }
     }
     return address;

@@ -2,9 +2,10 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { elfWithNotes } from "../../test/data/elf.ts";
+import { FormatError } from "../source/index.ts";
 import {
   buildId,
-  ElfError,
   parseElf,
   parseUsdtArguments,
   readNotes,
@@ -13,7 +14,6 @@ import {
   uprobeEntry,
   usdtNotes,
 } from "./index.ts";
-import { elfWithNotes } from "./sample.test-data.ts";
 
 const onLinux = process.platform === "linux";
 if (!onLinux) console.warn("skipped: Node's own binary is no ELF file here");
@@ -45,7 +45,7 @@ describe.skipIf(!onLinux)("Node's own binary", () => {
 
 describe("parseElf", () => {
   it("refuses what is no ELF file, and fails cleanly on a broken one", () => {
-    expect(() => parseElf(new Uint8Array(100))).toThrow(ElfError);
+    expect(() => parseElf(new Uint8Array(100))).toThrow(FormatError);
     const good = elfWithNotes([]);
     fc.assert(
       fc.property(fc.nat(good.length - 1), fc.nat(255), (at, value) => {
@@ -57,7 +57,7 @@ describe("parseElf", () => {
           buildId(file);
           for (const symbol of file.symbols()) expect(typeof symbol.name).toBe("string");
         } catch (error) {
-          expect(error).toBeInstanceOf(ElfError);
+          expect(error).toBeInstanceOf(FormatError);
         }
       }),
       { numRuns: 300, examples: [[179, 128]] },

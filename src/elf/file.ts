@@ -3,15 +3,10 @@
 // Little endian, 32 and 64 bits. Addresses are numbers, exact below 2^53: every user-space file is far below, the
 // addresses of a kernel image are not and must come from elsewhere (kallsyms).
 
+import { ByteReader, FormatError } from "../source/index.ts";
 import { ElfSymbols, type SymbolSource } from "./symbols.ts";
 
-/** Bytes that are not an ELF file that we can read. */
-export class ElfError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "ElfError";
-  }
-}
+const WHAT = "ELF file";
 
 /** `e_machine` by name; one that we have no name for is its number. */
 export type ElfMachine = "x86_64" | "aarch64" | "i386" | "arm" | "riscv" | "s390" | "ppc64" | "bpf" | number;
@@ -95,19 +90,18 @@ export interface ElfFile {
   address(fileOffset: number): number | undefined;
 }
 
-/** Opens an ELF file; throws ElfError for what is none, is big endian, or is cut short. */
+/** Opens an ELF file; throws FormatError for what is none, is big endian, or is cut short. */
 export function parseElf(bytes: Uint8Array): ElfFile {
   if (bytes.length < 52 || bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46) {
-    throw new ElfError("not an ELF file");
+    throw new FormatError(WHAT, "not an ELF file");
   }
-  if (bytes[5] !== 1) throw new ElfError("a big-endian ELF file is not supported");
-  if (bytes[4] !== 1 && bytes[4] !== 2) throw new ElfError(`ELF class ${bytes[4]} does not exist`);
+  if (bytes[5] !== 1) throw new FormatError(WHAT, "big endian is not supported");
+  const reader = new ByteReader(bytes, WHAT);
+  if (bytes[4] !== 1 && bytes[4] !== 2) throw reader.damage(`ELF class ${bytes[4]} does not exist`, 4);
   const wide = bytes[4] === 2;
-  if (wide && bytes.length < 64) throw new ElfError("the ELF header is cut short");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const u16 = (at: number): number => view.getUint16(at, true);
-  const u32 = (at: number): number => view.getUint32(at, true);
-  const word = (at: number): number => (wide ? u32(at) + u32(at + 4) * 2 ** 32 : u32(at));
+  const u16 = (at: number): number => reader.seek(at).u16();
+  const u32 = (at: number): number => reader.seek(at).u32();
+  const word = (at: number): number => reader.seek(at).word(wide ? 8 : 4);
 
   const entry = word(24);
   const programStart = word(wide ? 32 : 28);
@@ -121,7 +115,8 @@ export function parseElf(bytes: Uint8Array): ElfFile {
 
   const rawSection = (index: number) => {
     const at = sectionStart + index * sectionSize;
-    if (at + (wide ? 64 : 40) > bytes.length) throw new ElfError("the section headers go beyond the end of the file");
+    if (at + (wide ? 64 : 40) > bytes.length)
+      throw reader.damage("the section headers go beyond the end of the file", at);
     const step = wide ? 8 : 4;
     const after = at + 8 + 4 * step;
     return {
@@ -144,6 +139,13 @@ export function parseElf(bytes: Uint8Array): ElfFile {
     if (namesIndex === 0xffff) namesIndex = first.link;
     if (programCount === 0xffff) programCount = first.info;
   }
+  // Headers may not lie over one another: a count that is too large is seen before room is made for it.
+  if (sectionStart !== 0 && sectionCount > 1 && sectionSize < (wide ? 64 : 40))
+    throw reader.damage(`section headers of ${sectionSize} bytes`, tail + 4);
+  if (programStart !== 0 && programCount > 1 && programSize < (wide ? 56 : 32))
+    throw reader.damage(`program headers of ${programSize} bytes`, tail);
+  if (sectionStart !== 0 && sectionStart + sectionCount * sectionSize > bytes.length)
+    throw reader.damage("the section headers go beyond the end of the file", sectionStart);
 
   const sections: ElfSection[] = [];
   if (sectionStart !== 0 && sectionCount > 0) {
@@ -157,7 +159,8 @@ export function parseElf(bytes: Uint8Array): ElfFile {
   const segments: ElfSegment[] = [];
   for (let index = 0; index < programCount && programStart !== 0; index++) {
     const at = programStart + index * programSize;
-    if (at + (wide ? 56 : 32) > bytes.length) throw new ElfError("the program headers go beyond the end of the file");
+    if (at + (wide ? 56 : 32) > bytes.length)
+      throw reader.damage("the program headers go beyond the end of the file", at);
     segments.push(
       wide
         ? {
@@ -184,7 +187,7 @@ export function parseElf(bytes: Uint8Array): ElfFile {
   const data = (section: ElfSection): Uint8Array => {
     if (section.type === SectionType.NOBITS) return new Uint8Array(0);
     if (section.offset + section.size > bytes.length)
-      throw new ElfError(`section ${section.name} goes beyond the end of the file`);
+      throw reader.damage(`section ${section.name} goes beyond the end of the file`, section.offset);
     return bytes.subarray(section.offset, section.offset + section.size);
   };
   let symbols: ElfSymbols | undefined;
@@ -227,9 +230,13 @@ export function parseElf(bytes: Uint8Array): ElfFile {
   return file;
 }
 
-/** The NUL-terminated text at an offset; empty beyond the end. */
+/** Bytes of a name: C++ has mangled ones of 300 KB. */
+const MOST_NAME = 1 << 20;
+
+/** The NUL-terminated text at an offset; empty beyond the end, and cut after a MiB. */
 export function textAt(bytes: Uint8Array, offset: number): string {
-  if (offset >= bytes.length) return "";
+  if (!(offset < bytes.length)) return "";
+  const most = Math.min(bytes.length, offset + MOST_NAME);
   const end = bytes.indexOf(0, offset);
-  return new TextDecoder().decode(bytes.subarray(offset, end < 0 ? bytes.length : end));
+  return new TextDecoder().decode(bytes.subarray(offset, end < 0 || end > most ? most : end));
 }

@@ -4,6 +4,7 @@
 //     flags & 2:  at byte 32 the version: its length as a varint, its text       Go 1.18 and later
 //     else:       address of a string: address of its text, its length
 
+import { ByteReader } from "../source/index.ts";
 import type { ElfFile, ElfSection } from "./file.ts";
 
 export interface GoVersion {
@@ -22,11 +23,12 @@ export function goVersion(file: ElfFile): GoVersion | undefined {
   let text: string | undefined;
   if (((bytes[15] as number) & 2) !== 0) {
     const length = varint(bytes, 32);
-    text = latin1(bytes.subarray(length.next, length.next + length.value));
+    text = latin1(bytes.subarray(length.next, length.next + Math.min(length.value, MOST_VERSION)));
   } else {
-    const header = bytesAt(file, wordAt(bytes, 16), 16);
+    const header = bytesAt(file, new ByteReader(bytes, ".go.buildinfo", 16).u64(), 16);
     if (header !== undefined) {
-      const found = bytesAt(file, wordAt(header, 0), wordAt(header, 8));
+      const string = new ByteReader(header, ".go.buildinfo");
+      const found = bytesAt(file, string.u64(), string.u64());
       text = found === undefined ? undefined : latin1(found);
     }
   }
@@ -67,17 +69,15 @@ export const goRegisters: Readonly<Record<"x86_64" | "aarch64", { readonly words
   aarch64: { words: "x0 x1 x2 x3 x4 x5 x6 x7 x8 x9 x10 x11 x12 x13 x14 x15", g: "x28" },
 };
 
+/** Bytes of a version's text. */
+const MOST_VERSION = 256;
+
 function bytesAt(file: ElfFile, address: number, length: number): Uint8Array | undefined {
   const offset = file.fileOffset(address);
-  return offset === undefined || length > 256 ? undefined : file.bytes.subarray(offset, offset + length);
+  return offset === undefined || length > MOST_VERSION ? undefined : file.bytes.subarray(offset, offset + length);
 }
 
 const latin1 = (bytes: Uint8Array): string => new TextDecoder("latin1").decode(bytes);
-
-function wordAt(bytes: Uint8Array, at: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
-}
 
 /** An unsigned LEB128 number, below 2^32. */
 export function varint(bytes: Uint8Array, at: number): { readonly value: number; readonly next: number } {

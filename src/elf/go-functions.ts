@@ -7,6 +7,7 @@
 //     Go 1.18:  functions, files, text start, names, units, file names, pc tables, function table
 //     function table: pairs of entry and offset of the function's record; in 1.18 as 32 bits, entries from text start
 
+import { ByteReader, FormatError } from "../source/index.ts";
 import { type ElfFile, SectionFlag } from "./file.ts";
 import { goVersion, isGoTable, varint } from "./go-build-info.ts";
 
@@ -32,9 +33,11 @@ const LAYOUTS: { readonly [magic: number]: "1.2" | "1.16" | "1.18" } = {
   4294967281: "1.18",
 };
 
+const WHAT = "Go's table of functions";
+
 export class GoFunctions {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly #reader: ByteReader;
   readonly #layout: "1.2" | "1.16" | "1.18";
   readonly #quantum: number;
   readonly #wordSize: number;
@@ -50,8 +53,8 @@ export class GoFunctions {
 
   constructor(bytes: Uint8Array, textStart: number) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#layout = LAYOUTS[this.#view.getUint32(0, true)] as "1.2";
+    this.#reader = new ByteReader(bytes, WHAT);
+    this.#layout = LAYOUTS[this.#u32(0)] as "1.2";
     this.#quantum = bytes[6] as number;
     this.#wordSize = bytes[7] as number;
     this.#textStart = textStart;
@@ -60,7 +63,7 @@ export class GoFunctions {
     if (this.#layout === "1.2") {
       this.#table = 8 + this.#wordSize;
       this.#records = this.#names = this.#units = this.#lines = 0;
-      this.#files = this.#view.getUint32(this.#table + (this.count * 2 + 1) * this.#wordSize, true);
+      this.#files = this.#u32(this.#table + (this.count * 2 + 1) * this.#wordSize);
     } else {
       const first = this.#layout === "1.18" ? 3 : 2;
       [this.#names, this.#units, this.#files, this.#lines, this.#table] = [0, 1, 2, 3, 4].map((i) =>
@@ -71,33 +74,39 @@ export class GoFunctions {
   }
 
   #word(at: number): number {
-    const low = this.#view.getUint32(at, true);
-    return this.#wordSize === 8 ? low + this.#view.getUint32(at + 4, true) * 2 ** 32 : low;
+    return this.#reader.seek(at).word(this.#wordSize);
+  }
+
+  #u32(at: number): number {
+    return this.#reader.seek(at).u32();
+  }
+
+  #i32(at: number): number {
+    return this.#reader.seek(at).s32();
   }
 
   /** The entry of a function, or with `count` the end of the last one. */
   #entry(index: number): number {
     return this.#layout === "1.18"
-      ? this.#textStart + this.#view.getUint32(this.#table + index * 8, true)
+      ? this.#textStart + this.#u32(this.#table + index * 8)
       : this.#word(this.#table + index * 2 * this.#wordSize);
   }
 
   #record(index: number): number {
     const offset =
       this.#layout === "1.18"
-        ? this.#view.getUint32(this.#table + index * 8 + 4, true)
+        ? this.#u32(this.#table + index * 8 + 4)
         : this.#word(this.#table + (index * 2 + 1) * this.#wordSize);
     return this.#records + offset;
   }
 
   #text(at: number): string {
-    const end = this.#bytes.indexOf(0, at);
-    return new TextDecoder().decode(this.#bytes.subarray(at, end < 0 ? undefined : end));
+    return this.#reader.seek(at).text();
   }
 
   #name(index: number): string {
     const entrySize = this.#layout === "1.18" ? 4 : this.#wordSize;
-    return this.#text(this.#names + this.#view.getInt32(this.#record(index) + entrySize, true));
+    return this.#text(this.#names + this.#i32(this.#record(index) + entrySize));
   }
 
   #symbol(index: number): GoFunctionSymbol {
@@ -114,7 +123,7 @@ export class GoFunctions {
     const wanted = new TextEncoder().encode(name);
     const entrySize = this.#layout === "1.18" ? 4 : this.#wordSize;
     for (let index = 0; index < this.count; index++) {
-      const at = this.#names + this.#view.getInt32(this.#record(index) + entrySize, true);
+      const at = this.#names + this.#i32(this.#record(index) + entrySize);
       let i = 0;
       while (i < wanted.length && this.#bytes[at + i] === wanted[i]) i++;
       if (i === wanted.length && this.#bytes[at + i] === 0) return this.#symbol(index);
@@ -147,12 +156,12 @@ export class GoFunctions {
     // entry, name i32, argument bytes i32, deferreturn u32, then tables: stack u32, files u32, lines u32, count u32, unit u32
     const tables = this.#record(index) + (this.#layout === "1.18" ? 4 : this.#wordSize) + 12;
     const distance = address - this.#entry(index);
-    const file = this.#at(this.#view.getUint32(tables + 4, true), distance);
-    const line = this.#at(this.#view.getUint32(tables + 8, true), distance);
+    const file = this.#at(this.#u32(tables + 4), distance);
+    const line = this.#at(this.#u32(tables + 8), distance);
     if (file === undefined || line === undefined || file < 0) return undefined;
-    if (this.#layout === "1.2") return { file: this.#text(this.#view.getUint32(this.#files + file * 4, true)), line };
-    const unit = this.#view.getUint32(tables + 16, true);
-    const name = this.#view.getUint32(this.#units + (unit + file) * 4, true);
+    if (this.#layout === "1.2") return { file: this.#text(this.#u32(this.#files + file * 4)), line };
+    const unit = this.#u32(tables + 16);
+    const name = this.#u32(this.#units + (unit + file) * 4);
     return name === 0xffff_ffff ? undefined : { file: this.#text(this.#files + name), line };
   }
 
@@ -181,10 +190,10 @@ export function goFunctions(file: ElfFile): GoFunctions | undefined {
   if (found === undefined) return undefined;
   const { bytes, address } = found;
   if (bytes.length < 80) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const layout = LAYOUTS[view.getUint32(0, true)];
-  if (layout === undefined || view.getUint16(4, true) !== 0 || (bytes[7] !== 8 && bytes[7] !== 4)) return undefined;
-  const start = layout === "1.18" ? textStart(file, view, address) : 0;
+  const reader = new ByteReader(bytes, WHAT);
+  const layout = LAYOUTS[reader.u32()];
+  if (layout === undefined || reader.u16() !== 0 || (bytes[7] !== 8 && bytes[7] !== 4)) return undefined;
+  const start = layout === "1.18" ? textStart(file, reader, address) : 0;
   try {
     const functions = new GoFunctions(bytes, start);
     const first = functions[Symbol.iterator]().next();
@@ -192,8 +201,8 @@ export function goFunctions(file: ElfFile): GoFunctions | undefined {
     if (first.done === true || !isCode(file, first.value.address)) return undefined;
     return functions;
   } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
+    if (!(error instanceof FormatError)) throw error;
+    return undefined;
   }
 }
 
@@ -204,14 +213,10 @@ function tableBytes(file: ElfFile): { readonly bytes: Uint8Array; readonly addre
   const mixed = file.section(".data.rel.ro");
   if (mixed === undefined || goVersion(file) === undefined) return undefined;
   const bytes = file.data(mixed);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const reader = new ByteReader(bytes, WHAT);
   for (let at = (32 - (mixed.address % 32)) % 32; at + 16 <= bytes.length; at += 32) {
-    const magic = view.getUint32(at, true);
-    if (
-      LAYOUTS[magic] !== undefined &&
-      view.getUint16(at + 4, true) === 0 &&
-      (bytes[at + 7] === 8 || bytes[at + 7] === 4)
-    )
+    const magic = reader.seek(at).u32();
+    if (LAYOUTS[magic] !== undefined && reader.u16() === 0 && (bytes[at + 7] === 8 || bytes[at + 7] === 4))
       return { bytes: bytes.subarray(at), address: mixed.address + at };
   }
   return undefined;
@@ -220,19 +225,19 @@ function tableBytes(file: ElfFile): { readonly bytes: Uint8Array; readonly addre
 const R_RELATIVE = { x86_64: 8, aarch64: 1027 } as const;
 
 /** The third word of the header; in a position-independent file what the loader will put there; since Go 1.26 absent. */
-function textStart(file: ElfFile, view: DataView, address: number): number {
+function textStart(file: ElfFile, reader: ByteReader, address: number): number {
   const at = 24;
-  const written = view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+  const written = reader.seek(at).u64();
   if (written !== 0 && isCode(file, written)) return written;
   const type = R_RELATIVE[file.machine as "x86_64"];
   for (const section of file.sections) {
     if (section.type !== 4 || file.bits !== 64) continue;
     const bytes = file.data(section);
-    const relocations = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const relocations = new ByteReader(bytes, section.name);
     const low = (address + at) % 2 ** 32;
     for (let place = 0; place + 24 <= bytes.length; place += 24) {
-      if (relocations.getUint32(place, true) !== low || relocations.getUint32(place + 8, true) !== type) continue;
-      return relocations.getUint32(place + 16, true) + relocations.getUint32(place + 20, true) * 2 ** 32;
+      if (relocations.seek(place).u32() !== low || relocations.seek(place + 8).u32() !== type) continue;
+      return relocations.seek(place + 16).u64();
     }
   }
   return file.symbols().find("runtime.text")?.value ?? file.section(".text")?.address ?? 0;

@@ -1,7 +1,6 @@
 // ELF files, over bytes: sections, symbols, notes, USDT probes, Go's tables, and where in a function a uprobe may stand.
 export { crc32 } from "./crc32.ts";
 export {
-  ElfError,
   type ElfFile,
   type ElfMachine,
   type ElfSection,

@@ -2,6 +2,7 @@
 //
 //     note: u32 name size, u32 descriptor size, u32 type, name padded to 4, descriptor padded to 4
 
+import { ByteReader } from "../source/index.ts";
 import { type ElfFile, SectionType, textAt } from "./file.ts";
 
 export interface ElfNote {
@@ -12,21 +13,22 @@ export interface ElfNote {
 
 /** The notes in a section's or segment's bytes; a note that is cut short ends the list. */
 export function readNotes(bytes: Uint8Array): ElfNote[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const reader = new ByteReader(bytes, "notes");
   const notes: ElfNote[] = [];
-  let at = 0;
-  while (at + 12 <= bytes.length) {
-    const nameSize = view.getUint32(at, true);
-    const size = view.getUint32(at + 4, true);
-    // Sizes of a broken file may be beyond what bit operations hold.
-    const start = at + 12 + Math.ceil(nameSize / 4) * 4;
+  while (reader.at + 12 <= bytes.length) {
+    const nameSize = reader.u32();
+    const size = reader.u32();
+    const type = reader.u32();
+    const { at } = reader;
+    // Sizes of a damaged file may be beyond what bit operations hold.
+    const start = at + Math.ceil(nameSize / 4) * 4;
     if (start + size > bytes.length) break;
     notes.push({
-      name: textAt(bytes.subarray(at + 12, at + 12 + nameSize), 0),
-      type: view.getUint32(at + 8, true),
+      name: textAt(bytes.subarray(at, at + nameSize), 0),
+      type,
       descriptor: bytes.subarray(start, start + size),
     });
-    at = start + Math.ceil(size / 4) * 4;
+    reader.seek(start + Math.ceil(size / 4) * 4);
   }
   return notes;
 }
@@ -52,10 +54,11 @@ export function debugLink(file: ElfFile): { readonly name: string; readonly crc:
   const section = file.section(".gnu_debuglink");
   if (section === undefined) return undefined;
   const bytes = file.data(section);
-  const name = textAt(bytes, 0);
-  const at = (name.length + 4) & ~3;
-  if (at + 4 > bytes.length) return undefined;
-  return { name, crc: new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true) };
+  const end = bytes.indexOf(0);
+  // The name's end, and the next multiple of 4.
+  const at = (end + 4) & ~3;
+  if (end < 0 || at + 4 > bytes.length) return undefined;
+  return { name: textAt(bytes, 0), crc: new ByteReader(bytes, ".gnu_debuglink", at).u32() };
 }
 
 /** A USDT probe, as <sys/sdt.h> of SystemTap writes it down. */
@@ -84,9 +87,8 @@ export function usdtNotes(file: ElfFile): UsdtNote[] {
   for (const { name: owner, type, descriptor } of readNotes(file.data(section))) {
     const step = file.bits / 8;
     if (owner !== "stapsdt" || type !== 3 || descriptor.length < 3 * step) continue;
-    const view = new DataView(descriptor.buffer, descriptor.byteOffset, descriptor.byteLength);
-    const word = (at: number): number =>
-      view.getUint32(at, true) + (step === 8 ? view.getUint32(at + 4, true) * 2 ** 32 : 0);
+    const reader = new ByteReader(descriptor, "a note of a USDT probe");
+    const word = (at: number): number => reader.seek(at).word(step);
     const noted = word(step);
     const shift = base === undefined || noted === 0 ? 0 : base - noted;
     const address = word(0) + shift;

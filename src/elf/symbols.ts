@@ -96,10 +96,10 @@ class Table {
     const end = text.indexOf("\0", start);
     return text.slice(start, end < 0 ? undefined : end);
   }
-  symbol(index: number): ElfSymbol {
+  symbol(index: number, name = this.name(index)): ElfSymbol {
     const flags = this.flags(index);
     return {
-      name: this.name(index),
+      name,
       value: this.value(index),
       size: this.size(index),
       type: TYPES[flags & 15] ?? "other",
@@ -174,20 +174,40 @@ export class ElfSymbols {
   /** Defined functions whose name the expression matches, each address and name once, by ascending address. */
   functions(expression: RegExp): ElfSymbol[] {
     const found: ElfSymbol[] = [];
-    const seen = new Set<string>();
+    // Of most names there is one; those of static functions may stand for several.
+    const seen = new Map<string, number | Set<number>>();
     for (const table of this.#tables) {
       for (let index = 0; index < table.count; index++) {
         if (!isFunction(table, index)) continue;
         const name = table.name(index);
         expression.lastIndex = 0;
         if (!expression.test(name)) continue;
-        const key = `${table.value(index)} ${name}`;
-        if (seen.has(key)) continue;
-        seen.add(key);
-        found.push(table.symbol(index));
+        const value = table.value(index);
+        const before = seen.get(name);
+        if (before === undefined) seen.set(name, value);
+        else if (typeof before === "number") {
+          if (before === value) continue;
+          seen.set(name, new Set([before, value]));
+        } else if (before.has(value)) continue;
+        else before.add(value);
+        found.push(table.symbol(index, name));
       }
     }
     return found.sort((a, b) => a.value - b.value);
+  }
+
+  /** The names of defined functions, each once, as the tables have them; `wanted` is asked with the address. */
+  functionNames(expression: RegExp, wanted: (address: number) => boolean): Set<string> {
+    const names = new Set<string>();
+    for (const table of this.#tables) {
+      for (let index = 0; index < table.count; index++) {
+        if (!isFunction(table, index)) continue;
+        const name = table.name(index);
+        expression.lastIndex = 0;
+        if (expression.test(name) && wanted(table.value(index))) names.add(name);
+      }
+    }
+    return names;
   }
 
   /** The function that an address lies in; one without a size reaches up to the next. */

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { arbitraryInstruction } from "../../test/data/arbitrary-instructions.ts";
 import { DiagnosticError, formatDiagnostic } from "../source/index.ts";
-import { arbitraryInstruction } from "./arbitrary.test-data.ts";
 import { assemble, assembleSymbolic } from "./assemble.ts";
 import { disassemble } from "./disassemble.ts";
 import { decode, encode } from "./encode.ts";

@@ -11,6 +11,7 @@
 // from there can be pasted.
 
 import { type Diagnostic, DiagnosticError, type SourceText } from "../source/index.ts";
+import { slotsOf } from "./flow.ts";
 import type { Instruction } from "./instruction.ts";
 import { Opcode } from "./opcodes.ts";
 import { type Form, type Operation, operations } from "./operations.ts";
@@ -219,7 +220,7 @@ class Assembly {
       try {
         const { label: wanted, ...instruction } = this.#line(body);
         this.#pending.push({ instruction, slot, start, end, ...(wanted === undefined ? {} : { label: wanted }) });
-        slot += instruction.op === Opcode.LDDW ? 2 : 1;
+        slot += slotsOf(instruction.op);
       } catch (error) {
         if (!(error instanceof Mistake)) throw error;
         this.#report(error.code, error.message, start, end);

@@ -1,8 +1,8 @@
 // Instructions to text, one line each, by the templates of `syntax.ts`. What no operation allows is printed as `.insn`
 // with its raw fields, so that any program has a text that assembles back to the same bytes.
 
+import { slotsOf } from "./flow.ts";
 import type { Instruction } from "./instruction.ts";
-import { Opcode } from "./opcodes.ts";
 import { type Operation, operationOf } from "./operations.ts";
 import { TEMPLATES, templateParts } from "./syntax.ts";
 
@@ -26,7 +26,7 @@ export function disassemble(instructions: readonly Instruction[], options: Disas
       const symbol = options.symbol?.(instruction, index);
       const text = disassembleOne(instruction, options.helper, symbol);
       const line = options.slots ? `${slot}: ${text}` : text;
-      slot += instruction.op === Opcode.LDDW ? 2 : 1;
+      slot += slotsOf(instruction.op);
       return line;
     })
     .join("\n");

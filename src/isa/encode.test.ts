@@ -2,8 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { arbitraryInstruction } from "./arbitrary.test-data.ts";
+import { arbitraryInstruction } from "../../test/data/arbitrary-instructions.ts";
 import { decode, decodeStrict, EncodingError, encode, validate } from "./encode.ts";
+import { Alu, Class, Jmp, Mode, Opcode, Operand, Size } from "./opcodes.ts";
+import { operations } from "./operations.ts";
 
 const folder = new URL("../../../shared/fixtures/bpf_conformance/", import.meta.url);
 const present = existsSync(folder);
@@ -69,5 +71,44 @@ describe("validate", () => {
     const wide = { op: 0x18, dst: 1, src: 0, off: 0, imm: 0, imm64: 0n };
     expect(() => validate([{ op: 5, dst: 0, src: 0, off: 1, imm: 0 }, wide, exit])).toThrow("middle of a wide");
     expect(() => validate([{ op: 5, dst: 0, src: 0, off: 2, imm: 0 }, wide, exit])).not.toThrow();
+  });
+});
+
+describe("opcodes by name", () => {
+  const sources = { IMM: Operand.K, REG: Operand.X };
+  /** What the parts of a name add up to: class and width, then operation or mode, then operand or size. */
+  const expected = (name: string): number | undefined => {
+    const [, code, width, source] = /^([A-Z]+)(32|64)_(IMM|REG)$/.exec(name) ?? [];
+    if (code !== undefined) {
+      const operand = sources[source as keyof typeof sources];
+      if (code in Jmp) return Jmp[code as keyof typeof Jmp] | (width === "32" ? Class.JMP32 : Class.JMP) | operand;
+      return Alu[code as keyof typeof Alu] | (width === "32" ? Class.ALU : Class.ALU64) | operand;
+    }
+    const [, kind, size] = /^(LD_ABS|LD_IND|LDX|LDXSX|ST|STX)_(B|H|W|DW)$/.exec(name) ?? [];
+    if (kind === undefined) return undefined;
+    const modes = {
+      LD_ABS: Class.LD | Mode.ABS,
+      LD_IND: Class.LD | Mode.IND,
+      LDX: Class.LDX | Mode.MEM,
+      LDXSX: Class.LDX | Mode.MEMSX,
+      ST: Class.ST | Mode.MEM,
+      STX: Class.STX | Mode.MEM,
+    };
+    return modes[kind as keyof typeof modes] | Size[size as keyof typeof Size];
+  };
+
+  it("are the sums of their parts, and operations that there are", () => {
+    const known = new Set(operations().map(({ op }) => op));
+    let checked = 0;
+    for (const [name, op] of Object.entries(Opcode)) {
+      const sum = expected(name);
+      if (sum !== undefined) {
+        expect(op, name).toBe(sum);
+        checked++;
+      }
+      // Jumps through registers are in the assembler of no one yet.
+      if (op !== Opcode.GOTOX) expect(known.has(op), name).toBe(true);
+    }
+    expect(checked).toBeGreaterThan(90);
   });
 });

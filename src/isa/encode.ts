@@ -1,5 +1,6 @@
 // Instructions to bytes and back, 8 bytes a slot, little endian (RFC 9669 section 3).
 
+import { countSlots, jumpDistance, slotsOf } from "./flow.ts";
 import type { Instruction } from "./instruction.ts";
 import { Opcode } from "./opcodes.ts";
 import { complaint } from "./operations.ts";
@@ -20,18 +21,6 @@ export class EncodingError extends Error {
 
 /** Bytes of one slot. */
 export const SLOT_BYTES = 8;
-
-/** How many slots an instruction takes: 2 for `lddw`, else 1. */
-export function slots(instruction: Instruction): 1 | 2 {
-  return instruction.op === Opcode.LDDW ? 2 : 1;
-}
-
-/** How many slots a program takes. */
-export function countSlots(instructions: readonly Instruction[]): number {
-  let count = instructions.length;
-  for (const instruction of instructions) if (instruction.op === Opcode.LDDW) count++;
-  return count;
-}
 
 /** Throws EncodingError for a field that is out of its range, so that nothing is cut silently. */
 export function encode(instructions: readonly Instruction[]): Uint8Array {
@@ -110,7 +99,7 @@ export function validate(instructions: readonly Instruction[]): void {
   let slot = 0;
   for (const instruction of instructions) {
     starts[slot] = 1;
-    slot += slots(instruction);
+    slot += slotsOf(instruction.op);
   }
   slot = 0;
   for (const instruction of instructions) {
@@ -124,7 +113,7 @@ export function validate(instructions: readonly Instruction[]): void {
       if (starts[target] === 0)
         throw new EncodingError(slot, `jumps to slot ${target}, the middle of a wide instruction`);
     }
-    slot += slots(instruction);
+    slot += slotsOf(instruction.op);
   }
 }
 
@@ -133,21 +122,4 @@ export function decodeStrict(bytes: Uint8Array): Instruction[] {
   const instructions = decode(bytes);
   validate(instructions);
   return instructions;
-}
-
-/**
- * How many slots after the next one a jump or local call goes, or a function's address lies; undefined for an
- * instruction that names no place in the program.
- */
-export function jumpDistance(instruction: Instruction): number | undefined {
-  const { op, src } = instruction;
-  const type = op & 7;
-  if (type === 5) {
-    if (op === Opcode.CALL) return src === 1 ? instruction.imm : undefined;
-    if (op === Opcode.EXIT || op === Opcode.CALLX || op === Opcode.GOTOX) return undefined;
-    return instruction.off;
-  }
-  if (type === 6) return op === Opcode.GOTOL ? instruction.imm : instruction.off;
-  if (op === Opcode.LDDW && src === 4) return instruction.imm;
-  return undefined;
 }

@@ -7,6 +7,7 @@ export {
   type Symbolic,
 } from "./assemble.ts";
 export { type ClassicInstruction, decodeClassic, disassembleClassic, encodeClassic } from "./classic.ts";
+export { ClassicError, type ClassicOptions, classicToExtended } from "./classic-to-extended.ts";
 export {
   type AluCode,
   aluImm,
@@ -38,17 +39,16 @@ export {
   wide,
 } from "./construct.ts";
 export { type DisassembleOptions, disassemble, disassembleOne } from "./disassemble.ts";
+export { ARGUMENTS, argumentRegisters, type RegisterEffect, Role, registerEffect, rolesOf } from "./effects.ts";
 export {
-  countSlots,
   decode,
   decodeStrict,
   EncodingError,
   encode,
-  jumpDistance,
   SLOT_BYTES,
-  slots,
   validate,
 } from "./encode.ts";
+export { countSlots, isConditional, isGoto, jumpDistance, slotsOf, successors } from "./flow.ts";
 export type { Instruction } from "./instruction.ts";
 export { Alu, Atomic, Call, Class, FRAME_POINTER, Jmp, Mode, Opcode, Operand, Size, Wide } from "./opcodes.ts";
 export { type Field, type Form, type Operation, operationOf, operations, operationsOf } from "./operations.ts";

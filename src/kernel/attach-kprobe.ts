@@ -2,50 +2,53 @@
 // return can share a program (Linux 6.10).
 
 import type { AttachTarget } from "../object/index.ts";
-import { type Attachable, type Attacher, type Attachment, linkAttribute, setProgram } from "./attachment.ts";
-import { wordBytes } from "./attributes.ts";
-import { onlineCpus } from "./cpus.ts";
+import { type Attachable, type Attacher, type Attachment, setProgram } from "./attachment.ts";
+import { firstCpu } from "./cpus.ts";
 import { SystemCallError, UnsupportedError } from "./errors.ts";
 import { hasFeature } from "./features.ts";
-import { AttachType, Command } from "./numbers.ts";
+import type { Kernel } from "./kernel.ts";
+import { liveKernel } from "./live-kernel.ts";
+import { AttachType } from "./numbers.ts";
 import { openPerfEvent, probeUnit } from "./perf-events.ts";
-import { checked, systemCalls } from "./system-calls.ts";
+import { wordBytes } from "./struct.ts";
+import { checked } from "./system-calls.ts";
 import { functionAddresses, isBlacklisted } from "./traceable-functions.ts";
 
 export const NO_KPROBES =
   "this kernel was built without kprobes (CONFIG_KPROBES, CONFIG_KPROBE_EVENTS); use a tracepoint (scry -l 'tracepoint:*'), or fentry where the kernel has it";
 
-export const attachKprobe: Attacher<"kprobe"> = (program, target) => {
+export const attachKprobe: Attacher<"kprobe"> = (program, target, kernel) => {
   const name = `${target.return ? "kretprobe" : "kprobe"}:${target.function}${target.offset === 0 ? "" : `+${target.offset}`}`;
-  const unit = probeUnit("kprobe");
+  const unit = probeUnit(kernel, "kprobe");
   if (unit === undefined) throw new UnsupportedError(`${name}: ${NO_KPROBES}`);
   const place = target.module === undefined ? target.function : `${target.module}:${target.function}`;
   const config = target.return ? unit.returnBit : 0n;
   let event: number;
   try {
     event = openPerfEvent(
+      kernel,
       { type: unit.type, config, sample: 1, config1: place, config2: target.offset },
       -1,
-      onlineCpus()[0] ?? 0,
+      firstCpu(kernel),
       name,
     );
   } catch (error) {
-    throw explained(error, target, name);
+    throw explained(error, target, name, kernel);
   }
-  return { fds: setProgram(event, program, target.cookie, name), slow: true };
+  return { fds: setProgram(kernel, event, program, target.cookie, name), slow: true };
 };
 
 type KprobeTarget = Extract<AttachTarget, { kind: "kprobe" }>;
 
 /** The errors of register_kprobe (kernel/kprobes.c) in words: what is in the way, and what can be used instead. */
-function explained(error: unknown, target: KprobeTarget, name: string): unknown {
+function explained(error: unknown, target: KprobeTarget, name: string, kernel: Kernel): unknown {
   if (!(error instanceof SystemCallError)) return error;
   const { function: fn, offset } = target;
-  const instead = hasFeature("fentry") ? ` (or fentry:${fn}, where the function has it)` : "";
+  const instead = hasFeature("fentry", kernel) ? ` (or fentry:${fn}, where the function has it)` : "";
   const say = (why: string): UnsupportedError => new UnsupportedError(`${name}: ${why}`);
   switch (error.code) {
     case "ENOENT":
-      return functionAddresses(fn, target.module).length === 0
+      return functionAddresses(fn, target.module, kernel).length === 0
         ? say(
             `this kernel has no function ${target.module === undefined ? "" : `${target.module}:`}${fn}; scry -l 'kprobe:*' lists those it has`,
           )
@@ -57,7 +60,7 @@ function explained(error: unknown, target: KprobeTarget, name: string): unknown 
     case "EILSEQ":
       return say(`no instruction begins at ${fn}+${offset}: choose an offset where one does (scry does not guess)`);
     case "EINVAL":
-      if (isBlacklisted(fn))
+      if (isBlacklisted(fn, kernel))
         return say(
           `the kernel forbids probes in ${fn} (it is on its kprobe blacklist); use a function that calls it, or a tracepoint${instead}`,
         );
@@ -86,26 +89,29 @@ const BPF_F_KPROBE_MULTI_RETURN = 1;
  * Attaches one program to many functions by one link. The program must have been loaded for it: with
  * `expected_attach_type` BPF_TRACE_KPROBE_MULTI, or BPF_TRACE_KPROBE_SESSION.
  */
-export function attachKprobeMulti(program: Attachable, places: KprobeMulti): Attachment {
+export function attachKprobeMulti(program: Attachable, places: KprobeMulti, kernel: Kernel = liveKernel()): Attachment {
   const type = places.at === "session" ? AttachType.kprobeSession : AttachType.kprobeMulti;
   const { functions } = places;
   const byName = typeof functions[0] === "string";
-  const list = byName ? pointerList(functions as readonly string[]) : undefined;
-  const attribute = linkAttribute(program.fd, 0, type)
-    .u32(16, places.at === "return" ? BPF_F_KPROBE_MULTI_RETURN : 0)
-    .u32(20, functions.length)
-    .pointer(byName ? 24 : 32, list?.words ?? wordBytes(functions as readonly bigint[]))
-    .keep(list?.text ?? new Uint8Array())
-    .pointer(40, places.cookies === undefined ? undefined : wordBytes(places.cookies));
   const probe = places.at === "return" ? "kretprobe" : "kprobe";
   const what = functions.length === 1 && byName ? `:${functions[0]}` : `s on ${functions.length} functions`;
-  const result = systemCalls().bpf(Command.linkCreate, attribute.bytes);
+  const result = kernel.bpf("LINK_CREATE", {
+    prog_fd: program.fd,
+    attach_type: type,
+    kprobe_multi: {
+      flags: places.at === "return" ? BPF_F_KPROBE_MULTI_RETURN : 0,
+      cnt: functions.length,
+      ...(byName ? { syms: functions as readonly string[] } : { addrs: wordBytes(functions as readonly bigint[]) }),
+      cookies: places.cookies === undefined ? undefined : wordBytes(places.cookies),
+    },
+  });
   if (result === -ESRCH || result === -ENOENT)
     throw new UnsupportedError(
       `${probe}${what}: the kernel has no such function that can be traced at its entry; scry -l 'kprobe:*' lists those it has`,
     );
   const fd = checked(result, "bpf(BPF_LINK_CREATE)", `${probe}${what}`);
   return {
+    kernel,
     target: { kind: "kprobe", function: "", offset: 0, return: places.at === "return" },
     fds: [fd],
     slow: false,
@@ -114,17 +120,3 @@ export function attachKprobeMulti(program: Attachable, places: KprobeMulti): Att
 
 const ESRCH = 3;
 const ENOENT = 2;
-
-/** An array of C strings: the addresses, and what they point to, which must stay referenced. */
-function pointerList(names: readonly string[]): { words: Uint8Array; text: Uint8Array } {
-  const text = new Uint8Array(names.reduce((n, name) => n + name.length + 1, 0));
-  const base = systemCalls().addressOf(text);
-  const words: bigint[] = [];
-  let at = 0;
-  for (const name of names) {
-    words.push(base + BigInt(at));
-    for (let i = 0; i < name.length; i++) text[at + i] = name.charCodeAt(i);
-    at += name.length + 1;
-  }
-  return { words: wordBytes(words), text };
-}

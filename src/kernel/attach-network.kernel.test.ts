@@ -5,22 +5,18 @@ import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { counters, objectOf } from "../../test/data/small-programs.ts";
 import { noteSources } from "../../test/support/lab-results.ts";
-import {
-  type AttachTarget,
-  assembleCode,
-  type CgroupAttachType,
-  type MapSpec,
-  type ProgramType,
-} from "../object/index.ts";
+import type { CgroupAttachType } from "../object/attach-types.ts";
+import { type AttachTarget, assembleCode, type MapSpec } from "../object/index.ts";
+import type { ProgramType } from "../object/program-types.ts";
 import { attach, detachAll } from "./attach.ts";
 import type { Attachment } from "./attachment.ts";
 import { SystemCallError } from "./errors.ts";
+import { systemCalls } from "./live-kernel.ts";
 import { type LoadedObject, loadObject } from "./load.ts";
 import { inNetworkNamespace } from "./net-namespace.ts";
-import { counters, objectOf } from "./small-programs.test-data.ts";
 import { interfaceIndex, openPacketSocket } from "./sockets.ts";
-import { systemCalls } from "./system-calls.ts";
 
 const ip = (...words: string[]): void => void execFileSync("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
 

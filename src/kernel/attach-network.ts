@@ -1,13 +1,15 @@
 // Where packets and sockets pass: XDP, traffic control, cgroups, sockets, socket lookup.
 
-import type { CgroupAttachType } from "../object/index.ts";
-import { type Attacher, createLink, linkAttribute } from "./attachment.ts";
+import { attachType } from "../object/index.ts";
+import { type Attacher, createLink, type LinkCreate } from "./attachment.ts";
 import { SystemCallError, UnsupportedError } from "./errors.ts";
+import type { Kernel } from "./kernel.ts";
+import { tcmsg } from "./layouts.ts";
 import { inNetworkNamespace, openNamespace } from "./net-namespace.ts";
 import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, routeRequest } from "./netlink.ts";
 import { AttachType } from "./numbers.ts";
 import { interfaceIndex } from "./sockets.ts";
-import { checked, O_CLOEXEC, O_RDONLY, systemCalls } from "./system-calls.ts";
+import { checked, O_CLOEXEC, O_RDONLY } from "./system-calls.ts";
 
 const EEXIST = 17;
 const EINVAL = 22;
@@ -17,13 +19,17 @@ const ENOTSUP = 95;
 /** linux/if_link.h */
 const XDP_FLAGS = { any: 0, generic: 1 << 1, native: 1 << 2 } as const;
 
-export const attachXdp: Attacher<"xdp"> = (program, target) => {
+export const attachXdp: Attacher<"xdp"> = (program, target, kernel) => {
   const name = `xdp:${target.interface}`;
-  const index = inNetworkNamespace(target.netns, () => interfaceIndex(target.interface));
-  const attribute = linkAttribute(program.fd, index, AttachType.xdp).u32(12, XDP_FLAGS[target.mode]);
+  const index = inNetworkNamespace(target.netns, () => interfaceIndex(target.interface, kernel), kernel);
+  const link = {
+    prog_fd: program.fd,
+    target_ifindex: index,
+    attach_type: AttachType.xdp,
+    flags: XDP_FLAGS[target.mode],
+  };
   try {
-    // The kernel looks the number up in the caller's namespace.
-    return { fds: [inNetworkNamespace(target.netns, () => createLink(attribute, name))], slow: false };
+    return { fds: [linkThere(kernel, target.netns, link, name)], slow: false };
   } catch (error) {
     if (!(error instanceof SystemCallError)) throw error;
     if (error.errno === ENOTSUP && target.mode === "native")
@@ -32,14 +38,20 @@ export const attachXdp: Attacher<"xdp"> = (program, target) => {
   }
 };
 
-export const attachTc: Attacher<"tc"> = (program, target) => {
+/** A link of a network namespace's interface: the kernel looks the number up in the caller's namespace. */
+function linkThere(kernel: Kernel, netns: string | undefined, link: LinkCreate, name: string): number {
+  const undo = (fd: number): void => void kernel.calls.close(fd);
+  return inNetworkNamespace(netns, () => createLink(kernel, link, name), kernel, undo);
+}
+
+export const attachTc: Attacher<"tc"> = (program, target, kernel) => {
   const name = `tc:${target.interface}:${target.direction}`;
-  const index = inNetworkNamespace(target.netns, () => interfaceIndex(target.interface));
+  const index = inNetworkNamespace(target.netns, () => interfaceIndex(target.interface, kernel), kernel);
   if (target.by !== "clsact") {
-    const type = target.direction === "ingress" ? AttachType.tcxIngress : AttachType.tcxEgress;
+    const attachType = target.direction === "ingress" ? AttachType.tcxIngress : AttachType.tcxEgress;
+    const link = { prog_fd: program.fd, target_ifindex: index, attach_type: attachType };
     try {
-      const attribute = linkAttribute(program.fd, index, type);
-      return { fds: [inNetworkNamespace(target.netns, () => createLink(attribute, name))], slow: false };
+      return { fds: [linkThere(kernel, target.netns, link, name)], slow: false };
     } catch (error) {
       // EINVAL: the kernel knows no such attach type (tcx came with Linux 6.6).
       if (!(error instanceof SystemCallError) || error.errno !== EINVAL) throw error;
@@ -47,13 +59,16 @@ export const attachTc: Attacher<"tc"> = (program, target) => {
         throw new UnsupportedError(`${name}: this kernel has no tcx links (Linux 6.6); attach by "clsact"`);
     }
   }
-  const filter = inNetworkNamespace(target.netns, () =>
-    addFilter(program.fd, program.name, index, target.direction, name),
+  const filter = inNetworkNamespace(
+    target.netns,
+    () => addFilter(kernel, program.fd, program.name, index, target.direction, name),
+    kernel,
+    (made) => removeFilter(kernel, index, target.direction, made),
   );
   return {
     fds: [],
     slow: false,
-    undo: () => inNetworkNamespace(target.netns, () => removeFilter(index, target.direction, filter)),
+    undo: () => inNetworkNamespace(target.netns, () => removeFilter(kernel, index, target.direction, filter), kernel),
   };
 };
 
@@ -80,22 +95,19 @@ interface Filter {
   readonly handle: number;
 }
 
-/** struct tcmsg of linux/rtnetlink.h */
-function trafficMessage(index: number, parent: number, handle: number, info: number): Uint8Array {
-  const bytes = new Uint8Array(20);
-  const view = new DataView(bytes.buffer);
-  view.setInt32(4, index, true);
-  view.setUint32(8, handle, true);
-  view.setUint32(12, parent, true);
-  view.setUint32(16, info, true);
-  return bytes;
-}
-
-function addFilter(fd: number, program: string, index: number, direction: "ingress" | "egress", name: string): Filter {
+function addFilter(
+  kernel: Kernel,
+  fd: number,
+  program: string,
+  index: number,
+  direction: "ingress" | "egress",
+  name: string,
+): Filter {
   const qdisc = routeRequest(
+    kernel,
     RTM_NEWQDISC,
     NLM_F_CREATE | NLM_F_EXCL,
-    trafficMessage(index, TC_H_CLSACT, 0xffff0000, 0),
+    kernel.struct(tcmsg, { tcm_ifindex: index, tcm_parent: TC_H_CLSACT, tcm_handle: 0xffff0000 }).bytes,
     [[TCA_KIND, "clsact"]],
   );
   if (qdisc.errno !== 0 && qdisc.errno !== EEXIST) {
@@ -104,9 +116,14 @@ function addFilter(fd: number, program: string, index: number, direction: "ingre
     throw new SystemCallError("netlink(RTM_NEWQDISC)", qdisc.errno, name);
   }
   const filter = routeRequest(
+    kernel,
     RTM_NEWTFILTER,
     NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO,
-    trafficMessage(index, TC_H_CLSACT_PARENT[direction], 0, ALL_PROTOCOLS),
+    kernel.struct(tcmsg, {
+      tcm_ifindex: index,
+      tcm_parent: TC_H_CLSACT_PARENT[direction],
+      tcm_info: ALL_PROTOCOLS,
+    }).bytes,
     [
       [TCA_KIND, "bpf"],
       [
@@ -125,62 +142,36 @@ function addFilter(fd: number, program: string, index: number, direction: "ingre
     throw new SystemCallError("netlink(RTM_NEWTFILTER)", filter.errno, name);
   }
   if (filter.echo === undefined) throw new SystemCallError("netlink(RTM_NEWTFILTER)", EINVAL, name, "no echo");
-  const view = new DataView(filter.echo.buffer, filter.echo.byteOffset, filter.echo.byteLength);
-  return { handle: view.getUint32(8, true), priority: view.getUint32(16, true) >>> 16 };
+  const made = kernel.struct(tcmsg).fill(filter.echo);
+  return { handle: made.get("tcm_handle"), priority: made.get("tcm_info") >>> 16 };
 }
 
-function removeFilter(index: number, direction: "ingress" | "egress", filter: Filter): void {
+function removeFilter(kernel: Kernel, index: number, direction: "ingress" | "egress", filter: Filter): void {
   routeRequest(
+    kernel,
     RTM_DELTFILTER,
     0,
-    trafficMessage(
-      index,
-      TC_H_CLSACT_PARENT[direction],
-      filter.handle,
-      ((filter.priority << 16) | ALL_PROTOCOLS) >>> 0,
-    ),
+    kernel.struct(tcmsg, {
+      tcm_ifindex: index,
+      tcm_parent: TC_H_CLSACT_PARENT[direction],
+      tcm_handle: filter.handle,
+      tcm_info: ((filter.priority << 16) | ALL_PROTOCOLS) >>> 0,
+    }).bytes,
     [[TCA_KIND, "bpf"]],
   );
 }
 
 // --- sockets ---------------------------------------------------------------------------------------------------------
 
-/** `enum bpf_attach_type` of linux/bpf.h */
-export const CGROUP_ATTACH_TYPES: Readonly<Record<CgroupAttachType, number>> = {
-  inet_ingress: 0,
-  inet_egress: 1,
-  inet_sock_create: 2,
-  sock_ops: 3,
-  device: 6,
-  inet4_bind: 8,
-  inet6_bind: 9,
-  inet4_connect: 10,
-  inet6_connect: 11,
-  inet4_post_bind: 12,
-  inet6_post_bind: 13,
-  udp4_sendmsg: 14,
-  udp6_sendmsg: 15,
-  sysctl: 18,
-  udp4_recvmsg: 19,
-  udp6_recvmsg: 20,
-  getsockopt: 21,
-  setsockopt: 22,
-  inet4_getpeername: 29,
-  inet6_getpeername: 30,
-  inet4_getsockname: 31,
-  inet6_getsockname: 32,
-  inet_sock_release: 34,
-  unix_connect: 49,
-};
-
-export const attachCgroup: Attacher<"cgroup"> = (program, target) => {
-  const calls = systemCalls();
+export const attachCgroup: Attacher<"cgroup"> = (program, target, kernel) => {
+  const { calls } = kernel;
   const name = `cgroup:${target.path}:${target.attachType}`;
+  const number = attachType(`cgroup_${target.attachType}`);
   const folder = calls.open(target.path, O_RDONLY | O_CLOEXEC);
   if (folder < 0) throw new SystemCallError("open", -folder, target.path);
   try {
     return {
-      fds: [createLink(linkAttribute(program.fd, folder, CGROUP_ATTACH_TYPES[target.attachType]), name)],
+      fds: [createLink(kernel, { prog_fd: program.fd, target_fd: folder, attach_type: number }, name)],
       slow: false,
     };
   } catch (error) {
@@ -196,8 +187,8 @@ const SOL_SOCKET = 1;
 const SO_ATTACH_BPF = 50;
 const SO_DETACH_FILTER = 27;
 
-export const attachSocket: Attacher<"socket"> = (program, target) => {
-  const calls = systemCalls();
+export const attachSocket: Attacher<"socket"> = (program, target, kernel) => {
+  const { calls } = kernel;
   const number = (n: number): Uint8Array => new Uint8Array(Int32Array.of(n).buffer);
   const name = `socket ${target.fd}`;
   checked(
@@ -212,15 +203,16 @@ export const attachSocket: Attacher<"socket"> = (program, target) => {
   };
 };
 
-export const attachSkLookup: Attacher<"sk_lookup"> = (program, target) => {
+export const attachSkLookup: Attacher<"sk_lookup"> = (program, target, kernel) => {
   const path = target.netns ?? "/proc/self/ns/net";
-  const namespace = openNamespace(path);
+  const namespace = openNamespace(kernel, path);
+  const link = { prog_fd: program.fd, target_fd: namespace, attach_type: AttachType.skLookup };
   try {
     return {
-      fds: [createLink(linkAttribute(program.fd, namespace, AttachType.skLookup), `sk_lookup in ${path}`)],
+      fds: [createLink(kernel, link, `sk_lookup in ${path}`)],
       slow: false,
     };
   } finally {
-    systemCalls().close(namespace);
+    kernel.calls.close(namespace);
   }
 };

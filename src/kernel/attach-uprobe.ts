@@ -1,22 +1,17 @@
 // Functions and static probes of programs: one perf event for each, or one link for many (Linux 6.6).
 
-import {
-  type Attachable,
-  type Attacher,
-  type Attachment,
-  createLink,
-  linkAttribute,
-  setProgram,
-} from "./attachment.ts";
-import { wordBytes } from "./attributes.ts";
-import { onlineCpus } from "./cpus.ts";
+import { type Attachable, type Attacher, type Attachment, createLink, setProgram } from "./attachment.ts";
+import { firstCpu } from "./cpus.ts";
 import { UnsupportedError } from "./errors.ts";
+import type { Kernel } from "./kernel.ts";
+import { liveKernel } from "./live-kernel.ts";
 import { AttachType } from "./numbers.ts";
 import { openPerfEvent, probeUnit } from "./perf-events.ts";
+import { wordBytes } from "./struct.ts";
 
-export const attachUprobe: Attacher<"uprobe"> = (program, target) => {
+export const attachUprobe: Attacher<"uprobe"> = (program, target, kernel) => {
   const name = `${target.return ? "uretprobe" : "uprobe"}:${target.path}+0x${target.offset.toString(16)}`;
-  const unit = probeUnit("uprobe");
+  const unit = probeUnit(kernel, "uprobe");
   if (unit === undefined) throw new UnsupportedError(`${name}: this kernel was built without CONFIG_UPROBE_EVENTS`);
   let config = target.return ? unit.returnBit : 0n;
   if (target.semaphore !== undefined) {
@@ -27,12 +22,13 @@ export const attachUprobe: Attacher<"uprobe"> = (program, target) => {
   }
   const pid = target.pid ?? -1;
   const event = openPerfEvent(
+    kernel,
     { type: unit.type, config, sample: 1, config1: target.path, config2: target.offset },
     pid,
-    pid === -1 ? (onlineCpus()[0] ?? 0) : -1,
+    pid === -1 ? firstCpu(kernel) : -1,
     name,
   );
-  return { fds: setProgram(event, program, target.cookie, name), slow: true };
+  return { fds: setProgram(kernel, event, program, target.cookie, name), slow: true };
 };
 
 export interface UprobeMulti {
@@ -54,19 +50,21 @@ const BPF_F_UPROBE_MULTI_RETURN = 1;
  * have been loaded for it (`LoadOptions.multi`). Measured: a link closes in 20 to 45 ms, whether it has one place or
  * 500; a perf event in 120 ms, each.
  */
-export function attachUprobeMulti(program: Attachable, places: UprobeMulti): Attachment {
-  const attribute = linkAttribute(program.fd, 0, AttachType.uprobeMulti)
-    .pointer(16, places.path)
-    .pointer(24, wordBytes(places.offsets))
-    .pointer(32, places.semaphores?.some((offset) => offset !== 0) ? wordBytes(places.semaphores) : undefined)
-    .pointer(40, places.cookies === undefined ? undefined : wordBytes(places.cookies))
-    .u32(48, places.offsets.length)
-    .u32(52, places.return ? BPF_F_UPROBE_MULTI_RETURN : 0)
-    .u32(56, places.pid ?? 0);
+export function attachUprobeMulti(program: Attachable, places: UprobeMulti, kernel: Kernel = liveKernel()): Attachment {
+  const uprobes = {
+    path: places.path,
+    offsets: wordBytes(places.offsets),
+    ref_ctr_offsets: places.semaphores?.some((offset) => offset !== 0) ? wordBytes(places.semaphores) : undefined,
+    cookies: places.cookies === undefined ? undefined : wordBytes(places.cookies),
+    cnt: places.offsets.length,
+    flags: places.return ? BPF_F_UPROBE_MULTI_RETURN : 0,
+    pid: places.pid,
+  };
   const fd = createLink(
-    attribute,
+    kernel,
+    { prog_fd: program.fd, attach_type: AttachType.uprobeMulti, uprobe_multi: uprobes },
     `${places.return ? "uretprobe" : "uprobe"}:${places.path} (${places.offsets.length} place${places.offsets.length === 1 ? "" : "s"})`,
   );
   const base = { kind: "uprobe", path: places.path, offset: places.offsets[0] ?? 0, return: places.return } as const;
-  return { target: places.pid === undefined ? base : { ...base, pid: places.pid }, fds: [fd], slow: false };
+  return { kernel, target: places.pid === undefined ? base : { ...base, pid: places.pid }, fds: [fd], slow: false };
 }

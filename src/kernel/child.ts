@@ -1,6 +1,6 @@
 // A child that waits at the start line: spawned, but its command runs only once probes are attached (`-c CMD`).
 
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
 import type { Writable } from "node:stream";
@@ -30,6 +30,7 @@ const gate = 'read -r _ <&3 || exit 125; exec 3<&-; exec "$@"';
  * does the child, its command never run. A command that does not exist ends with status 127.
  */
 export async function spawnWaiting(command: readonly string[]): Promise<WaitingChild> {
+  const { spawn } = process.getBuiltinModule("node:child_process");
   const child: ChildProcess = spawn("/bin/sh", ["-c", gate, "sh", ...command], {
     stdio: ["inherit", "inherit", "inherit", "pipe"],
   });

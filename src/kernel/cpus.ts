@@ -1,8 +1,7 @@
 // Which CPUs there are. A per-CPU map has a value for every possible one; events are opened on the online ones.
 
-import { readFileSync } from "node:fs";
-
-const known = new Map<string, readonly number[]>();
+import type { Kernel } from "./kernel.ts";
+import { liveKernel } from "./live-kernel.ts";
 
 /** `0-3,8` → [0, 1, 2, 3, 8] (the kernel's cpulist format). */
 export function parseCpuList(text: string): number[] {
@@ -15,15 +14,15 @@ export function parseCpuList(text: string): number[] {
   return cpus;
 }
 
-function cpuList(name: string): readonly number[] {
-  let list = known.get(name);
-  if (list === undefined)
-    known.set(name, (list = parseCpuList(readFileSync(`/sys/devices/system/cpu/${name}`, "latin1"))));
-  return list;
-}
+const readPossible = (kernel: Kernel): readonly number[] =>
+  parseCpuList(kernel.text("/sys/devices/system/cpu/possible"));
+const readOnline = (kernel: Kernel): readonly number[] => parseCpuList(kernel.text("/sys/devices/system/cpu/online"));
 
 /** Every CPU that this kernel may ever have; read once. */
-export const possibleCpus = (): readonly number[] => cpuList("possible");
+export const possibleCpus = (kernel: Kernel = liveKernel()): readonly number[] => kernel.once(readPossible);
 
 /** The CPUs that run now; read once. */
-export const onlineCpus = (): readonly number[] => cpuList("online");
+export const onlineCpus = (kernel: Kernel = liveKernel()): readonly number[] => kernel.once(readOnline);
+
+/** The first of the CPUs that run now: where one is as good as another. */
+export const firstCpu = (kernel: Kernel): number => onlineCpus(kernel)[0] ?? 0;

@@ -2,6 +2,7 @@
 
 import { constants } from "node:os";
 import type { Span } from "../source/index.ts";
+import { refusal } from "./capabilities.ts";
 
 let names: Map<number, string> | undefined;
 
@@ -17,8 +18,6 @@ export function errnoName(errno: number): string {
 
 /** What an errno means, and where it is known, what helps. */
 const advice: Readonly<Record<string, string>> = {
-  EPERM: "not permitted: needs CAP_BPF and CAP_PERFMON; run as root, or give the program these capabilities",
-  EACCES: "not permitted: needs CAP_BPF and CAP_PERFMON; run as root, or give the program these capabilities",
   ENOENT: "no such thing",
   ENOSYS: "this kernel has no such system call",
   EINVAL: "the kernel takes no such argument",
@@ -45,7 +44,7 @@ export class SystemCallError extends Error {
 
   constructor(call: string, errno: number, purpose?: string, hint?: string) {
     const code = errnoName(errno);
-    const say = hint ?? advice[code];
+    const say = hint ?? (code === "EPERM" || code === "EACCES" ? refusal(call) : advice[code]);
     super(
       `${purpose === undefined ? "" : `${purpose}: `}${call} failed with ${code}${say === undefined ? "" : ` (${say})`}`,
     );

@@ -5,22 +5,14 @@ export { attachUprobeMulti, type UprobeMulti } from "./attach-uprobe.ts";
 export type { Attachable, Attachment } from "./attachment.ts";
 export { type ChildExit, spawnWaiting, splitCommand, type WaitingChild } from "./child.ts";
 export { onlineCpus, possibleCpus } from "./cpus.ts";
-export { type Diagnosis, diagnose, type Finding } from "./diagnosis.ts";
+export { type Diagnosis, diagnose } from "./diagnosis.ts";
 export { errnoName, SystemCallError, UnsupportedError, VerifierError } from "./errors.ts";
 export { type Feature, featureNames, hasFeature, hasHelper, hasMap } from "./features.ts";
+export type { Finding } from "./finding.ts";
+export { Kernel, type KernelFiles } from "./kernel.ts";
 export { kernelBtf, kernelBtfBytes } from "./kernel-types.ts";
-export {
-  binaryPath,
-  executableOf,
-  libraryPath,
-  type Mapping,
-  mappedLibraries,
-  parseLibraryCache,
-  parseMaps,
-  processExists,
-  processMaps,
-  which,
-} from "./libraries.ts";
+export { binaryPath, libraryPath, parseLibraryCache, which } from "./libraries.ts";
+export { liveKernel, systemCalls } from "./live-kernel.ts";
 export {
   type LoadedObject,
   type LoadedProgram,
@@ -31,22 +23,31 @@ export {
   type TestRunResult,
   testRun,
 } from "./load.ts";
-export { createMap, type KernelMap, type KernelMapOptions, type MapDump, type UpdateMode } from "./maps.ts";
-export { moduleBtf, type ProgramFunction, programFunctions } from "./module-types.ts";
+export { createMap, type KernelMap, type KernelMapOptions } from "./maps.ts";
+export { type LoadedFunction, moduleBtf, programFunctions } from "./module-types.ts";
 export { inNetworkNamespace } from "./net-namespace.ts";
 export { multiLink } from "./placement.ts";
 export { Poller } from "./poller.ts";
+export {
+  executableOf,
+  type Mapping,
+  mappedLibraries,
+  parseMaps,
+  processExists,
+  processMaps,
+} from "./processes.ts";
 export { enableStatistics, type ProgramInfo, programInfo } from "./program-info.ts";
 export { type RecordReader, RingBuffer } from "./ring-buffer.ts";
 export { interfaceIndex, openPacketSocket, type PacketSocket } from "./sockets.ts";
 export { registerStructOps, type StructOps, type StructOpsValue } from "./struct-ops.ts";
 export { type SyscallArchitecture, syscallName, syscallNames, syscallNumber } from "./system-call-table.ts";
-export { checked, type SystemCalls, systemCalls } from "./system-calls.ts";
+export { checked, type SystemCalls } from "./system-calls.ts";
+export { TaskRecords } from "./task-records.ts";
 export { functionAddresses, parseFtraceList, traceableFunctions } from "./traceable-functions.ts";
 export {
+  type FormatField,
   listTracepoints,
   parseFormat,
-  type TracepointField,
   type TracepointFormat,
   tracefs,
   tracepointFormat,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { count, counters, mapValue, objectOf } from "../../test/data/small-programs.ts";
 import { exit, load, movImm, movReg, storeImm, storeReg } from "../isa/index.ts";
 import type { BpfObject } from "../object/index.ts";
 import { hasFeature, loadObject, loadObjectParallel, programInfo, testRun, VerifierError } from "./index.ts";
-import { count, counters, mapValue, objectOf } from "./small-programs.test-data.ts";
 
 const first = <T>(values: Iterable<T>): T => values[Symbol.iterator]().next().value as T;
 

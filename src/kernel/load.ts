@@ -2,6 +2,7 @@
 
 import { encode } from "../isa/index.ts";
 import {
+  attachType,
   type BpfObject,
   type LinkedProgram,
   link,
@@ -10,18 +11,19 @@ import {
   type ProgramSpec,
 } from "../object/index.ts";
 import type { Span } from "../source/index.ts";
-import { CGROUP_ATTACH_TYPES } from "./attach-network.ts";
-import { Struct } from "./attributes.ts";
 import { SystemCallError, UnsupportedError, VerifierError } from "./errors.ts";
 import { hasFeature } from "./features.ts";
+import type { BpfAttr, Kernel } from "./kernel.ts";
+import { liveKernel } from "./live-kernel.ts";
 import { createMap, type KernelMap } from "./maps.ts";
 import { chargedBpf } from "./memory-limit.ts";
 import { moduleBtf, openModuleBtf, openProgram, programFunctions } from "./module-types.ts";
-import { AttachType, BPF_F_NO_PREALLOC, BPF_F_SLEEPABLE, Command } from "./numbers.ts";
+import { AttachType, BPF_F_NO_PREALLOC, BPF_F_SLEEPABLE, BpfCommand } from "./numbers.ts";
 import { addRecords, loadBtf, ProgramTypes } from "./program-types.ts";
 import { relocate, typeId } from "./relocate.ts";
+import { objectName, textOf } from "./struct.ts";
 import { structOpsMember } from "./struct-ops.ts";
-import { checked, systemCalls } from "./system-calls.ts";
+import { checked } from "./system-calls.ts";
 
 const LOG_BYTES = 16 << 20;
 const EAGAIN = 11;
@@ -53,13 +55,16 @@ export class LoadedObject {
   readonly maps: ReadonlyMap<string, KernelMap>;
   readonly programs: ReadonlyMap<string, LoadedProgram>;
   readonly #owned: readonly KernelMap[];
+  readonly #kernel: Kernel;
   #open = true;
 
   constructor(
     maps: ReadonlyMap<string, KernelMap>,
     programs: ReadonlyMap<string, LoadedProgram>,
     owned: readonly KernelMap[],
+    kernel: Kernel,
   ) {
+    this.#kernel = kernel;
     this.maps = maps;
     this.programs = programs;
     this.#owned = owned;
@@ -68,7 +73,7 @@ export class LoadedObject {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    for (const program of this.programs.values()) systemCalls().close(program.fd);
+    for (const program of this.programs.values()) this.#kernel.calls.close(program.fd);
     for (const map of this.#owned) map.close();
   }
 
@@ -81,12 +86,13 @@ export class LoadedObject {
 interface Prepared {
   readonly spec: ProgramSpec;
   readonly linked: LinkedProgram;
-  readonly attribute: Struct;
+  readonly attr: BpfAttr<"PROG_LOAD">;
   readonly attachType: number;
 }
 
 /** Everything up to the loading of programs, and how to undo it. */
 interface Preparation {
+  readonly kernel: Kernel;
   readonly maps: ReadonlyMap<string, KernelMap>;
   readonly owned: readonly KernelMap[];
   readonly programs: readonly Prepared[];
@@ -98,17 +104,18 @@ interface Preparation {
  * Loads maps and programs. Throws a VerifierError for a program that the verifier refuses, a SystemCallError or an
  * UnsupportedError otherwise; then nothing stays loaded.
  */
-export function loadObject(object: BpfObject, options: LoadOptions = {}): LoadedObject {
-  const preparation = prepare(object, options);
+export function loadObject(object: BpfObject, options: LoadOptions = {}, kernel: Kernel = liveKernel()): LoadedObject {
+  const preparation = prepare(kernel, object, options);
   const programs = new Map<string, LoadedProgram>();
   try {
-    for (const prepared of preparation.programs) programs.set(prepared.spec.name, loadProgram(prepared, options));
+    for (const prepared of preparation.programs)
+      programs.set(prepared.spec.name, loadProgram(kernel, prepared, options));
   } catch (error) {
     undo(preparation, programs.values());
     throw error;
   }
-  for (const fd of preparation.passing) systemCalls().close(fd);
-  return new LoadedObject(preparation.maps, programs, preparation.owned);
+  for (const fd of preparation.passing) kernel.calls.close(fd);
+  return new LoadedObject(preparation.maps, programs, preparation.owned, kernel);
 }
 
 /**
@@ -116,12 +123,16 @@ export function loadObject(object: BpfObject, options: LoadOptions = {}): Loaded
  * instructions each 1.7 ms one after another and 4 ms so; where the verifier has 700 instructions or more to visit in
  * each, 1.6 times as fast (44 and 27 ms).
  */
-export async function loadObjectParallel(object: BpfObject, options: LoadOptions = {}): Promise<LoadedObject> {
-  const preparation = prepare(object, options);
-  const calls = systemCalls();
+export async function loadObjectParallel(
+  object: BpfObject,
+  options: LoadOptions = {},
+  kernel: Kernel = liveKernel(),
+): Promise<LoadedObject> {
+  const preparation = prepare(kernel, object, options);
+  const { calls } = kernel;
   const results = await Promise.all(
     preparation.programs.map((prepared) =>
-      options.logLevel === undefined ? calls.bpfAsync(Command.programLoad, prepared.attribute.bytes) : -EAGAIN,
+      options.logLevel === undefined ? calls.bpfAsync(BpfCommand.PROG_LOAD, prepared.attr.bytes) : -EAGAIN,
     ),
   );
   const programs = new Map<string, LoadedProgram>();
@@ -131,7 +142,7 @@ export async function loadObjectParallel(object: BpfObject, options: LoadOptions
   });
   try {
     for (const prepared of preparation.programs) {
-      if (!programs.has(prepared.spec.name)) programs.set(prepared.spec.name, loadProgram(prepared, options));
+      if (!programs.has(prepared.spec.name)) programs.set(prepared.spec.name, loadProgram(kernel, prepared, options));
     }
   } catch (error) {
     undo(preparation, programs.values());
@@ -142,10 +153,10 @@ export async function loadObjectParallel(object: BpfObject, options: LoadOptions
   const ordered = new Map(
     preparation.programs.map(({ spec }) => [spec.name, programs.get(spec.name) as LoadedProgram]),
   );
-  return new LoadedObject(preparation.maps, ordered, preparation.owned);
+  return new LoadedObject(preparation.maps, ordered, preparation.owned, kernel);
 }
 
-function prepare(object: BpfObject, options: LoadOptions): Preparation {
+function prepare(kernel: Kernel, object: BpfObject, options: LoadOptions): Preparation {
   const maps = new Map<string, KernelMap>();
   const owned: KernelMap[] = [];
   const passing: number[] = [];
@@ -154,12 +165,12 @@ function prepare(object: BpfObject, options: LoadOptions): Preparation {
       object.types !== undefined &&
       object.maps.some((map) => map.keyType !== undefined || map.valueType !== undefined)
     ) {
-      passing.push(loadBtf(object.types.bytes, "types of the object"));
+      passing.push(loadBtf(kernel, object.types.bytes, "types of the object"));
     }
     const [btfFd] = passing;
     for (const spec of object.maps) {
       const given = options.maps?.get(spec.name);
-      const map = given ?? createMap(allocated(spec), btfFd === undefined ? {} : { btfFd });
+      const map = given ?? createMap(allocated(kernel, spec), btfFd === undefined ? {} : { btfFd }, kernel);
       if (given === undefined) owned.push(map);
       maps.set(spec.name, map);
     }
@@ -167,50 +178,52 @@ function prepare(object: BpfObject, options: LoadOptions): Preparation {
     const types = new ProgramTypes(object.source);
     const records = linked.map((program) => (wantsTypes(program, object) ? types.records(program) : undefined));
     let typesFd = -1;
-    if (records.some((record) => record !== undefined)) passing.push((typesFd = types.load()));
+    if (records.some((record) => record !== undefined)) passing.push((typesFd = types.load(kernel)));
     const programs = object.programs.map((spec, i): Prepared => {
       const program = linked[i] as LinkedProgram;
       const code = encode(program.instructions);
-      relocate(code, program, maps);
-      const attachType = expectedAttachType(spec, options);
-      const attribute = new Struct(144)
-        .u32(0, PROGRAM_TYPES[spec.type])
-        .u32(4, program.slots)
-        .pointer(8, code)
-        .pointer(16, object.license)
-        .u32(44, spec.sleepable ? BPF_F_SLEEPABLE : 0)
-        .name(48, spec.name)
-        .u32(68, attachType);
+      relocate(kernel, code, program, maps);
+      const expected = expectedAttachType(kernel, spec, options);
+      const attr = kernel.bpfAttr("PROG_LOAD", {
+        prog_type: PROGRAM_TYPES[spec.type].number,
+        insn_cnt: program.slots,
+        insns: code,
+        license: object.license,
+        prog_flags: spec.sleepable ? BPF_F_SLEEPABLE : 0,
+        prog_name: objectName(spec.name),
+        expected_attach_type: expected,
+      });
       const record = records[i];
-      if (record !== undefined) addRecords(attribute, typesFd, record);
+      if (record !== undefined) addRecords(attr, typesFd, record);
       if (spec.target !== undefined) {
-        const { id, fd } = targetOf(spec.target);
-        attribute.u32(108, id);
-        // `attach_prog_fd`, `attach_btf_obj_fd`: whose BTF the id is of.
-        if (fd !== undefined) {
-          attribute.u32(112, fd);
-          passing.push(fd);
-        }
+        const { id, fd } = targetOf(kernel, spec.target);
+        // The descriptor, of a program or a BTF, says whose BTF the id is of.
+        attr.set({ attach_btf_id: id, attach_prog_fd: fd });
+        if (fd !== undefined) passing.push(fd);
       }
-      return { spec, linked: program, attribute, attachType };
+      return { spec, linked: program, attr, attachType: expected };
     });
-    return { maps, owned, programs, passing };
+    return { kernel, maps, owned, programs, passing };
   } catch (error) {
-    undo({ maps, owned, programs: [], passing }, []);
+    undo({ kernel, maps, owned, programs: [], passing }, []);
     throw error;
   }
 }
 
 /** A hash as this kernel lets tracing programs have it. */
-function allocated(spec: MapSpec): MapSpec {
+function allocated(kernel: Kernel, spec: MapSpec): MapSpec {
   const flags = spec.flags ?? 0;
-  if ((flags & BPF_F_NO_PREALLOC) === 0 || !/^(percpu_)?hash$/.test(spec.type) || hasFeature("runtimeAllocation"))
+  if (
+    (flags & BPF_F_NO_PREALLOC) === 0 ||
+    !/^(percpu_)?hash$/.test(spec.type) ||
+    hasFeature("runtimeAllocation", kernel)
+  )
     return spec;
   return { ...spec, flags: flags & ~BPF_F_NO_PREALLOC };
 }
 
 function undo(preparation: Preparation, programs: Iterable<LoadedProgram>): void {
-  const calls = systemCalls();
+  const { calls } = preparation.kernel;
   for (const program of programs) calls.close(program.fd);
   for (const map of preparation.owned) map.close();
   for (const fd of preparation.passing) calls.close(fd);
@@ -234,25 +247,25 @@ const targets = {
 type Target = NonNullable<ProgramSpec["target"]>;
 
 /** The BTF id of what a program is verified against, and the descriptor of that BTF where it is not the kernel's. */
-function targetOf(target: Target): { id: number; fd?: number } {
+function targetOf(kernel: Kernel, target: Target): { id: number; fd?: number } {
   const { prefix, kind } = targets[target.kind];
   const name = prefix + target.name;
   const label = `${target.kind}:${target.module === undefined ? "" : `${target.module}:`}${target.name}`;
   if (target.program !== undefined) {
-    const found = programFunctions().find((f) => f.program === target.program && f.name === target.name);
+    const found = programFunctions(kernel).find((f) => f.program === target.program && f.name === target.name);
     if (found === undefined) throw new UnsupportedError(`${label}: there is no such BPF program any more`);
-    return { id: found.type, fd: openProgram(target.program) };
+    return { id: found.type, fd: openProgram(target.program, kernel) };
   }
   if (target.module !== undefined) {
-    const id = moduleBtf(target.module)?.find(name, kind);
+    const id = moduleBtf(target.module, kernel)?.find(name, kind);
     if (id === undefined)
       throw new UnsupportedError(
         `${label}: the kernel has no types of this function of the module (CONFIG_DEBUG_INFO_BTF_MODULES, Linux 5.11); use kprobe:${target.module}:${target.name}`,
       );
-    return { id, fd: openModuleBtf(target.module) };
+    return { id, fd: openModuleBtf(target.module, kernel) };
   }
   try {
-    return { id: typeId(name, kind) };
+    return { id: typeId(kernel, name, kind) };
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
     const instead = kind === "func" && target.kind !== "iter" ? `; use kprobe:${target.name}` : "";
@@ -266,47 +279,48 @@ const multiTypes = {
   "kprobe-session": AttachType.kprobeSession,
 } as const;
 
-function expectedAttachType(spec: ProgramSpec, options: LoadOptions): number {
+function expectedAttachType(kernel: Kernel, spec: ProgramSpec, options: LoadOptions): number {
   // Which of the struct's functions it is, by number.
-  if (spec.target?.kind === "struct_ops") return structOpsMember(spec.target.name, spec.target.member ?? "").index;
+  if (spec.target?.kind === "struct_ops")
+    return structOpsMember(kernel, spec.target.name, spec.target.member ?? "").index;
   if (spec.target !== undefined) return targets[spec.target.kind].attachType;
   const [first] = spec.attach;
-  if (first?.kind === "cgroup") return CGROUP_ATTACH_TYPES[first.attachType];
+  if (spec.attachType !== undefined) return attachType(spec.attachType);
+  if (first?.kind === "cgroup") return attachType(`cgroup_${first.attachType}`);
   if (first?.kind === "xdp") return AttachType.xdp;
   if (spec.type === "sk_lookup") return AttachType.skLookup;
   const multi = options.multi?.(spec);
   return multi === undefined ? 0 : multiTypes[multi];
 }
 
-function loadProgram(prepared: Prepared, options: LoadOptions): LoadedProgram {
-  const { spec, attribute, attachType } = prepared;
+function loadProgram(kernel: Kernel, prepared: Prepared, options: LoadOptions): LoadedProgram {
+  const { spec, attr, attachType } = prepared;
   if (options.logLevel !== undefined) {
-    const { result, log } = loadWithLog(attribute, options.logLevel);
+    const { result, log } = loadWithLog(kernel, attr, options.logLevel);
     if (result < 0) throw refusal(prepared, -result, log);
     return { fd: result, name: spec.name, spec, attachType, log };
   }
-  const fd = tryLoad(attribute);
+  const fd = tryLoad(kernel, attr);
   if (fd >= 0) return { fd, name: spec.name, spec, attachType };
   // The log costs time, so it is asked for only now; the second load fails like the first.
-  const { result, log } = loadWithLog(attribute, 1);
+  const { result, log } = loadWithLog(kernel, attr, 1);
   if (result >= 0) return { fd: result, name: spec.name, spec, attachType };
   throw refusal(prepared, -result, log);
 }
 
 /** EAGAIN means that a signal came in the middle of the verification. */
-function tryLoad(attribute: Struct): number {
+function tryLoad(kernel: Kernel, attr: BpfAttr<"PROG_LOAD">): number {
   for (let i = 0; ; i++) {
-    const fd = chargedBpf(Command.programLoad, attribute.bytes);
+    const fd = chargedBpf(kernel, "PROG_LOAD", attr);
     if (fd !== -EAGAIN || i === 5) return fd;
   }
 }
 
-function loadWithLog(attribute: Struct, level: number): { result: number; log: string } {
+function loadWithLog(kernel: Kernel, attr: BpfAttr<"PROG_LOAD">, level: number): { result: number; log: string } {
   const buffer = new Uint8Array(LOG_BYTES);
-  attribute.u32(24, level).u32(28, buffer.length).pointer(32, buffer);
-  const result = tryLoad(attribute);
-  const end = buffer.indexOf(0);
-  return { result, log: new TextDecoder().decode(buffer.subarray(0, end < 0 ? buffer.length : end)) };
+  attr.set({ log_level: level, log_size: buffer.length, log_buf: buffer });
+  const result = tryLoad(kernel, attr);
+  return { result, log: textOf(buffer) };
 }
 
 function refusal(prepared: Prepared, errno: number, log: string): Error {
@@ -346,19 +360,19 @@ export interface TestRunResult {
 const BPF_F_TEST_RUN_ON_CPU = 1;
 
 /** Runs a program once here and now, by BPF_PROG_TEST_RUN. Throws a SystemCallError. */
-export function testRun(fd: number, input: TestRunInput = {}): TestRunResult {
+export function testRun(fd: number, input: TestRunInput = {}, kernel: Kernel = liveKernel()): TestRunResult {
   const out = new Uint8Array(input.data === undefined ? 0 : input.data.length + 256);
-  const attribute = new Struct(80).u32(0, fd);
+  const attr = kernel.bpfAttr("PROG_TEST_RUN", { prog_fd: fd });
   if (input.data !== undefined) {
-    attribute.u32(8, input.data.length).u32(12, out.length).pointer(16, input.data).pointer(24, out);
-    attribute.u32(32, input.repeat ?? 1);
+    attr.set({ data_size_in: input.data.length, data_size_out: out.length, data_in: input.data, data_out: out });
+    attr.set({ repeat: input.repeat ?? 1 });
   }
-  if (input.context !== undefined) attribute.u32(40, input.context.length).pointer(48, input.context);
-  if (input.cpu !== undefined) attribute.u32(64, BPF_F_TEST_RUN_ON_CPU).u32(68, input.cpu);
-  checked(systemCalls().bpf(Command.programTestRun, attribute.bytes), "bpf(BPF_PROG_TEST_RUN)", `program ${fd}`);
+  if (input.context !== undefined) attr.set({ ctx_size_in: input.context.length, ctx_in: input.context });
+  if (input.cpu !== undefined) attr.set({ flags: BPF_F_TEST_RUN_ON_CPU, cpu: input.cpu });
+  checked(kernel.bpf("PROG_TEST_RUN", attr), "bpf(BPF_PROG_TEST_RUN)", `program ${fd}`);
   return {
-    value: attribute.readU32(4),
-    nanoseconds: attribute.readU32(36),
-    data: out.subarray(0, attribute.readU32(12)),
+    value: attr.get("retval"),
+    nanoseconds: attr.get("duration"),
+    data: out.subarray(0, attr.get("data_size_out")),
   };
 }

@@ -2,11 +2,11 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { counters } from "../../test/data/small-programs.ts";
 import { noteSources } from "../../test/support/lab-results.ts";
 import { assembleCode, type BpfObject, type MapSpec } from "../object/index.ts";
 import { attach, detachAll } from "./attach.ts";
 import { type LoadedObject, loadObject } from "./load.ts";
-import { counters } from "./small-programs.test-data.ts";
 
 const data: MapSpec = { ...counters, name: "data" };
 const EPERM = 1;

@@ -2,29 +2,23 @@
 //
 // Values of a per-CPU map are `cpus` copies one after another, each rounded up to 8 bytes (`valueStride`).
 
-import { MAP_TYPES, type MapSpec } from "../object/index.ts";
-import { Struct } from "./attributes.ts";
+import { type BpfMap, MAP_TYPES, type MapDump, type MapSpec, UPDATE_FLAGS, type UpdateMode } from "../object/index.ts";
 import { possibleCpus } from "./cpus.ts";
 import { UnsupportedError } from "./errors.ts";
+import type { BpfAttr, Kernel } from "./kernel.ts";
+import { liveKernel } from "./live-kernel.ts";
 import { chargedBpf } from "./memory-limit.ts";
-import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG, Command, PAGE_SIZE } from "./numbers.ts";
-import { checked, MAP_SHARED, PROT_READ, PROT_WRITE, systemCalls } from "./system-calls.ts";
+import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG, PAGE_SIZE } from "./numbers.ts";
+import { objectName } from "./struct.ts";
+import { checked, MAP_SHARED, PROT_READ, PROT_WRITE } from "./system-calls.ts";
 
 const ENOENT = 2;
 const EINVAL = 22;
 const ENOSPC = 28;
 const ENOTSUPP = 524;
 
-/** `flags` of `update`: create or replace; only create; only replace. */
-export type UpdateMode = "any" | "no_exist" | "exist";
-const updateModes: Readonly<Record<UpdateMode, number>> = { any: 0, no_exist: 1, exist: 2 };
-
-/** All entries at once, flat: entry i has its key at `i * keySize` and its value at `i * valueBytes`. */
-export interface MapDump {
-  readonly count: number;
-  readonly keys: Uint8Array;
-  readonly values: Uint8Array;
-}
+/** The commands that take one element. */
+type ElementCommand = "MAP_LOOKUP_ELEM" | "MAP_UPDATE_ELEM" | "MAP_DELETE_ELEM";
 
 export interface KernelMapOptions {
   /** BTF of the object, for `keyType` and `valueType`. */
@@ -32,9 +26,10 @@ export interface KernelMapOptions {
 }
 
 /** One map. It closes with `close()` or by `using`; the kernel keeps it while a program uses it. */
-export class KernelMap {
+export class KernelMap implements BpfMap {
   readonly fd: number;
   readonly spec: MapSpec;
+  readonly kernel: Kernel;
   /** True: every value holds one for each possible CPU. */
   readonly perCpu: boolean;
   /** Bytes from one CPU's value to the next; for other maps the size of the value. */
@@ -42,22 +37,23 @@ export class KernelMap {
   /** Bytes that one entry's value takes in `lookup`, `update` and `dump`. */
   readonly valueBytes: number;
   #pages: ArrayBuffer | undefined;
-  #element: Struct | undefined;
+  #element: BpfAttr<ElementCommand> | undefined;
   #keyIn: Uint8Array | undefined;
   #open = true;
 
-  constructor(fd: number, spec: MapSpec) {
+  constructor(fd: number, spec: MapSpec, kernel: Kernel = liveKernel()) {
     this.fd = fd;
+    this.kernel = kernel;
     this.spec = spec;
     this.perCpu = spec.type.includes("percpu");
     this.valueStride = this.perCpu ? (spec.valueSize + 7) & ~7 : spec.valueSize;
-    this.valueBytes = this.perCpu ? this.valueStride * possibleCpus().length : spec.valueSize;
+    this.valueBytes = this.perCpu ? this.valueStride * possibleCpus(kernel).length : spec.valueSize;
   }
 
   /** The value of a key, or undefined where there is none. With `into`, it is written there and no memory is taken. */
   lookup(key: Uint8Array, into?: Uint8Array): Uint8Array | undefined {
     const value = into ?? new Uint8Array(this.valueBytes);
-    const result = this.#call(Command.mapLookup, key, value, 0);
+    const result = this.#call("MAP_LOOKUP_ELEM", key, value, 0);
     if (result === -ENOENT) return undefined;
     checked(result, "bpf(BPF_MAP_LOOKUP_ELEM)", `map "${this.spec.name}"`);
     return value;
@@ -68,7 +64,7 @@ export class KernelMap {
       throw new RangeError(`map "${this.spec.name}": a value has ${this.valueBytes} bytes, not ${value.length}`);
     }
     checked(
-      this.#call(Command.mapUpdate, key, value, updateModes[mode]),
+      this.#call("MAP_UPDATE_ELEM", key, value, UPDATE_FLAGS[mode]),
       "bpf(BPF_MAP_UPDATE_ELEM)",
       `map "${this.spec.name}"`,
     );
@@ -76,7 +72,7 @@ export class KernelMap {
 
   /** True when there was such a key. */
   delete(key: Uint8Array): boolean {
-    const result = this.#call(Command.mapDelete, key, undefined, 0);
+    const result = this.#call("MAP_DELETE_ELEM", key, undefined, 0);
     if (result === -ENOENT) return false;
     checked(result, "bpf(BPF_MAP_DELETE_ELEM)", `map "${this.spec.name}"`);
     return true;
@@ -103,16 +99,17 @@ export class KernelMap {
       return maxEntries;
     }
     const { count, keys } = this.#keys();
-    const struct = new Struct(64).pointer(16, keys).u32(36, this.fd);
+    const first = this.kernel.calls.addressOf(keys);
+    const batch = this.kernel.bpfAttr("MAP_DELETE_BATCH", { map_fd: this.fd, keys });
     let at = 0;
     while (at < count) {
-      struct.u64(16, systemCalls().addressOf(keys) + BigInt(at * this.spec.keySize)).u32(32, count - at);
-      const result = systemCalls().bpf(Command.mapDeleteBatch, struct.bytes);
+      batch.set({ keys: first + BigInt(at * this.spec.keySize), count: count - at });
+      const result = this.kernel.bpf("MAP_DELETE_BATCH", batch);
       if (result === -EINVAL || result === -ENOTSUPP) {
         for (; at < count; at++) this.delete(keys.subarray(at * this.spec.keySize, (at + 1) * this.spec.keySize));
         break;
       }
-      at += struct.readU32(32);
+      at += batch.get("count");
       // Somebody else was faster: that key is gone, which is all we want.
       if (result === -ENOENT) at++;
       else checked(result, "bpf(BPF_MAP_DELETE_BATCH)", `map "${this.spec.name}"`);
@@ -128,7 +125,7 @@ export class KernelMap {
       }
       const bytes = ((this.spec.valueSize + 7) & ~7) * this.spec.maxEntries;
       const length = Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
-      const pages = systemCalls().mmap(length, PROT_READ | PROT_WRITE, MAP_SHARED, this.fd, 0);
+      const pages = this.kernel.calls.mmap(length, PROT_READ | PROT_WRITE, MAP_SHARED, this.fd, 0);
       if (typeof pages === "number") checked(pages, "mmap", `map "${this.spec.name}"`);
       else this.#pages = pages;
     }
@@ -139,52 +136,54 @@ export class KernelMap {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    if (this.#pages !== undefined) systemCalls().munmap(this.#pages);
+    if (this.#pages !== undefined) this.kernel.calls.munmap(this.#pages);
     this.#pages = undefined;
-    systemCalls().close(this.fd);
+    this.kernel.calls.close(this.fd);
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  #call(command: number, key: Uint8Array, value: Uint8Array | undefined, flags: number): number {
+  #call(command: ElementCommand, key: Uint8Array, value: Uint8Array | undefined, flags: number): number {
     if (key.length !== this.spec.keySize) {
       throw new RangeError(`map "${this.spec.name}": a key has ${this.spec.keySize} bytes, not ${key.length}`);
     }
-    const calls = systemCalls();
-    this.#element ??= new Struct(32).u32(0, this.fd);
+    const { kernel } = this;
+    this.#element ??= kernel.bpfAttr<ElementCommand>("MAP_LOOKUP_ELEM", { map_fd: this.fd });
     const element = this.#element;
     if (this.spec.keySize > 0) {
       // The key is copied to a place whose address is known: two fewer address look-ups on the hot path.
-      if (this.#keyIn === undefined) element.pointer(8, (this.#keyIn = new Uint8Array(this.spec.keySize)));
+      if (this.#keyIn === undefined) element.put("key", (this.#keyIn = new Uint8Array(this.spec.keySize)));
       this.#keyIn.set(key);
     }
-    element.u64(16, value === undefined ? 0 : calls.addressOf(value)).u64(24, flags);
-    return calls.bpf(command, element.bytes);
+    element.put("value", value === undefined ? 0 : kernel.calls.addressOf(value)).put("flags", flags);
+    return kernel.bpf(command, element);
   }
 
   #dumpByBatch(): MapDump | undefined {
     const { keySize, maxEntries } = this.spec;
-    const calls = systemCalls();
+    const { kernel } = this;
+    const { calls } = kernel;
     let capacity = Math.max(1, Math.min(maxEntries, 1024));
     let keys: Uint8Array = new Uint8Array(capacity * keySize);
     let values: Uint8Array = new Uint8Array(capacity * this.valueBytes);
     // Positions are opaque: a hash writes a bucket number of 4 bytes, other types a key.
     const from = new Uint8Array(Math.max(keySize, 8));
     const to = new Uint8Array(Math.max(keySize, 8));
-    const batch = new Struct(64).u32(36, this.fd).pointer(8, to);
+    const batch = kernel.bpfAttr("MAP_LOOKUP_BATCH", { map_fd: this.fd, out_batch: to });
     let started = false;
     let count = 0;
     for (;;) {
-      batch
-        .u64(0, started ? calls.addressOf(from) : 0)
-        .u64(16, calls.addressOf(keys) + BigInt(count * keySize))
-        .u64(24, calls.addressOf(values) + BigInt(count * this.valueBytes))
-        .u32(32, capacity - count);
-      const result = calls.bpf(Command.mapLookupBatch, batch.bytes);
+      batch.set({
+        in_batch: started ? from : 0,
+        keys: calls.addressOf(keys) + BigInt(count * keySize),
+        values: calls.addressOf(values) + BigInt(count * this.valueBytes),
+        count: capacity - count,
+      });
+      const result = kernel.bpf("MAP_LOOKUP_BATCH", batch);
       if (result === -EINVAL || result === -ENOTSUPP) return undefined;
-      if (result === 0 || result === -ENOENT) count += batch.readU32(32);
+      if (result === 0 || result === -ENOENT) count += batch.get("count");
       else if (result !== -ENOSPC) checked(result, "bpf(BPF_MAP_LOOKUP_BATCH)", `map "${this.spec.name}"`);
       if (result === -ENOENT) break;
       if (result === 0) {
@@ -220,21 +219,21 @@ export class KernelMap {
   /** Every key by BPF_MAP_GET_NEXT_KEY. */
   #keys(): { count: number; keys: Uint8Array } {
     const { keySize, maxEntries } = this.spec;
-    const calls = systemCalls();
+    const { kernel } = this;
     let keys: Uint8Array = new Uint8Array(Math.max(1, Math.min(maxEntries, 1024)) * keySize);
     let count = 0;
     const current = new Uint8Array(keySize);
     const next = new Uint8Array(keySize);
-    const element = new Struct(32).u32(0, this.fd).pointer(16, next);
+    const element = kernel.bpfAttr("MAP_GET_NEXT_KEY", { map_fd: this.fd, next_key: next });
     for (;;) {
-      const result = calls.bpf(Command.mapNextKey, element.bytes);
+      const result = kernel.bpf("MAP_GET_NEXT_KEY", element);
       // A key that is deleted under our feet makes the kernel start over; the bound ends that.
       if (result === -ENOENT || count > maxEntries * 2) break;
       checked(result, "bpf(BPF_MAP_GET_NEXT_KEY)", `map "${this.spec.name}"`);
       current.set(next);
       if ((count + 1) * keySize > keys.length) keys = grown(keys, keys.length * 2);
       keys.set(current, count++ * keySize);
-      if (count === 1) element.pointer(8, current);
+      if (count === 1) element.put("key", current);
     }
     return { count, keys: keys.subarray(0, count * keySize) };
   }
@@ -258,36 +257,30 @@ const withoutPreallocation: ReadonlySet<string> = new Set([
 /**
  * Creates a map. What `spec.initial` says is written into element 0. Throws a SystemCallError.
  */
-export function createMap(spec: MapSpec, options: KernelMapOptions = {}): KernelMap {
+export function createMap(spec: MapSpec, options: KernelMapOptions = {}, kernel: Kernel = liveKernel()): KernelMap {
   const flags = (spec.flags ?? 0) | (withoutPreallocation.has(spec.type) ? BPF_F_NO_PREALLOC : 0);
-  const attribute = new Struct(80)
-    .u32(0, MAP_TYPES[spec.type])
-    .u32(4, spec.keySize)
-    .u32(8, spec.valueSize)
-    .u32(12, spec.maxEntries)
-    .u32(16, flags)
-    .name(28, spec.name);
+  const attr = kernel.bpfAttr("MAP_CREATE", {
+    map_type: MAP_TYPES[spec.type].number,
+    key_size: spec.keySize,
+    value_size: spec.valueSize,
+    max_entries: spec.maxEntries,
+    map_flags: flags,
+    map_name: objectName(spec.name),
+  });
   if (options.btfFd !== undefined && (spec.keyType !== undefined || spec.valueType !== undefined)) {
-    attribute
-      .u32(48, options.btfFd)
-      .u32(52, spec.keyType ?? 0)
-      .u32(56, spec.valueType ?? 0);
+    attr.set({ btf_fd: options.btfFd, btf_key_type_id: spec.keyType, btf_value_type_id: spec.valueType });
   }
   const fd = checked(
-    chargedBpf(Command.mapCreate, attribute.bytes),
+    chargedBpf(kernel, "MAP_CREATE", attr),
     "bpf(BPF_MAP_CREATE)",
     `map "${spec.name}" (${spec.type})`,
   );
-  const map = new KernelMap(fd, spec);
+  const map = new KernelMap(fd, spec, kernel);
   try {
     if (spec.initial !== undefined) writeInitial(map, spec.initial);
     // What programs may only read is then known to the verifier as constants.
     if (flags & BPF_F_RDONLY_PROG) {
-      checked(
-        systemCalls().bpf(Command.mapFreeze, new Struct(4).u32(0, fd).bytes),
-        "bpf(BPF_MAP_FREEZE)",
-        `map "${spec.name}"`,
-      );
+      checked(kernel.bpf("MAP_FREEZE", { map_fd: fd }), "bpf(BPF_MAP_FREEZE)", `map "${spec.name}"`);
     }
   } catch (error) {
     map.close();

@@ -1,26 +1,29 @@
 // Types that are not the kernel's own: of its modules, and of BPF programs that are loaded. fentry and fexit attach to
 // functions of both, and name them by a BTF (a descriptor) and an id in it.
 
-import { readFileSync } from "node:fs";
 import { type Btf, openBtf } from "../btf/index.ts";
-import { Struct } from "./attributes.ts";
 import { UnsupportedError } from "./errors.ts";
+import type { Kernel } from "./kernel.ts";
 import { kernelBtf } from "./kernel-types.ts";
-import { Command } from "./numbers.ts";
-import { checked, systemCalls } from "./system-calls.ts";
+import { bpfBtfInfo, bpfFuncInfo, bpfProgInfo } from "./layouts.ts";
+import { liveKernel } from "./live-kernel.ts";
+import { type Layout, type Struct, textOf, type Values } from "./struct.ts";
+import { checked } from "./system-calls.ts";
 
-const modules = new Map<string, Btf | undefined>();
+/** Types of modules that were asked for, by their names. */
+const knownModules = (): Map<string, Btf | undefined> => new Map();
 
 /**
  * Types of a module, which go on from the kernel's own (ids below `kernelBtf().count` are the same); undefined where the
  * module is not loaded, or the kernel keeps no types of modules (before Linux 5.11).
  */
-export function moduleBtf(name: string): Btf | undefined {
+export function moduleBtf(name: string, kernel: Kernel = liveKernel()): Btf | undefined {
+  const modules = kernel.once(knownModules);
   if (!modules.has(name)) {
     let btf: Btf | undefined;
     try {
       if (/^[\w-]+$/.test(name))
-        btf = openBtf(readFileSync(`/sys/kernel/btf/${name.replaceAll("-", "_")}`), { base: kernelBtf() });
+        btf = openBtf(kernel.files.read(`/sys/kernel/btf/${name.replaceAll("-", "_")}`), { base: kernelBtf(kernel) });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     }
@@ -30,20 +33,15 @@ export function moduleBtf(name: string): Btf | undefined {
 }
 
 /** A descriptor of a module's BTF, to be closed by the caller. Throws an UnsupportedError where there is none. */
-export function openModuleBtf(module: string): number {
-  const calls = systemCalls();
+export function openModuleBtf(module: string, kernel: Kernel): number {
   const wanted = module.replaceAll("-", "_");
-  for (const id of ids(Command.btfNextId)) {
-    const fd = calls.bpf(Command.btfFdById, new Struct(16).u32(0, id).bytes);
+  for (const id of ids(kernel, "BTF_GET_NEXT_ID")) {
+    const fd = kernel.bpf("BTF_GET_FD_BY_ID", { btf_id: id });
     if (fd < 0) continue;
     const name = new Uint8Array(64);
-    const info = new Struct(32).pointer(16, name).u32(24, name.length);
-    const asked = calls.bpf(
-      Command.infoByFd,
-      new Struct(16).u32(0, fd).u32(4, info.bytes.length).pointer(8, info.bytes).bytes,
-    );
-    if (asked >= 0 && info.readU32(28) === 1 && text(name) === wanted) return fd;
-    calls.close(fd);
+    const info = infoOf(kernel, fd, bpfBtfInfo, { name, name_len: name.length });
+    if (info?.get("kernel_btf") === 1 && textOf(name) === wanted) return fd;
+    kernel.calls.close(fd);
   }
   throw new UnsupportedError(
     `the kernel has no types of a module ${module}: it is not loaded, or the kernel keeps none (Linux 5.11)`,
@@ -51,7 +49,7 @@ export function openModuleBtf(module: string): number {
 }
 
 /** A function of a BPF program that is loaded. */
-export interface ProgramFunction {
+export interface LoadedFunction {
   /** Of the program. */
   readonly program: number;
   readonly name: string;
@@ -61,59 +59,56 @@ export interface ProgramFunction {
 }
 
 /** The entry functions of all BPF programs that have types. */
-export function programFunctions(): ProgramFunction[] {
-  const calls = systemCalls();
-  const found: ProgramFunction[] = [];
-  for (const id of ids(Command.programNextId)) {
-    const fd = calls.bpf(Command.programFdById, new Struct(16).u32(0, id).bytes);
+export function programFunctions(kernel: Kernel = liveKernel()): LoadedFunction[] {
+  const found: LoadedFunction[] = [];
+  for (const id of ids(kernel, "PROG_GET_NEXT_ID")) {
+    const fd = kernel.bpf("PROG_GET_FD_BY_ID", { prog_id: id });
     if (fd < 0) continue;
     try {
-      const records = new Uint8Array(8);
-      const info = new Struct(232).u32(132, 8).pointer(136, records).u32(144, 1);
-      const attribute = new Struct(16).u32(0, fd).u32(4, info.bytes.length).pointer(8, info.bytes);
-      if (calls.bpf(Command.infoByFd, attribute.bytes) < 0 || info.readU32(144) === 0) continue;
-      const type = new DataView(records.buffer).getUint32(4, true);
-      const btf = btfById(info.readU32(128));
+      const entry = kernel.struct(bpfFuncInfo);
+      const wanted = { func_info_rec_size: entry.bytes.length, func_info: entry.bytes, nr_func_info: 1 };
+      const info = infoOf(kernel, fd, bpfProgInfo, wanted);
+      if (info === undefined || info.get("nr_func_info") === 0) continue;
+      const type = entry.get("type_id");
+      const btf = btfById(kernel, info.get("btf_id"));
       const fn = btf?.type(type);
       if (btf !== undefined && fn?.kind === "func") found.push({ program: id, name: fn.name, type, btf });
     } finally {
-      calls.close(fd);
+      kernel.calls.close(fd);
     }
   }
   return found;
 }
 
 /** A descriptor of a loaded program, to be closed by the caller. */
-export function openProgram(id: number): number {
-  return checked(
-    systemCalls().bpf(Command.programFdById, new Struct(16).u32(0, id).bytes),
-    "bpf(BPF_PROG_GET_FD_BY_ID)",
-    `program ${id}`,
-  );
+export function openProgram(id: number, kernel: Kernel): number {
+  return checked(kernel.bpf("PROG_GET_FD_BY_ID", { prog_id: id }), "bpf(BPF_PROG_GET_FD_BY_ID)", `program ${id}`);
 }
 
-function btfById(id: number): Btf | undefined {
-  const calls = systemCalls();
-  const fd = calls.bpf(Command.btfFdById, new Struct(16).u32(0, id).bytes);
+function btfById(kernel: Kernel, id: number): Btf | undefined {
+  const fd = kernel.bpf("BTF_GET_FD_BY_ID", { btf_id: id });
   if (fd < 0) return undefined;
   try {
-    const ask = (info: Struct): number =>
-      calls.bpf(Command.infoByFd, new Struct(16).u32(0, fd).u32(4, info.bytes.length).pointer(8, info.bytes).bytes);
-    const size = new Struct(32);
-    if (ask(size) < 0) return undefined;
-    const bytes = new Uint8Array(size.readU32(8));
-    return ask(new Struct(32).pointer(0, bytes).u32(8, bytes.length)) < 0 ? undefined : openBtf(bytes);
+    const size = infoOf(kernel, fd, bpfBtfInfo, {})?.get("btf_size");
+    if (size === undefined) return undefined;
+    const bytes = new Uint8Array(size);
+    return infoOf(kernel, fd, bpfBtfInfo, { btf: bytes, btf_size: size }) === undefined ? undefined : openBtf(bytes);
   } finally {
-    calls.close(fd);
+    kernel.calls.close(fd);
   }
 }
 
-function* ids(command: number): Iterable<number> {
+/** What the kernel says of an object; `wanted` tells it what else to write where. Undefined where it refuses. */
+function infoOf<L extends Layout>(kernel: Kernel, fd: number, layout: L, wanted: Values<L>): Struct<L> | undefined {
+  const info = kernel.struct(layout, wanted);
+  const attr = { bpf_fd: fd, info_len: info.bytes.length, info: info.bytes };
+  return kernel.bpf("OBJ_GET_INFO_BY_FD", attr) < 0 ? undefined : info;
+}
+
+function* ids(kernel: Kernel, command: "BTF_GET_NEXT_ID" | "PROG_GET_NEXT_ID"): Iterable<number> {
   for (let id = 0; ; ) {
-    const attribute = new Struct(16).u32(0, id);
-    if (systemCalls().bpf(command, attribute.bytes) < 0) return;
-    yield (id = attribute.readU32(4));
+    const attr = kernel.bpfAttr(command, { start_id: id });
+    if (kernel.bpf(command, attr) < 0) return;
+    yield (id = attr.get("next_id"));
   }
 }
-
-const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));

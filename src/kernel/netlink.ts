@@ -2,9 +2,11 @@
 //
 //     ┌ nlmsghdr 16: length, type, flags, sequence, port ┬ tcmsg 20 ┬ attributes: u16 length, u16 type, payload, padded to 4 ┐
 
-import { concatenated } from "./attributes.ts";
 import { SystemCallError } from "./errors.ts";
-import { checked, systemCalls } from "./system-calls.ts";
+import type { Kernel } from "./kernel.ts";
+import { nlattr, nlmsgerr, nlmsghdr } from "./layouts.ts";
+import { concatenated, sizeOf } from "./struct.ts";
+import { checked } from "./system-calls.ts";
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -22,10 +24,13 @@ export type NetlinkAttribute = readonly [
   value: Uint8Array | string | number | readonly NetlinkAttribute[],
 ];
 
+const HEADER: number = sizeOf(nlmsghdr);
+const ATTRIBUTE_HEADER: number = sizeOf(nlattr);
+
 const pad = (length: number): number => (length + 3) & ~3;
 
 /** Attributes as bytes: text with its ending zero, numbers of 32 bits, lists nested. */
-export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8Array {
+export function encodeAttributes(kernel: Kernel, attributes: readonly NetlinkAttribute[]): Uint8Array {
   const parts = attributes.map(([type, value]) => {
     const payload =
       value instanceof Uint8Array
@@ -34,12 +39,11 @@ export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8
           ? new TextEncoder().encode(`${value}\0`)
           : typeof value === "number"
             ? new Uint8Array(Uint32Array.of(value).buffer)
-            : encodeAttributes(value);
-    const bytes = new Uint8Array(pad(4 + payload.length));
-    const view = new DataView(bytes.buffer);
-    view.setUint16(0, 4 + payload.length, true);
-    view.setUint16(2, type, true);
-    bytes.set(payload, 4);
+            : encodeAttributes(kernel, value);
+    const length = ATTRIBUTE_HEADER + payload.length;
+    const bytes = new Uint8Array(pad(length));
+    bytes.set(kernel.struct(nlattr, { nla_len: length, nla_type: type }).bytes);
+    bytes.set(payload, ATTRIBUTE_HEADER);
     return bytes;
   });
   return concatenated(parts);
@@ -50,21 +54,25 @@ export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8
  * echoes what it made (NLM_F_ECHO), that message from behind its header.
  */
 export function routeRequest(
+  kernel: Kernel,
   type: number,
   flags: number,
   body: Uint8Array,
   attributes: readonly NetlinkAttribute[],
 ): { readonly errno: number; readonly echo?: Uint8Array } {
-  const calls = systemCalls();
-  const payload = encodeAttributes(attributes);
-  const message = new Uint8Array(16 + pad(body.length) + payload.length);
-  const view = new DataView(message.buffer);
-  view.setUint32(0, message.length, true);
-  view.setUint16(4, type, true);
-  view.setUint16(6, flags | NLM_F_REQUEST | NLM_F_ACK, true);
-  view.setUint32(8, 1, true);
-  message.set(body, 16);
-  message.set(payload, 16 + pad(body.length));
+  const { calls } = kernel;
+  const payload = encodeAttributes(kernel, attributes);
+  const length = HEADER + pad(body.length) + payload.length;
+  const header = kernel.struct(nlmsghdr, {
+    nlmsg_len: length,
+    nlmsg_type: type,
+    nlmsg_flags: flags | NLM_F_REQUEST | NLM_F_ACK,
+    nlmsg_seq: 1,
+  });
+  const message = new Uint8Array(length);
+  message.set(header.bytes);
+  message.set(body, HEADER);
+  message.set(payload, HEADER + pad(body.length));
   const socket = checked(calls.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "socket", "netlink");
   try {
     checked(calls.write(socket, message), "write", "netlink");
@@ -72,13 +80,16 @@ export function routeRequest(
     let echo: Uint8Array | undefined;
     for (let reads = 0; reads < 16; reads++) {
       const length = checked(calls.read(socket, buffer), "read", "netlink");
-      const answer = new DataView(buffer.buffer, 0, length);
-      for (let at = 0; at + 16 <= length; ) {
-        const size = answer.getUint32(at, true);
-        if (size < 16) break;
-        if (answer.getUint16(at + 4, true) === NLMSG_ERROR)
-          return { errno: -answer.getInt32(at + 16, true), ...(echo === undefined ? {} : { echo }) };
-        echo = buffer.slice(at + 16, at + size);
+      for (let at = 0; at + HEADER <= length; ) {
+        const answer = kernel.struct(nlmsghdr).fill(buffer.subarray(at, length));
+        const size = answer.get("nlmsg_len");
+        if (size < HEADER) break;
+        const payload = buffer.slice(at + HEADER, Math.min(at + size, length));
+        if (answer.get("nlmsg_type") === NLMSG_ERROR) {
+          const errno = -kernel.struct(nlmsgerr).fill(payload).get("error");
+          return { errno, ...(echo === undefined ? {} : { echo }) };
+        }
+        echo = payload;
         at += pad(size);
       }
     }

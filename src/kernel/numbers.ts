@@ -1,28 +1,28 @@
 // The kernel's numbers for what this room asks of bpf(2) and perf_event_open(2): include/uapi/linux/bpf.h, perf_event.h.
 
-/** `enum bpf_cmd` */
-export const Command = {
-  mapCreate: 0,
-  mapLookup: 1,
-  mapUpdate: 2,
-  mapDelete: 3,
-  mapNextKey: 4,
-  programLoad: 5,
-  objectPin: 6,
-  programTestRun: 10,
-  programNextId: 11,
-  programFdById: 13,
-  infoByFd: 15,
-  rawTracepointOpen: 17,
-  btfLoad: 18,
-  btfFdById: 19,
-  mapFreeze: 22,
-  btfNextId: 23,
-  mapLookupBatch: 24,
-  mapDeleteBatch: 27,
-  linkCreate: 28,
-  enableStats: 32,
-  iterCreate: 33,
+/** `enum bpf_cmd`, without its BPF_. */
+export const BpfCommand = {
+  MAP_CREATE: 0,
+  MAP_LOOKUP_ELEM: 1,
+  MAP_UPDATE_ELEM: 2,
+  MAP_DELETE_ELEM: 3,
+  MAP_GET_NEXT_KEY: 4,
+  PROG_LOAD: 5,
+  OBJ_PIN: 6,
+  PROG_TEST_RUN: 10,
+  PROG_GET_NEXT_ID: 11,
+  PROG_GET_FD_BY_ID: 13,
+  OBJ_GET_INFO_BY_FD: 15,
+  RAW_TRACEPOINT_OPEN: 17,
+  BTF_LOAD: 18,
+  BTF_GET_FD_BY_ID: 19,
+  MAP_FREEZE: 22,
+  BTF_GET_NEXT_ID: 23,
+  MAP_LOOKUP_BATCH: 24,
+  MAP_DELETE_BATCH: 27,
+  LINK_CREATE: 28,
+  ENABLE_STATS: 32,
+  ITER_CREATE: 33,
 } as const;
 
 /** `enum bpf_attach_type` */
@@ -57,12 +57,11 @@ export const BPF_F_SLEEPABLE: number = 1 << 4;
 export const PERF_TYPE_SOFTWARE = 1;
 export const PERF_TYPE_TRACEPOINT = 2;
 export const PERF_TYPE_BREAKPOINT = 5;
-/** Bytes of `struct perf_event_attr` up to `config3` (PERF_ATTR_SIZE_VER8). */
-export const PERF_ATTRIBUTE_SIZE = 136;
+/** `bp_type` of a breakpoint on writes (hw_breakpoint.h). */
+export const HW_BREAKPOINT_W = 2;
 export const PERF_FLAG_FD_CLOEXEC = 8;
-/** _IOW('$', 8, __u32), _IO('$', 0), _IO('$', 1) */
+/** _IOW('$', 8, __u32), _IO('$', 1) */
 export const PERF_EVENT_IOC_SET_BPF = 0x40042408;
-export const PERF_EVENT_IOC_ENABLE = 0x2400;
 export const PERF_EVENT_IOC_DISABLE = 0x2401;
 
 /** Bytes of a page. */

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { objectName } from "./attributes.ts";
 import { splitCommand } from "./child.ts";
 import { parseCpuList } from "./cpus.ts";
 import { errnoName, SystemCallError, VerifierError } from "./errors.ts";
-import { parseLibraryCache, parseMaps } from "./libraries.ts";
+import { parseLibraryCache } from "./libraries.ts";
+import { parseMaps } from "./processes.ts";
+import { objectName } from "./struct.ts";
 import { syscallName, syscallNames, syscallNumber } from "./system-call-table.ts";
 import { parseFormat } from "./tracefs.ts";
 
@@ -112,7 +113,7 @@ describe("lists, names and numbers", () => {
   it("errors say what to do", () => {
     expect(errnoName(1)).toBe("EPERM");
     expect(errnoName(524)).toBe("ENOTSUPP");
-    expect(new SystemCallError("bpf", 1, "map").message).toMatch(/^map: bpf failed with EPERM .*run as root/);
+    expect(new SystemCallError("bpf", 1, "map").message).toMatch(/^map: bpf failed with EPERM .*not permitted/);
     const log = "0: (b7) r0 = 0\nR1 !read_ok\nprocessed 3 insns (limit 1000000)\n";
     expect(new VerifierError("p", 13, log).message).toContain("(R1 !read_ok)");
   });

@@ -1,9 +1,10 @@
 // `struct perf_event_attr`, and the PMUs by which the kernel offers kprobes and uprobes (perf_event_open(2)).
 
-import { readFileSync } from "node:fs";
-import { Struct } from "./attributes.ts";
-import { PERF_ATTRIBUTE_SIZE, PERF_FLAG_FD_CLOEXEC } from "./numbers.ts";
-import { checked, systemCalls } from "./system-calls.ts";
+import type { Kernel } from "./kernel.ts";
+import { perfEventAttr } from "./layouts.ts";
+import { PERF_FLAG_FD_CLOEXEC } from "./numbers.ts";
+import { sizeOf } from "./struct.ts";
+import { checked } from "./system-calls.ts";
 
 export interface PerfEventAttribute {
   readonly type: number;
@@ -13,6 +14,8 @@ export interface PerfEventAttribute {
   readonly frequency?: boolean;
   /** Also in children and threads that the task starts later. */
   readonly inherit?: boolean;
+  /** Only what happens outside the kernel, which needs no privilege where perf_event_paranoid is 2 or less. */
+  readonly userOnly?: boolean;
   readonly breakpointType?: number;
   /** Or the address of a breakpoint; a string or buffer is passed by its address. */
   readonly config1?: number | bigint | string;
@@ -20,24 +23,32 @@ export interface PerfEventAttribute {
   readonly config2?: number | bigint;
 }
 
+/** Bits of `perf_event_attr`: `inherit`, `exclude_kernel`, `freq`. */
 const INHERIT = 1 << 1;
+const EXCLUDE_KERNEL = 1 << 5;
 const FREQUENCY = 1 << 10;
 
 /** Opens one event. `pid` -1: every process (then `cpu` is one CPU); `cpu` -1: every CPU. Throws a SystemCallError. */
-export function openPerfEvent(event: PerfEventAttribute, pid: number, cpu: number, purpose: string): number {
-  const attribute = new Struct(PERF_ATTRIBUTE_SIZE)
-    .u32(0, event.type)
-    .u32(4, PERF_ATTRIBUTE_SIZE)
-    .u64(8, event.config)
-    .u64(16, event.sample ?? 0)
-    .u64(40, (event.inherit ? INHERIT : 0) | (event.frequency ? FREQUENCY : 0))
-    .u32(48, 1)
-    .u32(52, event.breakpointType ?? 0);
-  if (typeof event.config1 === "string") attribute.pointer(56, event.config1);
-  else attribute.u64(56, event.config1 ?? 0);
-  attribute.u64(64, event.config2 ?? 0);
+export function openPerfEvent(
+  kernel: Kernel,
+  event: PerfEventAttribute,
+  pid: number,
+  cpu: number,
+  purpose: string,
+): number {
+  const attribute = kernel.struct(perfEventAttr, {
+    type: event.type,
+    size: sizeOf(perfEventAttr),
+    config: event.config,
+    sample_period: event.sample,
+    bits: (event.inherit ? INHERIT : 0) | (event.userOnly ? EXCLUDE_KERNEL : 0) | (event.frequency ? FREQUENCY : 0),
+    wakeup_events: 1,
+    bp_type: event.breakpointType,
+    config1: event.config1,
+    config2: event.config2,
+  });
   return checked(
-    systemCalls().perfEventOpen(attribute.bytes, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC),
+    kernel.calls.perfEventOpen(attribute.bytes, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC),
     "perf_event_open",
     purpose,
   );
@@ -52,15 +63,23 @@ export interface ProbeUnit {
   readonly semaphoreShift: bigint | undefined;
 }
 
-const units = new Map<string, ProbeUnit | undefined>();
-
 /** The PMU of kprobes or uprobes; undefined where the kernel was built without. Read once. */
-export function probeUnit(name: "kprobe" | "uprobe"): ProbeUnit | undefined {
-  if (!units.has(name)) units.set(name, readProbeUnit(`/sys/bus/event_source/devices/${name}`));
-  return units.get(name);
-}
+export const probeUnit = (kernel: Kernel, name: "kprobe" | "uprobe"): ProbeUnit | undefined =>
+  kernel.once(name === "kprobe" ? kprobeUnit : uprobeUnit);
 
-function readProbeUnit(folder: string): ProbeUnit | undefined {
+const kprobeUnit = (kernel: Kernel): ProbeUnit | undefined =>
+  readProbeUnit(kernel, "/sys/bus/event_source/devices/kprobe");
+const uprobeUnit = (kernel: Kernel): ProbeUnit | undefined =>
+  readProbeUnit(kernel, "/sys/bus/event_source/devices/uprobe");
+
+function readProbeUnit(kernel: Kernel, folder: string): ProbeUnit | undefined {
+  const read = (path: string): string | undefined => {
+    try {
+      return kernel.text(path);
+    } catch {
+      return undefined;
+    }
+  };
   const type = read(`${folder}/type`);
   if (type === undefined) return undefined;
   const bit = (file: string): bigint | undefined => {
@@ -68,12 +87,4 @@ function readProbeUnit(folder: string): ProbeUnit | undefined {
     return digits === undefined ? undefined : BigInt(digits);
   };
   return { type: Number(type), returnBit: 1n << (bit("retprobe") ?? 0n), semaphoreShift: bit("ref_ctr_offset") };
-}
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return undefined;
-  }
 }

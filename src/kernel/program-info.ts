@@ -1,9 +1,11 @@
 // What the kernel knows of a loaded program (`struct bpf_prog_info`), and the switch for its run-time statistics.
 
 import { type ProgramType, programTypeName } from "../object/index.ts";
-import { Struct } from "./attributes.ts";
-import { Command } from "./numbers.ts";
-import { checked, systemCalls } from "./system-calls.ts";
+import type { Kernel } from "./kernel.ts";
+import { bpfProgInfo } from "./layouts.ts";
+import { liveKernel } from "./live-kernel.ts";
+import { sizeOf, textOf } from "./struct.ts";
+import { checked } from "./system-calls.ts";
 
 export interface ProgramInfo {
   readonly id: number;
@@ -27,27 +29,29 @@ export interface ProgramInfo {
 }
 
 /** Asks by BPF_OBJ_GET_INFO_BY_FD. Throws a SystemCallError. */
-export function programInfo(fd: number): ProgramInfo {
-  const info = new Struct(232);
-  const attribute = new Struct(16).u32(0, fd).u32(4, info.bytes.length).pointer(8, info.bytes);
-  checked(systemCalls().bpf(Command.infoByFd, attribute.bytes), "bpf(BPF_OBJ_GET_INFO_BY_FD)", `program ${fd}`);
-  const name = info.bytes.subarray(64, 80);
+export function programInfo(fd: number, kernel: Kernel = liveKernel()): ProgramInfo {
+  const info = kernel.struct(bpfProgInfo);
+  const attr = { bpf_fd: fd, info_len: sizeOf(bpfProgInfo), info: info.bytes };
+  checked(kernel.bpf("OBJ_GET_INFO_BY_FD", attr), "bpf(BPF_OBJ_GET_INFO_BY_FD)", `program ${fd}`);
   return {
-    id: info.readU32(4),
-    type: programTypeName(info.readU32(0)),
-    name: new TextDecoder().decode(name.subarray(0, name.indexOf(0))),
-    tag: Buffer.from(info.bytes.subarray(8, 16)).toString("hex"),
-    translatedBytes: info.readU32(20),
-    machineBytes: info.readU32(16),
-    verifiedInstructions: info.readU32(216),
-    runs: info.readU64(200),
-    runNanoseconds: info.readU64(192),
-    recursionMisses: info.readU64(208),
-    btfId: info.readU32(128),
+    id: info.get("id"),
+    type: programTypeName(info.get("type")),
+    name: textOf(info.getBytes("name")),
+    tag: Buffer.from(info.getBytes("tag")).toString("hex"),
+    translatedBytes: info.get("xlated_prog_len"),
+    machineBytes: info.get("jited_prog_len"),
+    verifiedInstructions: info.get("verified_insns"),
+    runs: info.getBig("run_cnt"),
+    runNanoseconds: info.getBig("run_time_ns"),
+    recursionMisses: info.getBig("recursion_misses"),
+    btfId: info.get("btf_id"),
   };
 }
 
+/** `enum bpf_stats_type` */
+const BPF_STATS_RUN_TIME = 0;
+
 /** Makes the kernel count runs and time of every program until the descriptor that it answers is closed. */
-export function enableStatistics(): number {
-  return checked(systemCalls().bpf(Command.enableStats, new Struct(4).bytes), "bpf(BPF_ENABLE_STATS)");
+export function enableStatistics(kernel: Kernel = liveKernel()): number {
+  return checked(kernel.bpf("ENABLE_STATS", { type: BPF_STATS_RUN_TIME }), "bpf(BPF_ENABLE_STATS)");
 }

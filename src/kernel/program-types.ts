@@ -12,10 +12,10 @@ import {
 } from "../btf/index.ts";
 import type { LinkedProgram } from "../object/index.ts";
 import { lineColumn, lineText, type SourceText } from "../source/index.ts";
-import { Struct } from "./attributes.ts";
 import { SystemCallError } from "./errors.ts";
-import { Command } from "./numbers.ts";
-import { checked, systemCalls } from "./system-calls.ts";
+import type { BpfAttr, Kernel } from "./kernel.ts";
+import { textOf } from "./struct.ts";
+import { checked } from "./system-calls.ts";
 
 /** Records of one program, as BPF_PROG_LOAD takes them. */
 export interface ProgramRecords {
@@ -54,8 +54,8 @@ export class ProgramTypes {
   }
 
   /** Loads what was gathered; answers its descriptor. */
-  load(): number {
-    return loadBtf(this.#writer.encode(), "types of the programs");
+  load(kernel: Kernel): number {
+    return loadBtf(kernel, this.#writer.encode(), "types of the programs");
   }
 
   #lineRecords(program: LinkedProgram, source: SourceText): BtfLineRecord[] {
@@ -86,26 +86,26 @@ export class ProgramTypes {
 }
 
 /** Loads BTF into the kernel (BPF_BTF_LOAD); answers its descriptor. The error carries the kernel's log. */
-export function loadBtf(bytes: Uint8Array, purpose: string): number {
-  const attribute = new Struct(32).pointer(0, bytes).u32(16, bytes.length);
-  const result = systemCalls().bpf(Command.btfLoad, attribute.bytes);
+export function loadBtf(kernel: Kernel, bytes: Uint8Array, purpose: string): number {
+  const attr = kernel.bpfAttr("BTF_LOAD", { btf: bytes, btf_size: bytes.length });
+  const result = kernel.bpf("BTF_LOAD", attr);
   if (result >= 0) return result;
   if (result === -1 || result === -13) return checked(result, "bpf(BPF_BTF_LOAD)", purpose);
   const log = new Uint8Array(65536);
-  attribute.pointer(8, log).u32(20, log.length).u32(24, 1);
-  const again = systemCalls().bpf(Command.btfLoad, attribute.bytes);
+  attr.set({ btf_log_buf: log, btf_log_size: log.length, btf_log_level: 1 });
+  const again = kernel.bpf("BTF_LOAD", attr);
   if (again >= 0) return again;
-  const end = log.indexOf(0);
-  throw new SystemCallError(
-    "bpf(BPF_BTF_LOAD)",
-    -again,
-    purpose,
-    new TextDecoder().decode(log.subarray(0, end)).trim().split("\n").at(-1),
-  );
+  throw new SystemCallError("bpf(BPF_BTF_LOAD)", -again, purpose, textOf(log).trim().split("\n").at(-1));
 }
 
 /** Adds the records of a program to its load attribute. */
-export function addRecords(attribute: Struct, btfFd: number, records: ProgramRecords): void {
-  attribute.u32(72, btfFd).u32(76, FUNCTION_RECORD_SIZE).pointer(80, records.functions).u32(88, records.functionCount);
-  if (records.lineCount > 0) attribute.u32(92, LINE_RECORD_SIZE).pointer(96, records.lines).u32(104, records.lineCount);
+export function addRecords(attr: BpfAttr<"PROG_LOAD">, btfFd: number, records: ProgramRecords): void {
+  attr.set({
+    prog_btf_fd: btfFd,
+    func_info_rec_size: FUNCTION_RECORD_SIZE,
+    func_info: records.functions,
+    func_info_cnt: records.functionCount,
+  });
+  if (records.lineCount > 0)
+    attr.set({ line_info_rec_size: LINE_RECORD_SIZE, line_info: records.lines, line_info_cnt: records.lineCount });
 }

@@ -3,19 +3,36 @@
 import type { BtfKind } from "../btf/index.ts";
 import type { LinkedProgram, MachineReference } from "../object/index.ts";
 import { UnsupportedError } from "./errors.ts";
+import type { Kernel } from "./kernel.ts";
 import { kernelBtf } from "./kernel-types.ts";
+import { bpfInsn } from "./layouts.ts";
 import type { KernelMap } from "./maps.ts";
+import { offsetOf, sizeOf } from "./struct.ts";
 
-const IMM = 4;
-const SECOND_IMM = 12;
+const OFF: number = offsetOf(bpfInsn, "off");
+const REGS: number = offsetOf(bpfInsn, "regs");
+const IMM: number = offsetOf(bpfInsn, "imm");
+/** Of the second slot of a wide instruction. */
+const SECOND_IMM: number = sizeOf(bpfInsn) + IMM;
 
 /** Writes every relocation of `program` into its `code`. Throws for a map, function, type or field that is not there. */
-export function relocate(code: Uint8Array, program: LinkedProgram, maps: ReadonlyMap<string, KernelMap>): void {
+export function relocate(
+  kernel: Kernel,
+  code: Uint8Array,
+  program: LinkedProgram,
+  maps: ReadonlyMap<string, KernelMap>,
+): void {
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
-  for (const { slot, ref } of program.relocations) fill(view, slot * 8, ref, maps);
+  for (const { slot, ref } of program.relocations) fill(kernel, view, slot * sizeOf(bpfInsn), ref, maps);
 }
 
-function fill(view: DataView, at: number, ref: MachineReference, maps: ReadonlyMap<string, KernelMap>): void {
+function fill(
+  kernel: Kernel,
+  view: DataView,
+  at: number,
+  ref: MachineReference,
+  maps: ReadonlyMap<string, KernelMap>,
+): void {
   switch (ref.kind) {
     case "map":
       setSource(view, at, 1);
@@ -29,19 +46,19 @@ function fill(view: DataView, at: number, ref: MachineReference, maps: ReadonlyM
       return;
     case "kfunc":
       setSource(view, at, 2);
-      view.setInt16(at + 2, 0, true);
-      view.setInt32(at + IMM, typeId(ref.name, "func"), true);
+      view.setInt16(at + OFF, 0, true);
+      view.setInt32(at + IMM, typeId(kernel, ref.name, "func"), true);
       return;
     case "type-id":
-      view.setInt32(at + IMM, kernelType(ref.type), true);
+      view.setInt32(at + IMM, kernelType(kernel, ref.type), true);
       return;
     case "field-offset":
-      fillField(view, at, ref);
+      fillField(kernel, view, at, ref);
   }
 }
 
-function fillField(view: DataView, at: number, ref: MachineReference & { kind: "field-offset" }): void {
-  const field = kernelBtf().field(kernelType(ref.type), ref.path);
+function fillField(kernel: Kernel, view: DataView, at: number, ref: MachineReference & { kind: "field-offset" }): void {
+  const field = kernelBtf(kernel).field(kernelType(kernel, ref.type), ref.path);
   if (field === undefined) throw new UnsupportedError(`this kernel's ${ref.type} has no field ${ref.path.join(".")}`);
   const offset = field.bitOffset >> 3;
   const kind = view.getUint8(at) & 7;
@@ -49,12 +66,12 @@ function fillField(view: DataView, at: number, ref: MachineReference & { kind: "
   if (kind >= 1 && kind <= 3) {
     if (offset > 32767)
       throw new UnsupportedError(`the offset of ${ref.path.join(".")} in ${ref.type} is too big for a load`);
-    view.setInt16(at + 2, offset, true);
+    view.setInt16(at + OFF, offset, true);
   } else view.setInt32(at + IMM, offset, true);
 }
 
 const setSource = (view: DataView, at: number, source: number): void =>
-  view.setUint8(at + 1, (view.getUint8(at + 1) & 0x0f) | (source << 4));
+  view.setUint8(at + REGS, (view.getUint8(at + REGS) & 0x0f) | (source << 4));
 
 function mapFd(name: string, maps: ReadonlyMap<string, KernelMap>): number {
   const map = maps.get(name);
@@ -63,15 +80,15 @@ function mapFd(name: string, maps: ReadonlyMap<string, KernelMap>): number {
 }
 
 /** `struct task_struct`, `task_struct` → its id in the kernel's BTF. */
-function kernelType(name: string): number {
+function kernelType(kernel: Kernel, name: string): number {
   const [, kind, bare] = /^(struct|union|enum)\s+(.*)$/.exec(name) ?? [undefined, undefined, name];
-  if (kind === undefined) return typeId(bare as string, undefined);
-  return typeId(bare as string, kind === "enum" ? ["enum", "enum64"] : (kind as BtfKind));
+  if (kind === undefined) return typeId(kernel, bare as string, undefined);
+  return typeId(kernel, bare as string, kind === "enum" ? ["enum", "enum64"] : (kind as BtfKind));
 }
 
 /** The id of a kernel type by its name. Throws an UnsupportedError where this kernel has none. */
-export function typeId(name: string, kind: BtfKind | readonly BtfKind[] | undefined): number {
-  const id = kernelBtf().find(name, kind);
+export function typeId(kernel: Kernel, name: string, kind: BtfKind | readonly BtfKind[] | undefined): number {
+  const id = kernelBtf(kernel).find(name, kind);
   if (id === undefined)
     throw new UnsupportedError(`this kernel has no ${typeof kind === "string" ? kind : "type"} "${name}"`);
   return id;

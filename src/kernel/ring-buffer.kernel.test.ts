@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { fillRing, objectOf } from "../../test/data/small-programs.ts";
 import type { MapSpec } from "../object/index.ts";
 import { createMap, loadObject, Poller, RingBuffer, testRun } from "./index.ts";
-import { fillRing, objectOf } from "./small-programs.test-data.ts";
 
 const ring: MapSpec = { name: "ring", type: "ringbuf", keySize: 0, valueSize: 0, maxEntries: 4096 };
 

@@ -8,7 +8,7 @@
 import { SystemCallError } from "./errors.ts";
 import type { KernelMap } from "./maps.ts";
 import { PAGE_SIZE } from "./numbers.ts";
-import { MAP_SHARED, PROT_READ, PROT_WRITE, systemCalls } from "./system-calls.ts";
+import { MAP_SHARED, PROT_READ, PROT_WRITE } from "./system-calls.ts";
 
 const BUSY = 0x80000000;
 const DISCARD = 0x40000000;
@@ -39,7 +39,7 @@ export class RingBuffer {
   constructor(map: KernelMap) {
     this.map = map;
     this.size = map.spec.maxEntries;
-    const calls = systemCalls();
+    const { calls } = map.kernel;
     const consumer = calls.mmap(PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, map.fd, 0);
     if (typeof consumer === "number") throw new SystemCallError("mmap", -consumer, `ring buffer "${map.spec.name}"`);
     const producer = calls.mmap(PAGE_SIZE + 2 * this.size, PROT_READ, MAP_SHARED, map.fd, PAGE_SIZE);
@@ -127,8 +127,8 @@ export class RingBuffer {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    systemCalls().munmap(this.#consumerPages);
-    systemCalls().munmap(this.#producerPages);
+    this.map.kernel.calls.munmap(this.#consumerPages);
+    this.map.kernel.calls.munmap(this.#producerPages);
   }
 
   [Symbol.dispose](): void {

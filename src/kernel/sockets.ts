@@ -1,9 +1,12 @@
 // Sockets as far as programs need them: an interface's number, and a packet socket for a filter to sit on.
 
-import { Struct } from "./attributes.ts";
 import { SystemCallError } from "./errors.ts";
+import type { Kernel } from "./kernel.ts";
+import { ifreq } from "./layouts.ts";
+import { liveKernel } from "./live-kernel.ts";
 import { inNetworkNamespace } from "./net-namespace.ts";
-import { checked, systemCalls } from "./system-calls.ts";
+import { cString } from "./struct.ts";
+import { checked } from "./system-calls.ts";
 
 const AF_INET = 2;
 const AF_PACKET = 17;
@@ -20,13 +23,12 @@ const SOL_SOCKET = 1;
 const SO_BINDTODEVICE = 25;
 
 /** The number of an interface of this thread's network namespace. Throws a SystemCallError where there is none. */
-export function interfaceIndex(name: string): number {
-  const calls = systemCalls();
+export function interfaceIndex(name: string, kernel: Kernel = liveKernel()): number {
+  const { calls } = kernel;
   const bytes = new TextEncoder().encode(name);
   if (bytes.length === 0 || bytes.length >= IFNAMSIZ)
     throw new SystemCallError("ioctl(SIOCGIFINDEX)", 19, `interface "${name}"`, "a name has 1 to 15 bytes");
-  const request = new Struct(40);
-  request.bytes.set(bytes);
+  const request = kernel.struct(ifreq, { ifr_name: bytes });
   const socket = checked(calls.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
   try {
     checked(
@@ -34,7 +36,7 @@ export function interfaceIndex(name: string): number {
       "ioctl(SIOCGIFINDEX)",
       `interface "${name}"`,
     );
-    return request.readU32(16);
+    return request.get("ifr_ifindex");
   } finally {
     calls.close(socket);
   }
@@ -43,16 +45,18 @@ export function interfaceIndex(name: string): number {
 /** A socket that receives every packet of an interface (of all, without one), from its link-layer header. */
 export class PacketSocket {
   readonly fd: number;
+  readonly #kernel: Kernel;
   #open = true;
 
-  constructor(fd: number) {
+  constructor(fd: number, kernel: Kernel = liveKernel()) {
     this.fd = fd;
+    this.#kernel = kernel;
   }
 
   /** The next packet that passed the filter, cut to `most` bytes; undefined where none waits. */
   read(most = 65536): Uint8Array | undefined {
     const buffer = new Uint8Array(most);
-    const length = systemCalls().read(this.fd, buffer);
+    const length = this.#kernel.calls.read(this.fd, buffer);
     if (length === -11) return undefined;
     return buffer.subarray(0, checked(length, "read", "packet socket"));
   }
@@ -60,7 +64,7 @@ export class PacketSocket {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    systemCalls().close(this.fd);
+    this.#kernel.calls.close(this.fd);
   }
 
   [Symbol.dispose](): void {
@@ -69,26 +73,28 @@ export class PacketSocket {
 }
 
 /** Opens a packet socket (packet(7)). It receives from the moment that it is open: filter first, then `read` away the rest. */
-export function openPacketSocket(where: { readonly interface?: string; readonly netns?: string } = {}): PacketSocket {
-  return inNetworkNamespace(where.netns, () => {
-    const calls = systemCalls();
-    const fd = checked(
-      calls.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, ETH_P_ALL),
-      "socket",
-      "packet socket",
-    );
-    if (where.interface !== undefined) {
-      const result = calls.setsockopt(
-        fd,
-        SOL_SOCKET,
-        SO_BINDTODEVICE,
-        new TextEncoder().encode(`${where.interface}\0`),
-      );
-      if (result < 0) {
-        calls.close(fd);
-        throw new SystemCallError("setsockopt(SO_BINDTODEVICE)", -result, `interface "${where.interface}"`);
-      }
+export function openPacketSocket(
+  where: { readonly interface?: string; readonly netns?: string } = {},
+  kernel: Kernel = liveKernel(),
+): PacketSocket {
+  return inNetworkNamespace(
+    where.netns,
+    () => openHere(kernel, where.interface),
+    kernel,
+    (made) => made.close(),
+  );
+}
+
+function openHere(kernel: Kernel, device: string | undefined): PacketSocket {
+  const { calls } = kernel;
+  const type = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  const fd = checked(calls.socket(AF_PACKET, type, ETH_P_ALL), "socket", "packet socket");
+  if (device !== undefined) {
+    const result = calls.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, cString(device));
+    if (result < 0) {
+      calls.close(fd);
+      throw new SystemCallError("setsockopt(SO_BINDTODEVICE)", -result, `interface "${device}"`);
     }
-    return new PacketSocket(fd);
-  });
+  }
+  return new PacketSocket(fd, kernel);
 }

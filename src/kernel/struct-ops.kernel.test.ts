@@ -2,11 +2,11 @@
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { counters } from "../../test/data/small-programs.ts";
 import { noteSources } from "../../test/support/lab-results.ts";
 import { assembleCode, type BpfObject, type MapSpec, type ProgramSpec } from "../object/index.ts";
 import { UnsupportedError } from "./errors.ts";
 import { type LoadedObject, loadObject } from "./load.ts";
-import { counters } from "./small-programs.test-data.ts";
 import { registerStructOps } from "./struct-ops.ts";
 
 const data: MapSpec = { ...counters, name: "data" };

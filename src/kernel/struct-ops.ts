@@ -5,13 +5,15 @@
 
 import { BtfWriter } from "../btf/index.ts";
 import type { Attachable } from "./attachment.ts";
-import { Struct } from "./attributes.ts";
 import { UnsupportedError } from "./errors.ts";
+import type { Kernel } from "./kernel.ts";
 import { kernelBtf } from "./kernel-types.ts";
-import { AttachType, Command } from "./numbers.ts";
+import { liveKernel } from "./live-kernel.ts";
+import { AttachType } from "./numbers.ts";
 import { loadBtf } from "./program-types.ts";
 import { typeId } from "./relocate.ts";
-import { checked, systemCalls } from "./system-calls.ts";
+import { objectName } from "./struct.ts";
+import { checked } from "./system-calls.ts";
 
 const BPF_MAP_TYPE_STRUCT_OPS = 26;
 /** The struct is at work as long as a link holds it, not until somebody deletes it (Linux 6.4). */
@@ -28,19 +30,23 @@ export interface StructOps {
 }
 
 /** Where a function of the struct is, for the loader. Throws an UnsupportedError where this kernel has none such. */
-export function structOpsMember(struct: string, member: string): { readonly index: number; readonly offset: number } {
-  const btf = kernelBtf();
-  const members = btf.members(structId(struct));
+export function structOpsMember(
+  kernel: Kernel,
+  struct: string,
+  member: string,
+): { readonly index: number; readonly offset: number } {
+  const btf = kernelBtf(kernel);
+  const members = btf.members(structId(kernel, struct));
   const index = members.findIndex((m) => m.name === member);
   if (index < 0)
     throw new UnsupportedError(`struct_ops ${struct}: the struct has no member "${member}" in this kernel`);
   return { index, offset: (members[index] as (typeof members)[number]).bitOffset / 8 };
 }
 
-function structId(struct: string): number {
+function structId(kernel: Kernel, struct: string): number {
   try {
-    typeId(`bpf_struct_ops_${struct}`, "struct");
-    return typeId(struct, "struct");
+    typeId(kernel, `bpf_struct_ops_${struct}`, "struct");
+    return typeId(kernel, struct, "struct");
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
     throw new UnsupportedError(`struct_ops ${struct}: this kernel takes no programs for this struct`);
@@ -52,15 +58,19 @@ function structId(struct: string): number {
  * It is there until it is closed, or this process ends (before Linux 6.4 until it is closed). Throws a SystemCallError or
  * an UnsupportedError.
  */
-export function registerStructOps(struct: string, members: Readonly<Record<string, StructOpsValue>>): StructOps {
-  const calls = systemCalls();
-  const btf = kernelBtf();
-  structId(struct);
-  const valueType = typeId(`bpf_struct_ops_${struct}`, "struct");
+export function registerStructOps(
+  struct: string,
+  members: Readonly<Record<string, StructOpsValue>>,
+  kernel: Kernel = liveKernel(),
+): StructOps {
+  const { calls } = kernel;
+  const btf = kernelBtf(kernel);
+  structId(kernel, struct);
+  const valueType = typeId(kernel, `bpf_struct_ops_${struct}`, "struct");
   const size = btf.sizeof(valueType) ?? 0;
   const data = btf.members(valueType).find((m) => m.name === "data");
   if (data === undefined) throw new UnsupportedError(`struct_ops ${struct}: its value has another form in this kernel`);
-  const value = new Struct(size);
+  const value = new Uint8Array(size);
   for (const [name, wanted] of Object.entries(members)) {
     const field = btf.field(valueType, ["data", name]);
     if (field === undefined)
@@ -70,19 +80,18 @@ export function registerStructOps(struct: string, members: Readonly<Record<strin
   // The kernel wants types of the object's own here too, whatever they are (map_create in kernel/bpf/syscall.c).
   const writer = new BtfWriter();
   writer.int("int", 4, { signed: true });
-  const types = loadBtf(writer.encode(), `struct_ops ${struct}`);
-  const create = (flags: number): number => {
-    const attribute = new Struct(80)
-      .u32(0, BPF_MAP_TYPE_STRUCT_OPS)
-      .u32(4, 4)
-      .u32(8, size)
-      .u32(12, 1)
-      .u32(16, flags)
-      .name(28, typeof members["name"] === "string" ? members["name"] : struct)
-      .u32(48, types)
-      .u32(60, valueType);
-    return calls.bpf(Command.mapCreate, attribute.bytes);
-  };
+  const types = loadBtf(kernel, writer.encode(), `struct_ops ${struct}`);
+  const create = (flags: number): number =>
+    kernel.bpf("MAP_CREATE", {
+      map_type: BPF_MAP_TYPE_STRUCT_OPS,
+      key_size: 4,
+      value_size: size,
+      max_entries: 1,
+      map_flags: flags,
+      map_name: objectName(typeof members["name"] === "string" ? members["name"] : struct),
+      btf_fd: types,
+      btf_vmlinux_value_type_id: valueType,
+    });
   let linked = true;
   let map = create(BPF_F_LINK);
   if (map === -EINVAL) {
@@ -92,13 +101,16 @@ export function registerStructOps(struct: string, members: Readonly<Record<strin
   calls.close(types);
   checked(map, "bpf(BPF_MAP_CREATE)", `struct_ops ${struct}`);
   const key = new Uint8Array(4);
-  const element = new Struct(32).u32(0, map).pointer(8, key).pointer(16, value.bytes);
   let link = -1;
   try {
-    checked(calls.bpf(Command.mapUpdate, element.bytes), "bpf(BPF_MAP_UPDATE_ELEM)", `struct_ops ${struct}`);
+    checked(
+      kernel.bpf("MAP_UPDATE_ELEM", { map_fd: map, key, value }),
+      "bpf(BPF_MAP_UPDATE_ELEM)",
+      `struct_ops ${struct}`,
+    );
     if (linked)
       link = checked(
-        calls.bpf(Command.linkCreate, new Struct(64).u32(0, map).u32(8, AttachType.structOps).bytes),
+        kernel.bpf("LINK_CREATE", { map_fd: map, attach_type: AttachType.structOps }),
         "bpf(BPF_LINK_CREATE)",
         `struct_ops ${struct}`,
       );
@@ -111,19 +123,19 @@ export function registerStructOps(struct: string, members: Readonly<Record<strin
     if (!open) return;
     open = false;
     if (linked) calls.close(link);
-    else calls.bpf(Command.mapDelete, new Struct(32).u32(0, map).pointer(8, key).bytes);
+    else kernel.bpf("MAP_DELETE_ELEM", { map_fd: map, key });
     calls.close(map);
   };
   return { close, [Symbol.dispose]: close };
 }
 
-function put(into: Struct, offset: number, size: number, value: StructOpsValue, what: string): void {
+function put(into: Uint8Array, offset: number, size: number, value: StructOpsValue, what: string): void {
   if (typeof value === "string") {
     const bytes = new TextEncoder().encode(value);
     if (bytes.length >= size) throw new RangeError(`${what}: text of at most ${size - 1} bytes`);
-    into.bytes.set(bytes, offset);
+    into.set(bytes, offset);
     return;
   }
   const number = BigInt(typeof value === "object" ? value.fd : value);
-  for (let i = 0; i < size; i++) into.bytes[offset + i] = Number((number >> BigInt(i * 8)) & 0xffn);
+  for (let i = 0; i < size; i++) into[offset + i] = Number((number >> BigInt(i * 8)) & 0xffn);
 }

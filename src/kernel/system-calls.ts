@@ -4,9 +4,7 @@
 // No function here throws: a failure is the negated errno, so that hot paths and feature probes cost nothing.
 // `checked` turns such a result into a `SystemCallError` where the failure is the caller's end.
 
-import { createRequire } from "node:module";
 import { SystemCallError } from "./errors.ts";
-import { koffiCalls } from "./koffi-calls.ts";
 
 /** A result that is >= 0, or the negated errno. */
 export type Result = number;
@@ -68,21 +66,6 @@ export const EFD_NONBLOCK = 0o4000;
 export const EFD_CLOEXEC = 0o2000000;
 export const O_RDONLY = 0;
 export const O_CLOEXEC = 0o2000000;
-
-let instance: SystemCalls | undefined;
-
-/** The system calls of this process. The foreign-function library is loaded at the first call (about 7 ms). */
-export function systemCalls(): SystemCalls {
-  instance ??= loadCalls();
-  return instance;
-}
-
-function loadCalls(): SystemCalls {
-  if (process.platform !== "linux") {
-    throw new SystemCallError("bpf", 38, `the live kernel is reached on Linux only, and this is ${process.platform}`);
-  }
-  return koffiCalls(createRequire(import.meta.url));
-}
 
 /** The result, or a `SystemCallError` that names the call; `what` says in a few words what it was for. */
 export function checked(result: Result, call: string, what?: string): number {

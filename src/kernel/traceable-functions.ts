@@ -3,7 +3,8 @@
 // A kernel that prints addresses with its list (available_filter_functions_addrs, Linux 6.5) tells functions of the same
 // name apart; for others the address comes from kallsyms.
 
-import { readFileSync } from "node:fs";
+import type { Kernel } from "./kernel.ts";
+import { liveKernel } from "./live-kernel.ts";
 import { tracefs } from "./tracefs.ts";
 
 export interface TraceableFunction {
@@ -12,27 +13,24 @@ export interface TraceableFunction {
   readonly module?: string;
 }
 
-let list: string | undefined | null = null;
-let withAddresses = false;
+interface FtraceList {
+  readonly text: string;
+  readonly withAddresses: boolean;
+}
 
-/** The kernel's own list of what ftrace can trace, as text; undefined where it has none (CONFIG_DYNAMIC_FTRACE). */
-function ftraceList(): string | undefined {
-  if (list !== null) return list;
-  list = undefined;
+/** The kernel's own list of what ftrace can trace; undefined where it has none (CONFIG_DYNAMIC_FTRACE). */
+function ftraceList(kernel: Kernel): FtraceList | undefined {
   for (const file of ["available_filter_functions_addrs", "available_filter_functions"]) {
     try {
-      list = readFileSync(`${tracefs()}/${file}`, "latin1");
-      withAddresses = file.endsWith("_addrs");
-      break;
+      return { text: kernel.text(`${tracefs(kernel)}/${file}`), withAddresses: file.endsWith("_addrs") };
     } catch {
       // Not on this kernel, or closed to us: kallsyms is left.
     }
   }
-  return list;
+  return undefined;
 }
 
-let symbols: string | undefined;
-const kallsyms = (): string => (symbols ??= readFileSync("/proc/kallsyms", "latin1"));
+const kallsyms = (kernel: Kernel): string => kernel.text("/proc/kallsyms");
 
 /** Reads every function off a list as ftrace prints it: `[address ]name[ [module]]`, one a line. About 4 ms for 60,000. */
 export function parseFtraceList(text: string, wanted: (name: string) => boolean, module?: string): TraceableFunction[] {
@@ -63,12 +61,16 @@ function isAddress(text: string, at: number): boolean {
  * Functions whose names are wanted, in the kernel's order, each name once; of one module where it is named. Without
  * those that the kernel forbids probes in.
  */
-export function traceableFunctions(wanted: (name: string) => boolean, module?: string): string[] {
-  const text = ftraceList();
+export function traceableFunctions(
+  wanted: (name: string) => boolean,
+  module?: string,
+  kernel: Kernel = liveKernel(),
+): string[] {
+  const list = kernel.once(ftraceList);
   const names = new Set<string>();
-  if (text !== undefined) for (const f of parseFtraceList(text, wanted, module)) names.add(f.name);
-  else for (const f of kallsymsFunctions(kallsyms(), wanted, module)) names.add(f);
-  for (const name of forbidden()) names.delete(name);
+  if (list !== undefined) for (const f of parseFtraceList(list.text, wanted, module)) names.add(f.name);
+  else for (const f of kallsymsFunctions(kernel.once(kallsyms), wanted, module)) names.add(f);
+  for (const name of kernel.once(forbidden)) names.delete(name);
   return [...names];
 }
 
@@ -78,8 +80,8 @@ function* kallsymsFunctions(text: string, wanted: (name: string) => boolean, mod
 }
 
 /** Where functions of this name begin; several where the kernel has several; none where it is unknown or hidden. */
-export function functionAddresses(name: string, module?: string): readonly bigint[] {
-  const text = kallsyms();
+export function functionAddresses(name: string, module?: string, kernel: Kernel = liveKernel()): readonly bigint[] {
+  const text = kernel.once(kallsyms);
   const found: bigint[] = [];
   for (let at = text.indexOf(` ${name}`); at >= 0; at = text.indexOf(` ${name}`, at + 1)) {
     const after = text[at + 1 + name.length];
@@ -102,11 +104,11 @@ const ENDBR = 4n;
  * by `module:name`. Of functions
  * of one name those are answered that ftrace can trace, where it tells its addresses.
  */
-export function entryAddresses(names: ReadonlySet<string>): ReadonlyMap<string, readonly bigint[]> {
-  const list = ftraceList();
+export function entryAddresses(names: ReadonlySet<string>, kernel: Kernel): ReadonlyMap<string, readonly bigint[]> {
+  const list = kernel.once(ftraceList);
   const places = new Set<bigint>();
-  if (list !== undefined && withAddresses)
-    for (const [, address, name] of list.matchAll(/^(ffff[0-9a-f]{12}) (\S+)/gm))
+  if (list?.withAddresses)
+    for (const [, address, name] of list.text.matchAll(/^(ffff[0-9a-f]{12}) (\S+)/gm))
       if (names.has(name as string)) places.add(BigInt(`0x${address}`));
   const found = new Map<string, bigint[]>();
   const add = (key: string, address: bigint): void => {
@@ -114,7 +116,9 @@ export function entryAddresses(names: ReadonlySet<string>): ReadonlyMap<string, 
     if (known === undefined) found.set(key, [address]);
     else known.push(address);
   };
-  for (const [, hex, name, module] of kallsyms().matchAll(/^(ffff[0-9a-f]{12}) [tTwW] (\S+)(?:\t\[(\S+)\])?$/gm)) {
+  for (const [, hex, name, module] of kernel
+    .once(kallsyms)
+    .matchAll(/^(ffff[0-9a-f]{12}) [tTwW] (\S+)(?:\t\[(\S+)\])?$/gm)) {
     if (!names.has(name as string)) continue;
     const address = BigInt(`0x${hex}`);
     if (places.size > 0 && !places.has(address) && !places.has(address + ENDBR)) continue;
@@ -124,20 +128,15 @@ export function entryAddresses(names: ReadonlySet<string>): ReadonlyMap<string, 
   return found;
 }
 
-let blacklist: Set<string> | undefined;
-
 /** Functions that the kernel forbids probes in; none where its list cannot be read (debugfs). */
-function forbidden(): ReadonlySet<string> {
-  if (blacklist === undefined) {
-    let text = "";
-    try {
-      text = readFileSync("/sys/kernel/debug/kprobes/blacklist", "latin1");
-    } catch {
-      // No debugfs: the kernel itself says no when it comes to it.
-    }
-    blacklist = new Set([...text.matchAll(/\t(\S+)/g)].map((m) => m[1] as string));
+function forbidden(kernel: Kernel): ReadonlySet<string> {
+  let text = "";
+  try {
+    text = kernel.text("/sys/kernel/debug/kprobes/blacklist");
+  } catch {
+    // No debugfs: the kernel itself says no when it comes to it.
   }
-  return blacklist;
+  return new Set([...text.matchAll(/\t(\S+)/g)].map((m) => m[1] as string));
 }
 
-export const isBlacklisted = (name: string): boolean => forbidden().has(name);
+export const isBlacklisted = (name: string, kernel: Kernel): boolean => kernel.once(forbidden).has(name);

@@ -1,38 +1,41 @@
 // The tracing file system: where it is, which events there are, and what their records look like.
 
-import { existsSync, readFileSync } from "node:fs";
+import { constants } from "node:os";
 import { SystemCallError, UnsupportedError } from "./errors.ts";
-import { systemCalls } from "./system-calls.ts";
+import type { Kernel } from "./kernel.ts";
+import { liveKernel } from "./live-kernel.ts";
 
 const places = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"] as const;
 
-let found: string | undefined;
-
 /** The folder of tracefs. Mounts it where it is absent and we may; else throws an error that says how. */
-export function tracefs(): string {
-  found ??= places.find((place) => existsSync(`${place}/available_events`)) ?? mountTracefs(places[0]);
-  return found;
-}
+export const tracefs = (kernel: Kernel = liveKernel()): string => kernel.once(findTracefs);
 
-function mountTracefs(place: string): string {
-  const how = `mount it with \`mount -t tracefs tracefs ${place}\` as root`;
-  if (!existsSync(place)) {
+const findTracefs = (kernel: Kernel): string =>
+  places.find((place) => kernel.files.exists(`${place}/available_events`)) ?? mountTracefs(kernel, places[0]);
+
+function mountTracefs(kernel: Kernel, place: string): string {
+  if (!kernel.files.exists(place)) {
     throw new UnsupportedError(`tracefs: this kernel was built without tracing (CONFIG_FTRACE), there is no ${place}`);
   }
   try {
-    readFileSync(`${place}/available_events`);
+    kernel.files.read(`${place}/available_events`);
   } catch (error) {
     // It may be there but closed to us: then mounting it over helps nobody.
     if ((error as NodeJS.ErrnoException).code === "EACCES")
-      throw new SystemCallError("open", 13, `tracefs at ${place}`, "run as root");
+      throw new SystemCallError("open", constants.errno.EACCES, `tracefs at ${place}`);
   }
-  const result = systemCalls().mount("tracefs", place, "tracefs", 0);
-  if (result < 0) throw new SystemCallError("mount", -result, `tracefs is not mounted: ${how}`);
+  const result = kernel.calls.mount("tracefs", place, "tracefs", 0);
+  if (result < 0)
+    throw new SystemCallError(
+      "mount",
+      -result,
+      `tracefs is not mounted: \`mount -t tracefs tracefs ${place}\`, once, as root`,
+    );
   return place;
 }
 
 /** One field of an event's record, as its `format` file has it. */
-export interface TracepointField {
+export interface FormatField {
   /** The C type without the array part: `unsigned long`, `const char *`, `char`. */
   readonly type: string;
   readonly name: string;
@@ -51,12 +54,12 @@ export interface TracepointFormat {
   readonly name: string;
   readonly id: number;
   /** In order, the common ones (`common_pid`) first. */
-  readonly fields: readonly TracepointField[];
+  readonly fields: readonly FormatField[];
 }
 
 /** Reads the text of a `format` file (Documentation/trace/events.rst, section 2.3). */
 export function parseFormat(text: string): TracepointFormat {
-  const fields: TracepointField[] = [];
+  const fields: FormatField[] = [];
   for (const match of text.matchAll(/^\s*field:(.*?);\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:(\d+);)?/gm)) {
     fields.push(parseField(match[1] as string, Number(match[2]), Number(match[3]), match[4] === "1"));
   }
@@ -68,7 +71,7 @@ export function parseFormat(text: string): TracepointFormat {
 }
 
 /** `__data_loc char[] name` · `unsigned long args[6]` · `const char * filename` */
-function parseField(declaration: string, offset: number, size: number, signed: boolean): TracepointField {
+function parseField(declaration: string, offset: number, size: number, signed: boolean): FormatField {
   const location = /^(__data_loc|__rel_loc)\s+/.exec(declaration);
   const rest = location === null ? declaration : declaration.slice(location[0].length);
   const parts = /^(.*?)\s*([A-Za-z_]\w*)\s*(?:\[([^\]]*)\])?$/.exec(rest);
@@ -93,24 +96,29 @@ function elementSize(type: string): number {
   return /\bchar\b|8$|^bool$/.test(type) ? 1 : 0;
 }
 
-let events: readonly string[] | undefined;
-
-/** Every tracepoint as `category:name`, in the kernel's order; read once (about 1 ms). */
-export function listTracepoints(): readonly string[] {
-  events ??= readFileSync(`${tracefs()}/available_events`, "latin1")
+const readEvents = (kernel: Kernel): readonly string[] =>
+  kernel
+    .text(`${tracefs(kernel)}/available_events`)
     .split("\n")
     .filter((line) => line !== "");
-  return events;
-}
 
-const formats = new Map<string, TracepointFormat>();
+/** Every tracepoint as `category:name`, in the kernel's order; read once (about 1 ms). */
+export const listTracepoints = (kernel: Kernel = liveKernel()): readonly string[] => kernel.once(readEvents);
+
+/** Those that were asked for, by `category:name`. */
+const knownFormats = (): Map<string, TracepointFormat> => new Map();
 
 /** The layout of an event's record and its id; undefined where there is no such event. */
-export function tracepointFormat(category: string, name: string): TracepointFormat | undefined {
+export function tracepointFormat(
+  category: string,
+  name: string,
+  kernel: Kernel = liveKernel(),
+): TracepointFormat | undefined {
+  const formats = kernel.once(knownFormats);
   const key = `${category}:${name}`;
   let format = formats.get(key);
   if (format === undefined) {
-    const text = readEventFile(category, name, "format");
+    const text = readEventFile(kernel, category, name, "format");
     if (text === undefined) return undefined;
     formats.set(key, (format = parseFormat(text)));
   }
@@ -118,15 +126,15 @@ export function tracepointFormat(category: string, name: string): TracepointForm
 }
 
 /** The number by which perf_event_open knows an event; undefined where there is no such event. */
-export function tracepointId(category: string, name: string): number | undefined {
-  const text = readEventFile(category, name, "id");
+export function tracepointId(category: string, name: string, kernel: Kernel = liveKernel()): number | undefined {
+  const text = readEventFile(kernel, category, name, "id");
   return text === undefined ? undefined : Number(text);
 }
 
-function readEventFile(category: string, name: string, file: string): string | undefined {
+function readEventFile(kernel: Kernel, category: string, name: string, file: string): string | undefined {
   if (/[/\0]/.test(category + name)) return undefined;
   try {
-    return readFileSync(`${tracefs()}/events/${category}/${name}/${file}`, "latin1");
+    return kernel.text(`${tracefs(kernel)}/events/${category}/${name}/${file}`);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;

@@ -2,13 +2,13 @@
 // checks, within a few seconds; never in a hang, an exception out of a run, or a look at what is not the program's.
 
 import { describe, expect, test } from "vitest";
+import { instructionsOf, map, objectOf, UDP } from "../../test/data/machine-cases.ts";
+import { TIERS } from "../../test/data/machine-differential.ts";
+import { randomNumbers } from "../../test/data/random-program.ts";
 import { EncodingError } from "../isa/index.ts";
 import { DiagnosticError } from "../source/index.ts";
-import { instructionsOf, map, objectOf, UDP } from "./cases.test-data.ts";
-import { TIERS } from "./differential.test-data.ts";
 import { embedded, embeddedRaw } from "./machine.ts";
 import { CONTEXT, STACK_BASE, STACK_TOP, State } from "./memory.ts";
-import { randomNumbers } from "./random-program.test-data.ts";
 import type { RunResult } from "./run.ts";
 
 const SEED = Number(process.env.SCRY_SEED ?? Math.floor(Math.random() * 2 ** 31));

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { ClassicError, classicToExtended } from "../isa/classic-to-extended.ts";
 import type { ClassicInstruction } from "../isa/index.ts";
-import { ClassicError, classicToExtended } from "./classic-to-extended.ts";
 import { embedded } from "./machine.ts";
 
 const shared = fileURLToPath(new URL("../../../shared/", import.meta.url));

@@ -5,8 +5,11 @@ import { FRAME_BYTES, type Memory, STACK_TOP, State } from "./memory.ts";
 import type { Program } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
 import { TrapSignal } from "./trap.ts";
-import { DECODED_BYTES, interpreterModule } from "./wasm-interpreter.ts";
-import { instantiateWasm, type WasmFunction } from "./webassembly.ts";
+import { DECODED_BYTES, interpreterBytes } from "./wasm-interpreter.ts";
+import { compileWasm, instantiateWasm, type WasmFunction } from "./webassembly.ts";
+
+/** The interpreter in Wasm: compiled once, for all programs of all machines. */
+let interpreter: object | undefined;
 
 /** Instructions between two looks at the budget. */
 const SLICE = 0x3fffffff;
@@ -19,7 +22,7 @@ export function instantiateInterpreter(memory: Memory, runtime: Runtime): WasmFu
     helper: (id: number) => (runtime.callHelper(id) ? 1 : 0),
     packet: (offset: number, size: number) => (runtime.loadPacket(offset, size) ? 1 : 0),
   };
-  return instantiateWasm(interpreterModule(), { env }).run as WasmFunction;
+  return instantiateWasm((interpreter ??= compileWasm(interpreterBytes())), { env }).run as WasmFunction;
 }
 
 export class ColdEngine {

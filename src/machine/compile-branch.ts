@@ -1,7 +1,6 @@
 // The condition of a branch, left on Wasm's stack as an i32.
 
-import type { FunctionCompiler } from "./compile-function.ts";
-import { pushNarrow, pushWide } from "./compile-instruction.ts";
+import { type FunctionState, pushNarrow, pushWide } from "./compile-state.ts";
 import { WORDS } from "./decoded.ts";
 import { State } from "./memory.ts";
 import { Wasm } from "./wasm-module.ts";
@@ -32,7 +31,7 @@ const JSET = 0x40;
 const MAY_GOTO = 0xe5;
 
 /** Pushes whether the branch is taken; with `inverted`, whether it is not. */
-export function branchCondition(fn: FunctionCompiler, slot: number, inverted: boolean): void {
+export function branchCondition(fn: FunctionState, slot: number, inverted: boolean): void {
   const { code } = fn;
   const at = slot * WORDS;
   const words = fn.module.program.code;

@@ -3,50 +3,18 @@
 // a function of JavaScript is called that takes nothing and gives an i32, since a 64-bit number costs a BigInt.
 
 import { helper, helperName } from "../object/index.ts";
-import { FunctionCompiler } from "./compile-function.ts";
+import { clearArguments, finishCall, noteSlot, storeArguments, storeFrame } from "./compile-arguments.ts";
 import { emitInlineHelper } from "./compile-helper.ts";
-import { popWide, pushNarrow, pushWide } from "./compile-instruction.ts";
+import { FunctionState, popWide, pushNarrow, pushWide } from "./compile-state.ts";
 import type { Flow } from "./flow.ts";
 import { FRAME_BYTES, STACK_BASE, State } from "./memory.ts";
 import { Access, I32, I64, Wasm } from "./wasm-module.ts";
-
-const registerAddress = (register: number): number => State.REGISTERS + register * 8;
-
-/** Puts the frame pointer where callbacks and tail calls look for it. */
-export function storeFrame(fn: FunctionCompiler): void {
-  const { code, frame } = fn;
-  code.i32(0);
-  if (frame.local === undefined) code.i32(frame.offset);
-  else {
-    code.get(frame.local);
-    if (frame.offset !== 0) code.i32(frame.offset).op(Wasm.i32_add);
-  }
-  code.access(Access.i32_store, State.FRAME);
-}
-
-/** r1 to r5 are 0 after a call; those that nobody reads keep what they had. */
-export function clearArguments(fn: FunctionCompiler, slot: number): void {
-  const live = fn.liveAfter.get(slot) ?? 0b111110;
-  for (let register = 1; register <= 5; register++) {
-    if (((live >> register) & 1) === 0) continue;
-    fn.code.i64(0);
-    popWide(fn, register);
-  }
-}
-
-export function storeArguments(fn: FunctionCompiler, count: number): void {
-  for (let register = 1; register <= count; register++) {
-    fn.code.i32(0);
-    pushWide(fn, register);
-    fn.code.access(Access.i64_store, registerAddress(register));
-  }
-}
 
 const NEEDS_FRAME: ReadonlySet<string> = new Set(["for_each_map_elem", "loop", "tail_call"]);
 
 const TAIL_CALL = 12;
 
-export function emitHelperCall(fn: FunctionCompiler, slot: number, id: number): void {
+export function emitHelperCall(fn: FunctionState, slot: number, id: number): void {
   const { code, module } = fn;
   if (!module.isReplaced(id) && emitInlineHelper(fn, slot, id)) {
     clearArguments(fn, slot);
@@ -66,30 +34,7 @@ export function emitHelperCall(fn: FunctionCompiler, slot: number, id: number): 
   finishCall(fn, slot, own || id === TAIL_CALL);
 }
 
-/** So that a trap in a helper can say where it was called. */
-export function noteSlot(fn: FunctionCompiler, slot: number): void {
-  fn.code.i32(0).i32(slot).access(Access.i32_store, State.TRAP_SLOT);
-}
-
-/** Takes the helper's i32: not 0 means that the program ends here. */
-export function finishCall(fn: FunctionCompiler, slot: number, mayEnd: boolean): void {
-  const { code } = fn;
-  const pushResult = (): void => {
-    code.i32(0).access(Access.i64_load, State.REGISTERS);
-  };
-  if (mayEnd) {
-    code.if();
-    fn.height++;
-    fn.exit(pushResult);
-    code.end();
-    fn.height--;
-  } else code.op(Wasm.drop);
-  pushResult();
-  fn.setResult();
-  clearArguments(fn, slot);
-}
-
-export function emitCallX(fn: FunctionCompiler, slot: number, register: number): void {
+export function emitCallX(fn: FunctionState, slot: number, register: number): void {
   storeArguments(fn, 5);
   storeFrame(fn);
   fn.storeBudget();
@@ -100,7 +45,7 @@ export function emitCallX(fn: FunctionCompiler, slot: number, register: number):
   finishCall(fn, slot, true);
 }
 
-export function emitPacketLoad(fn: FunctionCompiler, op: number, src: number, imm: number): void {
+export function emitPacketLoad(fn: FunctionState, op: number, src: number, imm: number): void {
   const { code } = fn;
   const size = (op & 0x18) === 0 ? 4 : (op & 0x18) === 8 ? 2 : 1;
   code.i32(imm);
@@ -130,7 +75,7 @@ const INLINE = 40;
 const argumentsOf = (flow: Flow): number[] =>
   [1, 2, 3, 4, 5].filter((register) => (((flow.liveIn[0] as number) >> register) & 1) === 1);
 
-export function emitLocalCall(fn: FunctionCompiler, slot: number, target: number): void {
+export function emitLocalCall(fn: FunctionState, slot: number, target: number): void {
   const { code, module, frame } = fn;
   const flow = module.flow(target);
   if (module.depthIsUnknown) {
@@ -149,7 +94,7 @@ export function emitLocalCall(fn: FunctionCompiler, slot: number, target: number
   }
   if (flow.instructions <= INLINE && flow.reducible && module.isLeaf(target) && module.mayInline(flow.instructions)) {
     const answer = fn.take(I64);
-    const inner = new FunctionCompiler(
+    const inside = new FunctionState(
       module,
       fn.builder,
       flow,
@@ -157,7 +102,7 @@ export function emitLocalCall(fn: FunctionCompiler, slot: number, target: number
       module.widths(target),
       { host: fn, answer },
     );
-    inner.compile((register) => {
+    module.inline(inside, (register) => {
       if (register < 1 || register > 5) return undefined;
       const type = fn.isNarrow(register) ? I32 : I64;
       code.get(fn.local(register, type));

@@ -1,39 +1,38 @@
 // Helpers that compiled code does itself, where it knows at compile time what it needs to: which map, which size.
 
 import { helperName } from "../object/index.ts";
-import { finishCall, noteSlot, storeArguments } from "./compile-call.ts";
-import type { FunctionCompiler } from "./compile-function.ts";
-import { pushNarrow, pushWide } from "./compile-instruction.ts";
+import { finishCall, noteSlot, storeArguments } from "./compile-arguments.ts";
 import { pushChecked } from "./compile-memory.ts";
+import { type FunctionState, pushNarrow, pushWide } from "./compile-state.ts";
 import { type MapLayout, RING_DISCARD } from "./map-header.ts";
 import { FRAME_BYTES, State } from "./memory.ts";
 import { ASK_JAVASCRIPT, emitCopy } from "./wasm-maps.ts";
 import { Access, I32, I64, Wasm } from "./wasm-module.ts";
 
-type Emit = (fn: FunctionCompiler, slot: number, id: number) => boolean;
+type Emit = (fn: FunctionState, slot: number, id: number) => boolean;
 
 /** Writes the helper in place, its answer in r0; false where it has to be called. */
-export function emitInlineHelper(fn: FunctionCompiler, slot: number, id: number): boolean {
+export function emitInlineHelper(fn: FunctionState, slot: number, id: number): boolean {
   const name = helperName(id);
   const emit = name === undefined ? undefined : INLINE[name];
   return emit?.(fn, slot, id) ?? false;
 }
 
 /** A 64-bit constant that an argument holds, as a number; undefined where it is not known or not small. */
-function constant(fn: FunctionCompiler, slot: number, argument: number): number | undefined {
+function constant(fn: FunctionState, slot: number, argument: number): number | undefined {
   const known = fn.facts.atCall.get(slot)?.[argument];
   return known?.kind === "constant" && known.high === known.low >> 31 ? known.low : undefined;
 }
 
 /** The map in r1, where the code says so just before the call. */
-function mapOf(fn: FunctionCompiler, slot: number): MapLayout | undefined {
+function mapOf(fn: FunctionState, slot: number): MapLayout | undefined {
   const known = fn.facts.atCall.get(slot)?.[1];
   if (known?.kind !== "constant" || known.high !== 0) return undefined;
   return fn.module.maps.layout(known.low >>> 0);
 }
 
 /** Leaves an argument that points to `size` bytes as an i32, checked where programs are. */
-function pushPointer(fn: FunctionCompiler, slot: number, argument: number, size: number, write: boolean): void {
+function pushPointer(fn: FunctionState, slot: number, argument: number, size: number, write: boolean): void {
   const { code, frame } = fn;
   const known = fn.facts.atCall.get(slot)?.[argument];
   if (known?.kind === "frame" && known.offset >= -FRAME_BYTES && known.offset + size <= 0) {
@@ -89,7 +88,7 @@ const lookup: Emit = (fn, slot) => {
 };
 
 /** Flags as 0 to 3, 3 standing for all that no update knows. */
-function pushFlags(fn: FunctionCompiler, slot: number): void {
+function pushFlags(fn: FunctionState, slot: number): void {
   const { code } = fn;
   const known = constant(fn, slot, 4);
   if (known !== undefined) {

@@ -1,53 +1,12 @@
 // One instruction to Wasm. Branches are in `compile-branch.ts`, calls in `compile-call.ts`, loads and stores in
 // `compile-memory.ts`.
 
+import { Alu, Opcode } from "../isa/index.ts";
 import { emitCallX, emitHelperCall, emitLocalCall, emitPacketLoad } from "./compile-call.ts";
-import type { FunctionCompiler } from "./compile-function.ts";
 import { emitAccess, emitAtomic } from "./compile-memory.ts";
+import { type FunctionState, popNarrow, popWide, pushNarrow, pushWide, writesNarrow } from "./compile-state.ts";
 import { Op, WORDS } from "./decoded.ts";
 import { I32, I64, Wasm } from "./wasm-module.ts";
-
-/** Pushes the low half of a register, as an i32. */
-export function pushNarrow(fn: FunctionCompiler, register: number): void {
-  const { code, frame } = fn;
-  if (register < 10) {
-    if (fn.isNarrow(register)) code.get(fn.local(register, I32));
-    else code.get(fn.local(register, I64)).op(Wasm.i32_wrap);
-  } else if (frame.local === undefined) code.i32(frame.offset);
-  else {
-    code.get(frame.local);
-    if (frame.offset !== 0) code.i32(frame.offset).op(Wasm.i32_add);
-  }
-}
-
-/** Pushes a register, 64 bits. */
-export function pushWide(fn: FunctionCompiler, register: number): void {
-  const { code, frame } = fn;
-  if (register === 10 && frame.local === undefined) code.i64(frame.offset);
-  else if (fn.isNarrow(register)) {
-    pushNarrow(fn, register);
-    code.op(Wasm.i64_extend_i32_u);
-  } else code.get(fn.local(register, I64));
-}
-
-/** Does the present instruction leave a register in an i32? */
-export const writesNarrow = (fn: FunctionCompiler, register: number): boolean => ((fn.writes >> register) & 1) === 1;
-
-/** Takes 64 bits from the stack into a register. One that cannot be written (r10) loses them. */
-export function popWide(fn: FunctionCompiler, register: number): void {
-  const { code } = fn;
-  if (register === 10) code.op(Wasm.drop);
-  else if (writesNarrow(fn, register)) code.op(Wasm.i32_wrap).set(fn.local(register, I32));
-  else code.set(fn.local(register, I64));
-}
-
-/** Takes an i32 from the stack into a register, whose upper half becomes 0. */
-export function popNarrow(fn: FunctionCompiler, register: number): void {
-  const { code } = fn;
-  if (register === 10) code.op(Wasm.drop);
-  else if (writesNarrow(fn, register)) code.set(fn.local(register, I32));
-  else code.op(Wasm.i64_extend_i32_u).set(fn.local(register, I64));
-}
 
 /** Operations by the upper half of the opcode, 64 bits and 32. */
 const PLAIN: ReadonlyMap<number, readonly [number, number]> = new Map([
@@ -62,7 +21,7 @@ const PLAIN: ReadonlyMap<number, readonly [number, number]> = new Map([
   [0xc0, [Wasm.i64_shr_s, Wasm.i32_shr_s]],
 ]);
 
-export function emitInstruction(fn: FunctionCompiler, slot: number): void {
+export function emitInstruction(fn: FunctionState, slot: number): void {
   const { code, facts } = fn;
   const words = fn.module.program.code;
   const at = slot * WORDS;
@@ -97,7 +56,7 @@ export function emitInstruction(fn: FunctionCompiler, slot: number): void {
   }
 
   switch (op) {
-    case 0x18:
+    case Opcode.LDDW:
       if (writesNarrow(fn, dst)) {
         code.i32(imm);
         popNarrow(fn, dst);
@@ -106,7 +65,7 @@ export function emitInstruction(fn: FunctionCompiler, slot: number): void {
         popWide(fn, dst);
       }
       return;
-    case 0xb7:
+    case Opcode.MOV64_IMM:
       if (writesNarrow(fn, dst)) {
         code.i32(imm);
         popNarrow(fn, dst);
@@ -115,28 +74,28 @@ export function emitInstruction(fn: FunctionCompiler, slot: number): void {
         popWide(fn, dst);
       }
       return;
-    case 0xb4:
+    case Opcode.MOV32_IMM:
       code.i32(imm);
       popNarrow(fn, dst);
       return;
-    case 0xbf:
+    case Opcode.MOV64_REG:
     case Op.MOVSX64_32:
       if (writesNarrow(fn, dst)) {
         pushNarrow(fn, src);
         popNarrow(fn, dst);
       } else {
         pushWide(fn, src);
-        if (op !== 0xbf) code.op(Wasm.i64_extend32_s);
+        if (op !== Opcode.MOV64_REG) code.op(Wasm.i64_extend32_s);
         popWide(fn, dst);
       }
       return;
-    case 0xbc:
+    case Opcode.MOV32_REG:
       pushNarrow(fn, src);
       popNarrow(fn, dst);
       return;
-    case 0x87:
-    case 0x84:
-      if (op === 0x84 || writesNarrow(fn, dst)) {
+    case Opcode.NEG64:
+    case Opcode.NEG32:
+      if (op === Opcode.NEG32 || writesNarrow(fn, dst)) {
         code.i32(0);
         pushNarrow(fn, dst);
         code.op(Wasm.i32_sub);
@@ -190,44 +149,44 @@ export function emitInstruction(fn: FunctionCompiler, slot: number): void {
     case Op.SWAP64:
       emitSwap(fn, op, dst);
       return;
-    case 0x37:
-    case 0x3f:
-    case 0x97:
-    case 0x9f:
+    case Opcode.DIV64_IMM:
+    case Opcode.DIV64_REG:
+    case Opcode.MOD64_IMM:
+    case Opcode.MOD64_REG:
     case Op.SDIV64_IMM:
     case Op.SDIV64_REG:
     case Op.SMOD64_IMM:
     case Op.SMOD64_REG:
-    case 0x34:
-    case 0x3c:
-    case 0x94:
-    case 0x9c:
+    case Opcode.DIV32_IMM:
+    case Opcode.DIV32_REG:
+    case Opcode.MOD32_IMM:
+    case Opcode.MOD32_REG:
     case Op.SDIV32_IMM:
     case Op.SDIV32_REG:
     case Op.SMOD32_IMM:
     case Op.SMOD32_REG:
       emitDivision(fn, op, dst, src, imm);
       return;
-    case 0x85:
+    case Opcode.CALL:
       emitHelperCall(fn, slot, imm);
       return;
-    case 0x8d:
+    case Opcode.CALLX:
       emitCallX(fn, slot, dst);
       return;
     case Op.CALL_LOCAL:
       emitLocalCall(fn, slot, off);
       return;
-    case 0x20:
-    case 0x28:
-    case 0x30:
-    case 0x40:
-    case 0x48:
-    case 0x50:
+    case Opcode.LD_ABS_W:
+    case Opcode.LD_ABS_H:
+    case Opcode.LD_ABS_B:
+    case Opcode.LD_IND_W:
+    case Opcode.LD_IND_H:
+    case Opcode.LD_IND_B:
       emitPacketLoad(fn, op, src, imm);
       return;
-    case 0xc3:
-    case 0xdb:
-      emitAtomic(fn, slot, op === 0xdb, dst, src, off, imm);
+    case Opcode.ATOMIC32:
+    case Opcode.ATOMIC64:
+      emitAtomic(fn, slot, op === Opcode.ATOMIC64, dst, src, off, imm);
       return;
   }
   if ((op & 7) === 7 || (op & 7) === 4) emitArithmetic(fn, op, dst, src, imm);
@@ -237,7 +196,7 @@ export function emitInstruction(fn: FunctionCompiler, slot: number): void {
 /** Operations whose low half comes from the low halves of their operands alone: add, sub, mul, or, and, xor. */
 const LOW: ReadonlySet<number> = new Set([0x00, 0x10, 0x20, 0x40, 0x50, 0xa0]);
 
-function emitArithmetic(fn: FunctionCompiler, op: number, dst: number, src: number, imm: number): void {
+function emitArithmetic(fn: FunctionState, op: number, dst: number, src: number, imm: number): void {
   const { code } = fn;
   const what = op & 0xf0;
   const plain = PLAIN.get(what);
@@ -254,8 +213,8 @@ function emitArithmetic(fn: FunctionCompiler, op: number, dst: number, src: numb
     push32(plain[1]);
     return;
   }
-  const left = what === 0x60;
-  const shift = left || what === 0x70 || what === 0xc0;
+  const left = what === Alu.LSH;
+  const shift = left || what === Alu.RSH || what === Alu.ARSH;
   // Shifted right, a number below 2^32 is one without sign.
   if (shift && !register && (left ? writesNarrow(fn, dst) : fn.isNarrow(dst))) {
     if ((imm & 63) < 32) push32(left ? Wasm.i32_shl : Wasm.i32_shr_u);
@@ -273,7 +232,7 @@ function emitArithmetic(fn: FunctionCompiler, op: number, dst: number, src: numb
 }
 
 /** Pushes the bytes of an i32 local the other way round, as an i32. */
-function pushSwapped(fn: FunctionCompiler, local: number): void {
+function pushSwapped(fn: FunctionState, local: number): void {
   fn.code
     .get(local)
     .i32(8)
@@ -287,7 +246,7 @@ function pushSwapped(fn: FunctionCompiler, local: number): void {
     .op(Wasm.i32_and, Wasm.i32_or);
 }
 
-function emitSwap(fn: FunctionCompiler, op: number, dst: number): void {
+function emitSwap(fn: FunctionState, op: number, dst: number): void {
   const { code } = fn;
   const half = fn.take(I32);
   pushNarrow(fn, dst);
@@ -307,7 +266,7 @@ function emitSwap(fn: FunctionCompiler, op: number, dst: number): void {
 }
 
 /** Wasm traps where a division by zero, or of the least number by -1, has an answer here. */
-function emitDivision(fn: FunctionCompiler, op: number, dst: number, src: number, imm: number): void {
+function emitDivision(fn: FunctionState, op: number, dst: number, src: number, imm: number): void {
   const { code } = fn;
   const own = op < 0x20;
   const register = (op & 8) !== 0;

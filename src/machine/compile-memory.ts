@@ -1,7 +1,7 @@
 // Loads, stores and atomics to Wasm, and the checks of their addresses.
 
-import type { FunctionCompiler } from "./compile-function.ts";
-import { popNarrow, popWide, pushNarrow, pushWide, writesNarrow } from "./compile-instruction.ts";
+import { Atomic } from "../isa/index.ts";
+import { type FunctionState, popNarrow, popWide, pushNarrow, pushWide, writesNarrow } from "./compile-state.ts";
 import { FRAME_BYTES } from "./memory.ts";
 import { Access, I32, I64, Wasm } from "./wasm-module.ts";
 
@@ -25,7 +25,7 @@ const STORES: ReadonlyMap<number, AccessOpcodes> = new Map([
 ]);
 
 export function emitAccess(
-  fn: FunctionCompiler,
+  fn: FunctionState,
   slot: number,
   op: number,
   dst: number,
@@ -64,7 +64,7 @@ export function emitAccess(
 
 /** Pushes an address, checked where the program is not trusted, and answers the constant that is to be added to it. */
 function pushAddress(
-  fn: FunctionCompiler,
+  fn: FunctionState,
   slot: number,
   register: number,
   off: number,
@@ -97,7 +97,7 @@ function pushAddress(
 
 /** Leaves a register and `off` as an i32 address, if the program may touch `size` bytes there; else it is a trap. */
 export function pushChecked(
-  fn: FunctionCompiler,
+  fn: FunctionState,
   slot: number,
   register: number,
   off: number,
@@ -143,7 +143,7 @@ export function pushChecked(
 
 /** One thread runs at a time, so that a load and a store are as good. */
 export function emitAtomic(
-  fn: FunctionCompiler,
+  fn: FunctionState,
   slot: number,
   wide: boolean,
   dst: number,
@@ -158,7 +158,7 @@ export function emitAtomic(
   const old = fn.take(I64);
   const offset = pushAddress(fn, slot, dst, off, wide ? 8 : 4, true);
   code.tee(address).access(load, offset).set(old);
-  if (kind === 0xf1) {
+  if (kind === Atomic.CMPXCHG) {
     code.get(old);
     pushWide(fn, 0);
     if (!wide) code.op(Wasm.i32_wrap, Wasm.i64_extend_i32_u);
@@ -169,14 +169,22 @@ export function emitAtomic(
     popWide(fn, 0);
   } else {
     code.get(address);
-    if (kind !== 0xe1) code.get(old);
+    if (kind !== Atomic.XCHG) code.get(old);
     pushWide(fn, src);
-    if (kind !== 0xe1) {
+    if (kind !== Atomic.XCHG) {
       const how = kind & 0xf0;
-      code.op(how === 0 ? Wasm.i64_add : how === 0x40 ? Wasm.i64_or : how === 0x50 ? Wasm.i64_and : Wasm.i64_xor);
+      code.op(
+        how === Atomic.ADD
+          ? Wasm.i64_add
+          : how === Atomic.OR
+            ? Wasm.i64_or
+            : how === Atomic.AND
+              ? Wasm.i64_and
+              : Wasm.i64_xor,
+      );
     }
     code.access(store, offset);
-    if ((kind & 1) !== 0) {
+    if ((kind & Atomic.FETCH) !== 0) {
       code.get(old);
       popWide(fn, src);
     }

@@ -7,19 +7,20 @@
 //
 // A batch is a module of its own, with one function: the entry over n packets, in a loop.
 
-import { type Frame, FunctionCompiler } from "./compile-function.ts";
+import { SkBuff, XdpMd } from "../object/index.ts";
+import { compileFunction } from "./compile-function.ts";
+import { type FramePlace, FunctionState, type Given, type ModuleState } from "./compile-state.ts";
 import { Op, WORDS } from "./decoded.ts";
 import { type Flow, flowOf } from "./flow.ts";
 import { CONTEXT, MAY_GOTO_TURNS, type Memory, STACK_TOP, State } from "./memory.ts";
-import { HEADROOM, SkBuff, XdpMd } from "./packet.ts";
+import { HEADROOM } from "./packet.ts";
 import type { Program } from "./program.ts";
 import type { Protection } from "./proof.ts";
 import type { Batch } from "./run.ts";
 import type { Runtime } from "./runtime.ts";
 import { TRAP_KINDS } from "./trap.ts";
-import type { MapFunctions } from "./wasm-maps.ts";
-import { createMapFunctions } from "./wasm-maps.ts";
-import { Access, type FunctionBuilder, I32, I64, type ValueType, Wasm, WasmModule } from "./wasm-module.ts";
+import { createMapFunctions, type MapFunctions } from "./wasm-maps.ts";
+import { Access, I32, I64, type ValueType, Wasm, type WasmFunctionBuilder, WasmModule } from "./wasm-module.ts";
 import { compileWasm, instantiateWasm, type WasmFunction } from "./webassembly.ts";
 import { type Widths, widthsOf } from "./widths.ts";
 
@@ -73,7 +74,7 @@ export function compileBatch(
   return compiler.feasible ? compiler.compileBatch(kind) : undefined;
 }
 
-export class ModuleCompiler {
+class ModuleCompiler implements ModuleState {
   readonly program: Program;
   /** Every access is checked, and every instruction counted. */
   readonly checked: boolean;
@@ -95,7 +96,7 @@ export class ModuleCompiler {
   readonly #widths = new Map<number, Widths>();
   readonly #calls = new Map<number, Set<number>>();
   readonly #helpers = new Map<number, number>();
-  readonly #functions = new Map<number, FunctionBuilder>();
+  readonly #functions = new Map<number, WasmFunctionBuilder>();
   readonly #costs = new WeakMap<Flow, Int32Array>();
   #entry = 0;
   #inlined = 0;
@@ -153,8 +154,12 @@ export class ModuleCompiler {
     return this.runtime.replaced.has(id);
   }
 
+  inline(fn: FunctionState, given: Given): void {
+    compileFunction(fn, given);
+  }
+
   functionIndex(slot: number): number {
-    return (this.#functions.get(slot) as FunctionBuilder).index;
+    return (this.#functions.get(slot) as WasmFunctionBuilder).index;
   }
 
   /** Calls no other function of the program. */
@@ -292,8 +297,8 @@ export class ModuleCompiler {
     return [1, 2, 3, 4, 5].filter((register) => ((live >> register) & 1) === 1);
   }
 
-  #function(slot: number, builder: FunctionBuilder, given: readonly number[], frame: Frame): void {
-    new FunctionCompiler(this, builder, this.flow(slot), frame, this.widths(slot)).compile((register) => {
+  #function(slot: number, builder: WasmFunctionBuilder, given: readonly number[], frame: FramePlace): void {
+    compileFunction(new FunctionState(this, builder, this.flow(slot), frame, this.widths(slot)), (register) => {
       const place = given.indexOf(register);
       if (place < 0) return undefined;
       builder.code.get(place);
@@ -383,7 +388,7 @@ export class ModuleCompiler {
     // Packets and the context lie in the machine's memory, and lengths are less than that.
     const bound = (register: number): number => (register === 1 || register === 2 ? this.limit : 0);
     const widths = this.#widthsFor(0, bound);
-    const host = new FunctionCompiler(this, fn, flow, frame, widths);
+    const host = new FunctionState(this, fn, flow, frame, widths);
     const answer = fn.local(I64);
     const entry = fn.local(I32);
     const data = fn.local(I32);
@@ -428,7 +433,7 @@ export class ModuleCompiler {
         .access(Access.i32_store, CONTEXT + SkBuff.PROTOCOL);
     }
     host.loadBudget();
-    new FunctionCompiler(this, fn, flow, frame, widths, { host, answer }).compile((register) => {
+    compileFunction(new FunctionState(this, fn, flow, frame, widths, { host, answer }), (register) => {
       if (register === 1 && kind !== "memory") code.i32(CONTEXT);
       else if (register === 1) code.get(data);
       else if (register === 2 && kind === "memory") code.get(length);

@@ -1,7 +1,8 @@
 // Loops with a counter: a register that holds nothing but constants and what is added to it, compared with a constant.
 
+import { Opcode } from "../isa/index.ts";
 import { WORDS } from "./decoded.ts";
-import type { Block, Flow } from "./flow.ts";
+import type { BasicBlock, Flow } from "./flow.ts";
 import type { Program } from "./program.ts";
 import { DEFINES, DST, FIELDS, REGISTERS, RESULT, SLOT, type Values } from "./register-values.ts";
 
@@ -21,7 +22,7 @@ const GOES_ON: ReadonlyMap<number, { readonly taken: boolean; readonly exact: bo
 
 export interface CountedLoop {
   /** Which ends in the comparison. */
-  readonly block: Block;
+  readonly block: BasicBlock;
   /** What counting writes, and its upper bound. */
   readonly value: number;
   readonly limit: number;
@@ -45,7 +46,7 @@ export function countedLoops(program: Program, flow: Flow, values: Values, web: 
     other: boolean;
   }
   const webs = new Map<number, Web>();
-  const counters: { block: Block; register: number; value: number; step: number }[] = [];
+  const counters: { block: BasicBlock; register: number; value: number; step: number }[] = [];
   for (const block of flow.blocks) {
     const lastStep = new Map<number, { value: number; step: number }>();
     for (let at = firstOf[block.index] as number; at < (firstOf[block.index + 1] as number); at += FIELDS) {
@@ -60,8 +61,8 @@ export function countedLoops(program: Program, flow: Flow, values: Values, web: 
         lastStep.delete(r);
         const op = code[words] as number;
         const imm = code[words + 4] as number;
-        if ((op === 0xb7 || op === 0xb4) && imm >= 0) one.starts.push(imm);
-        else if (op === 0x07 && imm > 0 && web[instructions[at + DST] as number] === key) {
+        if ((op === Opcode.MOV64_IMM || op === Opcode.MOV32_IMM) && imm >= 0) one.starts.push(imm);
+        else if (op === Opcode.ADD64_IMM && imm > 0 && web[instructions[at + DST] as number] === key) {
           one.steps++;
           lastStep.set(r, { value, step: imm });
         } else one.other = true;

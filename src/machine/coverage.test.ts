@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { instructionsOf, UDP } from "../../test/data/machine-cases.ts";
 import type { BpfObject } from "../object/index.ts";
-import { instructionsOf, UDP } from "./cases.test-data.ts";
 import { embedded } from "./machine.ts";
 
 /** An object whose instructions come from the lines of their own text. */

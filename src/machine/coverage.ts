@@ -1,5 +1,6 @@
 // Which lines of the source have run, from counts of slots.
 
+import { slotsOf } from "../isa/index.ts";
 import { lineColumn, type SourceText } from "../source/index.ts";
 import { WORDS } from "./decoded.ts";
 import type { Program } from "./program.ts";
@@ -20,7 +21,7 @@ export function lineHits(
     const { line } = lineColumn(source, span.start);
     const end = lines[i + 1]?.slot ?? program.slots;
     let most = hits.get(line) ?? 0;
-    for (let slot = first; slot < end; slot += program.code[slot * WORDS] === 0x18 ? 2 : 1)
+    for (let slot = first; slot < end; slot += slotsOf(program.code[slot * WORDS] as number))
       most = Math.max(most, coverage[slot] ?? 0);
     hits.set(line, most);
   });

@@ -1,5 +1,6 @@
 // How a decoded program lies in its array of words, and what each instruction reads and writes.
 
+import { ARGUMENTS, argumentRegisters, Opcode, type RegisterEffect, registerEffect } from "../isa/index.ts";
 import { helper } from "../object/index.ts";
 
 /** Words of `Program.code` for each slot, in this order. */
@@ -36,68 +37,46 @@ export const Op = {
 } as const;
 
 const isPacketLoad = (op: number): boolean =>
-  op === 0x20 || op === 0x28 || op === 0x30 || op === 0x40 || op === 0x48 || op === 0x50;
+  op === Opcode.LD_ABS_W ||
+  op === Opcode.LD_ABS_H ||
+  op === Opcode.LD_ABS_B ||
+  op === Opcode.LD_IND_W ||
+  op === Opcode.LD_IND_H ||
+  op === Opcode.LD_IND_B;
 
-const R0 = 1;
-const ARGUMENTS = 0b111110;
-/** r0 to r5, which a call leaves new. */
-const CLOBBERED = 0b111111;
-
-/** Which registers an instruction reads and which it writes, a bit each. */
-export function effectOf(code: Int32Array, slot: number): { readonly uses: number; readonly defines: number } {
+/** Which registers an instruction reads and which it writes, a bit each. The machine's own opcodes are the exceptions. */
+export function effectOf(code: Int32Array, slot: number): RegisterEffect {
   const at = slot * WORDS;
   const op = code[at] as number;
-  const dst = 1 << (code[at + 1] as number);
-  const src = 1 << (code[at + 2] as number);
+  const dst = code[at + 1] as number;
+  const src = code[at + 2] as number;
   const imm = code[at + 4] as number;
   switch (op) {
-    case 0x18:
-    case 0xb7:
-    case 0xb4:
-      return { uses: 0, defines: dst };
-    case 0xbf:
-    case 0xbc:
     case Op.MOVSX32_8:
     case Op.MOVSX32_16:
     case Op.MOVSX64_8:
     case Op.MOVSX64_16:
     case Op.MOVSX64_32:
-      return { uses: src, defines: dst };
-    case 0x05:
-    case 0xe5:
+      return { uses: 1 << src, defines: 1 << dst };
     case Op.BAD:
       return { uses: 0, defines: 0 };
-    case 0x95:
-      return { uses: R0, defines: 0 };
-    case 0x85: {
-      const known = helper(imm);
-      const count = known === undefined || known.variadic ? 5 : known.args.length;
-      return { uses: ARGUMENTS & ((2 << count) - 1), defines: CLOBBERED };
-    }
-    case 0x8d:
-      return { uses: ARGUMENTS | dst, defines: CLOBBERED };
     case Op.CALL_LOCAL:
-      return { uses: ARGUMENTS, defines: CLOBBERED };
-    case 0xc3:
-    case 0xdb:
-      if (imm === 0xf1) return { uses: dst | src | R0, defines: R0 };
-      return { uses: dst | src, defines: (imm & 1) !== 0 ? src : 0 };
+      return registerEffect({ op: Opcode.CALL, dst: 0, src: 0, imm: 0 }, ARGUMENTS);
+    case Opcode.CALL: {
+      const known = helper(imm);
+      return registerEffect(
+        { op, dst, src, imm },
+        argumentRegisters(known === undefined || known.variadic ? 5 : known.args.length),
+      );
+    }
   }
-  if (isPacketLoad(op)) return { uses: op >= 0x40 ? src : 0, defines: CLOBBERED };
-  const operand = (op & 8) !== 0 ? src : 0;
-  switch (op & 7) {
-    case 0:
-    case 1:
-    case 2:
-    case 3:
-      // The machine's own opcodes lie below those of loads and stores, and all work on dst.
-      if (op < 0x60) return { uses: dst | operand, defines: dst };
-      if ((op & 7) === 1) return { uses: src, defines: dst };
-      return { uses: (op & 7) === 2 ? dst : dst | src, defines: 0 };
-    case 5:
-    case 6:
-      return { uses: dst | operand, defines: 0 };
-    default:
-      return { uses: dst | operand, defines: dst };
+  if (isPacketLoad(op)) {
+    // The packet is the machine's, not what r6 says.
+    const { defines } = registerEffect({ op, dst, src, imm }, 0);
+    return { uses: op >= 0x40 ? 1 << src : 0, defines };
   }
+  // They lie below the opcodes of loads and stores, and all work on dst.
+  if ((op & 7) < 4 && op < 0x60 && op !== Opcode.LDDW)
+    return { uses: (1 << dst) | ((op & 8) !== 0 ? 1 << src : 0), defines: 1 << dst };
+  return registerEffect({ op, dst, src, imm }, ARGUMENTS);
 }

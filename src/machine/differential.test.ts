@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { differenceOf } from "./differential.test-data.ts";
+import { differenceOf } from "../../test/data/machine-differential.ts";
 
 const PROGRAMS = Number(process.env.SCRY_PROGRAMS ?? 2000);
 const SEED = Number(process.env.SCRY_SEED ?? Math.floor(Math.random() * 2 ** 31));

@@ -1,10 +1,11 @@
 // The flow graph of one function of a program: blocks, reverse post-order, dominators, loops, and which registers live.
 // Nothing here recurses: a program may have 65,000 blocks one after another.
 
+import { isConditional, Opcode, slotsOf } from "../isa/index.ts";
 import { effectOf, Op, WORDS } from "./decoded.ts";
 import type { Program } from "./program.ts";
 
-export interface Block {
+export interface BasicBlock {
   /** Its place in reverse post-order, which is also its place in `Flow.blocks`. */
   readonly index: number;
   /** First slot, and the one after the last. */
@@ -20,7 +21,7 @@ export interface Block {
 export interface Flow {
   readonly start: number;
   /** In reverse post-order; the first is the entry. What is not reached is not here. */
-  readonly blocks: readonly Block[];
+  readonly blocks: readonly BasicBlock[];
   /** Immediate dominators; the entry's is itself. */
   readonly dominator: Int32Array;
   /** Targets of a jump backwards. */
@@ -38,11 +39,6 @@ export interface Flow {
   readonly instructions: number;
 }
 
-const isBranch = (op: number): boolean => {
-  const type = op & 7;
-  return (type === 5 || type === 6) && op !== 0x85 && op !== 0x8d && op !== 0x95 && op !== 0x05;
-};
-
 const opAt = (program: Program, slot: number): number => program.code[slot * WORDS] as number;
 
 /** The flow graph of the function that starts at a slot. */
@@ -52,10 +48,10 @@ export function flowOf(program: Program, start: number): Flow {
   /** Where one ends up who goes to a slot: jumps to jumps are gone through, within reason. */
   const arrive = (slot: number): number => {
     let at = slot;
-    for (let hops = 0; hops < 8 && at < slots && opAt(program, at) === 0x05; hops++) at = target(at);
+    for (let hops = 0; hops < 8 && at < slots && opAt(program, at) === Opcode.JA; hops++) at = target(at);
     return at;
   };
-  const after = (slot: number): number => slot + (opAt(program, slot) === 0x18 ? 2 : 1);
+  const after = (slot: number): number => slot + slotsOf(opAt(program, slot));
 
   // Which slots start a block: found by following every path once.
   const leader = new Set([start]);
@@ -68,11 +64,11 @@ export function flowOf(program: Program, start: number): Flow {
       seen.add(slot);
       instructions++;
       const op = opAt(program, slot);
-      if (op === 0x95 || op === Op.BAD) break;
-      if (op === 0x05 || isBranch(op)) {
+      if (op === Opcode.EXIT || op === Op.BAD) break;
+      if (op === Opcode.JA || isConditional(op)) {
         leader.add(arrive(target(slot)));
         work.push(arrive(target(slot)));
-        if (op === 0x05) break;
+        if (op === Opcode.JA) break;
         leader.add(arrive(slot + 1));
         leader.add(slot + 1);
       }
@@ -84,7 +80,7 @@ export function flowOf(program: Program, start: number): Flow {
   interface Draft {
     end: number;
     last: number;
-    ending: Block["ending"];
+    ending: BasicBlock["ending"];
     next: number[];
   }
   const drafts = new Map<number, Draft>();
@@ -95,17 +91,17 @@ export function flowOf(program: Program, start: number): Flow {
       if (slot >= slots) return { end: slot, last, ending: "bad", next: [] };
       const op = opAt(program, slot);
       last = slot;
-      if (op === 0x95) return { end: slot + 1, last, ending: "exit", next: [] };
+      if (op === Opcode.EXIT) return { end: slot + 1, last, ending: "exit", next: [] };
       if (op === Op.BAD) return { end: slot + 1, last, ending: "bad", next: [] };
-      if (op === 0x05) return { end: slot + 1, last, ending: "goto", next: [arrive(target(slot))] };
-      if (isBranch(op)) {
+      if (op === Opcode.JA) return { end: slot + 1, last, ending: "goto", next: [arrive(target(slot))] };
+      if (isConditional(op)) {
         const next = [arrive(target(slot)), arrive(slot + 1)];
         return next[0] === next[1]
           ? {
               end: slot + 1,
               last,
-              ending: op === 0xe5 ? "branch" : "goto",
-              next: op === 0xe5 ? next : [next[1] as number],
+              ending: op === Opcode.MAY_GOTO ? "branch" : "goto",
+              next: op === Opcode.MAY_GOTO ? next : [next[1] as number],
             }
           : { end: slot + 1, last, ending: "branch", next };
       }
@@ -132,7 +128,7 @@ export function flowOf(program: Program, start: number): Flow {
   }
   order.reverse();
   const indexOf = new Map(order.map((slot, i) => [slot, i]));
-  const blocks: Block[] = order.map((slot, index) => {
+  const blocks: BasicBlock[] = order.map((slot, index) => {
     const { end, last, ending, next } = drafts.get(slot) as Draft;
     return { index, start: slot, end, last, ending, next: next.map((to) => indexOf.get(to) as number) };
   });
@@ -147,7 +143,7 @@ export function flowOf(program: Program, start: number): Flow {
  * where one does not nobody asks for them.
  */
 function shapeOf(
-  blocks: readonly Block[],
+  blocks: readonly BasicBlock[],
 ): Pick<Flow, "dominator" | "loopHead" | "forward" | "backward" | "reducible" | "loopDepth"> {
   const count = blocks.length;
   const before: number[][] = Array.from({ length: count }, () => []);
@@ -198,7 +194,7 @@ function shapeOf(
   return { dominator, loopHead, forward, backward, reducible, loopDepth: depthOfLoops(blocks) };
 }
 
-function depthOfLoops(blocks: readonly Block[]): number {
+function depthOfLoops(blocks: readonly BasicBlock[]): number {
   // By block: loops that end behind it.
   const ends = new Int32Array(blocks.length);
   const last = new Map<number, number>();
@@ -233,14 +229,14 @@ function numberTree(dominator: Int32Array, enter: Int32Array, leave: Int32Array)
   }
 }
 
-function liveness(program: Program, blocks: readonly Block[]): Uint16Array {
+function liveness(program: Program, blocks: readonly BasicBlock[]): Uint16Array {
   const uses = new Uint16Array(blocks.length);
   const defines = new Uint16Array(blocks.length);
   for (const block of blocks) {
     let used = 0;
     let defined = 0;
     if (block.start < program.slots) {
-      for (let slot = block.start; slot <= block.last; slot += opAt(program, slot) === 0x18 ? 2 : 1) {
+      for (let slot = block.start; slot <= block.last; slot += slotsOf(opAt(program, slot))) {
         const effect = effectOf(program.code, slot);
         used |= effect.uses & ~defined;
         defined |= effect.defines;
@@ -254,7 +250,7 @@ function liveness(program: Program, blocks: readonly Block[]): Uint16Array {
     changed = false;
     for (let i = blocks.length - 1; i >= 0; i--) {
       let out = 0;
-      for (const to of (blocks[i] as Block).next) out |= liveIn[to] as number;
+      for (const to of (blocks[i] as BasicBlock).next) out |= liveIn[to] as number;
       const value = (uses[i] as number) | (out & ~(defines[i] as number));
       if (value !== liveIn[i]) {
         liveIn[i] = value;

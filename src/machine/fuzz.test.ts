@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { TIERS } from "../../test/data/machine-differential.ts";
+import { randomNumbers } from "../../test/data/random-program.ts";
 import { operationsOf } from "../isa/index.ts";
-import { TIERS } from "./differential.test-data.ts";
 import { embeddedRaw } from "./machine.ts";
-import { randomNumbers } from "./random-program.test-data.ts";
 
 const SEED = Number(process.env.SCRY_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const PROGRAMS = 1500;

@@ -1,6 +1,6 @@
 // Helpers that work on maps.
 
-import type { HelperTable } from "./helper.ts";
+import type { HelperTable } from "./helper-table.ts";
 import { Header } from "./map-header.ts";
 import { Errno, entries, headerWord, kindOf, lookup, remove, update } from "./map-operations.ts";
 import { bloomAdd, bloomHas, pop, push, ringCommit, ringQuery, ringReserve } from "./map-sequence.ts";

@@ -1,10 +1,11 @@
 // Helpers of networking programs: XDP, traffic control, socket filters. What would leave the machine is recorded.
 
+import { SkBuff } from "../object/index.ts";
 import { checksumDifference, replaceByDifference, replaceValue } from "./checksum.ts";
-import type { HelperTable } from "./helper.ts";
+import type { HelperTable } from "./helper-table.ts";
 import { Errno, lookup } from "./map-operations.ts";
 import { CONTEXT, State } from "./memory.ts";
-import { adjustHead, adjustMeta, adjustTail, changeRoom, changeTail, SkBuff } from "./packet.ts";
+import { adjustHead, adjustMeta, adjustTail, changeRoom, changeTail } from "./packet.ts";
 import type { Runtime } from "./runtime.ts";
 import { TrapSignal } from "./trap.ts";
 

@@ -1,7 +1,7 @@
 // Helpers that tracing programs use: who and when, reading memory that is not the program's, text.
 
 import { formatBytes } from "./format.ts";
-import type { HelperTable } from "./helper.ts";
+import type { HelperTable } from "./helper-table.ts";
 import { Errno } from "./map-operations.ts";
 import { CONTEXT, State } from "./memory.ts";
 import type { Runtime } from "./runtime.ts";

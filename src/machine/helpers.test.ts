@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { map, objectOf } from "./cases.test-data.ts";
-import { TIERS } from "./differential.test-data.ts";
+import { map, objectOf } from "../../test/data/machine-cases.ts";
+import { TIERS } from "../../test/data/machine-differential.ts";
 import { formatBytes } from "./format.ts";
 import { embedded } from "./machine.ts";
 

@@ -1,10 +1,10 @@
 // The same cases and random programs in the running kernel, by BPF_PROG_TEST_RUN.
 import { expect, test } from "vitest";
+import { CASES, objectOf } from "../../test/data/machine-cases.ts";
+import { outcomeOf } from "../../test/data/machine-differential.ts";
+import { randomProgram, randomState } from "../../test/data/random-program.ts";
 import { loadObject, testRun } from "../kernel/index.ts";
-import { CASES, objectOf } from "./cases.test-data.ts";
-import { outcomeOf } from "./differential.test-data.ts";
 import { embedded } from "./machine.ts";
-import { randomProgram, randomState } from "./random-program.test-data.ts";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 

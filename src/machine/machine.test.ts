@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { CASES, instructionsOf, map, objectOf, UDP } from "../../test/data/machine-cases.ts";
+import { TIERS } from "../../test/data/machine-differential.ts";
 import { DiagnosticError } from "../source/index.ts";
-import { CASES, instructionsOf, map, objectOf, UDP } from "./cases.test-data.ts";
-import { TIERS } from "./differential.test-data.ts";
 import { embedded, embeddedRaw } from "./machine.ts";
 
 const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("hex");

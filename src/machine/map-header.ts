@@ -201,7 +201,7 @@ export function installMap(memory: Memory, layout: MapLayout, index: number): vo
   const word = (field: number, value: number): void => {
     memory.u32[(header + field) >>> 2] = value;
   };
-  word(Header.TYPE, MAP_TYPES[spec.type]);
+  word(Header.TYPE, MAP_TYPES[spec.type].number);
   word(Header.KEY_SIZE, layout.keySize);
   word(Header.VALUE_SIZE, spec.valueSize);
   word(Header.STRIDE, layout.stride);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { map, objectOf, UDP } from "../../test/data/machine-cases.ts";
 import type { MapSpec } from "../object/index.ts";
-import { map, objectOf, UDP } from "./cases.test-data.ts";
 import { embedded, type Machine } from "./machine.ts";
 import { type EmbeddedMap, MapError } from "./maps.ts";
 

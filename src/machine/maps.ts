@@ -1,21 +1,10 @@
 // A map from outside: bytes in, bytes out, with the same methods as a map of the live kernel.
 
-import type { MapSpec } from "../object/index.ts";
+import { type BpfMap, type MapDump, type MapSpec, UPDATE_FLAGS, type UpdateMode } from "../object/index.ts";
 import { Header, type MapKind, type MapLayout, MOST_KEY_BYTES } from "./map-header.ts";
 import { entries, headerWord, lookup, remove, update } from "./map-operations.ts";
 import { bloomAdd, bloomHas, pop, push, ringConsume } from "./map-sequence.ts";
 import type { Memory } from "./memory.ts";
-
-/** `flags` of `update`: create or replace; only create; only replace. */
-export type UpdateMode = "any" | "no_exist" | "exist";
-const modes: Readonly<Record<UpdateMode, number>> = { any: 0, no_exist: 1, exist: 2 };
-
-/** All entries at once, flat: entry i has its key at `i * keySize` and its value at `i * valueBytes`. */
-export interface MapDump {
-  readonly count: number;
-  readonly keys: Uint8Array;
-  readonly values: Uint8Array;
-}
 
 /** What `perf_event_output` wrote. */
 export interface PerfRecord {
@@ -33,7 +22,7 @@ export class MapError extends Error {
   }
 }
 
-export class EmbeddedMap {
+export class EmbeddedMap implements BpfMap {
   readonly spec: MapSpec;
   readonly name: string;
   readonly kind: MapKind;
@@ -98,7 +87,7 @@ export class EmbeddedMap {
     for (let cpu = 0; cpu < this.layout.cpus; cpu++) {
       const part = value.subarray(cpu * this.valueStride, cpu * this.valueStride + size);
       memory.u8.set(part, from);
-      const result = update(memory, this.handle, at, from, cpu === 0 ? modes[mode] : 0, cpu);
+      const result = update(memory, this.handle, at, from, cpu === 0 ? UPDATE_FLAGS[mode] : 0, cpu);
       if (result !== 0) throw new MapError(this.name, "update", -result);
     }
   }

@@ -100,7 +100,7 @@ export class MemoryPlan {
   }
 }
 
-export type Access = "none" | "read" | "write";
+export type Permission = "none" | "read" | "write";
 
 export class Memory {
   readonly wasm: WasmMemory;
@@ -143,7 +143,7 @@ export class Memory {
   }
 
   /** Says what programs may do with a region; `address` is a multiple of 8. */
-  allow(address: number, bytes: number, access: Access): void {
+  allow(address: number, bytes: number, access: Permission): void {
     if (bytes <= 0) return;
     const first = address >>> 3;
     const whole = bytes >>> 3;
@@ -157,7 +157,7 @@ export class Memory {
   }
 
   /** The same for `count` values of less than 8 bytes each, 8 bytes apart. */
-  allowEach(address: number, count: number, bytes: number, access: Access): void {
+  allowEach(address: number, count: number, bytes: number, access: Permission): void {
     const value = access === "none" ? 0 : access === "read" ? bytes << 4 : bytes * 0x11;
     this.shadow.fill(value, address >>> 3, (address >>> 3) + count);
   }

@@ -1,7 +1,7 @@
 // Packets in the machine's memory, and the contexts that describe them: `xdp_md` and `__sk_buff` of linux/bpf.h, laid out
 // as programs see them. Since an address fits in 32 bits here, `data` and `data_end` are simply there.
 
-import type { ProgramType } from "../object/index.ts";
+import { PROGRAM_TYPES, type ProgramType, SkBuff, XdpMd } from "../object/index.ts";
 import { CONTEXT, type Memory, State } from "./memory.ts";
 
 /** Room before a packet, XDP_PACKET_HEADROOM. */
@@ -12,32 +12,6 @@ export const PACKET_BYTES: number = HEADROOM + 65536 + FRAME_ROOM;
 /** `struct xdp_frame`, which has to fit before the packet. */
 const XDP_FRAME_BYTES = 40;
 const ETHERNET = 14;
-
-export const XdpMd = { DATA: 0, DATA_END: 4, DATA_META: 8, INGRESS: 12, QUEUE: 16, EGRESS: 20, BYTES: 24 } as const;
-export const SkBuff = {
-  LEN: 0,
-  PKT_TYPE: 4,
-  MARK: 8,
-  QUEUE: 12,
-  PROTOCOL: 16,
-  VLAN_PRESENT: 20,
-  VLAN_TCI: 24,
-  VLAN_PROTO: 28,
-  PRIORITY: 32,
-  INGRESS: 36,
-  IFINDEX: 40,
-  TC_INDEX: 44,
-  CB: 48,
-  HASH: 68,
-  DATA: 76,
-  DATA_END: 80,
-  DATA_META: 140,
-  TSTAMP: 152,
-  WIRE_LEN: 160,
-  GSO_SEGS: 164,
-  GSO_SIZE: 176,
-  BYTES: 192,
-} as const;
 
 /** What there is to say of a packet beside its bytes; all 0 where absent. */
 export interface PacketFields {
@@ -61,12 +35,8 @@ export function packetKind(type: ProgramType): PacketKind {
   return type === "xdp" ? "xdp" : "skb";
 }
 
-const fromLinkLayer: ReadonlySet<ProgramType> = new Set(["xdp", "sched_cls", "sched_act", "socket_filter"]);
-
 /** Where a program type's packet starts: 0 at the link layer, 14 behind an Ethernet header. */
-export function packetOffset(type: ProgramType): number {
-  return fromLinkLayer.has(type) ? 0 : ETHERNET;
-}
+export const packetOffset = (type: ProgramType): number => (PROGRAM_TYPES[type].linkLayer === true ? 0 : ETHERNET);
 
 /** Puts a packet into its area and its context before the program; throws RangeError for one that does not fit. */
 export function placePacket(
@@ -89,9 +59,9 @@ export function placePacket(
   setPacket(memory, data, start + packet.length);
   i32[State.PACKET_NETWORK >>> 2] = start + ETHERNET;
   if (packetKind(type) === "xdp") {
-    word(XdpMd.INGRESS, fields.ingressIfindex ?? 1);
-    word(XdpMd.QUEUE, fields.rxQueue ?? 0);
-    word(XdpMd.EGRESS, fields.egressIfindex ?? 0);
+    word(XdpMd.INGRESS_IFINDEX, fields.ingressIfindex ?? 1);
+    word(XdpMd.RX_QUEUE_INDEX, fields.rxQueue ?? 0);
+    word(XdpMd.EGRESS_IFINDEX, fields.egressIfindex ?? 0);
     memory.allow(CONTEXT, XdpMd.BYTES, "read");
     describeXdp(memory, data);
     return;
@@ -101,9 +71,9 @@ export function placePacket(
   word(SkBuff.PKT_TYPE, fields.pktType ?? 0);
   word(SkBuff.MARK, fields.mark ?? 0);
   word(SkBuff.PRIORITY, fields.priority ?? 0);
-  word(SkBuff.INGRESS, fields.ingressIfindex ?? 0);
+  word(SkBuff.INGRESS_IFINDEX, fields.ingressIfindex ?? 0);
   word(SkBuff.IFINDEX, fields.ifindex ?? 1);
-  word(SkBuff.QUEUE, fields.rxQueue ?? 0);
+  word(SkBuff.QUEUE_MAPPING, fields.rxQueue ?? 0);
   word(SkBuff.HASH, fields.hash ?? 0);
   word(SkBuff.VLAN_TCI, fields.vlanTci ?? 0);
   word(SkBuff.VLAN_PRESENT, fields.vlanTci === undefined ? 0 : 1);

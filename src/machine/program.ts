@@ -9,7 +9,7 @@ import {
   Opcode,
   operationOf,
   SLOT_BYTES,
-  slots,
+  slotsOf,
   validate,
 } from "../isa/index.ts";
 import { helperName, LinkError, type LinkedProgram, link, type ProgramSpec } from "../object/index.ts";
@@ -175,7 +175,7 @@ export function prepare(spec: ProgramSpec, resolver: Resolver, source?: SourceTe
     if ((effectOf(code, slot).defines >> FRAME_POINTER) & 1) {
       report("SCRY7007", `slot ${slot} writes r10, the frame pointer, which is read only`, spanAt(slot));
     }
-    slot += slots(instruction);
+    slot += slotsOf(instruction.op);
   });
 
   function plain(instruction: Instruction, at: number, words: Int32Array): void {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { BpfObject, ProgramType } from "../object/index.ts";
+import { instructionsOf, map, objectOf, UDP } from "../../test/data/machine-cases.ts";
+import type { BpfObject } from "../object/index.ts";
+import type { ProgramType } from "../object/program-types.ts";
 import { DiagnosticError } from "../source/index.ts";
-import { instructionsOf, map, objectOf, UDP } from "./cases.test-data.ts";
 import { embedded, embeddedRaw } from "./machine.ts";
 import type { RunInput } from "./run.ts";
 

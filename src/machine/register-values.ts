@@ -1,6 +1,7 @@
 // The values that registers hold, named as in SSA form: one for each register at the start of a block, one for each that
 // an instruction writes. Those that flow into each other at a block's start are one web.
 
+import { Opcode, slotsOf } from "../isa/index.ts";
 import { effectOf, Op, WORDS } from "./decoded.ts";
 import type { Flow } from "./flow.ts";
 import type { Program } from "./program.ts";
@@ -30,11 +31,11 @@ export interface Values {
   readonly arguments: ReadonlyMap<number, readonly number[]>;
 }
 
-const after = (program: Program, slot: number): number => slot + (program.code[slot * WORDS] === 0x18 ? 2 : 1);
+const after = (program: Program, slot: number): number => slot + slotsOf(program.code[slot * WORDS] as number);
 
 export const CMPXCHG = 0xf1;
 
-export const isCall = (op: number): boolean => op === 0x85 || op === 0x8d || op === Op.CALL_LOCAL;
+export const isCall = (op: number): boolean => op === Opcode.CALL || op === Opcode.CALLX || op === Op.CALL_LOCAL;
 
 /** Names every value. */
 export function nameValues(program: Program, flow: Flow): Values {

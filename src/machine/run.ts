@@ -1,9 +1,8 @@
 // What the machine is asked, and what it answers.
 
 import type { Span } from "../source/index.ts";
-import type { Helper } from "./helper.ts";
 import type { PacketFields } from "./packet.ts";
-import type { Effect, ForeignMemory } from "./runtime.ts";
+import type { Effect, ForeignMemory, HelperFunction } from "./runtime.ts";
 import type { Trap } from "./trap.ts";
 
 /** What runs a program: the reference interpreter, the same as Wasm, compiled to Wasm; or whichever pays. */
@@ -32,7 +31,7 @@ export interface MachineOptions {
   readonly verified?: boolean | ((program: string) => boolean);
   readonly tier?: Tier;
   /** Helpers of one's own, or in place of the machine's, by number. */
-  readonly helpers?: ReadonlyMap<number, Helper>;
+  readonly helpers?: ReadonlyMap<number, HelperFunction>;
   /** Nanoseconds, for `ktime_get_*`; the time since the process started by default. */
   readonly clock?: () => bigint;
   /** 32 random bits. */

@@ -2,8 +2,7 @@
 // the caller. Helpers are functions of it; both interpreters and compiled code call them through `callHelper`.
 
 import { helperName } from "../object/index.ts";
-import type { Helper } from "./helper.ts";
-import type { HelperHost } from "./interpreter.ts";
+import type { HelperHost } from "./interpreter-state.ts";
 import { HEADER_BYTES, Header } from "./map-header.ts";
 import type { EmbeddedMap } from "./maps.ts";
 import { FRAME_BYTES, FUNCTION_TAG, type Memory, State } from "./memory.ts";
@@ -27,6 +26,12 @@ export type Callback = (slot: number, frame: number) => void;
 /** Runs another program in place of the running one; false where there is none at that index. */
 export type TailCall = (map: EmbeddedMap, index: number, frame: number) => boolean;
 
+/**
+ * A helper of this machine: it takes its arguments from the runtime, checks every pointer among them, and gives r0.
+ * `"end"`: the program ends here (a tail call has left its answer in r0). A number is sign-extended.
+ */
+export type HelperFunction = (runtime: Runtime) => number | bigint | "end";
+
 const ARGUMENT = State.REGISTERS;
 
 export class Runtime implements HelperHost {
@@ -49,14 +54,14 @@ export class Runtime implements HelperHost {
   tailCall: TailCall = () => false;
   /** Helpers that the machine's user brought. */
   readonly replaced: ReadonlySet<number>;
-  readonly #helpers: ReadonlyMap<number, Helper>;
+  readonly #helpers: ReadonlyMap<number, HelperFunction>;
 
   constructor(parts: {
     memory: Memory;
     maps: readonly EmbeddedMap[];
     scratch: number;
     scratchBytes: number;
-    helpers: ReadonlyMap<number, Helper>;
+    helpers: ReadonlyMap<number, HelperFunction>;
     replaced: ReadonlySet<number>;
     clock: () => bigint;
     random: () => number;
@@ -72,7 +77,7 @@ export class Runtime implements HelperHost {
   }
 
   /** The function of a helper; undefined where this machine has none. */
-  helper(id: number): Helper | undefined {
+  helper(id: number): HelperFunction | undefined {
     return this.#helpers.get(id);
   }
 
@@ -85,7 +90,7 @@ export class Runtime implements HelperHost {
     return this.runHelper(helper);
   }
 
-  runHelper(helper: Helper): boolean {
+  runHelper(helper: HelperFunction): boolean {
     const result = helper(this);
     if (result === "end") return true;
     this.setResult(result);

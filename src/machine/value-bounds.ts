@@ -1,6 +1,7 @@
 // The greatest number that each value of a function can be, as numbers without sign. Forward over its blocks until nothing
 // grows any more; what still grows at a loop's head after a few rounds has no bound, but for counters of counted loops.
 
+import { Alu, Opcode } from "../isa/index.ts";
 import { helperName } from "../object/index.ts";
 import { Op, WORDS } from "./decoded.ts";
 import type { Flow } from "./flow.ts";
@@ -94,7 +95,7 @@ function boundInstruction(
   }
   // Calls and packet loads: r0 has the answer, r1 to r5 are 0.
   let answer = Number.POSITIVE_INFINITY;
-  if (op === 0x85) {
+  if (op === Opcode.CALL) {
     if (!isReplaced(imm) && NARROW_ANSWERS.has(helperName(imm) ?? "")) answer = M32;
   } else if (!isCall(op)) answer = M32;
   let changed = raise(result, answer);
@@ -109,35 +110,35 @@ const ones = (bound: number): number => (bound > M32 ? Number.POSITIVE_INFINITY 
 /** The greatest result of an instruction that writes one register, from those of its operands. */
 function boundOf(op: number, a: number, b: number, imm: number, high: number): number {
   switch (op) {
-    case 0x18:
+    case Opcode.LDDW:
       return high < 0 ? Number.POSITIVE_INFINITY : high * 2 ** 32 + (imm >>> 0);
-    case 0xb7:
+    case Opcode.MOV64_IMM:
       return imm < 0 ? Number.POSITIVE_INFINITY : imm;
-    case 0xb4:
+    case Opcode.MOV32_IMM:
       return imm >>> 0;
-    case 0xbf:
+    case Opcode.MOV64_REG:
       return b;
-    case 0xbc:
+    case Opcode.MOV32_REG:
       return low(b);
     case Op.ZEXT16:
       return Math.min(low(a), 0xffff);
     case Op.SWAP16:
-    case 0x69:
+    case Opcode.LDX_H:
       return 0xffff;
-    case 0x71:
+    case Opcode.LDX_B:
       return 0xff;
     case Op.ZEXT32:
       return low(a);
     case Op.SWAP32:
-    case 0x61:
-    case 0xc3:
+    case Opcode.LDX_W:
+    case Opcode.ATOMIC32:
     case Op.SDIV32_IMM:
     case Op.SDIV32_REG:
     case Op.SMOD32_IMM:
     case Op.SMOD32_REG:
     case Op.MOVSX32_8:
     case Op.MOVSX32_16:
-    case 0x84:
+    case Opcode.NEG32:
       return M32;
     case Op.NOP:
       return a;
@@ -163,24 +164,24 @@ function boundOf(op: number, a: number, b: number, imm: number, high: number): n
 
 function combine(what: number, a: number, b: number, register: boolean, shift: number, width: number): number {
   switch (what) {
-    case 0x00:
+    case Alu.ADD:
       return a + b;
-    case 0x20:
+    case Alu.MUL:
       return a === 0 || b === 0 ? 0 : a * b;
-    case 0x30:
+    case Alu.DIV:
       return register ? a : b === 0 ? 0 : b === Number.POSITIVE_INFINITY ? 1 : Math.floor(a / b);
-    case 0x90:
+    case Alu.MOD:
       return register || b === 0 ? a : Math.min(a, b - 1);
-    case 0x40:
-    case 0xa0:
+    case Alu.OR:
+    case Alu.XOR:
       return ones(Math.max(a, b));
-    case 0x50:
+    case Alu.AND:
       return Math.min(a, b);
-    case 0x60:
+    case Alu.LSH:
       return register ? (a === 0 ? 0 : Number.POSITIVE_INFINITY) : a * 2 ** shift;
-    case 0x70:
+    case Alu.RSH:
       return register ? a : a > 2 ** 53 ? 2 ** (width - shift) - 1 : Math.floor(a / 2 ** shift);
-    case 0xc0:
+    case Alu.ARSH:
       // A number with its sign bit set stays large.
       if (a >= 2 ** (width - 1)) return Number.POSITIVE_INFINITY;
       return register ? a : Math.floor(a / 2 ** shift);

@@ -6,6 +6,7 @@
 //     r1 >>= 51      │   speed. The operand is kept in a local of its own before the first shift; the compiler of the
 //     r2 |= r1       ┘   Wasm drops the shifts that are then of no use.
 
+import { Opcode, slotsOf } from "../isa/index.ts";
 import { effectOf, Op, WORDS } from "./decoded.ts";
 import type { Program } from "./program.ts";
 
@@ -45,7 +46,7 @@ export function factsOf(program: Program, start: number, last: number): BlockFac
   const rotate = new Map<number, { kept: number; bits: number; width: 32 | 64 }>();
   const registers: Value[] = Array.from({ length: 11 }, () => ({}));
   registers[10] = { known: { kind: "frame", offset: 0 } };
-  for (let slot = start; slot <= last; slot += code[slot * WORDS] === 0x18 ? 2 : 1) {
+  for (let slot = start; slot <= last; slot += slotsOf(code[slot * WORDS] as number)) {
     const at = slot * WORDS;
     const op = code[at] as number;
     const dst = code[at + 1] as number;
@@ -55,42 +56,42 @@ export function factsOf(program: Program, start: number, last: number): BlockFac
     const before = registers[dst] as Value;
     let after: Value = {};
     switch (op) {
-      case 0x18:
+      case Opcode.LDDW:
         after = { known: { kind: "constant", low: imm, high: code[at + 5] as number } };
         break;
-      case 0xb7:
+      case Opcode.MOV64_IMM:
         after = { known: { kind: "constant", low: imm, high: imm >> 31 } };
         break;
-      case 0xb4:
+      case Opcode.MOV32_IMM:
         after = { known: { kind: "constant", low: imm, high: 0 } };
         break;
-      case 0xbf:
+      case Opcode.MOV64_REG:
         after = registers[src] as Value;
         break;
-      case 0xbc: {
+      case Opcode.MOV32_REG: {
         const from = registers[src] as Value;
         // The low half is the same, which is all that 32-bit shifts and constants look at.
         if (from.known?.kind === "constant") after = { known: { kind: "constant", low: from.known.low, high: 0 } };
         else if (from.shift?.width === 32) after = from;
         break;
       }
-      case 0x07:
+      case Opcode.ADD64_IMM:
         if (before.known?.kind === "frame") after = { known: { kind: "frame", offset: before.known.offset + imm } };
         break;
-      case 0x67:
-      case 0x77:
-        after = { shift: { of: before, left: op === 0x67, bits: imm & 63, width: 64, slot } };
+      case Opcode.LSH64_IMM:
+      case Opcode.RSH64_IMM:
+        after = { shift: { of: before, left: op === Opcode.LSH64_IMM, bits: imm & 63, width: 64, slot } };
         break;
-      case 0x64:
-      case 0x74:
-        after = { shift: { of: before, left: op === 0x64, bits: imm & 31, width: 32, slot } };
+      case Opcode.LSH32_IMM:
+      case Opcode.RSH32_IMM:
+        after = { shift: { of: before, left: op === Opcode.LSH32_IMM, bits: imm & 31, width: 32, slot } };
         break;
-      case 0x4f:
-      case 0xaf:
-      case 0x0f:
-      case 0x4c:
-      case 0xac:
-      case 0x0c: {
+      case Opcode.OR64_REG:
+      case Opcode.XOR64_REG:
+      case Opcode.ADD64_REG:
+      case Opcode.OR32_REG:
+      case Opcode.XOR32_REG:
+      case Opcode.ADD32_REG: {
         const width = (op & 7) === 7 ? 64 : 32;
         const [a, b] = [before.shift, (registers[src] as Value).shift];
         if (a === undefined || b === undefined || a.width !== width || b.width !== width || a.of !== b.of) break;
@@ -101,13 +102,13 @@ export function factsOf(program: Program, start: number, last: number): BlockFac
         rotate.set(slot, { kept, bits: a.left ? a.bits : b.bits, width });
         break;
       }
-      case 0x85:
-      case 0x8d:
+      case Opcode.CALL:
+      case Opcode.CALLX:
       case Op.CALL_LOCAL:
         atCall.set(slot, [undefined, ...registers.slice(1, 6).map((value) => value.known)]);
         break;
     }
-    if (op >= 0x60 || op === 0x18) {
+    if (op >= 0x60 || op === Opcode.LDDW) {
       const type = op & 7;
       const base = type === 1 ? src : dst;
       const known = (registers[base] as Value).known;

@@ -6,11 +6,13 @@
 //                                          └────────┴──────┴──────┴────────┴───────────┘
 //     Registers stand as addresses in the state page, targets of jumps as addresses of instructions.
 
+import { Opcode } from "../isa/index.ts";
 import { Op } from "./decoded.ts";
 import { FRAME_BYTES, FRAMES, State } from "./memory.ts";
 import { TRAP_KINDS, type TrapKind } from "./trap.ts";
-import { Access, type Code, type FunctionBuilder, I32, I64, Wasm, WasmModule } from "./wasm-module.ts";
-import { compileWasm } from "./webassembly.ts";
+import { makeCheck } from "./wasm-check.ts";
+import { Access, type Code, I32, I64, Wasm, type WasmFunctionBuilder, WasmModule } from "./wasm-module.ts";
+import { ARITHMETIC, BRANCHES, DIVISIONS, LOADS, STORES } from "./wasm-operations.ts";
 
 /** Bytes of a decoded instruction. */
 export const DECODED_BYTES = 32;
@@ -18,21 +20,14 @@ const At = { OP: 0, DST: 4, SRC: 8, OFFSET: 12, IMM: 16 } as const;
 const SAVED_BYTES = 48;
 const R = (register: number): number => State.REGISTERS + register * 8;
 
-let module: object | undefined;
-
-/** The module; its imports are `env`: memory, limit, helper, packet. It exports `run(pc, depth, base, code, fuel)`. */
-export function interpreterModule(): object {
-  module ??= compileWasm(build());
-  return module;
-}
-
 /** What stands on the stack of blocks while the cases are written. */
 interface Case {
   readonly ops: readonly number[];
   readonly emit: (op: number) => void;
 }
 
-function build(): Uint8Array {
+/** The bytes of the module; its imports are `env`: memory, limit, helper, packet. It exports `run(pc, depth, base, code, fuel)`. */
+export function interpreterBytes(): Uint8Array {
   const wasm = new WasmModule(1);
   const limit = wasm.importGlobal("limit");
   const helper = wasm.import("helper", [I32], [I32]);
@@ -41,39 +36,6 @@ function build(): Uint8Array {
   const fn = wasm.function([I32, I32, I32, I32, I32], [I32], "run");
   new InterpreterWriter(fn, { limit, helper, packet, check: check.index }).write();
   return wasm.finish();
-}
-
-/** As in `compile.ts`, with the limit of the machine at hand. Answers whether the access is let through. */
-function makeCheck(wasm: WasmModule, limit: number): FunctionBuilder {
-  const fn = wasm.function([I64, I32, I32], [I32]);
-  const { code } = fn;
-  const at = fn.local(I32);
-  const left = fn.local(I32);
-  const room = fn.local(I32);
-  const [address, size, write] = [0, 1, 2];
-  code.get(address).globalGet(limit).op(Wasm.i64_extend_i32_u, Wasm.i64_ge_u).if().i32(0).op(Wasm.return).end();
-  code.get(address).op(Wasm.i32_wrap).set(at).get(size).set(left);
-  code.loop();
-  code.get(at).i32(3).op(Wasm.i32_shr_u).globalGet(limit).op(Wasm.i32_add).access(Access.i32_load8_u, 0);
-  code.i32(0).i32(4).get(write).op(Wasm.select, Wasm.i32_shr_u).i32(15).op(Wasm.i32_and).set(room);
-  code
-    .get(at)
-    .i32(7)
-    .op(Wasm.i32_and)
-    .get(left)
-    .op(Wasm.i32_add)
-    .get(room)
-    .op(Wasm.i32_le_u)
-    .if()
-    .i32(1)
-    .op(Wasm.return)
-    .end();
-  code.get(room).i32(8).op(Wasm.i32_ne).if().i32(0).op(Wasm.return).end();
-  code.get(left).i32(8).get(at).i32(7).op(Wasm.i32_and, Wasm.i32_sub, Wasm.i32_sub).set(left);
-  code.get(at).i32(-8).op(Wasm.i32_and).i32(8).op(Wasm.i32_add).tee(at);
-  code.globalGet(limit).op(Wasm.i32_ge_u).if().i32(0).op(Wasm.return).end();
-  code.br(0).end().op(Wasm.unreachable);
-  return fn;
 }
 
 const [PC, DEPTH, BASE, CODE, FUEL] = [0, 1, 2, 3, 4];
@@ -89,7 +51,7 @@ class InterpreterWriter {
   /** Blocks between a case and the loop. */
   #toLoop = 0;
 
-  constructor(fn: FunctionBuilder, outer: { limit: number; helper: number; packet: number; check: number }) {
+  constructor(fn: WasmFunctionBuilder, outer: { limit: number; helper: number; packet: number; check: number }) {
     this.#code = fn.code;
     this.#outer = outer;
     this.#slice = fn.local(I32);
@@ -217,12 +179,12 @@ class InterpreterWriter {
       this.#operand32(op).op(Wasm.i64_extend_i32_u);
       this.#storeNext();
     });
-    add(0x87, () => {
+    add(Opcode.NEG64, () => {
       this.#dstAddress().i64(0);
       this.#dst().op(Wasm.i64_sub);
       this.#storeNext();
     });
-    add(0x84, () => {
+    add(Opcode.NEG32, () => {
       this.#dstAddress().i32(0);
       this.#dst32().op(Wasm.i32_sub, Wasm.i64_extend_i32_u);
       this.#storeNext();
@@ -266,10 +228,10 @@ class InterpreterWriter {
         this.#branch();
       });
     }
-    add(0x05, () => {
+    add(Opcode.JA, () => {
       code.get(PC).access(Access.i32_load, At.OFFSET).set(PC).br(this.#toLoop);
     });
-    add(0x18, () => {
+    add(Opcode.LDDW, () => {
       this.#dstAddress().get(PC).access(Access.i64_load, At.IMM).access(Access.i64_store, 0);
       this.#next(2);
     });
@@ -294,13 +256,13 @@ class InterpreterWriter {
         });
       }
     }
-    add(0xc3, () => this.#atomic(false));
-    add(0xdb, () => this.#atomic(true));
-    add(0x85, () => this.#helper(() => code.get(PC).access(Access.i32_load, At.IMM)));
-    add(0x8d, () => this.#helper(() => this.#dst32()));
+    add(Opcode.ATOMIC32, () => this.#atomic(false));
+    add(Opcode.ATOMIC64, () => this.#atomic(true));
+    add(Opcode.CALL, () => this.#helper(() => code.get(PC).access(Access.i32_load, At.IMM)));
+    add(Opcode.CALLX, () => this.#helper(() => this.#dst32()));
     add(Op.CALL_LOCAL, () => this.#call());
-    add(0x95, () => this.#exit());
-    add(0xe5, () => {
+    add(Opcode.EXIT, () => this.#exit());
+    add(Opcode.MAY_GOTO, () => {
       code.i32(0).access(Access.i32_load, State.MAY_GOTO).tee(this.#at).if();
       code.i32(0).get(this.#at).i32(1).op(Wasm.i32_sub).access(Access.i32_store, State.MAY_GOTO).end();
       code.get(this.#at).op(Wasm.i32_eqz);
@@ -532,59 +494,3 @@ class InterpreterWriter {
     code.br(this.#toLoop);
   }
 }
-
-const ARITHMETIC: readonly (readonly [kind: number, wide: number, narrow: number])[] = [
-  [0x00, Wasm.i64_add, Wasm.i32_add],
-  [0x10, Wasm.i64_sub, Wasm.i32_sub],
-  [0x20, Wasm.i64_mul, Wasm.i32_mul],
-  [0x40, Wasm.i64_or, Wasm.i32_or],
-  [0x50, Wasm.i64_and, Wasm.i32_and],
-  [0x60, Wasm.i64_shl, Wasm.i32_shl],
-  [0x70, Wasm.i64_shr_u, Wasm.i32_shr_u],
-  [0xa0, Wasm.i64_xor, Wasm.i32_xor],
-  [0xc0, Wasm.i64_shr_s, Wasm.i32_shr_s],
-];
-
-/** With an immediate; the form with a register has bit 3 set. */
-const DIVISIONS: readonly number[] = [
-  0x37,
-  0x97,
-  0x34,
-  0x94,
-  Op.SDIV32_IMM,
-  Op.SDIV64_IMM,
-  Op.SMOD32_IMM,
-  Op.SMOD64_IMM,
-];
-
-const BRANCHES: readonly (readonly [kind: number, wide: readonly number[], narrow: readonly number[]])[] = [
-  [0x10, [Wasm.i64_eq], [Wasm.i32_eq]],
-  [0x50, [Wasm.i64_ne], [Wasm.i32_ne]],
-  [0x40, [Wasm.i64_and, Wasm.i64_eqz, Wasm.i32_eqz], [Wasm.i32_and]],
-  [0x20, [Wasm.i64_gt_u], [Wasm.i32_gt_u]],
-  [0x30, [Wasm.i64_ge_u], [Wasm.i32_ge_u]],
-  [0xa0, [Wasm.i64_lt_u], [Wasm.i32_lt_u]],
-  [0xb0, [Wasm.i64_le_u], [Wasm.i32_le_u]],
-  [0x60, [Wasm.i64_gt_s], [Wasm.i32_gt_s]],
-  [0x70, [Wasm.i64_ge_s], [Wasm.i32_ge_s]],
-  [0xc0, [Wasm.i64_lt_s], [Wasm.i32_lt_s]],
-  [0xd0, [Wasm.i64_le_s], [Wasm.i32_le_s]],
-];
-
-const LOADS: readonly (readonly [op: number, load: number, size: number])[] = [
-  [0x71, Access.i64_load8_u, 1],
-  [0x69, Access.i64_load16_u, 2],
-  [0x61, Access.i64_load32_u, 4],
-  [0x79, Access.i64_load, 8],
-  [0x91, Access.i64_load8_s, 1],
-  [0x89, Access.i64_load16_s, 2],
-  [0x81, Access.i64_load32_s, 4],
-];
-
-/** By size; class 2 stores an immediate, class 3 a register. */
-const STORES: readonly (readonly [op: number, store: number, size: number])[] = [
-  [0x70, Access.i64_store8, 1],
-  [0x68, Access.i64_store16, 2],
-  [0x60, Access.i64_store32, 4],
-  [0x78, Access.i64_store, 8],
-];

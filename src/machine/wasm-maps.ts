@@ -4,7 +4,7 @@
 import { ENTRY_KEY, Header, type MapLayout, RING_BUSY, RING_HEADER } from "./map-header.ts";
 import type { Memory } from "./memory.ts";
 import type { Runtime } from "./runtime.ts";
-import { Access, type Code, type FunctionBuilder, I32, Wasm, type WasmModule } from "./wasm-module.ts";
+import { Access, type Code, I32, Wasm, type WasmFunctionBuilder, type WasmModule } from "./wasm-module.ts";
 
 /** What an update gives when it needs the helper in JavaScript: to evict, or to fill the values of other CPUs. */
 export const ASK_JAVASCRIPT = -1000;
@@ -28,7 +28,7 @@ export interface MapFunctions {
 
 export function createMapFunctions(wasm: WasmModule, memory: Memory, runtime: Runtime): MapFunctions {
   const made = new Map<string, number>();
-  const once = (name: string, make: () => FunctionBuilder): number => {
+  const once = (name: string, make: () => WasmFunctionBuilder): number => {
     let index = made.get(name);
     if (index === undefined) made.set(name, (index = make().index));
     return index;
@@ -49,7 +49,7 @@ export function createMapFunctions(wasm: WasmModule, memory: Memory, runtime: Ru
 /** `local = local + constant` */
 const step = (code: Code, local: number, by: number): Code => code.get(local).i32(by).op(Wasm.i32_add).set(local);
 
-function makeHash(wasm: WasmModule, size: number): FunctionBuilder {
+function makeHash(wasm: WasmModule, size: number): WasmFunctionBuilder {
   const fn = wasm.function([I32], [I32]);
   const { code } = fn;
   const key = 0;
@@ -126,7 +126,7 @@ export function emitCopy(code: Code, to: number, toOffset: number, from: number,
 }
 
 /** Jumps `depth` levels out when the key at `key` is not that of `entry`. */
-function emitKeyDiffers(fn: FunctionBuilder, map: MapLayout, entry: number, key: number, depth: number): void {
+function emitKeyDiffers(fn: WasmFunctionBuilder, map: MapLayout, entry: number, key: number, depth: number): void {
   const { code } = fn;
   if (map.keySize <= UNROLLED) {
     for (const { at, load, differ } of pieces(map.keySize)) {
@@ -165,7 +165,7 @@ function emitBucket(code: Code, map: MapLayout, hash: number): void {
     .op(Wasm.i32_add);
 }
 
-function makeFind(wasm: WasmModule, map: MapLayout, hashIndex: number): FunctionBuilder {
+function makeFind(wasm: WasmModule, map: MapLayout, hashIndex: number): WasmFunctionBuilder {
   const fn = wasm.function([I32], [I32]);
   const { code } = fn;
   const key = 0;
@@ -188,7 +188,7 @@ function makeFind(wasm: WasmModule, map: MapLayout, hashIndex: number): Function
 
 /** Lets programs at `size` bytes from the address in a local on (or bars them), in the shadow. */
 export function emitAllowConstant(
-  fn: FunctionBuilder,
+  fn: WasmFunctionBuilder,
   address: number,
   offset: number,
   size: number,
@@ -217,7 +217,13 @@ const ENOENT = -2;
 const E2BIG = -7;
 const EINVAL = -22;
 
-function makeUpdate(wasm: WasmModule, map: MapLayout, limit: number, find: number, hashIndex: number): FunctionBuilder {
+function makeUpdate(
+  wasm: WasmModule,
+  map: MapLayout,
+  limit: number,
+  find: number,
+  hashIndex: number,
+): WasmFunctionBuilder {
   const fn = wasm.function([I32, I32, I32], [I32]);
   const { code } = fn;
   const [key, value, flags] = [0, 1, 2];
@@ -285,7 +291,7 @@ function makeUpdate(wasm: WasmModule, map: MapLayout, limit: number, find: numbe
   return fn;
 }
 
-function makeRemove(wasm: WasmModule, map: MapLayout, hashIndex: number): FunctionBuilder {
+function makeRemove(wasm: WasmModule, map: MapLayout, hashIndex: number): WasmFunctionBuilder {
   const fn = wasm.function([I32], [I32]);
   const { code } = fn;
   const key = 0;
@@ -323,7 +329,7 @@ function makeRemove(wasm: WasmModule, map: MapLayout, hashIndex: number): Functi
   return fn;
 }
 
-function makeReserve(wasm: WasmModule, map: MapLayout, limit: number): FunctionBuilder {
+function makeReserve(wasm: WasmModule, map: MapLayout, limit: number): WasmFunctionBuilder {
   const fn = wasm.function([I32], [I32]);
   const { code } = fn;
   const size = 0;
@@ -387,7 +393,7 @@ function makeReserve(wasm: WasmModule, map: MapLayout, limit: number): FunctionB
 }
 
 /** The shadow of a record whose size is in a local: all of it, or none. */
-function emitShadow(fn: FunctionBuilder, data: number, size: number, limit: number, allow: boolean): void {
+function emitShadow(fn: WasmFunctionBuilder, data: number, size: number, limit: number, allow: boolean): void {
   const { code } = fn;
   const at = fn.local(I32);
   const end = fn.local(I32);
@@ -406,7 +412,7 @@ function emitShadow(fn: FunctionBuilder, data: number, size: number, limit: numb
   code.access(Access.i32_store8, limit).end();
 }
 
-function makeCommit(wasm: WasmModule, limit: number): FunctionBuilder {
+function makeCommit(wasm: WasmModule, limit: number): WasmFunctionBuilder {
   const fn = wasm.function([I32, I32], []);
   const { code } = fn;
   const [data, bits] = [0, 1];

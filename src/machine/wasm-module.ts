@@ -228,7 +228,7 @@ export class Code {
 }
 
 /** One function as it is written: its code, and locals that are added as they are needed. */
-export class FunctionBuilder {
+export class WasmFunctionBuilder {
   readonly code: Code = new Code(1024);
   readonly index: number;
   readonly type: number;
@@ -268,7 +268,7 @@ export class FunctionBuilder {
 export class WasmModule {
   readonly #types = new Map<string, number>();
   readonly #imports: { name: string; type: number }[] = [];
-  readonly #functions: FunctionBuilder[] = [];
+  readonly #functions: WasmFunctionBuilder[] = [];
   readonly #exports: { name: string; index: number }[] = [];
   readonly #globals: string[] = [];
   readonly #pages: number;
@@ -298,9 +298,9 @@ export class WasmModule {
     return this.#globals.length - 1;
   }
 
-  function(parameters: readonly ValueType[], results: readonly ValueType[], name?: string): FunctionBuilder {
+  function(parameters: readonly ValueType[], results: readonly ValueType[], name?: string): WasmFunctionBuilder {
     const index = this.#imports.length + this.#functions.length;
-    const builder = new FunctionBuilder(index, this.#type(parameters, results), parameters.length);
+    const builder = new WasmFunctionBuilder(index, this.#type(parameters, results), parameters.length);
     this.#functions.push(builder);
     if (name !== undefined) this.#exports.push({ name, index });
     return builder;

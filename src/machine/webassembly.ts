@@ -4,9 +4,6 @@
 export interface WasmMemory {
   readonly buffer: ArrayBuffer;
 }
-export interface WasmGlobal {
-  value: unknown;
-}
 /** A function that Wasm exports: here they take and give 32-bit numbers only, since 64-bit ones cost a BigInt each. */
 export type WasmFunction = (...args: number[]) => number;
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { objectOf } from "./cases.test-data.ts";
+import { objectOf } from "../../test/data/machine-cases.ts";
 import { flowOf } from "./flow.ts";
 import { type Program, prepare } from "./program.ts";
 import { type Widths, widthsOf } from "./widths.ts";

@@ -7,6 +7,7 @@
 // A web is narrow where every one of its values has an upper bound below 2^32, or where no instruction demands the upper
 // half of any. Upper bounds go forward over values, demands go backward over webs.
 
+import { Alu, Opcode } from "../isa/index.ts";
 import { countedLoops } from "./counted-loops.ts";
 import { effectOf, Op, WORDS } from "./decoded.ts";
 import {
@@ -128,7 +129,7 @@ function demandsOf(
         for (let r = 1; r <= 5; r++) if ((uses >> r) & 1) demand(list[r] as number);
         continue;
       }
-      if (op === 0xdb && imm === CMPXCHG) demand(given.get(at)?.[0] as number);
+      if (op === Opcode.ATOMIC64 && imm === CMPXCHG) demand(given.get(at)?.[0] as number);
       switch (demandOf(op, imm, checked, wide[result] === 1 && demanded[result] === 1)) {
         case "both":
           demand(dst);
@@ -150,11 +151,11 @@ function demandsOf(
 function demandOf(op: number, imm: number, checked: boolean, result: boolean): "none" | "dst" | "src" | "both" {
   const register = (op & 8) !== 0;
   switch (op) {
-    case 0x18:
-    case 0xb7:
-    case 0xb4:
-    case 0x05:
-    case 0xe5:
+    case Opcode.LDDW:
+    case Opcode.MOV64_IMM:
+    case Opcode.MOV32_IMM:
+    case Opcode.JA:
+    case Opcode.MAY_GOTO:
     case Op.BAD:
     case Op.ZEXT16:
     case Op.ZEXT32:
@@ -169,17 +170,17 @@ function demandOf(op: number, imm: number, checked: boolean, result: boolean): "
     case Op.SDIV32_REG:
     case Op.SMOD32_IMM:
     case Op.SMOD32_REG:
-    case 0x20:
-    case 0x28:
-    case 0x30:
-    case 0x40:
-    case 0x48:
-    case 0x50:
+    case Opcode.LD_ABS_W:
+    case Opcode.LD_ABS_H:
+    case Opcode.LD_ABS_B:
+    case Opcode.LD_IND_W:
+    case Opcode.LD_IND_H:
+    case Opcode.LD_IND_B:
       return "none";
-    case 0x95:
+    case Opcode.EXIT:
       // Its fields are 0, so that its operands are what is in r0.
       return "src";
-    case 0xbf:
+    case Opcode.MOV64_REG:
       return result ? "src" : "none";
     case Op.NOP:
       return result ? "dst" : "none";
@@ -190,24 +191,24 @@ function demandOf(op: number, imm: number, checked: boolean, result: boolean): "
     case Op.SDIV64_REG:
     case Op.SMOD64_REG:
       return "both";
-    case 0xc3:
+    case Opcode.ATOMIC32:
       return checked ? "dst" : "none";
-    case 0xdb:
+    case Opcode.ATOMIC64:
       return checked ? "both" : "src";
   }
   const both = register ? "both" : "dst";
   switch (op & 7) {
     case 7:
       switch (op & 0xf0) {
-        case 0x30:
-        case 0x90:
+        case Alu.DIV:
+        case Alu.MOD:
           return both;
-        case 0x70:
-        case 0xc0:
+        case Alu.RSH:
+        case Alu.ARSH:
           return "dst";
-        case 0x60:
+        case Alu.LSH:
           return result && (register || (imm & 63) < 32) ? "dst" : "none";
-        case 0x50:
+        case Alu.AND:
           return result && (register || imm < 0) ? both : "none";
         default:
           return result ? both : "none";

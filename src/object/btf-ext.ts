@@ -4,6 +4,8 @@
 //     header: u16 magic, u8 version, u8 flags, u32 length, then offset and length of each of three parts
 //     part:   u32 record size, then for each code section: u32 its name, u32 count, records
 
+import { ByteReader } from "../source/index.ts";
+
 export interface ExtFunction {
   /** Bytes from the start of the code section. */
   readonly offset: number;
@@ -70,12 +72,13 @@ export function encodeBtfExt(sections: readonly ExtSection[]): Uint8Array {
   return new Uint8Array(Uint32Array.from([...header, ...parts.flat()]).buffer);
 }
 
-/** Reads the section; parts that are cut short end where they do. */
+/** Reads the section; parts that are cut short end where they do. Throws FormatError. */
 export function decodeBtfExt(bytes: Uint8Array): ExtSection[] {
   if (bytes.length < 24) return [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.getUint16(0, true) !== MAGIC) return [];
-  const header = view.getUint32(4, true);
+  const reader = new ByteReader(bytes, ".BTF.ext");
+  const word = (at: number): number => reader.seek(at).u32();
+  if (reader.u16() !== MAGIC) return [];
+  const header = word(4);
   const found = new Map<
     number,
     { name: number; functions: ExtFunction[]; lines: ExtLine[]; relocations: ExtRelocation[] }
@@ -87,19 +90,18 @@ export function decodeBtfExt(bytes: Uint8Array): ExtSection[] {
   };
   const read = (field: number, take: (section: ReturnType<typeof of>, at: number) => void): void => {
     if (field + 8 > header) return;
-    let at = header + view.getUint32(field, true);
-    const end = Math.min(at + view.getUint32(field + 4, true), bytes.length);
+    let at = header + word(field);
+    const end = Math.min(at + word(field + 4), bytes.length);
     if (at + 4 > end) return;
-    const size = view.getUint32(at, true);
+    const size = word(at);
     at += 4;
     while (at + 8 <= end) {
-      const section = of(view.getUint32(at, true));
-      let count = view.getUint32(at + 4, true);
+      const section = of(word(at));
+      let count = word(at + 4);
       at += 8;
       for (; count > 0 && at + size <= end && size >= 8; count--, at += size) take(section, at);
     }
   };
-  const word = (at: number): number => view.getUint32(at, true);
   read(8, (section, at) => section.functions.push({ offset: word(at), type: word(at + 4) }));
   read(16, (section, at) => {
     const place = word(at + 12);

@@ -11,11 +11,10 @@ import {
   SectionType,
   textAt,
 } from "../elf/index.ts";
-import { decode, type Instruction, Opcode, SLOT_BYTES } from "../isa/index.ts";
-import type { SourceText, Span } from "../source/index.ts";
+import { decode, EncodingError, type Instruction, Opcode, SLOT_BYTES } from "../isa/index.ts";
+import { ByteReader, FormatError, type SourceText, type Span } from "../source/index.ts";
 import { decodeBtfExt, type ExtLine, type ExtRelocation } from "./btf-ext.ts";
-import { ObjectFileError } from "./elf-writer.ts";
-import { mapTypeName } from "./kernel-types.ts";
+import { mapTypeName } from "./map-types.ts";
 import type { BpfObject, FunctionSpec, MapSpec, ObjectInstruction, ProgramSpec, Reference } from "./object.ts";
 import { programOfSection } from "./section-names.ts";
 
@@ -39,9 +38,11 @@ export interface ReadObject {
 /** `BPF_F_RDONLY_PROG` and `BPF_F_MMAPABLE`, which loaders give to global data. */
 const RDONLY_PROG = 0x80;
 const MMAPABLE = 0x400;
+/** What is read, for messages. */
+const WHAT = "object file";
 const DATA = /^\.(?:data|rodata|bss)(?:\.|$)/;
 
-/** Throws ObjectFileError, ElfError, BtfError or EncodingError for bytes that do not hold together. */
+/** Throws FormatError for bytes that do not hold together, or hold what an object cannot say yet. */
 export function readObject(bytes: Uint8Array): ReadObject {
   return new ObjectReader(parseElf(bytes)).read();
 }
@@ -86,8 +87,8 @@ class ObjectReader {
 
   constructor(file: ElfFile) {
     this.#file = file;
-    if (file.machine !== "bpf") throw new ObjectFileError(`not a BPF object: its machine is ${file.machine}`);
-    if (file.type !== "rel") throw new ObjectFileError("not a relocatable file");
+    if (file.machine !== "bpf") throw new FormatError(WHAT, `not a BPF object: its machine is ${file.machine}`);
+    if (file.type !== "rel") throw new FormatError(WHAT, "not a relocatable file");
     const btf = file.section(".BTF");
     this.#btf =
       btf === undefined ? undefined : openBtf(placeDataSections(file.data(btf), (name) => sectionPlan(file, name)));
@@ -139,12 +140,12 @@ class ObjectReader {
     const section = this.#file.section(".maps");
     if (section === undefined) {
       if (this.#file.section("maps") !== undefined)
-        throw new ObjectFileError("maps without BTF (section 'maps') are not supported");
+        throw new FormatError(WHAT, "maps without BTF (section 'maps') are not supported");
       return;
     }
     const btf = this.#btf;
     const datasec = btf?.find(".maps", "datasec");
-    if (btf === undefined || datasec === undefined) throw new ObjectFileError("section .maps has no BTF");
+    if (btf === undefined || datasec === undefined) throw new FormatError(WHAT, "section .maps has no BTF");
     const type = btf.type(datasec);
     if (type.kind !== "datasec") return;
     for (const { type: id } of type.variables) this.#maps.push(mapOf(btf, id));
@@ -168,9 +169,18 @@ class ObjectReader {
 
   // --- code -----------------------------------------------------------------------------------------------------
 
+  #decode(section: ElfSection): readonly Instruction[] {
+    try {
+      return decode(this.#file.data(section));
+    } catch (error) {
+      if (!(error instanceof EncodingError)) throw error;
+      throw new FormatError(WHAT, `${section.name}: ${error.message}`, section.offset);
+    }
+  }
+
   #readCode(section: ElfSection, lines: readonly ExtLine[], core: readonly ExtRelocation[]): Code {
     const instructions: (Instruction | undefined)[] = [];
-    for (const instruction of decode(this.#file.data(section))) {
+    for (const instruction of this.#decode(section)) {
       instructions.push(instruction);
       if (instruction.op === Opcode.LDDW) instructions.push(undefined);
     }
@@ -178,12 +188,14 @@ class ObjectReader {
     for (const table of this.#file.sections) {
       if (table.type !== SectionType.REL || table.info !== section.index) continue;
       const data = this.#file.data(table);
-      const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+      const reader = new ByteReader(data, table.name);
       for (let at = 0; at + 16 <= data.length; at += 16) {
-        const symbol = this.#symbols[view.getUint32(at + 12, true)];
+        const slot = reader.seek(at).u32() / SLOT_BYTES;
+        const type = reader.seek(at + 8).u32();
+        const symbol = this.#symbols[reader.u32()];
         if (symbol === undefined)
-          throw new ObjectFileError(`${table.name}: a relocation names a symbol that is not there`);
-        relocations.set(view.getUint32(at, true) / SLOT_BYTES, { type: view.getUint32(at + 8, true), symbol });
+          throw new FormatError(WHAT, `${table.name}: a relocation names a symbol that is not there`);
+        relocations.set(slot, { type, symbol });
       }
     }
     const functions = this.#symbols
@@ -195,6 +207,9 @@ class ObjectReader {
         end: (symbol.value + symbol.size) / SLOT_BYTES,
       }))
       .sort((a, b) => a.start - b.start);
+    for (const { name, start, end } of functions)
+      if (!Number.isInteger(start) || end > instructions.length)
+        throw new FormatError(WHAT, `the function ${name} is not within section ${section.name}`, section.offset);
     return {
       instructions,
       relocations,
@@ -255,7 +270,10 @@ class ObjectReader {
   #functionAt(section: number, slot: number): CodeFunction {
     const found = this.#code.get(section)?.functions.find((one) => one.start === slot);
     if (found === undefined)
-      throw new ObjectFileError(`no function starts at slot ${slot} of section ${this.#file.sections[section]?.name}`);
+      throw new FormatError(
+        WHAT,
+        `no function starts at slot ${slot} of section ${this.#file.sections[section]?.name}`,
+      );
     return found;
   }
 
@@ -282,10 +300,10 @@ class ObjectReader {
       return { instruction: { ...instruction, src: 1, imm: 0 }, ref: { kind: "call", function: reach(target) } };
     }
     if (instruction.op !== Opcode.LDDW)
-      throw new ObjectFileError(`${fn.name}: a relocation on opcode ${instruction.op}`);
+      throw new FormatError(WHAT, `${fn.name}: a relocation on opcode ${instruction.op}`);
     const section = this.#file.sections[symbol.section];
     if (section === undefined || symbol.section === 0)
-      throw new ObjectFileError(`${fn.name}: nothing defines ${symbol.name}`);
+      throw new FormatError(WHAT, `${fn.name}: nothing defines ${symbol.name}`);
     const plain = (src: number): Instruction => ({
       op: instruction.op,
       dst: instruction.dst,
@@ -306,7 +324,7 @@ class ObjectReader {
       const target = this.#functionAt(symbol.section, (symbol.value + instruction.imm) / SLOT_BYTES);
       return { instruction: plain(4), ref: { kind: "function", function: reach(target) } };
     }
-    throw new ObjectFileError(`${fn.name}: a reference into section ${section.name} is not supported`);
+    throw new FormatError(WHAT, `${fn.name}: a reference into section ${section.name} is not supported`);
   }
 
   /** Static maps are named by their section and a place in it. */
@@ -316,7 +334,7 @@ class ObjectReader {
     const map = this.#symbols.find(
       (one) => one.section === symbol.section && one.type === "object" && one.value === place,
     );
-    if (map === undefined) throw new ObjectFileError("a relocation names no map");
+    if (map === undefined) throw new FormatError(WHAT, "a relocation names no map");
     return map.name;
   }
 
@@ -368,7 +386,7 @@ function mapOf(btf: Btf, id: number): MapSpec {
   }
   const number = numbers.get("type");
   const type = number === undefined ? undefined : mapTypeName(number);
-  if (type === undefined) throw new ObjectFileError(`map ${name}: type ${number} is not known`);
+  if (type === undefined) throw new FormatError(WHAT, `map ${name}: type ${number} is not known`);
   const size = (what: "key" | "value"): number => {
     const id = types.get(what);
     return numbers.get(`${what}_size`) ?? (id === undefined ? 0 : (btf.sizeof(id) ?? 0));
@@ -397,21 +415,25 @@ function sourceOf(
   const counts = new Map<number, number>();
   for (const line of lines) counts.set(line.file, (counts.get(line.file) ?? 0) + 1);
   const [file] = [...counts].sort((a, b) => b[1] - a[1])[0] as [number, number];
-  const texts: string[] = [];
-  for (const line of lines) if (line.file === file && line.line > 0) texts[line.line - 1] = btf.string(line.text);
-  const starts: number[] = [];
-  let at = 0;
-  for (let i = 0; i < texts.length; i++) {
-    starts.push(at);
-    at += (texts[i] ?? "").length + 1;
+  const texts = new Map<number, string>();
+  for (const line of lines) if (line.file === file && line.line > 0) texts.set(line.line, btf.string(line.text));
+  // Lines that no record is of are empty.
+  const starts = new Map<number, number>();
+  let whole = "";
+  let at = 1;
+  for (const [line, own] of [...texts].sort((a, b) => a[0] - b[0])) {
+    whole += "\n".repeat(line - at);
+    at = line;
+    starts.set(line, whole.length);
+    whole += own;
   }
-  const text = { name: btf.string(file), text: Array.from(texts, (one) => one ?? "").join("\n") };
+  const text = { name: btf.string(file), text: whole };
   return {
     text,
     span: (line) => {
-      const start = line.file === file ? starts[line.line - 1] : undefined;
+      const start = line.file === file ? starts.get(line.line) : undefined;
       if (start === undefined) return undefined;
-      const length = (texts[line.line - 1] ?? "").length;
+      const length = (texts.get(line.line) ?? "").length;
       const column = Math.min(Math.max(line.column - 1, 0), length);
       return { start: start + column, end: start + length };
     },

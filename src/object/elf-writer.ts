@@ -6,10 +6,10 @@
 
 import { type Btf, BtfWriter } from "../btf/index.ts";
 import { type NewSection, SectionFlag, SectionType, writeElf } from "../elf/index.ts";
-import { encode, Opcode, SLOT_BYTES } from "../isa/index.ts";
+import { encode, Opcode, SLOT_BYTES, slotsOf } from "../isa/index.ts";
 import { lineColumn, lineText } from "../source/index.ts";
 import { type ExtFunction, type ExtLine, type ExtRelocation, encodeBtfExt } from "./btf-ext.ts";
-import { MAP_TYPES } from "./kernel-types.ts";
+import { MAP_TYPES } from "./map-types.ts";
 import type { BpfObject, FunctionSpec, MapSpec, ObjectInstruction, ProgramSpec } from "./object.ts";
 import { sectionName } from "./section-names.ts";
 
@@ -261,7 +261,7 @@ class ObjectWriter {
         section.lines.push({ offset: slot * SLOT_BYTES, file: btf.string(source.name), text, line, column });
       }
       section.code.push(this.#resolve(instruction, slot, section, names));
-      section.slots += instruction.op === Opcode.LDDW ? 2 : 1;
+      section.slots += slotsOf(instruction.op);
     }
     section.functions.push({ name, slot: start, slots: section.slots - start, type });
   }
@@ -443,7 +443,7 @@ const dataSection = (map: MapSpec): string => `.data.${identifier(map.name)}`;
 
 /** What a map's variable says of it: name, number, or the type that a member points to. */
 function mapMembers(map: MapSpec): readonly (readonly [name: string, value: number, type?: number])[] {
-  const members: (readonly [string, number, number?])[] = [["type", MAP_TYPES[map.type]]];
+  const members: (readonly [string, number, number?])[] = [["type", MAP_TYPES[map.type].number]];
   if (map.keyType !== undefined) members.push(["key", 0, map.keyType]);
   else if (map.keySize > 0) members.push(["key_size", map.keySize]);
   if (map.valueType !== undefined) members.push(["value", 0, map.valueType]);

@@ -73,8 +73,9 @@ describe("helpers", () => {
 
 describe("types of maps and programs", () => {
   it("go there and back", () => {
-    for (const [name, number] of Object.entries(MAP_TYPES)) expect(mapTypeName(number)).toBe(name);
-    for (const [name, number] of Object.entries(PROGRAM_TYPES)) expect(programTypeName(number)).toBe(name);
+    for (const [name, { number }] of Object.entries(MAP_TYPES)) expect(mapTypeName(number)).toBe(name);
+    for (const [name, number] of Object.entries(PROGRAM_TYPES).map(([type, row]) => [type, row.number] as const))
+      expect(programTypeName(number)).toBe(name);
     expect(mapTypeName(999)).toBeUndefined();
   });
 });

@@ -1,6 +1,8 @@
 // The waist: objects, maps, programs, references; reading and writing them as ELF.
 
 export { assembleCode } from "./assemble-code.ts";
+export { attachType, attachTypeNames, type CgroupAttachType } from "./attach-types.ts";
+export { type ContextRule, type ContextRules, SkBuff, XdpMd } from "./contexts.ts";
 export { type ReadObject, readObject } from "./elf-reader.ts";
 export { ObjectFileError, type WriteObjectOptions, writeObject } from "./elf-writer.ts";
 export {
@@ -11,21 +13,29 @@ export {
   helperCount,
   helperId,
   helperName,
+  helperNumber,
 } from "./helpers.ts";
-export { MAP_TYPES, mapTypeName, PROGRAM_TYPES, programTypeName } from "./kernel-types.ts";
+export { type KernelFunction, kernelFunction } from "./kernel-functions.ts";
 export { LinkError, type LinkedProgram, link, type MachineReference } from "./link.ts";
+export { type BpfMap, type MapDump, UPDATE_FLAGS, type UpdateMode } from "./map.ts";
+export { MAP_TYPES, type MapType, mapTypeName } from "./map-types.ts";
 export type {
   AttachTarget,
   BpfObject,
-  CgroupAttachType,
   ContextField,
   ContextLayout,
   FunctionSpec,
   MapSpec,
-  MapType,
   ObjectInstruction,
   ProgramSpec,
   ProgramTarget,
-  ProgramType,
   Reference,
 } from "./object.ts";
+export {
+  PROGRAM_TYPES,
+  type ProgramType,
+  type ProgramTypeRow,
+  programTypeName,
+  returnRange,
+  type TargetKind,
+} from "./program-types.ts";

@@ -1,7 +1,7 @@
 // Lays the functions of a program out one after another, as the kernel loads them, and resolves what refers to a place
 // in the same program. What only a machine can know (maps, kernel functions, types, fields) is listed for the loader.
 
-import { type Instruction, Opcode, SLOT_BYTES } from "../isa/index.ts";
+import { type Instruction, Opcode, SLOT_BYTES, slotsOf } from "../isa/index.ts";
 import type { Span } from "../source/index.ts";
 import type { ProgramSpec, Reference } from "./object.ts";
 
@@ -45,7 +45,7 @@ export function link(program: ProgramSpec): LinkedProgram {
     starts.set(name, slot);
     functions.push({ name, slot, parameters });
     for (const instruction of code) {
-      slot += instruction.op === Opcode.LDDW ? 2 : 1;
+      slot += slotsOf(instruction.op);
       firstSpan ??= instruction.span;
     }
   }
@@ -95,7 +95,7 @@ export function link(program: ProgramSpec): LinkedProgram {
         relocations.push({ slot, index: instructions.length, ref });
         instructions.push(instruction);
       }
-      slot += instruction.op === Opcode.LDDW ? 2 : 1;
+      slot += slotsOf(instruction.op);
     }
   }
   return { instructions, functions, relocations, lines, slots: slot, bytes: slot * SLOT_BYTES };

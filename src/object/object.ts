@@ -3,6 +3,9 @@
 import type { Btf } from "../btf/index.ts";
 import type { Instruction } from "../isa/index.ts";
 import type { SourceText, Span } from "../source/index.ts";
+import type { CgroupAttachType } from "./attach-types.ts";
+import type { MapType } from "./map-types.ts";
+import type { ProgramType, TargetKind } from "./program-types.ts";
 
 export interface BpfObject {
   readonly maps: readonly MapSpec[];
@@ -14,42 +17,6 @@ export interface BpfObject {
   /** The text that the spans of the programs refer to. */
   readonly source?: SourceText;
 }
-
-/** The kernel's map types by the names of `enum bpf_map_type`, lower case, without `BPF_MAP_TYPE_`. */
-export type MapType =
-  | "hash"
-  | "array"
-  | "prog_array"
-  | "perf_event_array"
-  | "percpu_hash"
-  | "percpu_array"
-  | "stack_trace"
-  | "cgroup_array"
-  | "lru_hash"
-  | "lru_percpu_hash"
-  | "lpm_trie"
-  | "array_of_maps"
-  | "hash_of_maps"
-  | "devmap"
-  | "sockmap"
-  | "cpumap"
-  | "xskmap"
-  | "sockhash"
-  | "cgroup_storage"
-  | "reuseport_sockarray"
-  | "queue"
-  | "stack"
-  | "percpu_cgroup_storage"
-  | "sk_storage"
-  | "devmap_hash"
-  | "struct_ops"
-  | "ringbuf"
-  | "inode_storage"
-  | "task_storage"
-  | "bloom_filter"
-  | "user_ringbuf"
-  | "cgrp_storage"
-  | "arena";
 
 export interface MapSpec {
   /** Unique in the object. The kernel shows the first 15 characters of it that are letters, digits, `_` or `.`. */
@@ -70,41 +37,6 @@ export interface MapSpec {
   readonly valueType?: number;
 }
 
-/** The kernel's program types by the names of `enum bpf_prog_type`, lower case, without `BPF_PROG_TYPE_`. */
-export type ProgramType =
-  | "socket_filter"
-  | "kprobe"
-  | "sched_cls"
-  | "sched_act"
-  | "tracepoint"
-  | "xdp"
-  | "perf_event"
-  | "cgroup_skb"
-  | "cgroup_sock"
-  | "lwt_in"
-  | "lwt_out"
-  | "lwt_xmit"
-  | "sock_ops"
-  | "sk_skb"
-  | "cgroup_device"
-  | "sk_msg"
-  | "raw_tracepoint"
-  | "cgroup_sock_addr"
-  | "lwt_seg6local"
-  | "lirc_mode2"
-  | "sk_reuseport"
-  | "flow_dissector"
-  | "cgroup_sysctl"
-  | "raw_tracepoint_writable"
-  | "cgroup_sockopt"
-  | "tracing"
-  | "struct_ops"
-  | "ext"
-  | "lsm"
-  | "sk_lookup"
-  | "syscall"
-  | "netfilter";
-
 export interface ProgramSpec {
   /** Unique in the object. The kernel shows the first 15 characters of it that are letters, digits, `_` or `.`. */
   readonly name: string;
@@ -116,12 +48,14 @@ export interface ProgramSpec {
   /** For `tracing` and `lsm`: the kernel type that the program is verified against, by name in the kernel's BTF. */
   readonly target?: ProgramTarget;
   readonly sleepable?: boolean;
+  /** `expected_attach_type` by its name in `attach-types.ts`; absent: what its target and attachments imply, or none. */
+  readonly attachType?: string;
   /** How the fields of an event lie in this program's context, where the language knows: see `machine.fire`. */
   readonly context?: ContextLayout;
 }
 
 export interface ProgramTarget {
-  readonly kind: "tp_btf" | "fentry" | "fexit" | "iter" | "lsm" | "struct_ops";
+  readonly kind: TargetKind;
   /** Of the tracepoint, function or hook; for `struct_ops` of the struct. */
   readonly name: string;
   /** For `struct_ops`: the member of the struct that the program is to be. */
@@ -167,33 +101,6 @@ export interface ObjectInstruction extends Instruction {
   readonly ref?: Reference;
   readonly span?: Span;
 }
-
-/** `enum bpf_attach_type`, lower case, without `BPF_CGROUP_`. */
-export type CgroupAttachType =
-  | "inet_ingress"
-  | "inet_egress"
-  | "inet_sock_create"
-  | "inet_sock_release"
-  | "sock_ops"
-  | "device"
-  | "sysctl"
-  | "inet4_bind"
-  | "inet6_bind"
-  | "inet4_post_bind"
-  | "inet6_post_bind"
-  | "inet4_connect"
-  | "inet6_connect"
-  | "unix_connect"
-  | "inet4_getpeername"
-  | "inet6_getpeername"
-  | "inet4_getsockname"
-  | "inet6_getsockname"
-  | "udp4_sendmsg"
-  | "udp6_sendmsg"
-  | "udp4_recvmsg"
-  | "udp6_recvmsg"
-  | "getsockopt"
-  | "setsockopt";
 
 /** What a machine has to fill in. */
 export type Reference =

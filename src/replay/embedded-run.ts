@@ -1,22 +1,23 @@
 // A script at work on the embedded machine: events come from a recording (or from whoever calls `fire`), and what the
 // script sends is read as on the live kernel. Time is the events' own.
 
-import { CONTROL, type CompiledScript, EVENTS, GLOBALS, HEADER, type Resolver } from "../lang/trace/index.ts";
 import { type EmbeddedMap, embedded, type Fired, type Machine, type RunResult, type Tier } from "../machine/index.ts";
 import {
   type MapContents,
   type RunEnd,
   type RunListener,
   RunReader,
+  type ScriptRun,
   type StoredRing,
   stackReader,
 } from "../run/index.ts";
+import { CONTROL, type CompiledScript, EVENTS, GLOBALS, HEADER, type Resolver } from "../schema/index.ts";
 import { RecordedFrames } from "./recorded-frames.ts";
 import type { RecordedEvent, Recording, RecordingHeader } from "./recording.ts";
 
 export interface EmbeddedRunOptions {
-  /** What is known of the recorded system. */
-  readonly header?: RecordingHeader;
+  /** What `run` runs the script over, and what is known of the recorded system. */
+  readonly recording?: Recording;
   /** Only this process. */
   readonly pid?: number;
   /** What runs the programs; by default whichever pays. */
@@ -33,7 +34,7 @@ interface Interval {
   next: bigint;
 }
 
-export class EmbeddedRun {
+export class EmbeddedRun implements ScriptRun {
   readonly script: CompiledScript;
   readonly machine: Machine;
   readonly resolver: Resolver;
@@ -47,15 +48,18 @@ export class EmbeddedRun {
   /** Interval probes that the recording itself has ticks of. */
   readonly #ticked = new Set<string>();
   readonly #traps = new Map<string, { message: string; count: number }>();
+  readonly #header: RecordingHeader | undefined;
   #now: bigint;
   #started = false;
+  #stopped = false;
 
   /** Throws DiagnosticError where the embedded machine has no such map, helper or function of the kernel. */
   constructor(script: CompiledScript, listener: RunListener, options: EmbeddedRunOptions = {}) {
     this.script = script;
     this.#listener = listener;
     this.#options = options;
-    this.#now = BigInt(options.header?.start ?? 0);
+    this.#header = options.recording?.header;
+    this.#now = BigInt(this.#header?.start ?? 0);
     let random = 1;
     this.machine = embedded(script.object, {
       cpus: script.cpus,
@@ -112,30 +116,58 @@ export class EmbeddedRun {
     return this.#now;
   }
 
-  /** The clock before the first event: that of the header where it has one. */
-  begin(at?: bigint): void {
-    if (at !== undefined && this.#options.header?.start === undefined) this.#now = at;
+  /** The clock before the first event is that of the header where it has one. */
+  begin(): boolean {
+    const first = this.#options.recording?.events[0]?.nsecs;
+    if (first !== undefined) this.#startAt(BigInt(first));
     this.#globals.setBigUint64(HEADER.startTime, this.#now, true);
     for (const interval of this.#intervals) interval.next = this.#now + interval.period;
     this.#started = true;
     this.#runAll("begin");
+    return this.exited;
   }
 
-  /** All events of a recording. Interval probes tick as they were recorded, or by the events' time where they were not. */
-  replay(recording: Recording): void {
-    for (const probe of Object.keys(recording.header.probes ?? {})) this.#ticked.add(probe);
-    for (const event of recording.events) this.#ticked.add(event.probe);
-    const first = recording.events[0]?.nsecs;
-    if (!this.#started) this.begin(first === undefined ? undefined : BigInt(first));
-    for (const event of recording.events) {
-      if (this.exited) return;
+  #startAt(time: bigint): void {
+    if (this.#header?.start === undefined) this.#now = time;
+  }
+
+  /** Nothing has to be attached: who fires an event names its probe. */
+  attach(): void {}
+
+  /** All events of the recording. Interval probes tick as they were recorded, or by the events' time where they were not. */
+  async run(): Promise<void> {
+    this.replay();
+  }
+
+  /** The same, at once. */
+  replay(): void {
+    const events = this.#options.recording?.events ?? [];
+    for (const probe of Object.keys(this.#header?.probes ?? {})) this.#ticked.add(probe);
+    for (const event of events) this.#ticked.add(event.probe);
+    if (!this.#started) this.begin();
+    for (const event of events) {
+      if (this.exited || this.#stopped) return;
       this.fire(event);
     }
   }
 
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** A recording has no signals. */
+  signals(): readonly string[] {
+    return [];
+  }
+
+  signal(_name: string): void {}
+
   /** One event: runs the programs of its probe. False where the script has none for it (its time passes all the same). */
   fire(event: RecordedEvent): boolean {
-    if (!this.#started) this.begin(event.nsecs === undefined ? undefined : BigInt(event.nsecs));
+    if (!this.#started) {
+      if (event.nsecs !== undefined) this.#startAt(BigInt(event.nsecs));
+      this.begin();
+    }
     if (this.exited) return false;
     if (event.nsecs !== undefined) this.advance(BigInt(event.nsecs));
     if (this.exited || !this.#probes.has(event.probe)) return false;
@@ -186,9 +218,7 @@ export class EmbeddedRun {
 
   /** What `exit` was called with since the last time; the run goes on as if it had not been. */
   takeExit(): RunEnd | undefined {
-    const { exit } = this.#reader;
-    this.#reader.exit = undefined;
-    return exit;
+    return this.#reader.takeExit();
   }
 
   #runAll(kind: "begin" | "end"): void {
@@ -216,14 +246,11 @@ export class EmbeddedRun {
   /** Runs the `end` probes and tells what is left to be told. Maps can be read afterwards. */
   finish(): RunEnd {
     if (!this.#started) this.begin();
-    const exited = this.takeExit();
-    this.#runAll("end");
-    this.#reader.exit = exited ?? this.#reader.exit;
-    this.#reader.report(true);
+    const end = this.#reader.finish(() => this.#runAll("end"));
     for (const [program, { message, count }] of this.#traps)
       this.#listener.warning(`the program ${program} was stopped ${count} time${count === 1 ? "" : "s"}: ${message}`);
     this.#listener.pause();
-    return this.#reader.exit ?? { code: 0 };
+    return end;
   }
 
   /** What a map holds now. Throws RangeError for a name that the script does not have. */
@@ -231,9 +258,12 @@ export class EmbeddedRun {
     return this.#reader.map(name);
   }
 
+  /** Nothing is held that the machine's memory does not take along. */
+  async close(): Promise<void> {}
+
   #makeResolver(map: (name: string) => EmbeddedMap | undefined): Resolver {
     const { script } = this;
-    const { header } = this.#options;
+    const header = this.#header;
     const stack = stackReader(map);
     const boot = BigInt(header?.boot ?? 0);
     const name = (address: bigint): string =>

@@ -2,15 +2,15 @@
 // (or its header) show. Nothing is asked of the machine at hand, so that a recording means the same everywhere.
 
 import { type Btf, BtfWriter } from "../btf/index.ts";
+import type { EventValue } from "../machine/index.ts";
 import {
   isPattern,
+  type ProbeEnvironment,
   patternRegExp,
-  type TraceEnvironment,
   type TracepointField,
   type UsdtSite,
   type UserFunction,
-} from "../lang/trace/index.ts";
-import type { EventValue } from "../machine/index.ts";
+} from "../probes/index.ts";
 import type { Recording } from "./recording.ts";
 
 export interface RecordedOptions {
@@ -113,7 +113,7 @@ function inferredFields(category: string, fields: ReadonlyMap<string, Readonly<S
 const USDT_REGISTERS = "rdi rsi rdx rcx r8 r9 r10 r11 r12 r13 r14 r15".split(" ");
 
 /** The environment of a recording. */
-export function recordedEnvironment(probes: RecordedProbes, options: RecordedOptions = {}): TraceEnvironment {
+export function recordedEnvironment(probes: RecordedProbes, options: RecordedOptions = {}): ProbeEnvironment {
   const { header, events } = probes.recording;
   let btf: Btf | undefined | null;
   const files = new Map<string, string>();
@@ -184,7 +184,6 @@ export function recordedEnvironment(probes: RecordedProbes, options: RecordedOpt
     kernelAddress: () => undefined,
     userAddress: () => undefined,
     cgroupId: () => undefined,
-    obstacle: () => undefined,
   };
 }
 

@@ -1,6 +1,6 @@
 // Recorded stacks: names become addresses for the programs, and addresses names again for the reader.
 
-import type { Frame } from "../lang/trace/index.ts";
+import type { StackFrame } from "../schema/index.ts";
 import type { RecordedFrame } from "./recording.ts";
 
 /** Where frames that were recorded by name only are put: addresses that no kernel and no process has. */
@@ -8,7 +8,7 @@ const NAMED_KERNEL = 0xffff_ffff_f000_0000n;
 const NAMED_USER = 0x7fff_f000_0000n;
 
 export class RecordedFrames {
-  readonly #frames = new Map<bigint, Frame>();
+  readonly #frames = new Map<bigint, StackFrame>();
   readonly #named = new Map<string, bigint>();
 
   /** The addresses of a stack. */
@@ -36,7 +36,7 @@ export class RecordedFrames {
   }
 
   /** What is known of an address. */
-  find(address: bigint): Frame | undefined {
+  find(address: bigint): StackFrame | undefined {
     return this.#frames.get(address);
   }
 }

@@ -12,7 +12,7 @@ import {
   type Type,
   UINT64,
   valueDecoder,
-} from "../lang/trace/index.ts";
+} from "../schema/index.ts";
 import type { StoredMap, Stores } from "./stores.ts";
 
 export interface MapContents {

@@ -11,7 +11,7 @@ import {
   HEADER,
   type Resolver,
   type ScriptMap,
-} from "../lang/trace/index.ts";
+} from "../schema/index.ts";
 import { clearMap, type MapContents, readMap, zeroMap } from "./map-contents.ts";
 import type { StoredRing, Stores } from "./stores.ts";
 
@@ -40,10 +40,13 @@ interface ControlRecord {
   readonly args: readonly number[];
 }
 
+/** Looks at rings whose records are not finished yet. */
+const MOST_LOOKS = 100;
+
 export class RunReader {
   readonly script: CompiledScript;
   readonly resolver: Resolver;
-  /** Set by `exit()`; whoever runs `end` probes afterwards clears it for them. */
+  /** Set by `exit()`. */
   exit: RunEnd | undefined;
   readonly #listener: RunListener;
   readonly #stores: Stores;
@@ -90,6 +93,34 @@ export class RunReader {
     }
     if (this.exit === undefined) count += this.#drainEvents(end);
     return count;
+  }
+
+  /** What `exit` was called with since the last time; reading goes on as if it had not been. */
+  takeExit(): RunEnd | undefined {
+    const { exit } = this;
+    this.exit = undefined;
+    return exit;
+  }
+
+  /**
+   * Reads what is left when no more events come, the `end` probes' part of it included, which `runEndProbes` runs. Records
+   * that are still being written are waited for, but not for ever.
+   */
+  finish(runEndProbes: () => void): RunEnd {
+    this.#drainAll();
+    const before = this.takeExit();
+    runEndProbes();
+    this.#drainAll();
+    this.exit = before ?? this.exit;
+    this.report(true);
+    return this.exit ?? { code: 0 };
+  }
+
+  #drainAll(): void {
+    for (let look = 0; look < MOST_LOOKS; look++) {
+      this.drain();
+      if (this.exit !== undefined || !this.waiting) return;
+    }
   }
 
   #collectControls(): void {

@@ -1,6 +1,6 @@
 // The addresses of stacks that programs have put into their maps.
 
-import { DISPLACED, stackMaps } from "../lang/trace/index.ts";
+import { DISPLACED, stackMaps } from "../schema/index.ts";
 import type { StoredMap } from "./stores.ts";
 
 /** Reads stacks by their numbers (see lower-stacks.ts); each is read once. */

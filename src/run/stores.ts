@@ -1,19 +1,9 @@
 // What a run leaves behind for its reader, wherever the programs run: maps, rings and the global data.
 
-import type { MapSpec } from "../object/index.ts";
+import type { BpfMap } from "../object/index.ts";
 
-export interface StoredMap {
-  readonly spec: MapSpec;
-  /** Bytes that one entry's value takes, all CPUs' together. */
-  readonly valueBytes: number;
-  /** Bytes from one CPU's value to the next. */
-  readonly valueStride: number;
-  /** All entries, flat: entry i has its key at `i * keySize` and its value at `i * valueBytes`. */
-  dump(): { readonly count: number; readonly keys: Uint8Array; readonly values: Uint8Array };
-  lookup(key: Uint8Array): Uint8Array | undefined;
-  update(key: Uint8Array, value: Uint8Array, mode: "exist"): void;
-  clear(): unknown;
-}
+/** What a run asks of a map. */
+export type StoredMap = Pick<BpfMap, "spec" | "valueBytes" | "valueStride" | "dump" | "lookup" | "update" | "clear">;
 
 export interface StoredRing {
   /** What the records' offsets refer to; valid during a `drain` callback only. */

@@ -1,10 +1,10 @@
 // Debug information of programs, for the language: lines, variables, parameters; types beside those of the kernel.
 
-import { inflateSync } from "node:zlib";
 import type { Btf } from "../btf/index.ts";
-import { DwarfError, type DwarfProgram, DwarfTypes, NoCodeError, openDwarf } from "../dwarf/index.ts";
+import { type DwarfProgram, DwarfTypes, NoCodeError, openDwarf } from "../dwarf/index.ts";
 import type { ElfFile } from "../elf/index.ts";
-import { ProbeError, type SourcePlace, type SourceVariable } from "../lang/trace/index.ts";
+import { ProbeError, type SourcePlace, type SourceVariable } from "../probes/index.ts";
+import { FormatError } from "../source/index.ts";
 import { fileSymbols, findDebugFile, openElf } from "../symbols/index.ts";
 
 /** One for each compilation: ids of types are its own. */
@@ -35,10 +35,12 @@ export class DebugInformation {
       if (debug !== undefined)
         program = openDwarf(debug, {
           code: elf,
-          inflate: (bytes, size) => inflateSync(bytes, { maxOutputLength: size + 1 }),
+          name: path,
+          inflate: (bytes, size) =>
+            process.getBuiltinModule("node:zlib").inflateSync(bytes, { maxOutputLength: size + 1 }),
         });
     } catch (error) {
-      if (!(error instanceof DwarfError)) throw error;
+      if (!(error instanceof FormatError)) throw error;
     }
     const opened = program === undefined ? undefined : { elf, program };
     this.#programs.set(path, opened);
@@ -86,7 +88,7 @@ export class DebugInformation {
             ? [`There is code of line${error.nearest.length === 1 ? "" : "s"} ${error.nearest.join(", ")}`]
             : similarFiles(program, file),
         );
-      if (error instanceof DwarfError) throw new ProbeError("SCRY1118", `${path}: ${error.message}`);
+      if (error instanceof FormatError) throw new ProbeError("SCRY1118", error.message);
       throw error;
     }
   }
@@ -103,7 +105,7 @@ export class DebugInformation {
         if (found !== undefined) return found.map((p) => ({ name: p.name, type: types.idOf(p.units, p.type) }));
       }
     } catch (error) {
-      if (!(error instanceof DwarfError)) throw error;
+      if (!(error instanceof FormatError)) throw error;
     }
     return undefined;
   }

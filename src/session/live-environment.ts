@@ -1,6 +1,7 @@
 // What the trace language asks of the world, answered by this machine: its kernel, its files, its processes.
 
 import { statSync } from "node:fs";
+import { demangle } from "../demangle/index.ts";
 import { uprobeEntry, usdtNotes, x86Length } from "../elf/index.ts";
 import {
   binaryPath,
@@ -13,7 +14,6 @@ import {
   listTracepoints,
   mappedLibraries,
   moduleBtf,
-  NO_KPROBES,
   possibleCpus,
   programFunctions,
   syscallNumber,
@@ -23,16 +23,15 @@ import {
 import {
   isPattern,
   type KernelPart,
+  type ProbeEnvironment,
   patternRegExp,
-  type TraceEnvironment,
   type TracepointField,
   type TracepointName,
   type UsdtSite,
   type UserFunction,
-} from "../lang/trace/index.ts";
-import { DiagnosticError } from "../source/index.ts";
+} from "../probes/index.ts";
+import { DiagnosticError, FormatError } from "../source/index.ts";
 import {
-  demangle,
   type FileSymbol,
   type FileSymbols,
   fileSymbols,
@@ -53,7 +52,7 @@ export interface LiveOptions {
 }
 
 /** The environment of this machine. Nothing is read before it is asked for. */
-export function liveEnvironment(options: LiveOptions = {}): TraceEnvironment {
+export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
   const machine = process.arch === "arm64" ? "aarch64" : "x86_64";
   const debug = new DebugInformation(() => {
     try {
@@ -92,6 +91,7 @@ export function liveEnvironment(options: LiveOptions = {}): TraceEnvironment {
     binary: (name) =>
       options.pid !== undefined && name === "" ? executableOf(options.pid) : findBinary(name, options.pid),
     functions: (path, name) => findFunctions(path, name, machine),
+    functionNames: (path, name) => readable(path, () => fileSymbols(path).functionNames(patternRegExp(name))),
     functionAt: (path, offset) => functionAt(path, offset, machine),
     goProcess: () => {
       const file = options.pid === undefined ? undefined : tryFileSymbols(`/proc/${options.pid}/exe`);
@@ -99,7 +99,7 @@ export function liveEnvironment(options: LiveOptions = {}): TraceEnvironment {
     },
     usdt: findUsdt,
     lacks,
-    obstacle,
+    attaches: hasFeature,
     kernelAddress: (name) => kernelSymbols().address(name),
     userAddress: (path, name) => {
       const found = fileSymbols(path).find(name);
@@ -267,6 +267,7 @@ function readable<T>(path: string, open: () => T): T {
   try {
     return open();
   } catch (error) {
+    if (error instanceof FormatError) throw error.what === path ? error : error.of(path);
     const code = (error as NodeJS.ErrnoException).code;
     const why =
       code === "ENOENT"
@@ -285,24 +286,4 @@ function lacks(part: KernelPart): boolean {
   // Where nothing may be tried, everything is taken to be there: loading then says what is missing, the permission.
   if (hasFeature("rawTracepointCookie") || !hasFeature("tracingPrograms")) return false;
   return part === "currentTaskBtf" ? !hasHelper("kprobe", CURRENT_TASK_BTF) : !hasFeature(part);
-}
-
-/** Why probes of this kind cannot attach here. */
-export function obstacle(kind: string): string | undefined {
-  switch (kind) {
-    case "kprobe":
-    case "kretprobe":
-      return hasFeature("kprobe") ? undefined : NO_KPROBES;
-    case "fentry":
-    case "fexit":
-      return hasFeature("fentry")
-        ? undefined
-        : "this kernel refuses fentry and fexit programs; use a tracepoint (scry -l 'tracepoint:*'), or kprobe where the kernel has it";
-    case "hardware":
-      return hasFeature("hardwareCounters")
-        ? undefined
-        : "this machine has no hardware counters (virtual machines often have none); use software events or profile";
-    default:
-      return undefined;
-  }
 }

@@ -3,24 +3,14 @@
 // The compiler writes around what it can (see `lacks` of live-environment.ts). What is left are helpers: each is tried
 // once, in the type of program that calls it. Kernels new enough to have the newest that the language uses are not asked.
 
+import { Opcode } from "../isa/index.ts";
 import { hasFeature, hasHelper } from "../kernel/index.ts";
-import { type BpfObject, helperName } from "../object/index.ts";
+import { type BpfObject, helper, helperName } from "../object/index.ts";
 import type { Diagnostic } from "../source/index.ts";
 
-const CALL = 0x85;
+const { CALL } = Opcode;
 /** MAX_BPF_STACK, to which keys were limited until Linux 5.17. */
 const LONGEST_OLD_KEY = 512;
-
-/** The version of Linux that brought a helper (include/uapi/linux/bpf.h in that release). */
-const SINCE: Readonly<Record<string, string>> = {
-  get_current_task_btf: "5.11",
-  for_each_map_elem: "5.13",
-  get_attach_cookie: "5.15",
-  get_func_ip: "5.15",
-  bpf_loop: "5.17",
-  strncmp: "5.17",
-  map_lookup_percpu_elem: "5.19",
-};
 
 /** One error for each helper that a program calls and the kernel does not know; none where all is there. */
 export function missingParts(object: BpfObject): Diagnostic[] {
@@ -43,7 +33,7 @@ export function missingParts(object: BpfObject): Diagnostic[] {
         // A tracing program cannot be tried without a target; what it may call, kprobes may.
         if (hasHelper(program.type === "tracing" ? "kprobe" : program.type, imm)) continue;
         const name = helperName(imm) ?? `number ${imm}`;
-        const since = SINCE[name];
+        const since = helper(imm)?.since;
         found.set(imm, {
           code: "SCRY2005",
           severity: "error",

@@ -2,10 +2,11 @@
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { uptime } from "node:os";
+import { demangle } from "../demangle/index.ts";
 import type { KernelMap } from "../kernel/index.ts";
-import type { CompiledScript, Frame, Integer, Resolver, Type, WallClock } from "../lang/trace/index.ts";
 import { stackReader } from "../run/index.ts";
-import { demangle, kernelSymbols, userSymbols, watchMappings } from "../symbols/index.ts";
+import type { CompiledScript, Integer, Resolver, StackFrame, Type, WallClock } from "../schema/index.ts";
+import { kernelSymbols, Recent, userSymbols, watchMappings } from "../symbols/index.ts";
 
 /** As the C library's `%#x`: zero has no prefix. */
 const hex = (address: bigint): string => (address === 0n ? "0" : `0x${address.toString(16)}`);
@@ -27,21 +28,25 @@ function sleptNanoseconds(): bigint {
   return slept;
 }
 
+/** Frames of stacks whose names are kept. */
+const MOST_FRAMES = 16_384;
+
 /** To be disposed of when the run is over: processes are watched meanwhile, where the script takes their addresses. */
 export function liveResolver(
   script: CompiledScript,
   kernelMap: (name: string) => KernelMap | undefined,
+  warn: (message: string) => void,
 ): Resolver & Disposable {
   const watch = takesUserAddresses(script) ? watchMappings() : undefined;
   const clockOffset = BigInt(Date.now()) * 1_000_000n - bootNanoseconds();
-  const frames = new Map<string, Frame>();
+  const frames = new Recent<string, StackFrame>(MOST_FRAMES);
   let users: Map<number, string> | undefined;
   let cgroups: Map<bigint, string> | undefined;
   const enums = new Map<number, Map<string, string>>();
 
   const stackOf = stackReader(kernelMap);
 
-  const frame = (kind: "kernel" | "user", address: bigint, pid: number): Frame => {
+  const frame = (kind: "kernel" | "user", address: bigint, pid: number): StackFrame => {
     const key = `${kind === "kernel" ? "k" : pid}:${address}`;
     let found = frames.get(key);
     if (found === undefined) {
@@ -49,7 +54,7 @@ export function liveResolver(
         const symbol = kernelSymbols().lookup(address);
         found = symbol === undefined ? { address, offset: 0 } : { address, ...symbol };
       } else {
-        const symbols = userSymbols(pid);
+        const symbols = userSymbols(pid, warn);
         const symbol = symbols.lookup(address);
         const module = symbol?.module ?? symbols.module(address)?.path;
         found =
@@ -73,7 +78,7 @@ export function liveResolver(
     truncation: { capacity: script.options.maxStrlen + 1, trailer: script.options.strTruncTrailer },
     ksym: (address) => kernelSymbols().lookup(address)?.name ?? hex(address),
     usym: (address, pid) => {
-      const found = userSymbols(pid).lookup(address);
+      const found = userSymbols(pid, warn).lookup(address);
       return found === undefined ? hex(address) : script.options.cppDemangle ? demangle(found.name) : found.name;
     },
     kstack: stackOf,

@@ -4,6 +4,7 @@ import {
   type Attachment,
   attachEach,
   detachAll,
+  hasFeature,
   type KernelMap,
   type LoadedObject,
   loadObject,
@@ -15,11 +16,25 @@ import {
   testRun,
   UnsupportedError,
 } from "../kernel/index.ts";
-import { CONTROL, type CompiledScript, EVENTS, GLOBALS, HEADER, type Resolver } from "../lang/trace/index.ts";
-import type { ProgramSpec } from "../object/index.ts";
-import { type MapContents, type RunEnd, type RunListener, RunReader, type Stores } from "../run/index.ts";
+import { obstacle, providerOf } from "../probes/index.ts";
+import {
+  type MapContents,
+  type RunEnd,
+  type RunListener,
+  RunReader,
+  type ScriptRun,
+  type Stores,
+} from "../run/index.ts";
+import {
+  CONTROL,
+  type CompiledScript,
+  EVENTS,
+  GLOBALS,
+  HEADER,
+  type ProgramRole,
+  type Resolver,
+} from "../schema/index.ts";
 import { DiagnosticError } from "../source/index.ts";
-import { obstacle } from "./live-environment.ts";
 import { missingParts } from "./missing-parts.ts";
 import { bootNanoseconds, liveResolver } from "./resolver.ts";
 import { UnwindTables } from "./unwind-tables.ts";
@@ -36,7 +51,7 @@ const IDLE_LOOKS = 3;
 /** Losses and signs of life are looked at at least so often. */
 const HEARTBEAT_MILLISECONDS = 1000;
 
-export class RunningScript {
+export class RunningScript implements ScriptRun {
   readonly script: CompiledScript;
   readonly resolver: Resolver & Disposable;
   readonly #object: LoadedObject;
@@ -56,7 +71,7 @@ export class RunningScript {
   constructor(script: CompiledScript, listener: RunListener, options: RunOptions = {}) {
     this.script = script;
     this.#listener = listener;
-    for (const program of script.object.programs) refuse(program);
+    for (const role of script.programs.values()) refuse(role);
     const missing = missingParts(script.object);
     if (missing.length > 0) throw new DiagnosticError(missing, script.source);
     this.#object = loadObject(script.object, {
@@ -69,7 +84,11 @@ export class RunningScript {
     this.#globals.setBigUint64(HEADER.startTime, bootNanoseconds(), true);
     this.#events = this.#ring(EVENTS);
     this.#control = this.#ring(CONTROL);
-    this.resolver = liveResolver(script, (name) => this.#object.maps.get(name));
+    this.resolver = liveResolver(
+      script,
+      (name) => this.#object.maps.get(name),
+      (message) => this.#listener.warning(message),
+    );
     const rings = new Map([
       [EVENTS, this.#events],
       [CONTROL, this.#control],
@@ -213,23 +232,10 @@ export class RunningScript {
     const quick = this.#attachments.filter((a) => !a.slow);
     void detachAll(quick);
     this.#attachments.splice(0, this.#attachments.length, ...this.#attachments.filter((a) => a.slow));
-    this.#drainAll();
-    const exited = this.#reader.exit;
-    this.#reader.exit = undefined;
-    for (const [name, role] of this.script.programs)
-      if (role.kind === "end") testRun((this.#object.programs.get(name) as { fd: number }).fd);
-    this.#drainAll();
-    this.#reader.exit = exited ?? this.#reader.exit;
-    this.#reader.report(true);
-    return this.#reader.exit ?? { code: 0 };
-  }
-
-  /** Records that are still being written when the events stop are waited for, but not for ever. */
-  #drainAll(): void {
-    for (let look = 0; look < 100; look++) {
-      this.#reader.drain();
-      if (this.exited || !this.#reader.waiting) return;
-    }
+    return this.#reader.finish(() => {
+      for (const [name, role] of this.script.programs)
+        if (role.kind === "end") testRun((this.#object.programs.get(name) as { fd: number }).fd);
+    });
   }
 
   /** Detaches and frees everything. */
@@ -251,17 +257,13 @@ export class RunningScript {
   }
 }
 
-/** Says why a program cannot attach here before the kernel says it less clearly. */
-function refuse(program: ProgramSpec): void {
-  const kind = program.target?.kind ?? program.attach[0]?.kind;
-  if (kind === undefined) return;
-  const why = obstacle(kind);
-  if (why === undefined) return;
-  const first = program.attach[0];
-  const name = program.target?.name ?? (first?.kind === "kprobe" ? first.function : program.name);
-  throw new UnsupportedError(
-    `${kind === "kprobe" && first?.kind === "kprobe" && first.return ? "kretprobe" : kind}:${name} cannot attach: ${why}`,
-  );
+/** Says why a program's probes cannot attach here before the kernel says it less clearly. */
+function refuse(role: ProgramRole): void {
+  for (const { name } of role.probes) {
+    const provider = providerOf(name.split(":")[0] as string);
+    const why = provider === undefined ? undefined : obstacle(provider, { attaches: hasFeature });
+    if (why !== undefined) throw new UnsupportedError(`${name} cannot attach: ${why}`);
+  }
 }
 
 /** So many records in one look mean that more are on their way. */

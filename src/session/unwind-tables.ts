@@ -1,9 +1,9 @@
-// Feeds the programs that unwind stacks by tables (lang/trace/lower-unwind.ts): which code a process has mapped, and the
+// Feeds the programs that unwind stacks by tables (codegen/unwind-programs.ts): which code a process has mapped, and the
 // tables of the files that it comes from.
 
 import { closeSync, openSync, readSync } from "node:fs";
-import { DwarfError, type UnwindTable, unwindTable } from "../dwarf/index.ts";
-import { ElfError, type ElfFile, parseElf } from "../elf/index.ts";
+import { type UnwindTable, unwindTable } from "../dwarf/index.ts";
+import { type ElfFile, parseElf } from "../elf/index.ts";
 import {
   type KernelMap,
   type Mapping,
@@ -12,15 +12,16 @@ import {
   RingBuffer,
   SystemCallError,
 } from "../kernel/index.ts";
-import { MappingEntry, ProcessEntry, UNWIND, UNWIND_MAPPINGS, WantedRecord } from "../lang/trace/index.ts";
-import { tryFileSymbols, userSymbols } from "../symbols/index.ts";
+import { MappingEntry, ProcessEntry, UNWIND, UNWIND_MAPPINGS, WantedRecord } from "../schema/index.ts";
+import { FormatError } from "../source/index.ts";
+import { Recent, tryFileSymbols, userSymbols } from "../symbols/index.ts";
 
 /** A file's rows within the map of all rows. */
 interface Placed {
   readonly base: number;
   readonly first: number;
   readonly count: number;
-  readonly elf: ElfFile;
+  readonly segments: ElfFile["segments"];
 }
 
 /** What a process was last found to have. */
@@ -34,6 +35,8 @@ interface Known {
 
 /** After a look that found nothing new, the process is not looked at again for so long, doubled each time. */
 const PATIENCE = { least: 10_000_000n, most: 2_000_000_000n } as const;
+/** Processes that are remembered; another is looked at as if for the first time. */
+const MOST_PROCESSES = 1024;
 /** The vdso is a page or two; nothing larger is read from a process's memory. */
 const MOST_VDSO = 1n << 16n;
 
@@ -46,7 +49,7 @@ export class UnwindTables {
   readonly #child: number | undefined;
   readonly #warn: (message: string) => void;
   readonly #files = new Map<string, Placed | undefined>();
-  readonly #known = new Map<number, Known>();
+  readonly #known = new Recent<number, Known>(MOST_PROCESSES);
   #rowCount = 0;
   #mappingCount = 0;
   #generation = 0;
@@ -121,7 +124,7 @@ export class UnwindTables {
   /** Writes the mappings to a place of their own, so that who still looks at the old ones finds them whole. */
   #place(pid: number, maps: readonly Mapping[]): number {
     if (this.#mappingCount + maps.length > UNWIND_MAPPINGS) {
-      // From the start again: whoever had a place there is looked at anew when it is met.
+      // From the start again: whoever had a place there is looked at anew when it is seen.
       this.#processes.clear();
       this.#known.clear();
       this.#mappingCount = 0;
@@ -132,7 +135,7 @@ export class UnwindTables {
       const at = (this.#mappingCount++ * MappingEntry.size) / 8;
       this.#mappings[at + MappingEntry.start / 8] = mapping.start;
       this.#mappings[at + MappingEntry.end / 8] = mapping.end;
-      const linked = file === undefined ? undefined : linkedAddress(file.elf, mapping);
+      const linked = file === undefined ? undefined : linkedAddress(file.segments, mapping);
       const usable = file !== undefined && linked !== undefined;
       this.#mappings[at + MappingEntry.shift / 8] = usable ? mapping.start - BigInt(linked - file.base) : 0n;
       this.#mappings[at + MappingEntry.first / 8] = usable ? BigInt(file.first) | (BigInt(file.count) << 32n) : 0n;
@@ -159,7 +162,7 @@ export class UnwindTables {
     try {
       table = unwindTable(elf);
     } catch (error) {
-      if (!(error instanceof DwarfError)) throw error;
+      if (!(error instanceof FormatError)) throw error;
       this.#warn(`${path}: its tables for unwinding cannot be read: ${error.message}`);
       return undefined;
     }
@@ -170,7 +173,7 @@ export class UnwindTables {
       return undefined;
     }
     this.#rows.set(table.rows, this.#rowCount * 2);
-    const placed = { base: table.base, first: this.#rowCount, count, elf };
+    const placed = { base: table.base, first: this.#rowCount, count, segments: elf.segments };
     this.#rowCount += count;
     return placed;
   }
@@ -201,9 +204,9 @@ function resume(pid: number): void {
 }
 
 /** The address that the first byte of a mapping has in its file. */
-function linkedAddress(elf: ElfFile, mapping: Mapping): number | undefined {
+function linkedAddress(segments: ElfFile["segments"], mapping: Mapping): number | undefined {
   const PAGE = 4096;
-  for (const s of elf.segments) {
+  for (const s of segments) {
     if (s.type !== 1 || (s.flags & 1) === 0) continue;
     // A segment is mapped from the page that it begins in.
     const before = s.offset % PAGE;
@@ -236,7 +239,7 @@ function imageInMemory(pid: number, mapping: Mapping): ElfFile | undefined {
     readSync(fd, bytes, 0, bytes.length, mapping.start);
     return parseElf(bytes);
   } catch (error) {
-    if (error instanceof ElfError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
+    if (error instanceof FormatError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
     throw error;
   } finally {
     if (fd !== undefined) closeSync(fd);

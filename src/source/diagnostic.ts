@@ -35,30 +35,62 @@ export class DiagnosticError extends Error {
 /** Complaints that bpftrace does not have show their code; the others read as there, and have it in JSON. */
 const hasOwnCode = (d: Diagnostic): boolean => Number(d.code.slice("SCRY".length)) >= 1900;
 
-const untab = (line: string): string => line.replaceAll("\t", "    ");
+/** Columns of a source line where no terminal says how many it has; of a message, and lines of a place, at most. */
+const WIDTH = 160;
+const MESSAGE = 400;
+const LINES = 12;
 
-/** The text form: head line, source line, `~` under the place, hints. No trailing newline. */
-export function formatDiagnostic(diagnostic: Diagnostic, source?: SourceText): string {
+/** Text of others as one that can be shown: control characters as \x1b, tabs as spaces. */
+const shown = (text: string): string =>
+  text
+    .replaceAll("\t", "    ")
+    .replace(/[\0-\x09\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+
+const cut = (text: string, most: number): string => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
+
+/** A line and the marks under a place in it, of both what fits into a width: around the place. */
+function marked(line: string, from: number, to: number, width: number): [line: string, marks: string] {
+  const before = shown(line.slice(0, from));
+  const place = shown(line.slice(from, to));
+  const text = shown(line);
+  const marks = Math.max(1, Math.min(place.length, width));
+  if (text.length <= width) return [text, `${" ".repeat(before.length)}${"~".repeat(marks)}`];
+  const start = Math.max(0, Math.min(before.length - Math.floor((width - marks) / 2), text.length - width));
+  const end = start + width;
+  const left = start > 0 ? "…" : "";
+  const right = end < text.length ? "…" : "";
+  const seen = Math.min(marks, end - before.length);
+  return [
+    `${left}${text.slice(start + left.length, end - right.length)}${right}`,
+    `${" ".repeat(before.length - start)}${"~".repeat(Math.max(1, seen))}`,
+  ];
+}
+
+/**
+ * The text form: head line, source line, `~` under the place, hints. No trailing newline. Lines of source are cut to
+ * `width` columns.
+ */
+export function formatDiagnostic(diagnostic: Diagnostic, source?: SourceText, width: number = WIDTH): string {
   const kind = diagnostic.severity === "error" ? "ERROR" : "WARNING";
   const lines: string[] = [];
-  const message = hasOwnCode(diagnostic) ? `${diagnostic.message} (${diagnostic.code})` : diagnostic.message;
+  const text = cut(shown(diagnostic.message), MESSAGE);
+  const message = hasOwnCode(diagnostic) ? `${text} (${diagnostic.code})` : text;
   if (diagnostic.span === undefined || source === undefined) {
     lines.push(`${kind}: ${message}`);
   } else {
+    const name = shown(source.name);
     const from = lineColumn(source, diagnostic.span.start);
     const to = lineColumn(source, diagnostic.span.end);
     if (from.line === to.line) {
-      lines.push(`${source.name}:${from.line}:${from.column}-${to.column}: ${kind}: ${message}`);
-      const text = lineText(source, from.line);
-      lines.push(untab(text));
-      const pad = untab(text.slice(0, from.column - 1)).length;
-      const width = untab(text.slice(from.column - 1, to.column - 1)).length;
-      lines.push(`${" ".repeat(pad)}${"~".repeat(Math.max(1, width))}`);
+      lines.push(`${name}:${from.line}:${from.column}-${to.column}: ${kind}: ${message}`);
+      lines.push(...marked(lineText(source, from.line), from.column - 1, to.column - 1, Math.max(20, width)));
     } else {
-      lines.push(`${source.name}:${from.line}-${to.line}: ${kind}: ${message}`);
-      for (let line = from.line; line <= to.line; line++) lines.push(untab(lineText(source, line)));
+      lines.push(`${name}:${from.line}-${to.line}: ${kind}: ${message}`);
+      const last = Math.min(to.line, from.line + LINES - 1);
+      for (let line = from.line; line <= last; line++) lines.push(cut(shown(lineText(source, line)), width));
+      if (last < to.line) lines.push("…");
     }
   }
-  for (const hint of diagnostic.hints ?? []) lines.push(`HINT: ${hint}`);
+  for (const hint of diagnostic.hints ?? []) lines.push(`HINT: ${cut(shown(hint), MESSAGE)}`);
   return lines.join("\n");
 }

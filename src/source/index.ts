@@ -1,3 +1,6 @@
-// Source texts, places in them, and what can be said about a place.
+// Source texts, places in them, and what can be said about a place; bytes of others, and how their damage is said.
+export { ByteReader } from "./byte-reader.ts";
 export { type Diagnostic, DiagnosticError, formatDiagnostic, type Severity } from "./diagnostic.ts";
+export { FormatError } from "./format-error.ts";
+export { nearest } from "./nearest.ts";
 export { joinSpans, type LineColumn, lineColumn, lineText, type SourceText, type Span } from "./span.ts";

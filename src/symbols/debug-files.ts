@@ -7,28 +7,20 @@
 // A file of a container is looked for below its own root first. Symbols within the stripped file itself, in its
 // .gnu_debugdata (Fedora's "MiniDebugInfo"), are compressed by xz, and are not read.
 
-import { realpathSync, statSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { buildId, crc32, debugLink, ElfError, type ElfFile } from "../elf/index.ts";
+import { buildId, crc32, debugLink, type ElfFile } from "../elf/index.ts";
+import { FormatError } from "../source/index.ts";
 
 const STORE = "/usr/lib/debug";
 
-/**
- * The debug file of a file at `path`; undefined where there is none that fits. `open` opens an ELF file, `exists` says
- * whether there is a file.
- */
-export function findDebugFile(
-  path: string,
-  elf: ElfFile,
-  open: (path: string) => ElfFile,
-  exists: (path: string) => boolean = isFile,
-): ElfFile | undefined {
+/** The debug file of a file at `path`; undefined where there is none that fits. `open` opens an ELF file. */
+export function findDebugFile(path: string, elf: ElfFile, open: (path: string) => ElfFile): ElfFile | undefined {
   const tryOpen = (place: string): ElfFile | undefined => {
-    if (!exists(place)) return undefined;
     try {
       return open(place);
     } catch (error) {
-      if (error instanceof ElfError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
+      if (error instanceof FormatError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
       throw error;
     }
   };
@@ -62,5 +54,3 @@ function real(path: string): string {
     return path;
   }
 }
-
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;

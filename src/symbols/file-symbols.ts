@@ -1,8 +1,7 @@
 // Functions of a program or library, by name for uprobes and by address for stacks.
 
-import { closeSync, openSync, readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import {
-  ElfError,
   type ElfFile,
   type ElfSymbol,
   type GoFunctionSymbol,
@@ -13,7 +12,10 @@ import {
   type SourceLine,
 } from "../elf/index.ts";
 import { systemCalls } from "../kernel/index.ts";
+import { FormatError } from "../source/index.ts";
 import { findDebugFile } from "./debug-files.ts";
+import { type ForeignFile, openForeign } from "./foreign-file.ts";
+import { Recent } from "./recent.ts";
 
 export interface FileSymbol {
   readonly name: string;
@@ -79,6 +81,12 @@ export class FileSymbols {
       .sort((a, b) => a.address - b.address);
   }
 
+  /** The names of these functions, each once. */
+  functionNames(pattern: RegExp): Set<string> {
+    if (this.#stripped) return new Set(this.functions(pattern).map((f) => f.name));
+    return this.elf.symbols().functionNames(pattern, (address) => this.elf.fileOffset(address) !== undefined);
+  }
+
   /** The function that a byte of the file belongs to. */
   at(fileOffset: number): CoveringSymbol | undefined {
     const address = this.elf.address(fileOffset);
@@ -131,31 +139,51 @@ const MAP_FROM = 8 << 20;
 const PROT_READ = 1;
 const MAP_PRIVATE = 2;
 
-/** Opens an ELF file. Throws an ElfError for one that is none, a system error for one that cannot be read. */
+/** Opens an ELF file. Throws a FormatError for one that is none, a system error for one that cannot be read. */
 export function openElf(path: string): ElfFile {
-  const { size } = statSync(path);
-  if (size < MAP_FROM) return parseElf(readFileSync(path));
-  const fd = openSync(path, "r");
+  const file = openForeign(path);
   try {
-    const pages = systemCalls().mmap(size, PROT_READ, MAP_PRIVATE, fd, 0);
-    return parseElf(typeof pages === "number" ? readFileSync(fd) : new Uint8Array(pages));
+    return readElf(path, file);
   } finally {
-    closeSync(fd);
+    file.close();
   }
 }
 
-const files = new Map<string, FileSymbols>();
+function readElf(path: string, { fd, stat }: ForeignFile): ElfFile {
+  if (stat.size > MAP_FROM) {
+    const pages = systemCalls().mmap(stat.size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (typeof pages !== "number") return parseElf(new Uint8Array(pages));
+  }
+  if (stat.size > MOST_READ)
+    throw new FormatError(path, `it is too large to be read: ${Math.floor(stat.size / 2 ** 20)} MiB`);
+  return parseElf(readFileSync(fd));
+}
+
+/** A file that cannot be mapped is read up to this size. */
+const MOST_READ = 256 << 20;
+
+/** Bytes of files that are kept in memory; those that are mapped count as the least. */
+const KEPT_BYTES = 64 << 20;
+const LEAST_BYTES = 64 << 10;
+const files = new Recent<string, FileSymbols>(KEPT_BYTES, ({ elf }) =>
+  Math.max(LEAST_BYTES, elf.bytes.length > MAP_FROM ? 0 : elf.bytes.length),
+);
 
 /**
  * The symbols of a file; kept, by its inode and time, for the next who asks. `path` may lead through /proc/PID/root.
  * Throws as `openElf` does.
  */
 export function fileSymbols(path: string): FileSymbols {
-  const { dev, ino, mtimeMs } = statSync(path);
-  const key = `${dev}:${ino}:${mtimeMs}`;
-  let symbols = files.get(key);
-  if (symbols === undefined) files.set(key, (symbols = new FileSymbols(path, openElf(path))));
-  return symbols;
+  const file = openForeign(path);
+  try {
+    const { dev, ino, mtimeMs } = file.stat;
+    const key = `${dev}:${ino}:${mtimeMs}`;
+    let symbols = files.get(key);
+    if (symbols === undefined) files.set(key, (symbols = new FileSymbols(path, readElf(path, file))));
+    return symbols;
+  } finally {
+    file.close();
+  }
 }
 
 /** The same, or undefined where the file is gone, closed to us, or no ELF file. */
@@ -163,7 +191,7 @@ export function tryFileSymbols(path: string): FileSymbols | undefined {
   try {
     return fileSymbols(path);
   } catch (error) {
-    if (error instanceof ElfError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
+    if (error instanceof FormatError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,5 @@
 // Address → name and name → address: the kernel, programs and libraries, processes, JITs; C++ names as people write them.
 export { findDebugFile } from "./debug-files.ts";
-export { demangle } from "./demangle.ts";
 export {
   type CoveringSymbol,
   type FileSymbol,
@@ -13,4 +12,5 @@ export { type GoProgram, type GoProgramFunction, goEntry, goFunction, goProgram 
 export { type KernelSymbol, KernelSymbols, kernelSymbols } from "./kernel-symbols.ts";
 export { watchMappings } from "./mapping-watch.ts";
 export { type JitSymbol, PerfMap } from "./perf-map.ts";
-export { forget, type UserSymbol, UserSymbols, userSymbols } from "./user-symbols.ts";
+export { Recent } from "./recent.ts";
+export { type UserSymbol, UserSymbols, userSymbols } from "./user-symbols.ts";

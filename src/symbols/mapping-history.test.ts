@@ -101,8 +101,8 @@ describe("taskRecord", () => {
       taskRecord(
         record(4, 0, [
           [4, 7],
-          [4, 7],
-          [4, 7],
+          [4, 1],
+          [4, 8],
           [4, 7],
           [8, 0],
         ]),
@@ -160,4 +160,27 @@ describe("MappingHistory", () => {
     expect(path(history, 8, 0x1000)).toBe("/bin/a");
     expect(asked).toEqual([7, 9]);
   });
+});
+
+it("forgets the processes that ended first, not those that live", () => {
+  const history = new MappingHistory(() => undefined);
+  const mapping = {
+    start: 0x1000n,
+    end: 0x2000n,
+    permissions: "r-xp",
+    offset: 0,
+    device: "08:01",
+    inode: 1,
+    path: "/x",
+    deleted: false,
+  };
+  history.add({ kind: "map", time: 0n, pid: 1, mapping });
+  for (let pid = 2; pid < 20_000; pid++) {
+    history.add({ kind: "fork", time: 0n, pid, parent: 1 });
+    history.add({ kind: "exit", time: 0n, pid });
+  }
+  expect(history.size).toBeLessThan(5000);
+  expect(history.find(1, 0x1000n)).toBe(mapping);
+  expect(history.find(19_999, 0x1000n)).toBe(mapping);
+  expect(history.find(2, 0x1000n)).toBeUndefined();
 });

@@ -7,10 +7,12 @@ import { type Mapping, parseMaps } from "../kernel/index.ts";
 export type TaskRecord =
   | { readonly kind: "map"; readonly time: bigint; readonly pid: number; readonly mapping: Mapping }
   | { readonly kind: "fork"; readonly time: bigint; readonly pid: number; readonly parent: number }
-  | { readonly kind: "exec"; readonly time: bigint; readonly pid: number };
+  | { readonly kind: "exec"; readonly time: bigint; readonly pid: number }
+  | { readonly kind: "exit"; readonly time: bigint; readonly pid: number };
 
 /** enum perf_event_type, and PERF_RECORD_MISC_COMM_EXEC */
 const COMM = 3;
+const EXIT = 4;
 const FORK = 7;
 const MMAP2 = 10;
 const MISC_COMM_EXEC = 1 << 13;
@@ -21,7 +23,7 @@ const MISC_COMM_EXEC = 1 << 13;
  *
  *     header:  u32 type, u16 misc, u16 size
  *     mmap2:   u32 pid, tid, u64 address, length, file offset, u32 major, minor, u64 inode, generation, u32 protection, flags, name
- *     fork:    u32 pid, parent, tid, parent tid, u64 time
+ *     fork, exit: u32 pid, parent, tid, parent tid, u64 time
  *     comm:    u32 pid, tid, name
  */
 export function taskRecord(record: DataView): TaskRecord | undefined {
@@ -58,6 +60,9 @@ export function taskRecord(record: DataView): TaskRecord | undefined {
     case FORK:
       // A new thread has its own process for a parent.
       return pid === u32(12) ? undefined : { kind: "fork", time, pid, parent: u32(12) };
+    case EXIT:
+      // One for each thread; the first one's is taken for the process's.
+      return pid === u32(16) ? { kind: "exit", time, pid } : undefined;
     case COMM:
       return (record.getUint16(4, true) & MISC_COMM_EXEC) === 0 ? undefined : { kind: "exec", time, pid };
     default:
@@ -71,8 +76,15 @@ interface Memory {
   readonly before: readonly Mapping[];
 }
 
+/** Of so many processes that have ended it is known what they had mapped: some kilobytes each. */
+const MOST_ENDED = 4096;
+/** Of so many processes at all, should the kernel's records have been lost. */
+const MOST_PROCESSES = 32_768;
+
 export class MappingHistory {
   readonly #known = new Map<number, Memory | string>();
+  /** Those that have ended, the one that did so first at the head. */
+  readonly #ended = new Set<number>();
   readonly #read: (pid: number) => string | undefined;
 
   /** `read` gives the text of a process's maps file, as long as the process lives. */
@@ -90,6 +102,16 @@ export class MappingHistory {
 
   add(record: TaskRecord): void {
     const { pid } = record;
+    if (record.kind === "exit") {
+      if (!this.#known.has(pid)) return;
+      this.#ended.delete(pid);
+      this.#ended.add(pid);
+      if (this.#ended.size > MOST_ENDED) this.#forgetFirst(this.#ended);
+      return;
+    }
+    // The kernel has given the number to another process.
+    this.#ended.delete(pid);
+    if (this.#known.size > MOST_PROCESSES) this.#forgetFirst(this.#known.keys());
     if (record.kind === "fork") {
       this.remember(record.parent);
       const parent = this.#memory(record.parent);
@@ -110,6 +132,19 @@ export class MappingHistory {
     const memory = this.#memory(pid);
     const covers = (mapping: Mapping): boolean => mapping.start <= address && address < mapping.end;
     return memory?.mappings.findLast(covers) ?? memory?.before.findLast(covers);
+  }
+
+  /** Of how many processes something is known. */
+  get size(): number {
+    return this.#known.size;
+  }
+
+  #forgetFirst(pids: Iterable<number>): void {
+    for (const pid of pids) {
+      this.#known.delete(pid);
+      this.#ended.delete(pid);
+      return;
+    }
   }
 
   #memory(pid: number): Memory | undefined {

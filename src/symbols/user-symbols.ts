@@ -1,11 +1,12 @@
 // Addresses of a process as names: its maps say which file an address lies in, the file's symbols say which function,
 // and a JIT's own list says the rest. The process may be gone when its addresses are printed: `remember` early.
 
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { SourceLine } from "../elf/index.ts";
 import { type Mapping, processMaps, SystemCallError } from "../kernel/index.ts";
 import { type FileSymbols, tryFileSymbols } from "./file-symbols.ts";
-import { PerfMap } from "./perf-map.ts";
+import { PerfMapFile } from "./perf-map.ts";
+import { Recent } from "./recent.ts";
 
 export interface UserSymbol {
   readonly name: string;
@@ -21,12 +22,14 @@ export class UserSymbols {
   readonly pid: number;
   #maps: readonly Mapping[] = [];
   readonly #files = new Map<string, FileSymbols | null>();
-  #jit: { map: PerfMap; size: number } | undefined;
+  readonly #warn: (message: string) => void;
+  #jit: PerfMapFile | null | undefined;
   #read = false;
   #gone = false;
 
-  constructor(pid: number) {
+  constructor(pid: number, warn: (message: string) => void = () => {}) {
     this.pid = pid;
+    this.#warn = warn;
   }
 
   /** Reads the maps (again), as long as the process lives; opens the files too, so that all is known when it is gone. */
@@ -46,7 +49,8 @@ export class UserSymbols {
       const source = file?.line(place);
       return { ...found, module: mapping.path, ...(source === undefined ? {} : { source }) };
     }
-    const jit = this.#jitMap()?.lookup(Number(address));
+    this.#jit ??= jitMap(this.pid, this.#warn);
+    const jit = this.#jit?.lookup(Number(address));
     return jit === undefined ? undefined : { ...jit, module: "[jit]" };
   }
 
@@ -122,25 +126,18 @@ export class UserSymbols {
     }
     return file ?? undefined;
   }
-
-  #jitMap(): PerfMap | undefined {
-    const path = jitMapPath(this.pid);
-    const size = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })?.size;
-    // A JIT appends to its list as it goes on.
-    if (path !== undefined && size !== undefined && size !== this.#jit?.size) {
-      this.#jit = { map: new PerfMap(readFileSync(path, "utf8")), size };
-    }
-    return this.#jit?.map;
-  }
 }
 
-/** Named after the process's id as it sees itself, in its own /tmp. */
-function jitMapPath(pid: number): string | undefined {
+/** A process's list, named after the process's id as it sees itself, in its own /tmp; null where there can be none. */
+function jitMap(pid: number, warn: (message: string) => void): PerfMapFile | null {
   try {
-    const inside = /^NSpid:.*?(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? String(pid);
-    return `/proc/${pid}/root/tmp/perf-${inside}.map`;
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const inside = /^NSpid:.*?(\d+)$/m.exec(status)?.[1] ?? String(pid);
+    const owner = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1]);
+    return new PerfMapFile(`/proc/${pid}/root/tmp/perf-${inside}.map`, owner, warn);
   } catch {
-    return `/tmp/perf-${pid}.map`;
+    // It is gone.
+    return null;
   }
 }
 
@@ -156,16 +153,13 @@ export function useHistory(known: KnownMappings): void {
   history = known;
 }
 
-const processes = new Map<number, UserSymbols>();
+/** Processes whose symbols are kept. */
+const MOST_PROCESSES = 256;
+const processes = new Recent<number, UserSymbols>(MOST_PROCESSES);
 
 /** The symbols of a process; kept for the next who asks. Nothing is read before the first question. */
-export function userSymbols(pid: number): UserSymbols {
+export function userSymbols(pid: number, warn?: (message: string) => void): UserSymbols {
   let symbols = processes.get(pid);
-  if (symbols === undefined) processes.set(pid, (symbols = new UserSymbols(pid)));
+  if (symbols === undefined) processes.set(pid, (symbols = new UserSymbols(pid, warn)));
   return symbols;
-}
-
-/** Forgets a process, whose id may come back as another one's. */
-export function forget(pid: number): void {
-  processes.delete(pid);
 }

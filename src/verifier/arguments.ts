@@ -3,7 +3,6 @@
 
 import type { Helper, HelperArgument, MapSpec } from "../object/index.ts";
 import type { Checker } from "./checker.ts";
-import { fixedSize, mapsOf, takesPacket } from "./helper-rules.ts";
 import { handOver, MAX_OFFSET } from "./memory.ts";
 import { refuse } from "./refusal.ts";
 import { describe, isConstant, isZero, type Scalar } from "./scalar.ts";
@@ -112,7 +111,7 @@ function checkMemoryPair(
     size: Number(size.umax),
     write: output,
     raw: output && isConstant(size),
-    packet: takesPacket(name),
+    packet: entry.takesPacket === true,
     what: name,
   });
 }
@@ -146,7 +145,7 @@ export function checkArgument(
     case "map": {
       const map = pointerArgument(name, register, "a map", value);
       if (map.to !== "map" || map.map === undefined) wrong(name, register, "a map", value);
-      const types = mapsOf(name);
+      const types = entry.maps;
       if (types !== undefined && !types.includes(map.map.type)) {
         refuse("argument", `${name} does not take a map of type ${map.map.type} (${map.map.name})`, [register]);
       }
@@ -177,7 +176,7 @@ export function checkArgument(
         size,
         write,
         raw: write,
-        packet: takesPacket(name),
+        packet: entry.takesPacket === true,
         what: name,
       });
       if (kind === "key") gathered.key = { register, pointer: memory };
@@ -187,10 +186,10 @@ export function checkArgument(
       handOver(checker, state, {
         register,
         pointer: pointerArgument(name, register, "memory", value),
-        size: fixedSize(name, register),
+        size: entry.fixedBytes[entry.args.slice(0, index).filter((one) => one === "fixed").length] as number,
         write: !name.startsWith("tcp_raw"),
         raw: name !== "check_mtu",
-        packet: takesPacket(name),
+        packet: entry.takesPacket === true,
         what: name,
       });
       return;

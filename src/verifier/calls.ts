@@ -5,7 +5,7 @@ import { checkArgument, type Gathered } from "./arguments.ts";
 import { enterCallback, type Push } from "./callbacks.ts";
 import type { Checker } from "./checker.ts";
 import { KERNEL_WORD } from "./contexts.ts";
-import { allowed, changesPacket, isGpl, needsGpl, returnsSize } from "./helper-rules.ts";
+import { isGpl } from "./licenses.ts";
 import { clobber, release } from "./references.ts";
 import { refuse } from "./refusal.ts";
 import { isConstant, signedRange, UNKNOWN, unsignedRange } from "./scalar.ts";
@@ -21,10 +21,10 @@ export function callHelper(checker: Checker, state: State, id: number, push: Pus
   const entry = helper(id);
   if (entry === undefined) refuse("helper", `There is no helper number ${id}`, []);
   const { name } = entry;
-  if (!allowed(name, checker.program.type)) {
+  if (entry.programs?.has(checker.program.type) === false) {
     refuse("helper", `A program of type ${checker.program.type} cannot call ${name}`, []);
   }
-  if (needsGpl(name) && !isGpl(checker.object.license)) {
+  if (entry.gpl === true && !isGpl(checker.object.license)) {
     refuse(
       "helper",
       `${name} is only for programs under a GPL-compatible licence, and this object's is "${checker.object.license}"`,
@@ -50,7 +50,7 @@ export function callHelper(checker: Checker, state: State, id: number, push: Pus
   }
   if (gathered.callback !== undefined) enterCallback(state, entry, gathered, push);
   if (gathered.released !== undefined) release(state, gathered.released);
-  if (changesPacket(name)) mapValues(state, (value) => (isPacketPointer(value) ? UNKNOWN : value));
+  if (entry.movesPacket === true) mapValues(state, (value) => (isPacketPointer(value) ? UNKNOWN : value));
   const frame = topFrame(state);
   clobber(frame);
   frame.regs[0] = resultOf(checker, state, entry, gathered);
@@ -62,7 +62,7 @@ function resultOf(checker: Checker, state: State, entry: Helper, gathered: Gathe
     case "void":
       return UNINIT;
     case "int":
-      if (returnsSize(name) && gathered.size !== undefined) return signedRange(-4095n, gathered.size);
+      if (entry.returnsSize === true && gathered.size !== undefined) return signedRange(-4095n, gathered.size);
       if (name === "get_smp_processor_id") return unsignedRange(0n, BigInt(checker.cpus - 1));
       return UNKNOWN;
     case "map-value":

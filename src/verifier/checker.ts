@@ -1,8 +1,7 @@
 // What every check needs to know: the program, its maps, the profile, and the ids that are given out.
 
 import type { Instruction } from "../isa/index.ts";
-import type { BpfObject, MapSpec, ProgramSpec } from "../object/index.ts";
-import { resultRange } from "./contexts.ts";
+import { type BpfObject, type MapSpec, type ProgramSpec, returnRange } from "../object/index.ts";
 import { PlacedFault, type ProgramGraph } from "./program-graph.ts";
 import type { Fault } from "./refusal.ts";
 import { type Relevance, type RelevanceBasis, relevanceBasis, relevanceOf, sameRelevance } from "./relevance.ts";
@@ -56,7 +55,7 @@ export class Checker {
     this.machine = settings.machine;
     this.cpus = settings.cpus;
     this.memory = settings.memory;
-    this.resultRange = resultRange(program.type, program.target?.kind);
+    this.resultRange = returnRange(program.type, program.target?.kind);
     this.#maps = new Map(object.maps.map((map) => [map.name, map]));
     this.#basis = relevanceBasis(graph);
     this.#deciding = new Uint8Array(graph.code.length);

@@ -1,10 +1,11 @@
 // Refusals as a user reads them: the text of a small C program in, with its instructions by line; the diagnostic out.
 
 import { expect, it } from "vitest";
-import type { BpfObject, ObjectInstruction, ProgramType } from "../object/index.ts";
+import { objectOf } from "../../test/data/verifier-objects.ts";
+import type { BpfObject, ObjectInstruction } from "../object/index.ts";
+import type { ProgramType } from "../object/program-types.ts";
 import { formatDiagnostic } from "../source/index.ts";
 import { type Profile, refusalDiagnostic, verify } from "./index.ts";
-import { objectOf } from "./object.test-data.ts";
 
 interface Sample {
   readonly name: string;

@@ -1,7 +1,7 @@
-// Follows every path of a program, depth first, and compares states where paths meet.
+// Follows every path of a program, depth first, and compares states where paths join.
 //
 // `widening`: what comes to a loop's head again is made more general until a state there covers it, so that the cost
-// does not depend on how often a loop turns; too many states where paths meet are joined. Whether loops end is then
+// does not depend on how often a loop turns; too many states where paths join are joined. Whether loops end is then
 // asked of their counters.
 // `stepping`: as the kernel does it, loops are run, and a path ends only where a state is covered by one whose paths
 // have all been followed to their ends. Exact, but its cost is the number of turns.
@@ -17,12 +17,12 @@ import { copyState, type Frame, newFrame, type SavedNode, type State } from "./s
 import { step } from "./step.ts";
 import { pointer } from "./value.ts";
 
-/** States kept at a loop's head before widening begins, and where paths meet before they are joined. */
+/** States kept at a loop's head before widening begins, and where paths join before they are joined. */
 const HEAD_STATES = 1;
 const MEET_STATES = 6;
 /** After so many joins at one place the bounds are not helped by what the loop compares with any more. */
 const THRESHOLD_JOINS = 6;
-/** After so many joins where paths meet, bounds that still move are let go there too. */
+/** After so many joins where paths join, bounds that still move are let go there too. */
 const MEET_JOINS = 12;
 /** Kinds of states, by what they point to, that are kept apart before they are joined after all. */
 const MAX_SHAPES = 6;
@@ -155,11 +155,11 @@ export class Explorer {
   /** To the end of a path, or to where what follows is known already. */
   #follow(first: State, push: (other: State) => void): void {
     let state = first;
-    const { meets } = this.#checker.graph;
+    const { prunePoints } = this.#checker.graph;
     const { visits, words } = this.#limits;
     for (;;) {
       this.#current = state;
-      if (meets[state.pc] === true) {
+      if (prunePoints[state.pc] === true) {
         const next = this.#widening ? this.#meet(state) : this.#meetStepping(state);
         if (next === undefined) break;
         state = next;

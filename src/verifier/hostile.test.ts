@@ -3,10 +3,10 @@
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { heavyPrograms } from "../../test/data/verifier-hostile.ts";
+import { randomObject } from "../../test/data/verifier-random-programs.ts";
 import type { BpfObject, MapSpec, ObjectInstruction } from "../object/index.ts";
-import { heavyPrograms } from "./hostile.test-data.ts";
 import { REFUSALS, verify } from "./index.ts";
-import { randomObject } from "./random-programs.test-data.ts";
 
 /** On a machine with nothing else to do each takes less than two seconds; tests share theirs. */
 const MOST_SECONDS = 8;

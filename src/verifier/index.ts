@@ -1,5 +1,6 @@
 // Proves programs safe without a kernel, and explains what is wrong with those that are not.
 export type { Profile } from "./checker.ts";
+export { Checker } from "./checker.ts";
 export { refusalDiagnostic } from "./diagnostic.ts";
 export {
   type Assumption,

@@ -1,5 +1,6 @@
 // Calls of kernel functions (kfuncs) by name.
 
+import { kernelFunction } from "../object/index.ts";
 import { argument, pointerArgument, wrong } from "./arguments.ts";
 import type { Checker } from "./checker.ts";
 import { KERNEL_WORD } from "./contexts.ts";
@@ -9,28 +10,9 @@ import { UNKNOWN } from "./scalar.ts";
 import { type State, topFrame } from "./state.ts";
 import { pointer } from "./value.ts";
 
-/** Kernel functions that are known: what they take is checked only as far as it must be. */
-const KERNEL_FUNCTIONS: {
-  readonly [name: string]: {
-    readonly args: readonly ("any" | "kernel" | "release")[];
-    readonly returns: "int" | "void" | "kernel" | "acquire";
-  };
-} = {
-  bpf_rdonly_cast: { args: ["any", "any"], returns: "kernel" },
-  bpf_cast_to_kern_ctx: { args: ["any"], returns: "kernel" },
-  bpf_task_from_pid: { args: ["any"], returns: "acquire" },
-  bpf_task_acquire: { args: ["kernel"], returns: "acquire" },
-  bpf_task_release: { args: ["release"], returns: "void" },
-  bpf_cgroup_from_id: { args: ["any"], returns: "acquire" },
-  bpf_cgroup_release: { args: ["release"], returns: "void" },
-  bpf_rcu_read_lock: { args: [], returns: "void" },
-  bpf_rcu_read_unlock: { args: [], returns: "void" },
-  bpf_get_fsverity_digest: { args: ["kernel", "any"], returns: "int" },
-};
-
 /** A call of a kernel function by name. */
 export function callKernelFunction(checker: Checker, state: State, name: string): void {
-  const entry = Object.hasOwn(KERNEL_FUNCTIONS, name) ? KERNEL_FUNCTIONS[name] : undefined;
+  const entry = kernelFunction(name);
   if (entry === undefined) refuse("unsupported", `The kernel function ${name} is not known to this verifier`, []);
   entry.args.forEach((kind, i) => {
     const value = argument(state, i + 1, name);

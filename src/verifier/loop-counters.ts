@@ -2,9 +2,9 @@
 // When a loop's head is come to, its numbers are marked with where they stand (`Drift`), and what is added to them is
 // carried along; back at the head the marks say how far each place has moved in the turn.
 
-import type { Instruction } from "../isa/index.ts";
+import { type Instruction, isConditional } from "../isa/index.ts";
 import type { Checker } from "./checker.ts";
-import { isConditional, type LoopBody, type ProgramGraph } from "./program-graph.ts";
+import type { LoopBody, ProgramGraph } from "./program-graph.ts";
 import type { Fault } from "./refusal.ts";
 import { type Drift, type Scalar, withDrift } from "./scalar.ts";
 import { ownStack, type State, topFrame } from "./state.ts";
@@ -168,7 +168,7 @@ export function leaving({ loops, code, next: following }: ProgramGraph, pc: numb
   if (body === undefined) return [];
   return body.slots.filter((slot) => {
     const i = code[slot] as Instruction;
-    return isConditional(i) && following[slot]?.some((next) => !body.has(next)) === true;
+    return isConditional(i.op) && following[slot]?.some((next) => !body.has(next)) === true;
   });
 }
 

@@ -1,9 +1,10 @@
 // May this many bytes be read or written through this pointer? One function for loads, stores, atomics and for memory
 // that is handed to helpers (check_mem_access and check_helper_mem_access of kernel/bpf/verifier.c).
 
+import { PROGRAM_TYPES } from "../object/index.ts";
 import { S64_MIN } from "./bounds.ts";
 import type { Checker } from "./checker.ts";
-import { contextAccess, hasPacket, KERNEL_WORD, writesPacket } from "./contexts.ts";
+import { contextAccess, KERNEL_WORD } from "./contexts.ts";
 import { refuse } from "./refusal.ts";
 import { describe, isConstant, ofSize, UNKNOWN } from "./scalar.ts";
 import { gatherStack, linkStack, overwriteStack, readStack, requireStack, smearStack, writeStack } from "./stack.ts";
@@ -96,10 +97,10 @@ function checkRegion(access: Access, limit: number, what: string): void {
 
 function checkPacket(checker: Checker, access: Access): void {
   const { pointer, off, size, register } = access;
-  if (!hasPacket(checker.program.type)) {
+  if (PROGRAM_TYPES[checker.program.type].packet === undefined) {
     refuse("packet", `A program of type ${checker.program.type} cannot look into the packet directly`, [register]);
   }
-  if (access.write && !writesPacket(checker.program.type)) {
+  if (access.write && PROGRAM_TYPES[checker.program.type].packet !== "write") {
     refuse("readonly", `A program of type ${checker.program.type} cannot change the packet`, [register]);
   }
   const start = pointer.off + off;
@@ -259,6 +260,7 @@ function accessContext(checker: Checker, access: Access): Value {
     );
   }
   const answer = contextAccess({
+    attachType: checker.program.attachType,
     type: checker.program.type,
     machine: checker.machine,
     off,

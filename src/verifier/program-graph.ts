@@ -1,7 +1,22 @@
-// The program as the verifier walks it: one instruction for each slot, its functions, where paths meet, where loops
+// The program as the verifier walks it: one instruction for each slot, its functions, where paths join, where loops
 // begin, and which registers are still wanted. Refuses what does not hold together (check_subprogs, check_cfg).
 
-import { EncodingError, type Instruction, Jmp, jumpDistance, Opcode, validate } from "../isa/index.ts";
+import {
+  ARGUMENTS,
+  argumentRegisters,
+  EncodingError,
+  type Instruction,
+  isConditional,
+  isGoto,
+  Jmp,
+  jumpDistance,
+  Opcode,
+  type RegisterEffect,
+  registerEffect,
+  slotsOf,
+  successors,
+  validate,
+} from "../isa/index.ts";
 import { helper, type LinkedProgram, type MachineReference } from "../object/index.ts";
 import type { Span } from "../source/index.ts";
 import type { Fault } from "./refusal.ts";
@@ -24,8 +39,8 @@ export interface ProgramGraph {
   readonly functions: readonly FunctionRange[];
   /** The function that each slot is of. */
   readonly functionOf: readonly FunctionRange[];
-  /** Slots where paths meet or loops begin: where states are compared. */
-  readonly meets: readonly boolean[];
+  /** Slots where paths join or loops begin (mark_prune_point): where states are compared. */
+  readonly prunePoints: readonly boolean[];
   /** Slots that are come to as often as the machine lets them: may_goto, and calls that run callbacks. */
   readonly turning: Uint8Array;
   /** For each head of a loop, what is in it; undefined elsewhere. */
@@ -86,28 +101,6 @@ function fail(slot: number, reason: Fault["reason"], message: string): never {
   throw new PlacedFault(slot, { reason, message, registers: [] });
 }
 
-export const isConditional = (i: Instruction): boolean =>
-  ((i.op & 7) === 5 || (i.op & 7) === 6) &&
-  i.op !== Opcode.JA &&
-  i.op !== Opcode.GOTOL &&
-  i.op !== Opcode.GOTOX &&
-  i.op !== Opcode.CALL &&
-  i.op !== Opcode.CALLX &&
-  i.op !== Opcode.EXIT;
-
-const isJump = (i: Instruction): boolean => i.op === Opcode.JA || i.op === Opcode.GOTOL;
-
-const NOWHERE: readonly number[] = [];
-
-/** Where control goes inside of the same function. */
-function successors(i: Instruction, slot: number): readonly number[] {
-  if (i.op === Opcode.EXIT) return NOWHERE;
-  const next = slot + (i.op === Opcode.LDDW ? 2 : 1);
-  if (isJump(i)) return [next + (jumpDistance(i) ?? 0)];
-  if (isConditional(i)) return [next, next + i.off];
-  return [next];
-}
-
 /** Throws PlacedFault. */
 export function buildGraph(linked: LinkedProgram): ProgramGraph {
   const size = linked.slots;
@@ -117,7 +110,7 @@ export function buildGraph(linked: LinkedProgram): ProgramGraph {
     // All made in one way: those of the many makers of instructions are slow to read.
     const { op, dst, src, off, imm, imm64 } = instruction;
     code[slot] = imm64 === undefined ? { op, dst, src, off, imm } : { op, dst, src, off, imm, imm64 };
-    slot += instruction.op === Opcode.LDDW ? 2 : 1;
+    slot += slotsOf(instruction.op);
   }
   checkFields(linked.instructions);
   try {
@@ -136,10 +129,10 @@ export function buildGraph(linked: LinkedProgram): ProgramGraph {
   const functions = functionRanges(linked, code, size);
   const functionOf: FunctionRange[] = [];
   for (const range of functions) for (let s = range.start; s < range.end; s++) functionOf[s] = range;
-  const next = code.map((instruction, at) => (instruction === undefined ? NOWHERE : successors(instruction, at)));
+  const next = code.map((instruction, at) => (instruction === undefined ? [] : successors(instruction, at)));
   checkFlow(code, next, functions, functionOf);
   const partial = { code, next, functions, functionOf };
-  const { meets, turning, loops, irreducible, postorder } = findLoops(partial, size);
+  const { prunePoints, turning, loops, irreducible, postorder } = findLoops(partial, size);
   const moved = movedConstants(code);
   const again = new Uint8Array(size);
   for (const head of loops.keys()) if (loops[head] !== undefined) again[head] = 1;
@@ -151,7 +144,7 @@ export function buildGraph(linked: LinkedProgram): ProgramGraph {
     ...partial,
     references,
     spans,
-    meets,
+    prunePoints,
     turning,
     loops,
     irreducible,
@@ -183,7 +176,7 @@ function checkFields(instructions: readonly Instruction[]): void {
     ) {
       fail(slot, "encoding", "A field of this instruction holds what an instruction cannot");
     }
-    slot += op === Opcode.LDDW ? 2 : 1;
+    slot += slotsOf(op);
   }
 }
 
@@ -222,7 +215,7 @@ function checkFlow(
     let last = end - 1;
     while (last > start && code[last] === undefined) last--;
     const ending = code[last];
-    if (ending === undefined || (ending.op !== Opcode.EXIT && !isJump(ending))) {
+    if (ending === undefined || (ending.op !== Opcode.EXIT && !isGoto(ending.op))) {
       fail(last, "flow", `The function ${name} runs past its end: its last instruction is neither exit nor a jump`);
     }
   }
@@ -264,22 +257,22 @@ const MAX_LOOP_SLOTS = 4_000_000;
 function findLoops(
   graph: Shape,
   size: number,
-): Pick<ProgramGraph, "meets" | "turning" | "loops" | "irreducible" | "postorder"> {
+): Pick<ProgramGraph, "prunePoints" | "turning" | "loops" | "irreducible" | "postorder"> {
   const { code, functions } = graph;
   const predecessors: number[][] = code.map(() => []);
   graph.next.forEach((following, slot) => {
     for (const next of following) predecessors[next]?.push(slot);
   });
-  const meets: boolean[] = predecessors.map((from) => from.length > 1);
+  const prunePoints: boolean[] = predecessors.map((from) => from.length > 1);
   const turning = new Uint8Array(size);
   code.forEach((i, slot) => {
     if (i === undefined) return;
     const callsBack = i.op === Opcode.CALL && i.src === 0 && helper(i.imm)?.args.includes("function") === true;
     if (!callsBack && i.op !== Opcode.MAY_GOTO) return;
-    meets[slot] = true;
+    prunePoints[slot] = true;
     turning[slot] = 1;
   });
-  for (const { start } of functions) meets[start] = true;
+  for (const { start } of functions) prunePoints[start] = true;
   const color = new Uint8Array(size);
   const postorder: number[] = [];
   /** Where the edges that go back come from, by the head. */
@@ -299,14 +292,14 @@ function findLoops(
         color[target] = 1;
         stack.push({ slot: target, next: 0 });
       } else if (color[target] === 1) {
-        meets[target] = true;
+        prunePoints[target] = true;
         const known = backEdges.get(target);
         if (known === undefined) backEdges.set(target, [top.slot]);
         else known.push(top.slot);
       }
     }
   }
-  return { meets, turning, postorder, ...loopBodies(graph, backEdges, predecessors) };
+  return { prunePoints, turning, postorder, ...loopBodies(graph, backEdges, predecessors) };
 }
 
 function loopBodies(
@@ -365,7 +358,7 @@ function findThresholds(
   const found = new Set<bigint>();
   for (const slot of body.slots) {
     const i = code[slot] as Instruction;
-    if (!isConditional(i) || i.op === Opcode.MAY_GOTO) continue;
+    if (!isConditional(i.op) || i.op === Opcode.MAY_GOTO) continue;
     if ((i.op & 0xf0) === Jmp.JSET) continue;
     const limits =
       (i.op & 8) !== 0
@@ -392,45 +385,10 @@ function findWrites(code: readonly (Instruction | undefined)[], body: LoopBody):
 }
 
 /** Registers read and written, as bits; `wanted` has those that a called function reads, by the call's distance. */
-export function effects(i: Instruction, wanted: (distance: number) => number): { uses: number; defines: number } {
-  const dst = 1 << i.dst;
-  const src = 1 << i.src;
-  const type = i.op & 7;
-  switch (type) {
-    case 0: {
-      const mode = i.op & 0xe0;
-      if (mode === 0x20) return { uses: 1 << 6, defines: 0x3f };
-      if (mode === 0x40) return { uses: (1 << 6) | src, defines: 0x3f };
-      return { uses: 0, defines: dst };
-    }
-    case 1:
-      return { uses: src, defines: dst };
-    case 2:
-      return { uses: dst, defines: 0 };
-    case 3: {
-      if ((i.op & 0xe0) !== 0xc0) return { uses: dst | src, defines: 0 };
-      if (i.imm === 0x100) return { uses: src, defines: dst };
-      if (i.imm === 0xf1) return { uses: dst | src | 1, defines: 1 };
-      return { uses: dst | src, defines: (i.imm & 1) === 1 ? src : 0 };
-    }
-    case 4:
-    case 7: {
-      const code = i.op & 0xf0;
-      const register = (i.op & 8) !== 0 && code !== 0xd0 ? src : 0;
-      return { uses: (code === 0xb0 ? 0 : dst) | register, defines: dst };
-    }
-    default: {
-      if (i.op === Opcode.EXIT) return { uses: 1, defines: 0 };
-      if (i.op === Opcode.CALL) {
-        if (i.src === 1) return { uses: wanted(i.imm) & 0x3e, defines: 0x3f };
-        const count = i.src === 0 ? helperArguments(i.imm) : 5;
-        return { uses: ((1 << count) - 1) << 1, defines: 0x3f };
-      }
-      if (i.op === Opcode.CALLX) return { uses: 0x3e | dst, defines: 0x3f };
-      if (!isConditional(i) || i.op === Opcode.MAY_GOTO) return { uses: 0, defines: 0 };
-      return { uses: dst | ((i.op & 8) !== 0 ? src : 0), defines: 0 };
-    }
-  }
+export function effects(i: Instruction, wanted: (distance: number) => number): RegisterEffect {
+  if (i.op !== Opcode.CALL) return registerEffect(i, ARGUMENTS);
+  const taken = i.src === 1 ? wanted(i.imm) : argumentRegisters(i.src === 0 ? helperArguments(i.imm) : 5);
+  return registerEffect(i, taken);
 }
 
 function helperArguments(id: number): number {

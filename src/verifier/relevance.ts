@@ -6,9 +6,9 @@
 // Two passes over the instructions: forward, where a register may hold an address of the stack; backward, from what
 // needs a number to where it comes from, through the stack where its place is known.
 
-import { Alu, type Instruction, Opcode } from "../isa/index.ts";
+import { Alu, type Instruction, isConditional, Opcode } from "../isa/index.ts";
 import { helper } from "../object/index.ts";
-import { effects, isConditional, MAX_PASSES, type ProgramGraph } from "./program-graph.ts";
+import { effects, MAX_PASSES, type ProgramGraph } from "./program-graph.ts";
 
 /** Words of a frame's stack. */
 const WORDS = 64;
@@ -121,7 +121,7 @@ export function relevanceBasis(graph: Graph & Pick<ProgramGraph, "loops">): Rele
     if (body === undefined) continue;
     for (const slot of body.slots) {
       const i = code[slot] as Instruction;
-      if (isConditional(i) && following[slot]?.some((next) => !body.has(next)) === true) leaving[slot] = 1;
+      if (isConditional(i.op) && following[slot]?.some((next) => !body.has(next)) === true) leaving[slot] = 1;
     }
   }
   return { addresses: stackAddresses(graph), keys: keyPlaces(graph), leaving };
@@ -211,7 +211,7 @@ export function relevanceOf(graph: Graph, basis: RelevanceBasis, deciding: Decid
       deciding.slots[slot] === 1 ||
       leaving[slot] === 1 ||
       (after & (deciding.links[slot] as number)) !== 0;
-    if (i.op === Opcode.CALLX || (decides && isConditional(i))) return after | effects(i, () => 0x3e).uses;
+    if (i.op === Opcode.CALLX || (decides && isConditional(i.op))) return after | effects(i, () => 0x3e).uses;
     return after;
   };
   for (const [start, words] of deciding.countingWords) for (const word of words) mark(start, -8 * (word + 1), 1);

@@ -1,6 +1,6 @@
 // A fault as a refusal: with the path that led there, and only the lines that it depends on.
 
-import { type Instruction, Opcode } from "../isa/index.ts";
+import { type Instruction, Opcode, slotsOf } from "../isa/index.ts";
 import type { LinkedProgram, ProgramSpec } from "../object/index.ts";
 import type { Span } from "../source/index.ts";
 import type { Outcome } from "./explore.ts";
@@ -13,7 +13,7 @@ function instructionAt(linked: LinkedProgram, wanted: number): Instruction | und
   let slot = 0;
   for (const instruction of linked.instructions) {
     if (slot >= wanted) return instruction;
-    slot += instruction.op === Opcode.LDDW ? 2 : 1;
+    slot += slotsOf(instruction.op);
   }
   return undefined;
 }

@@ -1,9 +1,9 @@
 // Runs a refused path once more, and keeps only what the failing operands depend on: the instructions that made them,
 // and the branches that looked at them.
 
-import { type Instruction, jumpDistance, Opcode } from "../isa/index.ts";
+import { type Instruction, isConditional, isGoto, jumpDistance, Opcode, slotsOf } from "../isa/index.ts";
 import { helper } from "../object/index.ts";
-import { effects, isConditional, type ProgramGraph } from "./program-graph.ts";
+import { effects, type ProgramGraph } from "./program-graph.ts";
 import type { Trail } from "./state.ts";
 
 interface Visit {
@@ -35,7 +35,7 @@ function retrace(graph: ProgramGraph, trail: readonly Trail[], end: number): Vis
     if (i === undefined) return visits;
     const decision = trail[next];
     const mine = decision?.slot === slot ? decision : undefined;
-    if (isConditional(i)) {
+    if (isConditional(i.op)) {
       if (mine === undefined) return visits;
       next++;
       slot = mine.to;
@@ -50,10 +50,10 @@ function retrace(graph: ProgramGraph, trail: readonly Trail[], end: number): Vis
       next++;
       returns.push({ slot, again: true });
       slot = mine.to;
-    } else if (i.op === Opcode.JA || i.op === Opcode.GOTOL) {
+    } else if (isGoto(i.op)) {
       slot = slot + 1 + (jumpDistance(i) ?? 0);
     } else {
-      slot += i.op === Opcode.LDDW ? 2 : 1;
+      slot += slotsOf(i.op);
     }
     // An endless loop without a decision in it has no end to find.
     if (visits.length > MAX_VISITS && next >= trail.length) return visits;
@@ -120,7 +120,7 @@ function visit(
   const want = (mask: number): void => {
     for (let r = 0; r < 10; r++) if ((mask & (1 << r)) !== 0) wanted.add(registerAt(depth, r));
   };
-  if (isConditional(i)) {
+  if (isConditional(i.op)) {
     for (let r = 0; r < 10; r++) {
       if ((uses.uses & (1 << r)) !== 0 && wanted.has(registerAt(depth, r))) {
         keep(slot);

@@ -19,11 +19,8 @@ export interface StackSlot {
 
 const ALL_INVALID = 0x0000;
 export const ALL_MISC = 0x5555;
-export const ALL_SPILL = 0xffff;
-export const ALL_ZERO = 0xaaaa;
 
 export const EMPTY_SLOT: StackSlot = { value: undefined, spilled: 0, bytes: ALL_INVALID };
-export const MISC_SLOT: StackSlot = { value: undefined, spilled: 0, bytes: ALL_MISC };
 
 export const byteOf = (slot: StackSlot, index: number): number => (slot.bytes >> (2 * index)) & 3;
 

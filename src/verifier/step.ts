@@ -1,11 +1,11 @@
 // One instruction on one state: what it needs, and what is known after it.
 
-import { Atomic, type Instruction, Opcode } from "../isa/index.ts";
-import type { MachineReference } from "../object/index.ts";
+import { Atomic, type Instruction, Opcode, slotsOf } from "../isa/index.ts";
+import { type MachineReference, PROGRAM_TYPES } from "../object/index.ts";
 import { stepArithmetic } from "./arithmetic.ts";
 import type { Push } from "./callbacks.ts";
 import type { Checker } from "./checker.ts";
-import { hasPacketLoads, KERNEL_WORD } from "./contexts.ts";
+import { KERNEL_WORD } from "./contexts.ts";
 import { stepJump } from "./control.ts";
 import { type Access, atomicAccess, load, requirePointer, store } from "./memory.ts";
 import { clobber } from "./references.ts";
@@ -61,7 +61,7 @@ export function step(checker: Checker, state: State, push: Push): boolean {
       return stepJump(checker, state, i, push);
   }
   state.from = slot;
-  state.pc = slot + (i.op === Opcode.LDDW ? 2 : 1);
+  state.pc = slot + slotsOf(i.op);
   return true;
 }
 
@@ -97,7 +97,7 @@ function stepWide(checker: Checker, state: State, i: Instruction, ref: MachineRe
 
 /** Classic loads: the context is in r6, and a load outside of the packet ends the program. */
 function packetLoad(checker: Checker, state: State, i: Instruction): void {
-  if (!hasPacketLoads(checker.program.type)) {
+  if (PROGRAM_TYPES[checker.program.type].packetLoads !== true) {
     refuse("helper", `A program of type ${checker.program.type} has no packet loads`, []);
   }
   const context = requirePointer(read(state, 6), 6, "A packet load needs the context in");

@@ -111,12 +111,6 @@ export function tnumUnion(a: Tnum, b: Tnum): Tnum {
   return { value: a.value & ~mask, mask };
 }
 
-/** The low 8 * size bits, zero-extended. */
-export function tnumCast(a: Tnum, size: number): Tnum {
-  const bits = (1n << BigInt(8 * size)) - 1n;
-  return { value: a.value & bits, mask: a.mask & bits };
-}
-
 /** Is every number that b stands for one of a's? */
 export function tnumIn(a: Tnum, b: Tnum): boolean {
   if (a === b || a.mask === U64_MAX) return true;

@@ -3,15 +3,15 @@
 // twentieth as many scripts).
 
 import { describe, expect, it } from "vitest";
+import { compareVerdicts, kernelSays } from "../../test/data/verifier-agreement.ts";
+import { CASES } from "../../test/data/verifier-cases.ts";
+import { compilerObject, scriptObject } from "../../test/data/verifier-corpora.ts";
+import { objectOf } from "../../test/data/verifier-objects.ts";
+import { RANDOM_MAPS, randomObject } from "../../test/data/verifier-random-programs.ts";
 import { createMap } from "../kernel/index.ts";
 import type { BpfObject } from "../object/index.ts";
 import { liveEnvironment } from "../session/live-environment.ts";
-import { compareVerdicts, kernelSays } from "./agreement.test-data.ts";
-import { CASES } from "./cases.test-data.ts";
-import { compilerObject, scriptObject } from "./corpora.test-data.ts";
 import { formatRefusal } from "./index.ts";
-import { objectOf } from "./object.test-data.ts";
-import { RANDOM_MAPS, randomObject } from "./random-programs.test-data.ts";
 
 const FIRST = Number(process.env.SCRY_SEED ?? 500_000);
 const RUNS = Number(process.env.SCRY_RUNS ?? 400);

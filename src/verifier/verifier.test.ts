@@ -4,14 +4,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { CASES } from "../../test/data/verifier-cases.ts";
+import { objectOf } from "../../test/data/verifier-objects.ts";
+import { randomObject } from "../../test/data/verifier-random-programs.ts";
 import { Alu, Jmp } from "../isa/index.ts";
-import { compileScript, type TraceEnvironment } from "../lang/trace/index.ts";
+import { compileScript } from "../lang/trace/index.ts";
 import { embedded, rawProgram } from "../machine/index.ts";
 import type { BpfObject } from "../object/index.ts";
-import { CASES } from "./cases.test-data.ts";
+import type { ProbeEnvironment } from "../probes/environment.ts";
 import { formatRefusal, type ProgramResult, verify } from "./index.ts";
-import { objectOf } from "./object.test-data.ts";
-import { randomObject } from "./random-programs.test-data.ts";
 import {
   constant,
   contains,
@@ -293,7 +294,7 @@ describe("soundness", () => {
   });
 });
 
-const environment: TraceEnvironment = {
+const environment: ProbeEnvironment = {
   params: ["42"],
   cpus: 2,
   machine: "x86_64",
@@ -314,7 +315,6 @@ const environment: TraceEnvironment = {
   userAddress: () => undefined,
   cgroupId: () => undefined,
   usdt: () => [],
-  obstacle: () => undefined,
 };
 
 describe("our own compiler's programs", () => {

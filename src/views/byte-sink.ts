@@ -1,7 +1,10 @@
 // Where output is put together before it is written: bytes go into one buffer, which is handed on when it is full.
 
-/** Gets the bytes collected so far. They are only valid during the call: write them out or copy them. */
-export type Flush = (bytes: Uint8Array) => void;
+/**
+ * Gets the bytes collected so far, and pairs of positions of control bytes in them that are meant (see `own`). They are
+ * only valid during the call: write them out or copy them.
+ */
+export type Flush = (bytes: Uint8Array, own: readonly number[]) => void;
 
 const CHUNK = 64 * 1024;
 const encoder = new TextEncoder();
@@ -14,6 +17,7 @@ export class ByteSink {
   bytes: Uint8Array;
   /** Where the next byte goes. */
   at = 0;
+  readonly #own: number[] = [];
   readonly #flush: Flush;
   readonly #chunk: number;
 
@@ -43,7 +47,8 @@ export class ByteSink {
     if (this.at === 0) return;
     const bytes = this.bytes.subarray(0, this.at);
     this.at = 0;
-    this.#flush(bytes);
+    this.#flush(bytes, this.#own);
+    this.#own.length = 0;
     if (this.bytes.length > this.#chunk * 16) this.bytes = new Uint8Array(this.#chunk);
   }
 
@@ -72,6 +77,11 @@ export class ByteSink {
       }
     }
     this.at += encoder.encodeInto(text, bytes.subarray(this.at)).written;
+  }
+
+  /** Says that the last `size` bytes are the script's own words, and control bytes among them meant. */
+  own(size: number): void {
+    this.#own.push(this.at - size, this.at);
   }
 
   raw(piece: Uint8Array): void {

@@ -3,15 +3,15 @@
 import {
   divide,
   type EnumValue,
-  type Frame,
   type Integer,
+  type StackFrame,
   type StackMode,
   type StackValue,
   type StatsValue,
   type TimestampValue,
   type TraceValue,
   type Type,
-} from "./language.ts";
+} from "../schema/index.ts";
 import { formatTime } from "./strftime.ts";
 
 export type ValueFormatter = (value: TraceValue) => string;
@@ -26,10 +26,10 @@ export function bufferText(bytes: Uint8Array, form: "r" | "rx" | "rh" = "r"): st
   return text;
 }
 
-const frameSymbol = (f: Frame): string =>
+const frameSymbol = (f: StackFrame): string =>
   f.name === undefined ? `0x${f.address.toString(16)}` : `${f.name}+${f.offset}`;
 
-function frameLine(f: Frame, mode: StackMode, user: boolean): string {
+function frameLine(f: StackFrame, mode: StackMode, user: boolean): string {
   switch (mode) {
     case "raw":
     case "build_id":

@@ -3,7 +3,7 @@
 // Bucket i of hist(n, k): 0 for negative numbers, i = n + 1 below 2^k, then 2^k buckets for each power of two.
 // Bucket i of lhist(n, min, max, step): 0 below min, then one for each step, the last for max and above.
 
-import type { Type } from "./language.ts";
+import type { Type } from "../schema/index.ts";
 
 /** One row: from `low` (absent: no lower bound) up to, not including, `high` (absent: no upper bound). */
 export interface Bucket {

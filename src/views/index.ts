@@ -1,5 +1,6 @@
 // What people and programs see of a running script: text as bpftrace prints it, and JSON, one object a line.
 export { ByteSink, type Flush } from "./byte-sink.ts";
+export { escapeControls } from "./control-bytes.ts";
 export { formatValue } from "./format-value.ts";
 export { jsonView } from "./json.ts";
 export { compilePrintf, compileText, type PrintfWriter } from "./printf.ts";

@@ -1,9 +1,5 @@
 // The JSON view: one object a line, spaces exactly as bpftrace writes them. Everything goes to `out`.
 
-import { lineColumn, type SourceText, type Span } from "../source/index.ts";
-import { ByteSink } from "./byte-sink.ts";
-import { average, valueFormatter } from "./format-value.ts";
-import { histogramJson } from "./histogram.ts";
 import {
   divide,
   type EnumValue,
@@ -14,7 +10,11 @@ import {
   type TraceValue,
   type Type,
   valueDecoder,
-} from "./language.ts";
+} from "../schema/index.ts";
+import { lineColumn, type SourceText, type Span } from "../source/index.ts";
+import { ByteSink } from "./byte-sink.ts";
+import { average, valueFormatter } from "./format-value.ts";
+import { histogramJson } from "./histogram.ts";
 import { sortedEntries } from "./map-order.ts";
 import { compilePrintf, compileText } from "./printf.ts";
 import { formatTime, systemClock } from "./strftime.ts";

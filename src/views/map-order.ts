@@ -4,7 +4,7 @@
 // Integers are sorted as pairs of 32-bit words by their bytes (a radix sort, least byte first), because a map may have
 // 100,000 entries and a comparator would be called 1.7 million times.
 
-import type { Integer, StatsValue, TraceValue, Type } from "./language.ts";
+import type { Integer, StatsValue, TraceValue, Type } from "../schema/index.ts";
 import type { MapEntry, MapSnapshot } from "./view.ts";
 
 /** Sorts `order` by the integers that `of` gives, compared as 64-bit numbers. */

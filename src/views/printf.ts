@@ -5,9 +5,6 @@
 // `0x` (`%05d` of -5 is `000-5`), a space has no effect, `+` only shows on signed numbers, a precision never cuts, and
 // the width of a tuple, an array or a record is that of its opening bracket.
 
-import { ByteSink } from "./byte-sink.ts";
-import { bufferText, type ValueFormatter, valueFormatter } from "./format-value.ts";
-import { gfpFlags } from "./gfp-flags.ts";
 import {
   type EventField,
   type FormatPart,
@@ -17,7 +14,11 @@ import {
   type Type,
   utf8,
   valueDecoder,
-} from "./language.ts";
+} from "../schema/index.ts";
+import { ByteSink } from "./byte-sink.ts";
+import { hasControls } from "./control-bytes.ts";
+import { bufferText, type ValueFormatter, valueFormatter } from "./format-value.ts";
+import { gfpFlags } from "./gfp-flags.ts";
 import {
   writeHex,
   writeOctal,
@@ -274,7 +275,8 @@ function pieces(
   return format.map((part) => {
     if (typeof part === "string") {
       const literal = Uint8Array.from(utf8(part));
-      if (literal.length === 1) {
+      const controls = hasControls(literal);
+      if (literal.length === 1 && !controls) {
         const byte = literal[0] as number;
         return { room: 1, write: (_view, _bytes, _base, out) => void (out.bytes[out.at++] = byte) };
       }
@@ -285,6 +287,7 @@ function pieces(
           let at = out.at;
           for (let i = 0; i < literal.length; i++) to[at++] = literal[i] as number;
           out.at = at;
+          if (controls) out.own(literal.length);
         },
       };
     }

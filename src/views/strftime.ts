@@ -1,6 +1,6 @@
 // strftime(3) in the C locale and the local time zone, as libc writes it, and bpftrace's `%f` (microseconds).
 
-import type { WallClock } from "./language.ts";
+import type { WallClock } from "../schema/index.ts";
 
 const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS = [

@@ -1,10 +1,10 @@
 // The text view: what bpftrace prints, byte for byte. Data goes to `out`; what is said about the run to `messages`.
 
+import { type EventField, type EventSite, readString, type TraceValue, valueDecoder } from "../schema/index.ts";
 import { lineColumn, type SourceText, type Span } from "../source/index.ts";
 import type { ByteSink } from "./byte-sink.ts";
 import { valueFormatter, zeroValue } from "./format-value.ts";
 import { histogramText } from "./histogram.ts";
-import { type EventField, type EventSite, readString, type TraceValue, valueDecoder } from "./language.ts";
 import { sortedEntries } from "./map-order.ts";
 import { compilePrintf, compileText } from "./printf.ts";
 import { formatTime, systemClock } from "./strftime.ts";

@@ -1,8 +1,8 @@
 // What a session tells, and whoever shows it must be able to show: one interface, an implementation for each format.
 
+import type { EventSite, Resolver, ScriptMap, TraceValue, Type, WallClock } from "../schema/index.ts";
 import type { SourceText } from "../source/index.ts";
 import type { ByteSink } from "./byte-sink.ts";
-import type { EventSite, Resolver, ScriptMap, TraceValue, Type, WallClock } from "./language.ts";
 
 /** One entry as the session read it; the key of a map without keys is null. */
 export interface MapEntry {

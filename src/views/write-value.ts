@@ -1,8 +1,8 @@
 // Values as text, straight into bytes, for what is printed by the hundred thousand: the entries of maps.
 
+import { divide, type Integer, type TraceValue, type Type } from "../schema/index.ts";
 import type { ByteSink } from "./byte-sink.ts";
 import { valueFormatter } from "./format-value.ts";
-import { divide, type Integer, type TraceValue, type Type } from "./language.ts";
 import { writeInteger } from "./write-number.ts";
 
 /** Writes at `out.at`; never hands anything on. */

@@ -1,7 +1,7 @@
 // What is wrong with the input, the machine or the target is said clearly; nothing crashes.
 
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
@@ -14,7 +14,7 @@ import {
   startLoad,
   startScry,
 } from "../support/commands.ts";
-import { Random } from "../support/random-script.ts";
+import { Random } from "../support/random-words.ts";
 
 /** An end by a failure that was said: status 1, a message, and no stack trace. */
 function saidClearly(
@@ -191,7 +191,7 @@ it("tracefs that is not mounted is mounted, or how to is said", async () => {
 
 describe("targets", () => {
   it("a process that is not there", async () =>
-    saidClearly(await runScry(["-p", "4194303", "-e", "begin { }"]), /does not refer to a running process/));
+    saidClearly(await runScry(["-p", "4194303", "-e", "begin { }"]), /no process with this pid: 4194303/));
   it("a pid that is none", async () => saidClearly(await runScry(["-p", "x1", "-e", "begin { }"]), /not a valid/));
   it("a command that is not there", async () =>
     saidClearly(await runScry(["-c", "/no/such/command", "-e", "interval:s:1 { }"]), /\/no\/such\/command/));
@@ -254,4 +254,67 @@ it("an unreadable folder on the way is said", async () => {
   const folder = join(scratchFolder(), "folder.bt");
   mkdirSync(folder, { recursive: true });
   saidClearly(await runScry([folder]), /folder/);
+});
+
+describe("output that nobody takes", () => {
+  const endless = 'interval:ms:1 { printf("%s\\n", "some text that fills what it is written to"); }';
+
+  it("a full disk ends it with a line", async () => {
+    saidClearly(
+      await runScry(["-o", "/dev/full", "-e", endless]),
+      /^.*the output '\/dev\/full' cannot be written: no space left/m,
+    );
+    for (const words of ["begin { print(1); exit(); }", endless]) {
+      const ended = await new Running("/bin/sh", [
+        "-c",
+        'exec "$0" "$@" >/dev/full',
+        process.execPath,
+        scryCommand(),
+        "-e",
+        words,
+      ]).done;
+      saidClearly(ended, /^ERROR: standard output cannot be written: no space left on the device/m);
+    }
+  });
+
+  it("a pipe that is closed ends it quietly", async () => {
+    for (const words of [["-e", endless], ["-l"]]) {
+      const command = '"$0" "$@" | head -n 1; echo "$PIPESTATUS"';
+      const ended = await new Running("/bin/bash", ["-c", command, process.execPath, scryCommand(), ...words]).done;
+      expect(ended.stdout).toMatch(/^.+\n0\n$/);
+      expect(ended.stderr).not.toMatch(/ERROR|^\s+at /m);
+    }
+  });
+
+  it("messages that cannot be written are no stack trace either", async () => {
+    const command = 'exec "$0" "$@" 2>/dev/full';
+    const ended = await new Running("/bin/sh", ["-c", command, process.execPath, scryCommand(), "-e", "begin {"]).done;
+    expect([ended.status, ended.stdout]).toEqual([1, ""]);
+  });
+});
+
+describe("control bytes in what is traced", () => {
+  const folder = scratchFolder();
+  const hostile = join(folder, "\x1b]0;evil\x07");
+  copyFileSync("/bin/true", hostile);
+  chmodSync(hostile, 0o755);
+  const script =
+    'tracepoint:sched:sched_process_exec /pid == cpid/ { printf("\\x1b[1m%s\\x1b[0m %s\\n", comm, str(args.filename)); @[comm] = count(); }';
+  const words = ["-q", "-c", `'${hostile}'`, "-e", script];
+  const shown = "\\x1b]0;evil\\x07";
+
+  it("are shown on a terminal, and the script's own obeyed", async () => {
+    const quoted = [process.execPath, scryCommand(), ...words].map((w) => `'${w.replaceAll("'", "'\\''")}'`).join(" ");
+    const ended = await new Running("script", ["-qec", quoted, "/dev/null"]).done;
+    const text = ended.stdout.replaceAll("\r\n", "\n");
+    expect(text).toContain(`\x1b[1m${shown}\x1b[0m ${folder}/${shown}\n`);
+    expect(text).toContain(`@[${shown}]: 1\n`);
+    expect(text).not.toContain("\x1b]0;");
+    const raw = await new Running("script", ["-qec", quoted.replace("'-q'", "'--raw' '-q'"), "/dev/null"]).done;
+    expect(raw.stdout).toContain("\x1b]0;evil\x07");
+  });
+
+  it("are as they are in a pipe", async () => {
+    expect((await runScry(words)).stdout).toContain("@[\x1b]0;evil\x07]: 1\n");
+  });
 });

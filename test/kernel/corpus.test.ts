@@ -7,7 +7,8 @@ import { compileScript } from "../../src/lang/trace/index.ts";
 import { liveEnvironment, missingParts } from "../../src/session/index.ts";
 import { DiagnosticError, formatDiagnostic } from "../../src/source/index.ts";
 import { hasSdt, loadProgram } from "../support/commands.ts";
-import { Random, type RandomScript, randomScript, scriptText } from "../support/random-script.ts";
+import { type RandomScript, randomScript, scriptText } from "../support/random-script.ts";
+import { Random } from "../support/random-words.ts";
 
 const seed = Number(process.env["SCRY_SEED"] ?? 1);
 const runs = Number(process.env["SCRY_RUNS"] ?? 2000);

@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { page } from "../../src/cli/doctor.ts";
+import { page } from "../../src/cli/commands/doctor.ts";
 import { trace } from "../../src/index.ts";
 import { type Diagnosis, diagnose } from "../../src/kernel/index.ts";
 import { loadProgram, scryCommand } from "../support/commands.ts";
@@ -10,9 +10,9 @@ import { kernelObjects, newObjects } from "../support/scripts.ts";
 
 /** A script for each line of the page; each looks at this process only, or at nothing. */
 const scripts: Readonly<Record<string, () => string>> = {
-  "begin, end, self, test": () => "begin { exit(); }",
+  "begin, end, rawtracepoint, self, test": () =>
+    `begin { } rawtracepoint:sched_process_exit /pid == ${process.pid}/ { }`,
   tracepoint: () => `tracepoint:sched:sched_process_exit /pid == ${process.pid}/ { }`,
-  rawtracepoint: () => `rawtracepoint:sched_process_exit /pid == ${process.pid}/ { }`,
   "kprobe, kretprobe": () => `kprobe:do_exit /pid == ${process.pid}/ { }`,
   "fentry, fexit": () => "fentry:bpf_fentry_test1 { }",
   "uprobe, uretprobe, usdt": () => `uprobe:${loadProgram()}:probe_me { }`,

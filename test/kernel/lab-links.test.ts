@@ -15,9 +15,9 @@ import {
   parseFtraceList,
   traceableFunctions,
 } from "../../src/kernel/index.ts";
-import { count, counters, objectOf } from "../../src/kernel/small-programs.test-data.ts";
 import type { AttachTarget } from "../../src/object/index.ts";
 import { trace } from "../../src/trace.ts";
+import { count, counters, objectOf } from "../data/small-programs.ts";
 import { NOTIFY, startScry } from "../support/commands.ts";
 import { eventually, kernelObjects, newObjects } from "../support/scripts.ts";
 

@@ -2,7 +2,8 @@
 
 import { spawn } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { DiagnosticError, type TraceEvent, trace } from "../../src/index.ts";
+import { DiagnosticError, trace } from "../../src/index.ts";
+import type { TraceEvent } from "../../src/trace-events.ts";
 
 describe("trace()", () => {
   it("gives printf events with their arguments, and ends with exit", async () => {

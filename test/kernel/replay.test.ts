@@ -6,8 +6,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { embeddedTrace, recordingLine, type TraceEvent, type TraceMap, trace } from "../../src/index.ts";
-import { liveEnvironment, openRecorder } from "../../src/session/index.ts";
+import { embeddedTrace, recordingLine, trace } from "../../src/index.ts";
+import { openRecorder } from "../../src/replay/index.ts";
+import { bootNanoseconds, liveEnvironment, RunningScript } from "../../src/session/index.ts";
+import type { TraceEvent, TraceMap } from "../../src/trace-events.ts";
 import { loadProgram, scryCommand } from "../support/commands.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "scry-replay-"));
@@ -50,6 +52,8 @@ async function both(
       throw new Error(message);
     },
     pause: () => {},
+    load: (script, listener) => new RunningScript(script, listener),
+    clock: bootNanoseconds,
   });
   lines.push(recordingLine(recorder.header));
   const session = await trace(script, { pid });

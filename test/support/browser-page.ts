@@ -2,11 +2,12 @@
 
 import { embeddedTrace } from "../../src/embedded-trace.ts";
 import { encode } from "../../src/isa/index.ts";
-import { compileScript, type TraceEnvironment } from "../../src/lang/trace/index.ts";
+import { compileScript } from "../../src/lang/trace/index.ts";
 import { link } from "../../src/object/index.ts";
+import type { ProbeEnvironment } from "../../src/probes/index.ts";
 
 /** A world of data: two tracepoints, no kernel. */
-export const environment: TraceEnvironment = {
+export const environment: ProbeEnvironment = {
   params: ["42"],
   cpus: 4,
   machine: "x86_64",
@@ -24,7 +25,6 @@ export const environment: TraceEnvironment = {
   binary: () => undefined,
   functions: () => [],
   usdt: () => [],
-  obstacle: () => undefined,
   kernelAddress: () => undefined,
   userAddress: () => undefined,
   cgroupId: () => undefined,

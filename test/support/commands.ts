@@ -52,7 +52,8 @@ export function scryCommand(): string {
       define: { ...define, "import.meta.url": "__here" },
       banner: { js: "const __here=require('node:url').pathToFileURL(__filename).href;" },
     });
-    for (const file of ["demo.bt", "demo.jsonl"]) copyFileSync(join(repository, "src/cli", file), join(folder, file));
+    for (const file of ["demo.bt", "demo.jsonl"])
+      copyFileSync(join(repository, "src/cli/commands", file), join(folder, file));
     writeFileSync(join(folder, "package.json"), '{"type":"module"}');
     command = join(folder, "scry.js");
     process.on("exit", () => rmSync(folder, { recursive: true, force: true }));

@@ -1,7 +1,7 @@
 // Where the machine cannot load BPF, the kernel tests are skipped, all of them, and said to be; in CI that is a failure.
 
 import type { File, Task } from "@vitest/runner";
-import { VitestTestRunner } from "vitest/runners";
+import { TestRunner } from "vitest";
 import { createMap } from "../../src/kernel/index.ts";
 
 function obstacle(): string | undefined {
@@ -14,7 +14,7 @@ function obstacle(): string | undefined {
 }
 
 // biome-ignore lint/style/noDefaultExport: vitest takes a runner as a default export
-export default class KernelRunner extends VitestTestRunner {
+export default class KernelRunner extends TestRunner {
   onCollected(files: File[]): void {
     const why = obstacle();
     if (why !== undefined) {

@@ -181,4 +181,33 @@ describe("diagnostics", () => {
       { numRuns: 1000 },
     );
   });
+
+  const nested: readonly (readonly [name: string, levels: (n: number) => string])[] = [
+    ["a sum", (n) => `@x = nsecs${" + nsecs".repeat(n)};`],
+    ["a conjunction", (n) => `if (nsecs > 1${" && nsecs > 1".repeat(n)}) { }`],
+    ["pointers followed", (n) => `@x = curtask${".real_parent".repeat(n)}.pid;`],
+    ["parentheses", (n) => `@x = ${"(".repeat(n)}1${")".repeat(n)};`],
+    ["signs", (n) => `@x = ${"~".repeat(n)}pid;`],
+    ["choices", (n) => `@x = ${"pid ? 1 : ".repeat(n)}1;`],
+    ["blocks", (n) => `${"if (pid == 1) { ".repeat(n)}${"}".repeat(n)}`],
+    ["else", (n) => `${"if (pid == 1) { } else ".repeat(n)}{ }`],
+    ["loops", (n) => `${"unroll(1) { ".repeat(n)}${"}".repeat(n)}`],
+  ];
+  it.each(nested)("%s may be some levels deep, and is refused where it is thousands", (_name, levels) => {
+    expect(diagnostics(`begin { ${levels(200)} }`)).not.toContain("nested");
+    for (const n of [3000, 50_000]) expect(diagnostics(`begin { ${levels(n)} }`)).toContain("nested more than");
+  });
+
+  it("shows of a long line the part around the place, of a binary text", () => {
+    const [head, line, marks] = diagnostics(
+      `begin { $x = "${"a".repeat(2000)}"; print($y); /* ${"b".repeat(2000)} */ }`,
+    ).split("\n");
+    expect(head).toMatch(/^stdin:1:\d+-\d+: ERROR/);
+    expect(line).toMatch(/^…a+"; print\(\$y\); \/\* b+…$/);
+    expect(line).toHaveLength(160);
+    expect(line?.slice(marks?.indexOf("~"), (marks?.lastIndexOf("~") ?? 0) + 1)).toBe("$y");
+    expect(diagnostics("begin { \x1b[31m }")).toBe(
+      "stdin:1:9-10: ERROR: invalid character '\\x1b'\nbegin { \\x1b[31m }\n        ~~~~",
+    );
+  });
 });

@@ -1,8 +1,8 @@
 // Drops what nothing reads: pure operations, loads, parameters of blocks, and slots that are only written to.
 // Liveness is found from the instructions that act on the world, so a value that only feeds itself round a loop goes.
 
+import { helper } from "../../object/index.ts";
 import { endOf, terminatorArgs } from "../graph.ts";
-import { isPureHelper } from "../helper-effects.ts";
 import { type Block, type Edge, edgesOf, type Instr, type IrFunction, type Operation, type Value } from "../ir.ts";
 import type { Pass } from "./pass.ts";
 import { keepParams } from "./tidy.ts";
@@ -18,7 +18,7 @@ export function isPure(operation: Operation): boolean {
     case "call":
       return false;
     case "helper":
-      return isPureHelper(operation.helper) || operation.helper.startsWith("ktime_get_");
+      return helper(operation.helper)?.silent === true;
     default:
       return true;
   }

@@ -5,8 +5,8 @@
 // at an update or a deletion of its map (a pointer found stays valid for the run, but what is missing may appear, and
 // what was there may have been replaced), and everything at a call of our own functions or the kernel's.
 
+import { helper as helperRow } from "../../object/index.ts";
 import { constantOf, endOf, replaceValues, resolver, reversePostorder } from "../graph.ts";
-import { keepsMemory } from "../helper-effects.ts";
 import { type Block, edgesOf, type Instr, type IrFunction, type Value } from "../ir.ts";
 import { slotOf } from "./dce.ts";
 import type { Pass } from "./pass.ts";
@@ -174,7 +174,7 @@ class MemoryReuse {
     const { args } = instr;
     const [first] = args;
     const map = first?.def?.operation.op === "map" ? first.def.operation.map : undefined;
-    if (!keepsMemory(helper)) this.#forget(args);
+    if (helperRow(helper)?.keepsMemory !== true) this.#forget(args);
     if (helper === "map_lookup_elem" && map !== undefined) {
       const key = this.#key(args[1] as Value);
       if (key === undefined) return undefined;
@@ -184,7 +184,7 @@ class MemoryReuse {
       remember(this.#lookups, whole, instr);
       return undefined;
     }
-    if (keepsMemory(helper) && map === undefined) return undefined;
+    if (helperRow(helper)?.keepsMemory === true && map === undefined) return undefined;
     if (map === undefined && !args.some((arg) => arg.type.kind === "map" || arg.type.kind === "function"))
       return undefined;
     // A callback may do anything to any map; else only this one changes.

@@ -4,10 +4,10 @@
 // C compilers cannot do this for helpers (a helper is opaque to them); we know which are pure within one run. A walk
 // of the dominator tree with a table of what is known, undone on the way up.
 
+import { helper } from "../../object/index.ts";
 import { commutes, negated, swapped } from "../arithmetic.ts";
 import { dominators } from "../dominators.ts";
 import { constantOf, endOf, mapTerminatorValues, replaceValues, resolver } from "../graph.ts";
-import { isPureHelper } from "../helper-effects.ts";
 import type { BinaryOp, Block, Condition, Instr, Terminator, Value, Width } from "../ir.ts";
 import type { Pass } from "./pass.ts";
 
@@ -42,7 +42,9 @@ function keyOf(instr: Instr): string | undefined {
     case "type-id":
       return `type-id ${operation.type}`;
     case "helper":
-      return isPureHelper(operation.helper) ? `helper ${operation.helper} ${args.map(operand).join(" ")}` : undefined;
+      return helper(operation.helper)?.constant === true
+        ? `helper ${operation.helper} ${args.map(operand).join(" ")}`
+        : undefined;
     case "store":
     case "atomic":
     case "zero":

@@ -1,9 +1,9 @@
 // Moves what has no effect down to where it is needed: a predicate comes before any work that only passes on.
 // Never into a loop, and never up. Loads are moved only from the context, which does not change.
 
+import { helper } from "../../object/index.ts";
 import { dominators, loopDepths } from "../dominators.ts";
 import { constantOf, endOf, terminatorArgs } from "../graph.ts";
-import { isPureHelper } from "../helper-effects.ts";
 import { type Block, edgesOf, type Instr, type Value } from "../ir.ts";
 import type { Pass } from "./pass.ts";
 
@@ -21,7 +21,7 @@ function mayMove(instr: Instr): boolean {
     case "load":
       return (instr.args[0] as Value).type.kind === "ctx";
     case "helper":
-      return isPureHelper(operation.helper);
+      return helper(operation.helper)?.constant === true;
     default:
       return true;
   }

@@ -28,15 +28,15 @@ export const threadJumps: Pass = {
       if (tree.predecessors(block).some((pred) => tree.dominates(block, pred))) headers.add(block);
     }
     // Parameters that are read outside of their own block's end must stay where they are.
-    const home = new Map<Value, Block>();
-    for (const block of fn.blocks) for (const param of block.params) home.set(param, block);
+    const blockOf = new Map<Value, Block>();
+    for (const block of fn.blocks) for (const param of block.params) blockOf.set(param, block);
     const beyond = new Set<Value>();
     for (const block of fn.blocks) {
       for (const instr of block.instrs) for (const arg of instr.args) beyond.add(arg);
       const end = endOf(block);
       if (end.kind === "return") beyond.add(end.value);
-      if (end.kind === "branch") for (const arg of [end.a, end.b]) if (home.get(arg) !== block) beyond.add(arg);
-      for (const edge of edgesOf(end)) for (const arg of edge.args) if (home.get(arg) !== block) beyond.add(arg);
+      if (end.kind === "branch") for (const arg of [end.a, end.b]) if (blockOf.get(arg) !== block) beyond.add(arg);
+      for (const edge of edgesOf(end)) for (const arg of edge.args) if (blockOf.get(arg) !== block) beyond.add(arg);
     }
     const bypassed = (edge: Edge): Edge => {
       let at = edge;

@@ -1,0 +1,20 @@
+// The commands, each by the word that calls it; the first needs none. One row a command, and its file below `commands`.
+
+import type { NamedCommand } from "./command.ts";
+import { completion } from "./commands/completion.ts";
+import { demo } from "./commands/demo.ts";
+import { doctor } from "./commands/doctor.ts";
+import { explain } from "./commands/explain.ts";
+import { help } from "./commands/help.ts";
+import { record } from "./commands/record.ts";
+import { script } from "./commands/script.ts";
+
+export const commands: readonly [NamedCommand, ...NamedCommand[]] = [
+  { name: "", ...script },
+  { name: "record", ...record },
+  { name: "doctor", ...doctor },
+  { name: "demo", ...demo },
+  { name: "explain", ...explain },
+  { name: "help", ...help },
+  { name: "completion", ...completion },
+];

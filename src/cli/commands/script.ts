@@ -1,0 +1,53 @@
+// `scry FILE` and `scry -e PROGRAM`: a script, run, listed, replayed or tested.
+
+import type { Command } from "../command.ts";
+import { listProbesOf } from "../list.ts";
+import { type CommandLine, options } from "../options.ts";
+import { replay } from "../replay.ts";
+import { run } from "../run.ts";
+import { runTests } from "../run-tests.ts";
+
+export const script: Command = {
+  help: "ask a running Linux system a question, with eBPF",
+  usage: [
+    ["[options] FILE [parameters]"],
+    ["[options] -e 'PROGRAM' [parameters]"],
+    ["-l [PATTERN]"],
+    ["[options] --events EVENTS.jsonl FILE", "run it on recorded events: no kernel, no privileges"],
+    ["--test [--events EVENTS.jsonl] FILE", "run its test: probes"],
+  ],
+  options: options(
+    "execute",
+    "list",
+    "pid",
+    "cmd",
+    "output",
+    "format",
+    "buffering",
+    "raw",
+    "quiet",
+    "verbose",
+    "machine",
+    "events",
+    "test",
+    "dry-run",
+    "unsafe",
+    "warnings",
+    "dwarf-pid",
+    "no-warnings",
+  ),
+  completes: "file",
+  examples: [
+    "scry -l '*sleep*'",
+    "scry -e 'tracepoint:syscalls:sys_enter_openat { printf(\"%-16s %s\\n\", comm, str(args.filename)); }'",
+    "scry -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'",
+    "scry -c 'ls -l' -e 'tracepoint:syscalls:sys_exit_read /pid == cpid/ { @bytes = hist(args.ret); }'",
+  ],
+  run(line: CommandLine) {
+    const { given } = line;
+    if (given.has("list")) return listProbesOf(line);
+    if (given.has("test")) return runTests(line);
+    if (given.get("machine") === "embedded" || given.has("events")) return replay(line);
+    return run(line);
+  },
+};

@@ -1,0 +1,47 @@
+// Members of structs and unions in foreign memory, by BTF.
+
+import type { Btf } from "../btf/index.ts";
+import { typeOfBtf } from "../probes/index.ts";
+import { sizeOf, type Type } from "../schema/index.ts";
+import { loadScalar, type Operand, readForeign } from "./memory.ts";
+import type { ProgramState } from "./state.ts";
+
+/**
+ * The member `name` of the struct that `base`, of type `object`, is or points to; undefined where there is none. Bit fields
+ * are read at once, other members are places.
+ */
+export function memberOperand(
+  p: ProgramState,
+  btf: Btf,
+  base: () => Operand,
+  object: Type,
+  name: string,
+): Operand | undefined {
+  const b = p.b;
+  const struct = object.kind === "pointer" ? object.to : object;
+  const field = struct?.kind === "struct" ? btf.field(struct.btf.id, [name]) : undefined;
+  if (struct?.kind !== "struct" || field === undefined) return undefined;
+  const { space } = struct;
+  const op = base();
+  const follows = object.kind === "pointer";
+  const pointer =
+    op.kind === "value" ? op.value : op.kind === "none" ? b.const(0) : follows ? loadScalar(p, op) : op.pointer;
+  const start = op.kind === "memory" && !follows ? op.offset : 0;
+  const type = typeOfBtf(btf, field.type, space);
+  if (field.bitfieldSize === 0) return { kind: "memory", type, pointer, offset: start + field.bitOffset / 8, space };
+  const shift = field.bitOffset & 7;
+  const bytes = Math.ceil((shift + field.bitfieldSize) / 8);
+  const slot = b.slot(8);
+  b.store(64, slot, 0, 0);
+  readForeign(p, slot, 0, bytes, pointer, start + (field.bitOffset >> 3), space);
+  const up = b.binary("shl", b.load("u64", slot, 0), 64 - shift - field.bitfieldSize);
+  const signed = type.kind === "bool" || (type.kind === "int" && type.signed);
+  const value = b.binary(signed ? "sar" : "shr", up, 64 - field.bitfieldSize);
+  return { kind: "value", type: type.kind === "int" ? { kind: "int", bits: 64, signed } : type, value };
+}
+
+/** Bytes of an element of an array, or of what a pointer points to. */
+export function elementSize(p: ProgramState, type: Type): number {
+  if (type.kind === "struct") return p.object.target.btf()?.sizeof(type.btf.id) ?? 1;
+  return Math.max(1, type.kind === "pointer" ? 8 : sizeOf(type));
+}

@@ -1,0 +1,274 @@
+// Addresses and what stands for them: ksym, usym, kaddr, uaddr, stacks, registers, cgroups, and the forms of builtins
+// that take an argument (nsecs(tai), kstack(3)).
+
+import { contextOf, type Operand, stackInto, unwoundStackInto } from "../../../codegen/index.ts";
+import type { Value } from "../../../compiler/index.ts";
+import { register } from "../../../elf/index.ts";
+import { isNumeric, type StackMode, type Type, typeName, UINT64 } from "../../../schema/index.ts";
+import {
+  type BuiltinUse,
+  type CheckState,
+  check,
+  constant,
+  constantText,
+  error,
+  firstVariant,
+} from "../check/index.ts";
+import { typeOf, value } from "../lower/index.ts";
+import type { Expression } from "../parse/index.ts";
+import type { Builtin, Builtins } from "./builtin.ts";
+
+const number = (type: Type, v: Value): Operand => ({ kind: "value", type, value: v });
+
+function addressArgument(c: CheckState, call: BuiltinUse): void {
+  const e = call.args[0] as Expression;
+  const type = check(c, e);
+  if (type.kind !== "none" && !isNumeric(type))
+    error(c, "SCRY1287", `${call.name}() expects an integer or pointer argument (${typeName(type)} provided)`, e.span);
+}
+
+const STACK_MODES: readonly StackMode[] = ["bpftrace", "perf", "raw", "build_id"];
+const MAX_FRAMES = 127;
+
+const STACKS = {
+  kstack: "The kernel's stack",
+  ustack: "The process's stack",
+  dw_ustack: "The process's stack by its files' tables (.eh_frame), for code without frame pointers (x86-64)",
+} as const;
+
+function stack(kind: keyof typeof STACKS): Builtin {
+  return {
+    doc: `${STACKS[kind]}; a mode (bpftrace, perf, raw) and a number of frames may be given.`,
+    signature: `${kind}([mode, ][frames])`,
+    arity: [0, 2],
+    alsoVariable: true,
+    ...(kind === "dw_ustack" ? {} : { wants: "stack" }),
+    where: {
+      allows: (variant) => variant.context !== "none",
+      message: (_use, probe) => `The ${kind} builtin cannot be used in ${probe.provider} probes`,
+    },
+    check: (c, call) => {
+      let mode = c.options.stackMode;
+      let limit = MAX_FRAMES;
+      if (kind === "dw_ustack" && c.env.machine !== "x86_64")
+        return error(c, "SCRY1243", "dw_ustack is available on x86-64 only", call.span);
+      if (kind === "dw_ustack" && c.env.recordsOnly === true)
+        return error(
+          c,
+          "SCRY1241",
+          "dw_ustack needs the memory of the process, which a recording has not got",
+          call.span,
+        );
+      for (const [i, e] of call.args.entries()) {
+        if (e.kind === "identifier" && (STACK_MODES as readonly string[]).includes(e.name)) {
+          if (i > 0) error(c, "SCRY1288", `${kind}: the mode comes before the number of frames`, e.span);
+          mode = e.name as StackMode;
+          if (mode === "build_id") error(c, "SCRY1909", "the stack mode build_id is not supported yet", e.span);
+          continue;
+        }
+        if (e.kind === "identifier") {
+          error(c, "SCRY1288", `invalid stack mode: ${e.name}`, e.span, [`Modes are ${STACK_MODES.join(", ")}`]);
+          continue;
+        }
+        check(c, e);
+        const n = constant(c, e);
+        if (n === undefined || n < 1n) error(c, "SCRY1288", `${kind} limit must be a positive literal`, e.span);
+        else if (n > BigInt(MAX_FRAMES))
+          error(c, "SCRY1288", `${kind} limit shouldn't exceed ${MAX_FRAMES}, ${n} given`, e.span);
+        else limit = Number(n);
+      }
+      return { kind: kind === "kstack" ? kind : "ustack", limit, mode };
+    },
+    into: (l, _call, type, to, offset) =>
+      kind === "dw_ustack" ? unwoundStackInto(l, type, to, offset) : stackInto(l, type, to, offset),
+  };
+}
+
+const CLOCKS: Readonly<Record<string, string>> = {
+  boot: "ktime_get_boot_ns",
+  monotonic: "ktime_get_ns",
+  tai: "ktime_get_tai_ns",
+};
+
+export const addressBuiltins: Builtins = {
+  kstack: stack("kstack"),
+  ustack: stack("ustack"),
+  dw_ustack: stack("dw_ustack"),
+  ksym: {
+    doc: "Name of a kernel address.",
+    signature: "ksym(address)",
+    arity: [1, 1],
+    check: (c, call) => {
+      addressArgument(c, call);
+      return { kind: "ksym" };
+    },
+    lower: (l, call) => number({ kind: "ksym" }, value(l, call.args[0] as Expression)),
+  },
+  usym: {
+    doc: "Name of an address of the process.",
+    signature: "usym(address)",
+    arity: [1, 1],
+    check: (c, call) => {
+      addressArgument(c, call);
+      return { kind: "usym" };
+    },
+    into: (l, call, _type, to, offset) => {
+      const b = l.b;
+      b.store(64, to, offset, value(l, call.args[0] as Expression));
+      b.store(64, to, offset + 8, b.binary("shr", b.helper("get_current_pid_tgid", []), 32));
+      return [];
+    },
+  },
+  kaddr: {
+    doc: "Address of a kernel symbol.",
+    signature: 'kaddr("name")',
+    arity: [1, 1],
+    check: (c, call) => {
+      const e = call.args[0] as Expression;
+      check(c, e);
+      const name = constantText(c, e);
+      if (name === undefined) return error(c, "SCRY1270", "kaddr() requires a string literal", e.span);
+      if (c.env.kernelAddress(name) === undefined)
+        return error(c, "SCRY1289", `Failed to resolve kernel symbol: ${name}`, e.span);
+      return UINT64;
+    },
+    lower: (l, call) =>
+      number(
+        UINT64,
+        l.b.const(l.check.env.kernelAddress(constantText(l.check, call.args[0] as Expression) ?? "") ?? 0n),
+      ),
+  },
+  uaddr: {
+    doc: "Address of a symbol of the probed program.",
+    signature: 'uaddr("name")',
+    arity: [1, 1],
+    wants: "binary",
+    where: {
+      allows: (variant) => variant.attach.kind === "uprobe",
+      message: () => "uaddr can only be used with u(ret)probes and usdt probes",
+    },
+    check: (c, call) => {
+      const e = call.args[0] as Expression;
+      check(c, e);
+      const name = constantText(c, e);
+      const { attach } = firstVariant(c);
+      if (name === undefined) return error(c, "SCRY1270", "uaddr() requires a string literal", e.span);
+      if (attach.kind === "uprobe" && c.env.userAddress(attach.path, name) === undefined)
+        return error(c, "SCRY1289", `Could not resolve symbol: ${attach.path}:${name}`, e.span);
+      return UINT64;
+    },
+    lower: (l, call) => {
+      const attach = l.variant.attach;
+      const name = constantText(l.check, call.args[0] as Expression) ?? "";
+      return number(
+        UINT64,
+        l.b.const(attach.kind === "uprobe" ? (l.check.env.userAddress(attach.path, name) ?? 0n) : 0n),
+      );
+    },
+  },
+  reg: {
+    doc: "A register of the probed code.",
+    signature: 'reg("name")',
+    arity: [1, 1],
+    where: {
+      allows: (variant) => variant.context === "registers",
+      message: () => "reg can only be used with kprobes, uprobes and usdt probes",
+    },
+    check: (c, call) => {
+      const e = call.args[0] as Expression;
+      check(c, e);
+      const name = constantText(c, e) ?? "";
+      if (registerOffset(c, name) === undefined)
+        return error(
+          c,
+          "SCRY1289",
+          `'${name}' is not a valid register on this architecture (${c.env.machine})`,
+          e.span,
+        );
+      return UINT64;
+    },
+    lower: (l, call) =>
+      number(
+        UINT64,
+        l.b.load(
+          "u64",
+          contextOf(l),
+          registerOffset(l.check, constantText(l.check, call.args[0] as Expression) ?? "") ?? 0,
+        ),
+      ),
+  },
+  cgroupid: {
+    doc: "Id of the cgroup at a path.",
+    signature: 'cgroupid("/sys/fs/cgroup/…")',
+    arity: [1, 1],
+    check: (c, call) => {
+      const e = call.args[0] as Expression;
+      check(c, e);
+      const path = constantText(c, e);
+      if (path === undefined) return error(c, "SCRY1270", "cgroupid() requires a string literal", e.span);
+      if (c.env.cgroupId(path) === undefined)
+        return error(c, "SCRY1289", `Failed to get the id of the cgroup '${path}'`, e.span);
+      return UINT64;
+    },
+    lower: (l, call) =>
+      number(UINT64, l.b.const(l.check.env.cgroupId(constantText(l.check, call.args[0] as Expression) ?? "") ?? 0n)),
+  },
+  cgroup_path: {
+    doc: "Path of a cgroup by its id.",
+    signature: "cgroup_path(id)",
+    arity: [1, 2],
+    check: (c, call) => {
+      addressArgument(c, call);
+      return { kind: "cgroup_path" };
+    },
+    lower: (l, call) => number({ kind: "cgroup_path" }, value(l, call.args[0] as Expression)),
+  },
+  nsecs: {
+    doc: "Nanoseconds of a clock: boot (as without an argument), monotonic or tai.",
+    signature: "nsecs([boot|monotonic|tai])",
+    arity: [0, 1],
+    alsoVariable: true,
+    check: (c, call) => {
+      const e = call.args[0];
+      if (e === undefined) return UINT64;
+      if (e.kind === "identifier" && CLOCKS[e.name] !== undefined) return UINT64;
+      if (e.kind === "identifier" && e.name === "sw_tai")
+        return error(c, "SCRY1910", "nsecs(sw_tai) is not supported yet", e.span);
+      return error(c, "SCRY1287", "Invalid timestamp mode", e.span, ["Clocks are boot, monotonic and tai"]);
+    },
+    lower: (l, call) => {
+      const e = call.args[0];
+      const clock = e?.kind === "identifier" ? (CLOCKS[e.name] ?? "ktime_get_boot_ns") : "ktime_get_boot_ns";
+      return number(UINT64, l.b.helper(clock, []));
+    },
+  },
+  kptr: pointerTo("kptr", "kernel"),
+  uptr: pointerTo("uptr", "user"),
+};
+
+function pointerTo(name: "kptr" | "uptr", space: "kernel" | "user"): Builtin {
+  return {
+    doc: `Says that an address is in ${space === "kernel" ? "the kernel's" : "the process's"} memory.`,
+    signature: `${name}(address)`,
+    arity: [1, 1],
+    check: (c, call) => {
+      const type = check(c, call.args[0] as Expression);
+      if (type.kind === "pointer")
+        return { ...type, space, ...(type.to?.kind === "struct" ? { to: { ...type.to, space } } : {}) };
+      if (type.kind !== "none" && type.kind !== "int")
+        error(
+          c,
+          "SCRY1287",
+          `${name}() only supports integer or pointer arguments (${typeName(type)} provided)`,
+          call.span,
+        );
+      return { kind: "pointer", space };
+    },
+    lower: (l, call) => number(typeOf(l, call), value(l, call.args[0] as Expression)),
+  };
+}
+
+function registerOffset(c: CheckState, name: string): number | undefined {
+  const wide = c.env.machine === "x86_64" && /^(ax|bx|cx|dx|si|di|bp|sp|ip)$/.test(name) ? `r${name}` : name;
+  return register(wide, c.env.machine)?.offset;
+}

@@ -1,0 +1,90 @@
+// count, sum, min, max, avg, stats, hist, lhist: what they ask of their arguments. How an event changes what a map keeps is
+// in codegen/aggregates.ts.
+
+import { isNumeric, type Type } from "../../../schema/index.ts";
+import { type BuiltinUse, type CheckState, check, constant, error } from "../check/index.ts";
+import type { Expression } from "../parse/index.ts";
+import type { Builtin, Builtins } from "./builtin.ts";
+
+const isSigned = (type: Type): boolean =>
+  type.kind === "int" ? type.signed : type.kind === "bool" ? false : "signed" in type && type.signed;
+
+function numberArgument(c: CheckState, call: BuiltinUse): Type {
+  const e = call.args[0] as Expression;
+  const type = check(c, e);
+  if (type.kind !== "none" && !isNumeric(type))
+    error(c, "SCRY1250", `${call.name}() only supports integer arguments (${type.kind} provided)`, e.span);
+  return type;
+}
+
+function simple(name: "sum" | "min" | "max" | "avg" | "stats", doc: string): Builtin {
+  return {
+    doc,
+    signature: `${name}(n)`,
+    arity: [1, 1],
+    check: (c, use) => ({ kind: name, signed: isSigned(numberArgument(c, use)) }),
+  };
+}
+
+export const aggregateBuiltins: Builtins = {
+  count: {
+    doc: "Counts how often it is called.",
+    signature: "count()",
+    arity: [0, 0],
+    check: () => ({ kind: "count" }),
+  },
+  sum: simple("sum", "Adds up."),
+  min: simple("min", "Keeps the least."),
+  max: simple("max", "Keeps the greatest."),
+  avg: simple("avg", "Averages."),
+  stats: simple("stats", "Count, average and total."),
+  hist: {
+    doc: "Histogram with a bucket for each power of two, or 2^k for each (k from 0 to 5).",
+    signature: "hist(n[, k])",
+    arity: [1, 2],
+    check: (c, call) => {
+      numberArgument(c, call);
+      let bits = 0n;
+      const k = call.args[1];
+      if (k !== undefined) {
+        check(c, k);
+        bits = constant(c, k) ?? -1n;
+        if (bits < 0n || bits > 5n)
+          error(
+            c,
+            "SCRY1251",
+            bits < 0n ? "hist() requires a literal for its second argument" : `hist: bits ${bits} must be 0..5`,
+            k.span,
+          );
+      }
+      return { kind: "hist", bits: Number(bits < 0n || bits > 5n ? 0n : bits) };
+    },
+  },
+  lhist: {
+    doc: "Histogram with buckets of one size.",
+    signature: "lhist(n, min, max, step)",
+    arity: [4, 4],
+    check: (c, call) => {
+      numberArgument(c, call);
+      const [min, max, step] = call.args.slice(1).map((e) => {
+        check(c, e);
+        const n = constant(c, e);
+        if (n === undefined) error(c, "SCRY1252", "lhist() requires literals for min, max and step", e.span);
+        return Number(n ?? 0n);
+      }) as [number, number, number];
+      const span = call.span;
+      if (step <= 0) error(c, "SCRY1253", `lhist() step must be >= 1 (${step} provided)`, span);
+      else if (max <= min)
+        error(c, "SCRY1253", `lhist() min must be less than max (provided min ${min} and max ${max})`, span);
+      else if (Math.ceil((max - min) / step) > 1000)
+        error(
+          c,
+          "SCRY1253",
+          `lhist() too many buckets, must be <= 1000 (would need ${Math.ceil((max - min) / step)})`,
+          span,
+        );
+      else return { kind: "lhist", min, max, step };
+      return { kind: "lhist", min: 0, max: 1, step: 1 };
+    },
+  },
+};

@@ -1,0 +1,28 @@
+// The builtins of the trace language: one table, gathered from a file for each family. A new one is a new entry.
+
+import { addressBuiltins } from "./addresses.ts";
+import { aggregateBuiltins } from "./aggregates.ts";
+import type { Builtin } from "./builtin.ts";
+import { controlBuiltins } from "./control.ts";
+import { mapBuiltins } from "./maps.ts";
+import { outputBuiltins } from "./output.ts";
+import { probeBuiltins } from "./probe.ts";
+import { stringBuiltins } from "./strings.ts";
+import { taskBuiltins } from "./task.ts";
+
+export type { Builtin } from "./builtin.ts";
+export { laterFunctions } from "./later.ts";
+
+/** Every builtin by its name. */
+export const builtins: ReadonlyMap<string, Builtin> = new Map(
+  [
+    taskBuiltins,
+    probeBuiltins,
+    outputBuiltins,
+    aggregateBuiltins,
+    mapBuiltins,
+    stringBuiltins,
+    addressBuiltins,
+    controlBuiltins,
+  ].flatMap((family) => Object.entries(family)),
+);

@@ -1,0 +1,183 @@
+// Functions on whole maps and their keys: print, clear, zero, delete, has_key, len.
+
+import { countEntries, deleteKey, hasKey, scriptMap } from "../../../codegen/index.ts";
+import {
+  BOOL,
+  INT64,
+  isAggregate,
+  isReadableAggregate,
+  NONE,
+  type Type,
+  typeName,
+  UINT64,
+} from "../../../schema/index.ts";
+import { type BuiltinUse, type CheckState, check, constant, error, mapUse, note, useKey } from "../check/index.ts";
+import { emitEvent, keyOf, literal, printfType, typeOf } from "../lower/index.ts";
+import type { Expression, MapExpression } from "../parse/index.ts";
+import type { Builtin, Builtins } from "./builtin.ts";
+
+function wholeMap(c: CheckState, call: BuiltinUse, e: Expression | undefined): MapExpression | undefined {
+  if (e?.kind !== "map" || e.key !== undefined) {
+    if (e?.kind !== "map") error(c, "SCRY1260", `${call.name}() expects a map to be provided`, e?.span ?? call.span);
+    else error(c, "SCRY1260", `The map passed to ${call.name}() should not be indexed by a key`, e.span);
+    return undefined;
+  }
+  const use = mapUse(c, e.name);
+  if (c.final && use.valueType === undefined) error(c, "SCRY1205", `Undefined map: ${e.name}`, e.span);
+  note(c, e, use.valueType ?? NONE);
+  return e;
+}
+
+/** `delete(@m, k)`, and the older `delete(@m[k])`. */
+function mapAndKey(call: BuiltinUse): { map: MapExpression; key: Expression | undefined } | undefined {
+  const first = call.args[0];
+  if (first?.kind !== "map") return undefined;
+  if (call.args.length === 1) return { map: first, key: first.key };
+  return { map: first, key: call.args[1] };
+}
+
+function fromReader(name: "clear" | "zero", doc: string): Builtin {
+  return {
+    doc,
+    signature: `${name}(@map)`,
+    arity: [1, 1],
+    check: (c, call) => {
+      const map = wholeMap(c, call, call.args[0]);
+      if (map !== undefined) mapUse(c, map.name).cleared = true;
+      return NONE;
+    },
+    lower: (l, call) => {
+      emitEvent(l, { kind: name, map: (call.args[0] as MapExpression).name }, [], "control");
+      return { kind: "none" };
+    },
+  };
+}
+
+const constantCount = (c: CheckState, e: Expression | undefined): void => {
+  if (e === undefined) return;
+  const type = check(c, e);
+  if (type.kind !== "none" && type.kind !== "int")
+    error(c, "SCRY1261", "print() only supports integer arguments for top and div", e.span);
+};
+
+export const mapBuiltins: Builtins = {
+  print: {
+    doc: "Prints a map (its last `top` entries, numbers divided by `div`) or a value.",
+    signature: "print(@map[, top[, div]]) or print(value)",
+    arity: [1, 3],
+    check: (c, call) => {
+      const e = call.args[0] as Expression;
+      if (e.kind === "map" && e.key === undefined) {
+        wholeMap(c, call, e);
+        for (const n of call.args.slice(1)) {
+          constantCount(c, n);
+          const v = constant(c, n);
+          if (v === undefined && c.final) error(c, "SCRY1262", "print() requires literals for top and div", n.span);
+        }
+        return NONE;
+      }
+      const type = check(c, e);
+      if (call.args.length > 1) error(c, "SCRY1263", "Non-map print() only takes 1 argument", call.span);
+      if (type.kind === "none" && c.final && !c.diagnostics.some((d) => d.severity === "error"))
+        error(c, "SCRY1264", "print() of a value of no type", e.span);
+      if (isAggregate(type) && !isReadableAggregate(type))
+        error(c, "SCRY1905", `print() of a single ${typeName(type)} is not supported yet`, e.span, [
+          "Print the whole map",
+        ]);
+      return NONE;
+    },
+    lower: (l, call) => {
+      const e = call.args[0] as Expression;
+      if (e.kind === "map" && e.key === undefined) {
+        const [top, div] = call.args.slice(1);
+        const args = [top, div].map((n): { expression: Expression; type: Type } => ({
+          expression: n ?? literal(l, 0n, call.span),
+          type: INT64,
+        }));
+        emitEvent(l, { kind: "print-map", map: e.name }, args, "control");
+      } else {
+        const type = typeOf(l, e);
+        const wide: Type = isReadableAggregate(type)
+          ? printfType({ flags: "", length: "ll", conversion: "d", text: "" }, type)
+          : type.kind === "int" && type.enum === undefined
+            ? { ...type, bits: 64 }
+            : type;
+        emitEvent(l, { kind: "print-value" }, [{ expression: e, type: wide }], "events");
+      }
+      return { kind: "none" };
+    },
+  },
+  clear: fromReader("clear", "Removes all entries of a map."),
+  zero: fromReader("zero", "Sets all values of a map to zero."),
+  delete: {
+    doc: "Removes a key; true when it was there.",
+    signature: "delete(@map, key) or delete(@map[key])",
+    arity: [1, 2],
+    effects: true,
+    check: (c, call) => {
+      const found = mapAndKey(call);
+      if (found === undefined) return error(c, "SCRY1260", "delete() expects a map for its first argument", call.span);
+      const use = useKey(c, found.map, found.key);
+      use.deleted = true;
+      if (c.final && found.key === undefined && use.keyType !== undefined)
+        return error(
+          c,
+          "SCRY1265",
+          `call to delete() expects a map with explicit keys (non-scalar map): ${found.map.name} needs a key`,
+          call.span,
+        );
+      if (c.final && use.valueType === undefined)
+        return error(c, "SCRY1205", `Undefined map: ${found.map.name}`, found.map.span);
+      if (c.final && found.key === undefined && use.valueType !== undefined && isAggregate(use.valueType))
+        return error(c, "SCRY1265", `delete() needs a key: ${found.map.name} has none`, call.span, [
+          `clear(${found.map.name}) removes its value`,
+        ]);
+      return BOOL;
+    },
+    lower: (l, call) => {
+      const found = mapAndKey(call) as { map: MapExpression; key: Expression | undefined };
+      return { kind: "value", type: BOOL, value: deleteKey(l, scriptMap(l, found.map.name), keyOf(l, found.key)) };
+    },
+  },
+  has_key: {
+    doc: "True when the map has this key.",
+    signature: "has_key(@map, key)",
+    arity: [2, 2],
+    check: (c, call) => {
+      const found = mapAndKey(call);
+      if (found === undefined || found.map.key !== undefined)
+        return error(c, "SCRY1260", "has_key() expects a map for its first argument", call.span);
+      const use = useKey(c, found.map, found.key);
+      if (c.final && use.valueType === undefined)
+        return error(c, "SCRY1205", `Undefined map: ${found.map.name}`, found.map.span);
+      return BOOL;
+    },
+    lower: (l, call) => {
+      const found = mapAndKey(call) as { map: MapExpression; key: Expression | undefined };
+      return { kind: "value", type: BOOL, value: hasKey(l, scriptMap(l, found.map.name), keyOf(l, found.key)) };
+    },
+  },
+  len: {
+    doc: "Number of entries of a map, or of frames of a stack.",
+    signature: "len(@map)",
+    arity: [1, 1],
+    check: (c, call) => {
+      const e = call.args[0] as Expression;
+      if (e.kind !== "map" || e.key !== undefined) {
+        check(c, e);
+        return error(c, "SCRY1907", "len() of anything but a map is not supported yet", e.span);
+      }
+      const use = mapUse(c, e.name);
+      use.walked = true;
+      if (c.final && use.valueType === undefined) return error(c, "SCRY1205", `Undefined map: ${e.name}`, e.span);
+      if (c.final && use.keyType === undefined)
+        return error(c, "SCRY1266", `call to len() expects a map with explicit keys (non-scalar map)`, e.span);
+      return UINT64;
+    },
+    lower: (l, call) => ({
+      kind: "value",
+      type: UINT64,
+      value: countEntries(l, scriptMap(l, (call.args[0] as MapExpression).name)),
+    }),
+  },
+};

@@ -1,0 +1,395 @@
+// Strings and bytes: str, buf, strlen, strncmp, strcontains, strftime, ntop, pton, macaddr, bswap.
+
+import {
+  atMost,
+  compareStrings,
+  compareText,
+  containsText,
+  either,
+  eitherNumber,
+  type Lengths,
+  readForeign,
+  stringLength,
+  writeText,
+} from "../../../codegen/index.ts";
+import type { Value } from "../../../compiler/index.ts";
+import { providerOf } from "../../../probes/index.ts";
+import {
+  type AddressSpace,
+  BOOL,
+  isNumeric,
+  SHORT_STRING,
+  sizeOf,
+  type Type,
+  typeName,
+  UINT64,
+  utf8Length,
+} from "../../../schema/index.ts";
+import { type BuiltinUse, type CheckState, check, constant, constantText, error } from "../check/index.ts";
+import { type LowerState, operand, ownMemory, typeOf, value } from "../lower/index.ts";
+import type { Expression } from "../parse/index.ts";
+import type { Builtins } from "./builtin.ts";
+
+/** In which memory an address lies; one without a type means the process's, but for kernel functions' arguments. */
+function spaceOf(l: LowerState, e: Expression): AddressSpace {
+  const type = typeOf(l, e);
+  if (type.kind === "pointer" || type.kind === "array") return type.space;
+  return providerOf(l.probe.provider)?.addresses ?? "user";
+}
+
+function literal(c: CheckState, call: BuiltinUse, index: number): number | undefined {
+  const e = call.args[index];
+  if (e === undefined) return undefined;
+  check(c, e);
+  const n = constant(c, e);
+  return n === undefined ? undefined : Number(n);
+}
+
+const stringOnly = (c: CheckState, call: BuiltinUse, index: number): Type => {
+  const e = call.args[index] as Expression;
+  const type = check(c, e);
+  if (type.kind !== "string" && type.kind !== "none")
+    error(c, "SCRY1280", `${call.name}() expects a string argument (${typeName(type)} provided)`, e.span);
+  return type;
+};
+
+/** `str($1)`, `str($1 + n)`, `str($1, n)`: texts from the command line. */
+function parameterText(c: CheckState, use: BuiltinUse): string | undefined {
+  const [e, length] = use.args;
+  const moved = e?.kind === "binary" && e.operator === "+" && e.left.kind === "parameter" ? e.left : undefined;
+  const parameter = moved ?? e;
+  if (parameter?.kind !== "parameter" || parameter.index === 0) return undefined;
+  const skip = e?.kind === "binary" && moved !== undefined ? constant(c, e.right) : 0n;
+  const n = length === undefined ? undefined : constant(c, length);
+  if (skip === undefined || skip < 0n || (length !== undefined && (n === undefined || n < 0n))) return undefined;
+  const text = (c.env.params[parameter.index - 1] ?? "").slice(Number(skip));
+  return n === undefined ? text : text.slice(0, Number(n));
+}
+
+export const stringBuiltins: Builtins = {
+  str: {
+    doc: "The string at an address, up to max_strlen bytes or the given length.",
+    signature: "str(address[, length])",
+    arity: [1, 2],
+    foldText: parameterText,
+    check: (c, call) => {
+      const e = call.args[0] as Expression;
+      const known = call.args[1] === undefined ? undefined : constant(c, call.args[1]);
+      const most = c.options.maxStrlen + 1;
+      const text = parameterText(c, call);
+      if (text !== undefined) return { kind: "string", size: utf8Length(text) + 1 };
+      const type = check(c, e);
+      if (
+        type.kind !== "none" &&
+        type.kind !== "int" &&
+        type.kind !== "pointer" &&
+        type.kind !== "string" &&
+        type.kind !== "array"
+      )
+        error(
+          c,
+          "SCRY1281",
+          `str() expects an integer or a pointer type as first argument (${typeName(type)} provided)`,
+          e.span,
+        );
+      const length = call.args[1];
+      if (length === undefined)
+        return { kind: "string", size: type.kind === "string" ? Math.min(type.size, most) : most };
+      const lengthType = check(c, length);
+      if (lengthType.kind !== "none" && !isNumeric(lengthType))
+        error(
+          c,
+          "SCRY1281",
+          `str() expects an integer as second argument (${typeName(lengthType)} provided)`,
+          length.span,
+        );
+      if (known !== undefined && known < 0n) error(c, "SCRY1281", "str cannot use negative length", length.span);
+      if (known === undefined) return { kind: "string", size: most };
+      // The length counts the NUL, but for a literal's.
+      return { kind: "string", size: Math.max(1, Math.min(Number(known) + (e.kind === "string" ? 1 : 0), most)) };
+    },
+    into: (l, call, type, to, offset, options) => {
+      const b = l.b;
+      const e = call.args[0] as Expression;
+      const size = type.kind === "string" ? type.size : 64;
+      const text = parameterText(l.check, call);
+      if (text !== undefined) {
+        writeText(l, text, size, to, offset, options);
+        return [];
+      }
+      const held = typeOf(l, call);
+      const own = held.kind === "string" ? held.size : size;
+      const most = Math.min(size, own);
+      let address: Value;
+      let space: AddressSpace | "own" | "ctx";
+      const op = operand(l, e);
+      if (op.kind === "memory" && (typeOf(l, e).kind === "string" || typeOf(l, e).kind === "array")) {
+        address = op.offset === 0 ? op.pointer : b.add(op.pointer, op.offset);
+        space = op.space;
+      } else {
+        address = value(l, e);
+        space = spaceOf(l, e);
+      }
+      if (options.pad) b.zero(to, offset, size);
+      const destination = offset === 0 ? to : b.add(to, offset);
+      const length = call.args[1];
+      const known = length === undefined ? undefined : constant(l.check, length);
+      let limit: Value = b.const(most);
+      if (length !== undefined && known === undefined) {
+        // The length counts the NUL; never more than there is room, and room for the NUL always.
+        const n = value(l, length);
+        limit = either(
+          l,
+          (few, more) => b.branch("ule", n, 1, few, more),
+          () => b.const(1),
+          () => atMost(l, n, most),
+        );
+      }
+      const got = b.helper(space === "user" ? "probe_read_user_str" : "probe_read_kernel_str", [
+        destination,
+        limit,
+        address,
+      ]);
+      return options.short === true && own > SHORT_STRING ? [got] : [];
+    },
+  },
+  buf: {
+    doc: "Bytes at an address.",
+    signature: "buf(address[, length])",
+    arity: [1, 2],
+    check: (c, call) => {
+      const e = call.args[0] as Expression;
+      const type = check(c, e);
+      const length = call.args[1];
+      if (length === undefined) {
+        if (type.kind === "array") return { kind: "buffer", size: sizeOf(type) };
+        if (type.kind === "string") return { kind: "buffer", size: type.size };
+        if (type.kind !== "none")
+          error(c, "SCRY1282", "buf() expects a length argument for a pointer or an integer", call.span);
+        return { kind: "buffer", size: c.options.maxStrlen };
+      }
+      if (
+        type.kind !== "none" &&
+        type.kind !== "int" &&
+        type.kind !== "pointer" &&
+        type.kind !== "array" &&
+        type.kind !== "string"
+      )
+        error(c, "SCRY1282", `buf() expects an integer, an array or a pointer (${typeName(type)} provided)`, e.span);
+      check(c, length);
+      const known = constant(c, length);
+      if (known !== undefined && known < 0n) error(c, "SCRY1282", "buf cannot use negative length", length.span);
+      return {
+        kind: "buffer",
+        size: known === undefined ? c.options.maxStrlen : Math.min(Number(known), c.options.maxStrlen),
+      };
+    },
+    into: (l, call, type, to, offset, options) => {
+      const b = l.b;
+      const e = call.args[0] as Expression;
+      const size = type.kind === "buffer" ? type.size : 64;
+      const op = operand(l, e);
+      const memory = op.kind === "memory" && (typeOf(l, e).kind === "array" || typeOf(l, e).kind === "string");
+      const address = memory ? (op.offset === 0 ? op.pointer : b.add(op.pointer, op.offset)) : value(l, e);
+      const space = memory ? op.space : spaceOf(l, e);
+      if (options.pad) b.zero(to, offset, Math.ceil((size + 4) / 4) * 4);
+      const length = call.args[1];
+      const known = length === undefined ? BigInt(size) : constant(l.check, length);
+      let n: Value;
+      if (known !== undefined) n = b.const(Math.min(Number(known), size));
+      else {
+        n = atMost(l, value(l, length as Expression), size);
+      }
+      b.store(32, to, offset, n);
+      b.helper(space === "user" ? "probe_read_user" : "probe_read_kernel", [b.add(to, offset + 4), n, address]);
+      return [];
+    },
+  },
+  strlen: {
+    doc: "Length of a string in bytes.",
+    signature: "strlen(string)",
+    arity: [1, 1],
+    check: (c, call) => {
+      stringOnly(c, call, 0);
+      return UINT64;
+    },
+    lower: (l, call) => {
+      const e = call.args[0] as Expression;
+      const text = constantText(l.check, e);
+      return {
+        kind: "value",
+        type: UINT64,
+        value: text !== undefined ? l.b.const(text.length) : stringLength(l, ownMemory(l, e)),
+      };
+    },
+  },
+  strncmp: {
+    doc: "0 when the first n bytes of two strings are the same, else not 0.",
+    signature: "strncmp(a, b, n)",
+    arity: [3, 3],
+    check: (c, call) => {
+      stringOnly(c, call, 0);
+      stringOnly(c, call, 1);
+      const n = literal(c, call, 2);
+      if (n === undefined || n < 0)
+        error(
+          c,
+          "SCRY1283",
+          n === undefined
+            ? "strncmp() requires a literal for its length"
+            : "Builtin strncmp requires a non-negative literal",
+          (call.args[2] as Expression).span,
+        );
+      return UINT64;
+    },
+    lower: (l, call) => {
+      const b = l.b;
+      const [x, y, limit] = call.args as [Expression, Expression, Expression];
+      const n = Number(constant(l.check, limit) ?? 0n);
+      const left = constantText(l.check, x);
+      const right = constantText(l.check, y);
+      if (left !== undefined && right !== undefined)
+        return { kind: "value", type: UINT64, value: b.const(left.slice(0, n) === right.slice(0, n) ? 0 : 1) };
+      if (n === 0) return { kind: "value", type: UINT64, value: b.const(0) };
+      return {
+        kind: "value",
+        type: UINT64,
+        value: eitherNumber(
+          l,
+          (equal, different) => {
+            const text = left ?? right;
+            if (text !== undefined) compareText(l, ownMemory(l, left === undefined ? x : y), text, n, equal, different);
+            else compareStrings(l, ownMemory(l, x), ownMemory(l, y), n, equal, different);
+          },
+          0,
+          1,
+        ),
+      };
+    },
+  },
+  strcontains: {
+    doc: "True when the first string contains the second, which must be a literal.",
+    signature: "strcontains(haystack, needle)",
+    arity: [2, 2],
+    check: (c, call) => {
+      stringOnly(c, call, 0);
+      stringOnly(c, call, 1);
+      if (constantText(c, call.args[1] as Expression) === undefined)
+        error(
+          c,
+          "SCRY1908",
+          "strcontains() with a needle that is not a literal is not supported yet",
+          (call.args[1] as Expression).span,
+        );
+      return BOOL;
+    },
+    lower: (l, call) => {
+      const [x, y] = call.args as [Expression, Expression];
+      const needle = constantText(l.check, y) ?? "";
+      const hay = constantText(l.check, x);
+      if (hay !== undefined) return { kind: "value", type: BOOL, value: l.b.const(hay.includes(needle) ? 1 : 0) };
+      return { kind: "value", type: BOOL, value: containsText(l, ownMemory(l, x), needle) };
+    },
+  },
+  strftime: {
+    doc: "The time of an event by a format of strftime(3); %f are microseconds.",
+    signature: "strftime(format, nsecs)",
+    arity: [2, 2],
+    check: (c, call) => {
+      const e = call.args[0] as Expression;
+      check(c, e);
+      const format = constantText(c, e);
+      if (format === undefined) error(c, "SCRY1270", "strftime() requires a string literal for its format", e.span);
+      const type = check(c, call.args[1] as Expression);
+      if (type.kind !== "none" && !isNumeric(type))
+        error(c, "SCRY1284", `strftime() only supports integer arguments (${typeName(type)} provided)`, call.span);
+      return { kind: "timestamp", format: format ?? "" };
+    },
+    into: (l, call, _type, to, offset) => {
+      l.b.store(64, to, offset, value(l, call.args[1] as Expression));
+      return [];
+    },
+  },
+  ntop: {
+    doc: "An IPv4 or IPv6 address as text.",
+    signature: "ntop([family, ]address)",
+    arity: [1, 2],
+    check: (c, call) => {
+      const e = call.args.at(-1) as Expression;
+      if (call.args.length === 2) check(c, call.args[0] as Expression);
+      const type = check(c, e);
+      if (type.kind !== "none" && type.kind !== "int" && !isBytes(type, 4) && !isBytes(type, 16))
+        error(c, "SCRY1285", `ntop() expects an integer or array argument, got ${typeName(type)}`, e.span);
+      return { kind: "inet" };
+    },
+    into: (l, call, _type, to, offset) => inetInto(l, call, to, offset),
+  },
+  macaddr: {
+    doc: "Six bytes as a MAC address.",
+    signature: "macaddr(bytes)",
+    arity: [1, 1],
+    check: (c, call) => {
+      const e = call.args[0] as Expression;
+      const type = check(c, e);
+      if (type.kind !== "none" && !isBytes(type, 6))
+        error(
+          c,
+          "SCRY1286",
+          `macaddr() only supports array or string arguments of 6 bytes (${typeName(type)} provided)`,
+          e.span,
+        );
+      return { kind: "mac" };
+    },
+    into: (l, call, _type, to, offset) => {
+      bytesInto(l, call.args[0] as Expression, to, offset, 6);
+      return [];
+    },
+  },
+  bswap: {
+    doc: "The bytes of a number in reverse order.",
+    signature: "bswap(n)",
+    arity: [1, 1],
+    check: (c, call) => {
+      const e = call.args[0] as Expression;
+      const type = check(c, e);
+      if (type.kind === "none") return UINT64;
+      if (type.kind !== "int")
+        return error(c, "SCRY1287", `bswap() only supports integer arguments (${typeName(type)} provided)`, e.span);
+      return { kind: "int", bits: type.bits, signed: false };
+    },
+    lower: (l, call) => {
+      const e = call.args[0] as Expression;
+      const type = typeOf(l, e);
+      const bits = type.kind === "int" ? type.bits : 64;
+      const v = value(l, e);
+      return { kind: "value", type: { kind: "int", bits, signed: false }, value: bits === 8 ? v : l.b.bswap(v, bits) };
+    },
+  },
+};
+
+const isBytes = (type: Type, count: number): boolean =>
+  (type.kind === "array" && sizeOf(type) === count) || (type.kind === "string" && type.size === count);
+
+function bytesInto(l: LowerState, e: Expression, to: Value, offset: number, size: number): void {
+  const op = operand(l, e);
+  if (op.kind !== "memory") return;
+  if (op.space === "kernel" || op.space === "user") readForeign(l, to, offset, size, op.pointer, op.offset, op.space);
+  else for (let i = 0; i < size; i++) l.b.store(8, to, offset + i, l.b.load("u8", op.pointer, op.offset + i));
+}
+
+/** linux/socket.h */
+const AF_INET = 2;
+const AF_INET6 = 10;
+
+function inetInto(l: LowerState, call: BuiltinUse, to: Value, offset: number): Lengths {
+  const b = l.b;
+  const e = call.args.at(-1) as Expression;
+  const type = typeOf(l, e);
+  for (let i = 0; i < 20; i += 4) b.store(32, to, offset + i, 0);
+  const family =
+    call.args.length === 2 ? value(l, call.args[0] as Expression) : b.const(isBytes(type, 16) ? AF_INET6 : AF_INET);
+  b.store(32, to, offset, family);
+  if (type.kind === "int") b.store(32, to, offset + 4, value(l, e));
+  else bytesInto(l, e, to, offset + 4, Math.min(16, sizeOf(type)));
+  return [];
+}

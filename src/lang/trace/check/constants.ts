@@ -1,0 +1,54 @@
+// What is known of an expression before the script runs.
+
+import type { Expression } from "../parse/index.ts";
+import { headerConstant } from "./header-constants.ts";
+import { builtinOf, type CheckState } from "./state.ts";
+
+export const isInteger = (text: string): boolean => /^-?(?:0[xX][0-9a-fA-F]+|\d+)$/.test(text);
+
+export const parseInteger = (text: string): bigint => (text.startsWith("-") ? -BigInt(text.slice(1)) : BigInt(text));
+
+/** The number of an expression; undefined where only the running script knows it. */
+export function constant(c: CheckState, e: Expression): bigint | undefined {
+  switch (e.kind) {
+    case "integer":
+      return e.value;
+    case "boolean":
+      return e.value ? 1n : 0n;
+    case "parameter": {
+      if (e.index === 0) return BigInt(c.env.params.length);
+      const text = c.env.params[e.index - 1];
+      if (text === undefined) return 0n;
+      return isInteger(text) ? parseInteger(text) : undefined;
+    }
+    case "identifier":
+    case "call": {
+      const builtin = builtinOf(c.builtins, e);
+      if (builtin !== undefined) return builtin.fold?.(c, e);
+      // An enumerator of the kernel comes before a macro of the headers.
+      return e.kind === "call" || c.env.btf()?.enumerator(e.name) !== undefined ? undefined : headerConstant(e.name);
+    }
+    case "unary": {
+      if (e.operator !== "-") return undefined;
+      const value = constant(c, e.operand);
+      return value === undefined ? undefined : -value;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** The text of an expression; undefined where only the running script knows it. */
+export function constantText(c: CheckState, e: Expression): string | undefined {
+  switch (e.kind) {
+    case "string":
+      return e.value;
+    case "parameter":
+      return e.index === 0 ? undefined : (c.env.params[e.index - 1] ?? "");
+    case "identifier":
+    case "call":
+      return builtinOf(c.builtins, e)?.foldText?.(c, e);
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,105 @@
+// Fields: of structs, tuples and records, and the arguments of the probe.
+
+import { typeOfBtf } from "../../../probes/index.ts";
+import { NONE, type Type, typeName } from "../../../schema/index.ts";
+import { nearest } from "../../../source/index.ts";
+import type { FieldExpression, IdentifierExpression } from "../parse/index.ts";
+import { type CheckState, check, error, firstProbe, firstVariant, note } from "./state.ts";
+
+/** `args.x`, `task.pid`, `$kv.0`, `$r.name` */
+export function fieldType(c: CheckState, e: FieldExpression): Type {
+  if (e.object.kind === "identifier" && c.builtins.get(e.object.name)?.members === true)
+    return argumentType(c, e, e.object);
+  const object = check(c, e.object);
+  if (object.kind === "none") return NONE;
+  if (object.kind === "tuple") {
+    if (!/^\d+$/.test(e.name))
+      return error(c, "SCRY1218", `A tuple has no field named '${e.name}'`, e.nameSpan, ["Its elements are .0, .1, …"]);
+    return (
+      object.elements[Number(e.name)] ??
+      error(
+        c,
+        "SCRY1218",
+        `Invalid tuple index: ${e.name}. Found ${object.elements.length} elements in tuple.`,
+        e.nameSpan,
+      )
+    );
+  }
+  if (object.kind === "record") {
+    const at = object.names.indexOf(e.name);
+    return at >= 0
+      ? (object.elements[at] as Type)
+      : error(c, "SCRY1227", `The record has no field named '${e.name}'`, e.nameSpan, nearest(e.name, object.names));
+  }
+  const struct = object.kind === "pointer" ? object.to : object;
+  if (struct?.kind !== "struct")
+    return error(c, "SCRY1228", `Can not access field '${e.name}' on expression of type '${typeName(object)}'`, e.span);
+  const btf = c.env.btf();
+  if (btf === undefined)
+    return error(c, "SCRY1229", "The kernel's type information (BTF) is needed here and is not available", e.span);
+  const field = btf.field(struct.btf.id, [e.name]);
+  if (field === undefined)
+    return error(
+      c,
+      "SCRY1230",
+      `Struct/union of type '${struct.btf.name}' does not contain a field named '${e.name}'`,
+      e.nameSpan,
+      nearest(
+        e.name,
+        btf
+          .members(struct.btf.id)
+          .map((m) => m.name)
+          .filter((n) => n !== ""),
+      ),
+    );
+  const type = typeOfBtf(btf, field.type, struct.space);
+  return field.bitfieldSize > 0 && type.kind === "int" ? { kind: "int", bits: 64, signed: type.signed } : type;
+}
+
+export function argumentType(c: CheckState, e: FieldExpression, object: IdentifierExpression): Type {
+  note(c, object, { kind: "args" });
+  const variant = firstVariant(c);
+  const name = firstProbe(c).name;
+  const args = variant.args;
+  const atLine = firstProbe(c).variables === true;
+  if (object.name === "vars" && !atLine)
+    return error(c, "SCRY1249", "vars are the variables at a line of source: uprobe:BINARY@FILE:LINE", object.span);
+  if (args === undefined) {
+    return error(
+      c,
+      "SCRY1231",
+      `The ${object.name} builtin can only be used with tracepoint, rawtracepoint, fentry, fexit, usdt and iter probes${name === "" ? "" : ` (${name} used here)`}`,
+      object.span,
+    );
+  }
+  if (e.name === "0" || /^\d+$/.test(e.name))
+    return error(c, "SCRY1232", "The arguments of a probe are read by name", e.nameSpan);
+  const argument = args.get(e.name);
+  if (argument === undefined && atLine)
+    return error(
+      c,
+      "SCRY1247",
+      `There is no variable '${e.name}' at ${name.slice(name.lastIndexOf("@") + 1)}`,
+      e.nameSpan,
+      nearest(e.name, [...args.keys()]),
+    );
+  if (argument?.access.kind === "lost") {
+    const { why, lines } = argument.access;
+    return error(
+      c,
+      "SCRY1248",
+      `'${e.name}' cannot be read here: ${why}`,
+      e.nameSpan,
+      lines.length === 0 ? [] : [`It can be read at line${lines.length === 1 ? "" : "s"} ${lines.join(", ")}`],
+    );
+  }
+  if (argument === undefined)
+    return error(
+      c,
+      "SCRY1247",
+      `The arguments of '${name}' have no field named '${e.name}'`,
+      { start: e.object.span.start, end: e.nameSpan.end },
+      nearest(e.name, [...args.keys()]),
+    );
+  return argument.type;
+}

@@ -1,0 +1,9 @@
+// Types of everything, and what is wrong with a script.
+
+export { type CheckedScript, checkScript } from "./check.ts";
+export { configKeys, defaultOptions, readSettings } from "./config.ts";
+export { constant, constantText } from "./constants.ts";
+export { mapUse, useKey } from "./maps.ts";
+export * from "./state.ts";
+export { joinTypes } from "./type-rules.ts";
+export { typeFrom, userSpace } from "./types.ts";

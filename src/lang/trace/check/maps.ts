@@ -1,0 +1,139 @@
+// Types of maps: what keys and values they are used with, here and elsewhere in the script.
+
+import type { MapUse } from "../../../codegen/index.ts";
+import {
+  INT64,
+  isAggregate,
+  isNumeric,
+  isReadableAggregate,
+  NONE,
+  sameType,
+  type Type,
+  typeName,
+  UINT64,
+} from "../../../schema/index.ts";
+import type { Span } from "../../../source/index.ts";
+import type { Expression, MapExpression } from "../parse/index.ts";
+import { alreadySaid, type CheckState, check, error, note } from "./state.ts";
+import { joinTypes, keyTypeOf, storable, storedType } from "./type-rules.ts";
+
+export function mapUse(c: CheckState, name: string): MapUse {
+  let use = c.maps.get(name);
+  if (use === undefined)
+    c.maps.set(name, (use = { name, deleted: false, walked: false, keyedByTid: true, cleared: false }));
+  return use;
+}
+
+/** Notes that the map is used with this key, and complains where it is used otherwise elsewhere. */
+export function useKey(c: CheckState, map: MapExpression, key: Expression | undefined = map.key): MapUse {
+  const use = mapUse(c, map.name);
+  if (key === undefined) {
+    if (use.keyType !== undefined && c.final)
+      error(
+        c,
+        "SCRY1212",
+        `${map.name} used as a map without an explicit key (scalar map), previously used with an explicit key (non-scalar map)`,
+        map.span,
+      );
+    return use;
+  }
+  const type = check(c, key);
+  if (!(key.kind === "identifier" && key.name === "tid")) use.keyedByTid = false;
+  if (type.kind === "none") {
+    return use;
+  }
+  if (!storable(type)) {
+    error(c, "SCRY1213", `${typeName(type)} cannot be used as a map key`, key.span);
+    return use;
+  }
+  const stored = keyTypeOf(type, key);
+  if (use.keyType === undefined) {
+    if (c.usedAsScalar.has(map.name))
+      error(
+        c,
+        "SCRY1212",
+        `${map.name} used as a map with an explicit key (non-scalar map), previously used without an explicit key (scalar map)`,
+        map.span,
+      );
+    use.keyType = stored;
+    c.changed = true;
+    return use;
+  }
+  const joined = joinTypes(use.keyType, stored);
+  if (joined === undefined)
+    error(
+      c,
+      "SCRY1214",
+      `Argument mismatch for ${map.name}: trying to access with arguments: '${typeName(type)}' when map expects arguments: '${typeName(use.keyType)}'`,
+      map.span,
+    );
+  else if (!sameType(joined, use.keyType)) {
+    use.keyType = joined;
+    c.changed = true;
+  }
+  return use;
+}
+
+export function setValue(c: CheckState, map: MapExpression, type: Type, span: Span): void {
+  const use = mapUse(c, map.name);
+  if (map.key === undefined) c.usedAsScalar.add(map.name);
+  if (type.kind === "none") return;
+  const stored = isAggregate(type) ? type : storedType(type);
+  if (!isAggregate(stored) && !storable(stored)) {
+    error(c, "SCRY1213", `${typeName(type)} cannot be stored in a map`, span);
+    return;
+  }
+  if (use.valueType === undefined || use.valueType.kind === "none") {
+    use.valueType = stored;
+    c.changed = true;
+    return;
+  }
+  const joined = joinTypes(use.valueType, stored);
+  if (joined === undefined)
+    error(
+      c,
+      "SCRY1215",
+      `Type mismatch for ${map.name}: trying to assign value of type '${typeName(type)}' when map already has a type '${typeName(use.valueType)}'`,
+      span,
+    );
+  else if (!sameType(joined, use.valueType)) {
+    use.valueType = joined;
+    c.changed = true;
+  }
+}
+
+export function assignMap(c: CheckState, target: MapExpression, operator: string, value: Expression, span: Span): void {
+  useKey(c, target);
+  const type = check(c, value);
+  note(c, target, mapUse(c, target.name).valueType ?? NONE);
+  if (operator !== "=") {
+    if (type.kind !== "none" && !isNumeric(type))
+      error(
+        c,
+        "SCRY1210",
+        `Type mismatch for ${target.name}: an arithmetic assignment needs a number, got '${typeName(type)}'`,
+        span,
+      );
+    setValue(c, target, type.kind === "int" && !type.signed ? UINT64 : INT64, span);
+    const held = mapUse(c, target.name).valueType;
+    if (held !== undefined && isAggregate(held))
+      error(c, "SCRY1210", `'${operator}' cannot be used on ${typeName(held)}`, span);
+    return;
+  }
+  if (isAggregate(type) && value.kind !== "call") {
+    if (isReadableAggregate(type)) {
+      error(
+        c,
+        "SCRY1211",
+        `Map value '${typeName(type)}' cannot be assigned from one map to another. The function that returns this type must be called directly e.g. \`${target.name} = ${type.kind}(…);\`.`,
+        span,
+        [`Add a cast to integer if you want the value of the aggregate, e.g. \`${target.name} = (int64)@other;\``],
+      );
+    } else error(c, "SCRY1211", `Map value '${typeName(type)}' cannot be assigned from one map to another.`, span);
+    return;
+  }
+  if (type.kind === "none" && c.final && !alreadySaid(c, value))
+    error(c, "SCRY1246", `Cannot assign a value of no type to ${target.name}`, span);
+  setValue(c, target, type, span);
+  note(c, target, mapUse(c, target.name).valueType ?? NONE);
+}

@@ -1,0 +1,134 @@
+// Operators and casts: which types they take, and what they give.
+
+import { BOOL, INT64, isNumeric, NONE, sameType, type Type, typeName, UINT64 } from "../../../schema/index.ts";
+import type { Span } from "../../../source/index.ts";
+import type { Expression } from "../parse/index.ts";
+import { constant, constantText } from "./constants.ts";
+import { type CheckState, check, error, warn } from "./state.ts";
+import { intResult, joinTypes } from "./type-rules.ts";
+
+export function unaryType(c: CheckState, operator: string, operand: Expression, span: Span): Type {
+  if (operator === "&") return error(c, "SCRY1901", "taking an address with '&' is not supported yet", span);
+  const type = check(c, operand);
+  if (type.kind === "none") return NONE;
+  if (operator === "*") {
+    if (type.kind === "pointer") return type.to ?? error(c, "SCRY1233", "Can not dereference a void pointer", span);
+    if (type.kind === "int") return { kind: "int", bits: 64, signed: false };
+    return error(
+      c,
+      "SCRY1233",
+      `Can not dereference type '${typeName(type)}'. It needs to be a pointer or an integer.`,
+      span,
+    );
+  }
+  if (operator === "!")
+    return isNumeric(type) || type.kind === "string"
+      ? BOOL
+      : error(c, "SCRY1234", `The ! operator can not be used on expressions of type '${typeName(type)}'`, span);
+  if (!isNumeric(type))
+    return error(
+      c,
+      "SCRY1234",
+      `The ${operator} operator can not be used on expressions of type '${typeName(type)}'`,
+      span,
+    );
+  if (operator === "-") return INT64;
+  return type.kind === "int" ? { kind: "int", bits: 64, signed: type.signed } : UINT64;
+}
+
+export function binaryType(c: CheckState, e: Expression & { kind: "binary" }): Type {
+  const left = check(c, e.left);
+  const right = check(c, e.right);
+  if (left.kind === "none" || right.kind === "none") {
+    // Unknown so far, or an error that was already told.
+    return ["==", "!=", "<", ">", "<=", ">=", "&&", "||"].includes(e.operator)
+      ? BOOL
+      : left.kind === "int" || left.kind === "pointer"
+        ? left
+        : right.kind === "int"
+          ? right
+          : NONE;
+  }
+  const mismatch = (): Type =>
+    error(
+      c,
+      "SCRY1235",
+      `Type mismatch for '${e.operator}': comparing '${typeName(left)}' with '${typeName(right)}'`,
+      e.span,
+    );
+  switch (e.operator) {
+    case "&&":
+    case "||":
+      for (const [side, type] of [
+        [e.left, left],
+        [e.right, right],
+      ] as const) {
+        if (!isNumeric(type) && type.kind !== "string")
+          error(
+            c,
+            "SCRY1234",
+            `The ${e.operator} operator can not be used on expressions of type '${typeName(type)}'`,
+            side.span,
+          );
+      }
+      return BOOL;
+    case "==":
+    case "!=":
+      if (left.kind === "string" && right.kind === "string") return BOOL;
+      if (left.kind === "tuple" && right.kind === "tuple")
+        return joinTypes(left, right) === undefined ? mismatch() : BOOL;
+      if (left.kind === "array" && right.kind === "array")
+        return sameType(left.of, right.of) && left.count === right.count ? BOOL : mismatch();
+      if ((left.kind === "probe") !== (right.kind === "probe")) {
+        const text = constantText(c, left.kind === "probe" ? e.right : e.left);
+        return text === undefined
+          ? error(c, "SCRY1902", "the name of a probe can only be compared with a string literal", e.span)
+          : BOOL;
+      }
+      if ((left.kind === "string") !== (right.kind === "string")) return mismatch();
+      return isNumeric(left) && isNumeric(right) ? BOOL : mismatch();
+    case "<":
+    case ">":
+    case "<=":
+    case ">=":
+      return isNumeric(left) && isNumeric(right) ? BOOL : mismatch();
+    default: {
+      if (!isNumeric(left) || !isNumeric(right))
+        return error(
+          c,
+          "SCRY1236",
+          `The ${e.operator} operator can not be used on expressions of types '${typeName(left)}', '${typeName(right)}'`,
+          e.span,
+        );
+      if ((left.kind === "pointer" || right.kind === "pointer") && (e.operator === "+" || e.operator === "-")) {
+        if (left.kind === "pointer" && right.kind === "pointer")
+          return e.operator === "-" ? INT64 : error(c, "SCRY1236", "Two pointers cannot be added", e.span);
+        return left.kind === "pointer" ? left : right;
+      }
+      if ((e.operator === "/" || e.operator === "%") && constant(c, e.right) === 0n)
+        warn(c, "SCRY1237", `${e.operator === "/" ? "Division" : "Modulo"} by zero: the result will be 1`, e.span);
+      if (e.operator === "-") return intResult(left, right, e) === UINT64 && e.left.kind !== "integer" ? UINT64 : INT64;
+      return intResult(left, right, e);
+    }
+  }
+}
+
+export function castType(c: CheckState, to: Type, operand: Expression, span: Span): Type {
+  const from = check(c, operand);
+  if (from.kind === "none" || to.kind === "none") return to;
+  const bad = (): Type => error(c, "SCRY1238", `Cannot cast from "${typeName(from)}" to "${typeName(to)}"`, span);
+  if (to.kind === "int" || to.kind === "bool") {
+    if (isNumeric(from) || from.kind === "ksym" || from.kind === "username" || from.kind === "cgroup_path") return to;
+    return bad();
+  }
+  if (to.kind === "pointer")
+    return from.kind === "int" || from.kind === "pointer" || from.kind === "struct" ? to : bad();
+  if (to.kind === "string") return from.kind === "string" ? to : bad();
+  if (to.kind === "struct")
+    return error(c, "SCRY1239", `Cannot cast to struct "${typeName(to)}"`, span, [
+      `Cast to a pointer: (${typeName(to)} *)`,
+    ]);
+  if (to.kind === "array")
+    return from.kind === "array" ? to : error(c, "SCRY1903", "casts to an array are not supported yet", span);
+  return bad();
+}

@@ -1,0 +1,276 @@
+// Statements: the types of variables, scopes, loops.
+
+import { INT64, isAggregate, isNumeric, NONE, sameType, type Type, typeName } from "../../../schema/index.ts";
+import type { Span } from "../../../source/index.ts";
+import type { Expression, Statement, StatementBlock, VariableExpression } from "../parse/index.ts";
+import { constant } from "./constants.ts";
+import { assignMap, mapUse } from "./maps.ts";
+import {
+  alreadySaid,
+  bind,
+  type CheckState,
+  check,
+  checkStatement,
+  error,
+  lookup,
+  note,
+  type Unit,
+  type VariableInfo,
+  warn,
+} from "./state.ts";
+import { assignable, joinTypes, storedType } from "./type-rules.ts";
+import { typeFrom } from "./types.ts";
+export function checkUnit(c: CheckState, unit: Unit): void {
+  c.unit = unit;
+  unit.variables.clear();
+  c.scopes = [new Map()];
+  c.level = 0;
+  c.loops = 0;
+  if (unit.probe.predicate !== undefined) {
+    const type = check(c, unit.probe.predicate);
+    if (type.kind !== "none" && !isNumeric(type) && type.kind !== "string")
+      error(c, "SCRY1201", `Invalid type for predicate: ${typeName(type)}`, unit.probe.predicate.span);
+  }
+  checkBlock(c, unit.probe.body);
+  let remembered = c.remembered.get(unit);
+  if (remembered === undefined) c.remembered.set(unit, (remembered = new Map()));
+  for (const [node, info] of unit.variables) remembered.set(node, info.type);
+}
+
+// --- statements -----------------------------------------------------------------------------------------------
+
+export function checkBlock(c: CheckState, block: StatementBlock): void {
+  c.scopes.push(new Map());
+  for (const s of block.statements) checkStatement(c, s);
+  c.scopes.pop();
+}
+
+export function statement(c: CheckState, s: Statement): void {
+  switch (s.kind) {
+    case "expression":
+      if (
+        s.expression.kind === "map" ||
+        s.expression.kind === "variable" ||
+        s.expression.kind === "integer" ||
+        s.expression.kind === "string" ||
+        s.expression.kind === "binary" ||
+        s.expression.kind === "identifier"
+      )
+        warn(c, "SCRY1290", "Return value discarded.", s.span);
+      check(c, s.expression);
+      return;
+    case "discard":
+      check(c, s.expression);
+      return;
+    case "assign":
+      if (s.target.kind === "variable")
+        assignVariable(
+          c,
+          s.target,
+          s.operator === "=" ? check(c, s.value) : compound(c, s.target, s.value),
+          s.value,
+          s.span,
+        );
+      else assignMap(c, s.target, s.operator, s.value, s.span);
+      return;
+    case "let": {
+      const scope = c.scopes.at(-1) as Map<string, VariableInfo>;
+      if (lookup(c, s.variable.name) !== undefined)
+        error(
+          c,
+          "SCRY1202",
+          `Variable ${s.variable.name} was already declared. Variable shadowing is not allowed.`,
+          s.variable.span,
+        );
+      const declared = s.declared === undefined ? undefined : typeFrom(c, s.declared);
+      const value = s.value === undefined ? undefined : check(c, s.value);
+      if (value?.kind === "none" && s.value !== undefined && !alreadySaid(c, s.value))
+        error(c, "SCRY1246", "Cannot assign a value of no type", s.value.span);
+      const info = declare(c, scope, s.variable, declared ?? (value === undefined ? undefined : storedType(value)));
+      if (declared !== undefined && value !== undefined && !assignable(declared, value))
+        error(
+          c,
+          "SCRY1203",
+          `Type mismatch for ${s.variable.name}: trying to assign value of type '${typeName(value)}' when variable already has a type '${typeName(declared)}'`,
+          s.span,
+        );
+      bind(c, s.variable, info);
+      return;
+    }
+    case "if":
+      condition(c, s.condition, "if");
+      checkBlock(c, s.then);
+      if (s.otherwise !== undefined) checkBlock(c, s.otherwise);
+      return;
+    case "while":
+      condition(c, s.condition, "while");
+      loop(c, () => checkBlock(c, s.body));
+      return;
+    case "for-range": {
+      for (const bound of [s.from, s.to]) {
+        const type = check(c, bound);
+        if (type.kind !== "none" && type.kind !== "int" && type.kind !== "bool")
+          error(c, "SCRY1204", "Loop range requires an integer for the bounds", bound.span);
+      }
+      scoped(c, s.variable, INT64, () => loop(c, () => checkBlock(c, s.body)));
+      return;
+    }
+    case "for-map": {
+      const use = mapUse(c, s.map.name);
+      use.walked = true;
+      if (c.final && use.valueType === undefined) {
+        error(c, "SCRY1205", `Undefined map: ${s.map.name}`, s.map.span);
+        return;
+      }
+      if (c.final && use.keyType === undefined) {
+        error(c, "SCRY1206", `Loop expression does not support scalar map: ${s.map.name}`, s.map.span);
+        return;
+      }
+      const value = use.valueType ?? NONE;
+      if (value.kind === "hist" || value.kind === "lhist") {
+        error(c, "SCRY1206", `Loop expression does not support type: ${value.kind}`, s.map.span);
+        return;
+      }
+      note(c, s.map, NONE);
+      c.level++;
+      const pair: Type = {
+        kind: "tuple",
+        elements: [
+          use.keyType ?? NONE,
+          isAggregate(value) ? { kind: "int", bits: 64, signed: "signed" in value && value.signed } : value,
+        ],
+      };
+      scoped(c, s.variable, pair, () => loop(c, () => checkBlock(c, s.body)), true);
+      c.level--;
+      return;
+    }
+    case "unroll": {
+      const count = constant(c, s.count);
+      check(c, s.count);
+      if (count === undefined) error(c, "SCRY1207", "unroll() must be given a constant", s.count.span);
+      else if (count < 1n || count > 100n)
+        error(c, "SCRY1207", count < 1n ? "unroll minimum value is 1" : "unroll maximum value is 100", s.count.span);
+      checkBlock(c, s.body);
+      return;
+    }
+    case "break":
+    case "continue":
+      if (c.loops === 0) error(c, "SCRY1208", `${s.kind} is not allowed outside of a loop`, s.span);
+      return;
+    case "return":
+      if (s.value !== undefined) {
+        const type = check(c, s.value);
+        if (type.kind !== "none" && type.kind !== "int" && type.kind !== "bool")
+          error(c, "SCRY1209", `return must be given an integer, got ${typeName(type)}`, s.value.span);
+      }
+      return;
+    case "block":
+      checkBlock(c, s.block);
+      return;
+  }
+}
+
+function condition(c: CheckState, e: Expression, what: string): void {
+  const type = check(c, e);
+  if (type.kind !== "none" && !isNumeric(type) && type.kind !== "string")
+    error(c, "SCRY1201", `Invalid condition in ${what}(): ${typeName(type)}`, e.span);
+}
+
+function loop(c: CheckState, body: () => void): void {
+  c.loops++;
+  body();
+  c.loops--;
+}
+
+function scoped(c: CheckState, variable: VariableExpression, type: Type, body: () => void, replace = false): void {
+  if (lookup(c, variable.name) !== undefined)
+    error(
+      c,
+      "SCRY1202",
+      `Variable ${variable.name} was already declared. Variable shadowing is not allowed.`,
+      variable.span,
+    );
+  const scope = new Map<string, VariableInfo>();
+  c.scopes.push(scope);
+  const info = declare(c, scope, variable, type);
+  if (replace) info.type = type;
+  bind(c, variable, info);
+  body();
+  c.scopes.pop();
+}
+
+// --- variables ------------------------------------------------------------------------------------------------
+
+function declare(
+  c: CheckState,
+  scope: Map<string, VariableInfo>,
+  node: VariableExpression,
+  type: Type | undefined,
+): VariableInfo {
+  const before = c.remembered.get(c.unit)?.get(node);
+  const joined = type === undefined ? before : before === undefined ? type : (joinTypes(before, type) ?? type);
+  const info: VariableInfo = {
+    name: node.name,
+    type: joined ?? NONE,
+    level: c.level,
+    captured: false,
+    ...(joined === undefined ? { untyped: true } : {}),
+  };
+  scope.set(node.name, info);
+  return info;
+}
+
+function compound(c: CheckState, target: VariableExpression, value: Expression): Type {
+  const left = check(c, target);
+  const right = check(c, value);
+  if (left.kind !== "none" && right.kind !== "none" && !(isNumeric(left) && isNumeric(right)))
+    return error(
+      c,
+      "SCRY1210",
+      `Type mismatch for an arithmetic assignment: '${typeName(left)}' and '${typeName(right)}'`,
+      value.span,
+    );
+  return left.kind === "pointer" ? left : left.kind === "none" ? right : left;
+}
+
+function assignVariable(
+  c: CheckState,
+  target: VariableExpression,
+  value: Type,
+  expression: Expression,
+  span: Span,
+): void {
+  if (value.kind === "none") {
+    if (c.final && !alreadySaid(c, expression))
+      error(c, "SCRY1246", "Cannot assign a value of no type", expression.span);
+  }
+  if (isAggregate(value) && expression.kind === "call")
+    error(
+      c,
+      "SCRY1211",
+      `Map value '${typeName(value)}' cannot be assigned from one map to another, nor to a variable. The function that returns this type must be assigned directly to a map, e.g. @x = ${expression.name}(…)`,
+      span,
+    );
+  const stored = storedType(value);
+  let info = lookup(c, target.name);
+  if (info === undefined) {
+    info = declare(c, c.scopes.at(-1) as Map<string, VariableInfo>, target, stored);
+  } else if (info.untyped === true) {
+    info.type = stored;
+    delete info.untyped;
+  } else if (stored.kind !== "none") {
+    const joined = joinTypes(info.type, stored);
+    if (joined === undefined)
+      error(
+        c,
+        "SCRY1203",
+        `Type mismatch for ${target.name}: trying to assign value of type '${typeName(value)}' when variable already has a type '${typeName(info.type)}'`,
+        span,
+      );
+    else if (!sameType(joined, info.type)) {
+      info.type = joined;
+      c.changed = true;
+    }
+  }
+  bind(c, target, info);
+}

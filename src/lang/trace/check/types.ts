@@ -1,0 +1,61 @@
+// Types as they are written, and what is known of an expression before the script runs.
+
+import { namedIntType, providerOf, typeOfBtf } from "../../../probes/index.ts";
+import { NONE, type Type } from "../../../schema/index.ts";
+import type { Expression, TypeName } from "../parse/index.ts";
+import { type CheckState, check, error, firstProbe, noted } from "./state.ts";
+import { storedType } from "./type-rules.ts";
+
+export function typeFrom(c: CheckState, name: TypeName, operand?: Expression): Type {
+  let type: Type | undefined;
+  const operandType = operand === undefined ? undefined : noted(c, operand);
+  const space = operandType?.kind === "pointer" ? operandType.space : userSpace(c) ? "user" : "kernel";
+  if (name.base.kind === "typeof") type = storedType(check(c, name.base.expression));
+  else type = namedType(c, name.base.name, name.base.tag, space);
+  if (type === undefined) {
+    const what =
+      name.base.kind === "named" ? `${name.base.tag === undefined ? "" : `${name.base.tag} `}${name.base.name}` : "";
+    return error(c, "SCRY1240", `Cannot resolve unknown type "${what}"`, name.span);
+  }
+  const [first, ...rest] = name.suffixes;
+  let suffixes = name.suffixes;
+  if (
+    name.base.kind === "named" &&
+    (name.base.name === "string" || name.base.name === "buffer" || name.base.name === "inet") &&
+    typeof first === "number"
+  ) {
+    type = name.base.name === "buffer" ? { kind: "buffer", size: first } : { kind: "string", size: first };
+    suffixes = rest;
+  }
+  for (const s of suffixes) {
+    if (s === "*") type = type.kind === "none" ? { kind: "pointer", space } : { kind: "pointer", to: type, space };
+    else type = { kind: "array", of: type, count: s, space };
+  }
+  return type;
+}
+
+export function namedType(
+  c: CheckState,
+  name: string,
+  tag: "struct" | "union" | "enum" | undefined,
+  space: "kernel" | "user",
+): Type | undefined {
+  if (tag === undefined) {
+    const int = namedIntType(name);
+    if (int !== undefined) return int;
+    if (name === "void") return NONE;
+    if (name === "string") return { kind: "string", size: c.options.maxStrlen + 1 };
+    if (name === "buffer") return { kind: "buffer", size: 64 };
+    if (name === "inet") return { kind: "inet" };
+  }
+  const btf = c.env.btf();
+  if (btf === undefined) return undefined;
+  const id =
+    tag === undefined
+      ? btf.find(name, ["typedef", "struct", "union", "enum", "enum64", "int"])
+      : btf.find(name, tag === "enum" ? ["enum", "enum64"] : tag);
+  return id === undefined ? undefined : typeOfBtf(btf, id, space);
+}
+
+/** Do addresses that come without a type mean the process's memory here? */
+export const userSpace = (c: CheckState): boolean => providerOf(firstProbe(c).provider)?.addresses === "user";

@@ -1,0 +1,116 @@
+// Which programs a script needs: probes whose code would be the same share one.
+
+import {
+  type AttachPoint,
+  ProbeError,
+  providerOf,
+  type ResolvedProbe,
+  resolveAttachPoint,
+} from "../../../probes/index.ts";
+import { type Diagnostic, DiagnosticError } from "../../../source/index.ts";
+import type { Probe, Script } from "../parse/index.ts";
+import { type CheckState, error, type Unit } from "./state.ts";
+import { groupProbes, wantsOf } from "./unit-groups.ts";
+
+/** Probes whose programs would be the same share one: a unit. */
+export function resolveUnits(script: Script, c: CheckState): Unit[] {
+  const units: Unit[] = [];
+  const missing: Diagnostic[] = [];
+  const found = wantedProbes(script, c).map((probe) => ({
+    probe,
+    all: probe.attachPoints.flatMap((point) => resolvePoint(point, c, missing)),
+  }));
+  refuseSameTests(found, c);
+  const count = found.reduce((n, f) => n + f.all.length, 0);
+  const calls = found.reduce((n, f) => n + f.all.filter((p) => p.variants[1]?.syscall !== undefined).length, 0);
+  for (const { probe, all } of found) {
+    const wants = wantsOf(c, probe);
+    for (const group of groupProbes(all, wants, calls, c.env))
+      units.push({ probe, ...group, numbers: [], types: new Map(), variables: new Map() });
+  }
+  const most = c.options.maxProbes;
+  if (count > most) {
+    throw new DiagnosticError(
+      [
+        {
+          code: "SCRY1111",
+          severity: "error",
+          message: `Can't attach to ${count} probes because it exceeds the current limit of ${most} probes.`,
+          hints: [
+            "You can increase the limit through the BPFTRACE_MAX_PROBES environment variable, but BE CAREFUL since a high number of probes attached can cause your system to crash.",
+          ],
+        },
+      ],
+      c.source,
+    );
+  }
+  if (missing.length > 0) {
+    if (c.options.missingProbes === "error") throw new DiagnosticError(missing, c.source);
+    if (units.length === 0)
+      throw new DiagnosticError(
+        [...missing, { code: "SCRY1112", severity: "error", message: "No probes to attach" }],
+        c.source,
+      );
+    if (c.options.missingProbes === "warn")
+      c.diagnostics.push(...missing.map((d): Diagnostic => ({ ...d, severity: "warning" })));
+  }
+  return units;
+}
+
+/** Probes that this run is for: tests are run on request only. */
+function wantedProbes(script: Script, c: CheckState): readonly Probe[] {
+  const { env } = c;
+  const wants = (point: AttachPoint): boolean => {
+    const provider = providerOf(point.parts[0] as string);
+    if (provider === undefined) return true;
+    return env.wants === undefined ? provider.name !== "test" : env.wants(provider.name);
+  };
+  const kept = script.probes.flatMap((probe): Probe[] => {
+    const attachPoints = probe.attachPoints.filter(wants);
+    if (attachPoints.length === probe.attachPoints.length) return [probe];
+    return attachPoints.length === 0 ? [] : [{ ...probe, attachPoints }];
+  });
+  if (kept.length === 0 && script.probes.length > 0 && env.wants === undefined)
+    throw new DiagnosticError([
+      { code: "SCRY1112", severity: "error", message: "No probes attached; use --test to run test probes." },
+    ]);
+  return kept;
+}
+
+/** The name of a test is what its result is told by. */
+function refuseSameTests(
+  found: readonly { readonly probe: Probe; readonly all: readonly ResolvedProbe[] }[],
+  c: CheckState,
+): void {
+  const seen = new Map<string, Probe>();
+  for (const { probe, all } of found)
+    for (const p of all) {
+      if (p.provider !== "test") continue;
+      const other = seen.get(p.name);
+      if (other !== undefined)
+        error(
+          c,
+          "SCRY1119",
+          `"${p.name.slice("test:".length)}" was used as the name for more than one TEST probe`,
+          (probe.attachPoints[0] as AttachPoint).span,
+        );
+      seen.set(p.name, probe);
+    }
+}
+
+function resolvePoint(point: AttachPoint, c: CheckState, missing: Diagnostic[]): ResolvedProbe[] {
+  try {
+    const found = resolveAttachPoint(point, c.env);
+    for (const { warning } of found)
+      if (warning !== undefined)
+        c.diagnostics.push({ code: "SCRY1122", severity: "warning", message: warning, span: point.span });
+    return found;
+  } catch (error) {
+    if (!(error instanceof ProbeError)) throw error;
+    const diagnostic: Diagnostic = { ...error.diagnostic, span: point.span };
+    if (!error.missing) throw new DiagnosticError([diagnostic], c.source);
+    // A wildcard that matches nothing is as missing as a name.
+    missing.push(diagnostic);
+    return [];
+  }
+}

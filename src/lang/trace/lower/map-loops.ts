@@ -1,0 +1,65 @@
+// `for $kv : @map { … }`: the kernel walks a map only by calling a function back for each entry, so the body becomes
+// a function of its own; variables that it shares with the code around it live in memory (`captured`, check/state.ts).
+
+import { cpuPart, type Operand, readAggregate, within } from "../../../codegen/index.ts";
+import { FunctionBuilder, type Value } from "../../../compiler/index.ts";
+import { INT64, isAggregate, type ScriptMap, type Type } from "../../../schema/index.ts";
+import type { Statement } from "../parse/index.ts";
+import { type LowerState, leaveProbe, lowerBlock } from "./state.ts";
+import { infoOf } from "./variables.ts";
+
+export function lowerMapLoop(l: LowerState, s: Statement & { kind: "for-map" }): void {
+  const map = l.object.plan.maps.get(s.map.name) as ScriptMap;
+  const storage = map.storage;
+  if (storage.kind !== "hash" && storage.kind !== "percpu") return;
+  const outer = l.b;
+  const info = infoOf(l, s.variable);
+  // A word that says whether the body left the whole probe.
+  const gone = l.object.frameBytes;
+  l.object.frameBytes += 8;
+  const part = cpuPart(l);
+  outer.store(64, part, gone, 0);
+  for (const [name, long] of [[storage.map, false], ...(storage.long === undefined ? [] : [[storage.long, true]])] as [
+    string,
+    boolean,
+  ][]) {
+    const fn = `for_each_${l.callbacks++}`;
+    const b = new FunctionBuilder(fn, [
+      { kind: "map", map: name },
+      { kind: "memory" },
+      { kind: "map-value", map: name, nullable: false },
+      { kind: "int" },
+    ]);
+    const outside = { context: l.context, loops: l.loops, leave: l.leaveFunction, places: l.places };
+    l.context = undefined;
+    l.places = new Map([...l.places].filter(([, place]) => place.kind === "frame"));
+    l.loops = [{ next: () => b.return(0), leave: () => b.return(1) }];
+    l.leaveFunction = () => {
+      b.store(64, cpuPart(l), gone, 1);
+      b.return(1);
+    };
+    const keyType = (long ? map.keyType : map.shortKeyType) as Type;
+    const key: Operand = { kind: "memory", type: keyType, pointer: b.param(1), offset: 0, space: "own", padded: true };
+    const valueType = map.valueType;
+    const valueNow = (): Operand => {
+      if (isAggregate(valueType))
+        return { kind: "value", type: INT64, value: readAggregate(l, map, { map: name, key: b.param(1) }) };
+      return { kind: "memory", type: valueType, pointer: b.param(2) as Value, offset: 0, space: "own", padded: true };
+    };
+    l.pairs.set(info, { key, value: valueNow });
+    within(l, b, () => {
+      lowerBlock(l, s.body);
+      b.return(0);
+    });
+    l.functions.push(b.finish());
+    l.context = outside.context;
+    l.loops = outside.loops;
+    l.leaveFunction = outside.leave;
+    // Memory of the callback's own stack means nothing outside of it, nor in the next callback.
+    const shared = [...l.places].filter(([, place]) => place.kind === "frame");
+    l.places = new Map([...outside.places, ...shared]);
+    outer.helper("for_each_map_elem", [outer.map(name), outer.functionAddress(fn), outer.const(0), outer.const(0)]);
+  }
+  const left = outer.load("u64", cpuPart(l), gone);
+  outer.when("ne", left, 0, () => leaveProbe(l, 0), { unlikely: "then" });
+}

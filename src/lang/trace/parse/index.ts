@@ -1,0 +1,4 @@
+// From text to tree.
+export * from "./ast.ts";
+export { parseScript } from "./parser.ts";
+export { blocksOf, expressionsOf, walkExpression, walkProbe, walkStatement } from "./walk.ts";

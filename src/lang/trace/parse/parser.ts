@@ -1,0 +1,370 @@
+// Tokens to a tree: the outermost level, probes and statements. Each function stands under its grammar rule.
+
+import type { AttachPoint } from "../../../probes/index.ts";
+import type { SourceText, Span } from "../../../source/index.ts";
+import type {
+  AssignOperator,
+  ConfigEntry,
+  Expression,
+  MapDeclaration,
+  MapExpression,
+  Probe,
+  Script,
+  Statement,
+  StatementBlock,
+  VariableExpression,
+} from "./ast.ts";
+import { ExpressionParser } from "./expression-parser.ts";
+import { readPreamble } from "./preamble.ts";
+import { nestedTooDeep } from "./walk.ts";
+import { MOST_LEVELS } from "./words.ts";
+
+const ASSIGN: ReadonlySet<string> = new Set(["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="]);
+
+/** Parts of an attach point (counted from the provider) in which a `/` is part of a path and not a predicate. */
+const PATH_PARTS: Readonly<Record<string, number>> = {
+  uprobe: 1,
+  u: 1,
+  uretprobe: 1,
+  ur: 1,
+  usdt: 1,
+  U: 1,
+  iter: 2,
+  it: 2,
+};
+
+/** Parses a whole script; throws a DiagnosticError at the first mistake. */
+export function parseScript(source: SourceText, params: readonly string[]): Script {
+  return new Parser(source, params).script();
+}
+
+class Parser extends ExpressionParser {
+  constructor(source: SourceText, params: readonly string[]) {
+    const preamble = readPreamble(source);
+    super(preamble.source, params);
+    for (const [name, text] of preamble.defines) this.lexer.defines.set(name, text);
+  }
+
+  // script := (config | map-declaration | probe)*
+  script(): Script {
+    const config: ConfigEntry[] = [];
+    const mapDeclarations: MapDeclaration[] = [];
+    const probes: Probe[] = [];
+    while (this.token.kind !== "end") {
+      const word = this.token.kind === "identifier" ? this.token.text : "";
+      if (word === "config" && this.peekText("=")) config.push(...this.config());
+      else if (word === "let") mapDeclarations.push(this.mapDeclaration());
+      else if (
+        word === "macro" ||
+        word === "fn" ||
+        word === "import" ||
+        (["struct", "union", "enum", "typedef"].includes(word) && !this.peekText(":"))
+      ) {
+        const what =
+          { macro: "macros are", fn: "functions are", import: "imports are" }[word] ?? `a '${word}' of one's own is`;
+        this.fail(
+          "SCRY1900",
+          `${what} not supported yet`,
+          this.token.span,
+          word in { struct: 1, union: 1, enum: 1, typedef: 1 }
+            ? "Kernel types need no declaration here: they come from BTF"
+            : "Write the code out where it is used",
+        );
+      } else probes.push(this.probe());
+    }
+    if (probes.length === 0)
+      this.fail(
+        "SCRY1006",
+        "there is no probe in the script",
+        this.token.span,
+        'A script is made of probes: begin { printf("hello\\n"); }',
+      );
+    return { config, mapDeclarations, probes };
+  }
+
+  // config := "config" "=" "{" (NAME "=" value (";" | ","))* "}"
+  config(): ConfigEntry[] {
+    this.advance();
+    this.expect("=");
+    this.expect("{");
+    const entries: ConfigEntry[] = [];
+    while (!this.accept("}")) {
+      const key = this.expectKind("identifier", "a config key");
+      this.expect("=");
+      const value = this.advance();
+      const plain =
+        value.kind === "integer"
+          ? Number(value.value)
+          : value.text === "true"
+            ? true
+            : value.text === "false"
+              ? false
+              : value.text;
+      if (value.kind !== "integer" && value.kind !== "string" && value.kind !== "identifier")
+        this.fail("SCRY1007", `unexpected ${value.text} as a config value`, value.span);
+      entries.push({ key: key.text, value: plain, span: key.span });
+      if (!this.accept(";") && !this.accept(",") && !this.at("}")) this.unexpected('";" or "}"');
+    }
+    return entries;
+  }
+
+  // map-declaration := "let" MAP "=" NAME "(" INT ")" ";"
+  mapDeclaration(): MapDeclaration {
+    const start = this.advance().span;
+    const name = this.expectKind("map", "a map");
+    this.expect("=");
+    const type = this.expectKind("identifier", "a map type");
+    this.expect("(");
+    const entries = this.expectKind("integer", "a number of entries");
+    const end = this.expect(")").span;
+    this.accept(";");
+    return {
+      name: name.text,
+      mapType: type.text,
+      entries: Number(entries.value),
+      span: { start: start.start, end: end.end },
+    };
+  }
+
+  // probe := attach-point ("," attach-point)* predicate? block
+  probe(): Probe {
+    const start = this.token.span.start;
+    const attachPoints: AttachPoint[] = [];
+    do {
+      attachPoints.push(this.attachPoint());
+    } while (this.accept(","));
+    let predicate: Probe["predicate"];
+    if (this.accept("/")) {
+      this.inPredicate = true;
+      predicate = this.expression();
+      this.inPredicate = false;
+      this.expect("/");
+    }
+    const end = this.token.span;
+    const body = this.block();
+    const probe = {
+      attachPoints,
+      ...(predicate === undefined ? {} : { predicate }),
+      body,
+      span: { start, end: end.start },
+    };
+    const deep = nestedTooDeep(probe, MOST_LEVELS);
+    if (deep !== undefined) this.tooDeep(deep);
+    return probe;
+  }
+
+  // attach-point := provider (":" part)*, as plain text: names, paths, wildcards, "quoted", $1
+  attachPoint(): AttachPoint {
+    const text = this.source.text;
+    const start = this.token.span.start;
+    let at = start;
+    const parts: string[] = [];
+    let part = "";
+    for (;;) {
+      const c = text[at];
+      const provider = parts[0] ?? part;
+      if (c === undefined || c === "," || c === "{" || c === ";" || /\s/.test(c)) break;
+      if (
+        c === "/" &&
+        !(parts.length > 0 && PATH_PARTS[/^[a-z]/.test(provider) ? provider : provider.toLowerCase()] === parts.length)
+      )
+        break;
+      if (c === '"') {
+        const end = text.indexOf('"', at + 1);
+        if (end < 0) this.fail("SCRY1004", "unterminated string", { start: at, end: text.length });
+        part += text.slice(at + 1, end);
+        at = end + 1;
+      } else if (c === "$" && /[0-9]/.test(text[at + 1] ?? "")) {
+        const digits = (/^[0-9]+/.exec(text.slice(at + 1)) as RegExpExecArray)[0];
+        part += this.params[Number(digits) - 1] ?? "";
+        at += 1 + digits.length;
+      } else if (c === ":" && !(text[at + 1] === ":" && /[A-Za-z_~]/.test(text[at + 2] ?? ""))) {
+        parts.push(part);
+        part = "";
+        at++;
+      } else if (c === ":") {
+        part += "::"; // a C++ name
+        at += 2;
+      } else {
+        part += c;
+        at++;
+      }
+    }
+    parts.push(part);
+    const span = { start, end: at };
+    if (at === start) this.unexpected("a probe");
+    this.restart(at);
+    return { text: parts.join(":"), parts, span };
+  }
+
+  // block := "{" statement* "}"
+  block(): StatementBlock {
+    const start = this.expect("{").span.start;
+    const statements: Statement[] = [];
+    this.enter();
+    while (!this.at("}")) {
+      if (this.token.kind === "end") this.unexpected('"}"');
+      if (this.accept(";")) continue;
+      statements.push(this.statement());
+    }
+    this.leave();
+    const end = this.expect("}").span.end;
+    return { statements, span: { start, end } };
+  }
+
+  // statement := if | while | for | unroll | let | jump | block | (assignment | expression) (";" | before "}")
+  statement(): Statement {
+    const start = this.token.span.start;
+    const until = (): Span => ({ start, end: this.lastEnd });
+    if (this.at("{")) {
+      const block = this.block();
+      return { kind: "block", block, span: until() };
+    }
+    if (this.token.kind === "identifier") {
+      switch (this.token.text) {
+        case "if":
+          return this.ifStatement();
+        case "while": {
+          this.advance();
+          const condition = this.expression();
+          return { kind: "while", condition, body: this.block(), span: until() };
+        }
+        case "for":
+          return this.forStatement();
+        case "unroll": {
+          this.advance();
+          const count = this.expression();
+          return { kind: "unroll", count, body: this.block(), span: until() };
+        }
+        case "let": {
+          this.advance();
+          const variable = this.variable();
+          const declared = this.accept(":") ? this.typeName() : undefined;
+          const value = this.accept("=") ? this.expression() : undefined;
+          this.endStatement();
+          return {
+            kind: "let",
+            variable,
+            ...(declared === undefined ? {} : { declared }),
+            ...(value === undefined ? {} : { value }),
+            span: until(),
+          };
+        }
+        case "break":
+        case "continue": {
+          const kind = this.advance().text as "break" | "continue";
+          this.endStatement();
+          return { kind, span: until() };
+        }
+        case "return": {
+          this.advance();
+          const value = this.at(";") || this.at("}") ? undefined : this.expression();
+          this.endStatement();
+          return { kind: "return", ...(value === undefined ? {} : { value }), span: until() };
+        }
+        case "_":
+          if (this.peekText("=")) {
+            this.advance();
+            this.advance();
+            const expression = this.expression();
+            this.endStatement();
+            return { kind: "discard", expression, span: until() };
+          }
+          break;
+      }
+    }
+    const expression = this.expression();
+    if (this.token.kind === "punctuator" && ASSIGN.has(this.token.text)) {
+      if (expression.kind !== "variable" && expression.kind !== "map")
+        this.fail("SCRY1008", "only a variable or a map can be assigned to", expression.span);
+      const operator = this.advance().text as AssignOperator;
+      const value = this.expression();
+      const span = until();
+      this.endStatement();
+      return { kind: "assign", target: expression, operator, value, span };
+    }
+    const span = until();
+    this.endStatement();
+    return { kind: "expression", expression, span };
+  }
+
+  // if := "if" expression block ("else" (if | block))?
+  ifStatement(): Statement {
+    const start = this.advance().span.start;
+    const condition = this.expression();
+    const then = this.block();
+    let otherwise: StatementBlock | undefined;
+    if (this.isWord("else")) {
+      this.advance();
+      if (this.isWord("if")) {
+        this.enter();
+        const nested = this.ifStatement();
+        this.leave();
+        otherwise = { statements: [nested], span: nested.span };
+      } else otherwise = this.block();
+    }
+    return {
+      kind: "if",
+      condition,
+      then,
+      ...(otherwise === undefined ? {} : { otherwise }),
+      span: { start, end: this.lastEnd },
+    };
+  }
+
+  // for := "for" "("? VARIABLE ":" (expression ".." expression | MAP) ")"? block
+  forStatement(): Statement {
+    const start = this.advance().span.start;
+    const parenthesis = this.accept("(");
+    const variable = this.variable();
+    this.expect(":");
+    const from = this.expression();
+    const header = (): Span => ({ start, end: this.lastEnd });
+    if (this.accept("..")) {
+      const to = this.expression();
+      if (parenthesis) this.expect(")");
+      const span = header();
+      return { kind: "for-range", variable, from, to, body: this.block(), span };
+    }
+    if (from.kind !== "map" || from.key !== undefined)
+      this.fail(
+        "SCRY1009",
+        "a for loop goes over a range or a whole map",
+        from.span,
+        "for $i : 0..10 { … }",
+        "for $kv : @map { … }",
+      );
+    if (parenthesis) this.expect(")");
+    const span = header();
+    return { kind: "for-map", variable, map: from as MapExpression, body: this.block(), span };
+  }
+
+  isWord(text: string): boolean {
+    return this.token.kind === "identifier" && this.token.text === text;
+  }
+
+  variable(): VariableExpression {
+    const token = this.expectKind("variable", "a variable");
+    return { kind: "variable", name: token.text, span: token.span };
+  }
+
+  override statementsUntilValue(): { statements: Statement[]; value: Expression } {
+    // block-expression := "{" (statement ";")* expression "}"
+    const statements: Statement[] = [];
+    for (;;) {
+      if (this.accept(";")) continue;
+      if (this.at("}")) {
+        const last = statements.pop();
+        if (last?.kind !== "expression")
+          return this.fail("SCRY1014", "a block expression must end with a value", this.token.span);
+        return { statements, value: last.expression };
+      }
+      statements.push(this.statement());
+    }
+  }
+
+  endStatement(): void {
+    if (this.accept(";") || this.at("}") || this.token.kind === "end") return;
+    this.unexpected('";" or "}"');
+  }
+}

@@ -1,0 +1,176 @@
+// The structs that programs get as their context, by named fields, and what a program may do with each. Sources:
+// include/uapi/linux/bpf.h; the is_valid_access functions of kernel/trace/bpf_trace.c and net/core/filter.c.
+
+/** A field that programs may use; what stands nowhere may not be touched. */
+export interface ContextRule {
+  readonly name: string;
+  /** Bytes from the start of the context, to before `to`. */
+  readonly from: number;
+  readonly to: number;
+  /** What a read gives; a number by default. */
+  readonly holds?: "packet" | "packet-end" | "packet-meta" | "socket";
+  /** Only this size; by default any that divides the field's words. */
+  readonly size?: number;
+  readonly write?: boolean;
+  /** Only in programs that are loaded for this attach type. */
+  readonly only?: string;
+}
+
+export interface ContextRules {
+  readonly bytes: number;
+  readonly fields: readonly ContextRule[];
+}
+
+/** Bytes from the start of `struct xdp_md`. */
+export const XdpMd = {
+  DATA: 0,
+  DATA_END: 4,
+  DATA_META: 8,
+  INGRESS_IFINDEX: 12,
+  RX_QUEUE_INDEX: 16,
+  EGRESS_IFINDEX: 20,
+  BYTES: 24,
+} as const;
+
+/** Bytes from the start of `struct __sk_buff`. */
+export const SkBuff = {
+  LEN: 0,
+  PKT_TYPE: 4,
+  MARK: 8,
+  QUEUE_MAPPING: 12,
+  PROTOCOL: 16,
+  VLAN_PRESENT: 20,
+  VLAN_TCI: 24,
+  VLAN_PROTO: 28,
+  PRIORITY: 32,
+  INGRESS_IFINDEX: 36,
+  IFINDEX: 40,
+  TC_INDEX: 44,
+  CB: 48,
+  HASH: 68,
+  TC_CLASSID: 72,
+  DATA: 76,
+  DATA_END: 80,
+  NAPI_ID: 84,
+  FAMILY: 88,
+  REMOTE_IP4: 92,
+  LOCAL_IP4: 96,
+  REMOTE_IP6: 100,
+  LOCAL_IP6: 116,
+  REMOTE_PORT: 132,
+  LOCAL_PORT: 136,
+  DATA_META: 140,
+  FLOW_KEYS: 144,
+  TSTAMP: 152,
+  WIRE_LEN: 160,
+  GSO_SEGS: 164,
+  SK: 168,
+  GSO_SIZE: 176,
+  TSTAMP_TYPE: 180,
+  HWTSTAMP: 184,
+  BYTES: 192,
+} as const;
+
+type Extra = Omit<ContextRule, "name" | "from" | "to">;
+
+/** A field of so many bytes. */
+const field = (name: string, from: number, bytes = 4, extra: Extra = {}): ContextRule => ({
+  name,
+  from,
+  to: from + bytes,
+  ...extra,
+});
+
+const WORD: Extra = { size: 4 };
+const WRITE: Extra = { write: true };
+
+/** `struct xdp_md`; egress_ifindex is there for programs of a devmap alone (xdp_is_valid_access). */
+export const XDP: ContextRules = {
+  bytes: XdpMd.BYTES,
+  fields: [
+    field("data", XdpMd.DATA, 4, { holds: "packet", size: 4 }),
+    field("data_end", XdpMd.DATA_END, 4, { holds: "packet-end", size: 4 }),
+    field("data_meta", XdpMd.DATA_META, 4, { holds: "packet-meta", size: 4 }),
+    field("ingress_ifindex", XdpMd.INGRESS_IFINDEX, 4, WORD),
+    field("rx_queue_index", XdpMd.RX_QUEUE_INDEX, 4, WORD),
+    field("egress_ifindex", XdpMd.EGRESS_IFINDEX, 4, { size: 4, only: "xdp_devmap" }),
+  ],
+};
+
+/** Of __sk_buff, what every kind of program reads, but for the fields that it may write too. */
+function skb(writes: readonly string[], ...more: readonly ContextRule[]): ContextRules {
+  const common = [
+    field("len", SkBuff.LEN),
+    field("pkt_type", SkBuff.PKT_TYPE),
+    field("mark", SkBuff.MARK),
+    field("queue_mapping", SkBuff.QUEUE_MAPPING),
+    field("protocol", SkBuff.PROTOCOL),
+    field("vlan_present", SkBuff.VLAN_PRESENT),
+    field("vlan_tci", SkBuff.VLAN_TCI),
+    field("vlan_proto", SkBuff.VLAN_PROTO),
+    field("priority", SkBuff.PRIORITY),
+    field("ingress_ifindex", SkBuff.INGRESS_IFINDEX),
+    field("ifindex", SkBuff.IFINDEX),
+    field("tc_index", SkBuff.TC_INDEX),
+    field("cb", SkBuff.CB, 20),
+    field("hash", SkBuff.HASH),
+    field("napi_id", SkBuff.NAPI_ID),
+    field("gso_segs", SkBuff.GSO_SEGS),
+    field("sk", SkBuff.SK, 8, { holds: "socket", size: 8 }),
+    field("gso_size", SkBuff.GSO_SIZE),
+  ];
+  const fields = common.map((one) => (writes.includes(one.name) ? { ...one, write: true } : one));
+  return { bytes: SkBuff.BYTES, fields: [...fields, ...more] };
+}
+
+const PACKET: readonly ContextRule[] = [
+  field("data", SkBuff.DATA, 4, { holds: "packet", size: 4 }),
+  field("data_end", SkBuff.DATA_END, 4, { holds: "packet-end", size: 4 }),
+];
+
+export const SOCKET_FILTER: ContextRules = skb(["cb"]);
+
+export const TRAFFIC_CONTROL: ContextRules = skb(
+  ["mark", "queue_mapping", "priority", "tc_index", "cb"],
+  ...PACKET,
+  field("tc_classid", SkBuff.TC_CLASSID, 4, WRITE),
+  field("data_meta", SkBuff.DATA_META, 4, { holds: "packet-meta", size: 4 }),
+  field("tstamp", SkBuff.TSTAMP, 8, { size: 8, write: true }),
+  field("wire_len", SkBuff.WIRE_LEN),
+  field("tstamp_type", SkBuff.TSTAMP_TYPE, 1, { size: 1 }),
+  field("hwtstamp", SkBuff.HWTSTAMP, 8, { size: 8 }),
+);
+
+export const CGROUP_SKB: ContextRules = skb(
+  ["mark", "priority", "cb"],
+  ...PACKET,
+  ...(
+    [
+      ["family", SkBuff.FAMILY],
+      ["remote_ip4", SkBuff.REMOTE_IP4],
+      ["local_ip4", SkBuff.LOCAL_IP4],
+      ["remote_port", SkBuff.REMOTE_PORT],
+      ["local_port", SkBuff.LOCAL_PORT],
+    ] as const
+  ).map(([name, from]) => field(name, from, 4, WORD)),
+  field("remote_ip6", SkBuff.REMOTE_IP6, 16, WORD),
+  field("local_ip6", SkBuff.LOCAL_IP6, 16, WORD),
+  field("tstamp", SkBuff.TSTAMP, 8, { size: 8, write: true }),
+);
+
+/** A context of words that are all alike: arguments, or a record. */
+export const words = (bytes: number): ContextRules => ({ bytes, fields: [field("words", 0, bytes)] });
+
+/** x86_64's struct pt_regs has 21 words, arm64's user_pt_regs 34. */
+const REGISTERS: { readonly [machine: string]: number } = { x86_64: 168, aarch64: 272 };
+
+export const registers = (machine: string): ContextRules => words(REGISTERS[machine] ?? 168);
+
+/** `struct bpf_perf_event_data` */
+export function perfEvent(machine: string): ContextRules {
+  const { bytes } = registers(machine);
+  return {
+    bytes: bytes + 16,
+    fields: [field("regs", 0, bytes, { size: 8 }), field("sample_period", bytes, 8), field("addr", bytes + 8, 8)],
+  };
+}

@@ -1,0 +1,113 @@
+// Probes at a line of a program's source: `uprobe:BIN@file.c:42`, with the variables that can be seen there, and the
+// named parameters of functions that have debug information.
+
+import { typeOfBtf } from "./btf-types.ts";
+import { unreachable } from "./dwarf-places.ts";
+import type { ProbeEnvironment, SourcePlace, SourceVariable } from "./environment.ts";
+import type { ProbeArgument, ResolvedProbe } from "./probes.ts";
+import { argumentMap, ProbeError } from "./provider.ts";
+
+/** The probes of `BIN@FILE:LINE`; undefined where the attach point is not written so. */
+export function sourceLineProbes(
+  provider: "uprobe" | "uretprobe",
+  parts: readonly string[],
+  env: ProbeEnvironment,
+): ResolvedProbe[] | undefined {
+  const [where, text] = parts as [string, string];
+  const at = where.lastIndexOf("@");
+  if (parts.length !== 2 || at <= 0 || !/^\d+$/.test(text) || env.sourceLine === undefined) return undefined;
+  // A file may have an @ in its own name.
+  if (env.binary(where) !== undefined) return undefined;
+  const [name, file, line] = [where.slice(0, at), where.slice(at + 1), Number(text)];
+  if (provider === "uretprobe")
+    throw new ProbeError("SCRY1117", "a line of source has no return: use uprobe", [`uprobe:${where}:${text}`]);
+  const path = env.binary(name);
+  if (path === undefined)
+    throw new ProbeError("SCRY1105", `'${name}' cannot be found`, ["Give the path of a program or library"], true);
+  return env.sourceLine(path, file, line).map((place) => ({
+    provider,
+    name: `uprobe:${path}@${file}:${line}`,
+    func: place.function,
+    numberedArgs: 0,
+    variables: true,
+    variants: [
+      {
+        programType: "kprobe",
+        context: "registers",
+        attach: {
+          kind: "uprobe",
+          path,
+          offset: place.offset,
+          return: false,
+          ...(env.pid === undefined ? {} : { pid: env.pid }),
+        },
+        get args() {
+          return argumentMap([...place.variables().values()].map((v) => variable(v, place, env)));
+        },
+      },
+    ],
+  }));
+}
+
+function variable(v: SourceVariable, place: SourcePlace, env: ProbeEnvironment): ProbeArgument {
+  const btf = env.btf();
+  const type = btf === undefined ? { kind: "none" as const } : typeOfBtf(btf, v.type, "user");
+  const lost = (why: string): ProbeArgument => ({
+    name: v.name,
+    type,
+    access: { kind: "lost", why, lines: v.lines },
+  });
+  if (v.location === undefined) return lost(v.why ?? "it is optimised out here");
+  if (btf?.resolve(v.type).kind === "float") return lost("it is a floating-point number, which BPF does not know");
+  if (type.kind === "none") return lost("its type is not known");
+  const { location } = v;
+  const seen =
+    location.kind === "memory"
+      ? location.address
+      : location.kind === "register"
+        ? location
+        : location.kind === "value"
+          ? location.value
+          : undefined;
+  const why = seen === undefined ? undefined : unreachable(seen, env.machine, place.frame);
+  if (why !== undefined) return lost(why);
+  if (location.kind !== "memory" && (type.kind === "struct" || type.kind === "array" || type.kind === "string"))
+    return lost("it is kept in registers");
+  return {
+    name: v.name,
+    type,
+    access: {
+      kind: "variable",
+      location,
+      address: place.address,
+      ...(place.frame === undefined ? {} : { frame: place.frame }),
+    },
+  };
+}
+
+/** Parameters of a function by name, where debug information has them: in registers, by the calling convention. */
+export function namedParameters(
+  path: string,
+  offset: number,
+  env: ProbeEnvironment,
+): ReadonlyMap<string, ProbeArgument> | undefined {
+  const parameters = env.parameters?.(path, offset);
+  const btf = env.btf();
+  if (parameters === undefined || btf === undefined) return undefined;
+  let index = 0;
+  return argumentMap(
+    parameters.map(({ name, type: id }): ProbeArgument => {
+      const type = typeOfBtf(btf, id, "user");
+      const kind = btf.resolve(id).kind;
+      const lost = (why: string): ProbeArgument => ({ name, type, access: { kind: "lost", why, lines: [] } });
+      if (kind === "float") return lost("it is in a floating-point register");
+      // Where a struct goes depends on its fields; what comes after it can then not be told either.
+      if (kind === "struct" || kind === "union") {
+        index = Number.POSITIVE_INFINITY;
+        return lost("it is a struct passed by value");
+      }
+      if (index >= 6) return lost("it is passed on the stack");
+      return { name, type, access: { kind: "register", index: index++ } };
+    }),
+  );
+}

@@ -1,0 +1,173 @@
+// Probes that the script itself brings about: `begin`, `end`, `self`, and walks over the kernel's objects, `iter`.
+
+import type { Btf } from "../btf/index.ts";
+import { nearest } from "../source/index.ts";
+import { typeOfBtf } from "./btf-types.ts";
+import { isPattern } from "./pattern.ts";
+import type { ProbeArgument, ResolvedProbe } from "./probes.ts";
+import { argumentMap, missing, ProbeError, type Provider, wrongSyntax } from "./provider.ts";
+
+/** Programs that are run by scry itself. */
+const SCRIPTS_OWN = "raw_tracepoint · raw tracepoint";
+
+export const iter: Provider = {
+  name: "iter",
+  aliases: ["it"],
+  syntax: "iter:KIND[:PIN]",
+  servedBy: "tracing · iterator",
+  parts: 1,
+  names: ([kind], env) =>
+    (env.btf()?.findAll(`bpf_iter__${kind}`, "struct") ?? []).map((e) => `iter:${e.name.slice("bpf_iter__".length)}`),
+  anyProcess: true,
+  endsByItself: true,
+  doc: "Walks the kernel's objects of a kind (task, task_file, task_vma, …); `ctx` has the object.",
+  resolve(_point, parts, env) {
+    if (parts.length < 1 || parts.length > 2) throw wrongSyntax(iter);
+    const kind = parts[0] as string;
+    const btf = env.btf();
+    const kinds = (): string[] =>
+      (btf?.findAll("bpf_iter__*", "struct") ?? []).map((e) => e.name.slice("bpf_iter__".length));
+    const names = isPattern(kind)
+      ? (env
+          .btf()
+          ?.findAll(`bpf_iter__${kind}`, "struct")
+          .map((e) => e.name.slice("bpf_iter__".length)) ?? [])
+      : [kind];
+    const found = names.filter((n) => btf?.find(`bpf_iter__${n}`, "struct") !== undefined);
+    if (btf === undefined || found.length === 0)
+      throw missing(`iter ${kind} not available for your kernel version`, nearest(kind, kinds()));
+    return found.map((name): ResolvedProbe => {
+      const id = btf.find(`bpf_iter__${name}`, "struct") as number;
+      return {
+        provider: "iter",
+        name: `iter:${name}${parts[1] === undefined ? "" : `:${parts[1]}`}`,
+        numberedArgs: 0,
+        variants: [
+          {
+            programType: "tracing",
+            target: { kind: "iter", name },
+            context: "iter",
+            attach: { kind: "iter", ...(parts[1] === undefined ? {} : { pin: parts[1] }) },
+            args: argumentMap(contextMembers(btf, id)),
+          },
+        ],
+      };
+    });
+  },
+};
+
+/** Members of a context struct; each stands in a union with a word, to be 8 bytes wide on every machine. */
+function contextMembers(btf: Btf, id: number): ProbeArgument[] {
+  return btf.members(id).flatMap((m): ProbeArgument[] => {
+    const inner = m.name === "" ? btf.members(m.type).find((x) => x.name !== "") : m;
+    return inner === undefined
+      ? []
+      : [
+          {
+            name: inner.name,
+            type: typeOfBtf(btf, inner.type, "kernel"),
+            access: { kind: "context-field", offset: m.bitOffset / 8 },
+          },
+        ];
+  });
+}
+
+// --- the script's own life -------------------------------------------------------------------------------------------
+
+export function special(name: "begin" | "end"): Provider {
+  const provider: Provider = {
+    name,
+    aliases: [],
+    syntax: name,
+    servedBy: SCRIPTS_OWN,
+    parts: 0,
+    role: name,
+    anyProcess: true,
+    endsByItself: true,
+    seldom: true,
+    doc: name === "begin" ? "Before all other probes are attached." : "After all other probes are detached.",
+    resolve(_point, parts) {
+      if (parts.length > 0) throw wrongSyntax(provider);
+      return [
+        {
+          provider: name,
+          name,
+          special: true,
+          numberedArgs: 0,
+          variants: [
+            {
+              programType: "raw_tracepoint",
+              context: "none",
+              attach: { kind: "test_run", when: name },
+              args: undefined,
+            },
+          ],
+        },
+      ];
+    },
+  };
+  return provider;
+}
+
+/** Unit tests of scripts: run by `scry --test`, on the embedded machine. */
+export const test: Provider = {
+  name: "test",
+  aliases: [],
+  syntax: "test:NAME",
+  servedBy: SCRIPTS_OWN,
+  parts: 1,
+  role: "test",
+  anyProcess: true,
+  endsByItself: true,
+  seldom: true,
+  doc: "A test of the script, run by scry --test: it fails when it returns another value than 0, or an assert() does.",
+  resolve(_point, parts) {
+    if (parts.length !== 1 || parts[0] === "") throw wrongSyntax(test);
+    return [
+      {
+        provider: "test",
+        name: `test:${parts[0]}`,
+        special: true,
+        numberedArgs: 0,
+        variants: [
+          {
+            programType: "raw_tracepoint",
+            context: "none",
+            attach: { kind: "test_run", when: "test" },
+            args: undefined,
+          },
+        ],
+      },
+    ];
+  },
+};
+
+export const self: Provider = {
+  name: "self",
+  aliases: [],
+  syntax: "self:signal:SIGNAL",
+  servedBy: SCRIPTS_OWN,
+  parts: 2,
+  anyProcess: true,
+  seldom: true,
+  doc: "When scry itself is sent this signal.",
+  resolve(_point, parts) {
+    const signal = (parts[1] ?? "").toUpperCase();
+    if (parts.length !== 2 || parts[0] !== "signal") throw wrongSyntax(self);
+    if (!["SIGUSR1", "SIGUSR2", "SIGHUP"].includes(signal))
+      throw new ProbeError("SCRY1110", `'${parts[1]}' is not a supported signal`, [
+        "SIGUSR1, SIGUSR2 and SIGHUP can be used",
+      ]);
+    return [
+      {
+        provider: "self",
+        name: `self:signal:${signal}`,
+        special: true,
+        numberedArgs: 0,
+        variants: [
+          { programType: "raw_tracepoint", context: "none", attach: { kind: "signal", signal }, args: undefined },
+        ],
+      },
+    ];
+  },
+};

@@ -1,0 +1,169 @@
+// Functions and static probes of programs and libraries: `uprobe`, `uretprobe`, `usdt`.
+
+import { parseUsdtArguments } from "../elf/index.ts";
+import { INT64, UINT64 } from "../schema/index.ts";
+import { nearest } from "../source/index.ts";
+import type { ProbeEnvironment, UserFunction } from "./environment.ts";
+import { goProbe, goReturnable } from "./go-functions.ts";
+import { isPattern } from "./pattern.ts";
+import type { ResolvedProbe } from "./probes.ts";
+import { argumentMap, missing, ProbeError, type Provider, wrongSyntax } from "./provider.ts";
+import { namedParameters, sourceLineProbes } from "./provider-source-line.ts";
+
+export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly string[], returns: boolean): Provider {
+  const provider: Provider = {
+    name,
+    aliases,
+    addresses: "user",
+    servedBy: "kprobe · uprobe by perf event",
+    parts: 2,
+    syntax: `${name}:BINARY:FUNCTION${returns ? "" : "[+OFFSET]"} or ${name}:BINARY:ADDRESS`,
+    doc: "A function of a program or library, by symbol, offset or wildcard.",
+    *names([file, pattern], env) {
+      // Of all programs there are, nobody wants to see all functions.
+      const path = file === "*" ? undefined : env.binary(file as string);
+      if (path === undefined) return;
+      const names =
+        env.functionNames?.(path, pattern as string) ?? env.functions(path, pattern as string).map((f) => f.name);
+      for (const fn of names) yield `${name}:${path}:${fn}`;
+    },
+    resolve(_point, parts, env) {
+      const atLine = sourceLineProbes(name, parts, env);
+      if (atLine !== undefined) return atLine;
+      if (parts.length < 2 || parts.length > 3) throw wrongSyntax(provider);
+      const path = binary(parts[0] as string, env);
+      const last = parts.at(-1) as string;
+      const match = /^(.*?)(?:\+(0x[0-9a-fA-F]+|\d+))?$/.exec(last) as RegExpExecArray;
+      const plain = /^(?:0x[0-9a-fA-F]+|\d+)$/.test(last);
+      const extra = plain || match[2] === undefined ? 0 : Number(match[2]);
+      if (extra !== 0 && returns) throw new ProbeError("SCRY1103", "offset not supported for uretprobes");
+      const found = plain ? [byAddress(last, path, returns, env)] : env.functions(path, match[1] as string);
+      if (found.length === 0)
+        throw missing(
+          `No matches for ${name} ${path}:${match[1]}`,
+          isPattern(match[1] as string)
+            ? []
+            : nearest(
+                match[1] as string,
+                env.functions(path, "*").map((f) => f.name),
+              ),
+        );
+      const { kept, warning } = returns ? goReturnable(found, provider) : { kept: found };
+      if (kept.length === 0) throw missing(warning ?? "");
+      return kept.map((f, index): ResolvedProbe => {
+        if (extra !== 0 && f.size > 0 && extra >= f.size)
+          throw new ProbeError("SCRY1104", `Offset outside the function bounds ('${f.name}' size is ${f.size})`);
+        const inside = extra === 0 ? undefined : env.insideInstruction?.(path, f.start ?? f.offset, extra);
+        // A breakpoint there would break the instruction, and with it the program.
+        if (inside !== undefined)
+          throw new ProbeError("SCRY1123", `'${f.name}+${extra}' is in the middle of an instruction`, [
+            `Instructions begin at ${f.name}+${inside[0]} and ${f.name}+${inside[1]}`,
+          ]);
+        const attach = {
+          kind: "uprobe",
+          path,
+          offset: extra === 0 ? f.offset : (f.start ?? f.offset) + extra,
+          return: returns,
+          ...(env.pid === undefined ? {} : { pid: env.pid }),
+        } as const;
+        const base = {
+          provider: name,
+          name: `${name}:${path}:${f.name}${extra === 0 ? "" : `+${extra}`}`,
+          func: f.name,
+          ...(index === 0 && warning !== undefined ? { warning } : {}),
+        };
+        if (f.go !== undefined) return goProbe(base, { ...f, go: f.go }, attach, env, returns);
+        return {
+          ...base,
+          numberedArgs: returns ? 0 : 6,
+          ...(returns ? { returns: UINT64 } : {}),
+          variants: [
+            {
+              programType: "kprobe",
+              context: "registers",
+              attach,
+              get args() {
+                return returns || extra !== 0 ? undefined : namedParameters(path, f.offset, env);
+              },
+            },
+          ],
+        };
+      });
+    },
+  };
+  return provider;
+}
+
+/** A place that is given by its number. A return probe there must know whether Go has made the function. */
+function byAddress(place: string, path: string, returns: boolean, env: ProbeEnvironment): UserFunction {
+  const offset = Number(place);
+  const found = returns ? env.functionAt?.(path, offset) : undefined;
+  return { ...(found?.go === undefined ? {} : found), name: place, offset, size: 0 };
+}
+
+function binary(name: string, env: ProbeEnvironment): string {
+  const path = env.binary(name);
+  if (path === undefined)
+    throw new ProbeError(
+      "SCRY1105",
+      `${name === "" ? "a binary" : `'${name}'`} cannot be found`,
+      ["Give the path of a program or library, a program on PATH, or a library's name"],
+      true,
+    );
+  return path;
+}
+
+export const usdt: Provider = {
+  name: "usdt",
+  aliases: ["U"],
+  syntax: "usdt:BINARY:[PROVIDER:]NAME",
+  addresses: "user",
+  servedBy: "kprobe · uprobe by perf event",
+  parts: 2,
+  doc: "A static probe that a program or library brings (`.note.stapsdt`); arguments are arg0…",
+  resolve(_point, parts, env) {
+    if (parts.length < 2 || parts.length > 3) throw wrongSyntax(usdt);
+    const path = binary(parts[0] as string, env);
+    const provider = parts.length === 3 ? (parts[1] as string) : "*";
+    const name = parts.at(-1) as string;
+    const sites = env.usdt(path, provider, name);
+    if (sites.length === 0)
+      throw missing(
+        `No matches for usdt ${path}:${provider === "*" ? "" : `${provider}:`}${name}`,
+        nearest(
+          name,
+          env.usdt(path, "*", "*").map((s) => s.name),
+        ),
+      );
+    return sites.map((s): ResolvedProbe => {
+      const args = parseUsdtArguments(s.args, env.machine);
+      return {
+        provider: "usdt",
+        name: `usdt:${path}:${s.provider}:${s.name}`,
+        func: s.name,
+        numberedArgs: args.length,
+        variants: [
+          {
+            programType: "kprobe",
+            context: "registers",
+            attach: {
+              kind: "uprobe",
+              path,
+              offset: s.offset,
+              return: false,
+              ...(s.semaphore === undefined ? {} : { semaphore: s.semaphore }),
+              ...(env.pid === undefined ? {} : { pid: env.pid }),
+            },
+            args: argumentMap(
+              args.map((argument, i) => ({
+                name: `arg${i}`,
+                type: argument.size === 8 && !argument.signed ? UINT64 : INT64,
+                access: { kind: "usdt", argument },
+              })),
+            ),
+          },
+        ],
+      };
+    });
+  },
+};

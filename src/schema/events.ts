@@ -1,0 +1,39 @@
+// What a running script sends to its reader. Each place in the script that sends something is a site: its number is
+// the first word of the record, and the site says what the rest of the record is.
+
+import type { Span } from "../source/index.ts";
+import type { FormatPart } from "./format.ts";
+import type { Type } from "./types.ts";
+
+export interface EventField {
+  readonly type: Type;
+  /** Bytes from the start of the record. */
+  readonly offset: number;
+}
+
+export type EventAction =
+  | {
+      readonly kind: "printf";
+      readonly format: readonly FormatPart[];
+      readonly stream: "out" | "warn" | "error";
+      readonly span?: Span;
+    }
+  /** `print(value)` */
+  | { readonly kind: "print-value" }
+  /** `print(@map[, top[, div]])`: the two words after the header, 0 where not given */
+  | { readonly kind: "print-map"; readonly map: string }
+  | { readonly kind: "clear" | "zero"; readonly map: string }
+  | { readonly kind: "time"; readonly format: string }
+  | { readonly kind: "join"; readonly separator: string; readonly size: number }
+  | { readonly kind: "cat" | "system"; readonly format: readonly FormatPart[] }
+  | { readonly kind: "exit" };
+
+export interface EventSite {
+  readonly id: number;
+  readonly action: EventAction;
+  readonly fields: readonly EventField[];
+  /** Bytes of the record. */
+  readonly size: number;
+  /** Control records also carry, at byte 8, how far the event ring was filled when they were made. */
+  readonly ring: "events" | "control";
+}

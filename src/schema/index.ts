@@ -1,0 +1,13 @@
+// What a reader must know of a run: types and how values lie in memory, records of events, formats, where maps are kept,
+// and the compiled script as data.
+export type { CompiledScript, ProbeName, ProgramRole } from "./compiled-script.ts";
+export * from "./decode.ts";
+export type { EventAction, EventField, EventSite } from "./events.ts";
+export { type FormatPart, type FormatSpec, formatBits, parseFormat } from "./format.ts";
+export * from "./layout.ts";
+export type { ScriptOptions } from "./options.ts";
+export { DISPLACED, stackMaps } from "./stack-maps.ts";
+export * from "./storage.ts";
+export { isRawByte, utf8, utf8Length } from "./text.ts";
+export * from "./types.ts";
+export * from "./unwind-layout.ts";

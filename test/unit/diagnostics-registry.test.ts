@@ -1,0 +1,105 @@
+// Every diagnostic is documented once, and its example produces it.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { diagnosticsOf } from "../../src/cli/messages.ts";
+import { assemble } from "../../src/isa/index.ts";
+import { SystemCallError, UnsupportedError, VerifierError } from "../../src/kernel/index.ts";
+import { compileScript } from "../../src/lang/trace/index.ts";
+import { assembleCode, type BpfObject, type ProgramType } from "../../src/object/index.ts";
+import type { ProbeEnvironment } from "../../src/probes/index.ts";
+import { parseRecording } from "../../src/replay/index.ts";
+import { refusalDiagnostic, verify } from "../../src/verifier/index.ts";
+import { CASE_MAPS } from "../data/verifier-cases.ts";
+import { environment } from "../support/browser-page.ts";
+import { repository } from "../support/commands.ts";
+import { codesOf, entries } from "../support/diagnostic-entries.ts";
+
+const world: ProbeEnvironment = {
+  ...environment,
+  kernelFunctions: (name) => [name].filter((n) => n === "vfs_read"),
+  binary: (name) => (name === "/bin/sh" ? name : undefined),
+  sourceLine: () => [],
+  tracepoints: (category, name) => (category === "syscalls" && name === "sys_enter_openat" ? [{ category, name }] : []),
+};
+
+const compiled =
+  (more: Partial<ProbeEnvironment> = {}) =>
+  (text: string): readonly string[] =>
+    codesOf(() => compileScript({ name: "example", text }, { ...world, ...more }, { ringBytes: 1 << 16 }).warnings);
+
+const verified = (text: string, type: ProgramType): readonly string[] => {
+  const code = assembleCode(text);
+  const object: BpfObject = {
+    maps: CASE_MAPS,
+    programs: [{ name: "p", type, attach: [], functions: [{ name: "p", code, parameters: 1 }] }],
+    license: "GPL",
+  };
+  return [...verify(object, { profile: "strict" }).programs].flatMap((result) =>
+    result.accepted ? [] : [refusalDiagnostic(result, object).code],
+  );
+};
+
+const calls: Readonly<Record<string, unknown>> = {
+  "a refusal of the kernel's verifier": new VerifierError("p", 13, "R1 !read_ok\n"),
+  "a system call that is not permitted": new SystemCallError("bpf", 1, "map"),
+  "a kernel without kprobes": new UnsupportedError("kprobe"),
+  "a program that the kernel's verifier gives up on": new VerifierError(
+    "p",
+    7,
+    "BPF program is too large. Processed 1000001 insn\n",
+  ),
+};
+
+const runners: Readonly<Record<string, (text: string) => readonly string[]>> = {
+  scry: compiled(),
+  "scry-deep": () => compiled()(`begin { @x = ${"1 + ".repeat(3000)}1; }`),
+  "scry-test": compiled({ wants: (provider) => provider === "test" }),
+  "scry-nobtf": compiled(),
+  "scry-arm": compiled({ machine: "aarch64" }),
+  "scry-unsafe": compiled({ unsafe: true }),
+  recording: (text) => codesOf(() => void parseRecording({ name: "example", text: `${text}\n` }) as undefined),
+  asm: (text) => verified(text, "kprobe"),
+  "asm xdp": (text) => verified(text, "xdp"),
+  "asm cgroup_skb": (text) => verified(text, "cgroup_skb"),
+  "asm socket_filter": (text) => verified(text, "socket_filter"),
+  assemble: (text) => codesOf(() => void assemble(text) as undefined),
+  call: (what) =>
+    calls[what] === undefined ? ["SCRY2000"] : (diagnosticsOf(calls[what])?.diagnostics.map((d) => d.code) ?? []),
+};
+
+/** Run where there is a kernel: test/kernel/diagnostics.test.ts. */
+const KERNEL: ReadonlySet<string> = new Set(["kernel", "sh"]);
+
+/** Codes that the sources say, outside of comments. */
+function codesInSources(folder: string): Set<string> {
+  const codes = new Set<string>();
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    if (!/\.ts$/.test(entry.name) || /\.test/.test(entry.name)) continue;
+    const text = readFileSync(join(entry.parentPath, entry.name), "utf8").replace(/^\s*(?:\/\/|\/?\*).*$/gm, "");
+    for (const [code] of text.matchAll(/(?<=")SCRY\d{4}(?=")/g)) codes.add(code);
+  }
+  return codes;
+}
+
+describe("docs/diagnostics.md", () => {
+  it("has every diagnostic once", () => {
+    const documented = entries.map((e) => e.code);
+    expect(documented).toEqual([...new Set(documented)].sort());
+    expect(documented).toEqual([...codesInSources(join(repository, "src"))].sort());
+    expect(new Set(entries.map((e) => e.title)).size).toBe(entries.length);
+  });
+
+  it("says of which no example is run", () => {
+    const without = entries.filter((e) => e.kind === "none").map((e) => e.code);
+    console.log(`${entries.length} diagnostics; described, with no example that is run: ${without.join(" ")}`);
+    expect(without.length).toBeLessThan(30);
+    for (const { code, kind } of entries)
+      expect([code, kind === "none" || KERNEL.has(kind) || runners[kind] !== undefined]).toEqual([code, true]);
+  });
+
+  it.each(entries.filter((e) => runners[e.kind] !== undefined))("$code $title", ({ code, kind, example }) => {
+    expect(runners[kind]?.(example)).toContain(code);
+  });
+});
