@@ -2,6 +2,7 @@
 // tests run it on the kernel at hand, the lab on each of its kernels, and writes ARCHITECTURE.md's table from it.
 
 import { readFileSync } from "node:fs";
+import { getPriority, setPriority } from "node:os";
 import {
   Alu,
   aluImm,
@@ -393,9 +394,9 @@ async function runSession(): Promise<void> {
   const program = object.programs.get("probe");
   if (program === undefined) throw new Error("no program");
   // A call that nothing else in this process makes: its other threads write, to wake each other.
-  const mask = process.umask();
-  const attachment = attachKprobeMulti(program, { functions: ["__x64_sys_umask"], at: "session" });
-  for (let i = 0; i < 40; i++) process.umask(mask);
+  const priority = getPriority();
+  const attachment = attachKprobeMulti(program, { functions: ["__x64_sys_setpriority"], at: "session" });
+  for (let i = 0; i < 40; i++) setPriority(priority);
   await detachAll([attachment]);
   const words = new BigUint64Array(object.maps.get("counters")?.mapped() as ArrayBuffer);
   if (words[0] !== 40n || words[1] !== 40n) throw new Error(`${words[0]} calls and ${words[1]} returns, not 40 and 40`);
