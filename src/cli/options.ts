@@ -15,6 +15,8 @@ export interface Option {
   readonly values?: readonly string[];
   /** What the value completes to; a file where it is not said. */
   readonly completes?: Completion;
+  /** May stand several times; its values are lines of one text. */
+  readonly many?: true;
   readonly help: string;
 }
 
@@ -28,6 +30,14 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     completes: "command",
     help: "start this command, trace it, and end when it ends",
   },
+  "include-dir": {
+    short: "I",
+    value: "DIR",
+    completes: "file",
+    many: true,
+    help: "look for headers in this folder, too",
+  },
+  include: { value: "FILE", completes: "file", many: true, help: "include this header before the script" },
   output: { short: "o", value: "FILE", completes: "file", help: "write output to this file" },
   format: { short: "f", value: "FORMAT", values: ["text", "json"], help: "format of the output: text or json" },
   buffering: {
@@ -137,6 +147,7 @@ export function parseCommandLine(words: readonly string[], taken: readonly Optio
     if (value === undefined) throw new UsageError(`${shown} needs a value: ${option.value}`);
     if (option.values !== undefined && !option.values.includes(value))
       throw new UsageError(`${shown} takes ${option.values.join(", ")}, not '${value}'`);
-    given.set(option.long, value);
+    const before = option.many === true ? given.get(option.long) : undefined;
+    given.set(option.long, before === undefined ? value : `${before}\n${value}`);
   }
 }

@@ -10,7 +10,7 @@ import { formatDiagnostic } from "../source/index.ts";
 import type { View } from "../views/index.ts";
 import { dumper } from "./dump.ts";
 import type { CommandLine } from "./options.ts";
-import { scriptOf, settingsFromEnvironment } from "./script.ts";
+import { headersOf, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
 import { openStreams, type Streams } from "./streams.ts";
 import { commandOf, pidOf } from "./target.ts";
@@ -40,6 +40,7 @@ export async function run(line: CommandLine): Promise<number> {
     const env = liveEnvironment({
       params,
       unsafe: given.has("unsafe"),
+      ...headersOf(line),
       ...(pid === undefined ? {} : { pid }),
       ...(child === undefined ? {} : { childPid: child.pid }),
     });

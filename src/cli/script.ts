@@ -27,6 +27,16 @@ export function scriptOf(line: CommandLine): { source: SourceText; params: reado
   return { source: file === "-" ? { ...source, name: "stdin" } : source, params };
 }
 
+/** Headers, and where they are looked for, as the command line says (`-I`, `--include`). */
+export function headersOf(line: CommandLine): { includeFolders?: readonly string[]; includes?: readonly string[] } {
+  const folders = line.given.get("include-dir")?.split("\n");
+  const includes = line.given.get("include")?.split("\n");
+  return {
+    ...(folders === undefined ? {} : { includeFolders: folders }),
+    ...(includes === undefined ? {} : { includes }),
+  };
+}
+
 /** BPFTRACE_MAX_STRLEN=64 is max_strlen=64. */
 export function settingsFromEnvironment(): [string, string][] {
   const known = new Set(["BTF", "KERNEL_BUILD", "KERNEL_SOURCE", "VMLINUX", "COLOR", "DUMMY_TS_MAP"]);

@@ -1,23 +1,10 @@
 // A program's types in the form that the languages know: BTF types, made from debug information when they are asked for.
 // Their ids go on where another BTF (the kernel's) ends, so that both can be spoken of in one script.
 
-import {
-  type Btf,
-  type BtfEntry,
-  type BtfField,
-  type BtfKind,
-  type BtfMember,
-  type BtfType,
-  fieldOf,
-  membersOf,
-  resolveType,
-  sizeOfType,
-} from "../btf/index.ts";
+import { type Btf, BtfLayer, type BtfMember, type BtfType } from "../btf/index.ts";
 import { ByteReader, FormatError } from "../source/index.ts";
 import { Attribute, Encoding, Tag } from "./constants.ts";
 import { type Entry, inherited, nameOf, type Units, type Value } from "./units.ts";
-
-const WORD = 8;
 
 /** Where a type comes from; `void` and the helpers that BTF needs have no entry. */
 type Source =
@@ -26,10 +13,8 @@ type Source =
   | { readonly kind: "dimension"; readonly element: number; readonly counts: readonly number[] }
   | { readonly kind: "index" };
 
-export class DwarfTypes implements Btf {
-  readonly bytes: Uint8Array = new Uint8Array(0);
+export class DwarfTypes extends BtfLayer {
   readonly firstId: number;
-  readonly pointerSize: number = WORD;
   readonly #base: Btf | undefined;
   readonly #sources: Source[] = [];
   readonly #ids = new Map<Units, Map<number, number>>();
@@ -37,13 +22,13 @@ export class DwarfTypes implements Btf {
   #index: number | undefined;
 
   constructor(base: Btf | undefined) {
+    super();
     this.#base = base;
     this.firstId = base?.count ?? 1;
   }
 
-  get base(): Btf {
-    // Whoever asks wants ids below `firstId` answered, which `type` does.
-    return this.#base ?? this;
+  protected below(): Btf | undefined {
+    return this.#base;
   }
 
   get count(): number {
@@ -189,50 +174,6 @@ export class DwarfTypes implements Btf {
 
   #indexType(): number {
     return (this.#index ??= this.#add({ kind: "index" }));
-  }
-
-  name(id: number): string {
-    return this.type(id).name;
-  }
-
-  kind(id: number): BtfKind {
-    return this.type(id).kind;
-  }
-
-  find(name: string, kinds?: BtfKind | readonly BtfKind[]): number | undefined {
-    return this.#base?.find(name, kinds);
-  }
-
-  findAll(pattern: string | RegExp, kinds?: BtfKind | readonly BtfKind[]): BtfEntry[] {
-    return this.#base?.findAll(pattern, kinds) ?? [];
-  }
-
-  resolve(id: number): BtfType {
-    return resolveType(this, id);
-  }
-
-  sizeof(id: number): number | undefined {
-    return sizeOfType(this, id);
-  }
-
-  members(id: number): readonly BtfMember[] {
-    return membersOf(this, id);
-  }
-
-  field(id: number, path: string | readonly string[]): BtfField | undefined {
-    return fieldOf(this, id, path);
-  }
-
-  enumerator(name: string): { readonly type: number; readonly value: bigint } | undefined {
-    return this.#base?.enumerator(name);
-  }
-
-  string(offset: number): string {
-    return this.#base?.string(offset) ?? "";
-  }
-
-  exportIndex(): Uint8Array {
-    return new Uint8Array(0);
   }
 }
 

@@ -2,7 +2,9 @@
 // what the user asked of this run. The session answers from a live system; a test or a browser answers from data.
 
 import type { Btf } from "../btf/index.ts";
+import type { IncludeRequest } from "../c/index.ts";
 import type { Location, Term } from "../dwarf/index.ts";
+import type { SourceText } from "../source/index.ts";
 
 export interface TracepointName {
   readonly category: string;
@@ -167,6 +169,13 @@ export interface Request {
   readonly childPid?: number;
   /** May functions with side effects on the system be called (`system`, `signal`)? */
   readonly unsafe: boolean;
+  /**
+   * Reads a header: the user's own stand beside the script and in the folders of `-I`, the others where the system has
+   * its own. Absent: there are none.
+   */
+  header?(request: IncludeRequest, whose: "own" | "system"): SourceText | undefined;
+  /** Headers that stand before the script (`--include`). */
+  readonly includes?: readonly string[];
   /** Which providers' probes this run is for; absent: all but `test`. The others are left out of the script. */
   wants?(provider: string): boolean;
 }

@@ -82,7 +82,7 @@ export function kernelFunction(
             const args = functionArguments(id, { ...env, btf: () => types }, 0, (index) => ({ kind: "raw", index }));
             return own === undefined
               ? args
-              : new Map([...args].map(([n, a]) => [n, { ...a, type: known(a.type, env) }]));
+              : new Map([...args].map(([n, a]) => [n, { ...a, type: known(a.type, types) }]));
           },
         };
         return {
@@ -91,7 +91,9 @@ export function kernelFunction(
           func: fn,
           variants: [variant],
           numberedArgs: typed || returns ? 0 : 6,
-          ...(returns ? { returns: known(returnType(id, types) ?? UINT64, env) } : {}),
+          ...(returns
+            ? { returns: known(returnType(id, types) ?? UINT64, own === undefined ? undefined : types) }
+            : {}),
         };
       });
     },
@@ -127,8 +129,8 @@ function bpfProgram(name: "fentry" | "fexit", parts: readonly string[], env: Pro
 }
 
 /** A type that is a module's own is not among the kernel's: a pointer to it is an address. */
-function known(type: Type, env: ProbeEnvironment): Type {
-  const most = env.btf()?.count ?? 0;
+function known(type: Type, module: Btf | undefined): Type {
+  const most = module?.firstId ?? Number.POSITIVE_INFINITY;
   if (type.kind === "struct") return (type.btf?.id ?? 0) < most ? type : UINT64;
   if (type.kind !== "pointer" || type.to === undefined) return type;
   let target: Type = type.to;

@@ -43,12 +43,17 @@ import {
   tryFileSymbols,
 } from "../symbols/index.ts";
 import { DebugInformation } from "./debug-information.ts";
+import { HeaderFiles } from "./header-files.ts";
 
 export interface LiveOptions {
   readonly params?: readonly string[];
   readonly pid?: number;
   readonly childPid?: number;
   readonly unsafe?: boolean;
+  /** Folders of headers (`-I`). */
+  readonly includeFolders?: readonly string[];
+  /** Headers that stand before the script (`--include`). */
+  readonly includes?: readonly string[];
 }
 
 /** The environment of this machine. Nothing is read before it is asked for. */
@@ -62,8 +67,11 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
       return undefined;
     }
   });
+  const headers = new HeaderFiles(options.includeFolders ?? []);
   return {
     params: options.params ?? [],
+    header: (request, whose) => headers.find(request, whose),
+    ...(options.includes === undefined ? {} : { includes: options.includes }),
     ...(options.pid === undefined ? {} : { pid: options.pid }),
     ...(options.childPid === undefined ? {} : { childPid: options.childPid }),
     cpus: possibleCpus().length,

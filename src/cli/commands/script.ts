@@ -32,6 +32,8 @@ export const script: Command = {
     "test",
     "dry-run",
     "unsafe",
+    "include-dir",
+    "include",
     "warnings",
     "dwarf-pid",
     "no-warnings",

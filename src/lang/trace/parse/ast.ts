@@ -1,13 +1,26 @@
 // The syntax tree of a trace script. The parser makes it, and nobody changes it: what is found out about its parts stands
 // in tables of each unit (see check/state.ts).
 
+import type { CToken, Preprocessor } from "../../../c/index.ts";
 import type { AttachPoint } from "../../../probes/index.ts";
-import type { Span } from "../../../source/index.ts";
+import type { SourceText, Span } from "../../../source/index.ts";
 
 export interface Script {
   readonly config: readonly ConfigEntry[];
   readonly mapDeclarations: readonly MapDeclaration[];
   readonly probes: readonly Probe[];
+  /** What the script and its headers say in C; absent: nothing. */
+  readonly c?: CText;
+}
+
+/** The C of a script: its headers and its own declarations, with all macros expanded. */
+export interface CText {
+  readonly tokens: readonly CToken[];
+  readonly preprocessor: Preprocessor;
+  /** Is this file one of the system's? */
+  readonly system: (file: SourceText) => boolean;
+  /** Names of headers of the system that were not read, since a script seldom needs what they say. */
+  readonly skipped: readonly string[];
 }
 
 export interface ConfigEntry {

@@ -1,5 +1,6 @@
 // Expressions and types, by precedence climbing; and the token stream under them.
 
+import type { Preprocessor } from "../../../c/index.ts";
 import type { SourceText, Span } from "../../../source/index.ts";
 import type {
   BinaryOperator,
@@ -17,6 +18,8 @@ export abstract class ExpressionParser {
   readonly source: SourceText;
   readonly params: readonly string[];
   readonly lexer: Lexer;
+  /** Macros of the preamble. */
+  readonly preprocessor: Preprocessor;
   token: Token;
   /** Where the last token taken ended. */
   lastEnd = 0;
@@ -26,11 +29,13 @@ export abstract class ExpressionParser {
   readonly #pending: Token[] = [];
   #depth = 0;
 
-  constructor(source: SourceText, params: readonly string[]) {
+  constructor(source: SourceText, params: readonly string[], preprocessor: Preprocessor) {
     this.source = source;
     this.params = params;
+    this.preprocessor = preprocessor;
     this.lexer = new Lexer(source);
-    this.token = this.lexer.next();
+    this.#more();
+    this.token = this.#pending.shift() as Token;
   }
 
   // --- tokens ---------------------------------------------------------------------------------------------------
@@ -61,22 +66,35 @@ export abstract class ExpressionParser {
     return taken;
   }
 
-  /** Lexes one more token to the end of the pending ones; the name of a #define gives all of its tokens. */
+  /** Lexes one more token to the end of the pending ones; a macro of the preamble gives all of its tokens. */
   #more(): void {
     const before = this.#pending.length;
-    while (this.#pending.length === before) this.#expand(this.lexer.next(), []);
+    while (this.#pending.length === before) {
+      const token = this.lexer.next();
+      const macro = token.kind === "identifier" ? this.preprocessor.macros.get(token.text) : undefined;
+      const end = macro === undefined ? undefined : this.#useEnd(token, macro.params !== undefined);
+      if (end === undefined) {
+        this.#pending.push(token);
+        continue;
+      }
+      const span = { start: token.span.start, end };
+      this.lexer.at = end;
+      const inner = new Lexer({ name: this.source.name, text: this.preprocessor.expandText(this.source, span) });
+      for (let t = inner.next(); t.kind !== "end"; t = inner.next()) this.#pending.push({ ...t, span });
+    }
   }
 
-  #expand(token: Token, inside: readonly string[]): void {
-    const replacement =
-      token.kind === "identifier" && !inside.includes(token.text) ? this.lexer.defines.get(token.text) : undefined;
-    if (replacement === undefined) {
-      this.#pending.push(token);
-      return;
+  /** Where the use of a macro ends; undefined where its name stands without the arguments that it takes. */
+  #useEnd(name: Token, takesArguments: boolean): number | undefined {
+    if (!takesArguments) return name.span.end;
+    const scan = new Lexer(this.source, name.span.end);
+    let token = scan.next();
+    if (token.text !== "(") return undefined;
+    for (let depth = 0; token.kind !== "end"; token = scan.next()) {
+      if (token.text === "(" && token.kind === "punctuator") depth++;
+      if (token.text === ")" && token.kind === "punctuator" && --depth === 0) return token.span.end;
     }
-    const inner = new Lexer({ name: this.source.name, text: replacement });
-    for (let t = inner.next(); t.kind !== "end"; t = inner.next())
-      this.#expand({ ...t, span: token.span }, [...inside, token.text]);
+    return undefined;
   }
 
   at(text: string): boolean {

@@ -1,4 +1,5 @@
 // From text to tree.
 export * from "./ast.ts";
 export { parseScript } from "./parser.ts";
+export type { Headers } from "./preamble.ts";
 export { blocksOf, expressionsOf, walkExpression, walkProbe, walkStatement } from "./walk.ts";

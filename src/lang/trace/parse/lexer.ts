@@ -85,8 +85,6 @@ const isName = (c: number): boolean => isNameStart(c) || isDigit(c);
 
 export class Lexer {
   readonly source: SourceText;
-  /** `#define NAME text` of the preamble: NAME is replaced by the text's tokens. */
-  readonly defines: Map<string, string> = new Map();
   at = 0;
 
   constructor(source: SourceText, at = 0) {

@@ -1,5 +1,6 @@
 // Tokens to a tree: the outermost level, probes and statements. Each function stands under its grammar rule.
 
+import { type CToken, tokenize } from "../../../c/index.ts";
 import type { AttachPoint } from "../../../probes/index.ts";
 import type { SourceText, Span } from "../../../source/index.ts";
 import type {
@@ -15,11 +16,14 @@ import type {
   VariableExpression,
 } from "./ast.ts";
 import { ExpressionParser } from "./expression-parser.ts";
-import { readPreamble } from "./preamble.ts";
+import { type Headers, type Preamble, readPreamble } from "./preamble.ts";
 import { nestedTooDeep } from "./walk.ts";
 import { MOST_LEVELS } from "./words.ts";
 
 const ASSIGN: ReadonlySet<string> = new Set(["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="]);
+
+/** Words that begin a declaration of C. */
+const C_WORDS: ReadonlySet<string> = new Set(["struct", "union", "enum", "typedef"]);
 
 /** Parts of an attach point (counted from the provider) in which a `/` is part of a path and not a predicate. */
 const PATH_PARTS: Readonly<Record<string, number>> = {
@@ -34,18 +38,22 @@ const PATH_PARTS: Readonly<Record<string, number>> = {
 };
 
 /** Parses a whole script; throws a DiagnosticError at the first mistake. */
-export function parseScript(source: SourceText, params: readonly string[]): Script {
-  return new Parser(source, params).script();
+export function parseScript(source: SourceText, params: readonly string[], headers: Headers = { all: false }): Script {
+  const preamble = readPreamble(source, headers);
+  return new Parser(preamble, params).script();
 }
 
 class Parser extends ExpressionParser {
-  constructor(source: SourceText, params: readonly string[]) {
-    const preamble = readPreamble(source);
-    super(preamble.source, params);
-    for (const [name, text] of preamble.defines) this.lexer.defines.set(name, text);
+  readonly #preamble: Preamble;
+  /** The script's own declarations of C. */
+  readonly #declared: CToken[] = [];
+
+  constructor(preamble: Preamble, params: readonly string[]) {
+    super(preamble.source, params, preamble.preprocessor);
+    this.#preamble = preamble;
   }
 
-  // script := (config | map-declaration | probe)*
+  // script := (c-declaration | config | map-declaration | probe)*
   script(): Script {
     const config: ConfigEntry[] = [];
     const mapDeclarations: MapDeclaration[] = [];
@@ -54,22 +62,10 @@ class Parser extends ExpressionParser {
       const word = this.token.kind === "identifier" ? this.token.text : "";
       if (word === "config" && this.peekText("=")) config.push(...this.config());
       else if (word === "let") mapDeclarations.push(this.mapDeclaration());
-      else if (
-        word === "macro" ||
-        word === "fn" ||
-        word === "import" ||
-        (["struct", "union", "enum", "typedef"].includes(word) && !this.peekText(":"))
-      ) {
-        const what =
-          { macro: "macros are", fn: "functions are", import: "imports are" }[word] ?? `a '${word}' of one's own is`;
-        this.fail(
-          "SCRY1900",
-          `${what} not supported yet`,
-          this.token.span,
-          word in { struct: 1, union: 1, enum: 1, typedef: 1 }
-            ? "Kernel types need no declaration here: they come from BTF"
-            : "Write the code out where it is used",
-        );
+      else if (C_WORDS.has(word) && !this.peekText(":")) this.cDeclaration();
+      else if (word === "macro" || word === "fn" || word === "import") {
+        const what = { macro: "macros are", fn: "functions are", import: "imports are" }[word];
+        this.fail("SCRY1900", `${what} not supported yet`, this.token.span, "Write the code out where it is used");
       } else probes.push(this.probe());
     }
     if (probes.length === 0)
@@ -79,7 +75,26 @@ class Parser extends ExpressionParser {
         this.token.span,
         'A script is made of probes: begin { printf("hello\\n"); }',
       );
-    return { config, mapDeclarations, probes };
+    const { tokens, preprocessor, skipped, system } = this.#preamble;
+    const c = { tokens: [...tokens, ...this.#declared], preprocessor, skipped, system };
+    return { config, mapDeclarations, probes, ...(c.tokens.length + skipped.length === 0 ? {} : { c }) };
+  }
+
+  // c-declaration := ("struct" | "union" | "enum" | "typedef") … ";" in C's own grammar
+  cDeclaration(): void {
+    const start = this.token.span.start;
+    const tokens = tokenize(this.source, start);
+    let depth = 0;
+    const last = tokens.find((t) => {
+      if (t.kind !== "punctuator") return false;
+      if (t.text === "{") depth++;
+      if (t.text === "}") depth--;
+      return depth === 0 && t.text === ";";
+    });
+    if (last === undefined)
+      this.fail("SCRY1030", "this declaration does not end", this.token.span, 'It ends with a ";" behind its "}"');
+    this.#declared.push(...this.preprocessor.run(this.source, start, last.span.end));
+    this.restart(last.span.end);
   }
 
   // config := "config" "=" "{" (NAME "=" value (";" | ","))* "}"

@@ -1,108 +1,134 @@
-// What may stand before the first probe in the C preprocessor's tongue: `#!`, `#include`, `#define`, `#if…`.
-// The kernel's own types come from BTF, so headers are not read; conditionals on BPFTRACE_HAVE_BTF are answered.
+// What a script says to C's preprocessor: `#!`, `#include`, `#define`, `#if…`. Headers of the user are read at once; those
+// of the system only when a script turns out to need them, because the kernel's types come from BTF.
 
-import type { SourceText } from "../../../source/index.ts";
-import { Lexer } from "./lexer.ts";
+import { type CToken, type IncludeRequest, Preprocessor, tokenize } from "../../../c/index.ts";
+import { DiagnosticError, type SourceText } from "../../../source/index.ts";
+
+/** Where headers come from, and which are wanted. */
+export interface Headers {
+  header?(request: IncludeRequest, whose: "own" | "system"): SourceText | undefined;
+  /** Headers that stand before the script. */
+  readonly includes?: readonly string[];
+  /** Read those of the system, too. */
+  readonly all: boolean;
+}
 
 export interface Preamble {
   /** The text with every preprocessor line blanked out, so that offsets stay true. */
   readonly source: SourceText;
-  readonly defines: ReadonlyMap<string, string>;
+  readonly preprocessor: Preprocessor;
+  /** What the headers declare. */
+  readonly tokens: readonly CToken[];
+  readonly skipped: readonly string[];
+  readonly system: (file: SourceText) => boolean;
 }
 
-const blank = (line: string): string => " ".repeat(line.length);
+const blank = (text: string): string => text.replace(/[^\n]/g, " ");
 
-export function readPreamble(source: SourceText): Preamble {
-  const defines = new Map<string, string>([["BPFTRACE_HAVE_BTF", "1"]]);
-  if (!/^[ \t]*#/m.test(source.text)) return { source, defines };
-  const lexer = new Lexer(source);
-  // One entry per open #if: does its present branch hold, and has any branch held?
-  const open: { holds: boolean; taken: boolean; at: number }[] = [];
+/** Macros that a compiler for this machine defines itself, as far as headers ask for them. */
+const PREDEFINED: readonly (readonly [string, string])[] = [
+  ["BPFTRACE_HAVE_BTF", "1"],
+  ["__STDC__", "1"],
+  ["__STDC_VERSION__", "201112L"],
+  ["__STDC_HOSTED__", "1"],
+  ["__GNUC__", "12"],
+  ["__GNUC_MINOR__", "2"],
+  ["__linux__", "1"],
+  ["__unix__", "1"],
+  ["__LP64__", "1"],
+  ["_LP64", "1"],
+  ["__CHAR_BIT__", "8"],
+  ["__SIZEOF_LONG__", "8"],
+  ["__SIZEOF_POINTER__", "8"],
+  ["__SIZEOF_INT128__", "16"],
+  ["__BITS_PER_LONG", "64"],
+  ["__ORDER_LITTLE_ENDIAN__", "1234"],
+  ["__ORDER_BIG_ENDIAN__", "4321"],
+  ["__BYTE_ORDER__", "1234"],
+  ["__SIZE_TYPE__", "unsigned long"],
+  ["__PTRDIFF_TYPE__", "long"],
+  ["__WCHAR_TYPE__", "int"],
+  ["__INT_MAX__", "2147483647"],
+  ["__LONG_MAX__", "9223372036854775807L"],
+  ["__x86_64__", "1"],
+  ["__x86_64", "1"],
+];
+
+export function readPreamble(source: SourceText, headers: Headers): Preamble {
+  const skipped: string[] = [];
+  const systemFiles = new Set<string>();
+  const system = (file: SourceText): boolean => systemFiles.has(file.name);
+  const include = (request: IncludeRequest): SourceText | undefined => {
+    const inSystem = systemFiles.has(request.from.name);
+    const own = inSystem ? undefined : headers.header?.(request, "own");
+    if (own !== undefined) return own;
+    if (!headers.all && !request.quoted) {
+      skipped.push(request.name);
+      return { name: request.name, text: "" };
+    }
+    const found = headers.header?.(request, "system");
+    if (found !== undefined) {
+      systemFiles.add(found.name);
+      return found;
+    }
+    if (request.quoted && !inSystem) return undefined;
+    // What the kernel's headers say of types, BTF says too: who misses something is told that this one was not found.
+    skipped.push(request.name);
+    return { name: request.name, text: "" };
+  };
+  const preprocessor = new Preprocessor({ include, defines: PREDEFINED });
+  const tokens: CToken[] = [];
+  for (const name of headers.includes ?? []) {
+    const from = { name: "<command line>", text: `"${name}"` };
+    preprocessor.directive(tokenize({ name: from.name, text: `include "${name}"` }).slice(0, 2), [], tokens, 0);
+  }
+  const result = (text: string): Preamble => ({
+    source: { ...source, text },
+    preprocessor,
+    tokens,
+    skipped,
+    system,
+  });
+  if (!/^[ \t]*#/m.test(source.text)) return result(source.text);
+
+  const open: Parameters<Preprocessor["directive"]>[1] = [];
   const lines = source.text.split("\n");
   let offset = 0;
-  let continued = false;
   let comment = false;
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i] as string;
-    const span = { start: offset, end: offset + line.length };
+    const start = offset;
     offset += line.length + 1;
-    const active = open.every((o) => o.holds);
     // A line that begins inside a comment is no directive.
     const within = comment;
     comment = endsInComment(line, comment);
-    if (within) {
-      if (!active) lines[i] = blank(line);
+    if (within || !/^\s*#/.test(line)) {
+      if (!open.every((o) => o.holds)) lines[i] = blank(line);
       continue;
     }
-    if (continued) {
-      continued = line.endsWith("\\");
-      lines[i] = blank(line);
-      continue;
+    let last = i;
+    while (/\\\s*$/.test(lines[last] as string) && last + 1 < lines.length) {
+      last++;
+      offset += (lines[last] as string).length + 1;
     }
-    const directive = /^\s*#\s*(!|[a-z]*)\s*(.*?)\s*$/.exec(line);
-    if (directive === null) {
-      if (!active) lines[i] = blank(line);
-      continue;
-    }
-    lines[i] = blank(line);
-    continued = line.endsWith("\\");
-    const rest = (directive[2] as string).replace(/\/\/.*$|\/\*.*?\*\/\s*$/, "").trim();
-    switch (directive[1]) {
-      case "!":
-      case "include":
-      case "pragma":
-      case "":
-        break;
-      case "define": {
-        const define = /^([A-Za-z_]\w*)(\(.*)?(?:\s+(.*))?$/.exec(rest);
-        if (define === null || define[2] !== undefined)
-          return lexer.fail(
-            "SCRY1010",
-            "function-like #define is not supported yet",
-            span,
-            "Use an object-like #define, or repeat the expression",
-          );
-        if (active) defines.set(define[1] as string, define[3] ?? "");
-        break;
-      }
-      case "undef":
-        if (active) defines.delete(rest);
-        break;
-      case "ifdef":
-      case "ifndef": {
-        const holds = defines.has(rest) === (directive[1] === "ifdef");
-        open.push({ holds, taken: holds, at: span.start });
-        break;
-      }
-      case "if":
-      case "elif": {
-        const holds = condition(rest, defines, () =>
-          lexer.fail("SCRY1011", `unsupported #${directive[1]} condition: ${rest}`, span),
-        );
-        if (directive[1] === "if") open.push({ holds, taken: holds, at: span.start });
-        else {
-          const last = open.at(-1) ?? lexer.fail("SCRY1012", "#elif without #if", span);
-          last.holds = !last.taken && holds;
-          last.taken ||= holds;
-        }
-        break;
-      }
-      case "else": {
-        const last = open.at(-1) ?? lexer.fail("SCRY1012", "#else without #if", span);
-        last.holds = !last.taken;
-        last.taken = true;
-        break;
-      }
-      case "endif":
-        if (open.pop() === undefined) lexer.fail("SCRY1012", "#endif without #if", span);
-        break;
-      default:
-        lexer.fail("SCRY1013", `unknown preprocessor directive '#${directive[1]}'`, span);
-    }
+    for (let n = i; n <= last; n++) lines[n] = blank(lines[n] as string);
+    i = last;
+    if (/^\s*#!/.test(line)) continue;
+    const directive = tokenize(source, start, Math.min(offset - 1, source.text.length));
+    preprocessor.directive(
+      directive.slice(1).filter((t) => t.kind !== "end" && t.kind !== "newline"),
+      open,
+      tokens,
+      0,
+    );
   }
   const last = open.at(-1);
-  if (last !== undefined) lexer.fail("SCRY1012", "#if without #endif", { start: last.at, end: last.at + 3 });
-  return { source: { name: source.name, text: lines.join("\n") }, defines };
+  if (last !== undefined)
+    throw new DiagnosticError(
+      [{ code: "SCRY1012", severity: "error", message: "#if without #endif", span: last.at.span }],
+      source,
+    );
+  return result(lines.join("\n"));
 }
 
 /** Is a block comment open at the end of the line? Strings and line comments do not open one. */
@@ -114,13 +140,4 @@ function endsInComment(line: string, open: boolean): boolean {
     else if (inside && m[0].includes("*/")) inside = false;
   }
   return inside;
-}
-
-/** `defined(X)`, `!defined(X)`, a number, a defined name. */
-function condition(text: string, defines: ReadonlyMap<string, string>, fail: () => never): boolean {
-  const match = /^(!?)\s*(?:defined\s*\(?\s*(\w+)\s*\)?|(\w+))$/.exec(text);
-  if (match === null) return fail();
-  const value =
-    match[2] !== undefined ? defines.has(match[2]) : Number(defines.get(match[3] as string) ?? match[3]) > 0;
-  return match[1] === "!" ? !value : value;
 }

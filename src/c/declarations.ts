@@ -1,0 +1,621 @@
+// Declarations of C: types are read into a table, functions' bodies are passed over. Each method stands under its rule
+// (C11 6.7), with what GNU C adds and headers use.
+
+import { DiagnosticError } from "../source/index.ts";
+import { type ConstantContext, evaluateFrom } from "./constant-expression.ts";
+import { layoutOf, type MemberDeclaration } from "./layout.ts";
+import { type CToken, fail } from "./tokens.ts";
+import type { CTypes } from "./type-table.ts";
+
+export interface DeclarationOptions {
+  /** Text that does not define again what is known below, and of which what is not understood is passed over: a system's header. */
+  system?(token: CToken): boolean;
+}
+
+const STORAGE =
+  /^(?:extern|static|auto|register|inline|__inline|__inline__|_Noreturn|_Thread_local|__thread|__extension__)$/;
+const QUALIFIER =
+  /^(?:const|volatile|restrict|_Atomic|__const|__const__|__volatile|__volatile__|__restrict|__restrict__|__user|__kernel|__iomem|__rcu|__percpu|__force|__bitwise)$/;
+const WORD =
+  /^(?:void|char|short|int|long|float|double|signed|unsigned|__signed__|__signed|_Bool|__int128|__int128_t|__uint128_t|_Float128|__float128)$/;
+
+/** Typedefs that texts rely on where no header and no kernel's types say them: bytes, and whether they have a sign. */
+const COMMON: Readonly<Record<string, readonly [size: number, signed: boolean]>> = {
+  bool: [1, false],
+  size_t: [8, false],
+  ssize_t: [8, true],
+  ptrdiff_t: [8, true],
+  uintptr_t: [8, false],
+  intptr_t: [8, true],
+  off_t: [8, true],
+  loff_t: [8, true],
+  pid_t: [4, true],
+  uid_t: [4, false],
+  gid_t: [4, false],
+  dev_t: [4, false],
+  mode_t: [4, false],
+  umode_t: [2, false],
+  time_t: [8, true],
+  wchar_t: [4, true],
+  uint: [4, false],
+  ulong: [8, false],
+  ushort: [2, false],
+  u_char: [1, false],
+  u_int: [4, false],
+  u_long: [8, false],
+  sector_t: [8, false],
+  gfp_t: [4, false],
+};
+const FIXED = /^(?:__)?(u?int|[us]|[bl]e|sum|u_int)(8|16|32|64)(?:_t)?$/;
+
+interface Specifiers {
+  readonly type: number;
+  readonly typedef: boolean;
+  readonly attributes: Attributes;
+  /** A struct or union with a body and no name stands here. */
+  readonly anonymous: boolean;
+}
+
+interface Attributes {
+  packed: boolean;
+  align: number;
+}
+
+interface Declarator {
+  readonly name: CToken | undefined;
+  readonly type: number;
+  readonly isFunction: boolean;
+}
+
+/** Reads all declarations of these tokens into the table. Throws DiagnosticError for what is wrong in text that is the user's own. */
+export function readDeclarations(tokens: readonly CToken[], types: CTypes, options: DeclarationOptions = {}): void {
+  const reader = new DeclarationReader(tokens, types, options);
+  reader.all();
+}
+
+/** The type that stands at a token, as in a cast: where it ends; undefined where none begins there. */
+export function typeAt(
+  tokens: readonly CToken[],
+  at: number,
+  types: CTypes,
+): { readonly end: number; readonly type: number } | undefined {
+  const reader = new DeclarationReader(tokens, types, {});
+  return reader.typeName(at);
+}
+
+/** What constants may refer to: enumerators, sizes of types. */
+export function constantContext(types: CTypes): ConstantContext {
+  return {
+    name: (t) => types.enumerator(t.text)?.value,
+    type: (tokens, at) => {
+      const found = typeAt(tokens, at, types);
+      if (found === undefined) return undefined;
+      return {
+        end: found.end,
+        size: types.sizeof(found.type) ?? 1,
+        align: types.alignof(found.type),
+        signed: types.signed(found.type),
+      };
+    },
+  };
+}
+
+class DeclarationReader {
+  readonly #tokens: readonly CToken[];
+  readonly #types: CTypes;
+  readonly #options: DeclarationOptions;
+  readonly #constants: ConstantContext;
+  #at = 0;
+  #depth = 0;
+
+  constructor(tokens: readonly CToken[], types: CTypes, options: DeclarationOptions) {
+    this.#tokens = tokens;
+    this.#types = types;
+    this.#options = options;
+    this.#constants = constantContext(types);
+  }
+
+  // --- tokens ---------------------------------------------------------------------------------------------------
+
+  get #token(): CToken {
+    return (this.#tokens[this.#at] ?? this.#tokens.at(-1)) as CToken;
+  }
+
+  get #done(): boolean {
+    return this.#at >= this.#tokens.length || this.#token.kind === "end";
+  }
+
+  #is(text: string): boolean {
+    return !this.#done && this.#token.text === text && this.#token.kind !== "string";
+  }
+
+  #accept(text: string): boolean {
+    if (!this.#is(text)) return false;
+    this.#at++;
+    return true;
+  }
+
+  #expect(text: string, where: string): void {
+    if (!this.#accept(text)) this.#unexpected(`"${text}" ${where}`);
+  }
+
+  #unexpected(wanted: string): never {
+    const t = this.#token;
+    return fail("SCRY1030", `expected ${wanted}, found ${this.#done ? "the end" : t.text}`, t);
+  }
+
+  #system(): boolean {
+    return this.#options.system?.(this.#token) ?? false;
+  }
+
+  /** Behind what closes the bracket that stands here. */
+  #pass(): void {
+    const open = this.#token;
+    for (let depth = 0; !this.#done; ) {
+      const t = this.#token;
+      this.#at++;
+      if (t.kind !== "punctuator") continue;
+      if (t.text === "(" || t.text === "{" || t.text === "[") depth++;
+      else if (t.text === ")" || t.text === "}" || t.text === "]") depth--;
+      if (depth === 0) return;
+    }
+    fail("SCRY1030", `this ${open.text} is never closed`, open);
+  }
+
+  /** Behind the end of a declaration that nobody understands. */
+  #recover(from: number): void {
+    this.#at = Math.max(this.#at, from);
+    while (!this.#done) {
+      const t = this.#token;
+      if (t.text === "(" || t.text === "[") this.#pass();
+      else if (t.text === "{") {
+        this.#pass();
+        if (!this.#is(";") && !this.#is("__attribute__") && this.#token.kind !== "identifier") return;
+      } else {
+        this.#at++;
+        if (t.text === ";") return;
+      }
+    }
+  }
+
+  // --- declarations ---------------------------------------------------------------------------------------------
+
+  all(): void {
+    while (!this.#done) {
+      const start = this.#at;
+      const system = this.#system();
+      try {
+        this.#declaration();
+      } catch (error) {
+        if (!system || !(error instanceof DiagnosticError)) throw error;
+        this.#depth = 0;
+        this.#at = start;
+        this.#recover(start + 1);
+      }
+    }
+  }
+
+  // declaration := ";" | static-assert | asm | specifiers (declarator ("=" initializer)? ("," …)*)? (";" | body)
+  #declaration(): void {
+    if (this.#accept(";")) return;
+    if (/^(?:_Static_assert|static_assert|asm|__asm__|__asm)$/.test(this.#token.text)) {
+      this.#at++;
+      if (this.#is("(")) this.#pass();
+      this.#accept(";");
+      return;
+    }
+    if (this.#is("}")) this.#unexpected("a declaration");
+    const system = this.#system();
+    const specifiers = this.#specifiers("a type");
+    while (!this.#is(";")) {
+      const declarator = this.#declarator(specifiers.type);
+      this.#attributes(specifiers.attributes);
+      if (specifiers.typedef && declarator.name !== undefined)
+        this.#typedef(declarator.name, declarator.type, specifiers.attributes.align, system);
+      if (this.#is("{") && declarator.isFunction) {
+        this.#pass();
+        return;
+      }
+      if (this.#accept("=")) this.#initializer();
+      if (!this.#accept(",")) break;
+    }
+    this.#expect(";", "after a declaration");
+  }
+
+  #typedef(name: CToken, type: number, align: number, system: boolean): void {
+    if (system && this.#types.find(name.text, "typedef") !== undefined) return;
+    const id = this.#types.add({ kind: "typedef", name: name.text, type });
+    if (align > 1) this.#types.align(id, align);
+  }
+
+  #initializer(): void {
+    while (!this.#done && !this.#is(",") && !this.#is(";")) {
+      if (this.#is("(") || this.#is("{") || this.#is("[")) this.#pass();
+      else this.#at++;
+    }
+  }
+
+  // specifiers := (storage | qualifier | attribute | type word | struct | enum | typedef name | typeof)+
+  #specifiers(wanted: string): Specifiers {
+    const attributes: Attributes = { packed: false, align: 1 };
+    const words: string[] = [];
+    let typedef = false;
+    let anonymous = false;
+    let type: number | undefined;
+    const qualifiers = new Set<"const" | "volatile">();
+    for (;;) {
+      if (this.#attributes(attributes)) continue;
+      const t = this.#token;
+      if (this.#done || t.kind !== "identifier") break;
+      if (t.text === "typedef") typedef = true;
+      else if (STORAGE.test(t.text)) {
+        // Says nothing of the type.
+      } else if (QUALIFIER.test(t.text)) {
+        if (/const/.test(t.text)) qualifiers.add("const");
+        if (/volatile/.test(t.text)) qualifiers.add("volatile");
+      } else if (WORD.test(t.text)) {
+        if (type !== undefined) break;
+        words.push(t.text);
+      } else if (type !== undefined || words.length > 0) break;
+      else if (t.text === "struct" || t.text === "union") {
+        const found = this.#composite(t.text);
+        type = found.type;
+        anonymous = found.anonymous;
+        continue;
+      } else if (t.text === "enum") {
+        type = this.#enumeration();
+        continue;
+      } else if (/^(?:typeof|__typeof__|__typeof)$/.test(t.text)) {
+        this.#at++;
+        const inner = this.typeName(this.#at + 1);
+        if (inner === undefined) return fail("SCRY1031", "typeof takes a type here", t);
+        type = inner.type;
+        this.#at = inner.end;
+        this.#expect(")", "after typeof(");
+        continue;
+      } else {
+        type = this.#named(t.text);
+        if (type === undefined) break;
+      }
+      this.#at++;
+    }
+    type ??= words.length === 0 ? undefined : this.#basic(words);
+    if (type === undefined) {
+      const t = this.#token;
+      if (t.kind === "identifier" && !this.#done) return fail("SCRY1031", `unknown type name '${t.text}'`, t);
+      return this.#unexpected(wanted);
+    }
+    for (const q of qualifiers) type = this.#types.qualified(q, type);
+    return { type, typedef, attributes, anonymous };
+  }
+
+  #named(name: string): number | undefined {
+    const known = this.#types.find(name, "typedef");
+    if (known !== undefined) return known;
+    const fixed = FIXED.exec(name);
+    if (fixed !== null) return this.#types.int(name, Number(fixed[2]) / 8, fixed[1] === "int" || fixed[1] === "s");
+    const common = Object.hasOwn(COMMON, name) ? COMMON[name] : undefined;
+    return common === undefined ? undefined : this.#types.int(name, common[0], common[1]);
+  }
+
+  #basic(words: readonly string[]): number {
+    const has = (word: string): boolean => words.includes(word);
+    const unsigned = has("unsigned") || has("__uint128_t");
+    const sign = unsigned ? "unsigned " : "";
+    if (has("void")) return 0;
+    if (has("_Bool")) return this.#types.int("_Bool", 1, false);
+    if (has("float")) return this.#types.float("float", 4);
+    if (has("double")) return has("long") ? this.#types.float("long double", 16) : this.#types.float("double", 8);
+    if (has("_Float128") || has("__float128")) return this.#types.float("__float128", 16);
+    if (words.some((w) => w.includes("int128"))) return this.#types.int(`${sign}__int128`, 16, !unsigned);
+    // `char` has a sign on x86-64; `signed char` and `char` are different types of the same values.
+    if (has("char")) return this.#types.int(`${sign}char`, 1, !unsigned);
+    if (has("short")) return this.#types.int(unsigned ? "unsigned short" : "short", 2, !unsigned);
+    if (has("long")) {
+      const long = words.filter((w) => w === "long").length > 1 ? "long long" : "long";
+      return this.#types.int(`${sign}${long}`, 8, !unsigned);
+    }
+    return this.#types.int(unsigned ? "unsigned int" : "int", 4, !unsigned);
+  }
+
+  /** Attributes that stand here; false where none does. */
+  #attributes(into: Attributes): boolean {
+    const t = this.#token;
+    if (this.#done || t.kind !== "identifier") return false;
+    if (t.text === "__packed") {
+      into.packed = true;
+      this.#at++;
+      return true;
+    }
+    if (t.text === "_Alignas" || t.text === "__aligned") {
+      this.#at++;
+      this.#expect("(", `after ${t.text}`);
+      into.align = Math.max(into.align, this.#constant());
+      this.#expect(")", `after ${t.text}(`);
+      return true;
+    }
+    if (t.text === "asm" || t.text === "__asm__") {
+      this.#at++;
+      if (this.#is("(")) this.#pass();
+      return true;
+    }
+    if (t.text !== "__attribute__" && t.text !== "__attribute") return false;
+    this.#at++;
+    this.#expect("(", "after __attribute__");
+    this.#expect("(", "after __attribute__(");
+    while (!this.#done && !this.#is(")")) {
+      const name = this.#token.text.replace(/^__(.*)__$/, "$1");
+      this.#at++;
+      if (name === "packed") into.packed = true;
+      if (name === "aligned") {
+        if (this.#accept("(")) {
+          into.align = Math.max(into.align, this.#constant());
+          this.#expect(")", "after aligned(");
+        } else into.align = Math.max(into.align, 16);
+      } else if (this.#is("(")) this.#pass();
+      this.#accept(",");
+    }
+    this.#expect(")", "after the attributes");
+    this.#expect(")", "after the attributes");
+    return true;
+  }
+
+  #constant(): number {
+    const found = evaluateFrom(this.#tokens, this.#at, this.#constants);
+    this.#at = found.end;
+    return Number(found.value);
+  }
+
+  // composite := ("struct" | "union") attribute* TAG? ("{" member* "}" attribute*)?
+  #composite(kind: "struct" | "union"): { readonly type: number; readonly anonymous: boolean } {
+    const start = this.#token;
+    const system = this.#system();
+    this.#at++;
+    const attributes: Attributes = { packed: false, align: 1 };
+    while (this.#attributes(attributes));
+    const tag = this.#token.kind === "identifier" && !this.#done ? this.#token : undefined;
+    if (tag !== undefined) this.#at++;
+    while (this.#attributes(attributes));
+    const types = this.#types;
+    if (!this.#is("{")) {
+      if (tag === undefined) return this.#unexpected(`a name or a body after ${kind}`);
+      const known = types.find(tag.text, kind);
+      const type = known ?? types.add({ kind: "fwd", name: tag.text, union: kind === "union" });
+      return { type, anonymous: false };
+    }
+    if (system && tag !== undefined) {
+      const known = types.find(tag.text, kind);
+      if (known !== undefined && types.type(known).kind !== "fwd") {
+        this.#pass();
+        while (this.#attributes(attributes));
+        return { type: known, anonymous: false };
+      }
+    }
+    const own = tag === undefined ? undefined : types.own(tag.text, kind);
+    if (own !== undefined && types.type(own).kind !== "fwd")
+      return fail("SCRY1032", `redefinition of '${kind} ${tag?.text}'`, tag ?? start);
+    // Members may point to it while it is being read.
+    const id = own ?? types.add({ kind: "fwd", name: tag?.text ?? "", union: kind === "union" });
+    if (++this.#depth > 100) return fail("SCRY1030", "structs are nested too deep", start);
+    this.#at++;
+    const members: MemberDeclaration[] = [];
+    while (!this.#is("}")) {
+      if (this.#done) return fail("SCRY1030", `the body of this ${kind} does not end`, start);
+      this.#members(members);
+    }
+    this.#at++;
+    this.#depth--;
+    while (this.#attributes(attributes));
+    const layout = layoutOf(types, kind, members, attributes);
+    types.define(id, { kind, name: tag?.text ?? "", size: layout.size, members: layout.members });
+    types.align(id, layout.align);
+    return { type: id, anonymous: tag === undefined };
+  }
+
+  // members := specifiers (declarator (":" bits)? ("," …)*)? ";"
+  #members(into: MemberDeclaration[]): void {
+    if (this.#accept(";")) return;
+    if (this.#is("_Static_assert")) {
+      this.#declaration();
+      return;
+    }
+    const specifiers = this.#specifiers("a member");
+    const seen = (name: string): boolean => name !== "" && into.some((m) => m.name === name);
+    if (this.#is(";")) {
+      // Without a name of its own, its members are this one's.
+      if (specifiers.anonymous) into.push(member("", specifiers.type, specifiers.attributes));
+    }
+    while (!this.#is(";")) {
+      const declarator: Declarator = this.#is(":")
+        ? { name: undefined, type: specifiers.type, isFunction: false }
+        : this.#declarator(specifiers.type);
+      const bits = this.#accept(":") ? this.#constant() : undefined;
+      const attributes = { ...specifiers.attributes };
+      while (this.#attributes(attributes));
+      const name = declarator.name?.text ?? "";
+      if (name === "" && bits === undefined) this.#unexpected("the name of a member");
+      if (declarator.name !== undefined && seen(name)) fail("SCRY1032", `duplicate member '${name}'`, declarator.name);
+      const size = this.#types.sizeof(declarator.type);
+      if (size === undefined && declarator.name !== undefined && !this.#isFlexible(declarator.type))
+        fail("SCRY1033", `field '${name}' has an incomplete type`, declarator.name);
+      if (bits !== undefined && (bits < 0 || bits > (size ?? 0) * 8))
+        fail("SCRY1033", `the width of the bit field '${name}' exceeds its type`, declarator.name ?? this.#token);
+      into.push({ ...member(name, declarator.type, attributes), ...(bits === undefined ? {} : { bits }) });
+      if (!this.#accept(",")) break;
+    }
+    this.#expect(";", "after a member");
+  }
+
+  #isFlexible(type: number): boolean {
+    return this.#types.resolve(type).kind === "array";
+  }
+
+  // enumeration := "enum" TAG? (":" type)? ("{" NAME ("=" constant)? ("," …)* "}")?
+  #enumeration(): number {
+    const system = this.#system();
+    this.#at++;
+    const attributes: Attributes = { packed: false, align: 1 };
+    while (this.#attributes(attributes));
+    const tag = this.#token.kind === "identifier" ? this.#token : undefined;
+    if (tag !== undefined) this.#at++;
+    let size: number | undefined;
+    if (this.#accept(":")) size = this.#types.sizeof(this.#specifiers("a type").type);
+    const types = this.#types;
+    if (!this.#is("{")) {
+      if (tag === undefined) return this.#unexpected("a name or a body after enum");
+      return types.find(tag.text, ["enum", "enum64"]) ?? types.int("unsigned int", 4, false);
+    }
+    if (tag !== undefined && types.own(tag.text, ["enum", "enum64"]) !== undefined) {
+      if (!system) return fail("SCRY1032", `redefinition of 'enum ${tag.text}'`, tag);
+    }
+    this.#at++;
+    const values: { name: string; value: bigint }[] = [];
+    let next = 0n;
+    // Values may use those before them.
+    const context: ConstantContext = {
+      ...this.#constants,
+      name: (t) => values.find((v) => v.name === t.text)?.value ?? this.#constants.name(t),
+    };
+    while (!this.#is("}")) {
+      const name = this.#token;
+      if (this.#done || name.kind !== "identifier") return this.#unexpected("the name of an enumerator");
+      this.#at++;
+      while (this.#attributes(attributes));
+      if (this.#accept("=")) {
+        const found = evaluateFrom(this.#tokens, this.#at, context);
+        this.#at = found.end;
+        next = found.value;
+      }
+      values.push({ name: name.text, value: next });
+      next++;
+      if (!this.#accept(",")) break;
+    }
+    this.#expect("}", "after the enumerators");
+    while (this.#attributes(attributes));
+    const signed = values.some((v) => v.value < 0n);
+    const wide = values.some((v) => (signed ? v.value !== BigInt.asIntN(32, v.value) : v.value > 0xffff_ffffn));
+    size ??= wide ? 8 : attributes.packed ? narrow(values, signed) : 4;
+    return types.add({ kind: wide ? "enum64" : "enum", name: tag?.text ?? "", size, signed, values });
+  }
+
+  // declarator := ("*" qualifier*)* ("(" declarator ")" | NAME?) ("[" constant? "]" | "(" parameters ")")*
+  #declarator(base: number): Declarator {
+    if (++this.#depth > 100) return fail("SCRY1030", "a declaration is nested too deep", this.#token);
+    try {
+      let type = base;
+      const ignored: Attributes = { packed: false, align: 1 };
+      for (;;) {
+        if (this.#accept("*")) type = this.#types.pointer(type);
+        else if (!this.#done && this.#token.kind === "identifier" && QUALIFIER.test(this.#token.text)) this.#at++;
+        else if (!this.#attributes(ignored)) break;
+      }
+      if (this.#is("(") && this.#nested()) {
+        const inner = this.#at + 1;
+        this.#pass();
+        const outer = this.#suffixes(type);
+        const end = this.#at;
+        this.#at = inner;
+        const result = this.#declarator(outer.type);
+        this.#expect(")", "after a declarator");
+        this.#at = end;
+        return { ...result, isFunction: result.isFunction || (outer.isFunction && result.type === outer.type) };
+      }
+      const name = !this.#done && this.#token.kind === "identifier" ? this.#token : undefined;
+      if (name !== undefined) this.#at++;
+      return { name, ...this.#suffixes(type) };
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  /** Is the parenthesis here around a declarator, rather than around parameters? */
+  #nested(): boolean {
+    const next = this.#tokens[this.#at + 1];
+    if (next === undefined) return false;
+    if (next.text === "*" || next.text === "(" || next.text === "[" || next.text === "__attribute__") return true;
+    return (
+      next.kind === "identifier" &&
+      !WORD.test(next.text) &&
+      !QUALIFIER.test(next.text) &&
+      !/^(?:struct|union|enum)$/.test(next.text) &&
+      this.#named(next.text) === undefined
+    );
+  }
+
+  #suffixes(type: number): { readonly type: number; readonly isFunction: boolean } {
+    if (this.#accept("[")) {
+      while (
+        !this.#done &&
+        this.#token.kind === "identifier" &&
+        (QUALIFIER.test(this.#token.text) || this.#is("static"))
+      )
+        this.#at++;
+      const count = this.#is("]") ? 0 : this.#constant();
+      this.#expect("]", "after the size of an array");
+      if (count < 0 || count > 0xffff_ffff) fail("SCRY1033", `an array of ${count} elements`, this.#token);
+      return { type: this.#types.array(this.#suffixes(type).type, count), isFunction: false };
+    }
+    if (this.#is("(")) {
+      const parameters = this.#parameters();
+      const proto = this.#types.add({
+        kind: "func_proto",
+        name: "",
+        returns: this.#suffixes(type).type,
+        ...parameters,
+      });
+      return { type: proto, isFunction: true };
+    }
+    return { type, isFunction: false };
+  }
+
+  #parameters(): { readonly params: { name: string; type: number }[]; readonly variadic: boolean } {
+    const params: { name: string; type: number }[] = [];
+    let variadic = false;
+    this.#at++;
+    while (!this.#is(")")) {
+      if (this.#accept("...")) variadic = true;
+      else {
+        const { type } = this.#specifiers("a parameter");
+        const declarator = this.#declarator(type);
+        this.#attributes({ packed: false, align: 1 });
+        if (declarator.type !== 0 || declarator.name !== undefined)
+          params.push({ name: declarator.name?.text ?? "", type: declarator.type });
+      }
+      if (!this.#accept(",")) break;
+    }
+    this.#expect(")", "after the parameters");
+    return { params, variadic };
+  }
+
+  /** See `typeAt`. */
+  typeName(at: number): { readonly end: number; readonly type: number } | undefined {
+    const t = this.#tokens[at];
+    if (t?.kind !== "identifier") return undefined;
+    const begins =
+      WORD.test(t.text) ||
+      QUALIFIER.test(t.text) ||
+      /^(?:struct|union|enum|typeof|__typeof__)$/.test(t.text) ||
+      this.#named(t.text) !== undefined;
+    if (!begins) return undefined;
+    this.#at = at;
+    const { type } = this.#declarator(this.#specifiers("a type").type);
+    return { end: this.#at, type };
+  }
+}
+
+const member = (name: string, type: number, attributes: Attributes): MemberDeclaration => ({
+  name,
+  type,
+  ...(attributes.align > 1 ? { align: attributes.align } : {}),
+  ...(attributes.packed ? { packed: true } : {}),
+});
+
+/** Bytes of a packed enum. */
+function narrow(values: readonly { value: bigint }[], signed: boolean): number {
+  for (const size of [1, 2])
+    if (
+      values.every((v) => v.value === (signed ? BigInt.asIntN(size * 8, v.value) : BigInt.asUintN(size * 8, v.value)))
+    )
+      return size;
+  return 4;
+}
