@@ -17,6 +17,8 @@ export interface Diagnostic {
   /** Absent where no place in the source is to blame (a missing permission, a failed system call). */
   readonly span?: Span;
   readonly hints?: readonly string[];
+  /** Places that belong to it, each with what is to be said of it. */
+  readonly related?: readonly { readonly message: string; readonly span: Span }[];
 }
 
 /** Thrown where work cannot go on; carries every diagnostic found so far, at least one of them an error. */
@@ -39,6 +41,8 @@ const hasOwnCode = (d: Diagnostic): boolean => Number(d.code.slice("SCRY".length
 const WIDTH = 160;
 const MESSAGE = 400;
 const LINES = 12;
+/** Places of one diagnostic, at most. */
+const CHAIN = 40;
 
 /** Text of others as one that can be shown: control characters as \x1b, tabs as spaces. */
 const shown = (text: string): string =>
@@ -72,25 +76,39 @@ function marked(line: string, from: number, to: number, width: number): [line: s
  */
 export function formatDiagnostic(diagnostic: Diagnostic, source?: SourceText, width: number = WIDTH): string {
   const kind = diagnostic.severity === "error" ? "ERROR" : "WARNING";
-  const lines: string[] = [];
   const text = cut(shown(diagnostic.message), MESSAGE);
   const message = hasOwnCode(diagnostic) ? `${text} (${diagnostic.code})` : text;
-  if (diagnostic.span === undefined || source === undefined) {
-    lines.push(`${kind}: ${message}`);
-  } else {
-    const name = shown(source.name);
-    const from = lineColumn(source, diagnostic.span.start);
-    const to = lineColumn(source, diagnostic.span.end);
-    if (from.line === to.line) {
-      lines.push(`${name}:${from.line}:${from.column}-${to.column}: ${kind}: ${message}`);
-      lines.push(...marked(lineText(source, from.line), from.column - 1, to.column - 1, Math.max(20, width)));
-    } else {
-      lines.push(`${name}:${from.line}-${to.line}: ${kind}: ${message}`);
-      const last = Math.min(to.line, from.line + LINES - 1);
-      for (let line = from.line; line <= last; line++) lines.push(cut(shown(lineText(source, line)), width));
-      if (last < to.line) lines.push("…");
-    }
-  }
+  const places: { message: string; span: Span }[] = [];
+  // A place within a macro is shown with all the uses that brought it.
+  const add = (what: string, at: Span): void => {
+    places.push({ message: what, span: at });
+    for (let from = at.from; from !== undefined && places.length < CHAIN; from = from.from)
+      places.push({ message: "expanded from", span: from });
+  };
+  if (diagnostic.span !== undefined && (diagnostic.span.file ?? source) !== undefined) add(message, diagnostic.span);
+  for (const related of diagnostic.related ?? []) add(related.message, related.span);
+  const lines = places.flatMap((p) =>
+    placeLines(p.span.file ?? (source as SourceText), kind, p.message, p.span, width),
+  );
+  if (places.length === 0) lines.push(`${kind}: ${message}`);
   for (const hint of diagnostic.hints ?? []) lines.push(`HINT: ${cut(shown(hint), MESSAGE)}`);
   return lines.join("\n");
+}
+
+/** Head line, source line, marks. */
+function placeLines(source: SourceText, kind: string, message: string, span: Span, width: number): string[] {
+  const lines: string[] = [];
+  const name = shown(source.name);
+  const from = lineColumn(source, span.start);
+  const to = lineColumn(source, span.end);
+  if (from.line === to.line) {
+    lines.push(`${name}:${from.line}:${from.column}-${to.column}: ${kind}: ${message}`);
+    lines.push(...marked(lineText(source, from.line), from.column - 1, to.column - 1, Math.max(20, width)));
+  } else {
+    lines.push(`${name}:${from.line}-${to.line}: ${kind}: ${message}`);
+    const last = Math.min(to.line, from.line + LINES - 1);
+    for (let line = from.line; line <= last; line++) lines.push(cut(shown(lineText(source, line)), width));
+    if (last < to.line) lines.push("…");
+  }
+  return lines;
 }

@@ -4,6 +4,10 @@
 export interface Span {
   readonly start: number;
   readonly end: number;
+  /** The text that it is a place of, where that is not the one at hand: of a file that was imported. */
+  readonly file?: SourceText;
+  /** The use of a macro that brought it here. */
+  readonly from?: Span;
 }
 
 /** The span that covers both. */

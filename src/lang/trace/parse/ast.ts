@@ -37,6 +37,22 @@ export interface MapDeclaration {
   readonly span: Span;
 }
 
+/** `macro add($x, @m, e) { … }` */
+export interface Macro {
+  readonly name: string;
+  /** From the word `macro` to its name. */
+  readonly nameSpan: Span;
+  /** Names with their `$` or `@`. */
+  readonly params: readonly {
+    readonly name: string;
+    readonly kind: "variable" | "map" | "expression";
+    readonly span: Span;
+  }[];
+  readonly statements: readonly Statement[];
+  /** What stands last without a semicolon; absent: it can only be used as a statement. */
+  readonly value?: Expression;
+}
+
 export interface Probe {
   readonly attachPoints: readonly AttachPoint[];
   readonly predicate?: Expression;

@@ -7,6 +7,7 @@ import type {
   AssignOperator,
   ConfigEntry,
   Expression,
+  Macro,
   MapDeclaration,
   MapExpression,
   Probe,
@@ -16,6 +17,7 @@ import type {
   VariableExpression,
 } from "./ast.ts";
 import { ExpressionParser } from "./expression-parser.ts";
+import { expandMacros } from "./macros.ts";
 import { type Headers, type Preamble, readPreamble } from "./preamble.ts";
 import { nestedTooDeep } from "./walk.ts";
 import { MOST_LEVELS } from "./words.ts";
@@ -57,14 +59,16 @@ class Parser extends ExpressionParser {
   script(): Script {
     const config: ConfigEntry[] = [];
     const mapDeclarations: MapDeclaration[] = [];
+    const macros: Macro[] = [];
     const probes: Probe[] = [];
     while (this.token.kind !== "end") {
       const word = this.token.kind === "identifier" ? this.token.text : "";
       if (word === "config" && this.peekText("=")) config.push(...this.config());
       else if (word === "let") mapDeclarations.push(this.mapDeclaration());
       else if (C_WORDS.has(word) && !this.peekText(":")) this.cDeclaration();
-      else if (word === "macro" || word === "fn" || word === "import") {
-        const what = { macro: "macros are", fn: "functions are", import: "imports are" }[word];
+      else if (word === "macro") macros.push(this.macro());
+      else if (word === "fn" || word === "import") {
+        const what = { fn: "functions are", import: "imports are" }[word];
         this.fail("SCRY1900", `${what} not supported yet`, this.token.span, "Write the code out where it is used");
       } else probes.push(this.probe());
     }
@@ -77,7 +81,12 @@ class Parser extends ExpressionParser {
       );
     const { tokens, preprocessor, skipped, system } = this.#preamble;
     const c = { tokens: [...tokens, ...this.#declared], preprocessor, skipped, system };
-    return { config, mapDeclarations, probes, ...(c.tokens.length + skipped.length === 0 ? {} : { c }) };
+    const expanded = expandMacros(probes, macros, this.source);
+    for (const probe of expanded) {
+      const deep = nestedTooDeep(probe, MOST_LEVELS);
+      if (deep !== undefined) this.tooDeep(deep);
+    }
+    return { config, mapDeclarations, probes: expanded, ...(c.tokens.length + skipped.length === 0 ? {} : { c }) };
   }
 
   // c-declaration := ("struct" | "union" | "enum" | "typedef") … ";" in C's own grammar
@@ -95,6 +104,53 @@ class Parser extends ExpressionParser {
       this.fail("SCRY1030", "this declaration does not end", this.token.span, 'It ends with a ";" behind its "}"');
     this.#declared.push(...this.preprocessor.run(this.source, start, last.span.end));
     this.restart(last.span.end);
+  }
+
+  // macro := "macro" NAME "(" ((NAME | VARIABLE | MAP) ("," …)*)? ")" "{" (statement ";")* expression? "}"
+  macro(): Macro {
+    const start = this.advance().span.start;
+    const name = this.expectKind("identifier", "the name of a macro");
+    const nameSpan = { start, end: name.span.end };
+    const params: { name: string; kind: Macro["params"][number]["kind"]; span: Span }[] = [];
+    this.expect("(");
+    while (!this.at(")")) {
+      const { kind, text, span } = this.token;
+      const what = { variable: "variable", map: "map", identifier: "expression" } as const;
+      if (kind !== "variable" && kind !== "map" && kind !== "identifier") this.unexpected("a parameter of the macro");
+      if (params.some((p) => p.name === text)) {
+        const called = { variable: "Variable", map: "Map", identifier: "Ident" }[kind];
+        this.fail("SCRY1046", `${called} for macro argument has already been used: ${text}`, span);
+      }
+      params.push({ name: text, kind: what[kind], span });
+      this.advance();
+      if (!this.accept(",")) break;
+    }
+    this.expect(")");
+    this.expect("{");
+    this.enter();
+    const statements: Statement[] = [];
+    let value: Expression | undefined;
+    while (!this.at("}")) {
+      if (this.token.kind === "end") this.unexpected('"}"');
+      if (this.accept(";")) continue;
+      const statement = this.statement();
+      // The last expression is the value, unless a semicolon says that it is none.
+      if (this.at("}") && statement.kind === "expression" && this.source.text[this.lastEnd - 1] !== ";")
+        value = statement.expression;
+      else if (this.at("}") && statement.kind === "block") value = this.blockValue(statement);
+      if (value === undefined) statements.push(statement);
+    }
+    this.leave();
+    this.expect("}");
+    return { name: name.text, nameSpan, params, statements, ...(value === undefined ? {} : { value }) };
+  }
+
+  /** `{ …; value }` that stands where a value can be; undefined where it has none. */
+  blockValue(s: Statement & { kind: "block" }): Expression | undefined {
+    const last = s.block.statements.at(-1);
+    if (last?.kind !== "expression" || this.source.text.slice(last.expression.span.end, s.span.end).includes(";"))
+      return undefined;
+    return { kind: "block", statements: s.block.statements.slice(0, -1), value: last.expression, span: s.span };
   }
 
   // config := "config" "=" "{" (NAME "=" value (";" | ","))* "}"
@@ -157,15 +213,12 @@ class Parser extends ExpressionParser {
     }
     const end = this.token.span;
     const body = this.block();
-    const probe = {
+    return {
       attachPoints,
       ...(predicate === undefined ? {} : { predicate }),
       body,
       span: { start, end: end.start },
     };
-    const deep = nestedTooDeep(probe, MOST_LEVELS);
-    if (deep !== undefined) this.tooDeep(deep);
-    return probe;
   }
 
   // attach-point := provider (":" part)*, as plain text: names, paths, wildcards, "quoted", $1

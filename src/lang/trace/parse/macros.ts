@@ -1,0 +1,224 @@
+// Macros of the language: each use is replaced by the macro's body, in which parameters are what was given and other
+// variables have names of their own. Which of several macros of one name is meant depends on the number and kinds of what
+// is given: a variable (`$x`), a map (`@m`), any expression (`e`).
+
+import { type Diagnostic, DiagnosticError, type SourceText, type Span } from "../../../source/index.ts";
+import type {
+  BlockExpression,
+  CallExpression,
+  Expression,
+  IdentifierExpression,
+  Macro,
+  Probe,
+  Statement,
+} from "./ast.ts";
+import { type Rewrite, rewriteExpression, rewriteProbe, rewriteStatements } from "./rewrite.ts";
+import { walkStatement } from "./walk.ts";
+
+/** Statements and expressions that all uses of a script may give: macros can double each other. */
+const MOST_USES = 20_000;
+
+/** The probes with all macros replaced. Throws DiagnosticError. */
+export function expandMacros(probes: readonly Probe[], macros: readonly Macro[], source: SourceText): readonly Probe[] {
+  if (macros.length === 0) return probes;
+  const table = new MacroTable(macros, source);
+  return probes.map((probe) => rewriteProbe(probe, table.rewrite({})));
+}
+
+interface Place {
+  /** The use within which this stands, and the macros that are being replaced, outermost first. */
+  readonly use?: Span;
+  readonly chain?: readonly Macro[];
+}
+
+class MacroTable {
+  readonly #byName = new Map<string, Macro[]>();
+  readonly #source: SourceText;
+  #uses = 0;
+
+  constructor(macros: readonly Macro[], source: SourceText) {
+    this.#source = source;
+    for (const macro of macros) {
+      const same = this.#byName.get(macro.name) ?? [];
+      const original = same.find((m) => m.params.length === macro.params.length && kinds(m) === kinds(macro));
+      if (original !== undefined)
+        this.#fail("SCRY1040", `Redefinition of macro: ${macro.name}`, macro.nameSpan, [
+          { message: "This is the original definition.", span: original.nameSpan },
+        ]);
+      this.#byName.set(macro.name, [...same, macro]);
+      this.#refuseReturn(macro);
+    }
+  }
+
+  #fail(code: `SCRY${number}`, message: string, span: Span, related: Diagnostic["related"] = []): never {
+    throw new DiagnosticError(
+      [{ code, severity: "error", message, span, ...(related.length === 0 ? {} : { related }) }],
+      this.#source,
+    );
+  }
+
+  #refuseReturn(macro: Macro): void {
+    for (const s of macro.statements)
+      walkStatement(s, {
+        statement: (inner) => {
+          if (inner.kind === "return")
+            this.#fail("SCRY1041", "'return' statement is not allowed in a macro", inner.span);
+        },
+      });
+  }
+
+  rewrite(at: Place): Rewrite {
+    return {
+      expression: (e) => (this.#isUse(e) ? this.#asExpression(e, at) : undefined),
+      statement: (s) =>
+        s.kind === "expression" && this.#isUse(s.expression)
+          ? [this.#asStatement(s.expression, s.span, at)]
+          : undefined,
+    };
+  }
+
+  #isUse(e: Expression): e is CallExpression | IdentifierExpression {
+    if (e.kind === "identifier") return this.#byName.get(e.name)?.some((m) => m.params.length === 0) ?? false;
+    return e.kind === "call" && this.#byName.has(e.name);
+  }
+
+  #asExpression(e: CallExpression | IdentifierExpression, at: Place): Expression {
+    const { statements, value, span } = this.#expand(e, at);
+    if (value === undefined) return this.#fail("SCRY1042", "Invalid expression for assignment", span);
+    if (statements.length === 0) return value;
+    return { kind: "block", statements, value, span } satisfies BlockExpression;
+  }
+
+  #asStatement(e: CallExpression | IdentifierExpression, whole: Span, at: Place): Statement {
+    const { statements, value, span } = this.#expand(e, at);
+    const last: Statement[] = value === undefined ? [] : [{ kind: "discard", expression: value, span: value.span }];
+    return {
+      kind: "block",
+      block: { statements: [...statements, ...last], span },
+      span: at.use === undefined ? whole : span,
+    };
+  }
+
+  #expand(
+    e: CallExpression | IdentifierExpression,
+    at: Place,
+  ): { readonly statements: Statement[]; readonly value?: Expression; readonly span: Span } {
+    const span: Span = e.span;
+    // What is given stands outside of the macro: its own uses are replaced there.
+    const args = e.args.map((a) => rewriteExpression(a, this.rewrite(at)));
+    const macro = this.#choose(e, args);
+    const chain = at.chain ?? [];
+    if (chain.includes(macro))
+      this.#fail(
+        "SCRY1043",
+        `Recursive macro call detected. Call chain: ${[...chain, macro].map((m) => m.name).join(" > ")}`,
+        span,
+      );
+    if (++this.#uses > MOST_USES) this.#fail("SCRY1043", `macros are used more than ${MOST_USES} times`, span);
+    const number = this.#uses;
+    const named = new Map(macro.params.map((p, i) => [p.name, args[i] as Expression]));
+    const within: Place = { use: span, chain: [...chain, macro] };
+    const inner = this.rewrite(within);
+    const moved = (s: Span): Span => ({ ...s, from: span });
+    const body: Rewrite = {
+      expression: (x) => {
+        if (x.kind === "identifier") {
+          const given = named.get(x.name);
+          if (given !== undefined) return given;
+        }
+        // A map that is a parameter keeps the place of what was given where it stands alone.
+        if (!this.#isUse(x)) return undefined;
+        return inner.expression?.(this.#moveUse(x, body, moved));
+      },
+      statement: (s) => {
+        if (s.kind !== "expression" || !this.#isUse(s.expression)) return undefined;
+        return inner.statement?.({ ...s, expression: this.#moveUse(s.expression, body, moved), span: moved(s.span) });
+      },
+      variable: (name) => {
+        const given = named.get(name);
+        return given?.kind === "variable" ? given.name : `${name}#${number}`;
+      },
+      map: (name, where) => {
+        const given = named.get(name);
+        if (given?.kind === "map") return given.name;
+        return this.#fail(
+          "SCRY1044",
+          `Unhygienic access to map: ${name}. Maps must be passed into the macro as arguments.`,
+          moved(where),
+        );
+      },
+      span: moved,
+    };
+    return {
+      statements: rewriteStatements(macro.statements, body),
+      ...(macro.value === undefined ? {} : { value: rewriteExpression(macro.value, body) }),
+      span,
+    };
+  }
+
+  /** A use within a macro's body, as it stands where the macro is used. */
+  #moveUse(
+    e: CallExpression | IdentifierExpression,
+    body: Rewrite,
+    moved: (s: Span) => Span,
+  ): CallExpression | IdentifierExpression {
+    if (e.kind === "identifier") return { ...e, span: moved(e.span), nameSpan: moved(e.nameSpan) };
+    return {
+      ...e,
+      args: e.args.map((a) => rewriteExpression(a, body)),
+      span: moved(e.span),
+      nameSpan: moved(e.nameSpan),
+    };
+  }
+
+  #choose(e: CallExpression | IdentifierExpression, args: readonly Expression[]): Macro {
+    const all = this.#byName.get(e.name) as Macro[];
+    const fitting = all.filter(
+      (m) => m.params.length === args.length && args.every((a, i) => fits(a, m.params[i]?.kind)),
+    );
+    // Of several the one that says most of what it wants.
+    const exact = (m: Macro): number => m.params.filter((p) => p.kind !== "expression").length;
+    const best = fitting.sort((a, b) => exact(b) - exact(a))[0];
+    if (best !== undefined) return best;
+    const closest = all.find((m) => m.params.length === args.length) ?? (all[0] as Macro);
+    const related: { message: string; span: Span }[] = [];
+    if (closest.params.length !== args.length)
+      related.push({
+        message: `The closest definition of ${e.name}() has a different number of arguments. Expected: ${closest.params.length} but got ${args.length}`,
+        span: closest.nameSpan,
+      });
+    else {
+      const at = args.findIndex((a, i) => !fits(a, closest.params[i]?.kind));
+      const param = closest.params[at] as Macro["params"][number];
+      const wanted = param.kind === "map" ? "a map" : "a variable";
+      const given = args[at] as Expression;
+      const got =
+        given.kind === "map" && given.key === undefined
+          ? "a map"
+          : given.kind === "variable"
+            ? "a variable"
+            : "an expression";
+      related.push(
+        {
+          message: `Mismatched arg. ${e.name}() expects ${wanted} for arg ${param.name} but got ${got}.`,
+          span: given.span,
+        },
+        { message: "This is the argument in the closest definition.", span: param.span },
+      );
+    }
+    return this.#fail(
+      "SCRY1045",
+      `Call to ${e.name}() has arguments that do not match any definition.`,
+      e.span,
+      related,
+    );
+  }
+}
+
+const kinds = (macro: Macro): string => macro.params.map((p) => p.kind).join();
+
+function fits(given: Expression, kind: Macro["params"][number]["kind"] | undefined): boolean {
+  if (kind === "variable") return given.kind === "variable";
+  if (kind === "map") return given.kind === "map" && given.key === undefined;
+  return true;
+}
