@@ -443,7 +443,8 @@ class DeclarationReader {
       into.push({ ...member(name, declarator.type, attributes), ...(bits === undefined ? {} : { bits }) });
       if (!this.#accept(",")) break;
     }
-    this.#expect(";", "after a member");
+    // Compilers take the last one without it.
+    if (!this.#is("}")) this.#expect(";", "after a member");
   }
 
   #isFlexible(type: number): boolean {

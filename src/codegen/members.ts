@@ -21,19 +21,20 @@ export function memberOperand(
   const struct = object.kind === "pointer" ? object.to : object;
   const field = struct?.kind === "struct" ? btf.field(struct.btf.id, [name]) : undefined;
   if (struct?.kind !== "struct" || field === undefined) return undefined;
-  const { space } = struct;
   const op = base();
   const follows = object.kind === "pointer";
+  // A copy is in our own memory; what its pointers point to is not.
+  const space = op.kind === "memory" && !follows ? op.space : struct.space;
   const pointer =
     op.kind === "value" ? op.value : op.kind === "none" ? b.const(0) : follows ? loadScalar(p, op) : op.pointer;
   const start = op.kind === "memory" && !follows ? op.offset : 0;
-  const type = typeOfBtf(btf, field.type, space);
+  const type = typeOfBtf(btf, field.type, struct.space);
   if (field.bitfieldSize === 0) return { kind: "memory", type, pointer, offset: start + field.bitOffset / 8, space };
   const shift = field.bitOffset & 7;
   const bytes = Math.ceil((shift + field.bitfieldSize) / 8);
   const slot = b.slot(8);
   b.store(64, slot, 0, 0);
-  readForeign(p, slot, 0, bytes, pointer, start + (field.bitOffset >> 3), space);
+  readForeign(p, slot, 0, bytes, pointer, start + (field.bitOffset >> 3), space === "own" ? "kernel" : space);
   const up = b.binary("shl", b.load("u64", slot, 0), 64 - shift - field.bitfieldSize);
   const signed = type.kind === "bool" || (type.kind === "int" && type.signed);
   const value = b.binary(signed ? "sar" : "shr", up, 64 - field.bitfieldSize);

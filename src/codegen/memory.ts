@@ -143,7 +143,9 @@ export function copyInto(
     }
     return lengths;
   }
-  copyBytes(p, op, Math.min(sizeOf(type), sizeOf(op.type)), to, offset);
+  // Where a struct lies its type says no more than its name.
+  const have = op.type.kind === "struct" || op.type.kind === "array" ? sizeOf(type) : sizeOf(op.type);
+  copyBytes(p, op, Math.min(sizeOf(type), have), to, offset);
   return NONE_LONG;
 }
 

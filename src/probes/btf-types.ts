@@ -1,7 +1,18 @@
 // Kernel types (BTF, C spellings) as types of the language.
 
 import type { Btf, BtfType } from "../btf/index.ts";
-import { type AddressSpace, INT32, INT64, intType, type Type, UINT8, UINT32, UINT64 } from "../schema/index.ts";
+import {
+  type AddressSpace,
+  INT32,
+  INT64,
+  intType,
+  type StructField,
+  type StructType,
+  type Type,
+  UINT8,
+  UINT32,
+  UINT64,
+} from "../schema/index.ts";
 
 const bits = (size: number): 8 | 16 | 32 | 64 => (size === 1 ? 8 : size === 2 ? 16 : size === 4 ? 32 : 64);
 
@@ -43,6 +54,52 @@ export function typeOfBtf(btf: Btf, id: number, space: AddressSpace): Type {
 
 function resolve(btf: Btf, id: number): BtfType {
   return btf.resolve(id);
+}
+
+/** The type as one of which copies can be kept and read: with the layout of every struct within. */
+export function withLayouts(btf: Btf | undefined, type: Type): Type {
+  switch (type.kind) {
+    case "struct":
+      return btf === undefined || type.layout !== undefined ? type : { ...type, layout: layoutOf(btf, type) };
+    case "array": {
+      const of = withLayouts(btf, type.of);
+      return of === type.of ? type : { ...type, of };
+    }
+    case "tuple":
+    case "record":
+      return { ...type, elements: type.elements.map((e) => withLayouts(btf, e)) };
+    default:
+      return type;
+  }
+}
+
+const layouts = new WeakMap<Btf, Map<string, StructType["layout"] & object>>();
+
+function layoutOf(btf: Btf, struct: StructType): StructType["layout"] & object {
+  let known = layouts.get(btf);
+  if (known === undefined) layouts.set(btf, (known = new Map()));
+  const key = `${struct.space}${struct.btf.id}`;
+  let layout = known.get(key);
+  if (layout === undefined) {
+    const fields: StructField[] = [];
+    gatherFields(btf, struct.btf.id, 0, struct.space, fields);
+    known.set(key, (layout = { size: btf.sizeof(struct.btf.id) ?? 0, fields }));
+  }
+  return layout;
+}
+
+function gatherFields(btf: Btf, id: number, start: number, space: AddressSpace, into: StructField[]): void {
+  for (const m of btf.members(id)) {
+    const at = start + m.bitOffset;
+    const kind = btf.resolve(m.type).kind;
+    if (m.name === "" && (kind === "struct" || kind === "union")) {
+      gatherFields(btf, m.type, at, space, into);
+      continue;
+    }
+    const type = withLayouts(btf, typeOfBtf(btf, m.type, space));
+    if (m.bitfieldSize === 0) into.push({ name: m.name, type, offset: at / 8 });
+    else into.push({ name: m.name, type, offset: at >> 3, bits: { shift: at & 7, width: m.bitfieldSize } });
+  }
 }
 
 // Pointers to pointers to structs would never end: a target is only named, and looked at when it is read.

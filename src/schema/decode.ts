@@ -4,7 +4,7 @@
 // its type for each. What only the operating system knows (symbols, users, clocks) is asked of a Resolver.
 
 import { aggregateWords, elementOffsets, sizeOf } from "./layout.ts";
-import type { AggregateType, IntType, Type } from "./types.ts";
+import type { AggregateType, IntType, StructType, Type } from "./types.ts";
 
 /** A number; a bigint only where a number would not be exact. */
 export type Integer = number | bigint;
@@ -280,12 +280,38 @@ export function valueDecoder(type: Type, resolver: Resolver): ValueDecoder {
     case "hist":
     case "lhist":
       return aggregateDecoder(type, 1, 0);
+    case "struct":
+      return structDecoder(type, resolver);
     case "none":
     case "args":
     case "ctx":
-    case "struct":
       return () => null;
   }
+}
+
+/** The fields' values in their order. */
+function structDecoder(type: StructType, resolver: Resolver): ValueDecoder {
+  if (type.layout === undefined) return () => null;
+  const fields = type.layout.fields.map(({ type: of, offset, bits }): ValueDecoder => {
+    if (bits === undefined) {
+      const decode = valueDecoder(of, resolver);
+      return (view, at) => decode(view, at + offset);
+    }
+    const { shift, width } = bits;
+    const signed = of.kind === "int" && of.signed;
+    const bytes = Math.ceil((shift + width) / 8);
+    return (view, at) => {
+      let word = 0n;
+      for (let i = bytes - 1; i >= 0; i--) word = (word << 8n) | BigInt(view.getUint8(at + offset + i));
+      const value = word >> BigInt(shift);
+      const number = integer(signed ? BigInt.asIntN(width, value) : BigInt.asUintN(width, value));
+      if (of.kind === "bool") return number !== 0;
+      if (of.kind !== "int" || of.enum === undefined) return number;
+      const name = resolver.enumName(of.enum.id, number);
+      return name === undefined ? { kind: "enum", value: number } : { kind: "enum", name, value: number };
+    };
+  });
+  return (view, offset) => fields.map((field) => field(view, offset));
 }
 
 /** The aggregate whose words lie at `offset` for CPU 0, and every `stride` bytes on for the others, merged. */

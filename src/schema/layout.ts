@@ -52,8 +52,9 @@ export function sizeOf(type: Type): number {
     case "none":
     case "args":
     case "ctx":
-    case "struct":
       return 0;
+    case "struct":
+      return type.layout?.size ?? 0;
     default:
       return 8;
   }
@@ -67,6 +68,8 @@ export function alignOf(type: Type): number {
     case "string":
     case "mac":
       return 1;
+    case "struct":
+      return sizeOf(type) % 8 === 0 ? 8 : 1;
     case "buffer":
     case "inet":
     case "username":

@@ -16,7 +16,7 @@ export type Type =
   | { readonly kind: "string"; readonly size: number }
   | { readonly kind: "buffer"; readonly size: number }
   | PointerType
-  /** A struct or union that lies in foreign memory; only its members can be read. */
+  /** A struct or union: where it lies, or a copy of it. */
   | StructType
   | { readonly kind: "array"; readonly of: Type; readonly count: number; readonly space: AddressSpace }
   | { readonly kind: "tuple"; readonly elements: readonly Type[] }
@@ -57,6 +57,24 @@ export interface StructType {
   readonly kind: "struct";
   readonly btf: BtfRef;
   readonly space: AddressSpace;
+  /** What a reader of copies must know; absent where only its members are read. */
+  readonly layout?: StructLayout;
+}
+
+export interface StructLayout {
+  /** Bytes. */
+  readonly size: number;
+  readonly fields: readonly StructField[];
+}
+
+/** A field; those of anonymous members stand among the others. */
+export interface StructField {
+  readonly name: string;
+  readonly type: Type;
+  /** Bytes from the start; of a bit field those of the word of `type` that has it. */
+  readonly offset: number;
+  /** Bits of a bit field, counted from the lowest of its bytes' bits. */
+  readonly bits?: { readonly shift: number; readonly width: number };
 }
 
 export type AggregateType =

@@ -84,6 +84,12 @@ export function valueFormatter(type: Type, by = 1): ValueFormatter {
       return (v) =>
         `{ ${elements.map((f, i) => `.${type.names[i]} = ${f((v as readonly TraceValue[])[i] as TraceValue)}`).join(", ")} }`;
     }
+    case "struct": {
+      const { fields } = type.layout ?? { fields: [] };
+      const elements = fields.map((f) => valueFormatter(f.type));
+      return (v) =>
+        `{ ${elements.map((f, i) => `.${fields[i]?.name} = ${f((v as readonly TraceValue[])[i] as TraceValue)}`).join(", ")} }`;
+    }
     case "timestamp":
       return (v) => formatTime(type.format, v as TimestampValue, true);
     case "kstack":
@@ -134,6 +140,8 @@ export function zeroValue(type: Type): TraceValue {
     case "tuple":
     case "record":
       return type.elements.map(zeroValue);
+    case "struct":
+      return (type.layout?.fields ?? []).map((f) => zeroValue(f.type));
     case "kstack":
     case "ustack":
       return { kind: "stack", frames: [] };

@@ -65,7 +65,6 @@ export function jsonWriter(type: Type, by = 1): JsonWriter {
     case "none":
     case "args":
     case "ctx":
-    case "struct":
       return () => "null";
     case "buffer":
       // Bytes are C's signed characters.
@@ -82,6 +81,12 @@ export function jsonWriter(type: Type, by = 1): JsonWriter {
       const elements = type.elements.map((e) => jsonWriter(e, by));
       return (v) =>
         `{${elements.map((write, i) => `${jsonString(type.names[i] as string)}: ${write((v as readonly TraceValue[])[i] as TraceValue)}`).join(", ")}}`;
+    }
+    case "struct": {
+      const { fields } = type.layout ?? { fields: [] };
+      const elements = fields.map((f) => jsonWriter(f.type));
+      return (v) =>
+        `{${elements.map((write, i) => `${jsonString(fields[i]?.name ?? "")}: ${write((v as readonly TraceValue[])[i] as TraceValue)}`).join(", ")}}`;
     }
     case "avg":
       return (v) => jsonInteger(average(v, by));

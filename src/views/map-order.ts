@@ -1,5 +1,5 @@
 // The order in which a map's entries are printed: counts and other numbers by value, averages by average, histograms
-// by the number of what they counted, everything else by key. Equal ones stay in the order in which they came.
+// by the number of what they counted, everything else and what is equal by key.
 //
 // Integers are sorted as pairs of 32-bit words by their bytes (a radix sort, least byte first), because a map may have
 // 100,000 entries and a comparator would be called 1.7 million times.
@@ -7,14 +7,28 @@
 import type { Integer, StatsValue, TraceValue, Type } from "../schema/index.ts";
 import type { MapEntry, MapSnapshot } from "./view.ts";
 
+/** So few are sorted by comparing. */
+const FEW = 64;
+
 /** Sorts `order` by the integers that `of` gives, compared as 64-bit numbers. */
 function sortByInteger(order: Uint32Array, of: (index: number) => Integer, signed: boolean): Uint32Array {
   const n = order.length;
   if (n < 2) return order;
-  const high = new Uint32Array(n);
-  const low = new Uint32Array(n);
+  // A few among many: their words would be a table of all.
+  if (n < FEW) {
+    const flipped = (i: number): bigint =>
+      signed ? BigInt.asIntN(64, BigInt(of(i))) : BigInt.asUintN(64, BigInt(of(i)));
+    return order.sort((a, b) => {
+      const x = flipped(a);
+      const y = flipped(b);
+      return x < y ? -1 : x > y ? 1 : 0;
+    });
+  }
+  const most = order.reduce((m, i) => Math.max(m, i), 0) + 1;
+  const high = new Uint32Array(most);
+  const low = new Uint32Array(most);
   const flip = signed ? 0x80000000 : 0;
-  for (let i = 0; i < n; i++) {
+  for (const i of order) {
     const value = of(i);
     if (typeof value === "number") {
       low[i] = value;
@@ -31,11 +45,11 @@ function sortByInteger(order: Uint32Array, of: (index: number) => Integer, signe
     const words = byte < 4 ? low : high;
     const shift = (byte & 3) * 8;
     starts.fill(0);
-    for (let i = 0; i < n; i++) {
+    for (const i of order) {
       const digit = ((words[i] as number) >>> shift) & 255;
       starts[digit] = (starts[digit] as number) + 1;
     }
-    if (starts[((words[0] as number) >>> shift) & 255] === n) continue;
+    if (starts[((words[order[0] as number] as number) >>> shift) & 255] === n) continue;
     for (let digit = 0, sum = 0; digit < 256; digit++) {
       const count = starts[digit] as number;
       starts[digit] = sum;
@@ -90,32 +104,52 @@ function sortByKey(order: Uint32Array, type: Type, of: (index: number) => TraceV
   }
 }
 
-/** The numbers of the entries in the order of printing. */
-function order({ map, entries }: MapSnapshot): Uint32Array {
-  const all = new Uint32Array(entries.length);
-  for (let i = 0; i < all.length; i++) all[i] = i;
+/** What the entries are sorted by, and is it a signed number; undefined: their keys. */
+function rank({ map, entries }: MapSnapshot): { of(i: number): Integer; readonly signed: boolean } | undefined {
   const value = (i: number): TraceValue => (entries[i] as MapEntry).value;
   const type = map.valueType;
   switch (type.kind) {
     case "int":
-      return sortByInteger(all, (i) => plainInteger(value(i)), type.signed);
+      return { of: (i) => plainInteger(value(i)), signed: type.signed };
     case "count":
-      return sortByInteger(all, (i) => value(i) as Integer, false);
+      return { of: (i) => value(i) as Integer, signed: false };
     case "sum":
-      return sortByInteger(all, (i) => value(i) as Integer, type.signed);
+      return { of: (i) => value(i) as Integer, signed: type.signed };
     case "min":
     case "max":
       // Always unsigned: negative numbers come last.
-      return sortByInteger(all, (i) => value(i) as Integer, false);
+      return { of: (i) => value(i) as Integer, signed: false };
     case "avg":
     case "stats":
-      return sortByInteger(all, (i) => (value(i) as StatsValue).average, type.signed);
+      return { of: (i) => (value(i) as StatsValue).average, signed: type.signed };
     case "hist":
     case "lhist":
-      return sortByInteger(all, (i) => (value(i) as readonly number[]).reduce((sum, n) => sum + n, 0), false);
+      return { of: (i) => (value(i) as readonly number[]).reduce((sum, n) => sum + n, 0), signed: false };
     default:
-      return map.keyType === undefined ? all : sortByKey(all, map.keyType, (i) => (entries[i] as MapEntry).key);
+      return undefined;
   }
+}
+
+/** The numbers of the entries in the order of printing. */
+function order(snapshot: MapSnapshot): Uint32Array {
+  const { map, entries } = snapshot;
+  const all = new Uint32Array(entries.length);
+  for (let i = 0; i < all.length; i++) all[i] = i;
+  const by = rank(snapshot);
+  const { keyType } = map;
+  const key = (i: number): TraceValue => (entries[i] as MapEntry).key;
+  if (by === undefined) return keyType === undefined ? all : sortByKey(all, keyType, key);
+  const sorted = sortByInteger(all, by.of, by.signed);
+  if (keyType === undefined) return sorted;
+  // Equal ones stand in the order of their keys; they are seldom many.
+  for (let from = 0; from < sorted.length; ) {
+    const rankOfRun = by.of(sorted[from] as number);
+    let to = from + 1;
+    while (to < sorted.length && by.of(sorted[to] as number) === rankOfRun) to++;
+    if (to - from > 1) sorted.set(sortByKey(sorted.slice(from, to), keyType, key), from);
+    from = to;
+  }
+  return sorted;
 }
 
 /** The entries in the order of printing; with `top`, only the last so many. */

@@ -11,7 +11,17 @@ import {
   typeName,
   UINT64,
 } from "../../../schema/index.ts";
-import { type BuiltinUse, type CheckState, check, constant, error, mapUse, note, useKey } from "../check/index.ts";
+import {
+  type BuiltinUse,
+  type CheckState,
+  check,
+  constant,
+  error,
+  mapUse,
+  note,
+  useKey,
+  valued,
+} from "../check/index.ts";
 import { emitEvent, keyOf, literal, printfType, typeOf } from "../lower/index.ts";
 import type { Expression, MapExpression } from "../parse/index.ts";
 import type { Builtin, Builtins } from "./builtin.ts";
@@ -96,7 +106,7 @@ export const mapBuiltins: Builtins = {
         }));
         emitEvent(l, { kind: "print-map", map: e.name }, args, "control");
       } else {
-        const type = typeOf(l, e);
+        const type = valued(l.check, typeOf(l, e));
         const wide: Type = isReadableAggregate(type)
           ? printfType({ flags: "", length: "ll", conversion: "d", text: "" }, type)
           : type.kind === "int" && type.enum === undefined

@@ -2,17 +2,34 @@
 
 import {
   accessOperand,
+  argument,
   contextOf,
+  copyInto,
   fail,
   goid,
   type Operand,
+  padGaps,
   syscallNumber,
   writeText,
 } from "../../../codegen/index.ts";
 import type { Value } from "../../../compiler/index.ts";
-import { type GoroutineAccess, goroutineAccess, type ResolvedProbe, registerOffsets } from "../../../probes/index.ts";
-import { type Type, UINT32, UINT64, utf8Length } from "../../../schema/index.ts";
-import { type BuiltinUse, type CheckState, error, firstProbe, firstVariant } from "../check/index.ts";
+import {
+  type GoroutineAccess,
+  goroutineAccess,
+  type ProbeArgument,
+  type ResolvedProbe,
+  registerOffsets,
+} from "../../../probes/index.ts";
+import { elementOffsets, type Type, UINT32, UINT64, utf8Length } from "../../../schema/index.ts";
+import {
+  type BuiltinUse,
+  type CheckState,
+  error,
+  firstProbe,
+  firstVariant,
+  probeArguments,
+  valued,
+} from "../check/index.ts";
 import type { LowerState } from "../lower/index.ts";
 import type { Builtin, Builtins } from "./builtin.ts";
 
@@ -49,9 +66,25 @@ const whole = (name: string, doc: string): Builtin => ({
   doc,
   signature: `${name}.NAME`,
   members: true,
-  check: (c, use) =>
-    error(c, "SCRY1906", `'${name}' as a whole is not supported yet`, use.span, [`Read its fields: ${name}.NAME`]),
+  check: (c, use) => {
+    const all = [...argumentsOf(c, use)];
+    return { kind: "record", names: all.map((a) => a.name), elements: all.map((a) => valued(c, a.type)) };
+  },
+  into: (l, use, type, to, offset, options) => {
+    if (type.kind !== "record") return [];
+    const offsets = elementOffsets(type.elements);
+    if (options.pad) padGaps(l, type, to, offset);
+    return [...argumentsOf(l.check, use)].flatMap((a, i) =>
+      copyInto(l, argument(l, a), type.elements[i] as Type, to, offset + (offsets[i] as number), options),
+    );
+  },
 });
+
+/** All arguments of the probe that can be read. */
+function argumentsOf(c: CheckState, use: BuiltinUse): readonly ProbeArgument[] {
+  const args = probeArguments(c, use);
+  return args === undefined ? [] : [...args.values()].filter((a) => a.access.kind !== "lost" && a.type.kind !== "none");
+}
 
 const goroutine = (c: CheckState): GoroutineAccess | undefined => {
   const own = firstVariant(c).goroutine;

@@ -37,7 +37,8 @@ import {
   note,
 } from "./state.ts";
 import { joinTypes, storable, storedType } from "./type-rules.ts";
-import { typeFrom } from "./types.ts";
+import { typeFrom, valued } from "./types.ts";
+
 /** The type of an expression; those within it are noted. */
 export function expressionType(c: CheckState, e: Expression): Type {
   switch (e.kind) {
@@ -150,7 +151,7 @@ export function expressionType(c: CheckState, e: Expression): Type {
             : otherwise;
       }
       return (
-        joinTypes(storedType(then), storedType(otherwise)) ??
+        joinTypes(storedType(valued(c, then)), storedType(valued(c, otherwise))) ??
         error(
           c,
           "SCRY1221",
@@ -182,7 +183,7 @@ export function expressionType(c: CheckState, e: Expression): Type {
 }
 
 export function elementType(c: CheckState, e: Expression): Type {
-  const type = check(c, e);
+  const type = valued(c, check(c, e));
   if (isAggregate(type))
     return isReadableAggregate(type) && e.kind !== "call"
       ? { kind: "int", bits: 64, signed: "signed" in type && type.signed }

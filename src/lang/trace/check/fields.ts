@@ -1,10 +1,10 @@
 // Fields: of structs, tuples and records, and the arguments of the probe.
 
-import { typeOfBtf } from "../../../probes/index.ts";
+import { type ProbeArgument, typeOfBtf } from "../../../probes/index.ts";
 import { NONE, type Type, typeName } from "../../../schema/index.ts";
 import { nearest } from "../../../source/index.ts";
 import type { FieldExpression, IdentifierExpression } from "../parse/index.ts";
-import { type CheckState, check, error, firstProbe, firstVariant, note } from "./state.ts";
+import { type BuiltinUse, type CheckState, check, error, firstProbe, firstVariant, note } from "./state.ts";
 
 /** `args.x`, `task.pid`, `$kv.0`, `$r.name` */
 export function fieldType(c: CheckState, e: FieldExpression): Type {
@@ -56,22 +56,29 @@ export function fieldType(c: CheckState, e: FieldExpression): Type {
   return field.bitfieldSize > 0 && type.kind === "int" ? { kind: "int", bits: 64, signed: type.signed } : type;
 }
 
-export function argumentType(c: CheckState, e: FieldExpression, object: IdentifierExpression): Type {
-  note(c, object, { kind: "args" });
-  const variant = firstVariant(c);
-  const name = firstProbe(c).name;
-  const args = variant.args;
-  const atLine = firstProbe(c).variables === true;
-  if (object.name === "vars" && !atLine)
-    return error(c, "SCRY1249", "vars are the variables at a line of source: uprobe:BINARY@FILE:LINE", object.span);
-  if (args === undefined) {
-    return error(
+/** The arguments of the probe by their names; undefined where it has none, which is said. */
+export function probeArguments(c: CheckState, use: BuiltinUse): ReadonlyMap<string, ProbeArgument> | undefined {
+  const { args } = firstVariant(c);
+  const { name, variables } = firstProbe(c);
+  if (use.name === "vars" && variables !== true)
+    error(c, "SCRY1249", "vars are the variables at a line of source: uprobe:BINARY@FILE:LINE", use.span);
+  else if (args === undefined)
+    error(
       c,
       "SCRY1231",
-      `The ${object.name} builtin can only be used with tracepoint, rawtracepoint, fentry, fexit, usdt and iter probes${name === "" ? "" : ` (${name} used here)`}`,
-      object.span,
+      `The ${use.name} builtin can only be used with tracepoint, rawtracepoint, fentry, fexit, usdt and iter probes${name === "" ? "" : ` (${name} used here)`}`,
+      use.span,
     );
-  }
+  else return args;
+  return undefined;
+}
+
+export function argumentType(c: CheckState, e: FieldExpression, object: IdentifierExpression): Type {
+  note(c, object, { kind: "args" });
+  const args = probeArguments(c, object);
+  if (args === undefined) return NONE;
+  const { name } = firstProbe(c);
+  const atLine = firstProbe(c).variables === true;
   if (e.name === "0" || /^\d+$/.test(e.name))
     return error(c, "SCRY1232", "The arguments of a probe are read by name", e.nameSpan);
   const argument = args.get(e.name);

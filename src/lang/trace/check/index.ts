@@ -3,7 +3,8 @@
 export { type CheckedScript, checkScript } from "./check.ts";
 export { configKeys, defaultOptions, readSettings } from "./config.ts";
 export { constant, constantText } from "./constants.ts";
+export { probeArguments } from "./fields.ts";
 export { mapUse, useKey } from "./maps.ts";
 export * from "./state.ts";
 export { joinTypes } from "./type-rules.ts";
-export { typeFrom, userSpace } from "./types.ts";
+export { typeFrom, userSpace, valued } from "./types.ts";

@@ -16,6 +16,7 @@ import type { Span } from "../../../source/index.ts";
 import type { Expression, MapExpression } from "../parse/index.ts";
 import { alreadySaid, type CheckState, check, error, note } from "./state.ts";
 import { joinTypes, keyTypeOf, storable, storedType } from "./type-rules.ts";
+import { valued } from "./types.ts";
 
 export function mapUse(c: CheckState, name: string): MapUse {
   let use = c.maps.get(name);
@@ -37,7 +38,7 @@ export function useKey(c: CheckState, map: MapExpression, key: Expression | unde
       );
     return use;
   }
-  const type = check(c, key);
+  const type = valued(c, check(c, key));
   if (!(key.kind === "identifier" && key.name === "tid")) use.keyedByTid = false;
   if (type.kind === "none") {
     return use;
@@ -78,7 +79,7 @@ export function setValue(c: CheckState, map: MapExpression, type: Type, span: Sp
   const use = mapUse(c, map.name);
   if (map.key === undefined) c.usedAsScalar.add(map.name);
   if (type.kind === "none") return;
-  const stored = isAggregate(type) ? type : storedType(type);
+  const stored = isAggregate(type) ? type : storedType(valued(c, type));
   if (!isAggregate(stored) && !storable(stored)) {
     error(c, "SCRY1213", `${typeName(type)} cannot be stored in a map`, span);
     return;

@@ -19,7 +19,7 @@ import {
   warn,
 } from "./state.ts";
 import { assignable, joinTypes, storedType } from "./type-rules.ts";
-import { typeFrom } from "./types.ts";
+import { typeFrom, valued } from "./types.ts";
 export function checkUnit(c: CheckState, unit: Unit): void {
   c.unit = unit;
   unit.variables.clear();
@@ -86,7 +86,12 @@ export function statement(c: CheckState, s: Statement): void {
       const value = s.value === undefined ? undefined : check(c, s.value);
       if (value?.kind === "none" && s.value !== undefined && !alreadySaid(c, s.value))
         error(c, "SCRY1246", "Cannot assign a value of no type", s.value.span);
-      const info = declare(c, scope, s.variable, declared ?? (value === undefined ? undefined : storedType(value)));
+      const info = declare(
+        c,
+        scope,
+        s.variable,
+        declared ?? (value === undefined ? undefined : storedType(valued(c, value))),
+      );
       if (declared !== undefined && value !== undefined && !assignable(declared, value))
         error(
           c,
@@ -251,7 +256,7 @@ function assignVariable(
       `Map value '${typeName(value)}' cannot be assigned from one map to another, nor to a variable. The function that returns this type must be assigned directly to a map, e.g. @x = ${expression.name}(…)`,
       span,
     );
-  const stored = storedType(value);
+  const stored = storedType(valued(c, value));
   let info = lookup(c, target.name);
   if (info === undefined) {
     info = declare(c, c.scopes.at(-1) as Map<string, VariableInfo>, target, stored);

@@ -25,10 +25,12 @@ export function storable(type: Type): boolean {
   switch (type.kind) {
     case "args":
     case "ctx":
-    case "struct":
-    case "timestamp":
     case "none":
-      return type.kind === "timestamp";
+      return false;
+    case "struct":
+      return type.layout !== undefined;
+    case "timestamp":
+      return true;
     default:
       return !isAggregate(type);
   }

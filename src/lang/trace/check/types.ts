@@ -1,6 +1,6 @@
 // Types as they are written, and what is known of an expression before the script runs.
 
-import { namedIntType, providerOf, typeOfBtf } from "../../../probes/index.ts";
+import { namedIntType, providerOf, typeOfBtf, withLayouts } from "../../../probes/index.ts";
 import { NONE, type Type } from "../../../schema/index.ts";
 import type { Expression, TypeName } from "../parse/index.ts";
 import { type CheckState, check, error, firstProbe, noted } from "./state.ts";
@@ -33,6 +33,9 @@ export function typeFrom(c: CheckState, name: TypeName, operand?: Expression): T
   }
   return type;
 }
+
+/** The type as one whose values are kept or sent whole. */
+export const valued = (c: CheckState, type: Type): Type => withLayouts(c.env.btf(), type);
 
 export function namedType(
   c: CheckState,

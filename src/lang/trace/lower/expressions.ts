@@ -1,14 +1,15 @@
 // Expressions whose value is in a register: arithmetic, steps, casts.
 
-import { either, elementSize, fail, increment, loadScalar, type Operand, scoped } from "../../../codegen/index.ts";
+import { either, fail, increment, loadScalar, type Operand, scoped } from "../../../codegen/index.ts";
 import type { BinaryOp, Value } from "../../../compiler/index.ts";
-import { BOOL, HEADER, isScalar, type Type, typeName } from "../../../schema/index.ts";
+import { BOOL, HEADER, isScalar, typeName } from "../../../schema/index.ts";
 import { builtinOf, constant } from "../check/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { comparesSigned, isTruth, signedOf, truth } from "./conditions.ts";
 import { changeMap, mapValue } from "./maps.ts";
 import { materialise } from "./own-memory.ts";
 import { condition, type LowerState, operand, statement, typed, typeOf, value } from "./state.ts";
+import { scaled, stride } from "./strides.ts";
 import { infoOf, memoryPlace, placeOf, setVariable } from "./variables.ts";
 
 /** See `value`. */
@@ -143,15 +144,6 @@ function divide(l: LowerState, e: Expression & { kind: "binary" }, left: Value, 
     },
     () => b.binary(op, left, right),
   );
-}
-
-/** Bytes of a step of a pointer, 1 of a number. */
-const stride = (l: LowerState, type: Type): number =>
-  type.kind === "pointer" && type.to !== undefined ? elementSize(l, type.to) : 1;
-
-function scaled(l: LowerState, n: Value, pointer: Type): Value {
-  const size = stride(l, pointer);
-  return size === 1 ? n : l.b.binary("mul", n, size);
 }
 
 function ternary(l: LowerState, e: Expression & { kind: "ternary" }): Value {

@@ -17,6 +17,7 @@ import { type AggregateType, isAggregate, isScalar } from "../../../schema/index
 import { constant } from "../check/index.ts";
 import type { AssignOperator, CallExpression, Expression, MapExpression } from "../parse/index.ts";
 import { into, type LowerState, typed, typeOf, value } from "./state.ts";
+import { scaled } from "./strides.ts";
 
 /** A key of the script as the maps of the kernel take it. */
 export function keyOf(l: LowerState, e: Expression | undefined): KeySource | undefined {
@@ -59,7 +60,7 @@ export function assignMap(l: LowerState, target: MapExpression, operator: Assign
     return;
   }
   if (operator === "+=" || operator === "-=") {
-    const by = value(l, e);
+    const by = scaled(l, value(l, e), type);
     changeMap(l, target, operator === "+=" ? by : l.b.neg(by), true, true);
     return;
   }

@@ -89,21 +89,37 @@ class Parser extends ExpressionParser {
     return { config, mapDeclarations, probes: expanded, ...(c.tokens.length + skipped.length === 0 ? {} : { c }) };
   }
 
-  // c-declaration := ("struct" | "union" | "enum" | "typedef") … ";" in C's own grammar
+  // c-declaration := ("struct" | "union" | "enum") … "}" attributes? ";"? | "typedef" … ";" in C's own grammar
   cDeclaration(): void {
     const start = this.token.span.start;
-    const tokens = tokenize(this.source, start);
+    const tokens = tokenize(this.source, start).filter((t) => t.kind !== "newline");
+    const isTypedef = this.token.text === "typedef";
     let depth = 0;
-    const last = tokens.find((t) => {
-      if (t.kind !== "punctuator") return false;
-      if (t.text === "{") depth++;
-      if (t.text === "}") depth--;
-      return depth === 0 && t.text === ";";
-    });
-    if (last === undefined)
-      this.fail("SCRY1030", "this declaration does not end", this.token.span, 'It ends with a ";" behind its "}"');
-    this.#declared.push(...this.preprocessor.run(this.source, start, last.span.end));
-    this.restart(last.span.end);
+    let at = 0;
+    for (; at < tokens.length; at++) {
+      const { text, kind } = tokens[at] as CToken;
+      if (kind !== "punctuator") continue;
+      if (text === "{" || text === "(") depth++;
+      if (text === "}" || text === ")") depth--;
+      if (depth === 0 && (text === ";" || (text === "}" && !isTypedef))) break;
+    }
+    let last = tokens[at];
+    if (last === undefined || last.kind === "end")
+      this.fail("SCRY1030", "this declaration does not end", this.token.span, "It ends with a }");
+    // Attributes may follow; the semicolon may be left out.
+    while (last.text !== ";" && tokens[at + 1]?.text === "__attribute__") {
+      at += 2;
+      for (let open = 0; at < tokens.length; at++) {
+        if (tokens[at]?.text === "(") open++;
+        if (tokens[at]?.text === ")" && --open === 0) break;
+      }
+    }
+    if (last.text !== ";" && tokens[at + 1]?.text === ";") at++;
+    last = tokens[at] ?? last;
+    const end = last.span.end;
+    this.#declared.push(...this.preprocessor.run(this.source, start, end));
+    if (last.text !== ";") this.#declared.push({ ...last, kind: "punctuator", text: ";" });
+    this.restart(end);
   }
 
   // macro := "macro" NAME "(" ((NAME | VARIABLE | MAP) ("," …)*)? ")" "{" (statement ";")* expression? "}"
