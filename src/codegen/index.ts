@@ -55,6 +55,6 @@ export {
   within,
 } from "./state.ts";
 export { globalsSpec, type MapUse, planStorage } from "./storage-plan.ts";
-export { containsText, joinInto, stringLength } from "./strings.ts";
+export { containsText, findString, joinInto, memoryDifference, stringLength } from "./strings.ts";
 export { unwoundStackInto } from "./unwind.ts";
 export { unwindPrograms } from "./unwind-programs.ts";

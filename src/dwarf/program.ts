@@ -63,6 +63,13 @@ export function openDwarf(
   return sections.bytes("info").length === 0 ? undefined : new DwarfProgram(options.code ?? file, sections);
 }
 
+const NAMED_TAGS: Readonly<Record<"struct" | "union" | "enum" | "typedef", readonly number[]>> = {
+  struct: [Tag.structureType, Tag.classType],
+  union: [Tag.unionType],
+  enum: [Tag.enumerationType],
+  typedef: [Tag.typedef, Tag.baseType],
+};
+
 export class DwarfProgram {
   readonly #file: ElfFile;
   readonly #sections: Sections;
@@ -214,6 +221,34 @@ export class DwarfProgram {
       const fn = this.#path(unit, address).find((e) => e.tag === Tag.subprogram);
       if (fn !== undefined && rangesOf(this.#units, fn)[0]?.low === address)
         return { units: this.#units, type: inherited(this.#units, fn, Attribute.type) };
+    }
+    return undefined;
+  }
+
+  /** A type by its name, of the first unit that defines it; undefined where none does. */
+  typeNamed(
+    tag: "struct" | "union" | "enum" | "typedef",
+    name: string,
+  ): { readonly units: Units; readonly type: Value } | undefined {
+    const tags = NAMED_TAGS[tag];
+    const within = (parent: Entry): Entry | undefined => {
+      for (const child of this.#units.children(parent)) {
+        if (child.tag === Tag.namespace) {
+          const found = within(child);
+          if (found !== undefined) return found;
+        }
+        if (
+          tags.includes(child.tag) &&
+          !child.attributes.has(Attribute.declaration) &&
+          nameOf(this.#units, child) === name
+        )
+          return child;
+      }
+      return undefined;
+    };
+    for (const unit of this.#units.all()) {
+      const found = within(this.#units.root(unit));
+      if (found !== undefined) return { units: this.#units, type: { kind: "reference", offset: found.offset } };
     }
     return undefined;
   }

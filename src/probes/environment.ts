@@ -153,6 +153,8 @@ export interface System {
   insideInstruction?(path: string, start: number, offset: number): readonly [before: number, after: number] | undefined;
   /** Parameters of the function that begins at this byte of the file, their types as ids of `btf()`. */
   parameters?(path: string, offset: number): readonly { readonly name: string; readonly type: number }[] | undefined;
+  /** A type that a program declares, as an id of `btf()`; a name without a tag is that of a typedef, or of a class. */
+  typeOfProgram?(path: string, tag: "struct" | "union" | "enum" | undefined, name: string): number | undefined;
   /** The Go of the process that is traced alone (`-p`); absent or undefined: there is none, or it is no Go program. */
   goProcess?(): GoRuntime | undefined;
   /** Can probes attach that need this of the kernel? Absent: all can. */

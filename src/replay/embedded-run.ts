@@ -276,6 +276,7 @@ export class EmbeddedRun implements ScriptRun {
       ustack: stack,
       frame: (_kind, address) => this.#frames.find(address) ?? { address, offset: 0 },
       username: (uid) => header?.users?.[uid] ?? String(uid),
+      syscallName: () => undefined,
       cgroupPath: () => "",
       probe: (number, functionName) => {
         const found = script.probeNames.get(BigInt(number));

@@ -13,6 +13,7 @@ const resolver: Resolver = {
   frame: (kind, address, pid) => ({ address, name: `${kind}${pid}`, offset: 1 }),
   username: (uid) => (uid === 0 ? "root" : `${uid}`),
   cgroupPath: (id) => `unified:/${id}`,
+  syscallName: (n) => (n === 1 ? "write" : undefined),
   probe: (n, name) => `${name ? "function" : "probe"}${n}`,
   enumName: (_id, value) => (value === 1 ? "ONE" : undefined),
   wallClock: (ns) => ({ seconds: 100 + Number(ns / 1_000_000_000n), nanoseconds: Number(ns % 1_000_000_000n) }),

@@ -4,6 +4,7 @@
 // its type for each. What only the operating system knows (symbols, users, clocks) is asked of a Resolver.
 
 import { aggregateWords, elementOffsets, sizeOf } from "./layout.ts";
+import { numberName, UNNAMED } from "./named-numbers.ts";
 import type { AggregateType, IntType, StructType, Type } from "./types.ts";
 
 /** A number; a bigint only where a number would not be exact. */
@@ -80,6 +81,8 @@ export interface Resolver {
   ustack(id: number, limit: number): readonly bigint[];
   frame(kind: "kernel" | "user", address: bigint, pid: number): StackFrame;
   username(uid: number): string;
+  /** The name of a system call of the machine by its number. */
+  syscallName(number: number): string | undefined;
   cgroupPath(id: bigint): string;
   /** The name of a probe by its number, or of the function it stands on. */
   probe(number: number, functionName: boolean): string;
@@ -265,6 +268,14 @@ export function valueDecoder(type: Type, resolver: Resolver): ValueDecoder {
     case "kstack":
     case "ustack":
       return stackDecoder(type, resolver);
+    case "named": {
+      const { table } = type;
+      const name =
+        table === "syscall"
+          ? (n: number): string => resolver.syscallName(n) ?? UNNAMED.syscall
+          : (n: number): string => numberName(table, n);
+      return (view, offset) => name(view.getInt32(offset, true));
+    }
     case "username":
       return (view, offset) => resolver.username(view.getUint32(offset, true));
     case "cgroup_path":

@@ -5,6 +5,7 @@ export * from "./decode.ts";
 export type { EventAction, EventField, EventSite } from "./events.ts";
 export { type FormatPart, type FormatSpec, formatBits, parseFormat } from "./format.ts";
 export * from "./layout.ts";
+export { numberName } from "./named-numbers.ts";
 export type { ScriptOptions } from "./options.ts";
 export { DISPLACED, stackMaps } from "./stack-maps.ts";
 export * from "./storage.ts";

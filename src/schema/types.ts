@@ -32,11 +32,15 @@ export type Type =
   | { readonly kind: "usym" }
   | { readonly kind: "kstack" | "ustack"; readonly limit: number; readonly mode: StackMode }
   | { readonly kind: "username" }
+  /** A number that is read as a name: of an error, a signal, a system call. */
+  | { readonly kind: "named"; readonly table: NamedTable }
   | { readonly kind: "cgroup_path" }
   /** The name of the probe that fired, when it is not known before it fires. */
   | { readonly kind: "probe"; readonly function?: boolean }
   | AggregateType
   | { readonly kind: "none" };
+
+export type NamedTable = "errno" | "signal" | "syscall";
 
 export interface IntType {
   readonly kind: "int";
@@ -117,6 +121,7 @@ export function isScalar(type: Type): boolean {
     type.kind === "pointer" ||
     type.kind === "probe" ||
     type.kind === "ksym" ||
+    type.kind === "named" ||
     type.kind === "username" ||
     type.kind === "cgroup_path"
   );
@@ -174,6 +179,8 @@ export function typeName(type: Type): string {
     case "hist":
     case "lhist":
       return `${type.kind}_t`;
+    case "named":
+      return "string[64]";
     case "mac":
       return "mac_address";
     case "probe":

@@ -93,6 +93,21 @@ export class DebugInformation {
     }
   }
 
+  /** The type that a program calls so, as an id of `btf()`; a name without a tag is a typedef's, or C++'s of a class. */
+  typeNamed(path: string, tag: "struct" | "union" | "enum" | undefined, name: string): number | undefined {
+    const opened = this.#open(path);
+    if (opened === undefined) return undefined;
+    try {
+      for (const kind of tag === undefined ? (["typedef", "struct", "union", "enum"] as const) : [tag]) {
+        const found = opened.program.typeNamed(kind, name);
+        if (found !== undefined) return this.#typeTable().idOf(found.units, found.type);
+      }
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+    }
+    return undefined;
+  }
+
   parameters(path: string, offset: number): readonly { readonly name: string; readonly type: number }[] | undefined {
     const opened = this.#open(path);
     if (opened === undefined) return undefined;

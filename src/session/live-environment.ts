@@ -85,6 +85,7 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
           ? undefined
           : [offset & ~3, (offset & ~3) + 4],
     sourceLine: (path, file, line) => debug.sourceLine(path, file, line),
+    typeOfProgram: (path, tag, name) => debug.typeNamed(path, tag, name),
     parameters: (path, offset) => debug.parameters(path, offset),
     tracepoints: findTracepoints,
     tracepointFormat: recordFields,

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { uptime } from "node:os";
 import { demangle } from "../demangle/index.ts";
-import type { KernelMap } from "../kernel/index.ts";
+import { type KernelMap, syscallName } from "../kernel/index.ts";
 import { stackReader } from "../run/index.ts";
 import type { CompiledScript, Integer, Resolver, StackFrame, Type, WallClock } from "../schema/index.ts";
 import { kernelSymbols, Recent, userSymbols, watchMappings } from "../symbols/index.ts";
@@ -88,6 +88,7 @@ export function liveResolver(
       users ??= readUsers();
       return users.get(uid) ?? String(uid);
     },
+    syscallName: (number) => syscallName(number),
     cgroupPath: (id) => {
       cgroups ??= readCgroups();
       return cgroups.get(id) ?? "";

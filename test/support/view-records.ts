@@ -22,6 +22,7 @@ export const resolver: Resolver = {
   usym: unused,
   ustack: unused,
   username: unused,
+  syscallName: unused,
   cgroupPath: unused,
   probe: unused,
   wallClock: unused,

@@ -2,7 +2,16 @@
 
 import { deadEnd, scoped } from "../../../codegen/index.ts";
 import { INT64, NONE, sizeOf, type Type, typeName, UINT64 } from "../../../schema/index.ts";
-import { type BuiltinUse, type CheckState, check, constant, constantText, error, typeFrom } from "../check/index.ts";
+import {
+  type BuiltinUse,
+  type CheckState,
+  check,
+  constant,
+  constantText,
+  error,
+  typeFrom,
+  typeGiven,
+} from "../check/index.ts";
 import { condition, emitEvent, leaveProbe, literal, value } from "../lower/index.ts";
 import type { Expression } from "../parse/index.ts";
 import type { Builtin, Builtins } from "./builtin.ts";
@@ -60,7 +69,7 @@ function sender(name: "signal" | "signal_thread", helper: "send_signal" | "send_
 }
 
 const typeAsked = (c: CheckState, call: BuiltinUse): Type =>
-  call.typeArgument !== undefined ? typeFrom(c, call.typeArgument) : check(c, call.args[0] as Expression);
+  call.typeArgument !== undefined ? typeFrom(c, call.typeArgument) : typeGiven(c, call.args[0] as Expression);
 
 function bytesOf(c: CheckState, type: Type): number {
   if (type.kind === "struct") return c.env.btf()?.sizeof(type.btf.id) ?? 0;

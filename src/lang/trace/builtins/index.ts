@@ -5,10 +5,12 @@ import { aggregateBuiltins } from "./aggregates.ts";
 import type { Builtin } from "./builtin.ts";
 import { controlBuiltins } from "./control.ts";
 import { mapBuiltins } from "./maps.ts";
+import { nameBuiltins } from "./names.ts";
 import { outputBuiltins } from "./output.ts";
 import { probeBuiltins } from "./probe.ts";
 import { stringBuiltins } from "./strings.ts";
 import { taskBuiltins } from "./task.ts";
+import { typeQuestions } from "./types-asked.ts";
 
 export type { Builtin } from "./builtin.ts";
 export { laterFunctions } from "./later.ts";
@@ -24,5 +26,7 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map(
     stringBuiltins,
     addressBuiltins,
     controlBuiltins,
+    typeQuestions,
+    nameBuiltins,
   ].flatMap((family) => Object.entries(family)),
 );

@@ -7,7 +7,9 @@ import {
   containsText,
   either,
   eitherNumber,
+  findString,
   type Lengths,
+  memoryDifference,
   readForeign,
   stringLength,
   writeText,
@@ -17,6 +19,7 @@ import { providerOf } from "../../../probes/index.ts";
 import {
   type AddressSpace,
   BOOL,
+  INT32,
   isNumeric,
   SHORT_STRING,
   sizeOf,
@@ -36,6 +39,9 @@ function spaceOf(l: LowerState, e: Expression): AddressSpace {
   if (type.kind === "pointer" || type.kind === "array") return type.space;
   return providerOf(l.probe.provider)?.addresses ?? "user";
 }
+
+/** What strstr answers where there is nothing: -ENOENT (asm-generic/errno-base.h). */
+const ABSENT = -2;
 
 function literal(c: CheckState, call: BuiltinUse, index: number): number | undefined {
   const e = call.args[index];
@@ -268,27 +274,96 @@ export const stringBuiltins: Builtins = {
     },
   },
   strcontains: {
-    doc: "True when the first string contains the second, which must be a literal.",
+    doc: "True when the first string contains the second.",
     signature: "strcontains(haystack, needle)",
     arity: [2, 2],
     check: (c, call) => {
       stringOnly(c, call, 0);
       stringOnly(c, call, 1);
-      if (constantText(c, call.args[1] as Expression) === undefined)
-        error(
-          c,
-          "SCRY1908",
-          "strcontains() with a needle that is not a literal is not supported yet",
-          (call.args[1] as Expression).span,
-        );
       return BOOL;
     },
     lower: (l, call) => {
       const [x, y] = call.args as [Expression, Expression];
-      const needle = constantText(l.check, y) ?? "";
+      const needle = constantText(l.check, y);
       const hay = constantText(l.check, x);
-      if (hay !== undefined) return { kind: "value", type: BOOL, value: l.b.const(hay.includes(needle) ? 1 : 0) };
-      return { kind: "value", type: BOOL, value: containsText(l, ownMemory(l, x), needle) };
+      if (hay !== undefined && needle !== undefined)
+        return { kind: "value", type: BOOL, value: l.b.const(hay.includes(needle) ? 1 : 0) };
+      if (needle !== undefined) return { kind: "value", type: BOOL, value: containsText(l, ownMemory(l, x), needle) };
+      const at = findString(l, ownMemory(l, x), ownMemory(l, y), ABSENT);
+      return {
+        kind: "value",
+        type: BOOL,
+        value: eitherNumber(l, (yes, no) => l.b.branch("sge", at, 0, yes, no), 1, 0),
+      };
+    },
+  },
+  strstr: {
+    doc: "Where the second string stands in the first, in bytes; negative where it does not.",
+    signature: "strstr(haystack, needle)",
+    arity: [2, 2],
+    check: (c, call) => {
+      stringOnly(c, call, 0);
+      stringOnly(c, call, 1);
+      return INT32;
+    },
+    lower: (l, call) => {
+      const [x, y] = call.args as [Expression, Expression];
+      const needle = constantText(l.check, y);
+      const hay = constantText(l.check, x);
+      if (hay !== undefined && needle !== undefined) {
+        const at = hay.indexOf(needle);
+        return { kind: "value", type: INT32, value: l.b.const(at < 0 ? ABSENT : at) };
+      }
+      return { kind: "value", type: INT32, value: findString(l, ownMemory(l, x), ownMemory(l, y), ABSENT) };
+    },
+  },
+  memcmp: {
+    doc: "0 when so many bytes of two strings or arrays are the same, else the difference of the first that are not.",
+    signature: "memcmp(a, b, n)",
+    arity: [3, 3],
+    check: (c, call) => {
+      for (const e of call.args.slice(0, 2)) {
+        const type = check(c, e);
+        if (!["string", "array", "buffer", "struct", "none"].includes(type.kind))
+          error(c, "SCRY1280", `memcmp() expects strings or arrays (${typeName(type)} provided)`, e.span);
+      }
+      const n = literal(c, call, 2);
+      if (n === undefined || n < 0)
+        error(c, "SCRY1283", "memcmp() requires a literal for its length", (call.args[2] as Expression).span);
+      return INT32;
+    },
+    lower: (l, call) => {
+      const [x, y, limit] = call.args as [Expression, Expression, Expression];
+      const n = Number(constant(l.check, limit) ?? 0n);
+      return { kind: "value", type: INT32, value: memoryDifference(l, ownMemory(l, x), ownMemory(l, y), n) };
+    },
+  },
+  str_concat: {
+    doc: "Two strings as one.",
+    signature: "str_concat(a, b)",
+    arity: [2, 2],
+    check: (c, call) => {
+      const [x, y] = [stringOnly(c, call, 0), stringOnly(c, call, 1)];
+      const size = (t: Type): number => (t.kind === "string" ? t.size : 1);
+      return { kind: "string", size: size(x) + size(y) - 1 };
+    },
+    into: (l, call, type, to, offset, options) => {
+      const b = l.b;
+      const size = type.kind === "string" ? type.size : 1;
+      const [x, y] = call.args.map((e) => ownMemory(l, e)) as [
+        ReturnType<typeof ownMemory>,
+        ReturnType<typeof ownMemory>,
+      ];
+      const room = (op: ReturnType<typeof ownMemory>): number => sizeOf(op.type);
+      if (options.pad) b.zero(to, offset, size);
+      const at = (op: ReturnType<typeof ownMemory>): Value => b.add(op.pointer, op.offset);
+      const first = Math.min(room(x), size);
+      const start = offset === 0 ? to : b.add(to, offset);
+      const got = b.helper("probe_read_kernel_str", [start, b.const(first), at(x)]);
+      // It counts the NUL, which the second one takes the place of.
+      const length = atMost(l, b.binary("sub", got, 1), first - 1);
+      b.helper("probe_read_kernel_str", [b.add(start, length), b.const(Math.min(room(y), size - first + 1)), at(y)]);
+      return options.short === true && size > SHORT_STRING ? [b.const(SHORT_STRING)] : [];
     },
   },
   strftime: {

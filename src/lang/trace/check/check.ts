@@ -38,6 +38,7 @@ export function checkScript(
   }
   c.final = true;
   for (const unit of units) checkUnit(c, unit);
+  c.over = true;
   return { state: c, units };
 }
 

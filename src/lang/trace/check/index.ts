@@ -1,10 +1,12 @@
 // Types of everything, and what is wrong with a script.
 
 export { type CheckedScript, checkScript } from "./check.ts";
+export { comptimeValue, type Known, truthOf } from "./comptime.ts";
 export { configKeys, defaultOptions, readSettings } from "./config.ts";
 export { constant, constantText } from "./constants.ts";
 export { probeArguments } from "./fields.ts";
 export { mapUse, useKey } from "./maps.ts";
 export * from "./state.ts";
+export { isComptime } from "./statements.ts";
 export { joinTypes } from "./type-rules.ts";
-export { typeFrom, userSpace, valued } from "./types.ts";
+export { typeFrom, typeGiven, userSpace, valued } from "./types.ts";

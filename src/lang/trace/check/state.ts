@@ -99,6 +99,8 @@ export interface CheckState {
   changed: boolean;
   /** In the last pass, what is still unknown is an error. */
   final: boolean;
+  /** The check is over: types are looked up and no longer worked out. */
+  over: boolean;
   unit: Unit;
   scopes: Map<string, VariableInfo>[];
   /** Callbacks that are open here. */
@@ -146,6 +148,7 @@ export function checkState(
     usedAsScalar: new Set(),
     changed: false,
     final: false,
+    over: false,
     unit: NO_UNIT,
     scopes: [],
     level: 0,
@@ -209,6 +212,9 @@ export function stopOnErrors(c: CheckState): void {
   );
 }
 
+/** Are types what they will be? Before that, what is not known yet is no error. */
+export const settled = (c: CheckState): boolean => c.final;
+
 /** Nothing of no type is complained about twice: has a place within the expression said why? */
 export function alreadySaid(c: CheckState, e: Expression): boolean {
   return (
@@ -222,6 +228,7 @@ export function alreadySaid(c: CheckState, e: Expression): boolean {
 
 /** The type of an expression, which is noted in the unit's table. */
 export function check(c: CheckState, e: Expression): Type {
+  if (c.over) return noted(c, e) ?? NONE;
   return note(c, e, c.rules.expression(c, e));
 }
 

@@ -3,6 +3,7 @@
 import { INT64, isAggregate, isNumeric, NONE, sameType, type Type, typeName } from "../../../schema/index.ts";
 import type { Span } from "../../../source/index.ts";
 import type { Expression, Statement, StatementBlock, VariableExpression } from "../parse/index.ts";
+import { comptimeValue, truthOf } from "./comptime.ts";
 import { constant } from "./constants.ts";
 import { assignMap, mapUse } from "./maps.ts";
 import {
@@ -104,6 +105,15 @@ export function statement(c: CheckState, s: Statement): void {
     }
     case "if":
       condition(c, s.condition, "if");
+      // Of what is settled before the script runs only the side that is taken is looked at.
+      if (isComptime(s.condition)) {
+        const known = comptimeValue(c, s.condition);
+        if (known !== undefined) {
+          const side = truthOf(known) ? s.then : s.otherwise;
+          if (side !== undefined) checkBlock(c, side);
+          return;
+        }
+      }
       checkBlock(c, s.then);
       if (s.otherwise !== undefined) checkBlock(c, s.otherwise);
       return;
@@ -174,6 +184,9 @@ export function statement(c: CheckState, s: Statement): void {
       return;
   }
 }
+
+/** `comptime …`: known before the script runs. */
+export const isComptime = (e: Expression): boolean => e.kind === "call" && e.name === "comptime";
 
 function condition(c: CheckState, e: Expression, what: string): void {
   const type = check(c, e);

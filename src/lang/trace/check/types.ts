@@ -3,14 +3,14 @@
 import { namedIntType, providerOf, typeOfBtf, withLayouts } from "../../../probes/index.ts";
 import { NONE, type Type } from "../../../schema/index.ts";
 import type { Expression, TypeName } from "../parse/index.ts";
-import { type CheckState, check, error, firstProbe, noted } from "./state.ts";
+import { type CheckState, check, error, firstProbe, firstVariant, noted } from "./state.ts";
 import { storedType } from "./type-rules.ts";
 
 export function typeFrom(c: CheckState, name: TypeName, operand?: Expression): Type {
   let type: Type | undefined;
   const operandType = operand === undefined ? undefined : noted(c, operand);
   const space = operandType?.kind === "pointer" ? operandType.space : userSpace(c) ? "user" : "kernel";
-  if (name.base.kind === "typeof") type = storedType(check(c, name.base.expression));
+  if (name.base.kind === "typeof") type = storedType(typeGiven(c, name.base.expression));
   else type = namedType(c, name.base.name, name.base.tag, space);
   if (type === undefined) {
     const what =
@@ -34,6 +34,13 @@ export function typeFrom(c: CheckState, name: TypeName, operand?: Expression): T
   return type;
 }
 
+/** The type of what is given: of an expression, or the type that `typeof(…)` names. */
+export function typeGiven(c: CheckState, e: Expression): Type {
+  if (e.kind === "call" && e.name === "typeof")
+    return e.typeArgument === undefined ? check(c, e.args[0] as Expression) : typeFrom(c, e.typeArgument);
+  return check(c, e);
+}
+
 /** The type as one whose values are kept or sent whole. */
 export const valued = (c: CheckState, type: Type): Type => withLayouts(c.env.btf(), type);
 
@@ -52,13 +59,17 @@ export function namedType(
     if (name === "inet") return { kind: "inet" };
   }
   const btf = c.env.btf();
-  if (btf === undefined) return undefined;
-  const id =
-    tag === undefined
-      ? btf.find(name, ["typedef", "struct", "union", "enum", "enum64", "int"])
-      : btf.find(name, tag === "enum" ? ["enum", "enum64"] : tag);
-  return id === undefined ? undefined : typeOfBtf(btf, id, space);
+  const known =
+    btf === undefined
+      ? undefined
+      : tag === undefined
+        ? btf.find(name, ["typedef", "struct", "union", "enum", "enum64", "int"])
+        : btf.find(name, tag === "enum" ? ["enum", "enum64"] : tag);
+  const { attach } = firstVariant(c);
+  // A type of the probed program, where the kernel has none of this name.
+  const id = known ?? (attach.kind === "uprobe" ? c.env.typeOfProgram?.(attach.path, tag, name) : undefined);
+  const all = c.env.btf();
+  return id === undefined || all === undefined ? undefined : typeOfBtf(all, id, space);
 }
-
 /** Do addresses that come without a type mean the process's memory here? */
 export const userSpace = (c: CheckState): boolean => providerOf(firstProbe(c).provider)?.addresses === "user";

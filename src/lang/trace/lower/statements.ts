@@ -3,7 +3,7 @@
 import { deadEnd, increment, scoped } from "../../../codegen/index.ts";
 import { type Block, INT, type Variable } from "../../../compiler/index.ts";
 import { HEADER, sizeOf } from "../../../schema/index.ts";
-import { constant } from "../check/index.ts";
+import { comptimeValue, constant, isComptime, truthOf } from "../check/index.ts";
 import type { Expression, Statement } from "../parse/index.ts";
 import { lowerMapLoop } from "./map-loops.ts";
 import { assignMap, combined } from "./maps.ts";
@@ -38,6 +38,12 @@ export function lowerStatement(l: LowerState, s: Statement): void {
       }
       return;
     case "if": {
+      const known = isComptime(s.condition) ? comptimeValue(l.check, s.condition) : undefined;
+      if (known !== undefined) {
+        const side = truthOf(known) ? s.then : s.otherwise;
+        if (side !== undefined) scoped(l, () => lowerBlock(l, side));
+        return;
+      }
       const then = b.block("then");
       const after = b.block("after");
       const otherwise = s.otherwise === undefined ? after : b.block("else");

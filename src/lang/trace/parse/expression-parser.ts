@@ -363,6 +363,11 @@ export abstract class ExpressionParser {
   named(): Expression {
     const token = this.advance();
     const span = token.span;
+    if (token.text === "comptime" && !this.at(",") && !this.at(")")) {
+      const operand = this.binary(this.at("(") ? 11 : 1);
+      const whole = { start: span.start, end: operand.span.end };
+      return { kind: "call", name: "comptime", nameSpan: span, args: [operand], span: whole };
+    }
     if (token.text === "true" || token.text === "false") return { kind: "boolean", value: token.text === "true", span };
     if (!this.at("(")) return { kind: "identifier", name: token.text, nameSpan: span, args: [], span };
     this.advance();

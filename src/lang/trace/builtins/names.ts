@@ -1,0 +1,143 @@
+// Numbers as the names they stand for: errors, signals, system calls; and addresses from their text.
+
+import { contextOf } from "../../../codegen/index.ts";
+import {
+  INT64,
+  isNumeric,
+  isScalar,
+  type NamedTable,
+  NONE,
+  numberName,
+  sizeOf,
+  type Type,
+  typeName,
+  utf8Length,
+} from "../../../schema/index.ts";
+import { type BuiltinUse, type CheckState, check, constant, constantText, error } from "../check/index.ts";
+import { typeOf, value } from "../lower/index.ts";
+import type { Expression } from "../parse/index.ts";
+import { addressBytes } from "./address-text.ts";
+import type { Builtin, Builtins } from "./builtin.ts";
+
+function named(name: string, doc: string, table: NamedTable): Builtin {
+  const known = (c: CheckState, use: BuiltinUse): string | undefined => {
+    const n = constant(c, use.args[0] as Expression);
+    return n === undefined || table === "syscall" ? undefined : numberName(table, Number(BigInt.asIntN(32, n)));
+  };
+  return {
+    doc,
+    signature: `${name}(number)`,
+    arity: [1, 1],
+    foldText: known,
+    check: (c, use) => {
+      const e = use.args[0] as Expression;
+      const type = check(c, e);
+      if (type.kind !== "none" && !isNumeric(type))
+        error(c, "SCRY1287", `${name}() expects an integer argument (${typeName(type)} provided)`, e.span);
+      const text = known(c, use);
+      return text === undefined ? { kind: "named", table } : { kind: "string", size: utf8Length(text) + 1 };
+    },
+    lower: (l, use) => ({ kind: "value", type: { kind: "named", table }, value: value(l, use.args[0] as Expression) }),
+  };
+}
+
+const bytesOf = (c: CheckState, use: BuiltinUse): readonly number[] | undefined => {
+  const text = constantText(c, use.args[0] as Expression);
+  return text === undefined ? undefined : addressBytes(text);
+};
+
+export const nameBuiltins: Builtins = {
+  strerror: named("strerror", "What the number of an error means.", "errno"),
+  signal_name: named("signal_name", "What a signal means.", "signal"),
+  syscall_name: named("syscall_name", "Name of a system call.", "syscall"),
+  pton: {
+    doc: "An IPv4 or IPv6 address as bytes.",
+    signature: 'pton("address")',
+    arity: [1, 1],
+    check: (c, use): Type => {
+      const e = use.args[0] as Expression;
+      check(c, e);
+      const text = constantText(c, e);
+      if (text === undefined)
+        return error(c, "SCRY1270", "pton() expects an string literal at the first argument", use.span);
+      const bytes = bytesOf(c, use);
+      if (bytes === undefined)
+        return error(c, "SCRY1285", `pton() expects an string argument of an IPv4/IPv6 address, got ${text}`, use.span);
+      return {
+        kind: "array",
+        of: { kind: "int", bits: 8, signed: false },
+        count: bytes.length,
+        space: "kernel",
+      };
+    },
+    into: (l, use, _type, to, offset) => {
+      for (const [i, byte] of (bytesOf(l.check, use) ?? []).entries()) l.b.store(8, to, offset + i, byte);
+      return [];
+    },
+  },
+  debugf: {
+    doc: "Writes to the kernel's trace pipe by a format (bpf_trace_printk): three values at the most.",
+    signature: 'debugf("format", …)',
+    arity: [1, 4],
+    effects: true,
+    check: (c, use) => {
+      for (const e of use.args) check(c, e);
+      if (constantText(c, use.args[0] as Expression) === undefined)
+        return error(c, "SCRY1270", "debugf() requires a string literal for its format", use.span);
+      return NONE;
+    },
+    lower: (l, use) => {
+      const format = constantText(l.check, use.args[0] as Expression) ?? "";
+      const bytes = [...new TextEncoder().encode(format), 0];
+      const slot = l.b.slot(Math.ceil(bytes.length / 8) * 8);
+      for (const [i, byte] of bytes.entries()) l.b.store(8, slot, i, byte);
+      const values = use.args.slice(1).map((e) => value(l, e));
+      l.b.helper("trace_printk", [slot, l.b.const(bytes.length), ...values]);
+      return { kind: "none" };
+    },
+  },
+  override: {
+    doc: "Makes the probed function return this at once; only functions that the kernel allows it for.",
+    signature: "override(number)",
+    arity: [1, 1],
+    unsafe: true,
+    effects: true,
+    where: {
+      allows: (variant) => variant.attach.kind === "kprobe",
+      message: (_use, probe) => `override can not be used with "${probe.provider}" probes`,
+    },
+    check: (c, use) => {
+      check(c, use.args[0] as Expression);
+      return INT64;
+    },
+    lower: (l, use) => {
+      l.b.helper("override_return", [contextOf(l), value(l, use.args[0] as Expression)]);
+      return { kind: "none" };
+    },
+  },
+  write_user: {
+    doc: "Writes a number to the memory of the process.",
+    signature: "write_user(pointer, number)",
+    arity: [2, 2],
+    unsafe: true,
+    effects: true,
+    check: (c, use) => {
+      const [to, what] = use.args as [Expression, Expression];
+      const type = check(c, to);
+      check(c, what);
+      if (type.kind !== "pointer" && type.kind !== "int" && type.kind !== "none")
+        error(c, "SCRY1287", `write_user() expects a pointer (${typeName(type)} provided)`, to.span);
+      return INT64;
+    },
+    lower: (l, use) => {
+      const [to, what] = use.args as [Expression, Expression];
+      const target = typeOf(l, to);
+      const wanted = target.kind === "pointer" && target.to !== undefined ? target.to : INT64;
+      const slot = l.b.slot(8);
+      l.b.store(64, slot, 0, value(l, what));
+      const size = isScalar(wanted) ? sizeOf(wanted) : 8;
+      const answer = l.b.helper("probe_write_user", [value(l, to), slot, l.b.const(size)]);
+      return { kind: "value", type: INT64, value: answer };
+    },
+  },
+};
