@@ -7,7 +7,7 @@ import { typeOfBtf } from "./btf-types.ts";
 import type { ProbeEnvironment } from "./environment.ts";
 import { isPattern } from "./pattern.ts";
 import type { ProbeVariant, ResolvedProbe } from "./probes.ts";
-import { missing, ProbeError, type Provider, wrongSyntax } from "./provider.ts";
+import { missing, noMatches, ProbeError, type Provider, wrongSyntax } from "./provider.ts";
 import { functionArguments } from "./provider-tracepoint.ts";
 
 export function kernelFunction(
@@ -61,8 +61,9 @@ export function kernelFunction(
         .kernelFunctions(pattern, module)
         .filter((fn) => !typed || !isPattern(pattern) || types?.find(fn, "func") !== undefined);
       if (found.length === 0)
-        throw missing(
-          `${name} not found: ${module === undefined ? "" : `${module}:`}${pattern}`,
+        throw noMatches(
+          name,
+          `${module === undefined ? "" : `${module}:`}${pattern}`,
           isPattern(pattern) ? [] : ["No function of this name can be traced in this kernel"],
         );
       return found.map((fn): ResolvedProbe => {

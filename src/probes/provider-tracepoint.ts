@@ -5,7 +5,7 @@ import { typeOfBtf, typeOfSpelling } from "./btf-types.ts";
 import type { ProbeEnvironment, TracepointField } from "./environment.ts";
 import { isPattern } from "./pattern.ts";
 import type { ArgumentAccess, ProbeArgument, ProbeVariant, ResolvedProbe } from "./probes.ts";
-import { argumentMap, missing, type Provider, wrongSyntax } from "./provider.ts";
+import { argumentMap, noMatches, type Provider, wrongSyntax } from "./provider.ts";
 
 function recordArguments(fields: readonly TracepointField[], category: string, env: ProbeEnvironment): ProbeArgument[] {
   const space = category === "syscalls" ? "user" : "kernel";
@@ -99,8 +99,9 @@ export const tracepoint: Provider = {
     const [category, name] = parts as [string, string];
     const found = env.tracepoints(category, name);
     if (found.length === 0)
-      throw missing(
-        `tracepoint not found: ${category}:${name}`,
+      throw noMatches(
+        "tracepoint",
+        `${category}:${name}`,
         isPattern(category + name)
           ? []
           : nearest(
@@ -157,10 +158,7 @@ export const rawtracepoint: Provider = {
     const pattern = parts.at(-1) as string;
     const found = env.rawTracepoints(pattern);
     if (found.length === 0)
-      throw missing(
-        `rawtracepoint not found: ${pattern}`,
-        isPattern(pattern) ? [] : nearest(pattern, env.rawTracepoints("*")),
-      );
+      throw noMatches("rawtracepoint", pattern, isPattern(pattern) ? [] : nearest(pattern, env.rawTracepoints("*")));
     return found.map(
       (name): ResolvedProbe => ({
         provider: "rawtracepoint",

@@ -7,7 +7,7 @@ import type { ProbeEnvironment, UserFunction } from "./environment.ts";
 import { goProbe, goReturnable } from "./go-functions.ts";
 import { isPattern } from "./pattern.ts";
 import type { ResolvedProbe } from "./probes.ts";
-import { argumentMap, missing, ProbeError, type Provider, wrongSyntax } from "./provider.ts";
+import { argumentMap, missing, noMatches, ProbeError, type Provider, wrongSyntax } from "./provider.ts";
 import { namedParameters, sourceLineProbes } from "./provider-source-line.ts";
 
 export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly string[], returns: boolean): Provider {
@@ -39,8 +39,9 @@ export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly str
       if (extra !== 0 && returns) throw new ProbeError("SCRY1103", "offset not supported for uretprobes");
       const found = plain ? [byAddress(last, path, returns, env)] : env.functions(path, match[1] as string);
       if (found.length === 0)
-        throw missing(
-          `No matches for ${name} ${path}:${match[1]}`,
+        throw noMatches(
+          name,
+          `${path}:${match[1]}`,
           isPattern(match[1] as string)
             ? []
             : nearest(
@@ -106,7 +107,7 @@ function binary(name: string, env: ProbeEnvironment): string {
   if (path === undefined)
     throw new ProbeError(
       "SCRY1105",
-      `${name === "" ? "a binary" : `'${name}'`} cannot be found`,
+      `${name === "" ? "a binary" : `uprobe target file '${name}'`} does not exist or is not executable`,
       ["Give the path of a program or library, a program on PATH, or a library's name"],
       true,
     );
@@ -128,8 +129,9 @@ export const usdt: Provider = {
     const name = parts.at(-1) as string;
     const sites = env.usdt(path, provider, name);
     if (sites.length === 0)
-      throw missing(
-        `No matches for usdt ${path}:${provider === "*" ? "" : `${provider}:`}${name}`,
+      throw noMatches(
+        "usdt",
+        `${path}:${provider === "*" ? "" : `${provider}:`}${name}`,
         nearest(
           name,
           env.usdt(path, "*", "*").map((s) => s.name),

@@ -2,6 +2,7 @@
 
 import { type Diagnostic, DiagnosticError } from "../source/index.ts";
 import type { ProbeEnvironment, ProbeFeature } from "./environment.ts";
+import { isPattern } from "./pattern.ts";
 import type { AttachPoint, ProbeArgument, ResolvedProbe } from "./probes.ts";
 
 /** Says what is wrong with an attach point; a script's checker adds where it stands. */
@@ -53,6 +54,16 @@ export const argumentMap = (args: readonly ProbeArgument[]): ReadonlyMap<string,
 export function missing(what: string, hints: readonly string[] = []): ProbeError {
   return new ProbeError("SCRY1101", what, hints, true);
 }
+
+/** Nothing is called so: a name that is not there, or a pattern that nothing matches. */
+export function noMatches(provider: string, target: string, hints: readonly string[] = []): ProbeError {
+  return isPattern(target)
+    ? missing(NO_ATTACH_POINTS, [`Nothing matches ${provider}:${target}`])
+    : missing(`No matches for ${provider} ${target}.`, hints);
+}
+
+export const NO_ATTACH_POINTS =
+  "Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'.";
 
 export function wrongSyntax(provider: Provider): ProbeError {
   return new ProbeError("SCRY1102", `${provider.name} probe has a wrong number of parts`, [

@@ -44,7 +44,7 @@ function stack(kind: keyof typeof STACKS): Builtin {
     alsoVariable: true,
     ...(kind === "dw_ustack" ? {} : { wants: "stack" }),
     where: {
-      allows: (variant) => variant.context !== "none",
+      allows: (variant) => variant.context !== "none" || variant.programType === "raw_tracepoint",
       message: (_use, probe) => `The ${kind} builtin cannot be used in ${probe.provider} probes`,
     },
     check: (c, call) => {
@@ -88,6 +88,7 @@ const CLOCKS: Readonly<Record<string, string>> = {
   boot: "ktime_get_boot_ns",
   monotonic: "ktime_get_ns",
   tai: "ktime_get_tai_ns",
+  sw_tai: "ktime_get_tai_ns",
 };
 
 export const addressBuiltins: Builtins = {
@@ -225,16 +226,14 @@ export const addressBuiltins: Builtins = {
   },
   nsecs: {
     doc: "Nanoseconds of a clock: boot (as without an argument), monotonic or tai.",
-    signature: "nsecs([boot|monotonic|tai])",
+    signature: "nsecs([boot|monotonic|tai|sw_tai])",
     arity: [0, 1],
     alsoVariable: true,
     check: (c, call) => {
       const e = call.args[0];
       if (e === undefined) return UINT64;
       if (e.kind === "identifier" && CLOCKS[e.name] !== undefined) return UINT64;
-      if (e.kind === "identifier" && e.name === "sw_tai")
-        return error(c, "SCRY1910", "nsecs(sw_tai) is not supported yet", e.span);
-      return error(c, "SCRY1287", "Invalid timestamp mode", e.span, ["Clocks are boot, monotonic and tai"]);
+      return error(c, "SCRY1287", "Invalid timestamp mode", e.span, ["Clocks are boot, monotonic, tai and sw_tai"]);
     },
     lower: (l, call) => {
       const e = call.args[0];

@@ -89,7 +89,7 @@ export const mapBuiltins: Builtins = {
       const type = check(c, e);
       if (call.args.length > 1) error(c, "SCRY1263", "Non-map print() only takes 1 argument", call.span);
       if (type.kind === "none" && c.final && !c.diagnostics.some((d) => d.severity === "error"))
-        error(c, "SCRY1264", "print() of a value of no type", e.span);
+        error(c, "SCRY1264", "none type passed to print() is not printable", call.span);
       if (isAggregate(type) && !isReadableAggregate(type))
         error(c, "SCRY1905", `print() of a single ${typeName(type)} is not supported yet`, e.span, [
           "Print the whole map",

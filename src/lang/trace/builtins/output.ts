@@ -44,8 +44,8 @@ function checkFormat(c: CheckState, call: BuiltinUse): FormatPart[] | undefined 
       c,
       "SCRY1272",
       args.length < wanted
-        ? `${call.name}: Not enough arguments for format string (${wanted} expected, ${args.length} found)`
-        : `${call.name}: Too many arguments for format string (${wanted} expected, ${args.length} found)`,
+        ? `not enough arguments for format string (${args.length} supplied, ${wanted} expected)`
+        : `too many arguments for format string (${args.length} supplied, ${wanted} expected)`,
       call.span,
     );
     return undefined;
@@ -61,12 +61,7 @@ function checkFormat(c: CheckState, call: BuiltinUse): FormatPart[] | undefined 
       continue;
     }
     const mismatch = (): Type =>
-      error(
-        c,
-        "SCRY1273",
-        `${call.name}: ${spec.text} specifier expects a value of type ${spec.conversion.startsWith("r") ? "buffer" : "integer"} (${typeName(type)} supplied)`,
-        place,
-      );
+      error(c, "SCRY1273", `unsupported format specifier for type '${typeName(type)}': ${spec.conversion}`, call.span);
     if (NUMERIC.includes(spec.conversion)) {
       if (!isNumeric(type) && type.kind !== "username" && type.kind !== "ksym") mismatch();
     } else if (spec.conversion.startsWith("r")) {

@@ -9,6 +9,7 @@ import {
   goid,
   type Operand,
   padGaps,
+  readForeign,
   syscallNumber,
   writeText,
 } from "../../../codegen/index.ts";
@@ -111,18 +112,23 @@ export const probeBuiltins: Builtins = {
     },
   },
   usermode: {
-    doc: "1 when the CPU was in user mode, else 0 (x86-64).",
+    doc: "1 when the CPU was in user mode, or the task came from there into the kernel; else 0 (x86-64).",
     signature: "usermode",
-    where: {
-      allows: (variant) => variant.context === "perf",
-      message: () => "usermode is available in profile, interval, software and hardware probes",
-    },
     check: (c, use) =>
       registerOffsets(c.env.machine).codeSegment === undefined
         ? error(c, "SCRY1243", "usermode is available on x86-64 only", use.span)
         : UINT32,
     lower: (l) => {
-      const cs = l.b.load("u64", contextOf(l), registerOffsets(l.check.env.machine).codeSegment ?? 0);
+      const at = registerOffsets(l.check.env.machine).codeSegment ?? 0;
+      let cs: Value;
+      if (l.variant.context === "perf") cs = l.b.load("u64", contextOf(l), at);
+      else {
+        // Elsewhere it is asked how the task came into the kernel.
+        const slot = l.b.slot(8);
+        l.b.store(64, slot, 0, 0);
+        readForeign(l, slot, 0, 8, l.b.helper("task_pt_regs", [l.b.helper("get_current_task_btf", [])]), at, "kernel");
+        cs = l.b.load("u64", slot, 0);
+      }
       return number(UINT32, l.b.binary("shr", l.b.and(cs, 3), 1));
     },
   },

@@ -7,7 +7,7 @@ import { nearest, type SourceText } from "../../../source/index.ts";
 import type { Script } from "../parse/index.ts";
 import { expressionType } from "./expressions.ts";
 import { mapUse } from "./maps.ts";
-import { type CheckedBuiltin, type CheckState, checkState, error, hasErrors, type Unit } from "./state.ts";
+import { type CheckedBuiltin, type CheckState, checkState, error, hasErrors, type Unit, warn } from "./state.ts";
 import { checkUnit, statement } from "./statements.ts";
 import { resolveUnits } from "./units.ts";
 
@@ -38,6 +38,9 @@ export function checkScript(
   }
   c.final = true;
   for (const unit of units) checkUnit(c, unit);
+  for (const d of script.mapDeclarations)
+    if (c.maps.get(d.name)?.valueType === undefined && c.maps.get(d.name)?.keyType === undefined)
+      warn(c, "SCRY1250", `Unused map: ${d.name}`, d.span);
   c.over = true;
   return { state: c, units };
 }

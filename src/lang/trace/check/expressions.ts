@@ -20,6 +20,7 @@ import { fieldType } from "./fields.ts";
 import { headerConstant } from "./header-constants.ts";
 import { mapUse, setValue, useKey } from "./maps.ts";
 import { binaryType, castType, unaryType } from "./operators.ts";
+import { checkStatements } from "./reachability.ts";
 import {
   type BuiltinUse,
   bind,
@@ -27,7 +28,6 @@ import {
   type CheckedBuiltin,
   type CheckState,
   check,
-  checkStatement,
   enterScope,
   error,
   firstProbe,
@@ -35,6 +35,7 @@ import {
   leaveScope,
   lookup,
   note,
+  warn,
 } from "./state.ts";
 import { joinTypes, storable, storedType } from "./type-rules.ts";
 import { typeFrom, valued } from "./types.ts";
@@ -54,6 +55,11 @@ export function expressionType(c: CheckState, e: Expression): Type {
       const info = lookup(c, e.name);
       if (info === undefined) return error(c, "SCRY1216", `Undefined or undeclared variable: ${e.name}`, e.span);
       bind(c, e, info);
+      if (info.declaredAt !== undefined && info.assigned !== true) {
+        warn(c, "SCRY1298", `Variable used before it was assigned: ${e.name}`, e.span);
+        if (info.untyped === true && c.final)
+          return error(c, "SCRY1246", "Could not resolve the type of this variable", e.span);
+      }
       return info.type;
     }
     case "map": {
@@ -174,7 +180,7 @@ export function expressionType(c: CheckState, e: Expression): Type {
     }
     case "block": {
       enterScope(c);
-      for (const s of e.statements) checkStatement(c, s);
+      checkStatements(c, e.statements);
       const type = check(c, e.value);
       leaveScope(c);
       return type;
@@ -222,10 +228,10 @@ function callType(c: CheckState, e: CallExpression): Type {
   if (builtin === undefined || !callable) {
     for (const a of e.args) check(c, a);
     if (c.later.has(e.name)) return error(c, "SCRY1911", `${e.name}() is not supported yet`, e.nameSpan);
-    return error(c, "SCRY1224", `Unknown function: '${e.name}'`, e.nameSpan, nearest(e.name, names(c, "function")));
+    return error(c, "SCRY1224", `Unknown function: '${e.name}'`, e.span, nearest(e.name, names(c, "function")));
   }
   if (builtin.unsafe === true && !c.env.unsafe)
-    error(c, "SCRY1225", `${e.name}() is an unsafe function being used in safe mode`, e.nameSpan, [
+    error(c, "SCRY1225", `${e.name}() is an unsafe function being used in safe mode`, e.span, [
       "Use --unsafe to allow functions with side effects on the system",
     ]);
   const [least, most] = builtin.arity ?? [0, 0];
@@ -242,7 +248,7 @@ const arity = (least: number, most: number, given: number): string => {
     least === most
       ? plural(least)
       : given < least
-        ? `at least ${plural(least)}`
+        ? `at least ${least === 1 ? "one argument" : plural(least)}`
         : most === 0
           ? "no arguments"
           : `up to ${most} arguments`;

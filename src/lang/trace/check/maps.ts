@@ -128,7 +128,9 @@ export function assignMap(c: CheckState, target: MapExpression, operator: string
         "SCRY1211",
         `Map value '${typeName(type)}' cannot be assigned from one map to another. The function that returns this type must be called directly e.g. \`${target.name} = ${type.kind}(…);\`.`,
         span,
-        [`Add a cast to integer if you want the value of the aggregate, e.g. \`${target.name} = (int64)@other;\``],
+        [
+          `Add a cast to integer if you want the value of the aggregate, e.g. \`${target.name} = (int64)${value.kind === "map" ? value.name : "@other"};\`.`,
+        ],
       );
     } else error(c, "SCRY1211", `Map value '${typeName(type)}' cannot be assigned from one map to another.`, span);
     return;

@@ -1,14 +1,15 @@
 // Operators and casts: which types they take, and what they give.
 
-import { BOOL, INT64, isNumeric, NONE, sameType, type Type, typeName, UINT64 } from "../../../schema/index.ts";
+import { BOOL, INT64, isNumeric, NONE, sameType, sizeOf, type Type, typeName, UINT64 } from "../../../schema/index.ts";
 import type { Span } from "../../../source/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { constant, constantText } from "./constants.ts";
-import { type CheckState, check, error, warn } from "./state.ts";
+import { mapUse } from "./maps.ts";
+import { type CheckState, check, error, lookup, note, warn } from "./state.ts";
 import { intResult, joinTypes } from "./type-rules.ts";
 
 export function unaryType(c: CheckState, operator: string, operand: Expression, span: Span): Type {
-  if (operator === "&") return error(c, "SCRY1901", "taking an address with '&' is not supported yet", span);
+  if (operator === "&") return addressType(c, operand);
   const type = check(c, operand);
   if (type.kind === "none") return NONE;
   if (operator === "*") {
@@ -36,6 +37,23 @@ export function unaryType(c: CheckState, operator: string, operand: Expression, 
   return type.kind === "int" ? { kind: "int", bits: 64, signed: type.signed } : UINT64;
 }
 
+/** `&$x`: where a variable is kept; `&@m`: the map. */
+function addressType(c: CheckState, operand: Expression): Type {
+  if (operand.kind === "map" && operand.key === undefined) {
+    const { valueType } = mapUse(c, operand.name);
+    if (valueType === undefined && c.final) return error(c, "SCRY1205", `Undefined map: ${operand.name}`, operand.span);
+    note(c, operand, valueType ?? NONE);
+    return { kind: "pointer", space: "kernel" };
+  }
+  if (operand.kind !== "variable")
+    return error(c, "SCRY1901", "syntax: address-of operator (&) can only be used on a map or variable", operand.span);
+  const type = check(c, operand);
+  const info = lookup(c, operand.name);
+  // It must lie in memory for as long as the program runs.
+  if (info !== undefined) info.captured = true;
+  return type.kind === "none" ? NONE : { kind: "pointer", to: type, space: "kernel" };
+}
+
 export function binaryType(c: CheckState, e: Expression & { kind: "binary" }): Type {
   const left = check(c, e.left);
   const right = check(c, e.right);
@@ -53,7 +71,7 @@ export function binaryType(c: CheckState, e: Expression & { kind: "binary" }): T
     error(
       c,
       "SCRY1235",
-      `Type mismatch for '${e.operator}': comparing '${typeName(left)}' with '${typeName(right)}'`,
+      `Type mismatch for '${e.operator}': comparing ${typeName(left)} with ${typeName(right)}`,
       e.span,
     );
   switch (e.operator) {
@@ -106,7 +124,12 @@ export function binaryType(c: CheckState, e: Expression & { kind: "binary" }): T
         return left.kind === "pointer" ? left : right;
       }
       if ((e.operator === "/" || e.operator === "%") && constant(c, e.right) === 0n)
-        warn(c, "SCRY1237", `${e.operator === "/" ? "Division" : "Modulo"} by zero: the result will be 1`, e.span);
+        warn(
+          c,
+          "SCRY1237",
+          "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result.",
+          e.span,
+        );
       if (e.operator === "-") return intResult(left, right, e) === UINT64 && e.left.kind !== "integer" ? UINT64 : INT64;
       return intResult(left, right, e);
     }
@@ -118,6 +141,8 @@ export function castType(c: CheckState, to: Type, operand: Expression, span: Spa
   if (from.kind === "none" || to.kind === "none") return to;
   const bad = (): Type => error(c, "SCRY1238", `Cannot cast from "${typeName(from)}" to "${typeName(to)}"`, span);
   if (to.kind === "int" || to.kind === "bool") {
+    // The bytes of an array as a number.
+    if (to.kind === "int" && from.kind === "array" && sizeOf(from) <= 8) return to;
     if (isNumeric(from) || from.kind === "ksym" || from.kind === "username" || from.kind === "cgroup_path") return to;
     return bad();
   }
@@ -128,7 +153,15 @@ export function castType(c: CheckState, to: Type, operand: Expression, span: Spa
     return error(c, "SCRY1239", `Cannot cast to struct "${typeName(to)}"`, span, [
       `Cast to a pointer: (${typeName(to)} *)`,
     ]);
-  if (to.kind === "array")
-    return from.kind === "array" ? to : error(c, "SCRY1903", "casts to an array are not supported yet", span);
+  if (to.kind === "array") {
+    if (from.kind === "array") return to;
+    if (from.kind !== "int") return bad();
+    const known = constant(c, operand);
+    // A literal is as wide as it must be.
+    const bytes = known === undefined ? from.bits / 8 : 8;
+    const count = to.count < 0 ? Math.floor(bytes / sizeOf(to.of)) : to.count;
+    if (count * sizeOf(to.of) > 8 || (known === undefined && count * sizeOf(to.of) !== bytes)) return bad();
+    return { ...to, count, space: "kernel" };
+  }
   return bad();
 }

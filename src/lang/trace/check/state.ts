@@ -36,6 +36,9 @@ export interface VariableInfo {
   captured: boolean;
   /** Declared, and nothing given to it yet. */
   untyped?: boolean;
+  /** Where a `let` declares it. */
+  declaredAt?: Span;
+  assigned?: boolean;
 }
 
 /** `pid` or `str(x)`: a builtin by its name; a variable has no arguments. */
@@ -158,10 +161,14 @@ export function checkState(
   };
 }
 
+const OWN = "__builtin_";
+
 /** The entry of a name as it stands in a script: `arg0`, `arg1`, … are all `argN`. */
 export function builtinOf<T>(builtins: ReadonlyMap<string, T>, use: BuiltinUse): T | undefined {
   const numbered = use.kind === "identifier" ? /^(s?arg)\d+$/.exec(use.name) : null;
-  return builtins.get(numbered === null ? use.name : `${numbered[1]}N`);
+  if (numbered !== null) return builtins.get(`${numbered[1]}N`);
+  // The builtin itself, where a macro has its name.
+  return builtins.get(use.name.startsWith(OWN) ? use.name.slice(OWN.length) : use.name);
 }
 
 // --- complaints ------------------------------------------------------------------------------------------------------

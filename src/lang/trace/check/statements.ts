@@ -6,12 +6,12 @@ import type { Expression, Statement, StatementBlock, VariableExpression } from "
 import { comptimeValue, truthOf } from "./comptime.ts";
 import { constant } from "./constants.ts";
 import { assignMap, mapUse } from "./maps.ts";
+import { checkStatements } from "./reachability.ts";
 import {
   alreadySaid,
   bind,
   type CheckState,
   check,
-  checkStatement,
   error,
   lookup,
   note,
@@ -42,23 +42,18 @@ export function checkUnit(c: CheckState, unit: Unit): void {
 
 export function checkBlock(c: CheckState, block: StatementBlock): void {
   c.scopes.push(new Map());
-  for (const s of block.statements) checkStatement(c, s);
-  c.scopes.pop();
+  checkStatements(c, block.statements);
+  const scope = c.scopes.pop();
+  for (const info of scope?.values() ?? [])
+    if (info.declaredAt !== undefined && info.assigned !== true)
+      warn(c, "SCRY1298", `Variable ${info.name} was never assigned to.`, info.declaredAt);
 }
 
 export function statement(c: CheckState, s: Statement): void {
   switch (s.kind) {
     case "expression":
-      if (
-        s.expression.kind === "map" ||
-        s.expression.kind === "variable" ||
-        s.expression.kind === "integer" ||
-        s.expression.kind === "string" ||
-        s.expression.kind === "binary" ||
-        s.expression.kind === "identifier"
-      )
+      if (check(c, s.expression).kind !== "none" && s.expression.kind !== "increment")
         warn(c, "SCRY1290", "Return value discarded.", s.span);
-      check(c, s.expression);
       return;
     case "discard":
       check(c, s.expression);
@@ -100,6 +95,8 @@ export function statement(c: CheckState, s: Statement): void {
           `Type mismatch for ${s.variable.name}: trying to assign value of type '${typeName(value)}' when variable already has a type '${typeName(declared)}'`,
           s.span,
         );
+      info.declaredAt = { ...s.span, end: s.value === undefined ? s.variable.span.end : s.span.end };
+      if (s.value !== undefined) info.assigned = true;
       bind(c, s.variable, info);
       return;
     }
@@ -118,6 +115,9 @@ export function statement(c: CheckState, s: Statement): void {
       if (s.otherwise !== undefined) checkBlock(c, s.otherwise);
       return;
     case "while":
+      warn(c, "SCRY1251", "While loops are deprecated and may be removed in the future.", s.span, [
+        "For loops support ranges (e.g. `for ($x : $start..$end) { ... }`), and can be used in place of while. These are more easily proven to be bounded by the verifier.",
+      ]);
       condition(c, s.condition, "while");
       loop(c, () => checkBlock(c, s.body));
       return;
@@ -164,13 +164,13 @@ export function statement(c: CheckState, s: Statement): void {
       check(c, s.count);
       if (count === undefined) error(c, "SCRY1207", "unroll() must be given a constant", s.count.span);
       else if (count < 1n || count > 100n)
-        error(c, "SCRY1207", count < 1n ? "unroll minimum value is 1" : "unroll maximum value is 100", s.count.span);
+        error(c, "SCRY1207", count < 1n ? "unroll minimum value is 1" : "unroll maximum value is 100", s.span);
       checkBlock(c, s.body);
       return;
     }
     case "break":
     case "continue":
-      if (c.loops === 0) error(c, "SCRY1208", `${s.kind} is not allowed outside of a loop`, s.span);
+      if (c.loops === 0) error(c, "SCRY1208", `'${s.kind}' statement is not allowed in a probe`, s.span);
       return;
     case "return":
       if (s.value !== undefined) {
@@ -263,12 +263,7 @@ function assignVariable(
       error(c, "SCRY1246", "Cannot assign a value of no type", expression.span);
   }
   if (isAggregate(value) && expression.kind === "call")
-    error(
-      c,
-      "SCRY1211",
-      `Map value '${typeName(value)}' cannot be assigned from one map to another, nor to a variable. The function that returns this type must be assigned directly to a map, e.g. @x = ${expression.name}(…)`,
-      span,
-    );
+    error(c, "SCRY1211", `${expression.name}() must be assigned directly to a map`, expression.span);
   const stored = storedType(valued(c, value));
   let info = lookup(c, target.name);
   if (info === undefined) {
@@ -290,5 +285,6 @@ function assignVariable(
       c.changed = true;
     }
   }
+  info.assigned = true;
   bind(c, target, info);
 }

@@ -52,7 +52,17 @@ export function resolveUnits(script: Script, c: CheckState): Unit[] {
         c.source,
       );
     if (c.options.missingProbes === "warn")
-      c.diagnostics.push(...missing.map((d): Diagnostic => ({ ...d, severity: "warning" })));
+      c.diagnostics.push(
+        ...missing.map(
+          (d): Diagnostic => ({
+            ...d,
+            severity: "warning",
+            message: d.message.startsWith("Probe has no")
+              ? "Probe has no valid attach points. It is being removed which may cause issues with program behavior."
+              : `${d.message} Skipping.`,
+          }),
+        ),
+      );
   }
   return units;
 }

@@ -1,6 +1,6 @@
 // Records for the reader: built in place in the ring buffer, with the short form of their strings unless one is long.
 
-import { copyInto, emitRecord, mayBeLong, type RecordPart } from "../../../codegen/index.ts";
+import { copyInto, emitRecord, mayBeLong, type RecordPart, storeSize } from "../../../codegen/index.ts";
 import {
   type EventAction,
   type FormatPart,
@@ -15,7 +15,7 @@ import {
 import { constantText } from "../check/index.ts";
 import { type Expression, expressionsOf } from "../parse/index.ts";
 import { materialise } from "./own-memory.ts";
-import { into, type LowerState, typeOf } from "./state.ts";
+import { into, type LowerState, typeOf, value } from "./state.ts";
 
 export interface EventArgument {
   readonly expression: Expression;
@@ -84,9 +84,22 @@ export function emitEvent(
   ring: "events" | "control",
 ): void {
   const twice = mayBeLong(args);
+  // Statements may loop or end the program, which cannot be while a record is open.
+  const before = args.some((a) => hasStatements(a.expression));
   const parts = args.map((a): RecordPart => {
+    if (before && isScalar(a.type)) {
+      const made = value(l, a.expression);
+      return {
+        type: a.type,
+        write: (to, offset, type) => {
+          l.b.store(storeSize(type), to, offset, made);
+          return [];
+        },
+      };
+    }
     // What cannot be written twice is put aside first.
-    const aside = twice && !repeatable(l, a.expression) && !isScalar(a.type) ? materialise(l, a.expression) : undefined;
+    const aside =
+      before || (twice && !repeatable(l, a.expression) && !isScalar(a.type)) ? materialise(l, a.expression) : undefined;
     return {
       type: a.type,
       write: (to, offset, type, options) =>
@@ -96,6 +109,11 @@ export function emitEvent(
     };
   });
   emitRecord(l, action, parts, ring);
+}
+
+/** Is there a block of statements within? */
+function hasStatements(e: Expression): boolean {
+  return e.kind === "block" || expressionsOf(e).some(hasStatements);
 }
 
 /** Can the expression be evaluated twice and mean the same? */

@@ -1,13 +1,23 @@
 // Expressions whose value is in a register: arithmetic, steps, casts.
 
-import { either, fail, increment, loadScalar, type Operand, scoped } from "../../../codegen/index.ts";
+import {
+  copyInto,
+  either,
+  fail,
+  increment,
+  loadScalar,
+  loadSize,
+  type Operand,
+  scoped,
+  scriptMap,
+} from "../../../codegen/index.ts";
 import type { BinaryOp, Value } from "../../../compiler/index.ts";
-import { BOOL, HEADER, isScalar, typeName } from "../../../schema/index.ts";
+import { BOOL, GLOBALS, HEADER, isScalar, typeName } from "../../../schema/index.ts";
 import { builtinOf, constant } from "../check/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { comparesSigned, isTruth, signedOf, truth } from "./conditions.ts";
 import { changeMap, mapValue } from "./maps.ts";
-import { materialise } from "./own-memory.ts";
+import { materialise, ownMemory } from "./own-memory.ts";
 import { condition, type LowerState, operand, statement, typed, typeOf, value } from "./state.ts";
 import { scaled, stride } from "./strides.ts";
 import { infoOf, memoryPlace, placeOf, setVariable } from "./variables.ts";
@@ -80,11 +90,26 @@ function unary(l: LowerState, e: Expression & { kind: "unary" }): Value {
       return truth(l, e);
     case "-":
       return b.neg(value(l, e.operand));
+    case "&":
+      return addressOf(l, e.operand);
     case "~":
       return b.binary("xor", value(l, e.operand), -1n);
     default:
       return scalar(l, operand(l, e));
   }
+}
+
+/** `&$x`, `&@m` */
+function addressOf(l: LowerState, e: Expression): Value {
+  if (e.kind === "map") {
+    const { storage } = scriptMap(l, e.name);
+    if ("map" in storage) return l.b.map(storage.map);
+    return l.b.mapValue(GLOBALS, storage.offset);
+  }
+  const place = e.kind === "variable" ? placeOf(l, infoOf(l, e)) : undefined;
+  if (place === undefined || place.kind === "value") return fail(l, "SCRY1300", "this has no address", e.span);
+  const { pointer, offset } = memoryPlace(l, place);
+  return l.b.add(pointer, offset);
 }
 
 /** `x++`, `--x` */
@@ -176,6 +201,12 @@ function cast(l: LowerState, e: Expression & { kind: "cast" }): Value {
   const type = typeOf(l, e);
   const from = typeOf(l, e.operand);
   if (type.kind === "bool") return truth(l, not(l, not(l, e.operand)));
+  if (from.kind === "array") {
+    const slot = b.slot(8);
+    b.store(64, slot, 0, 0);
+    copyInto(l, ownMemory(l, e.operand), from, slot, 0, { pad: false });
+    return b.load(loadSize(type), slot, 0);
+  }
   const v = value(l, e.operand);
   if (type.kind !== "int" || type.bits === 64) return v;
   if (from.kind === "int" && from.bits <= type.bits && from.signed === type.signed) return v;

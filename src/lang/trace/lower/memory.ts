@@ -14,7 +14,7 @@ import {
   writeText,
 } from "../../../codegen/index.ts";
 import { INT, type Value, type Variable } from "../../../compiler/index.ts";
-import { elementOffsets, isAggregate, isScalar, SHORT_STRING, type Type, utf8 } from "../../../schema/index.ts";
+import { elementOffsets, isAggregate, isScalar, SHORT_STRING, sizeOf, type Type, utf8 } from "../../../schema/index.ts";
 import { builtinOf, constantText, userSpace } from "../check/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { fieldOperand, indexOperand } from "./fields.ts";
@@ -110,6 +110,12 @@ export function lowerInto(
         return [...first, ...copyInto(l, pair.value(), valueType, to, offset + valueAt, options)];
       }
     }
+  }
+  if (type.kind === "array" && e.kind === "cast" && typeOf(l, e.operand).kind === "int") {
+    // The bytes of a number, in pieces that are aligned wherever it is written to.
+    const number = value(l, e.operand);
+    for (let i = 0; i < sizeOf(type); i++) b.store(8, to, offset + i, b.binary("shr", number, i * 8));
+    return NONE_LONG;
   }
   if (type.kind === "string") {
     const text = constantText(l.check, e);

@@ -367,9 +367,8 @@ class Parser extends ExpressionParser {
       this.endStatement();
       return { kind: "assign", target: expression, operator, value, span };
     }
-    const span = until();
     this.endStatement();
-    return { kind: "expression", expression, span };
+    return { kind: "expression", expression, span: until() };
   }
 
   // if := "if" expression block ("else" (if | block))?
