@@ -1,5 +1,6 @@
 // The command `scry`: finds the command in the table, runs it, and prints what went wrong in the user's terms.
 
+import { ScriptHelp } from "../lang/trace/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText } from "../source/index.ts";
 import type { NamedCommand } from "./command.ts";
 import { commands } from "./commands.ts";
@@ -47,6 +48,10 @@ export async function main(
 function explainFailure(error: unknown, given: ReadonlyMap<string, string>): number {
   // Nobody reads any more: that is no failure of ours.
   if (error instanceof ClosedOutput) return 0;
+  if (error instanceof ScriptHelp) {
+    printText(2, `HINT: ${error.message}\n`);
+    return 1;
+  }
   const program = given.get("execute");
   const source: SourceText | undefined = program === undefined ? undefined : { name: "stdin", text: program };
   const found = diagnosticsOf(error) ?? { diagnostics: [internalError(error)] };

@@ -93,6 +93,8 @@ export const common: readonly Option[] = options("debug", "version", "help");
 export interface CommandLine {
   readonly given: ReadonlyMap<string, string>;
   readonly rest: readonly string[];
+  /** Words behind `--` that name a parameter of the script: `name=value`, without its dashes. */
+  readonly named: readonly string[];
 }
 
 /** Words that are not what the command line takes. */
@@ -107,12 +109,13 @@ export class UsageError extends DiagnosticError {
 export function parseCommandLine(words: readonly string[], taken: readonly Option[]): CommandLine {
   const given = new Map<string, string>();
   const rest: string[] = [];
+  const named: string[] = [];
   const queue = [...words];
   let file = false;
   while (queue.length > 0) {
     const word = queue.shift() as string;
     if (word === "--") {
-      rest.push(...queue);
+      for (const w of queue) (/^--[A-Za-z]/.test(w) ? named : rest).push(w.replace(/^--(?=[A-Za-z])/, ""));
       break;
     }
     // Parameters of the script follow its file; options may still stand between `-e PROGRAM` and them.
@@ -139,7 +142,7 @@ export function parseCommandLine(words: readonly string[], taken: readonly Optio
       if (option.value !== undefined) break;
     }
   }
-  return { given, rest };
+  return { given, rest, named };
 
   function set(option: Option, attached: string | undefined, words: string[]): void {
     const shown = option.short === undefined ? `--${option.long}` : `-${option.short}`;

@@ -43,14 +43,14 @@ export async function replay(line: CommandLine): Promise<number> {
     throw new UsageError("--events is for the embedded machine, not for the kernel");
   if (given.has("cmd"))
     throw new UsageError("-c starts a command on the live system; a recording has its events already");
-  const { source, params } = scriptOf(line);
-  return replayScript(line, source, params, recordingOf(line), openStreams(given));
+  const { source, params, named } = scriptOf(line);
+  return replayScript(line, source, { params, named }, recordingOf(line), openStreams(given));
 }
 
 export async function replayScript(
   line: CommandLine,
   source: SourceText,
-  params: readonly string[],
+  parameters: { readonly params: readonly string[]; readonly named?: ReadonlyMap<string, string> },
   recording: Recording,
   streams: Streams,
 ): Promise<number> {
@@ -59,7 +59,7 @@ export async function replayScript(
   const probes = new RecordedProbes(recording);
   const pid = recordedPid(line);
   const env = recordedEnvironment(probes, {
-    params,
+    ...parameters,
     unsafe: given.has("unsafe"),
     script: source.text,
     ...(pid === undefined ? {} : { pid }),

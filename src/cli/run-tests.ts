@@ -30,13 +30,14 @@ interface TestResult {
 /** Runs the tests; 0 when all of them passed. */
 export function runTests(line: CommandLine): number {
   const { given } = line;
-  const { source, params } = scriptOf(line);
+  const { source, params, named } = scriptOf(line);
   const streams = openStreams(given);
   const recording: Recording = given.has("events")
     ? recordingOf(line)
     : { name: "", header: { version: 1 }, events: [] };
   const env = recordedEnvironment(new RecordedProbes(recording), {
     params,
+    named,
     unsafe: given.has("unsafe"),
     script: source.text,
     test: true,

@@ -26,7 +26,7 @@ export function ringBytes(): number {
 /** Runs a script; gives the exit status. */
 export async function run(line: CommandLine): Promise<number> {
   const { given } = line;
-  const { source, params } = scriptOf(line);
+  const { source, params, named } = scriptOf(line);
   const quiet = given.has("quiet");
   const verbose = given.has("verbose");
   const streams = openStreams(given);
@@ -39,6 +39,7 @@ export async function run(line: CommandLine): Promise<number> {
   try {
     const env = liveEnvironment({
       params,
+      named,
       unsafe: given.has("unsafe"),
       ...headersOf(line),
       ...(pid === undefined ? {} : { pid }),

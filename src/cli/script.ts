@@ -18,13 +18,23 @@ export function readText(file: string, what: string): SourceText {
 }
 
 /** `-e PROGRAM`, FILE, or `-` for standard input; what follows are parameters. */
-export function scriptOf(line: CommandLine): { source: SourceText; params: readonly string[] } {
+export function scriptOf(line: CommandLine): {
+  source: SourceText;
+  params: readonly string[];
+  named: ReadonlyMap<string, string>;
+} {
+  const named = new Map(
+    line.named.map((word): [string, string] => {
+      const at = word.indexOf("=");
+      return at < 0 ? [word, "true"] : [word.slice(0, at), word.slice(at + 1)];
+    }),
+  );
   const program = line.given.get("execute");
-  if (program !== undefined) return { source: { name: "stdin", text: program }, params: line.rest };
+  if (program !== undefined) return { source: { name: "stdin", text: program }, params: line.rest, named };
   const [file, ...params] = line.rest;
   if (file === undefined) throw new UsageError("a script is needed: FILE or -e PROGRAM");
   const source = readText(file, "file");
-  return { source: file === "-" ? { ...source, name: "stdin" } : source, params };
+  return { source: file === "-" ? { ...source, name: "stdin" } : source, params, named };
 }
 
 /** Headers, and where they are looked for, as the command line says (`-I`, `--include`). */

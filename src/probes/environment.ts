@@ -165,6 +165,8 @@ export interface System {
 export interface Request {
   /** Positional parameters, `$1` first. */
   readonly params: readonly string[];
+  /** Named parameters (`--name=value` behind `--`), as written; `true` where no value is given. */
+  readonly named?: ReadonlyMap<string, string>;
   /** Only this process is to be traced (`-p`, or the child of `-c`). */
   readonly pid?: number;
   /** The child of `-c`. */

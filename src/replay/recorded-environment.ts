@@ -16,6 +16,8 @@ import type { Recording } from "./recording.ts";
 export interface RecordedOptions {
   /** Positional parameters, `$1` first. */
   readonly params?: readonly string[];
+  /** Named parameters. */
+  readonly named?: ReadonlyMap<string, string>;
   readonly pid?: number;
   readonly unsafe?: boolean;
   /** The script: what it asks of probes without events is taken to be numbers. */
@@ -135,6 +137,7 @@ export function recordedEnvironment(probes: RecordedProbes, options: RecordedOpt
   const unique = (names: readonly string[]): string[] => [...new Set(names)];
   return {
     params: options.params ?? [],
+    ...(options.named === undefined ? {} : { named: options.named }),
     ...(options.pid === undefined ? {} : { pid: options.pid }),
     ...(header.child === undefined ? {} : { childPid: header.child }),
     cpus: header.cpus ?? events.reduce((most, e) => Math.max(most, (e.cpu ?? 0) + 1), 1),

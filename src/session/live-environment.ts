@@ -47,6 +47,8 @@ import { HeaderFiles } from "./header-files.ts";
 
 export interface LiveOptions {
   readonly params?: readonly string[];
+  /** Named parameters. */
+  readonly named?: ReadonlyMap<string, string>;
   readonly pid?: number;
   readonly childPid?: number;
   readonly unsafe?: boolean;
@@ -70,6 +72,7 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
   const headers = new HeaderFiles(options.includeFolders ?? []);
   return {
     params: options.params ?? [],
+    ...(options.named === undefined ? {} : { named: options.named }),
     header: (request, whose) => headers.find(request, whose),
     ...(options.includes === undefined ? {} : { includes: options.includes }),
     ...(options.pid === undefined ? {} : { pid: options.pid }),

@@ -37,6 +37,7 @@ async function runDemo(line: CommandLine): Promise<number> {
       const status = await run({
         given: new Map([...given, ["execute", text], ["cmd", COMMAND]]),
         rest: [],
+        named: [],
       });
       say(LIVE);
       return status;
@@ -49,7 +50,7 @@ async function runDemo(line: CommandLine): Promise<number> {
   }
   const streams = openStreams(given);
   const recording = parseRecording({ name: "demo.jsonl", text: shipped("demo.jsonl") });
-  const status = await replayScript(line, { name: "demo.bt", text }, [], recording, streams);
+  const status = await replayScript(line, { name: "demo.bt", text }, { params: [] }, recording, streams);
   say(RECORDED);
   return status;
 }

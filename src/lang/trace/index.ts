@@ -1,5 +1,5 @@
 // The trace language (bpftrace's): from text to an object, and what a reader must know of its run.
 export { type Builtin, builtins } from "./builtins/index.ts";
-export { configKeys, defaultOptions } from "./check/index.ts";
+export { configKeys, defaultOptions, ScriptHelp } from "./check/index.ts";
 export { type CompileScriptOptions, compileScript } from "./compile-script.ts";
 export { parseScript, type Script } from "./parse/index.ts";

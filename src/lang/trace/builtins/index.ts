@@ -7,6 +7,7 @@ import { controlBuiltins } from "./control.ts";
 import { mapBuiltins } from "./maps.ts";
 import { nameBuiltins } from "./names.ts";
 import { outputBuiltins } from "./output.ts";
+import { parameterBuiltins } from "./parameters.ts";
 import { probeBuiltins } from "./probe.ts";
 import { stringBuiltins } from "./strings.ts";
 import { taskBuiltins } from "./task.ts";
@@ -28,5 +29,6 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map(
     controlBuiltins,
     typeQuestions,
     nameBuiltins,
+    parameterBuiltins,
   ].flatMap((family) => Object.entries(family)),
 );

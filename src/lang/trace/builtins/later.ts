@@ -4,7 +4,6 @@
 export const laterFunctions: ReadonlySet<string> = new Set([
   "container_of",
   "find",
-  "getopt",
   "kfunc_allowed",
   "kfunc_exist",
   "path",

@@ -7,6 +7,7 @@ import { nearest, type SourceText } from "../../../source/index.ts";
 import type { Script } from "../parse/index.ts";
 import { expressionType } from "./expressions.ts";
 import { mapUse } from "./maps.ts";
+import { checkNamedParameters } from "./named-parameters.ts";
 import { type CheckedBuiltin, type CheckState, checkState, error, hasErrors, type Unit, warn } from "./state.ts";
 import { checkUnit, statement } from "./statements.ts";
 import { resolveUnits } from "./units.ts";
@@ -42,6 +43,7 @@ export function checkScript(
     if (c.maps.get(d.name)?.valueType === undefined && c.maps.get(d.name)?.keyType === undefined)
       warn(c, "SCRY1250", `Unused map: ${d.name}`, d.span);
   c.over = true;
+  if (!hasErrors(c)) checkNamedParameters(c);
   return { state: c, units };
 }
 

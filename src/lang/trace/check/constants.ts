@@ -4,9 +4,13 @@ import type { Expression } from "../parse/index.ts";
 import { headerConstant } from "./header-constants.ts";
 import { builtinOf, type CheckState } from "./state.ts";
 
-export const isInteger = (text: string): boolean => /^-?(?:0[xX][0-9a-fA-F]+|\d+)$/.test(text);
+/** Decimal, `0x…`, or octal with a leading 0, as strtoull(3) takes it. */
+export const isInteger = (text: string): boolean => /^-?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*)$/.test(text);
 
-export const parseInteger = (text: string): bigint => (text.startsWith("-") ? -BigInt(text.slice(1)) : BigInt(text));
+export function parseInteger(text: string): bigint {
+  if (text.startsWith("-")) return -parseInteger(text.slice(1));
+  return BigInt(/^0[0-7]+$/.test(text) ? `0o${text.slice(1)}` : text);
+}
 
 /** The number of an expression; undefined where only the running script knows it. */
 export function constant(c: CheckState, e: Expression): bigint | undefined {

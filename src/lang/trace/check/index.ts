@@ -3,9 +3,10 @@
 export { type CheckedScript, checkScript } from "./check.ts";
 export { comptimeValue, type Known, truthOf } from "./comptime.ts";
 export { configKeys, defaultOptions, readSettings } from "./config.ts";
-export { constant, constantText } from "./constants.ts";
+export { constant, constantText, isInteger, parseInteger } from "./constants.ts";
 export { probeArguments } from "./fields.ts";
 export { mapUse, useKey } from "./maps.ts";
+export { ScriptHelp } from "./named-parameters.ts";
 export * from "./state.ts";
 export { isComptime } from "./statements.ts";
 export { joinTypes } from "./type-rules.ts";

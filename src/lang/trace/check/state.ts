@@ -112,8 +112,15 @@ export interface CheckState {
   loops: number;
   /** What was said already, by place and words. */
   readonly said: Set<string>;
+  /** Named parameters that the script knows: what they are without being given, and what is said of them. */
+  readonly parameters: Map<string, NamedParameter>;
   /** Types that variables had at the end of the last pass, by the place that declares them. */
   readonly remembered: Map<Unit, Map<VariableExpression, Type>>;
+}
+
+export interface NamedParameter {
+  readonly otherwise: string | bigint | boolean;
+  readonly help: string;
 }
 
 export interface Rules {
@@ -157,6 +164,7 @@ export function checkState(
     level: 0,
     loops: 0,
     said: new Set(),
+    parameters: new Map(),
     remembered: new Map(),
   };
 }
