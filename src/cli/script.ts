@@ -49,7 +49,7 @@ export function headersOf(line: CommandLine): { includeFolders?: readonly string
 
 /** BPFTRACE_MAX_STRLEN=64 is max_strlen=64. */
 export function settingsFromEnvironment(): [string, string][] {
-  const known = new Set(["BTF", "KERNEL_BUILD", "KERNEL_SOURCE", "VMLINUX", "COLOR", "DUMMY_TS_MAP"]);
+  const known = new Set(["BTF", "KERNEL_BUILD", "KERNEL_SOURCE", "VMLINUX", "COLOR"]);
   return Object.entries(process.env).flatMap(([name, value]): [string, string][] => {
     const key = /^BPFTRACE_([A-Z_]+)$/.exec(name)?.[1];
     return key === undefined || value === undefined || known.has(key) ? [] : [[key.toLowerCase(), value]];

@@ -4,6 +4,7 @@ import { INT, type Value, type Variable } from "../compiler/index.ts";
 import { type AggregateType, histBuckets, lhistBuckets } from "../schema/index.ts";
 import { compareBest } from "./aggregate-values.ts";
 import { type ProgramState, preemptible } from "./state.ts";
+import { updateTimeSeries } from "./time-series.ts";
 
 /** What one kind of aggregate does with a number. */
 export interface Aggregate {
@@ -44,6 +45,7 @@ export const aggregates: Readonly<Record<AggregateType["kind"], Aggregate>> = {
       addToBucket(p, pointer, offset, index, lhistBuckets(min, max, step));
     }),
   },
+  tseries: { update: number(updateTimeSeries) },
 };
 
 type LinearHistogram = AggregateType & { readonly kind: "lhist" };

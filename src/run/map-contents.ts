@@ -48,7 +48,7 @@ export function readMap(script: CompiledScript, stores: Stores, map: ScriptMap, 
       return { map, entries: [] };
     return {
       map,
-      entries: [{ key: null, value: aggregateDecoder(type as AggregateType, cpus, stride)(globals, start) }],
+      entries: [{ key: null, value: aggregateDecoder(type as AggregateType, cpus, stride, resolver)(globals, start) }],
     };
   }
   const entries: { key: TraceValue; value: TraceValue }[] = [];
@@ -68,7 +68,7 @@ export function readMap(script: CompiledScript, stores: Stores, map: ScriptMap, 
     const alive = storage.kind === "hash" && storage.tombstones;
     const at = alive ? 8 : 0;
     const readValue = isAggregate(type)
-      ? aggregateDecoder(type, valueBytes / stored.valueStride, stored.valueStride)
+      ? aggregateDecoder(type, valueBytes / stored.valueStride, stored.valueStride, resolver)
       : valueDecoder(storedAs(type), resolver);
     for (let i = 0; i < count; i++) {
       if (alive && valueView.getUint32(i * valueBytes, true) === 0) continue;
@@ -89,7 +89,7 @@ function touched(
 ): boolean {
   // sum, min and max say so in their second word.
   const from = type.kind === "sum" || type.kind === "min" || type.kind === "max" ? 8 : 0;
-  const to = type.kind === "hist" || type.kind === "lhist" ? words * 8 : from + 8;
+  const to = type.kind === "hist" || type.kind === "lhist" || type.kind === "tseries" ? words * 8 : from + 8;
   for (let cpu = 0; cpu < cpus; cpu++) {
     for (let at = start + cpu * stride + from; at < start + cpu * stride + to; at += 8)
       if (view.getUint32(at, true) !== 0 || view.getUint32(at + 4, true) !== 0) return true;

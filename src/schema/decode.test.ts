@@ -142,7 +142,9 @@ describe("aggregates over CPUs", () => {
       { kind: "stats", count: 2, average: 2n ** 62n, total: 2n ** 63n },
     ],
   ];
-  test.each(cases)("%s", (_name, type, view, value) => expect(decodeAggregate(type, view, 0, 2, 16)).toEqual(value));
+  test.each(cases)("%s", (_name, type, view, value) =>
+    expect(decodeAggregate(type, view, 0, 2, 16, resolver)).toEqual(value),
+  );
 
   test.each([{ kind: "hist", bits: 2 } as const, { kind: "lhist", min: 0, max: 25, step: 10 } as const])(
     "buckets of $kind",
@@ -155,7 +157,7 @@ describe("aggregates over CPUs", () => {
       const expected = new Array(n).fill(0);
       expected[1] = 3;
       expected[n - 1] = 2 ** 33;
-      expect(decodeAggregate(type, view, 0, 2, n * 8)).toEqual(expected);
+      expect(decodeAggregate(type, view, 0, 2, n * 8, resolver)).toEqual(expected);
     },
   );
 });

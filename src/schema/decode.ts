@@ -5,6 +5,7 @@
 
 import { aggregateWords, elementOffsets, sizeOf } from "./layout.ts";
 import { numberName, UNNAMED } from "./named-numbers.ts";
+import { timeSeriesDecoder } from "./time-series.ts";
 import type { AggregateType, IntType, StructType, Type } from "./types.ts";
 
 /** A number; a bigint only where a number would not be exact. */
@@ -42,6 +43,15 @@ export interface StatsValue {
   readonly total: Integer;
 }
 
+/** What `tseries` has kept, intervals in their order; those in which nothing happened are left out. */
+export interface TimeSeriesValue {
+  readonly kind: "tseries";
+  /** The number of the interval since boot, and its value. */
+  readonly points: readonly { readonly epoch: number; readonly value: Integer }[];
+  /** When an interval begins. */
+  timeOf(epoch: number): WallClock;
+}
+
 /** A time of day, in seconds and nanoseconds since 1970 (UTC). */
 export interface WallClock {
   readonly seconds: number;
@@ -66,6 +76,7 @@ export type TraceValue =
   | EnumValue
   | StackValue
   | StatsValue
+  | TimeSeriesValue
   | TimestampValue
   | readonly TraceValue[];
 
@@ -290,7 +301,8 @@ export function valueDecoder(type: Type, resolver: Resolver): ValueDecoder {
     case "stats":
     case "hist":
     case "lhist":
-      return aggregateDecoder(type, 1, 0);
+    case "tseries":
+      return aggregateDecoder(type, 1, 0, resolver);
     case "struct":
       return structDecoder(type, resolver);
     case "none":
@@ -332,13 +344,21 @@ export function decodeAggregate(
   offset: number,
   cpus: number,
   stride: number,
+  resolver: Resolver,
 ): TraceValue {
-  return aggregateDecoder(type, cpus, stride)(view, offset);
+  return aggregateDecoder(type, cpus, stride, resolver)(view, offset);
 }
 
 /** A function that merges aggregates of all CPUs: `stride` bytes lie between one CPU's words and the next one's. */
-export function aggregateDecoder(type: AggregateType, cpus: number, stride: number): ValueDecoder {
+export function aggregateDecoder(type: AggregateType, cpus: number, stride: number, resolver: Resolver): ValueDecoder {
   switch (type.kind) {
+    case "tseries":
+      return timeSeriesDecoder(type, cpus, stride, {
+        value: type.signed ? readSigned64 : readUnsigned64,
+        word: readUnsigned64,
+        divide,
+        wallClock: (nanoseconds) => resolver.wallClock(nanoseconds),
+      });
     case "count":
       return (view, offset) => sumWords(view, offset, cpus, stride, false);
     case "sum":

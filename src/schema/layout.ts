@@ -1,5 +1,6 @@
 // How values lie in memory: in map keys and values, in records of the ring buffer, in variables.
 
+import { TIME_BUCKET_WORDS } from "./time-series.ts";
 import type { Type } from "./types.ts";
 
 /** Strings that may be longer are kept in this many bytes first; longer ones take a slower way of their own. */
@@ -124,6 +125,8 @@ export function aggregateWords(type: Type): number {
       return 2;
     case "hist":
       return histBuckets(type.bits);
+    case "tseries":
+      return type.count * TIME_BUCKET_WORDS;
     case "lhist":
       return lhistBuckets(type.min, type.max, type.step);
     default:

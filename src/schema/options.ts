@@ -18,4 +18,6 @@ export interface ScriptOptions {
   /** Pages (4 KiB) of the event ring; 0: by the machine's memory. */
   readonly ringPages: number;
   readonly lazySymbolication: boolean;
+  /** A map that is the clock of time series; empty: the kernel's. */
+  readonly clockMap: string;
 }

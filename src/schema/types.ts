@@ -85,7 +85,15 @@ export type AggregateType =
   | { readonly kind: "count" }
   | { readonly kind: "sum" | "min" | "max" | "avg" | "stats"; readonly signed: boolean }
   | { readonly kind: "hist"; readonly bits: number }
-  | { readonly kind: "lhist"; readonly min: number; readonly max: number; readonly step: number };
+  | { readonly kind: "lhist"; readonly min: number; readonly max: number; readonly step: number }
+  /** The last `count` intervals of so many nanoseconds, and what is kept of the values of each. */
+  | {
+      readonly kind: "tseries";
+      readonly interval: number;
+      readonly count: number;
+      readonly agg: "last" | "avg" | "min" | "max" | "sum";
+      readonly signed: boolean;
+    };
 
 export const INT64: IntType = { kind: "int", bits: 64, signed: true };
 export const UINT64: IntType = { kind: "int", bits: 64, signed: false };
@@ -107,6 +115,7 @@ export function isAggregate(type: Type): type is AggregateType {
     case "stats":
     case "hist":
     case "lhist":
+    case "tseries":
       return true;
     default:
       return false;
@@ -178,6 +187,7 @@ export function typeName(type: Type): string {
       return `${type.signed ? "" : "u"}${type.kind}_t`;
     case "hist":
     case "lhist":
+    case "tseries":
       return `${type.kind}_t`;
     case "named":
       return "string[64]";

@@ -109,7 +109,7 @@ export function liveResolver(
       return names.get(value.toString());
     },
     wallClock: (nanoseconds): WallClock => {
-      const all = nanoseconds + clockOffset;
+      const all = nanoseconds + (script.options.clockMap === "" ? clockOffset : 0n);
       return { seconds: Number(all / 1_000_000_000n), nanoseconds: Number(all % 1_000_000_000n) };
     },
   };

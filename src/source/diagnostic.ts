@@ -38,7 +38,7 @@ export class DiagnosticError extends Error {
 const hasOwnCode = (d: Diagnostic): boolean => Number(d.code.slice("SCRY".length)) >= 1900;
 
 /** Columns of a source line where no terminal says how many it has; of a message, and lines of a place, at most. */
-const WIDTH = 160;
+const WIDTH = 500;
 const MESSAGE = 400;
 const LINES = 12;
 /** Places of one diagnostic, at most. */

@@ -8,11 +8,13 @@ import {
   type StackMode,
   type StackValue,
   type StatsValue,
+  type TimeSeriesValue,
   type TimestampValue,
   type TraceValue,
   type Type,
 } from "../schema/index.ts";
 import { formatTime } from "./strftime.ts";
+import { lastEpoch, timeSeriesText } from "./time-series.ts";
 
 export type ValueFormatter = (value: TraceValue) => string;
 
@@ -107,6 +109,8 @@ export function valueFormatter(type: Type, by = 1): ValueFormatter {
         const s = v as StatsValue;
         return `{ .count = ${s.count}, .average = ${divide(s.average, by)}, .total = ${s.total} }`;
       };
+    case "tseries":
+      return (v) => timeSeriesText(type, v as TimeSeriesValue, lastEpoch([v as TimeSeriesValue]));
     case "hist":
     case "lhist":
       return (v) => `[${(v as readonly number[]).join(",")}]`;
@@ -151,6 +155,8 @@ export function zeroValue(type: Type): TraceValue {
     case "hist":
     case "lhist":
       return [];
+    case "tseries":
+      return { kind: "tseries", points: [], timeOf: () => ({ seconds: 0, nanoseconds: 0 }) };
     case "timestamp":
       return { kind: "timestamp", seconds: 0, nanoseconds: 0 };
     case "int":

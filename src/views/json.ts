@@ -7,6 +7,7 @@ import {
   type EventSite,
   type Integer,
   type StatsValue,
+  type TimeSeriesValue,
   type TraceValue,
   type Type,
   valueDecoder,
@@ -19,6 +20,7 @@ import { sortedEntries } from "./map-order.ts";
 import { compilePrintf, compileText } from "./printf.ts";
 import { formatTime, systemClock } from "./strftime.ts";
 import { joinReader, nonEmptyByName, scalarValue } from "./text.ts";
+import { lastEpoch, timeSeriesJson } from "./time-series.ts";
 import type { MapSnapshot, RecordPrinter, View, ViewOptions } from "./view.ts";
 import { keyWriter, valueWriter } from "./write-value.ts";
 
@@ -95,6 +97,8 @@ export function jsonWriter(type: Type, by = 1): JsonWriter {
         const s = v as StatsValue;
         return `{"count": ${s.count}, "average": ${jsonInteger(divide(s.average, by))}, "total": ${jsonInteger(s.total)}}`;
       };
+    case "tseries":
+      return (v) => timeSeriesJson(type, v as TimeSeriesValue, lastEpoch([v as TimeSeriesValue]));
     case "hist":
     case "lhist":
       return (v) => histogramJson(type, v as readonly number[], by);
@@ -108,6 +112,7 @@ export function jsonWriter(type: Type, by = 1): JsonWriter {
 /** `hist` and `stats` are told apart from other maps; averages are `stats` too. */
 function mapKind(type: Type): string {
   if (type.kind === "hist" || type.kind === "lhist") return "hist";
+  if (type.kind === "tseries") return "tseries";
   return type.kind === "avg" || type.kind === "stats" ? "stats" : "map";
 }
 
@@ -115,7 +120,12 @@ function mapKind(type: Type): string {
 export function writeMapJson(out: ByteSink, snapshot: MapSnapshot, top = 0, div = 0): void {
   const { name, keyType, valueType } = snapshot.map;
   const by = div > 0 ? div : 1;
-  const json = jsonWriter(valueType, by);
+  const series = valueType.kind === "tseries" ? valueType : undefined;
+  const last = series === undefined ? 0 : lastEpoch(snapshot.entries.map((e) => e.value as TimeSeriesValue));
+  const json =
+    series === undefined
+      ? jsonWriter(valueType, by)
+      : (v: TraceValue): string => timeSeriesJson(series, v as TimeSeriesValue, last);
   const before = `{"type": "${mapKind(valueType)}", "data": {${jsonString(name)}: `;
   if (keyType === undefined) {
     if (snapshot.entries.length === 0 && mapKind(valueType) === "hist") return;

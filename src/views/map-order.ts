@@ -152,8 +152,9 @@ function order(snapshot: MapSnapshot): Uint32Array {
   return sorted;
 }
 
-/** The entries in the order of printing; with `top`, only the last so many. */
-export function sortedEntries(snapshot: MapSnapshot, top = 0): MapEntry[] {
+/** The entries in the order of printing; with `top`, only the last so many (of time series, whose order says nothing, all). */
+export function sortedEntries(snapshot: MapSnapshot, most = 0): MapEntry[] {
+  const top = snapshot.map.valueType.kind === "tseries" ? 0 : most;
   const sorted = order(snapshot);
   const first = top > 0 && sorted.length > top ? sorted.length - top : 0;
   const entries: MapEntry[] = [];

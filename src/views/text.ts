@@ -1,6 +1,13 @@
 // The text view: what bpftrace prints, byte for byte. Data goes to `out`; what is said about the run to `messages`.
 
-import { type EventField, type EventSite, readString, type TraceValue, valueDecoder } from "../schema/index.ts";
+import {
+  type EventField,
+  type EventSite,
+  readString,
+  type TimeSeriesValue,
+  type TraceValue,
+  valueDecoder,
+} from "../schema/index.ts";
 import { lineColumn, type SourceText, type Span } from "../source/index.ts";
 import type { ByteSink } from "./byte-sink.ts";
 import { valueFormatter, zeroValue } from "./format-value.ts";
@@ -8,6 +15,7 @@ import { histogramText } from "./histogram.ts";
 import { sortedEntries } from "./map-order.ts";
 import { compilePrintf, compileText } from "./printf.ts";
 import { formatTime, systemClock } from "./strftime.ts";
+import { lastEpoch, timeSeriesText } from "./time-series.ts";
 import type { MapSnapshot, RecordPrinter, View, ViewOptions } from "./view.ts";
 import { keyWriter, type ValueWriter, valueWriter } from "./write-value.ts";
 
@@ -18,20 +26,26 @@ const ROOM = 256;
 export function writeMapText(out: ByteSink, snapshot: MapSnapshot, top = 0, div = 0): void {
   const { name, keyType, valueType } = snapshot.map;
   const by = div > 0 ? div : 1;
+  const rows = valueType.kind === "tseries";
   const histogram = valueType.kind === "hist" || valueType.kind === "lhist";
-  const write: ValueWriter = histogram
-    ? (v, to) => to.append(histogramText(valueType, v as readonly number[], by))
-    : valueWriter(valueType, by);
+  const series = valueType.kind === "tseries" ? valueType : undefined;
+  const last = series === undefined ? 0 : lastEpoch(snapshot.entries.map((e) => e.value as TimeSeriesValue));
+  const write: ValueWriter =
+    series !== undefined
+      ? (v, to) => to.append(timeSeriesText(series, v as TimeSeriesValue, last))
+      : histogram
+        ? (v, to) => to.append(histogramText(valueType, v as readonly number[], by))
+        : valueWriter(valueType, by);
   if (keyType === undefined) {
     if (histogram && snapshot.entries.length === 0) return;
-    out.append(`${name}:${histogram ? "\n" : " "}`);
+    out.append(`${name}:${histogram || rows ? "\n" : " "}`);
     write(scalarValue(snapshot), out);
     out.text("\n");
     return;
   }
   const key = keyWriter(keyType);
   const before = `${name}[`;
-  const between = histogram ? "]:\n" : "]: ";
+  const between = histogram || rows ? "]:\n" : "]: ";
   for (const entry of sortedEntries(snapshot, top)) {
     out.reserve(ROOM);
     out.append(before);

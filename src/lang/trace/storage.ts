@@ -1,6 +1,13 @@
 // The storage of a script: the plan of its maps, and the room that its programs need beside them.
 
-import { MOST_COMPARED, type ObjectState, planStorage, SYSCALL_BITS } from "../../codegen/index.ts";
+import {
+  MOST_COMPARED,
+  mapNumber,
+  type ObjectState,
+  planStorage,
+  SYSCALL_BITS,
+  scriptMap,
+} from "../../codegen/index.ts";
 import { sizeOf } from "../../schema/index.ts";
 import type { CheckedScript, Unit } from "./check/index.ts";
 import { blocksOf, type Statement } from "./parse/index.ts";
@@ -34,6 +41,7 @@ export function planScript({ state, units }: CheckedScript): ScriptStorage {
     target: env,
     ...(env.pid === undefined ? {} : { pid: env.pid }),
     maxStrlen: options.maxStrlen,
+    ...(options.clockMap === "" ? {} : { clock: (p) => mapNumber(p, scriptMap(p, options.clockMap), undefined) }),
     plan,
     sites: [],
     stackLimits: new Set(),

@@ -1,8 +1,8 @@
 // count, sum, min, max, avg, stats, hist, lhist: what they ask of their arguments. How an event changes what a map keeps is
 // in codegen/aggregates.ts.
 
-import { isNumeric, type Type } from "../../../schema/index.ts";
-import { type BuiltinUse, type CheckState, check, constant, error } from "../check/index.ts";
+import { isNumeric, NONE, type Type } from "../../../schema/index.ts";
+import { type BuiltinUse, type CheckState, check, constant, constantText, error } from "../check/index.ts";
 import type { Expression } from "../parse/index.ts";
 import type { Builtin, Builtins } from "./builtin.ts";
 
@@ -25,6 +25,12 @@ function simple(name: "sum" | "min" | "max" | "avg" | "stats", doc: string): Bui
     check: (c, use) => ({ kind: name, signed: isSigned(numberArgument(c, use)) }),
   };
 }
+
+const MOST_INTERVALS = 1_000_000;
+
+type SeriesAggregation = "last" | "avg" | "min" | "max" | "sum";
+const isSeriesAggregation = (text: string): text is SeriesAggregation =>
+  ["last", "avg", "min", "max", "sum"].includes(text);
 
 export const aggregateBuiltins: Builtins = {
   count: {
@@ -58,6 +64,39 @@ export const aggregateBuiltins: Builtins = {
           );
       }
       return { kind: "hist", bits: Number(bits < 0n || bits > 5n ? 0n : bits) };
+    },
+  },
+  tseries: {
+    doc: "A number over time: the last value of each interval, or the average, least, greatest or sum of them.",
+    signature: 'tseries(n, interval, count[, "avg" | "min" | "max" | "sum"])',
+    arity: [3, 4],
+    check: (c, call) => {
+      const signed = isSigned(numberArgument(c, call));
+      const literal = (index: number, name: string): number | undefined => {
+        const e = call.args[index] as Expression;
+        check(c, e);
+        const n = constant(c, e);
+        if (n !== undefined && n >= 0n) return Number(n);
+        error(c, "SCRY1259", `tseries: invalid ${name} value (must be non-negative literal)`, call.span);
+        return undefined;
+      };
+      const interval = literal(1, "interval_ns");
+      const count = literal(2, "num_intervals");
+      const e = call.args[3];
+      if (e !== undefined) check(c, e);
+      const agg = e === undefined ? "last" : constantText(c, e);
+      const wrong = (text: string): Type => error(c, "SCRY1259", text, call.span);
+      if (agg === undefined) return wrong("tseries() requires a string literal for its aggregation function");
+      if (!isSeriesAggregation(agg) || (agg === "last" && e !== undefined))
+        return wrong(
+          `tseries() expects one of the following aggregation functions: avg, max, min, sum ("${agg}" provided)`,
+        );
+      if (interval === undefined || count === undefined) return NONE;
+      if (interval < 1) return wrong(`tseries() interval_ns must be >= 1 (${interval} provided)`);
+      if (count < 1) return wrong(`tseries() num_intervals must be >= 1 (${count} provided)`);
+      if (count >= MOST_INTERVALS)
+        return wrong(`tseries() num_intervals must be < ${MOST_INTERVALS} (${count} provided)`);
+      return { kind: "tseries", interval, count, agg, signed };
     },
   },
   lhist: {

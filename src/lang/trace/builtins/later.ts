@@ -10,7 +10,6 @@ export const laterFunctions: ReadonlySet<string> = new Set([
   "percpu_kaddr",
   "skboutput",
   "socket_cookie",
-  "tseries",
   "typeinfo",
   "unwatch",
 ]);

@@ -42,7 +42,7 @@ function given(c: CheckState, use: BuiltinUse): { readonly value: ParameterValue
   return wrong("expects a boolean (e.g. 'true')");
 }
 
-const valueOf = (c: CheckState, use: BuiltinUse): ParameterValue => {
+const parameterValue = (c: CheckState, use: BuiltinUse): ParameterValue => {
   const found = given(c, use);
   return "value" in found ? found.value : false;
 };
@@ -90,11 +90,11 @@ export const parameterBuiltins: Builtins = {
       return typeof found.value === "boolean" ? BOOL : INT64;
     },
     fold: (c, use) => {
-      const value = valueOf(c, use);
+      const value = parameterValue(c, use);
       return typeof value === "string" ? undefined : BigInt(value);
     },
     foldText: (c, use) => {
-      const value = valueOf(c, use);
+      const value = parameterValue(c, use);
       return typeof value === "string" ? value : undefined;
     },
   },

@@ -41,7 +41,7 @@ export function checkScript(
   for (const unit of units) checkUnit(c, unit);
   for (const d of script.mapDeclarations)
     if (c.maps.get(d.name)?.valueType === undefined && c.maps.get(d.name)?.keyType === undefined)
-      warn(c, "SCRY1250", `Unused map: ${d.name}`, d.span);
+      warn(c, "SCRY1258", `Unused map: ${d.name}`, d.span);
   c.over = true;
   if (!hasErrors(c)) checkNamedParameters(c);
   return { state: c, units };

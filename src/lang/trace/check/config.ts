@@ -18,6 +18,7 @@ export const defaultOptions: ScriptOptions = {
   license: "GPL",
   ringPages: 0,
   lazySymbolication: false,
+  clockMap: "",
 };
 
 export interface ConfigKey {
@@ -47,6 +48,8 @@ export const configKeys: readonly ConfigKey[] = [
   },
   { key: "perf_rb_pages", option: "ringPages", kind: "number", least: 1, most: 1 << 20 },
   { key: "lazy_symbolication", option: "lazySymbolication", kind: "boolean" },
+  // A map that is the clock of time series, so that tests need not wait (bpftrace's own tests use it).
+  { key: "dummy_ts_map", option: "clockMap", kind: "string" },
   { key: "cache_user_symbols", kind: "string" },
   { key: "log_size", kind: "number" },
   { key: "on_stack_limit", kind: "number" },

@@ -94,7 +94,9 @@ export function setValue(c: CheckState, map: MapExpression, type: Type, span: Sp
     error(
       c,
       "SCRY1215",
-      `Type mismatch for ${map.name}: trying to assign value of type '${typeName(type)}' when map already has a type '${typeName(use.valueType)}'`,
+      stored.kind === use.valueType.kind && isAggregate(stored)
+        ? `Different ${stored.kind} bounds in a single map unsupported`
+        : `Type mismatch for ${map.name}: trying to assign value of type '${typeName(type)}' when map already has a type '${typeName(use.valueType)}'`,
       span,
     );
   else if (!sameType(joined, use.valueType)) {
@@ -137,6 +139,6 @@ export function assignMap(c: CheckState, target: MapExpression, operator: string
   }
   if (type.kind === "none" && c.final && !alreadySaid(c, value))
     error(c, "SCRY1246", `Cannot assign a value of no type to ${target.name}`, span);
-  setValue(c, target, type, span);
+  setValue(c, target, type, isAggregate(type) ? value.span : span);
   note(c, target, mapUse(c, target.name).valueType ?? NONE);
 }

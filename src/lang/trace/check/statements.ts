@@ -115,7 +115,7 @@ export function statement(c: CheckState, s: Statement): void {
       if (s.otherwise !== undefined) checkBlock(c, s.otherwise);
       return;
     case "while":
-      warn(c, "SCRY1251", "While loops are deprecated and may be removed in the future.", s.span, [
+      warn(c, "SCRY1257", "While loops are deprecated and may be removed in the future.", s.span, [
         "For loops support ranges (e.g. `for ($x : $start..$end) { ... }`), and can be used in place of while. These are more easily proven to be bounded by the verifier.",
       ]);
       condition(c, s.condition, "while");
@@ -138,12 +138,17 @@ export function statement(c: CheckState, s: Statement): void {
         return;
       }
       if (c.final && use.keyType === undefined) {
-        error(c, "SCRY1206", `Loop expression does not support scalar map: ${s.map.name}`, s.map.span);
+        error(
+          c,
+          "SCRY1206",
+          `${s.map.name} has no explicit keys (scalar map), and cannot be used for iteration`,
+          s.map.span,
+        );
         return;
       }
       const value = use.valueType ?? NONE;
-      if (value.kind === "hist" || value.kind === "lhist") {
-        error(c, "SCRY1206", `Loop expression does not support type: ${value.kind}`, s.map.span);
+      if (value.kind === "hist" || value.kind === "lhist" || value.kind === "tseries") {
+        error(c, "SCRY1206", `Loop expression does not support type: ${typeName(value)}`, s.map.span);
         return;
       }
       note(c, s.map, NONE);
