@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeAggregate, decodeValue, type Resolver, type TraceValue } from "./decode.ts";
+import { decodeAggregate, decodeValue, type Resolver } from "./decode.ts";
 import { elementOffsets, histBuckets, lhistBuckets, sizeOf } from "./layout.ts";
 import { INT32, INT64, type Type, UINT8, UINT64 } from "./types.ts";
+import type { TraceValue } from "./values.ts";
 
 const resolver: Resolver = {
   truncation: { capacity: 16, trailer: ".." },

@@ -10,6 +10,6 @@ export type { ScriptOptions } from "./options.ts";
 export { DISPLACED, stackMaps } from "./stack-maps.ts";
 export * from "./storage.ts";
 export { isRawByte, utf8, utf8Length } from "./text.ts";
-export { TIME_BUCKET_WORDS } from "./time-series.ts";
 export * from "./types.ts";
 export * from "./unwind-layout.ts";
+export * from "./values.ts";

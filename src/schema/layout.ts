@@ -1,6 +1,5 @@
 // How values lie in memory: in map keys and values, in records of the ring buffer, in variables.
 
-import { TIME_BUCKET_WORDS } from "./time-series.ts";
 import type { Type } from "./types.ts";
 
 /** Strings that may be longer are kept in this many bytes first; longer ones take a slower way of their own. */
@@ -111,6 +110,9 @@ export function histBuckets(bits: number): number {
 export function lhistBuckets(min: number, max: number, step: number): number {
   return 2 + Math.ceil((max - min) / step);
 }
+
+/** Words of a bucket of tseries: the number of its interval and 1, its value, and how many it has seen, or when the last was. */
+export const TIME_BUCKET_WORDS = 3;
 
 /** Words (8 bytes) that an aggregate takes on each CPU. */
 export function aggregateWords(type: Type): number {

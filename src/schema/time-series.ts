@@ -1,7 +1,8 @@
 // Values of tseries: the buckets of all CPUs as one series.
 
-import type { Integer, TimeSeriesValue, ValueDecoder, WallClock } from "./decode.ts";
+import { TIME_BUCKET_WORDS } from "./layout.ts";
 import type { AggregateType } from "./types.ts";
+import type { Integer, TimeSeriesValue, ValueDecoder, WallClock } from "./values.ts";
 
 type Read = (view: DataView, offset: number) => Integer;
 
@@ -11,9 +12,6 @@ export interface TimeSeriesReaders {
   divide(n: Integer, by: number): Integer;
   wallClock(nanosecondsSinceBoot: bigint): WallClock;
 }
-
-/** Words of a bucket: the interval's number and 1, its value, and how many it has seen, or when the last was. */
-export const TIME_BUCKET_WORDS = 3;
 
 interface Bucket {
   value: Integer;

@@ -46,7 +46,7 @@ function addressType(c: CheckState, operand: Expression): Type {
     return { kind: "pointer", space: "kernel" };
   }
   if (operand.kind !== "variable")
-    return error(c, "SCRY1901", "syntax: address-of operator (&) can only be used on a map or variable", operand.span);
+    return error(c, "SCRY1034", "syntax: address-of operator (&) can only be used on a map or variable", operand.span);
   const type = check(c, operand);
   const info = lookup(c, operand.name);
   // It must lie in memory for as long as the program runs.

@@ -45,8 +45,7 @@ export abstract class ExpressionParser {
   }
 
   unexpected(wanted: string): never {
-    const got = this.token.kind === "end" ? "end of file" : this.token.kind === "string" ? "a string" : this.token.text;
-    return this.fail("SCRY1000", `syntax error, unexpected ${got}, expecting ${wanted}`, this.token.span);
+    return this.fail("SCRY1000", `syntax: expected ${wanted}`, this.token.span);
   }
 
   /** Goes on lexing at this offset. */
@@ -108,7 +107,7 @@ export abstract class ExpressionParser {
   }
 
   expect(text: string): Token {
-    if (!this.at(text)) this.unexpected(`"${text}"`);
+    if (!this.at(text)) this.unexpected(`'${text}'`);
     return this.advance();
   }
 
@@ -275,8 +274,7 @@ export abstract class ExpressionParser {
           object = { kind: "field", object, name: name.text, nameSpan: name.span, span: { start, end: name.span.end } };
           continue;
         }
-        if (name.kind !== "identifier")
-          this.fail("SCRY1000", `syntax error, unexpected ${name.text}, expecting a field name`, name.span);
+        if (name.kind !== "identifier") this.fail("SCRY1000", "syntax: expected field name", name.span);
         object = { kind: "field", object, name: name.text, nameSpan: name.span, span: { start, end: name.span.end } };
       } else if (this.at("[")) {
         this.advance();
@@ -353,9 +351,9 @@ export abstract class ExpressionParser {
             return { kind: "block", statements, value, span: { start: span.start, end } };
           });
         }
-        return this.unexpected("an expression");
+        return this.unexpected("expression");
       default:
-        return this.unexpected("an expression");
+        return this.unexpected("expression");
     }
   }
 

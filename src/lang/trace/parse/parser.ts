@@ -147,7 +147,7 @@ class Parser extends ExpressionParser {
     const statements: Statement[] = [];
     let value: Expression | undefined;
     while (!this.at("}")) {
-      if (this.token.kind === "end") this.unexpected('"}"');
+      if (this.token.kind === "end") this.unexpected("'}'");
       if (this.accept(";")) continue;
       const statement = this.statement();
       // The last expression is the value, unless a semicolon says that it is none.
@@ -190,7 +190,7 @@ class Parser extends ExpressionParser {
       if (value.kind !== "integer" && value.kind !== "string" && value.kind !== "identifier")
         this.fail("SCRY1007", `unexpected ${value.text} as a config value`, value.span);
       entries.push({ key: key.text, value: plain, span: key.span });
-      if (!this.accept(";") && !this.accept(",") && !this.at("}")) this.unexpected('";" or "}"');
+      if (!this.accept(";") && !this.accept(",") && !this.at("}")) this.unexpected("';'");
     }
     return entries;
   }
@@ -287,7 +287,7 @@ class Parser extends ExpressionParser {
     const statements: Statement[] = [];
     this.enter();
     while (!this.at("}")) {
-      if (this.token.kind === "end") this.unexpected('"}"');
+      if (this.token.kind === "end") this.unexpected("'}'");
       if (this.accept(";")) continue;
       statements.push(this.statement());
     }
@@ -448,6 +448,6 @@ class Parser extends ExpressionParser {
 
   endStatement(): void {
     if (this.accept(";") || this.at("}") || this.token.kind === "end") return;
-    this.unexpected('";" or "}"');
+    this.unexpected("';'");
   }
 }
