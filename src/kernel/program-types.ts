@@ -32,7 +32,7 @@ export class ProgramTypes {
   readonly #writer = new BtfWriter();
   readonly #source: SourceText | undefined;
   readonly #prototypes = new Map<number, number>();
-  readonly #lines = new Map<number, number>();
+  readonly #lines = new Map<number | string, number>();
 
   constructor(source: SourceText | undefined) {
     this.#source = source;
@@ -59,12 +59,14 @@ export class ProgramTypes {
   }
 
   #lineRecords(program: LinkedProgram, source: SourceText): BtfLineRecord[] {
-    const file = this.#writer.string(source.name);
     return program.lines.map(({ slot, span }) => {
-      const { line, column } = lineColumn(source, span.start);
-      let text = this.#lines.get(line);
+      const own = span.file ?? source;
+      const file = this.#writer.string(own.name);
+      const { line, column } = lineColumn(own, span.start);
+      const key = own === source ? line : `${own.name}:${line}`;
+      let text = this.#lines.get(key);
       if (text === undefined)
-        this.#lines.set(line, (text = this.#writer.string(lineText(source, line).replaceAll("\0", " "))));
+        this.#lines.set(key, (text = this.#writer.string(lineText(own, line).replaceAll("\0", " "))));
       return { slot, file, text, line, column };
     });
   }

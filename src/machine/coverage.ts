@@ -18,6 +18,7 @@ export function lineHits(
   if (source === undefined) return hits;
   const { lines } = program.linked;
   lines.forEach(({ slot: first, span }, i) => {
+    if (span.file !== undefined) return;
     const { line } = lineColumn(source, span.start);
     const end = lines[i + 1]?.slot ?? program.slots;
     let most = hits.get(line) ?? 0;

@@ -256,9 +256,10 @@ class ObjectWriter {
       const here = instruction.span ?? (slot === start ? firstSpan : undefined);
       if (source !== undefined && here !== undefined && (here.start !== span?.start || here.end !== span?.end)) {
         span = here;
-        const { line, column } = lineColumn(source, here.start);
-        const text = btf.string(lineText(source, line));
-        section.lines.push({ offset: slot * SLOT_BYTES, file: btf.string(source.name), text, line, column });
+        const own = here.file ?? source;
+        const { line, column } = lineColumn(own, here.start);
+        const text = btf.string(lineText(own, line));
+        section.lines.push({ offset: slot * SLOT_BYTES, file: btf.string(own.name), text, line, column });
       }
       section.code.push(this.#resolve(instruction, slot, section, names));
       section.slots += slotsOf(instruction.op);

@@ -178,6 +178,11 @@ export interface Request {
    * its own. Absent: there are none.
    */
   header?(request: IncludeRequest, whose: "own" | "system"): SourceText | undefined;
+  /**
+   * Files that an import names: one, or those of a folder, as texts whose names messages can show. Undefined: there is
+   * none, or (a text) where it was looked for. Absent: none can be imported.
+   */
+  imported?(path: string, from: SourceText): readonly SourceText[] | string;
   /** Headers that stand before the script (`--include`). */
   readonly includes?: readonly string[];
   /** Which providers' probes this run is for; absent: all but `test`. The others are left out of the script. */

@@ -1,6 +1,6 @@
 // Headers that scripts and C texts include, as files of this machine.
 
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { IncludeRequest } from "../c/index.ts";
@@ -32,6 +32,19 @@ export class HeaderFiles {
       if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  /** The scripts that an import names: a file, or those of a folder; where it was looked for, where there is neither. */
+  imported(path: string, from: SourceText): readonly SourceText[] | string {
+    const folder = dirname(from.name);
+    const place = path.startsWith("/") || folder === "." ? path : join(folder, path);
+    if (isFolder(place))
+      return readdirSync(place)
+        .filter((name) => name.endsWith(".bt"))
+        .sort()
+        .flatMap((name) => this.#file(join(place, name)) ?? []);
+    const file = this.#file(place);
+    return file === undefined ? place : [file];
   }
 
   /** Those of the running kernel, where they are installed, then those of programs. */

@@ -73,6 +73,7 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
   return {
     params: options.params ?? [],
     ...(options.named === undefined ? {} : { named: options.named }),
+    imported: (path, from) => headers.imported(path, from),
     header: (request, whose) => headers.find(request, whose),
     ...(options.includes === undefined ? {} : { includes: options.includes }),
     ...(options.pid === undefined ? {} : { pid: options.pid }),

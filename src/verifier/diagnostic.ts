@@ -55,18 +55,18 @@ export function refusalDiagnostic(refused: Refused | Refusal, object: Pick<BpfOb
 const unique = (texts: readonly string[]): string[] => [...new Set(texts)];
 
 function lineOf(span: Span | undefined, source: SourceText | undefined): number | undefined {
-  return span === undefined || source === undefined ? undefined : lineColumn(source, span.start).line;
+  return span === undefined || source === undefined ? undefined : lineColumn(span.file ?? source, span.start).line;
 }
 
 function said(one: Assumption, source: SourceText | undefined): string {
   const outcome = `${one.text} is ${one.taken ? "true" : "false"}`;
   const line = lineOf(one.span, source);
   if (line === undefined || source === undefined) return `Assumed at slot ${one.slot}: ${outcome}`;
-  return `Assumed in line ${line}, where ${outcome}: ${lineText(source, line).trim()}`;
+  return `Assumed in line ${line}, where ${outcome}: ${lineText(one.span?.file ?? source, line).trim()}`;
 }
 
 function matters(one: SliceLine, source: SourceText | undefined): string {
   const line = lineOf(one.span, source);
   if (line === undefined || source === undefined) return `Slot ${one.slot} matters: ${one.text}`;
-  return `Line ${line} matters: ${lineText(source, line).trim()}`;
+  return `Line ${line} matters: ${lineText(one.span?.file ?? source, line).trim()}`;
 }

@@ -132,8 +132,9 @@ export function formatRefusal(refusal: Refusal, source?: SourceText): string {
   ];
   const place = (span: Span | undefined): string => {
     if (span === undefined || source === undefined) return "";
-    const { line, column } = lineColumn(source, span.start);
-    return `   ${source.name}:${line}:${column} ${lineText(source, line).trim()}`;
+    const own = span.file ?? source;
+    const { line, column } = lineColumn(own, span.start);
+    return `   ${own.name}:${line}:${column} ${lineText(own, line).trim()}`;
   };
   if (refusal.path.length > 0) {
     lines.push("  on the path where:");

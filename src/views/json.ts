@@ -208,8 +208,9 @@ export function jsonView(options: ViewOptions): View {
   ): void => {
     let where = "";
     if (span !== undefined && place !== undefined) {
-      const { line, column } = lineColumn(place, span.start);
-      where = `, "filename": ${jsonString(place.name)}, "line": ${line}, "col": ${column}`;
+      const own = span.file ?? place;
+      const { line, column } = lineColumn(own, span.start);
+      where = `, "filename": ${jsonString(own.name)}, "line": ${line}, "col": ${column}`;
     }
     out.text(`{"type": "${type}", "msg": ${jsonString(message)}${where}}\n`);
   };

@@ -81,10 +81,11 @@ function located(
 ): string {
   const text = message.endsWith("\n") ? message.slice(0, -1) : message;
   if (span === undefined || source === undefined) return `${kind}: ${text}\n`;
-  const from = lineColumn(source, span.start);
-  const to = lineColumn(source, span.end);
+  const own = span.file ?? source;
+  const from = lineColumn(own, span.start);
+  const to = lineColumn(own, span.end);
   const place = from.line === to.line ? `${from.line}:${from.column}-${to.column}` : `${from.line}-${to.line}`;
-  return `${source.name}:${place}: ${kind}: ${text}\n`;
+  return `${own.name}:${place}: ${kind}: ${text}\n`;
 }
 
 /** Maps that are printed at the end: those with entries, in byte order of their names. */

@@ -47,6 +47,7 @@ function parse(source: SourceText, env: ProbeEnvironment, all: boolean): Script 
     all,
     ...(env.includes === undefined ? {} : { includes: env.includes }),
     ...(env.header === undefined ? {} : { header: env.header }),
+    ...(env.imported === undefined ? {} : { imported: env.imported }),
   });
 }
 

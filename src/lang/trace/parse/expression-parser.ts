@@ -1,7 +1,7 @@
 // Expressions and types, by precedence climbing; and the token stream under them.
 
 import type { Preprocessor } from "../../../c/index.ts";
-import type { SourceText, Span } from "../../../source/index.ts";
+import { DiagnosticError, type SourceText, type Span } from "../../../source/index.ts";
 import type {
   BinaryOperator,
   Expression,
@@ -13,6 +13,20 @@ import type {
 } from "./ast.ts";
 import { Lexer, type Token, type TokenKind } from "./lexer.ts";
 import { MOST_LEVELS, PRECEDENCE, TYPE_FUNCTIONS, TYPE_WORDS, UNARY } from "./words.ts";
+
+export const tooDeep = (span: Span, source: SourceText): DiagnosticError =>
+  new DiagnosticError(
+    [
+      {
+        code: "SCRY1015",
+        severity: "error",
+        message: `this is nested more than ${MOST_LEVELS} levels deep`,
+        span,
+        hints: ["Keep parts of an expression in variables; each operator of a long sum is a level"],
+      },
+    ],
+    source,
+  );
 
 export abstract class ExpressionParser {
   readonly source: SourceText;
@@ -141,12 +155,7 @@ export abstract class ExpressionParser {
   }
 
   protected tooDeep(span: Span): never {
-    return this.fail(
-      "SCRY1015",
-      `this is nested more than ${MOST_LEVELS} levels deep`,
-      span,
-      "Keep parts of an expression in variables; each operator of a long sum is a level",
-    );
+    throw tooDeep(span, this.source);
   }
 
   // --- expressions ----------------------------------------------------------------------------------------------

@@ -2,10 +2,11 @@
 
 import { type CToken, tokenize } from "../../../c/index.ts";
 import type { AttachPoint } from "../../../probes/index.ts";
-import type { SourceText, Span } from "../../../source/index.ts";
+import { DiagnosticError, type SourceText, type Span } from "../../../source/index.ts";
 import type {
   AssignOperator,
   ConfigEntry,
+  CText,
   Expression,
   Macro,
   MapDeclaration,
@@ -16,11 +17,31 @@ import type {
   StatementBlock,
   VariableExpression,
 } from "./ast.ts";
-import { ExpressionParser } from "./expression-parser.ts";
+import { ExpressionParser, tooDeep } from "./expression-parser.ts";
 import { expandMacros } from "./macros.ts";
 import { type Headers, type Preamble, readPreamble } from "./preamble.ts";
+import { rewriteExpression, rewriteProbe, rewriteStatements } from "./rewrite.ts";
 import { nestedTooDeep } from "./walk.ts";
 import { MOST_LEVELS } from "./words.ts";
+
+/** The parts of an imported file, whose places are that file's. */
+function movedInto(file: SourceText, parts: Parts): Parts {
+  const span = (s: Span): Span => (s.file === undefined ? { ...s, file } : s);
+  const rewrite = { span };
+  return {
+    ...parts,
+    config: parts.config.map((e) => ({ ...e, span: span(e.span) })),
+    mapDeclarations: parts.mapDeclarations.map((d) => ({ ...d, span: span(d.span) })),
+    macros: parts.macros.map((m) => ({
+      ...m,
+      nameSpan: span(m.nameSpan),
+      params: m.params.map((p) => ({ ...p, span: span(p.span) })),
+      statements: rewriteStatements(m.statements, rewrite),
+      ...(m.value === undefined ? {} : { value: rewriteExpression(m.value, rewrite) }),
+    })),
+    probes: parts.probes.map((p) => rewriteProbe(p, rewrite)),
+  };
+}
 
 const ASSIGN: ReadonlySet<string> = new Set(["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="]);
 
@@ -41,8 +62,40 @@ const PATH_PARTS: Readonly<Record<string, number>> = {
 
 /** Parses a whole script; throws a DiagnosticError at the first mistake. */
 export function parseScript(source: SourceText, params: readonly string[], headers: Headers = { all: false }): Script {
-  const preamble = readPreamble(source, headers);
-  return new Parser(preamble, params).script();
+  const parts = partsOf(source, params, headers, new Set());
+  const probes = expandMacros(parts.probes, parts.macros, source);
+  for (const probe of probes) {
+    const deep = nestedTooDeep(probe, MOST_LEVELS);
+    if (deep !== undefined) throw tooDeep(deep, source);
+  }
+  const { config, mapDeclarations, c } = parts;
+  if (probes.length === 0)
+    throw new DiagnosticError(
+      [
+        {
+          code: "SCRY1006",
+          severity: "error",
+          message: "there is no probe in the script",
+          span: { start: source.text.length, end: source.text.length },
+          hints: ['A script is made of probes: begin { printf("hello\\n"); }'],
+        },
+      ],
+      source,
+    );
+  return { config, mapDeclarations, probes, ...(c.tokens.length + c.skipped.length === 0 ? {} : { c }) };
+}
+
+/** What a text says, and what it imports. */
+interface Parts {
+  readonly config: ConfigEntry[];
+  readonly mapDeclarations: MapDeclaration[];
+  readonly macros: Macro[];
+  readonly probes: Probe[];
+  readonly c: CText;
+}
+
+function partsOf(source: SourceText, params: readonly string[], headers: Headers, seen: Set<string>): Parts {
+  return new Parser(readPreamble(source, headers), params, headers, seen).parts();
 }
 
 class Parser extends ExpressionParser {
@@ -50,43 +103,79 @@ class Parser extends ExpressionParser {
   /** The script's own declarations of C. */
   readonly #declared: CToken[] = [];
 
-  constructor(preamble: Preamble, params: readonly string[]) {
+  readonly #headers: Headers;
+  /** Names of files that were imported. */
+  readonly #seen: Set<string>;
+
+  constructor(preamble: Preamble, params: readonly string[], headers: Headers, seen: Set<string>) {
     super(preamble.source, params, preamble.preprocessor);
     this.#preamble = preamble;
+    this.#headers = headers;
+    this.#seen = seen;
   }
 
-  // script := (c-declaration | config | map-declaration | probe)*
-  script(): Script {
+  // script := (c-declaration | config | import | map-declaration | macro | probe)*
+  parts(): Parts {
     const config: ConfigEntry[] = [];
     const mapDeclarations: MapDeclaration[] = [];
     const macros: Macro[] = [];
     const probes: Probe[] = [];
+    const imported: Parts[] = [];
     while (this.token.kind !== "end") {
       const word = this.token.kind === "identifier" ? this.token.text : "";
       if (word === "config" && this.peekText("=")) config.push(...this.config());
       else if (word === "let") mapDeclarations.push(this.mapDeclaration());
       else if (C_WORDS.has(word) && !this.peekText(":")) this.cDeclaration();
       else if (word === "macro") macros.push(this.macro());
-      else if (word === "fn" || word === "import") {
-        const what = { fn: "functions are", import: "imports are" }[word];
-        this.fail("SCRY1900", `${what} not supported yet`, this.token.span, "Write the code out where it is used");
+      else if (word === "import" && this.peek(0).kind === "string") {
+        if (probes.length > 0)
+          this.fail("SCRY1047", "syntax: root imports must appear before probes and functions", this.token.span);
+        imported.push(...this.import());
+      } else if (word === "fn") {
+        this.fail("SCRY1900", "functions are not supported yet", this.token.span, "Write a macro");
       } else probes.push(this.probe());
     }
-    if (probes.length === 0)
-      this.fail(
-        "SCRY1006",
-        "there is no probe in the script",
-        this.token.span,
-        'A script is made of probes: begin { printf("hello\\n"); }',
-      );
     const { tokens, preprocessor, skipped, system } = this.#preamble;
-    const c = { tokens: [...tokens, ...this.#declared], preprocessor, skipped, system };
-    const expanded = expandMacros(probes, macros, this.source);
-    for (const probe of expanded) {
-      const deep = nestedTooDeep(probe, MOST_LEVELS);
-      if (deep !== undefined) this.tooDeep(deep);
+    return {
+      config: [...imported.flatMap((i) => i.config), ...config],
+      mapDeclarations: [...imported.flatMap((i) => i.mapDeclarations), ...mapDeclarations],
+      macros: [...imported.flatMap((i) => i.macros), ...macros],
+      probes: [...imported.flatMap((i) => i.probes), ...probes],
+      c: {
+        tokens: [...imported.flatMap((i) => i.c.tokens), ...tokens, ...this.#declared],
+        preprocessor,
+        skipped: [...imported.flatMap((i) => i.c.skipped), ...skipped],
+        system: (file) => system(file) || imported.some((i) => i.c.system(file)),
+      },
+    };
+  }
+
+  // import := "import" STRING ";"
+  import(): Parts[] {
+    const start = this.advance().span.start;
+    const path = this.expectKind("string", "string after 'import'");
+    const span = { start, end: this.lastEnd };
+    this.accept(";");
+    if (path.text.endsWith(".h")) {
+      const include = tokenize({ name: this.source.name, text: `include "${path.text}"` }).slice(0, 2);
+      this.preprocessor.directive(
+        include.map((t) => ({ ...t, file: this.source, span })),
+        [],
+        this.#declared,
+        0,
+      );
+      return [];
     }
-    return { config, mapDeclarations, probes: expanded, ...(c.tokens.length + skipped.length === 0 ? {} : { c }) };
+    if (/\.(?:c|o)$/.test(path.text))
+      this.fail("SCRY1900", "imports of C sources and objects are not supported yet", span);
+    const found = this.#headers.imported?.(path.text, this.source) ?? path.text;
+    if (typeof found === "string")
+      return this.fail("SCRY1048", "Unable to find suitable path for import", span, `checked: ${found}`);
+    return found.flatMap((file) => {
+      if (this.#seen.has(file.name)) return [];
+      this.#seen.add(file.name);
+      return [movedInto(file, partsOf(file, this.params, this.#headers, this.#seen))];
+    });
   }
 
   // c-declaration := ("struct" | "union" | "enum") … "}" attributes? ";"? | "typedef" … ";" in C's own grammar
@@ -132,7 +221,8 @@ class Parser extends ExpressionParser {
     while (!this.at(")")) {
       const { kind, text, span } = this.token;
       const what = { variable: "variable", map: "map", identifier: "expression" } as const;
-      if (kind !== "variable" && kind !== "map" && kind !== "identifier") this.unexpected("a parameter of the macro");
+      if (kind !== "variable" && kind !== "map" && kind !== "identifier")
+        this.unexpected("macro argument ($var, @map, or identifier)");
       if (params.some((p) => p.name === text)) {
         const called = { variable: "Variable", map: "Map", identifier: "Ident" }[kind];
         this.fail("SCRY1046", `${called} for macro argument has already been used: ${text}`, span);

@@ -7,6 +7,8 @@ import { DiagnosticError, type SourceText } from "../../../source/index.ts";
 /** Where headers come from, and which are wanted. */
 export interface Headers {
   header?(request: IncludeRequest, whose: "own" | "system"): SourceText | undefined;
+  /** See `ProbeEnvironment.imported`. */
+  imported?(path: string, from: SourceText): readonly SourceText[] | string;
   /** Headers that stand before the script. */
   readonly includes?: readonly string[];
   /** Read those of the system, too. */
