@@ -338,10 +338,7 @@ const expressions: readonly DifferentialCase[] = [
   begin(
     "casts: integer to bytes and back",
     '$a = (uint8[4])(uint32)0x01020304; printf("%d %d %d %d\\n", $a[0], $a[1], $a[2], $a[3])',
-    {
-      peer: { differs: "not supported yet: casts to an array", ours: "" },
-      textOnly: "our own",
-    },
+    {},
   ),
   begin("casts: string", '$s = (string[16])"ab"; print($s)'),
   begin("increment of variables", '$a = 5; $a++; ++$a; $b = $a++; $c = --$a; printf("%d %d %d\\n", $a, $b, $c)'),
@@ -853,6 +850,116 @@ const tracing: readonly DifferentialCase[] = [
   },
 ];
 
+const language: readonly DifferentialCase[] = [
+  {
+    name: "C: structs, enums and macros of one's own",
+    script:
+      "#define N 4\n#define TWICE(x) ((x) * 2)\nenum colour { RED, GREEN = 5, BLUE };\nstruct inner { char c; int x:3; int y:7; union { short s; char b[2]; }; };\nstruct foo { int a; struct inner in; long arr[N]; };\nbegin { print(sizeof(struct foo)); print(sizeof(struct inner)); print(offsetof(struct foo, arr)); print(BLUE); @[GREEN] = RED; print((enum colour)6); print(N); }",
+  },
+  {
+    name: "C: a packed struct, a last member without its semicolon",
+    script: "struct p { char c; int x } __attribute__((packed)) begin { print(sizeof(struct p)); }",
+  },
+  {
+    name: "C: conditionals",
+    script:
+      "#define A 1\n#ifdef A\n#define B 2\n#else\n#define B 3\n#endif\n#if defined(NOPE) || A > 5\n#define C 4\n#elif A == 1\n#define C 5\n#endif\nbegin { print(B); print(C); }",
+  },
+  {
+    name: "macro: variables by name",
+    script: "macro inc($x) { $x += 1; } begin { $a = 1; inc($a); inc($a); print($a); }",
+  },
+  { name: "macro: a value", script: "macro inc($x) { $x += 1; $x } begin { $a = 1; $b = inc($a); print(($a, $b)); }" },
+  {
+    name: "macro: by kind of argument",
+    script:
+      "macro f(@m) { @m[1] } macro f(x) { 10 + x } begin { @a[1] = 5; print(f(@a)); print(f(3)); print(f(@a[1])); }",
+  },
+  {
+    name: "macro: names of its own",
+    script: "macro m(x) { let $y: uint8 = 3; $y + x } begin { $y = 10; print(m($y)); print($y); }",
+  },
+  {
+    name: "macro: an expression is replaced where it stands",
+    script: "macro inc(x) { $y = x + 1; $z = x + 2; $y + $z } begin { $y = 2; print(inc({ $y += 1; $y })); }",
+  },
+  {
+    name: "macro: in macros, in any order",
+    script: "macro a3(x) { x + a2(x) } macro a2(y) { y + a1(y) } macro a1(z) { z + 1 } begin { print(a3(1)); }",
+  },
+  {
+    name: "macro: loops over maps",
+    script:
+      "macro all(@m) { let $x = 1; for ($kv : @m) { $x += $kv.1; } $x } begin { @x[1] = 5; @x[2] = 10; print(all(@x)); }",
+  },
+  { name: "macro: over a builtin", script: 'macro comm() { "me" } begin { print(comm); print(comm()); }' },
+  { name: "macro: of types", script: "macro s(t) { sizeof(t) } begin { print(s(typeof(int32))); }" },
+  begin(
+    "builtins: as calls",
+    "print(pid() == pid); print(cpu() == cpu); print(ncpus() == ncpus); print(uid()); print(probe())",
+  ),
+  begin("builtins: by their own names", "print(__builtin_cpu == cpu); print(__builtin_ncpus == ncpus)"),
+  begin("comptime", 'print(comptime (1 + 2 * 3)); if comptime is_str("a") { print("s"); } else { print(nosuch); }'),
+  begin(
+    "questions to types",
+    'print(is_str("a")); print(is_ptr(1)); print(is_array(1)); print(is_integer(1)); print(is_unsigned_integer(1)); print(is_literal(1)); $x = 5; print(is_literal($x))',
+  ),
+  begin(
+    "strings: found",
+    '$a = "hello world"; $n = "world"; print(strcontains($a, $n)); print(strstr($a, $n)); print(strstr($a, "zz"))',
+  ),
+  begin("strings: capacity", 'print(strcap("hello"))'),
+  begin(
+    "memory compared",
+    'print(memcmp("abc", "abd", 2)); print(memcmp("abc", "abz", 3)); print(memcmp("b", "a", 1))',
+  ),
+  begin(
+    "addresses from text",
+    '$p = pton("10.0.0.1"); print($p); print($p[0]); print(ntop($p)); print(ntop(pton("::1")))',
+  ),
+  begin(
+    "names of numbers",
+    "$x = 13; print(strerror($x)); print(strerror(-2)); print(strerror(9999)); print(signal_name(15)); $s = 9; print(signal_name($s)); print(syscall_name(0))",
+    {
+      options: ["--no-warnings"],
+    },
+  ),
+  begin("errors in place of addresses", "print(is_err(0)); print(is_err((uint64)-2))"),
+  begin("casts: bytes as a number", "$a = (uint8[8])12345; print($a); print((uint64)$a); print((uint16[2])0x00020001)"),
+  begin("addresses of variables", "$x = 5; $p = &$x; print(*$p)"),
+  begin("order: the last ones", "@h[5] = hist(10); @h[2] = hist(20); @h[2] = hist(20); @h[3] = hist(30); @h[3] = hist(1); @h[3] = hist(1); print(@h, 2)"),
+  begin("positional parameters in their bases", 'printf("%d %o 0x%x %s\\n", $1, $2, $3, str($2))', {
+    params: ["123", "0775", "0x123"],
+  }),
+  begin("getopt without being given", 'print((getopt("aa", 10), getopt("dd"), getopt("ee", "hello")))'),
+  ...[
+    [
+      "last",
+      "@ = tseries(9, 100ms, 4); @ts = (uint64)700000000; @ = tseries(3, 100ms, 4); @ts = (uint64)710000000; @ = tseries(4, 100ms, 4)",
+    ],
+    [
+      "avg, by key",
+      '@[1] = tseries(9, 100ms, 4, "avg"); @[1] = tseries(11, 100ms, 4, "avg"); @ts = (uint64)700000000; @[1] = tseries(3, 100ms, 4, "avg"); @[2] = tseries(5, 100ms, 4, "avg")',
+    ],
+    [
+      "across zero",
+      "$x = (int64)-4; @ = tseries($x, 100ms, 4); @ts = (uint64)600000000; $x = (int64)4; @ = tseries($x, 100ms, 4); @ts = (uint64)800000000; @ = tseries($x, 100ms, 4)",
+    ],
+    [
+      "sum and max",
+      '$x = (int64)-4; @a = tseries($x, 100ms, 4, "max"); @a = tseries($x * 2, 100ms, 4, "max"); @b = tseries($x, 100ms, 4, "sum"); @b = tseries($x * 2, 100ms, 4, "sum")',
+    ],
+    ["microseconds", "@ = tseries(9, 1us, 3); @ts = (uint64)500002000; @ = tseries(9, 1us, 3)"],
+    ["zeroed", "@ = tseries(9, 1ms, 3); zero(@)"],
+  ].map(
+    ([name, body]): DifferentialCase => ({
+      name: `tseries: ${name}`,
+      script: `config = { unstable_tseries=enable } begin { @ts = (uint64)500000000; ${body} }`,
+      env: { BPFTRACE_DUMMY_TS_MAP: "@ts" },
+    }),
+  ),
+];
+
 export const differentialCases: readonly DifferentialCase[] = [
   ...formats,
   ...prints,
@@ -862,4 +969,5 @@ export const differentialCases: readonly DifferentialCase[] = [
   ...statements,
   ...functions,
   ...tracing,
+  ...language,
 ];
