@@ -38,7 +38,7 @@ export {
   writeText,
 } from "./memory.ts";
 export { reaper } from "./reaper.ts";
-export { stackInto } from "./stacks.ts";
+export { stackInto, stackLength } from "./stacks.ts";
 export {
   CodegenError,
   contextOf,

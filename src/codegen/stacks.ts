@@ -4,6 +4,7 @@
 
 import { INT, type Value, type Variable } from "../compiler/index.ts";
 import { DISPLACED, HEADER, stackMaps, type Type } from "../schema/index.ts";
+import { either } from "./choice.ts";
 import type { Lengths } from "./memory.ts";
 import { contextOf, increment, type ProgramState, scoped } from "./state.ts";
 
@@ -37,6 +38,22 @@ export function stackInto(p: ProgramState, type: Type, to: Value, offset: number
   b.store(64, to, offset, b.read(result));
   if (type.kind === "ustack") b.store(64, to, offset + 8, b.binary("shr", b.helper("get_current_pid_tgid", []), 32));
   return [];
+}
+
+/** The number of frames of the present stack, up to the type's limit; 0 where there is none. */
+export function stackLength(p: ProgramState, type: Type): Value {
+  const b = p.b;
+  if (type.kind !== "kstack" && type.kind !== "ustack") return b.const(0);
+  const frames = b.slot(type.limit * 8);
+  if (p.object.target.lacks?.("currentTaskBtf") === true) b.zero(frames, 0, type.limit * 8);
+  const flags = type.kind === "ustack" ? BPF_F_USER_STACK : 0;
+  const bytes = b.helper("get_stack", [contextOf(p), frames, b.const(type.limit * 8), b.const(flags)]);
+  return either(
+    p,
+    (some, none) => b.branch("sgt", bytes, 0, some, none),
+    () => b.binary("shr", bytes, 3),
+    () => b.const(0),
+  );
 }
 
 /** Keeps the stack in our own map; gives its number, or a negative one where that failed. */

@@ -927,7 +927,10 @@ const language: readonly DifferentialCase[] = [
   begin("errors in place of addresses", "print(is_err(0)); print(is_err((uint64)-2))"),
   begin("casts: bytes as a number", "$a = (uint8[8])12345; print($a); print((uint64)$a); print((uint16[2])0x00020001)"),
   begin("addresses of variables", "$x = 5; $p = &$x; print(*$p)"),
-  begin("order: the last ones", "@h[5] = hist(10); @h[2] = hist(20); @h[2] = hist(20); @h[3] = hist(30); @h[3] = hist(1); @h[3] = hist(1); print(@h, 2)"),
+  begin(
+    "order: the last ones",
+    "@h[5] = hist(10); @h[2] = hist(20); @h[2] = hist(20); @h[3] = hist(30); @h[3] = hist(1); @h[3] = hist(1); print(@h, 2)",
+  ),
   begin("positional parameters in their bases", 'printf("%d %o 0x%x %s\\n", $1, $2, $3, str($2))', {
     params: ["123", "0775", "0x123"],
   }),

@@ -3,13 +3,11 @@
 /** Functions of the language that are still to come. */
 export const laterFunctions: ReadonlySet<string> = new Set([
   "container_of",
-  "find",
   "kfunc_allowed",
   "kfunc_exist",
   "path",
   "percpu_kaddr",
   "skboutput",
-  "socket_cookie",
   "typeinfo",
   "unwatch",
 ]);

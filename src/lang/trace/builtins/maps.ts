@@ -1,6 +1,6 @@
 // Functions on whole maps and their keys: print, clear, zero, delete, has_key, len.
 
-import { countEntries, deleteKey, hasKey, scriptMap } from "../../../codegen/index.ts";
+import { countEntries, deleteKey, hasKey, scriptMap, stackLength } from "../../../codegen/index.ts";
 import {
   BOOL,
   INT64,
@@ -25,6 +25,9 @@ import {
 import { emitEvent, keyOf, literal, printfType, typeOf } from "../lower/index.ts";
 import type { Expression, MapExpression } from "../parse/index.ts";
 import type { Builtin, Builtins } from "./builtin.ts";
+
+const isStackUse = (e: Expression): boolean =>
+  (e.kind === "identifier" || e.kind === "call") && /^(?:__builtin_)?[ku]stack$/.test(e.name);
 
 function wholeMap(c: CheckState, call: BuiltinUse, e: Expression | undefined): MapExpression | undefined {
   if (e?.kind !== "map" || e.key !== undefined) {
@@ -87,13 +90,17 @@ export const mapBuiltins: Builtins = {
         return NONE;
       }
       const type = check(c, e);
-      if (call.args.length > 1) error(c, "SCRY1263", "Non-map print() only takes 1 argument", call.span);
+      if (call.args.length > 1)
+        error(c, "SCRY1263", `Non-map print() only takes 1 argument, ${call.args.length} found`, call.span);
       if (type.kind === "none" && c.final && !c.diagnostics.some((d) => d.severity === "error"))
         error(c, "SCRY1264", "none type passed to print() is not printable", call.span);
       if (isAggregate(type) && !isReadableAggregate(type))
-        error(c, "SCRY1905", `print() of a single ${typeName(type)} is not supported yet`, e.span, [
-          "Print the whole map",
-        ]);
+        error(
+          c,
+          "SCRY1267",
+          `Map type ${typeName(type)} cannot print the value of individual keys. You must print the whole map.`,
+          call.span,
+        );
       return NONE;
     },
     lower: (l, call) => {
@@ -169,13 +176,17 @@ export const mapBuiltins: Builtins = {
   },
   len: {
     doc: "Number of entries of a map, or of frames of a stack.",
-    signature: "len(@map)",
+    signature: "len(@map) or len(kstack)",
     arity: [1, 1],
     check: (c, call) => {
       const e = call.args[0] as Expression;
       if (e.kind !== "map" || e.key !== undefined) {
-        check(c, e);
-        return error(c, "SCRY1907", "len() of anything but a map is not supported yet", e.span);
+        const type = check(c, e);
+        if (isStackUse(e) && (type.kind === "kstack" || type.kind === "ustack")) return UINT64;
+        if (type.kind === "none" && !c.final) return UINT64;
+        return error(c, "SCRY1268", "call to len() expects a map, ustack, or kstack", call.span, [
+          "Of a stack the number of frames is known where it is taken: len(kstack)",
+        ]);
       }
       const use = mapUse(c, e.name);
       use.walked = true;
@@ -184,10 +195,10 @@ export const mapBuiltins: Builtins = {
         return error(c, "SCRY1266", `call to len() expects a map with explicit keys (non-scalar map)`, e.span);
       return UINT64;
     },
-    lower: (l, call) => ({
-      kind: "value",
-      type: UINT64,
-      value: countEntries(l, scriptMap(l, (call.args[0] as MapExpression).name)),
-    }),
+    lower: (l, call) => {
+      const e = call.args[0] as Expression;
+      const value = e.kind === "map" ? countEntries(l, scriptMap(l, e.name)) : stackLength(l, typeOf(l, e));
+      return { kind: "value", type: UINT64, value };
+    },
   },
 };

@@ -2,9 +2,9 @@
 
 import { currentField, currentIdValue, fail, memberOperand, type Operand, once } from "../../../codegen/index.ts";
 import type { Value } from "../../../compiler/index.ts";
-import { GLOBALS, HEADER, INT32, type Type, UINT32, UINT64 } from "../../../schema/index.ts";
-import { type CheckState, error } from "../check/index.ts";
-import type { LowerState } from "../lower/index.ts";
+import { GLOBALS, HEADER, INT32, type Type, typeName, UINT32, UINT64 } from "../../../schema/index.ts";
+import { type CheckState, check, error } from "../check/index.ts";
+import { type LowerState, value } from "../lower/index.ts";
 import type { Builtin, Builtins } from "./builtin.ts";
 
 const number = (type: Type, value: Value): Operand => ({ kind: "value", type, value });
@@ -43,23 +43,34 @@ function currentId(name: string, doc: string, field: "tgid" | "pid", half: "low"
   };
 }
 
-/** Steps from the current task along fields of struct task_struct. */
+/** Steps from the current task, or a given one, along fields of struct task_struct. */
 function fromTask(name: string, doc: string, path: readonly string[], type: Type): Builtin {
   return {
     doc,
-    signature: name,
-    check: (c, use) =>
-      c.env.btf() === undefined
-        ? error(
-            c,
-            "SCRY1229",
-            `The kernel's type information (BTF) is needed for ${name} and is not available`,
-            use.span,
-          )
-        : type,
+    signature: `${name}[(task)]`,
+    arity: [0, 1],
+    alsoVariable: true,
+    check: (c, use) => {
+      const e = use.args[0];
+      if (c.env.btf() === undefined)
+        return error(
+          c,
+          "SCRY1229",
+          `The kernel's type information (BTF) is needed for ${name} and is not available`,
+          use.span,
+        );
+      if (e !== undefined) {
+        const given = check(c, e);
+        if (given.kind !== "none" && given.kind !== "pointer" && given.kind !== "int")
+          error(c, "SCRY1287", `${name}() expects a pointer to a task (${typeName(given)} provided)`, e.span);
+      }
+      return type;
+    },
     lower: (l, use) => {
       const btf = l.check.env.btf();
-      let at: Operand | undefined = number(taskType(l.check), l.b.helper("get_current_task", []));
+      const e = use.args[0];
+      const task = e === undefined ? l.b.helper("get_current_task", []) : value(l, e);
+      let at: Operand | undefined = number(taskType(l.check), task);
       for (const field of path) {
         const from: Operand | undefined = at;
         if (from === undefined || from.kind === "none" || btf === undefined) break;

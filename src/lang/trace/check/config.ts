@@ -38,7 +38,7 @@ export const configKeys: readonly ConfigKey[] = [
   { key: "max_cat_bytes", option: "maxCatBytes", kind: "number", least: 1, most: 1 << 30 },
   { key: "missing_probes", option: "missingProbes", kind: ["error", "warn", "ignore"] },
   { key: "print_maps_on_exit", option: "printMapsOnExit", kind: "boolean" },
-  { key: "stack_mode", option: "stackMode", kind: ["bpftrace", "perf", "raw"] },
+  { key: "stack_mode", option: "stackMode", kind: ["bpftrace", "perf", "raw", "build_id"] },
   { key: "str_trunc_trailer", option: "strTruncTrailer", kind: "string" },
   { key: "cpp_demangle", option: "cppDemangle", kind: "boolean" },
   {

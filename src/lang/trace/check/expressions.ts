@@ -50,6 +50,8 @@ export function expressionType(c: CheckState, e: Expression): Type {
     case "string":
       return { kind: "string", size: utf8Length(e.value) + 1 };
     case "parameter":
+      if (e.index > 0 && (c.env.params[e.index - 1] ?? "") === "")
+        warn(c, "SCRY1254", `Positional parameter $${e.index} is empty or not provided.`, e.span);
       return parameterType(c, e.index);
     case "variable": {
       const info = lookup(c, e.name);

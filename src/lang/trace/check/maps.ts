@@ -95,7 +95,7 @@ export function setValue(c: CheckState, map: MapExpression, type: Type, span: Sp
       c,
       "SCRY1215",
       stored.kind === use.valueType.kind && isAggregate(stored)
-        ? `Different ${stored.kind} bounds in a single map unsupported`
+        ? `Different ${stored.kind === "hist" ? "bits in a single hist" : `${stored.kind} bounds in a single map`} unsupported`
         : `Type mismatch for ${map.name}: trying to assign value of type '${typeName(type)}' when map already has a type '${typeName(use.valueType)}'`,
       span,
     );

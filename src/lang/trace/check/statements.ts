@@ -167,7 +167,7 @@ export function statement(c: CheckState, s: Statement): void {
     case "unroll": {
       const count = constant(c, s.count);
       check(c, s.count);
-      if (count === undefined) error(c, "SCRY1207", "unroll() must be given a constant", s.count.span);
+      if (count === undefined) error(c, "SCRY1207", "invalid unroll value", s.span);
       else if (count < 1n || count > 100n)
         error(c, "SCRY1207", count < 1n ? "unroll minimum value is 1" : "unroll maximum value is 100", s.span);
       checkBlock(c, s.body);

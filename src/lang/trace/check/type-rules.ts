@@ -1,10 +1,20 @@
 // Which types go together: joining, storing, assigning, arithmetic; and constants that the checker reads.
 
-import { INT64, isAggregate, isNumeric, sameType, type Type, UINT64 } from "../../../schema/index.ts";
+import {
+  INT64,
+  isAggregate,
+  isNumeric,
+  isReadableAggregate,
+  sameType,
+  type Type,
+  UINT64,
+} from "../../../schema/index.ts";
 import type { Expression } from "../parse/index.ts";
 
 /** The type in which a value is kept: numbers are kept whole. */
 export function storedType(type: Type): Type {
+  // What is read of an aggregate is a number.
+  if (isReadableAggregate(type)) return "signed" in type && type.signed ? INT64 : UINT64;
   if (type.kind === "int" && type.enum === undefined) return type.signed ? INT64 : UINT64;
   if (type.kind === "tuple" || type.kind === "record") return { ...type, elements: type.elements.map(storedType) };
   return type;

@@ -13,16 +13,44 @@ import type {
   Statement,
 } from "./ast.ts";
 import { type Rewrite, rewriteExpression, rewriteProbe, rewriteStatements } from "./rewrite.ts";
-import { walkStatement } from "./walk.ts";
+import { type Visitor, walkExpression, walkProbe, walkStatement } from "./walk.ts";
 
 /** Statements and expressions that all uses of a script may give: macros can double each other. */
 const MOST_USES = 20_000;
 
-/** The probes with all macros replaced. Throws DiagnosticError. */
-export function expandMacros(probes: readonly Probe[], macros: readonly Macro[], source: SourceText): readonly Probe[] {
+/** The probes with all macros replaced; `written` gives functions of the language that are macros themselves. Throws DiagnosticError. */
+export function expandMacros(
+  probes: readonly Probe[],
+  own: readonly Macro[],
+  source: SourceText,
+  written: (name: string) => Macro | undefined,
+): readonly Probe[] {
+  const macros = [...own, ...writtenUses(probes, own, written)];
   if (macros.length === 0) return probes;
   const table = new MacroTable(macros, source);
   return probes.map((probe) => rewriteProbe(probe, table.rewrite({})));
+}
+
+/** The functions written in the language itself that the script calls; its own macros come before them. */
+function writtenUses(
+  probes: readonly Probe[],
+  own: readonly Macro[],
+  written: (name: string) => Macro | undefined,
+): Macro[] {
+  const found = new Map<string, Macro>();
+  const visitor: Visitor = {
+    expression: (e) => {
+      if (e.kind !== "call" || found.has(e.name) || own.some((m) => m.name === e.name)) return;
+      const macro = written(e.name);
+      if (macro !== undefined) found.set(e.name, macro);
+    },
+  };
+  for (const probe of probes) walkProbe(probe, visitor);
+  for (const macro of own) {
+    for (const s of macro.statements) walkStatement(s, visitor);
+    if (macro.value !== undefined) walkExpression(macro.value, visitor);
+  }
+  return [...found.values()];
 }
 
 interface Place {

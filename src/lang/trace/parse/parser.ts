@@ -18,6 +18,7 @@ import type {
   VariableExpression,
 } from "./ast.ts";
 import { ExpressionParser, tooDeep } from "./expression-parser.ts";
+import { library } from "./library.ts";
 import { expandMacros } from "./macros.ts";
 import { type Headers, type Preamble, readPreamble } from "./preamble.ts";
 import { rewriteExpression, rewriteProbe, rewriteStatements } from "./rewrite.ts";
@@ -63,7 +64,7 @@ const PATH_PARTS: Readonly<Record<string, number>> = {
 /** Parses a whole script; throws a DiagnosticError at the first mistake. */
 export function parseScript(source: SourceText, params: readonly string[], headers: Headers = { all: false }): Script {
   const parts = partsOf(source, params, headers, new Set());
-  const probes = expandMacros(parts.probes, parts.macros, source);
+  const probes = expandMacros(parts.probes, parts.macros, source, writtenMacro);
   for (const probe of probes) {
     const deep = nestedTooDeep(probe, MOST_LEVELS);
     if (deep !== undefined) throw tooDeep(deep, source);
@@ -83,6 +84,14 @@ export function parseScript(source: SourceText, params: readonly string[], heade
       source,
     );
   return { config, mapDeclarations, probes, ...(c.tokens.length + c.skipped.length === 0 ? {} : { c }) };
+}
+
+/** A function that is written in the language itself. */
+function writtenMacro(name: string): Macro | undefined {
+  if (!Object.hasOwn(library, name)) return undefined;
+  const source = { name: `library/${name}`, text: library[name] as string };
+  const parts = movedInto(source, partsOf(source, [], { all: false }, new Set()));
+  return parts.macros[0];
 }
 
 /** What a text says, and what it imports. */
