@@ -18,7 +18,7 @@ import {
 } from "../probes/index.ts";
 import { type Type, typeName } from "../schema/index.ts";
 import { liveEnvironment } from "../session/index.ts";
-import { nearest, type SourceText } from "../source/index.ts";
+import { DiagnosticError, nearest, type SourceText } from "../source/index.ts";
 import type { CommandLine } from "./options.ts";
 import { openStreams } from "./streams.ts";
 import { pidOf } from "./target.ts";
@@ -50,7 +50,7 @@ export function list(pattern: string, env: ProbeEnvironment, verbose: boolean, w
     const kind = struct[1] as "struct" | "union" | "enum";
     const btf = kernelBtf();
     const found = btf.findAll(struct[2] as string, kind === "enum" ? ["enum", "enum64"] : kind);
-    for (const e of found) write(verbose ? `${printC(btf, e.id)}\n` : `${kind} ${e.name}\n`);
+    for (const e of found) write(verbose ? `vmlinux: ${printC(btf, e.id)}\n\n` : `${kind} ${e.name}\n`);
     return;
   }
   if (/\.bt$/.test(pattern) && existsSync(pattern)) {
@@ -62,6 +62,15 @@ export function list(pattern: string, env: ProbeEnvironment, verbose: boolean, w
   const provider = parts.length > 1 || !isPattern(first) ? providerOf(first) : undefined;
   if (provider !== undefined) {
     listOne(provider, parts.slice(1), env, verbose, write);
+    return;
+  }
+  if (parts.length > 1 && isPattern(first) && first !== "*") {
+    const matching = patternRegExp(first);
+    for (const each of providers) if (matching.test(each.name)) listQuietly(each, parts.slice(1), env, verbose, write);
+    return;
+  }
+  if (parts.length > 2 && first === "*") {
+    for (const each of providers) listQuietly(each, parts.slice(1), env, verbose, write);
     return;
   }
   if (parts.length > 1 && !isPattern(first))
@@ -84,6 +93,22 @@ export function list(pattern: string, env: ProbeEnvironment, verbose: boolean, w
     const from = each.name.length + 1;
     const all = each.names(Array(each.parts).fill("*"), env);
     showNames(all, (name) => wanted.test(name) || wanted.test(name.slice(from)), env, verbose, write);
+  }
+}
+
+/** Those of one of many providers: one to which these parts mean nothing has none. */
+function listQuietly(
+  provider: Provider,
+  parts: readonly string[],
+  env: ProbeEnvironment,
+  verbose: boolean,
+  write: (text: string) => void,
+): void {
+  if (obstacle(provider, env) !== undefined) return;
+  try {
+    listOne(provider, parts, env, verbose, write);
+  } catch (error) {
+    if (!(error instanceof ProbeError) && !(error instanceof DiagnosticError)) throw error;
   }
 }
 

@@ -56,6 +56,42 @@ function resolve(btf: Btf, id: number): BtfType {
   return btf.resolve(id);
 }
 
+/** A type as C writes it in a list of parameters, without its qualifiers: `struct file *`, `char * *`, `size_t`. */
+export function spellingOf(btf: Btf, id: number): string {
+  let stars = "";
+  let at = id;
+  for (let depth = 0; depth < 64; depth++) {
+    const type = btf.type(at);
+    switch (type.kind) {
+      case "const":
+      case "volatile":
+      case "restrict":
+      case "type_tag":
+        at = type.type;
+        continue;
+      case "ptr":
+        stars = ` *${stars}`;
+        at = type.type;
+        continue;
+      case "array":
+        return `${spellingOf(btf, type.element)}[${type.count}]${stars}`;
+      case "struct":
+      case "union":
+      case "enum":
+        return `${type.kind} ${type.name === "" ? "(anonymous)" : type.name}${stars}`;
+      case "enum64":
+        return `enum ${type.name}${stars}`;
+      case "fwd":
+        return `${type.union ? "union" : "struct"} ${type.name}${stars}`;
+      case "func_proto":
+        return `void${stars}`;
+      default:
+        return `${type.name === "" ? "void" : type.name}${stars}`;
+    }
+  }
+  return "void";
+}
+
 /** The type as one of which copies can be kept and read: with the layout of every struct within. */
 export function withLayouts(btf: Btf | undefined, type: Type): Type {
   switch (type.kind) {

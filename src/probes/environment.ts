@@ -135,6 +135,8 @@ export interface System {
   cgroupId(path: string): bigint | undefined;
   /** The file that a binary or library name of an attach point stands for. */
   binary(name: string): string | undefined;
+  /** The files that a pattern of an attach point matches; absent: patterns of files are not known. */
+  binaries?(pattern: string): readonly string[];
   /** Functions of a binary whose names match, one for each address; names without a wildcard may be demangled C++ names. */
   functions(path: string, name: string): readonly UserFunction[];
   /** The names of a binary's functions that match, each once, aliases too; absent: those of `functions`. */

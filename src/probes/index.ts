@@ -1,6 +1,6 @@
 // What can be asked of a system: the providers of probes, what they have to know of the world, and how each probe's
 // arguments are reached. Any language names its places by it.
-export { namedIntType, typeOfBtf, typeOfSpelling, withLayouts } from "./btf-types.ts";
+export { namedIntType, spellingOf, typeOfBtf, typeOfSpelling, withLayouts } from "./btf-types.ts";
 export { contextLayout } from "./context-layout.ts";
 export { dwarfRegister } from "./dwarf-places.ts";
 export * from "./environment.ts";

@@ -18,6 +18,8 @@ export function timer(name: "profile" | "interval", aliases: readonly string[], 
     parts: 1,
     syntax: `${name}:hz:RATE, ${name}:s|ms|us:PERIOD or ${name}:PERIOD (10ms, 1s, or nanoseconds)`,
     ...(name === "interval" ? { anyProcess: true, seldom: true } : {}),
+    names: ([unit]) =>
+      ["hz", "ms", "s", "us"].filter((each) => matchesPattern(unit as string, each)).map((each) => `${name}:${each}:`),
     doc: cpus === "each" ? "A sample on every CPU at a steady rate." : "A timer on one CPU.",
     resolve(_point, parts) {
       let unit = parts.length === 2 ? (parts[0] as string) : "ns";
@@ -115,7 +117,8 @@ export function counter(
         }
       : {}),
     names: ([event]) =>
-      Object.keys(events)
+      Object.entries(events)
+        .flatMap(([each, { alias }]) => (alias === undefined ? [each] : [each, alias]))
         .sort()
         .filter((each) => matchesPattern(event as string, each))
         .map((each) => `${name}:${each}:`),

@@ -1,7 +1,7 @@
 // Static events of the kernel: `tracepoint` and `rawtracepoint`.
 
 import { nearest } from "../source/index.ts";
-import { typeOfBtf, typeOfSpelling } from "./btf-types.ts";
+import { spellingOf, typeOfBtf, typeOfSpelling } from "./btf-types.ts";
 import type { ProbeEnvironment, TracepointField } from "./environment.ts";
 import { isPattern } from "./pattern.ts";
 import type { ArgumentAccess, ProbeArgument, ProbeVariant, ResolvedProbe } from "./probes.ts";
@@ -199,8 +199,13 @@ export function functionArguments(
   const proto = func?.kind === "func" ? btf?.type(func.type) : undefined;
   if (btf === undefined || proto?.kind !== "func_proto") return new Map();
   return argumentMap(
-    proto.params
-      .slice(skip)
-      .map((p, index) => ({ name: p.name, type: typeOfBtf(btf, p.type, "kernel"), access: access(index) })),
+    proto.params.slice(skip).map((p, index) => ({
+      name: p.name,
+      type: typeOfBtf(btf, p.type, "kernel"),
+      access: access(index),
+      get spelling() {
+        return spellingOf(btf, p.type);
+      },
+    })),
   );
 }

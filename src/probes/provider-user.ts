@@ -6,7 +6,7 @@ import { nearest } from "../source/index.ts";
 import type { ProbeEnvironment, UserFunction } from "./environment.ts";
 import { goProbe, goReturnable } from "./go-functions.ts";
 import { isPattern } from "./pattern.ts";
-import type { ResolvedProbe } from "./probes.ts";
+import type { AttachPoint, ResolvedProbe } from "./probes.ts";
 import { argumentMap, missing, noMatches, ProbeError, type Provider, wrongSyntax } from "./provider.ts";
 import { namedParameters, sourceLineProbes } from "./provider-source-line.ts";
 
@@ -20,17 +20,18 @@ export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly str
     syntax: `${name}:BINARY:FUNCTION${returns ? "" : "[+OFFSET]"} or ${name}:BINARY:ADDRESS`,
     doc: "A function of a program or library, by symbol, offset or wildcard.",
     *names([file, pattern], env) {
-      // Of all programs there are, nobody wants to see all functions.
-      const path = file === "*" ? undefined : env.binary(file as string);
-      if (path === undefined) return;
-      const names =
-        env.functionNames?.(path, pattern as string) ?? env.functions(path, pattern as string).map((f) => f.name);
-      for (const fn of names) yield `${name}:${path}:${fn}`;
+      for (const path of binariesOf(file as string, env)) {
+        const names =
+          env.functionNames?.(path, pattern as string) ?? env.functions(path, pattern as string).map((f) => f.name);
+        for (const fn of names) yield `${name}:${path}:${fn}`;
+      }
     },
-    resolve(_point, parts, env) {
+    resolve(point, parts, env) {
       const atLine = sourceLineProbes(name, parts, env);
       if (atLine !== undefined) return atLine;
       if (parts.length < 2 || parts.length > 3) throw wrongSyntax(provider);
+      const several = eachBinary(provider, point, parts, env);
+      if (several !== undefined) return several;
       const path = binary(parts[0] as string, env);
       const last = parts.at(-1) as string;
       const match = /^(.*?)(?:\+(0x[0-9a-fA-F]+|\d+))?$/.exec(last) as RegExpExecArray;
@@ -114,6 +115,35 @@ function binary(name: string, env: ProbeEnvironment): string {
   return path;
 }
 
+/** The files that the first part of an attach point means. Of all programs there are, nobody wants to see all functions. */
+function binariesOf(file: string, env: ProbeEnvironment): readonly string[] {
+  const one = env.binary(file);
+  if (one !== undefined) return [one];
+  return isPattern(file) && file !== "*" ? (env.binaries?.(file) ?? []) : [];
+}
+
+/** The probes in each of several files, where a pattern names them; undefined where one file is meant. */
+function eachBinary(
+  provider: Provider,
+  point: AttachPoint,
+  [file, ...parts]: readonly string[],
+  env: ProbeEnvironment,
+): ResolvedProbe[] | undefined {
+  if (file === undefined || !isPattern(file) || env.binary(file) !== undefined || env.binaries === undefined)
+    return undefined;
+  const found = env.binaries(file).flatMap((path) => {
+    try {
+      return provider.resolve(point, [path, ...parts], env);
+    } catch (error) {
+      // Not all of the files have it.
+      if (error instanceof ProbeError && error.missing) return [];
+      throw error;
+    }
+  });
+  if (found.length === 0) throw noMatches(provider.name, [file, ...parts].join(":"));
+  return found;
+}
+
 export const usdt: Provider = {
   name: "usdt",
   aliases: ["U"],
@@ -121,9 +151,22 @@ export const usdt: Provider = {
   addresses: "user",
   servedBy: "kprobe · uprobe by perf event",
   parts: 2,
+  *names([file, pattern], env) {
+    for (const path of binariesOf(file as string, env)) {
+      const [first = "*", second] = (pattern as string).split(":");
+      const seen = new Set<string>();
+      for (const site of env.usdt(path, second === undefined ? "*" : first, second ?? first)) {
+        const name = `usdt:${path}:${site.provider}:${site.name}`;
+        if (!seen.has(name)) yield name;
+        seen.add(name);
+      }
+    }
+  },
   doc: "A static probe that a program or library brings (`.note.stapsdt`); arguments are arg0…",
-  resolve(_point, parts, env) {
+  resolve(point, parts, env) {
     if (parts.length < 2 || parts.length > 3) throw wrongSyntax(usdt);
+    const several = eachBinary(usdt, point, parts, env);
+    if (several !== undefined) return several;
     const path = binary(parts[0] as string, env);
     const provider = parts.length === 3 ? (parts[1] as string) : "*";
     const name = parts.at(-1) as string;

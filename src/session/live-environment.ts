@@ -44,6 +44,7 @@ import {
 } from "../symbols/index.ts";
 import { DebugInformation } from "./debug-information.ts";
 import { HeaderFiles } from "./header-files.ts";
+import { matchingFiles } from "./matching-files.ts";
 
 export interface LiveOptions {
   readonly params?: readonly string[];
@@ -103,6 +104,7 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
     syscallNumber: (name) => syscallNumber(name),
     binary: (name) =>
       options.pid !== undefined && name === "" ? executableOf(options.pid) : findBinary(name, options.pid),
+    binaries: (pattern) => matchingFiles(pattern).filter((path) => tryFileSymbols(path) !== undefined),
     functions: (path, name) => findFunctions(path, name, machine),
     functionNames: (path, name) => readable(path, () => fileSymbols(path).functionNames(patternRegExp(name))),
     functionAt: (path, offset) => functionAt(path, offset, machine),
