@@ -67,6 +67,7 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
   },
   stacks: { help: "record stacks with each event" },
   test: { help: "run the script's test: probes, on the embedded machine" },
+  fmt: { help: "print the script, formatted, and do not run it" },
   json: { help: "the same as -f json" },
   "dry-run": { help: "compile, load and attach, but do not run" },
   unsafe: { help: "allow functions with effects on the system (system, signal)" },

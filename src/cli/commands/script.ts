@@ -1,6 +1,7 @@
 // `scry FILE` and `scry -e PROGRAM`: a script, run, listed, replayed or tested.
 
 import type { Command } from "../command.ts";
+import { format } from "../format.ts";
 import { listProbesOf } from "../list.ts";
 import { type CommandLine, options } from "../options.ts";
 import { replay } from "../replay.ts";
@@ -31,6 +32,7 @@ export const script: Command = {
     "events",
     "test",
     "dry-run",
+    "fmt",
     "unsafe",
     "include-dir",
     "include",
@@ -47,6 +49,7 @@ export const script: Command = {
   ],
   run(line: CommandLine) {
     const { given } = line;
+    if (given.has("fmt")) return format(line);
     if (given.has("list")) return listProbesOf(line);
     if (given.has("test")) return runTests(line);
     if (given.get("machine") === "embedded" || given.has("events")) return replay(line);

@@ -2,4 +2,5 @@
 export { type Builtin, builtins } from "./builtins/index.ts";
 export { configKeys, defaultOptions, ScriptHelp } from "./check/index.ts";
 export { type CompileScriptOptions, compileScript } from "./compile-script.ts";
+export { formatScript } from "./format/index.ts";
 export { parseScript, type Script } from "./parse/index.ts";

@@ -70,6 +70,9 @@ export function joinTypes(a: Type, b: Type): Type | undefined {
   if (a.kind === "int" && b.kind === "bool") return a;
   if (a.kind === "pointer" && b.kind === "int") return a;
   if (a.kind === "int" && b.kind === "pointer") return b;
+  // The name of a kernel function is kept as its address beside other addresses.
+  if (a.kind === "ksym" && b.kind === "probe" && b.function === true) return a;
+  if (b.kind === "ksym" && a.kind === "probe" && a.function === true) return b;
   if (a.kind === "string" && b.kind === "string") return a.size >= b.size ? a : b;
   if (a.kind === "buffer" && b.kind === "buffer") return a.size >= b.size ? a : b;
   if (a.kind === "pointer" && b.kind === "pointer") return a.to === undefined ? b : a;

@@ -4,6 +4,7 @@ import {
   addToNumber,
   aggregates,
   changeAggregate,
+  contextOf,
   type KeySource,
   mapNumber,
   mapOperandAt,
@@ -66,8 +67,17 @@ export function assignMap(l: LowerState, target: MapExpression, operator: Assign
   }
   const result = operator === "=" ? e : combined(l, target, operator, e);
   const key = keyOf(l, target.key);
-  if (isScalar(type)) storeNumber(l, map, key, () => value(l, result));
+  if (type.kind === "ksym" && typeOf(l, result).kind === "probe") storeNumber(l, map, key, () => functionAddress(l));
+  else if (isScalar(type)) storeNumber(l, map, key, () => value(l, result));
   else storeMemory(l, map, key, (to) => into(l, result, type, to, 0, { pad: true }));
+}
+
+/** The address of the probed kernel function; 0 where the probe stands on none. */
+function functionAddress(l: LowerState): Value {
+  const [only, ...others] = l.unit.resolved;
+  const known = others.length === 0 ? l.check.env.kernelAddress(only?.func ?? "") : undefined;
+  if (known !== undefined) return l.b.const(known);
+  return l.variant.attach.kind === "kprobe" ? l.b.helper("get_func_ip", [contextOf(l)]) : l.b.const(0);
 }
 
 /** `@x = count()`, `@x[k] = hist(n)`: the call says what the map's value is changed by. */

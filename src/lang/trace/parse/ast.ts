@@ -9,6 +9,10 @@ export interface Script {
   readonly config: readonly ConfigEntry[];
   readonly mapDeclarations: readonly MapDeclaration[];
   readonly probes: readonly Probe[];
+  /** Macros that were not replaced, where they were to be left. */
+  readonly macros?: readonly Macro[];
+  /** Where declarations of C end in the text. */
+  readonly declarationEnds?: readonly number[];
   /** What the script and its headers say in C; absent: nothing. */
   readonly c?: CText;
 }

@@ -64,6 +64,14 @@ const PATH_PARTS: Readonly<Record<string, number>> = {
 /** Parses a whole script; throws a DiagnosticError at the first mistake. */
 export function parseScript(source: SourceText, params: readonly string[], headers: Headers = { all: false }): Script {
   const parts = partsOf(source, params, headers, new Set());
+  if (headers.unexpanded === true)
+    return {
+      config: parts.config,
+      mapDeclarations: parts.mapDeclarations,
+      probes: parts.probes,
+      macros: parts.macros,
+      declarationEnds: parts.declarationEnds,
+    };
   const probes = expandMacros(parts.probes, parts.macros, source, writtenMacro);
   for (const probe of probes) {
     const deep = nestedTooDeep(probe, MOST_LEVELS);
@@ -101,6 +109,7 @@ interface Parts {
   readonly macros: Macro[];
   readonly probes: Probe[];
   readonly c: CText;
+  readonly declarationEnds: readonly number[];
 }
 
 function partsOf(source: SourceText, params: readonly string[], headers: Headers, seen: Set<string>): Parts {
@@ -111,6 +120,7 @@ class Parser extends ExpressionParser {
   readonly #preamble: Preamble;
   /** The script's own declarations of C. */
   readonly #declared: CToken[] = [];
+  readonly #declarationEnds: number[] = [];
 
   readonly #headers: Headers;
   /** Names of files that were imported. */
@@ -150,6 +160,7 @@ class Parser extends ExpressionParser {
       mapDeclarations: [...imported.flatMap((i) => i.mapDeclarations), ...mapDeclarations],
       macros: [...imported.flatMap((i) => i.macros), ...macros],
       probes: [...imported.flatMap((i) => i.probes), ...probes],
+      declarationEnds: this.#declarationEnds,
       c: {
         tokens: [...imported.flatMap((i) => i.c.tokens), ...tokens, ...this.#declared],
         preprocessor,
@@ -217,6 +228,7 @@ class Parser extends ExpressionParser {
     const end = last.span.end;
     this.#declared.push(...this.preprocessor.run(this.source, start, end));
     if (last.text !== ";") this.#declared.push({ ...last, kind: "punctuator", text: ";" });
+    this.#declarationEnds.push(end);
     this.restart(end);
   }
 

@@ -11,6 +11,8 @@ export interface Headers {
   imported?(path: string, from: SourceText): readonly SourceText[] | string;
   /** Headers that stand before the script. */
   readonly includes?: readonly string[];
+  /** Leave macros as they are. */
+  readonly unexpanded?: true;
   /** Read those of the system, too. */
   readonly all: boolean;
 }

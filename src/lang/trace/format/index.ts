@@ -1,0 +1,2 @@
+// A script's text in order: `--fmt`.
+export { formatScript } from "./format.ts";
