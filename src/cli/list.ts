@@ -20,13 +20,15 @@ import { type Type, typeName } from "../schema/index.ts";
 import { liveEnvironment } from "../session/index.ts";
 import { DiagnosticError, nearest, type SourceText } from "../source/index.ts";
 import type { CommandLine } from "./options.ts";
+import { placesOf } from "./script.ts";
 import { openStreams } from "./streams.ts";
 import { pidOf } from "./target.ts";
 
 /** `scry -l`: prints what the command line asks for; gives the exit status. */
-export function listProbesOf({ given, rest }: CommandLine): number {
+export function listProbesOf(line: CommandLine): number {
+  const { given, rest } = line;
   const pid = given.get("pid");
-  const env = liveEnvironment(pid === undefined ? {} : { pid: pidOf(pid) });
+  const env = liveEnvironment({ ...placesOf(line), ...(pid === undefined ? {} : { pid: pidOf(pid) }) });
   const { out } = openStreams(given);
   const program = given.get("execute");
   const verbose = given.has("verbose");

@@ -14,6 +14,7 @@ import {
 import { formatDiagnostic } from "../source/index.ts";
 import { ByteSink } from "../views/index.ts";
 import type { CommandLine } from "./options.ts";
+import { probeFilter } from "./probe-filter.ts";
 import { recordingOf } from "./replay.ts";
 import { scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
@@ -41,6 +42,7 @@ export function runTests(line: CommandLine): number {
     unsafe: given.has("unsafe"),
     script: source.text,
     test: true,
+    wanted: probeFilter(line),
   });
   const script = compileScript(source, env, { ringBytes: EMBEDDED_RING_BYTES, settings: settingsFromEnvironment() });
   if (!given.has("no-warnings"))

@@ -1,16 +1,19 @@
 // `scry FILE` and `scry -e PROGRAM`: compiles, attaches, prints until the end.
 
+import { writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { processExists, spawnWaiting, type WaitingChild } from "../kernel/index.ts";
 import { compileScript } from "../lang/trace/index.ts";
+import { writeObject } from "../object/index.ts";
 import { drive } from "../run/index.ts";
 import type { CompiledScript } from "../schema/index.ts";
 import { liveEnvironment, RunningScript } from "../session/index.ts";
 import { formatDiagnostic } from "../source/index.ts";
 import type { View } from "../views/index.ts";
 import { dumper } from "./dump.ts";
+import { leaveFeaturesOut } from "./features.ts";
 import type { CommandLine } from "./options.ts";
-import { headersOf, scriptOf, settingsFromEnvironment } from "./script.ts";
+import { placesOf, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
 import { openStreams, type Streams } from "./streams.ts";
 import { commandOf, pidOf } from "./target.ts";
@@ -41,11 +44,12 @@ export async function run(line: CommandLine): Promise<number> {
       params,
       named,
       unsafe: given.has("unsafe"),
-      ...headersOf(line),
+      ...placesOf(line),
       ...(pid === undefined ? {} : { pid }),
       ...(child === undefined ? {} : { childPid: child.pid }),
     });
     const dump = given.has("debug") ? dumper(given.get("debug") as string, say) : undefined;
+    leaveFeaturesOut(line);
     const script = compileScript(source, env, {
       ringBytes: ringBytes(),
       settings: settingsFromEnvironment(),
@@ -53,6 +57,11 @@ export async function run(line: CommandLine): Promise<number> {
     });
     if (!given.has("no-warnings")) for (const w of script.warnings) say(`${formatDiagnostic(w, script.source)}\n`);
     dump?.object(script.object);
+    const elf = given.get("emit-elf");
+    if (elf !== undefined) {
+      writeFileSync(elf, writeObject(script.object));
+      return 0;
+    }
     if (verbose) say(describe(script));
     streams.messages.flush();
     running = new RunningScript(script, output.listener, dump?.verifier === true ? { logLevel: 2 } : {});

@@ -37,13 +37,22 @@ export function scriptOf(line: CommandLine): {
   return { source: file === "-" ? { ...source, name: "stdin" } : source, params, named };
 }
 
-/** Headers, and where they are looked for, as the command line says (`-I`, `--include`). */
-export function headersOf(line: CommandLine): { includeFolders?: readonly string[]; includes?: readonly string[] } {
+/** Where headers, debug information and functions of the kernel are looked for, as the command line says (`-I`, `--include`, `--debuginfo`, …). */
+export function placesOf(line: CommandLine): {
+  includeFolders?: readonly string[];
+  includes?: readonly string[];
+  debugFolders?: readonly string[];
+  traceable?: string;
+} {
   const folders = line.given.get("include-dir")?.split("\n");
+  const debug = line.given.get("debuginfo")?.split(/[\n:]/);
+  const traceable = line.given.get("traceable-functions");
   const includes = line.given.get("include")?.split("\n");
   return {
     ...(folders === undefined ? {} : { includeFolders: folders }),
     ...(includes === undefined ? {} : { includes }),
+    ...(debug === undefined ? {} : { debugFolders: debug }),
+    ...(traceable === undefined ? {} : { traceable: readText(traceable, "list of functions").text }),
   };
 }
 

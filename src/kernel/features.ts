@@ -271,6 +271,11 @@ export function hasFeature(feature: Feature, kernel: Kernel = liveKernel()): boo
   return once(kernel, feature, () => probes[feature](kernel));
 }
 
+/** From here on the kernel is taken not to have the feature: other ways are gone. To be said before anything asks. */
+export function doWithout(feature: Feature, kernel: Kernel = liveKernel()): void {
+  once(kernel, feature, () => false);
+}
+
 /** Every feature, for `scry --info`. */
 export function featureNames(): readonly Feature[] {
   return Object.keys(probes) as Feature[];

@@ -161,7 +161,7 @@ export type AttachTarget = (
     }
   | { readonly kind: "iter"; readonly pin?: string }
   /** Run once by `BPF_PROG_TEST_RUN` when the session says so (`begin`, `end`, `test`). */
-  | { readonly kind: "test_run"; readonly when: "begin" | "end" | "test" }
+  | { readonly kind: "test_run"; readonly when: "begin" | "end" | "test" | "bench" }
   | { readonly kind: "signal"; readonly signal: string }
   | {
       readonly kind: "xdp";

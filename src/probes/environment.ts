@@ -187,8 +187,8 @@ export interface Request {
   imported?(path: string, from: SourceText): readonly SourceText[] | string;
   /** Headers that stand before the script (`--include`). */
   readonly includes?: readonly string[];
-  /** Which providers' probes this run is for; absent: all but `test`. The others are left out of the script. */
-  wants?(provider: string): boolean;
+  /** Which providers' probes this run is for; absent: all but those on request. The others are left out of the script. */
+  wants?(provider: string, name: string): boolean;
 }
 
 /** All three: who asks takes the part that it needs. */

@@ -109,38 +109,41 @@ export function special(name: "begin" | "end"): Provider {
   return provider;
 }
 
-/** Unit tests of scripts: run by `scry --test`, on the embedded machine. */
-export const test: Provider = {
-  name: "test",
-  aliases: [],
-  syntax: "test:NAME",
-  servedBy: SCRIPTS_OWN,
-  parts: 1,
-  role: "test",
-  anyProcess: true,
-  endsByItself: true,
-  seldom: true,
-  doc: "A test of the script, run by scry --test: it fails when it returns another value than 0, or an assert() does.",
-  resolve(_point, parts) {
-    if (parts.length !== 1 || parts[0] === "") throw wrongSyntax(test);
-    return [
-      {
-        provider: "test",
-        name: `test:${parts[0]}`,
-        special: true,
-        numberedArgs: 0,
-        variants: [
-          {
-            programType: "raw_tracepoint",
-            context: "none",
-            attach: { kind: "test_run", when: "test" },
-            args: undefined,
-          },
-        ],
-      },
-    ];
-  },
-};
+/** What is run on request only: unit tests of scripts (`scry --test`), and measures of their code (`scry --bench`). */
+export function onRequest(name: "test" | "bench", aliases: readonly string[], doc: string): Provider {
+  const provider: Provider = {
+    name,
+    aliases,
+    syntax: `${name}:NAME`,
+    servedBy: SCRIPTS_OWN,
+    parts: 1,
+    role: name,
+    anyProcess: true,
+    endsByItself: true,
+    seldom: true,
+    doc,
+    resolve(_point, parts) {
+      if (parts.length !== 1 || parts[0] === "") throw wrongSyntax(provider);
+      return [
+        {
+          provider: name,
+          name: `${name}:${parts[0]}`,
+          special: true,
+          numberedArgs: 0,
+          variants: [
+            {
+              programType: "raw_tracepoint",
+              context: "none",
+              attach: { kind: "test_run", when: name },
+              args: undefined,
+            },
+          ],
+        },
+      ];
+    },
+  };
+  return provider;
+}
 
 export const self: Provider = {
   name: "self",

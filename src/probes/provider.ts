@@ -27,7 +27,7 @@ export interface Provider {
   /** In whose memory addresses lie that come without a type; absent: nobody can tell. */
   readonly addresses?: "kernel" | "user";
   /** What its programs are for; absent: they are run by events. */
-  readonly role?: "begin" | "end" | "test";
+  readonly role?: "begin" | "end" | "test" | "bench";
   /** A script of such probes alone ends when they have run. */
   readonly endsByItself?: true;
   /** Its probes fire seldom enough for a small ring of events. */

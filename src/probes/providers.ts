@@ -14,7 +14,7 @@ import {
   timer,
   watchpoint,
 } from "./provider-perf.ts";
-import { iter, self, special, test } from "./provider-special.ts";
+import { iter, onRequest, self, special } from "./provider-special.ts";
 import { rawtracepoint, tracepoint } from "./provider-tracepoint.ts";
 import { usdt, userFunction } from "./provider-user.ts";
 
@@ -37,7 +37,12 @@ export const providers: readonly Provider[] = [
   watchpoint,
   iter,
   self,
-  test,
+  onRequest(
+    "test",
+    [],
+    "A test of the script, run by scry --test: it fails when it returns another value than 0, or an assert() does.",
+  ),
+  onRequest("bench", ["benchmark"], "Code whose cost in the kernel scry --bench measures."),
 ];
 
 /** The provider that the first word of an attach point names. */

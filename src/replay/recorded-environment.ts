@@ -16,6 +16,8 @@ import type { Recording } from "./recording.ts";
 export interface RecordedOptions {
   /** Positional parameters, `$1` first. */
   readonly params?: readonly string[];
+  /** Which tests, by their names; absent: all. */
+  readonly wanted?: (name: string) => boolean;
   /** Named parameters. */
   readonly named?: ReadonlyMap<string, string>;
   readonly pid?: number;
@@ -143,8 +145,12 @@ export function recordedEnvironment(probes: RecordedProbes, options: RecordedOpt
     cpus: header.cpus ?? events.reduce((most, e) => Math.max(most, (e.cpu ?? 0) + 1), 1),
     machine: "x86_64",
     unsafe: options.unsafe ?? false,
-    wants: (provider) =>
-      options.test === true ? events.length > 0 || ["begin", "end", "test"].includes(provider) : provider !== "test",
+    wants: (provider, name) =>
+      options.test === true
+        ? provider === "test"
+          ? (options.wanted?.(name) ?? true)
+          : provider !== "bench" && (events.length > 0 || provider === "begin" || provider === "end")
+        : provider !== "test" && provider !== "bench",
     btf: () => {
       if (btf === undefined) btf = argumentTypes(probes) ?? null;
       return btf ?? undefined;

@@ -33,7 +33,7 @@ export interface CompiledScript {
 }
 
 export interface ProgramRole {
-  readonly kind: "begin" | "end" | "test" | "probe" | "housekeeping";
+  readonly kind: "begin" | "end" | "test" | "bench" | "probe" | "housekeeping";
   readonly probes: readonly ProbeName[];
 }
 

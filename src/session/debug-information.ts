@@ -13,8 +13,12 @@ export class DebugInformation {
   #types: DwarfTypes | undefined;
   readonly #programs = new Map<string, Opened | undefined>();
 
-  constructor(kernel: () => Btf | undefined) {
+  /** Folders in which debug information is looked for first. */
+  readonly #folders: readonly string[];
+
+  constructor(kernel: () => Btf | undefined, folders: readonly string[] = []) {
     this.#kernel = kernel;
+    this.#folders = folders;
   }
 
   /** The kernel's types, and of programs those that were asked for. */
@@ -29,7 +33,7 @@ export class DebugInformation {
   #open(path: string): Opened | undefined {
     if (this.#programs.has(path)) return this.#programs.get(path);
     const { elf } = fileSymbols(path);
-    const debug = elf.section(".debug_info") === undefined ? findDebugFile(path, elf, openElf) : elf;
+    const debug = elf.section(".debug_info") === undefined ? findDebugFile(path, elf, openElf, this.#folders) : elf;
     let program: DwarfProgram | undefined;
     try {
       if (debug !== undefined)

@@ -53,6 +53,12 @@ export interface LiveOptions {
   readonly pid?: number;
   readonly childPid?: number;
   readonly unsafe?: boolean;
+  /** Which probes this run is for; absent: all but those on request. */
+  readonly wants?: (provider: string, name: string) => boolean;
+  /** Folders of debug information (`--debuginfo`). */
+  readonly debugFolders?: readonly string[];
+  /** The kernel's functions that can be traced, as lines of `available_filter_functions`. */
+  readonly traceable?: string;
   /** Folders of headers (`-I`). */
   readonly includeFolders?: readonly string[];
   /** Headers that stand before the script (`--include`). */
@@ -69,11 +75,13 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
       // A kernel without BTF: what needs it says so where it is needed.
       return undefined;
     }
-  });
+  }, options.debugFolders);
+  const traceable = options.traceable === undefined ? undefined : traceableList(options.traceable);
   const headers = new HeaderFiles(options.includeFolders ?? []);
   return {
     params: options.params ?? [],
     ...(options.named === undefined ? {} : { named: options.named }),
+    ...(options.wants === undefined ? {} : { wants: options.wants }),
     imported: (path, from) => headers.imported(path, from),
     header: (request, whose) => headers.find(request, whose),
     ...(options.includes === undefined ? {} : { includes: options.includes }),
@@ -95,7 +103,15 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
     tracepoints: findTracepoints,
     tracepointFormat: recordFields,
     rawTracepoints: findRawTracepoints,
-    kernelFunctions: findKernelFunctions,
+    kernelFunctions:
+      traceable === undefined
+        ? findKernelFunctions
+        : (name, module) => {
+            const wanted = patternRegExp(name);
+            return traceable
+              .filter((f) => wanted.test(f.name) && (module === undefined || f.module === module))
+              .map((f) => f.name);
+          },
     moduleBtf,
     bpfFunctions: (name) => {
       const wanted = patternRegExp(name);
@@ -165,6 +181,14 @@ function findRawTracepoints(pattern: string): readonly string[] {
   const btf = kernelBtf();
   if (!isPattern(pattern)) return btf.find(`btf_trace_${pattern}`, "typedef") === undefined ? [] : [pattern];
   return btf.findAll(`btf_trace_${pattern}`, "typedef").map((e) => e.name.slice("btf_trace_".length));
+}
+
+/** Lines `name` or `name [module]`. */
+function traceableList(text: string): { readonly name: string; readonly module: string }[] {
+  return text.split("\n").flatMap((line) => {
+    const [name, module] = line.trim().split(/\s+/);
+    return name === undefined || name === "" ? [] : [{ name, module: module?.slice(1, -1) ?? "vmlinux" }];
+  });
 }
 
 function findKernelFunctions(pattern: string, module?: string): readonly string[] {

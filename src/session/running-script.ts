@@ -10,6 +10,7 @@ import {
   loadObject,
   multiLink,
   Poller,
+  programInfo,
   RingBuffer,
   readIterator,
   silence,
@@ -48,6 +49,8 @@ export interface RunOptions {
 const GATHER_MILLISECONDS = 4;
 /** So many looks without a record, and the reader goes to sleep until the next record wakes it. */
 const IDLE_LOOKS = 3;
+/** Runs of a measured program between two looks at the clock. */
+const RUNS_AT_ONCE = 1_000;
 /** Losses and signs of life are looked at at least so often. */
 const HEARTBEAT_MILLISECONDS = 1000;
 
@@ -143,6 +146,18 @@ export class RunningScript implements ScriptRun {
       const targets = program.spec.attach.filter((t) => t.kind !== "test_run" && t.kind !== "signal");
       this.#attachments.push(...attachEach(program, targets));
     }
+  }
+
+  /** Runs a program as often as fits into a time; nanoseconds of a run, as the kernel counts them. */
+  measure(name: string, milliseconds: number): { readonly average: number; readonly runs: number } {
+    const program = this.#object.programs.get(name);
+    if (program === undefined) throw new RangeError(`the script has no program ${name}`);
+    const until = performance.now() + milliseconds;
+    const before = programInfo(program.fd);
+    while (performance.now() < until) for (let i = 0; i < RUNS_AT_ONCE; i++) testRun(program.fd);
+    const after = programInfo(program.fd);
+    const runs = Number(after.runs - before.runs);
+    return { average: runs === 0 ? 0 : Number(after.runNanoseconds - before.runNanoseconds) / runs, runs };
   }
 
   /** Runs the programs of `self:signal:…` probes for a signal that was received. */

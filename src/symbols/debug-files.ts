@@ -15,7 +15,12 @@ import { FormatError } from "../source/index.ts";
 const STORE = "/usr/lib/debug";
 
 /** The debug file of a file at `path`; undefined where there is none that fits. `open` opens an ELF file. */
-export function findDebugFile(path: string, elf: ElfFile, open: (path: string) => ElfFile): ElfFile | undefined {
+export function findDebugFile(
+  path: string,
+  elf: ElfFile,
+  open: (path: string) => ElfFile,
+  more: readonly string[] = [],
+): ElfFile | undefined {
   const tryOpen = (place: string): ElfFile | undefined => {
     try {
       return open(place);
@@ -28,6 +33,10 @@ export function findDebugFile(path: string, elf: ElfFile, open: (path: string) =
   const roots = root === undefined ? [""] : [root, ""];
   const id = buildId(elf);
   if (id !== undefined) {
+    for (const folder of more) {
+      const found = tryOpen(`${folder}/.build-id/${id.slice(0, 2)}/${id.slice(2)}.debug`);
+      if (found !== undefined && buildId(found) === id) return found;
+    }
     for (const place of roots) {
       const found = tryOpen(`${place}${STORE}/.build-id/${id.slice(0, 2)}/${id.slice(2)}.debug`);
       if (found !== undefined && buildId(found) === id) return found;
@@ -36,6 +45,10 @@ export function findDebugFile(path: string, elf: ElfFile, open: (path: string) =
   const link = debugLink(elf);
   if (link === undefined || link.name.includes("/")) return undefined;
   const inside = root === undefined ? dirname(real(path)) : dirname(path.slice(root.length));
+  for (const folder of more) {
+    const found = tryOpen(join(folder, link.name));
+    if (found !== undefined) return found;
+  }
   for (const place of roots) {
     for (const folder of [inside, join(inside, ".debug"), join(STORE, inside)]) {
       const candidate = join(`${place}/`, folder, link.name);

@@ -23,7 +23,7 @@ export const doctor: Command = {
 };
 
 /** Prints the diagnosis, as a page or as JSON; 0 where scripts can run at all. */
-async function printDiagnosis(line: CommandLine): Promise<number> {
+export async function printDiagnosis(line: CommandLine): Promise<number> {
   if (process.platform !== "linux") {
     printText(
       1,

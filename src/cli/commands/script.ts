@@ -6,7 +6,10 @@ import { listProbesOf } from "../list.ts";
 import { type CommandLine, options } from "../options.ts";
 import { replay } from "../replay.ts";
 import { run } from "../run.ts";
+import { runBenchmarks } from "../run-benchmarks.ts";
 import { runTests } from "../run-tests.ts";
+import { timeCompilation } from "../time-compilation.ts";
+import { printDiagnosis } from "./doctor.ts";
 
 export const script: Command = {
   help: "ask a running Linux system a question, with eBPF",
@@ -33,6 +36,15 @@ export const script: Command = {
     "test",
     "dry-run",
     "fmt",
+    "bench",
+    "mode",
+    "probe-filter",
+    "info",
+    "emit-elf",
+    "debuginfo",
+    "traceable-functions",
+    "usdt-file-activation",
+    "no-feature",
     "unsafe",
     "include-dir",
     "include",
@@ -49,9 +61,14 @@ export const script: Command = {
   ],
   run(line: CommandLine) {
     const { given } = line;
-    if (given.has("fmt")) return format(line);
+    const mode = given.get("mode");
+    if (given.has("info")) return printDiagnosis(line);
+    if (given.has("fmt") || mode === "format") return format(line);
+    if (given.has("bench") || mode === "bench") return runBenchmarks(line);
+    if (mode === "codegen") return run({ ...line, given: new Map([...given, ["dry-run", ""]]) });
+    if (mode === "compiler-bench") return timeCompilation(line);
     if (given.has("list")) return listProbesOf(line);
-    if (given.has("test")) return runTests(line);
+    if (given.has("test") || mode === "test") return runTests(line);
     if (given.get("machine") === "embedded" || given.has("events")) return replay(line);
     return run(line);
   },

@@ -73,7 +73,7 @@ function wantedProbes(script: Script, c: CheckState): readonly Probe[] {
   const wants = (point: AttachPoint): boolean => {
     const provider = providerOf(point.parts[0] as string);
     if (provider === undefined) return true;
-    return env.wants === undefined ? provider.name !== "test" : env.wants(provider.name);
+    return env.wants === undefined ? !ON_REQUEST.has(provider.name) : env.wants(provider.name, point.parts[1] ?? "");
   };
   const kept = script.probes.flatMap((probe): Probe[] => {
     const attachPoints = probe.attachPoints.filter(wants);
@@ -82,10 +82,17 @@ function wantedProbes(script: Script, c: CheckState): readonly Probe[] {
   });
   if (kept.length === 0 && script.probes.length > 0 && env.wants === undefined)
     throw new DiagnosticError([
-      { code: "SCRY1112", severity: "error", message: "No probes attached; use --test to run test probes." },
+      {
+        code: "SCRY1112",
+        severity: "error",
+        message: "No probes attached; use --test to run test probes, --bench to run bench probes.",
+      },
     ]);
   return kept;
 }
+
+/** Providers whose probes run on request only. */
+const ON_REQUEST: ReadonlySet<string> = new Set(["test", "bench"]);
 
 /** The name of a test is what its result is told by. */
 function refuseSameTests(
@@ -95,13 +102,13 @@ function refuseSameTests(
   const seen = new Map<string, Probe>();
   for (const { probe, all } of found)
     for (const p of all) {
-      if (p.provider !== "test") continue;
+      if (!ON_REQUEST.has(p.provider)) continue;
       const other = seen.get(p.name);
       if (other !== undefined)
         error(
           c,
           "SCRY1119",
-          `"${p.name.slice("test:".length)}" was used as the name for more than one TEST probe`,
+          `"${p.name.slice(p.provider.length + 1)}" was used as the name for more than one ${p.provider.toUpperCase()} probe`,
           (probe.attachPoints[0] as AttachPoint).span,
         );
       seen.set(p.name, probe);

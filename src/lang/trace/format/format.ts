@@ -18,6 +18,17 @@ export function formatScript(source: SourceText): string {
   return new Formatter(source, script).text();
 }
 
+/** `#if…` up to its `#endif`, where the text begins with one. */
+function conditional(text: string): string | undefined {
+  if (!/^#\s*if/.test(text)) return undefined;
+  let depth = 0;
+  for (const m of text.matchAll(/^[ \t]*#[ \t]*(if|endif)[^\n]*/gm)) {
+    depth += m[1] === "if" ? 1 : -1;
+    if (depth === 0) return text.slice(0, m.index + m[0].length);
+  }
+  return undefined;
+}
+
 class Formatter {
   readonly #source: SourceText;
   readonly #text: string;
@@ -77,7 +88,8 @@ class Formatter {
       return;
     }
     if (rest.startsWith("#")) {
-      const directive = /^#(?:[^\n\\]|\\[\s\S])*/.exec(rest)?.[0] ?? rest;
+      // What stands in a condition may not be part of the script: it is left as it is.
+      const directive = conditional(rest) ?? /^#(?:[^\n\\]|\\[\s\S])*/.exec(rest)?.[0] ?? rest;
       this.#out.push(directive.trimEnd());
       this.#at += directive.length;
       return;
