@@ -2,7 +2,7 @@
 // not change.
 
 import type { SourceText } from "../../../source/index.ts";
-import { type Expression, type Probe, parseScript, type Script, walkProbe } from "../parse/index.ts";
+import { asProbe, type Expression, type Probe, parseScript, type Script, walkProbe } from "../parse/index.ts";
 import { StatementPrinter } from "./statements.ts";
 import { type Piece, piecesOf } from "./tokens.ts";
 
@@ -45,23 +45,7 @@ class Formatter {
       if (e.kind === "cast") this.#casts.add(this.#text.indexOf(")", e.to.span.end));
     };
     for (const probe of script.probes) walkProbe(probe, { expression: note });
-    for (const macro of script.macros ?? [])
-      walkProbe(
-        {
-          attachPoints: [],
-          body: {
-            statements: [
-              ...macro.statements,
-              ...(macro.value === undefined
-                ? []
-                : [{ kind: "expression", expression: macro.value, span: macro.value.span } as const]),
-            ],
-            span: macro.nameSpan,
-          },
-          span: macro.nameSpan,
-        },
-        { expression: note },
-      );
+    for (const macro of script.macros ?? []) walkProbe(asProbe(macro), { expression: note });
   }
 
   text(): string {

@@ -3,4 +3,4 @@ export * from "./ast.ts";
 export { Lexer, type Token } from "./lexer.ts";
 export { parseScript } from "./parser.ts";
 export type { Headers } from "./preamble.ts";
-export { blocksOf, expressionsOf, walkExpression, walkProbe, walkStatement } from "./walk.ts";
+export { asProbe, blocksOf, expressionsOf, walkExpression, walkProbe, walkStatement } from "./walk.ts";

@@ -13,7 +13,7 @@ import type {
   Statement,
 } from "./ast.ts";
 import { type Rewrite, rewriteExpression, rewriteProbe, rewriteStatements } from "./rewrite.ts";
-import { type Visitor, walkExpression, walkProbe, walkStatement } from "./walk.ts";
+import { asProbe, type Visitor, walkProbe, walkStatement } from "./walk.ts";
 
 /** Statements and expressions that all uses of a script may give: macros can double each other. */
 const MOST_USES = 20_000;
@@ -46,10 +46,7 @@ function writtenUses(
     },
   };
   for (const probe of probes) walkProbe(probe, visitor);
-  for (const macro of own) {
-    for (const s of macro.statements) walkStatement(s, visitor);
-    if (macro.value !== undefined) walkExpression(macro.value, visitor);
-  }
+  for (const macro of own) walkProbe(asProbe(macro), visitor);
   return [...found.values()];
 }
 

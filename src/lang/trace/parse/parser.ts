@@ -22,7 +22,7 @@ import { library } from "./library.ts";
 import { expandMacros } from "./macros.ts";
 import { type Headers, type Preamble, readPreamble } from "./preamble.ts";
 import { rewriteExpression, rewriteProbe, rewriteStatements } from "./rewrite.ts";
-import { nestedTooDeep } from "./walk.ts";
+import { asProbe, nestedTooDeep } from "./walk.ts";
 import { MOST_LEVELS } from "./words.ts";
 
 /** The parts of an imported file, whose places are that file's. */
@@ -64,6 +64,8 @@ const PATH_PARTS: Readonly<Record<string, number>> = {
 /** Parses a whole script; throws a DiagnosticError at the first mistake. */
 export function parseScript(source: SourceText, params: readonly string[], headers: Headers = { all: false }): Script {
   const parts = partsOf(source, params, headers, new Set());
+  // All walks after this one are recursive; macros can nest what they are given.
+  refuseDepth([...parts.probes, ...parts.macros.map(asProbe)], source);
   if (headers.unexpanded === true)
     return {
       config: parts.config,
@@ -73,10 +75,7 @@ export function parseScript(source: SourceText, params: readonly string[], heade
       declarationEnds: parts.declarationEnds,
     };
   const probes = expandMacros(parts.probes, parts.macros, source, writtenMacro);
-  for (const probe of probes) {
-    const deep = nestedTooDeep(probe, MOST_LEVELS);
-    if (deep !== undefined) throw tooDeep(deep, source);
-  }
+  if (parts.macros.length > 0) refuseDepth(probes, source);
   const { config, mapDeclarations, c } = parts;
   if (probes.length === 0)
     throw new DiagnosticError(
@@ -100,6 +99,13 @@ function writtenMacro(name: string): Macro | undefined {
   const source = { name: `library/${name}`, text: library[name] as string };
   const parts = movedInto(source, partsOf(source, [], { all: false }, new Set()));
   return parts.macros[0];
+}
+
+function refuseDepth(probes: readonly Probe[], source: SourceText): void {
+  for (const probe of probes) {
+    const deep = nestedTooDeep(probe, MOST_LEVELS);
+    if (deep !== undefined) throw tooDeep(deep, source);
+  }
 }
 
 /** What a text says, and what it imports. */

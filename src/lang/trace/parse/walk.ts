@@ -1,13 +1,21 @@
 // One walk over the tree, for all who look for something in it.
 
 import type { Span } from "../../../source/index.ts";
-import type { Expression, Probe, Statement, StatementBlock } from "./ast.ts";
+import type { Expression, Macro, Probe, Statement, StatementBlock } from "./ast.ts";
 
 export interface Visitor {
   /** Called for each expression before those within it. */
   expression?(e: Expression): void;
   /** Called for each statement before what is within it. */
   statement?(s: Statement): void;
+}
+
+/** A macro's body as that of a probe, for those who walk. */
+export function asProbe(macro: Macro): Probe {
+  const { value, nameSpan: span } = macro;
+  const last: readonly Statement[] =
+    value === undefined ? [] : [{ kind: "expression", expression: value, span: value.span }];
+  return { attachPoints: [], body: { statements: [...macro.statements, ...last], span }, span };
 }
 
 /** The predicate and the body of a probe. */
