@@ -12,9 +12,19 @@ export interface Dumper {
   readonly verifier: boolean;
 }
 
+/** What bpftrace calls its stages, as ours that are most like them. */
+const BPFTRACE_STAGES: Readonly<Record<string, string>> = {
+  parse: "ast",
+  types: "ast",
+  codegen: "ir",
+  "codegen-opt": "asm",
+  libbpf: "verifier",
+  dis: "asm",
+};
+
 /** Prints the stages that are wanted: one name, several with commas, or `all`. (`trace` is for `main`.) */
 export function dumper(wanted: string, write: (text: string) => void): Dumper {
-  const stages = wanted.split(",");
+  const stages = wanted.split(",").map((stage) => BPFTRACE_STAGES[stage] ?? stage);
   const known = ["ast", "ir", ...pipeline.map((s) => s.pass.name), "asm", "verifier", "all", "trace"];
   for (const s of stages)
     if (!known.includes(s)) throw new UsageError(`unknown stage '${s}'; stages are ${known.join(", ")}`);

@@ -99,7 +99,7 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
   version: { short: "V", help: "print the version" },
   help: { short: "h", help: "print this help" },
   // bpftrace's, taken so that its command lines work; what they choose between does not exist here.
-  warnings: { short: "k", help: "accepted; run-time warnings are always printed" },
+  warnings: { short: "k", help: "warn where a look-up or a read fails while the script runs" },
   "dwarf-pid": { value: "PID", completes: "pid", help: "accepted; dw_ustack unwinds every process" },
   "no-warnings": { help: "do not print warnings about the program" },
 };

@@ -45,6 +45,7 @@ export async function run(line: CommandLine): Promise<number> {
       named,
       unsafe: given.has("unsafe"),
       ...placesOf(line),
+      tellErrors: given.has("warnings"),
       ...(pid === undefined ? {} : { pid }),
       ...(child === undefined ? {} : { childPid: child.pid }),
     });

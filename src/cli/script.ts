@@ -1,6 +1,7 @@
 // The script of a command line: its text, its parameters, its settings.
 
 import { readFileSync } from "node:fs";
+import { isConfigKey } from "../lang/trace/index.ts";
 import { DiagnosticError, type SourceText } from "../source/index.ts";
 import { type CommandLine, UsageError } from "./options.ts";
 
@@ -10,7 +11,8 @@ export function readText(file: string, what: string): SourceText {
     return { name: file, text: readFileSync(file === "-" ? 0 : file, "utf8") };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "";
-    const why = { ENOENT: "no such file", EACCES: "permission denied", EISDIR: "it is a folder" }[code] ?? code;
+    const why =
+      { ENOENT: "No such file or directory", EACCES: "Permission denied", EISDIR: "Is a directory" }[code] ?? code;
     throw new DiagnosticError([
       { code: "SCRY1126", severity: "error", message: `failed to open ${what} '${file}': ${why}` },
     ]);
@@ -61,6 +63,9 @@ export function settingsFromEnvironment(): [string, string][] {
   const known = new Set(["BTF", "KERNEL_BUILD", "KERNEL_SOURCE", "VMLINUX", "COLOR"]);
   return Object.entries(process.env).flatMap(([name, value]): [string, string][] => {
     const key = /^BPFTRACE_([A-Z_]+)$/.exec(name)?.[1];
-    return key === undefined || value === undefined || known.has(key) ? [] : [[key.toLowerCase(), value]];
+    // What nobody knows is another program's, as it is for bpftrace.
+    return key === undefined || value === undefined || known.has(key) || !isConfigKey(key.toLowerCase())
+      ? []
+      : [[key.toLowerCase(), value]];
   });
 }

@@ -9,6 +9,7 @@ export { currentField, currentIdValue } from "./current-task.ts";
 export { emitRecord, mayBeLong, type RecordPart, submit } from "./events.ts";
 export { goid } from "./goroutine.ts";
 export { guards, MOST_COMPARED, SYSCALL_BITS } from "./guards.ts";
+export { tellHelperError, tellIfNegative } from "./helper-errors.ts";
 export { entryOffset, type KeySource, lookup, type Place, update, withEntry } from "./map-entries.ts";
 export {
   addToNumber,

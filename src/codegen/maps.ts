@@ -5,6 +5,7 @@ import { INT, type Value, type Variable } from "../compiler/index.ts";
 import { GLOBALS, isAggregate, isScalar, type ScriptMap, sizeOf, type Type, UINT64 } from "../schema/index.ts";
 import { readAggregate } from "./aggregate-values.ts";
 import { either, eitherNumber } from "./choice.ts";
+import { tellHelperError, tellIfNegative } from "./helper-errors.ts";
 import { entryOffset, type KeyedStorage, type KeySource, lookup, update, withEntry, withPlace } from "./map-entries.ts";
 import { type Lengths, loadSize, type Operand } from "./memory.ts";
 import { cpuPart, emptyCallback, fail, here, type ProgramState } from "./state.ts";
@@ -34,7 +35,10 @@ export function mapNumber(p: ProgramState, map: ScriptMap, key: KeySource | unde
       p,
       (yes, no) => b.branch("ne", pointer, 0, yes, no),
       () => b.load(scalarLoad(map.valueType), pointer, entryOffset(storage as KeyedStorage)),
-      () => b.const(0),
+      () => {
+        tellHelperError(p, "map_lookup_elem", b.const(0));
+        return b.const(0);
+      },
     );
   });
 }
@@ -64,6 +68,7 @@ function mapMemory(p: ProgramState, map: ScriptMap, key: KeySource | undefined):
     b.write(result, found);
     b.branch("ne", found, 0, after, absent, { unlikely: "else" });
     b.enter(absent);
+    tellHelperError(p, "map_lookup_elem", b.const(0));
     b.write(result, b.mapValue(GLOBALS, p.object.plan.zerosOffset));
     b.jump(after);
     b.enter(after);
@@ -242,6 +247,7 @@ export function deleteKey(p: ProgramState, map: ScriptMap, key: KeySource | unde
       );
     }
     const result = b.helper("map_delete_elem", [b.map(place.map), place.key]);
+    tellIfNegative(p, "map_delete_elem", result);
     return eitherNumber(p, (yes, no) => b.branch("eq", result, 0, yes, no));
   });
 }

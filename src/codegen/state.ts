@@ -27,6 +27,8 @@ export interface ObjectState {
   readonly stackLimits: Set<number>;
   /** Are stacks unwound by tables? */
   unwinds: boolean;
+  /** Helpers that fail are told of (`-k`). */
+  readonly tellErrors?: boolean;
   /** The clock of time series, where it is not the kernel's. */
   readonly clock?: (p: ProgramState) => Value;
   /** Bytes that variables shared with callbacks take, from the start of each CPU's part. */

@@ -173,6 +173,8 @@ export interface Request {
   readonly pid?: number;
   /** The child of `-c`. */
   readonly childPid?: number;
+  /** Are helpers that fail to be told of (`-k`)? */
+  readonly tellErrors?: boolean;
   /** May functions with side effects on the system be called (`system`, `signal`)? */
   readonly unsafe: boolean;
   /**

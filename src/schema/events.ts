@@ -18,6 +18,8 @@ export type EventAction =
       readonly stream: "out" | "warn" | "error";
       readonly span?: Span;
     }
+  /** A helper has failed (`-k`); the word after the header is what it answered. */
+  | { readonly kind: "helper-error"; readonly helper: string; readonly span: Span }
   /** `print(value)` */
   | { readonly kind: "print-value" }
   /** `print(@map[, top[, div]])`: the two words after the header, 0 where not given */

@@ -55,6 +55,8 @@ export interface LiveOptions {
   readonly unsafe?: boolean;
   /** Which probes this run is for; absent: all but those on request. */
   readonly wants?: (provider: string, name: string) => boolean;
+  /** Tell of helpers that fail (`-k`). */
+  readonly tellErrors?: boolean;
   /** Folders of debug information (`--debuginfo`). */
   readonly debugFolders?: readonly string[];
   /** The kernel's functions that can be traced, as lines of `available_filter_functions`. */
@@ -81,6 +83,7 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
   return {
     params: options.params ?? [],
     ...(options.named === undefined ? {} : { named: options.named }),
+    ...(options.tellErrors === true ? { tellErrors: true } : {}),
     ...(options.wants === undefined ? {} : { wants: options.wants }),
     imported: (path, from) => headers.imported(path, from),
     header: (request, whose) => headers.find(request, whose),

@@ -15,6 +15,7 @@ import {
 import { lineColumn, type SourceText, type Span } from "../source/index.ts";
 import { ByteSink } from "./byte-sink.ts";
 import { average, valueFormatter } from "./format-value.ts";
+import { helperErrorText } from "./helper-error.ts";
 import { histogramJson } from "./histogram.ts";
 import { sortedEntries } from "./map-order.ts";
 import { compilePrintf, compileText } from "./printf.ts";
@@ -200,19 +201,20 @@ export function jsonView(options: ViewOptions): View {
 
   const data = (type: string, json: string): void => out.text(`{"type": "${type}", "data": ${json}}\n`);
 
+  const whereOf = (span: Span | undefined, place: SourceText | undefined): string => {
+    if (span === undefined || place === undefined) return "";
+    const own = span.file ?? place;
+    const { line, column } = lineColumn(own, span.start);
+    return `, "filename": ${jsonString(own.name)}, "line": ${line}, "col": ${column}`;
+  };
+
   const located = (
     type: "warnf" | "errorf",
     message: string,
     span: Span | undefined,
     place: SourceText | undefined,
   ): void => {
-    let where = "";
-    if (span !== undefined && place !== undefined) {
-      const own = span.file ?? place;
-      const { line, column } = lineColumn(own, span.start);
-      where = `, "filename": ${jsonString(own.name)}, "line": ${line}, "col": ${column}`;
-    }
-    out.text(`{"type": "${type}", "msg": ${jsonString(message)}${where}}\n`);
+    out.text(`{"type": "${type}", "msg": ${jsonString(message)}${whereOf(span, place)}}\n`);
   };
 
   const printer = (site: EventSite): RecordPrinter => {
@@ -234,6 +236,17 @@ export function jsonView(options: ViewOptions): View {
         const text = compileText(action.format, site.fields, resolver);
         const type = action.stream === "warn" ? "warnf" : "errorf";
         return (view, bytes, base) => located(type, text(view, bytes, base), action.span, source);
+      }
+      case "helper-error": {
+        const at = (site.fields[0] as EventField).offset;
+        return (view, _bytes, base) => {
+          const answer = view.getInt32(base + at, true);
+          const { helper, span } = action;
+          const said = jsonString(helperErrorText(helper, answer));
+          out.text(
+            `{"type": "helper_error", "msg": ${said}, "helper": ${jsonString(helper)}, "retcode": ${answer}${whereOf(span, source)}}\n`,
+          );
+        };
       }
       case "print-value": {
         const { type, offset } = site.fields[0] as EventField;

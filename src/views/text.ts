@@ -8,9 +8,10 @@ import {
   type TraceValue,
   valueDecoder,
 } from "../schema/index.ts";
-import { lineColumn, type SourceText, type Span } from "../source/index.ts";
+import { formatDiagnostic, lineColumn, type SourceText, type Span } from "../source/index.ts";
 import type { ByteSink } from "./byte-sink.ts";
 import { valueFormatter, zeroValue } from "./format-value.ts";
+import { helperErrorText } from "./helper-error.ts";
 import { histogramText } from "./histogram.ts";
 import { sortedEntries } from "./map-order.ts";
 import { compilePrintf, compileText } from "./printf.ts";
@@ -109,6 +110,18 @@ export function textView(options: ViewOptions): View {
         const text = compileText(action.format, site.fields, resolver);
         const kind = action.stream === "warn" ? "WARNING" : "ERROR";
         return (view, bytes, base) => messages.text(located(kind, text(view, bytes, base), action.span, source));
+      }
+      case "helper-error": {
+        const at = (site.fields[0] as EventField).offset;
+        return (view, _bytes, base) => {
+          const answer = view.getInt32(base + at, true);
+          const { helper, span } = action;
+          const said = helperErrorText(helper, answer);
+          const text = formatDiagnostic({ code: "SCRY1060", severity: "warning", message: said, span }, source);
+          const [head, ...others] = text.split("\n");
+          const info = `Additional Info - helper: ${helper}, retcode: ${answer}`;
+          messages.text(`${[head, info, ...others].join("\n")}\n`);
+        };
       }
       case "print-value": {
         const { type, offset } = site.fields[0] as EventField;

@@ -241,7 +241,7 @@ describe("the commands", () => {
     [["--machine", "embedded", "-e", "tracepoint:a:b { }"], "the embedded machine needs events"],
     [
       ["--events", "/nowhere/e.jsonl", "-e", "begin { }"],
-      "failed to open the recording '/nowhere/e.jsonl': no such file",
+      "failed to open the recording '/nowhere/e.jsonl': No such file or directory",
     ],
     [["--machine", "kernel", "--events", "x", "-e", "begin { }"], "--events is for the embedded machine"],
     [["--test", "-e", "test:a { } test:a { }"], '"a" was used as the name for more than one TEST probe'],

@@ -41,6 +41,7 @@ export function planScript({ state, units }: CheckedScript): ScriptStorage {
     target: env,
     ...(env.pid === undefined ? {} : { pid: env.pid }),
     maxStrlen: options.maxStrlen,
+    ...(env.tellErrors === true ? { tellErrors: true } : {}),
     ...(options.clockMap === "" ? {} : { clock: (p) => mapNumber(p, scriptMap(p, options.clockMap), undefined) }),
     plan,
     sites: [],

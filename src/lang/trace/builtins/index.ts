@@ -9,6 +9,7 @@ import { nameBuiltins } from "./names.ts";
 import { outputBuiltins } from "./output.ts";
 import { parameterBuiltins } from "./parameters.ts";
 import { probeBuiltins } from "./probe.ts";
+import { settingBuiltins } from "./settings.ts";
 import { stringBuiltins } from "./strings.ts";
 import { taskBuiltins } from "./task.ts";
 import { typeQuestions } from "./types-asked.ts";
@@ -29,6 +30,7 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map(
     controlBuiltins,
     typeQuestions,
     nameBuiltins,
+    settingBuiltins,
     parameterBuiltins,
   ].flatMap((family) => Object.entries(family)),
 );

@@ -12,6 +12,7 @@ import {
   memoryDifference,
   readForeign,
   stringLength,
+  tellIfNegative,
   writeText,
 } from "../../../codegen/index.ts";
 import type { Value } from "../../../compiler/index.ts";
@@ -156,6 +157,7 @@ export const stringBuiltins: Builtins = {
         limit,
         address,
       ]);
+      tellIfNegative(l, space === "user" ? "probe_read_user_str" : "probe_read_kernel_str", got);
       return options.short === true && own > SHORT_STRING ? [got] : [];
     },
   },

@@ -31,7 +31,7 @@ export interface ConfigKey {
 
 /** Keys without an option are bpftrace's, taken and without effect here: what they choose between does not exist. */
 export const configKeys: readonly ConfigKey[] = [
-  { key: "max_strlen", option: "maxStrlen", kind: "number", least: 8, most: 16384 },
+  { key: "max_strlen", option: "maxStrlen", kind: "number", least: 1, most: 16384 },
   { key: "max_map_keys", option: "maxMapKeys", kind: "number", least: 1, most: 1 << 28 },
   { key: "max_probes", option: "maxProbes", kind: "number", least: 1, most: 1 << 20 },
   { key: "max_bpf_progs", option: "maxPrograms", kind: "number", least: 1, most: 1 << 20 },
@@ -44,7 +44,7 @@ export const configKeys: readonly ConfigKey[] = [
   {
     key: "license",
     option: "license",
-    kind: ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"],
+    kind: ["Dual MIT/GPL", "Dual BSD/GPL", "Dual MPL/GPL", "GPL and additional rights", "GPL v2", "GPL"],
   },
   { key: "perf_rb_pages", option: "ringPages", kind: "number", least: 1, most: 1 << 20 },
   { key: "lazy_symbolication", option: "lazySymbolication", kind: "boolean" },
@@ -67,6 +67,9 @@ const RENAMED: Readonly<Record<string, string>> = {
   cat_bytes_max: "max_cat_bytes",
 };
 
+export const isConfigKey = (name: string): boolean =>
+  configKeys.some((k) => k.key === (Object.hasOwn(RENAMED, name) ? RENAMED[name] : name));
+
 /** The options with one more setting; a text instead says what is wrong with it. */
 export function withSetting(
   options: ScriptOptions,
@@ -80,7 +83,7 @@ export function withSetting(
   if (entry.kind === "number") {
     plain = typeof value === "number" ? value : Number(value);
     if (!Number.isInteger(plain) || value === "" || typeof value === "boolean")
-      return `Invalid type for ${name}. Type: string. Expected Type: int`;
+      return `${name}: expecting a number, got ${value}`;
     if (plain < (entry.least ?? 0) || plain > (entry.most ?? Number.MAX_SAFE_INTEGER))
       return `${name} must be from ${entry.least ?? 0} to ${entry.most ?? "any number"}, got ${plain}`;
   } else if (entry.kind === "boolean") {
@@ -89,7 +92,9 @@ export function withSetting(
       return `Invalid value for ${name}: expected true or false`;
   } else if (typeof entry.kind === "object") {
     if (!entry.kind.includes(String(value).replace(/^"|"$/g, "")))
-      return `Invalid value for ${name}: ${value}. Valid values are ${entry.kind.join(", ")}`;
+      return key === "license"
+        ? `Invalid value for license. Found: ${value}. Valid values: ${entry.kind.join(", ")}`
+        : `${name}: Invalid value for ${name}: valid values are ${entry.kind.slice(0, -1).join(", ")}, and ${entry.kind.at(-1)}.`;
     plain = String(value);
   } else plain = String(value);
   return entry.option === undefined ? options : { ...options, [entry.option]: plain };

@@ -2,7 +2,7 @@
 
 export { type CheckedScript, checkScript } from "./check.ts";
 export { comptimeValue, type Known, truthOf } from "./comptime.ts";
-export { configKeys, defaultOptions, readSettings } from "./config.ts";
+export { configKeys, defaultOptions, isConfigKey, readSettings } from "./config.ts";
 export { constant, constantText, isInteger, parseInteger } from "./constants.ts";
 export { probeArguments } from "./fields.ts";
 export { mapUse, useKey } from "./maps.ts";

@@ -306,7 +306,7 @@ class Parser extends ExpressionParser {
               : value.text;
       if (value.kind !== "integer" && value.kind !== "string" && value.kind !== "identifier")
         this.fail("SCRY1007", `unexpected ${value.text} as a config value`, value.span);
-      entries.push({ key: key.text, value: plain, span: key.span });
+      entries.push({ key: key.text, value: plain, span: { start: key.span.start, end: value.span.end } });
       if (!this.accept(";") && !this.accept(",") && !this.at("}")) this.unexpected("';'");
     }
     return entries;
