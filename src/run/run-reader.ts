@@ -109,6 +109,8 @@ export class RunReader {
   finish(runEndProbes: () => void): RunEnd {
     this.#drainAll();
     const before = this.takeExit();
+    // The script has ended itself: what was sent after that is not its output any more.
+    if (before !== undefined) this.#discard();
     runEndProbes();
     this.#drainAll();
     this.exit = before ?? this.exit;
@@ -121,6 +123,14 @@ export class RunReader {
       this.drain();
       if (this.exit !== undefined || !this.waiting) return;
     }
+  }
+
+  /** Throws away what is in the rings. */
+  #discard(): void {
+    this.#collectControls();
+    this.#controls.length = 0;
+    const ring = this.#events;
+    ring?.drain(() => {}, Number.POSITIVE_INFINITY, ring.produced());
   }
 
   #collectControls(): void {

@@ -237,7 +237,7 @@ describe("the commands", () => {
     [["record"], "record needs probes"],
     [["record", "-e", "tracepoint:syscalls:sys_enter_openat { print(1) }"], "record takes probes, not a program"],
     [["record", "-e", "begin"], "begin probes cannot be recorded"],
-    [["record", "-e", "tracepoint:syscalls:sys_enter_opnat"], "tracepoint not found"],
+    [["record", "-e", "tracepoint:syscalls:sys_enter_opnat"], "No matches for tracepoint"],
     [["--machine", "embedded", "-e", "tracepoint:a:b { }"], "the embedded machine needs events"],
     [
       ["--events", "/nowhere/e.jsonl", "-e", "begin { }"],
