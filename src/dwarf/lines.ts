@@ -10,6 +10,8 @@ export interface LineRow {
   /** Index into `files`. */
   readonly file: number;
   readonly line: number;
+  /** From 1; 0: the left edge, or not known. */
+  readonly column: number;
   /** A good place for a breakpoint: the line's work begins here. */
   readonly isStatement: boolean;
   /** One past the last address of a run of code; belongs to no line. */
@@ -151,8 +153,9 @@ export function* lineRows(header: LineHeader): Generator<LineRow> {
   let address = 0;
   let file = 1;
   let line = 1;
+  let column = 0;
   let isStatement = header.defaultStatement;
-  const row = (end = false): LineRow => ({ address, file, line, isStatement, end });
+  const row = (end = false): LineRow => ({ address, file, line, column, isStatement, end });
   while (cursor.at < cursor.end) {
     const opcode = cursor.u8();
     if (opcode >= opcodeBase) {
@@ -172,6 +175,7 @@ export function* lineRows(header: LineHeader): Generator<LineRow> {
           address = 0;
           file = 1;
           line = 1;
+          column = 0;
           isStatement = header.defaultStatement;
         } else if (extended === 2) address = cursor.word(header.addressSize);
         cursor.at = next;
@@ -189,6 +193,9 @@ export function* lineRows(header: LineHeader): Generator<LineRow> {
       case 4:
         file = cursor.uleb();
         break;
+      case 5:
+        column = cursor.uleb();
+        break;
       case 6:
         isStatement = !isStatement;
         break;
@@ -199,7 +206,7 @@ export function* lineRows(header: LineHeader): Generator<LineRow> {
         address += cursor.u16();
         break;
       default:
-        // Column, basic block, prologue end, epilogue begin, ISA, and what a later version adds.
+        // Basic block, prologue end, epilogue begin, ISA, and what a later version adds.
         for (let n = header.opcodeLengths[opcode] ?? 0; n > 0; n--) cursor.uleb();
     }
   }

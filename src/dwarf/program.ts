@@ -9,6 +9,7 @@ import { type FrameEntry, frameEntries, frameEntryAt, frameRowAt, frameTerm } fr
 import { type LineRow, lineHeader, lineRows } from "./lines.ts";
 import { covers, type Range, rangesOf } from "./ranges.ts";
 import { type DwarfOptions, debugSections, type Sections } from "./sections.ts";
+import { numberOf } from "./types.ts";
 import { type Entry, inherited, isUnit, nameOf, type Unit, Units, type Value } from "./units.ts";
 
 /** A place in the code. */
@@ -96,9 +97,9 @@ export class DwarfProgram {
 
   /**
    * Where the code of a line begins: one place for each function that it was compiled into (inlined code has many). The
-   * file is named by the end of its path. Throws NoCodeError where there is no such file, or no code of that line.
+   * file is named by the end of its path, a column leaves what begins there. Throws NoCodeError where there is no such file, or no code of that line.
    */
-  places(file: string, line: number): CodePlace[] {
+  places(file: string, line: number, column?: number): CodePlace[] {
     const found: CodePlace[] = [];
     const lines = new Set<number>();
     let known = false;
@@ -113,7 +114,7 @@ export class DwarfProgram {
       rows.forEach((row, i) => {
         if (row.end || !numbers.has(row.file)) return;
         lines.add(row.line);
-        if (row.line !== line || !row.isStatement) return;
+        if (row.line !== line || !row.isStatement || (column !== undefined && row.column !== column)) return;
         const scope = this.#scopeAt(unit, row.address);
         if (scope === undefined) return;
         const at = scope.code.address === row.address && !scope.inlined ? this.#afterPrologue(rows, i, scope) : row;
@@ -130,7 +131,11 @@ export class DwarfProgram {
         });
     }
     if (!known) throw new NoCodeError(`there is no source file ${file} in the debug information`, []);
-    if (found.length === 0) throw new NoCodeError(`there is no code of line ${line} of ${file}`, nearest(lines, line));
+    if (found.length === 0)
+      throw new NoCodeError(
+        `there is no code of line ${line}${column === undefined ? "" : `, column ${column},`} of ${file}`,
+        nearest(lines, line),
+      );
     return found.sort((a, b) => a.address - b.address);
   }
 
@@ -158,6 +163,25 @@ export class DwarfProgram {
       }
     }
     return undefined;
+  }
+
+  /** The functions that were inlined around an address, innermost first, each with the line that calls it. */
+  inlinedAt(
+    address: number,
+  ): { readonly name: string; readonly call: { readonly file: string; readonly line: number } }[] {
+    for (const unit of this.#units.all()) {
+      if (!covers(this.#unitRanges(unit), address)) continue;
+      const { files } = this.#table(unit);
+      const number = (entry: Entry, attribute: number): number => numberOf(entry.attributes.get(attribute)) ?? 0;
+      return this.#path(unit, address)
+        .filter((entry) => entry.tag === Tag.inlinedSubroutine)
+        .map((entry) => ({
+          name: nameOf(this.#units, entry),
+          call: { file: files[number(entry, Attribute.callFile)] ?? "", line: number(entry, Attribute.callLine) },
+        }))
+        .reverse();
+    }
+    return [];
   }
 
   /** Every variable that is in scope at an address, the innermost of a name; with where it is there. */

@@ -147,7 +147,7 @@ export interface System {
   userAddress(path: string, name: string): bigint | undefined;
   usdt(path: string, provider: string, name: string): readonly UsdtSite[];
   /** Where the code of a line of a program's source is; the file by the end of its path. Throws ProbeError. */
-  sourceLine?(path: string, file: string, line: number): readonly SourcePlace[];
+  sourceLine?(path: string, file: string, line: number, column?: number): readonly SourcePlace[];
   /**
    * Where the instructions around a byte of a function begin, where it lies inside of one: bytes from the function's
    * start (which is a byte of the file). Undefined where it is itself the beginning of one, or nobody can tell.

@@ -1,21 +1,23 @@
 // Probes at a line of a program's source: `uprobe:BIN@file.c:42`, with the variables that can be seen there, and the
 // named parameters of functions that have debug information.
 
-import { typeOfBtf } from "./btf-types.ts";
+import { spellingOf, typeOfBtf } from "./btf-types.ts";
 import { unreachable } from "./dwarf-places.ts";
 import type { ProbeEnvironment, SourcePlace, SourceVariable } from "./environment.ts";
 import type { ProbeArgument, ResolvedProbe } from "./probes.ts";
 import { argumentMap, ProbeError } from "./provider.ts";
 
-/** The probes of `BIN@FILE:LINE`; undefined where the attach point is not written so. */
+/** The probes of `BIN@FILE:LINE[:COLUMN]`; undefined where the attach point is not written so. */
 export function sourceLineProbes(
   provider: "uprobe" | "uretprobe",
   parts: readonly string[],
   env: ProbeEnvironment,
 ): ResolvedProbe[] | undefined {
-  const [where, text] = parts as [string, string];
+  const [where, text, columnText] = parts as [string, string, string | undefined];
   const at = where.lastIndexOf("@");
-  if (parts.length !== 2 || at <= 0 || !/^\d+$/.test(text) || env.sourceLine === undefined) return undefined;
+  if (parts.length > 3 || at <= 0 || !/^\d+$/.test(text) || env.sourceLine === undefined) return undefined;
+  if (columnText !== undefined && !/^\d+$/.test(columnText)) return undefined;
+  const column = columnText === undefined ? undefined : Number(columnText);
   // A file may have an @ in its own name.
   if (env.binary(where) !== undefined) return undefined;
   const [name, file, line] = [where.slice(0, at), where.slice(at + 1), Number(text)];
@@ -24,9 +26,9 @@ export function sourceLineProbes(
   const path = env.binary(name);
   if (path === undefined)
     throw new ProbeError("SCRY1105", `'${name}' cannot be found`, ["Give the path of a program or library"], true);
-  return env.sourceLine(path, file, line).map((place) => ({
+  return env.sourceLine(path, file, line, column).map((place) => ({
     provider,
-    name: `uprobe:${path}@${file}:${line}`,
+    name: `uprobe:${path}@${file}:${line}${column === undefined ? "" : `:${column}`}`,
     func: place.function,
     numberedArgs: 0,
     variables: true,
@@ -107,7 +109,7 @@ export function namedParameters(
         return lost("it is a struct passed by value");
       }
       if (index >= 6) return lost("it is passed on the stack");
-      return { name, type, access: { kind: "register", index: index++ } };
+      return { name, type, access: { kind: "register", index: index++ }, spelling: spellingOf(btf, id) };
     }),
   );
 }

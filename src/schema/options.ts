@@ -18,6 +18,8 @@ export interface ScriptOptions {
   /** Pages (4 KiB) of the event ring; 0: by the machine's memory. */
   readonly ringPages: number;
   readonly lazySymbolication: boolean;
+  /** Stacks of processes show lines of source, and what was inlined. */
+  readonly showDebugInfo: boolean;
   /** A map that is the clock of time series; empty: the kernel's. */
   readonly clockMap: string;
 }

@@ -19,6 +19,13 @@ export interface StackFrame {
   /** The file that the address is mapped from; absent for the kernel itself. */
   readonly module?: string;
   readonly source?: { readonly file: string; readonly line: number };
+  /** Functions that were inlined there, innermost first. */
+  readonly inlined?: readonly InlinedFrame[];
+}
+
+export interface InlinedFrame {
+  readonly name: string;
+  readonly source?: { readonly file: string; readonly line: number };
 }
 
 export interface StackValue {

@@ -4,6 +4,7 @@ import type { Btf } from "../btf/index.ts";
 import { type DwarfProgram, DwarfTypes, NoCodeError, openDwarf } from "../dwarf/index.ts";
 import type { ElfFile } from "../elf/index.ts";
 import { ProbeError, type SourcePlace, type SourceVariable } from "../probes/index.ts";
+import type { InlinedFrame } from "../schema/index.ts";
 import { FormatError } from "../source/index.ts";
 import { fileSymbols, findDebugFile, openElf } from "../symbols/index.ts";
 
@@ -51,7 +52,30 @@ export class DebugInformation {
     return opened;
   }
 
-  sourceLine(path: string, file: string, line: number): readonly SourcePlace[] {
+  /** The line of a byte of a program's file, and what was inlined there; undefined where nobody knows. */
+  lineAt(
+    path: string,
+    offset: number,
+  ): { readonly source: SourceLine; readonly inlined: readonly InlinedFrame[] } | undefined {
+    try {
+      const opened = this.#open(path);
+      const address = opened?.elf.address(offset);
+      const line = address === undefined ? undefined : opened?.program.lineAt(address);
+      if (line === undefined || address === undefined) return undefined;
+      let source: SourceLine = line;
+      const inlined: InlinedFrame[] = [];
+      for (const { name, call } of opened?.program.inlinedAt(address) ?? []) {
+        inlined.push({ name, source: { ...source, file: baseName(source.file) } });
+        source = call;
+      }
+      return { source: { ...source, file: baseName(source.file) }, inlined };
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      return undefined;
+    }
+  }
+
+  sourceLine(path: string, file: string, line: number, column?: number): readonly SourcePlace[] {
     const opened = this.#open(path);
     if (opened === undefined)
       throw new ProbeError("SCRY1118", `${path} has no debug information`, [
@@ -60,7 +84,7 @@ export class DebugInformation {
     const { program, elf } = opened;
     const types = this.#typeTable();
     try {
-      return program.places(file, line).map((place): SourcePlace => {
+      return program.places(file, line, column).map((place): SourcePlace => {
         const frame = program.frameAddress(place.address);
         let variables: ReadonlyMap<string, SourceVariable> | undefined;
         return {
@@ -129,6 +153,13 @@ export class DebugInformation {
     return undefined;
   }
 }
+
+interface SourceLine {
+  readonly file: string;
+  readonly line: number;
+}
+
+const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 interface Opened {
   readonly elf: ElfFile;

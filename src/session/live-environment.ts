@@ -100,7 +100,7 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
         : offset % 4 === 0
           ? undefined
           : [offset & ~3, (offset & ~3) + 4],
-    sourceLine: (path, file, line) => debug.sourceLine(path, file, line),
+    sourceLine: (path, file, line, column) => debug.sourceLine(path, file, line, column),
     typeOfProgram: (path, tag, name) => debug.typeNamed(path, tag, name),
     parameters: (path, offset) => debug.parameters(path, offset),
     tracepoints: findTracepoints,

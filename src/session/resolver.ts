@@ -7,6 +7,7 @@ import { type KernelMap, syscallName } from "../kernel/index.ts";
 import { stackReader } from "../run/index.ts";
 import type { CompiledScript, Integer, Resolver, StackFrame, Type, WallClock } from "../schema/index.ts";
 import { kernelSymbols, Recent, userSymbols, watchMappings } from "../symbols/index.ts";
+import { DebugInformation } from "./debug-information.ts";
 
 /** As the C library's `%#x`: zero has no prefix. */
 const hex = (address: bigint): string => (address === 0n ? "0" : `0x${address.toString(16)}`);
@@ -45,6 +46,7 @@ export function liveResolver(
   const enums = new Map<number, Map<string, string>>();
 
   const stackOf = stackReader(kernelMap);
+  const debug = script.options.showDebugInfo ? new DebugInformation(() => undefined) : undefined;
 
   const frame = (kind: "kernel" | "user", address: bigint, pid: number): StackFrame => {
     const key = `${kind === "kernel" ? "k" : pid}:${address}`;
@@ -57,6 +59,10 @@ export function liveResolver(
         const symbols = userSymbols(pid, warn);
         const symbol = symbols.lookup(address);
         const module = symbol?.module ?? symbols.module(address)?.path;
+        // A caller's address is the one it returns to: the call stands before it.
+        const back = symbol === undefined || symbol.offset === 0 ? 0 : 1;
+        const place = debug === undefined ? undefined : symbols.module(address);
+        const line = place === undefined ? undefined : debug?.lineAt(place.path, place.fileOffset - back);
         found =
           symbol === undefined
             ? { address, offset: 0, ...(module === undefined ? {} : { module }) }
@@ -66,6 +72,8 @@ export function liveResolver(
                 offset: symbol.offset,
                 module: symbol.module,
                 ...(symbol.source === undefined ? {} : { source: symbol.source }),
+                ...(line === undefined ? {} : { source: line.source }),
+                ...(line === undefined || line.inlined.length === 0 ? {} : { inlined: line.inlined }),
               };
       }
       frames.set(key, found);

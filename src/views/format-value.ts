@@ -3,6 +3,7 @@
 import {
   divide,
   type EnumValue,
+  type InlinedFrame,
   type Integer,
   type StackFrame,
   type StackMode,
@@ -45,10 +46,20 @@ function frameLine(f: StackFrame, mode: StackMode, user: boolean): string {
   }
 }
 
+/** A call that the compiler has put into the code of its caller. */
+function inlinedLine(f: StackFrame, { name, source }: InlinedFrame, mode: StackMode): string {
+  if (mode === "bpftrace")
+    return `        [inlined] ${name}${source === undefined ? "" : `@${source.file}:${source.line}`}\n`;
+  return mode === "perf" ? `\t${f.address.toString(16)} ${name} (inlined)\n` : "";
+}
+
 function stackFormatter(mode: StackMode, user: boolean): ValueFormatter {
   return (value) => {
     let text = "\n";
-    for (const f of (value as StackValue).frames) text += `${frameLine(f, mode, user)}\n`;
+    for (const f of (value as StackValue).frames) {
+      for (const inner of f.inlined ?? []) text += inlinedLine(f, inner, mode);
+      text += `${frameLine(f, mode, user)}\n`;
+    }
     return text;
   };
 }

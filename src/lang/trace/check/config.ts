@@ -18,6 +18,7 @@ export const defaultOptions: ScriptOptions = {
   license: "GPL",
   ringPages: 0,
   lazySymbolication: false,
+  showDebugInfo: false,
   clockMap: "",
 };
 
@@ -53,7 +54,7 @@ export const configKeys: readonly ConfigKey[] = [
   { key: "cache_user_symbols", kind: "string" },
   { key: "log_size", kind: "number" },
   { key: "on_stack_limit", kind: "number" },
-  { key: "show_debug_info", kind: "boolean" },
+  { key: "show_debug_info", option: "showDebugInfo", kind: "boolean" },
   { key: "use_blazesym", kind: "boolean" },
   { key: "unstable_import_statement", kind: "string" },
   { key: "unstable_tseries", kind: "string" },
