@@ -26,7 +26,7 @@ export function typeOfBtf(btf: Btf, id: number, space: AddressSpace): Type {
     case "enum64":
       return {
         ...intType(bits(type.size), type.signed),
-        ...(type.name === "" ? {} : { enum: { id: type.id, name: type.name } }),
+        enum: { id: type.id, name: type.name },
       };
     case "ptr": {
       const target = pointee(btf, type.type, space);

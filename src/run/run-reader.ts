@@ -202,7 +202,14 @@ export class RunReader {
   /** Says what a counter has counted, when it has grown since it was last said; the end says it all. */
   #warnOnce(last: boolean, offset: number, text: (n: number) => string): void {
     const n = Number(this.#globals.getBigUint64(offset, true));
-    if (n === 0 || (!last && this.#warned.has(offset)) || this.#warned.get(offset) === n) return;
+    // The first division by zero was told where it happened.
+    if (
+      n === 0 ||
+      (offset === HEADER.divisions && n === 1) ||
+      (!last && this.#warned.has(offset)) ||
+      this.#warned.get(offset) === n
+    )
+      return;
     this.#warned.set(offset, n);
     this.#listener.warning(text(n));
   }

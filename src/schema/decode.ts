@@ -19,7 +19,8 @@ export interface Resolver {
   /** Addresses of the stack with this number; `limit` says in which map it is. */
   kstack(id: number, limit: number): readonly bigint[];
   ustack(id: number, limit: number): readonly bigint[];
-  frame(kind: "kernel" | "user", address: bigint, pid: number): StackFrame;
+  /** `top`: it is where the process is; the others are where calls return to. */
+  frame(kind: "kernel" | "user", address: bigint, pid: number, top: boolean): StackFrame;
   username(uid: number): string;
   /** The name of a system call of the machine by its number. */
   syscallName(number: number): string | undefined;
@@ -145,7 +146,10 @@ function stackDecoder(type: Type & { kind: "kstack" | "ustack" }, resolver: Reso
     if (id < 0) return { kind: "stack", frames: [] };
     const pid = user ? view.getUint32(offset + 8, true) : 0;
     const addresses = user ? resolver.ustack(id, type.limit) : resolver.kstack(id, type.limit);
-    return { kind: "stack", frames: addresses.map((a) => resolver.frame(user ? "user" : "kernel", a, pid)) };
+    return {
+      kind: "stack",
+      frames: addresses.map((a, i) => resolver.frame(user ? "user" : "kernel", a, pid, i === 0)),
+    };
   };
 }
 

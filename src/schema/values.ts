@@ -19,6 +19,8 @@ export interface StackFrame {
   /** The file that the address is mapped from; absent for the kernel itself. */
   readonly module?: string;
   readonly source?: { readonly file: string; readonly line: number };
+  /** The build id of the file, and where in it, for stacks that are shown so. */
+  readonly build?: { readonly id: string; readonly offset: number };
   /** Functions that were inlined there, innermost first. */
   readonly inlined?: readonly InlinedFrame[];
 }

@@ -3,10 +3,11 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { uptime } from "node:os";
 import { demangle } from "../demangle/index.ts";
+import { buildId } from "../elf/index.ts";
 import { type KernelMap, syscallName } from "../kernel/index.ts";
 import { stackReader } from "../run/index.ts";
 import type { CompiledScript, Integer, Resolver, StackFrame, Type, WallClock } from "../schema/index.ts";
-import { kernelSymbols, Recent, userSymbols, watchMappings } from "../symbols/index.ts";
+import { kernelSymbols, Recent, tryFileSymbols, userSymbols, watchMappings } from "../symbols/index.ts";
 import { DebugInformation } from "./debug-information.ts";
 
 /** As the C library's `%#x`: zero has no prefix. */
@@ -45,11 +46,12 @@ export function liveResolver(
   let cgroups: Map<bigint, string> | undefined;
   const enums = new Map<number, Map<string, string>>();
 
+  const builds = showsBuildIds(script);
   const stackOf = stackReader(kernelMap);
   const debug = script.options.showDebugInfo ? new DebugInformation(() => undefined) : undefined;
 
-  const frame = (kind: "kernel" | "user", address: bigint, pid: number): StackFrame => {
-    const key = `${kind === "kernel" ? "k" : pid}:${address}`;
+  const frame = (kind: "kernel" | "user", address: bigint, pid: number, top: boolean): StackFrame => {
+    const key = `${kind === "kernel" ? "k" : pid}:${address}${top && debug !== undefined ? "t" : ""}`;
     let found = frames.get(key);
     if (found === undefined) {
       if (kind === "kernel") {
@@ -60,17 +62,21 @@ export function liveResolver(
         const symbol = symbols.lookup(address);
         const module = symbol?.module ?? symbols.module(address)?.path;
         // A caller's address is the one it returns to: the call stands before it.
-        const back = symbol === undefined || symbol.offset === 0 ? 0 : 1;
+        const back = top || symbol === undefined || symbol.offset === 0 ? 0 : 1;
         const place = debug === undefined ? undefined : symbols.module(address);
         const line = place === undefined ? undefined : debug?.lineAt(place.path, place.fileOffset - back);
+        const within = builds ? symbols.module(address) : undefined;
+        const id = within === undefined ? undefined : buildIdOf(within.path);
+        const build = within === undefined || id === undefined ? {} : { build: { id, offset: within.fileOffset } };
         found =
           symbol === undefined
-            ? { address, offset: 0, ...(module === undefined ? {} : { module }) }
+            ? { address, offset: 0, ...(module === undefined ? {} : { module }), ...build }
             : {
                 address,
                 name: script.options.cppDemangle ? demangle(symbol.name) : symbol.name,
                 offset: symbol.offset,
                 module: symbol.module,
+                ...build,
                 ...(symbol.source === undefined ? {} : { source: symbol.source }),
                 ...(line === undefined ? {} : { source: line.source }),
                 ...(line === undefined || line.inlined.length === 0 ? {} : { inlined: line.inlined }),
@@ -121,6 +127,23 @@ export function liveResolver(
       return { seconds: Number(all / 1_000_000_000n), nanoseconds: Number(all % 1_000_000_000n) };
     },
   };
+}
+
+/** The build id of a file in hexadecimal digits; undefined where it has none, or cannot be read. */
+function buildIdOf(path: string): string | undefined {
+  const file = path.startsWith("/") ? tryFileSymbols(path) : undefined;
+  return file === undefined ? undefined : buildId(file.elf);
+}
+
+/** Does the script show stacks by build ids? */
+function showsBuildIds(script: CompiledScript): boolean {
+  const holds = (type: Type | undefined): boolean =>
+    type !== undefined &&
+    ((type.kind === "ustack" && type.mode === "build_id") || ("elements" in type && type.elements.some(holds)));
+  return (
+    script.sites.some((site) => site.fields.some((field) => holds(field.type))) ||
+    script.maps.some((map) => holds(map.keyType) || holds(map.valueType))
+  );
 }
 
 /** Does the script keep or send stacks or addresses of processes? */

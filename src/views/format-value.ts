@@ -34,8 +34,9 @@ const frameSymbol = (f: StackFrame): string =>
 
 function frameLine(f: StackFrame, mode: StackMode, user: boolean): string {
   switch (mode) {
-    case "raw":
     case "build_id":
+      return f.build === undefined ? f.address.toString(16) : `${f.build.id} 0x${f.build.offset.toString(16)}`;
+    case "raw":
       return f.address.toString(16);
     case "perf": {
       const module = f.module ?? (user ? "[unknown]" : undefined);

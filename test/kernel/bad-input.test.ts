@@ -149,7 +149,7 @@ describe("scripts", () => {
 describe("files", () => {
   it("that are missing", async () =>
     saidClearly(await runScry(["/no/such/script.bt"]), /failed to open file .*: No such file or directory/));
-  it("that are folders", async () => saidClearly(await runScry([scratchFolder()]), /folder/));
+  it("that are folders", async () => saidClearly(await runScry([scratchFolder()]), /Is a directory/));
   it("no script at all", async () => saidClearly(await runScry([]), /a script is needed/));
   it("an unknown option", async () =>
     saidClearly(await runScry(["--no-such-option"]), /unknown option: --no-such-option/));
@@ -182,7 +182,7 @@ describe("permissions", () => {
     chmodSync(path, 0o600);
     chmodSync(scratchFolder(), 0o755);
     const ended = asNobody([path]);
-    saidClearly(ended, /permission denied/);
+    saidClearly(ended, /Permission denied/);
   });
 });
 
@@ -257,7 +257,7 @@ describe("what is lost is counted and said", () => {
 it("an unreadable folder on the way is said", async () => {
   const folder = join(scratchFolder(), "folder.bt");
   mkdirSync(folder, { recursive: true });
-  saidClearly(await runScry([folder]), /folder/);
+  saidClearly(await runScry([folder]), /Is a directory/);
 });
 
 describe("output that nobody takes", () => {

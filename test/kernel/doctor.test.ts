@@ -10,7 +10,7 @@ import { kernelObjects, newObjects } from "../support/scripts.ts";
 
 /** A script for each line of the page; each looks at this process only, or at nothing. */
 const scripts: Readonly<Record<string, () => string>> = {
-  "begin, end, rawtracepoint, self, test": () =>
+  "begin, end, rawtracepoint, self, test, bench": () =>
     `begin { } rawtracepoint:sched_process_exit /pid == ${process.pid}/ { }`,
   tracepoint: () => `tracepoint:sched:sched_process_exit /pid == ${process.pid}/ { }`,
   "kprobe, kretprobe": () => `kprobe:do_exit /pid == ${process.pid}/ { }`,

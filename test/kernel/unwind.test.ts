@@ -276,7 +276,6 @@ describe("dw_ustack", () => {
   });
 
   const mistakes: readonly (readonly [script: string, said: RegExp])[] = [
-    ["begin { print(dw_ustack) }", /dw_ustack builtin cannot be used in begin probes/],
     [`${atLeaf} { print(dw_ustack(0)) }`, /dw_ustack limit must be a positive literal/],
     [`${atLeaf} { print(dw_ustack(128)) }`, /dw_ustack limit shouldn't exceed 127/],
     [`${atLeaf} { print(dw_ustack(never)) }`, /invalid stack mode: never/],

@@ -890,7 +890,7 @@ const language: readonly DifferentialCase[] = [
   {
     name: "macro: loops over maps",
     script:
-      "macro all(@m) { let $x = 1; for ($kv : @m) { $x += $kv.1; } $x } begin { @x[1] = 5; @x[2] = 10; print(all(@x)); }",
+      "macro all(@m) { let $x = 1; for ($kv : @m) { $x += $kv.1; } $x } begin { @x[1] = 5; @x[2] = 10; print(all(@x)); clear(@x); }",
   },
   { name: "macro: over a builtin", script: 'macro comm() { "me" } begin { print(comm); print(comm()); }' },
   { name: "macro: of types", script: "macro s(t) { sizeof(t) } begin { print(s(typeof(int32))); }" },

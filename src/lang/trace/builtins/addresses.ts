@@ -38,7 +38,7 @@ const STACKS = {
 
 function stack(kind: keyof typeof STACKS): Builtin {
   return {
-    doc: `${STACKS[kind]}; a mode (bpftrace, perf, raw) and a number of frames may be given.`,
+    doc: `${STACKS[kind]}; a mode (bpftrace, perf, raw, build_id) and a number of frames may be given.`,
     signature: `${kind}([mode, ][frames])`,
     arity: [0, 2],
     alsoVariable: true,
@@ -63,7 +63,6 @@ function stack(kind: keyof typeof STACKS): Builtin {
         if (e.kind === "identifier" && (STACK_MODES as readonly string[]).includes(e.name)) {
           if (i > 0) error(c, "SCRY1288", `${kind}: the mode comes before the number of frames`, e.span);
           mode = e.name as StackMode;
-          if (mode === "build_id") error(c, "SCRY1909", "the stack mode build_id is not supported yet", e.span);
           continue;
         }
         if (e.kind === "identifier") {

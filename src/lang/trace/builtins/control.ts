@@ -9,6 +9,7 @@ import {
   constant,
   constantText,
   error,
+  narrowBytes,
   typeFrom,
   typeGiven,
 } from "../check/index.ts";
@@ -70,6 +71,12 @@ function sender(name: "signal" | "signal_thread", helper: "send_signal" | "send_
 
 const typeAsked = (c: CheckState, call: BuiltinUse): Type =>
   call.typeArgument !== undefined ? typeFrom(c, call.typeArgument) : typeGiven(c, call.args[0] as Expression);
+
+function bytesAsked(c: CheckState, call: BuiltinUse): number {
+  const e = call.args[0];
+  const narrow = call.typeArgument === undefined && e !== undefined ? narrowBytes(c, e) : undefined;
+  return narrow ?? bytesOf(c, typeAsked(c, call));
+}
 
 function bytesOf(c: CheckState, type: Type): number {
   if (type.kind === "struct") return c.env.btf()?.sizeof(type.btf.id) ?? 0;
@@ -141,7 +148,7 @@ export const controlBuiltins: Builtins = {
     lower: (l, call) => ({
       kind: "value",
       type: UINT64,
-      value: l.b.const(bytesOf(l.check, typeAsked(l.check, call))),
+      value: l.b.const(bytesAsked(l.check, call)),
     }),
   },
   offsetof: {

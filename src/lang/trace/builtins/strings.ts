@@ -27,6 +27,7 @@ import {
   type Type,
   typeName,
   UINT64,
+  utf8,
   utf8Length,
 } from "../../../schema/index.ts";
 import { type BuiltinUse, type CheckState, check, constant, constantText, error } from "../check/index.ts";
@@ -196,6 +197,17 @@ export const stringBuiltins: Builtins = {
       const b = l.b;
       const e = call.args[0] as Expression;
       const size = type.kind === "buffer" ? type.size : 64;
+      const text = constantText(l.check, e);
+      const wanted = call.args[1] === undefined ? BigInt(size) : constant(l.check, call.args[1]);
+      if (text !== undefined && wanted !== undefined) {
+        // Behind the text's end there is nothing.
+        const bytes = utf8(text);
+        const count = Math.min(Number(wanted), size);
+        if (options.pad) b.zero(to, offset, Math.ceil((size + 4) / 4) * 4);
+        b.store(32, to, offset, count);
+        for (let i = 0; i < count; i++) b.store(8, to, offset + 4 + i, bytes[i] ?? 0);
+        return [];
+      }
       const op = operand(l, e);
       const memory = op.kind === "memory" && (typeOf(l, e).kind === "array" || typeOf(l, e).kind === "string");
       const address = memory ? (op.offset === 0 ? op.pointer : b.add(op.pointer, op.offset)) : value(l, e);

@@ -11,3 +11,4 @@ export * from "./state.ts";
 export { isComptime } from "./statements.ts";
 export { joinTypes } from "./type-rules.ts";
 export { typeFrom, typeGiven, userSpace, valued } from "./types.ts";
+export { narrowBytes } from "./widths.ts";

@@ -36,6 +36,8 @@ export interface VariableInfo {
   captured: boolean;
   /** Declared, and nothing given to it yet. */
   untyped?: boolean;
+  /** Bits of the widest integer that it was given. */
+  width?: number;
   /** Where a `let` declares it. */
   declaredAt?: Span;
   assigned?: boolean;

@@ -21,6 +21,7 @@ import {
 } from "./state.ts";
 import { assignable, joinTypes, storedType } from "./type-rules.ts";
 import { typeFrom, valued } from "./types.ts";
+import { widthOf } from "./widths.ts";
 export function checkUnit(c: CheckState, unit: Unit): void {
   c.unit = unit;
   unit.variables.clear();
@@ -96,7 +97,10 @@ export function statement(c: CheckState, s: Statement): void {
           s.span,
         );
       info.declaredAt = { ...s.span, end: s.value === undefined ? s.variable.span.end : s.span.end };
-      if (s.value !== undefined) info.assigned = true;
+      if (s.value !== undefined) {
+        info.assigned = true;
+        widen(c, info, s.value);
+      }
       bind(c, s.variable, info);
       return;
     }
@@ -243,6 +247,12 @@ function declare(
   return info;
 }
 
+/** Notes how wide a value is that the variable is given. */
+function widen(c: CheckState, info: VariableInfo, value: Expression): void {
+  const width = widthOf(c, value);
+  if (width !== undefined) info.width = Math.max(info.width ?? 0, width);
+}
+
 function compound(c: CheckState, target: VariableExpression, value: Expression): Type {
   const left = check(c, target);
   const right = check(c, value);
@@ -291,5 +301,6 @@ function assignVariable(
     }
   }
   info.assigned = true;
+  widen(c, info, expression);
   bind(c, target, info);
 }

@@ -3,6 +3,7 @@
 import {
   copyInto,
   either,
+  emitRecord,
   fail,
   increment,
   loadScalar,
@@ -13,6 +14,7 @@ import {
 } from "../../../codegen/index.ts";
 import type { BinaryOp, Value } from "../../../compiler/index.ts";
 import { BOOL, GLOBALS, HEADER, isScalar, typeName } from "../../../schema/index.ts";
+import type { Span } from "../../../source/index.ts";
 import { builtinOf, constant } from "../check/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { comparesSigned, isTruth, signedOf, truth } from "./conditions.ts";
@@ -164,6 +166,7 @@ function divide(l: LowerState, e: Expression & { kind: "binary" }, left: Value, 
     l,
     (zero, fine) => b.branch("eq", right, 0, zero, fine, { unlikely: "then" }),
     () => {
+      tellDivision(l, e.span);
       increment(l, HEADER.divisions);
       return b.const(1);
     },
@@ -190,6 +193,16 @@ function ternary(l: LowerState, e: Expression & { kind: "ternary" }): Value {
     () => first,
     otherwise,
   );
+}
+
+/** The first division by zero of a run is told with its place; all are counted. */
+function tellDivision(l: LowerState, span: Span): void {
+  const b = l.b;
+  const seen = b.load("u64", b.mapValue(GLOBALS, HEADER.divisions), 0);
+  const text = "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result.\n";
+  b.when("eq", seen, 0, () => emitRecord(l, { kind: "printf", format: [text], stream: "warn", span }, [], "events"), {
+    unlikely: "then",
+  });
 }
 
 /** `!e` */

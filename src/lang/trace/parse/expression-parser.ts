@@ -370,6 +370,7 @@ export abstract class ExpressionParser {
   named(): Expression {
     const token = this.advance();
     const span = token.span;
+    if (token.text === "if") return this.ifValue(span.start);
     if (token.text === "comptime" && !this.at(",") && !this.at(")")) {
       const operand = this.binary(this.at("(") ? 11 : 1);
       const whole = { start: span.start, end: operand.span.end };
@@ -458,5 +459,7 @@ export abstract class ExpressionParser {
     return { base, suffixes, span: { start, end: this.lastEnd } };
   }
 
+  /** `if` where a value stands, behind the word. */
+  abstract ifValue(start: number): Expression;
   abstract statementsUntilValue(): { statements: Statement[]; value: Expression };
 }

@@ -268,22 +268,12 @@ class Parser extends ExpressionParser {
       if (this.accept(";")) continue;
       const statement = this.statement();
       // The last expression is the value, unless a semicolon says that it is none.
-      if (this.at("}") && statement.kind === "expression" && this.source.text[this.lastEnd - 1] !== ";")
-        value = statement.expression;
-      else if (this.at("}") && statement.kind === "block") value = this.blockValue(statement);
+      if (this.at("}")) value = this.statementValue(statement);
       if (value === undefined) statements.push(statement);
     }
     this.leave();
     this.expect("}");
     return { name: name.text, nameSpan, params, statements, ...(value === undefined ? {} : { value }) };
-  }
-
-  /** `{ …; value }` that stands where a value can be; undefined where it has none. */
-  blockValue(s: Statement & { kind: "block" }): Expression | undefined {
-    const last = s.block.statements.at(-1);
-    if (last?.kind !== "expression" || this.source.text.slice(last.expression.span.end, s.span.end).includes(";"))
-      return undefined;
-    return { kind: "block", statements: s.block.statements.slice(0, -1), value: last.expression, span: s.span };
   }
 
   // config := "config" "=" "{" (NAME "=" value (";" | ","))* "}"
@@ -489,8 +479,7 @@ class Parser extends ExpressionParser {
   }
 
   // if := "if" expression block ("else" (if | block))?
-  ifStatement(): Statement {
-    const start = this.advance().span.start;
+  ifStatement(start: number = this.advance().span.start): Statement {
     const condition = this.expression();
     const then = this.block();
     let otherwise: StatementBlock | undefined;
@@ -548,6 +537,40 @@ class Parser extends ExpressionParser {
     return { kind: "variable", name: token.text, span: token.span };
   }
 
+  override ifValue(start: number): Expression {
+    const statement = this.ifStatement(start);
+    return (
+      this.statementValue(statement) ??
+      this.fail("SCRY1014", "an if that is a value needs one on both sides", statement.span)
+    );
+  }
+
+  /** What a statement stands for where it is the last of a block that has a value; undefined: nothing. */
+  statementValue(s: Statement): Expression | undefined {
+    switch (s.kind) {
+      case "expression":
+        return this.source.text[s.span.end - 1] === ";" ? undefined : s.expression;
+      case "block":
+        return this.blockValue(s.block);
+      case "if": {
+        const then = this.blockValue(s.then);
+        const otherwise = s.otherwise === undefined ? undefined : this.blockValue(s.otherwise);
+        return then === undefined || otherwise === undefined
+          ? undefined
+          : { kind: "ternary", condition: s.condition, then, otherwise, span: s.span };
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  blockValue(block: StatementBlock): Expression | undefined {
+    const last = block.statements.at(-1);
+    const value = last === undefined ? undefined : this.statementValue(last);
+    if (value === undefined || block.statements.length === 1) return value;
+    return { kind: "block", statements: block.statements.slice(0, -1), value, span: block.span };
+  }
+
   override statementsUntilValue(): { statements: Statement[]; value: Expression } {
     // block-expression := "{" (statement ";")* expression "}"
     const statements: Statement[] = [];
@@ -555,9 +578,11 @@ class Parser extends ExpressionParser {
       if (this.accept(";")) continue;
       if (this.at("}")) {
         const last = statements.pop();
-        if (last?.kind !== "expression")
+        const value =
+          last?.kind === "expression" ? last.expression : last === undefined ? undefined : this.statementValue(last);
+        if (value === undefined)
           return this.fail("SCRY1014", "a block expression must end with a value", this.token.span);
-        return { statements, value: last.expression };
+        return { statements, value };
       }
       statements.push(this.statement());
     }
