@@ -23,6 +23,22 @@ const common = {
   plugins: [inlineConstants(`${root}src`)],
 };
 
+/** The library of the language server stands in a file of its own: only `scry lsp` reads it. */
+const languageServer = {
+  name: "language-server",
+  setup({ onResolve }) {
+    onResolve({ filter: /^vscode-languageserver\// }, () => ({ path: "./language-server.cjs", external: true }));
+  },
+};
+await build({
+  ...common,
+  stdin: { contents: 'module.exports = require("vscode-languageserver/node.js");', resolveDir: root },
+  outfile: "dist/language-server.cjs",
+  format: "cjs",
+  minify: true,
+  plugins: [],
+});
+
 // The command: a launcher, and one file with everything, in the form that V8's code cache takes (see src/cli/scry.ts).
 await build({
   ...common,
@@ -39,6 +55,9 @@ await build({
   format: "cjs",
   minify: true,
   define: { ...common.define, "import.meta.url": "__here" },
+  plugins: [...common.plugins, languageServer],
+  // The form that V8's code cache takes has `require` alone.
+  supported: { "dynamic-import": false },
   banner: { js: "const __here=require('node:url').pathToFileURL(__filename).href;" },
 });
 chmodSync(`${root}dist/scry.js`, 0o755);

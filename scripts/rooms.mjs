@@ -26,6 +26,7 @@ const order = [
   "lang/trace/check",
   "lang/trace/lower",
   "lang/trace/builtins",
+  "lang/trace/editor",
   "lang/trace",
   "verifier",
   "machine",
@@ -36,6 +37,7 @@ const order = [
   "session",
   "views",
   "tools",
+  "lsp",
   "cli",
 ];
 const pure = new Set([
@@ -57,6 +59,7 @@ const pure = new Set([
   "lang/trace/check",
   "lang/trace/lower",
   "lang/trace/builtins",
+  "lang/trace/editor",
   "lang/trace",
   "verifier",
   "machine",

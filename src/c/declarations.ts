@@ -1,7 +1,7 @@
 // Declarations of C: types are read into a table, functions' bodies are passed over. Each method stands under its rule
 // (C11 6.7), with what GNU C adds and headers use.
 
-import { DiagnosticError } from "../source/index.ts";
+import { DiagnosticError, FormatError } from "../source/index.ts";
 import { type ConstantContext, evaluateFrom } from "./constant-expression.ts";
 import { layoutOf, type MemberDeclaration } from "./layout.ts";
 import { type CToken, fail } from "./tokens.ts";
@@ -48,6 +48,13 @@ const COMMON: Readonly<Record<string, readonly [size: number, signed: boolean]>>
 };
 const FIXED = /^(?:__)?(u?int|[us]|[bl]e|sum|u_int)(8|16|32|64)(?:_t)?$/;
 
+/** What bit fields may be. */
+const INTEGERS: ReadonlySet<string> = new Set(["int", "enum", "enum64"]);
+
+const MOST_NESTED = 100;
+/** BTF has 32 bits for it. */
+const MOST_BYTES = 0xffff_ffff;
+
 interface Specifiers {
   readonly type: number;
   readonly typedef: boolean;
@@ -58,6 +65,7 @@ interface Specifiers {
 
 interface Attributes {
   packed: boolean;
+  /** Bytes; 0: none says. */
   align: number;
 }
 
@@ -78,21 +86,27 @@ export function typeAt(
   tokens: readonly CToken[],
   at: number,
   types: CTypes,
+  depth = 0,
 ): { readonly end: number; readonly type: number } | undefined {
-  const reader = new DeclarationReader(tokens, types, {});
+  const reader = new DeclarationReader(tokens, types, {}, depth);
   return reader.typeName(at);
 }
 
 /** What constants may refer to: enumerators, sizes of types. */
-export function constantContext(types: CTypes): ConstantContext {
+export function constantContext(types: CTypes, depth: () => number = () => 0): ConstantContext {
   return {
     name: (t) => types.enumerator(t.text)?.value,
     type: (tokens, at) => {
-      const found = typeAt(tokens, at, types);
+      const found = typeAt(tokens, at, types, depth());
       if (found === undefined) return undefined;
+      const size = types.sizeof(found.type);
+      const type = types.resolve(found.type);
+      if (size === undefined && (type.kind === "fwd" || type.kind === "array"))
+        fail("SCRY1033", "the size of an incomplete type", tokens[at] as CToken);
       return {
         end: found.end,
-        size: types.sizeof(found.type) ?? 1,
+        // GNU: that of void and of functions.
+        size: size ?? 1,
         align: types.alignof(found.type),
         signed: types.signed(found.type),
       };
@@ -106,13 +120,26 @@ class DeclarationReader {
   readonly #options: DeclarationOptions;
   readonly #constants: ConstantContext;
   #at = 0;
-  #depth = 0;
+  #depth: number;
 
-  constructor(tokens: readonly CToken[], types: CTypes, options: DeclarationOptions) {
+  /** `depth`: that of the type in which this one stands, as in an array's size. */
+  constructor(tokens: readonly CToken[], types: CTypes, options: DeclarationOptions, depth = 0) {
     this.#tokens = tokens;
     this.#types = types;
     this.#options = options;
-    this.#constants = constantContext(types);
+    this.#depth = depth;
+    this.#constants = constantContext(types, () => this.#depth + 1);
+  }
+
+  /** Reads what stands a level deeper. */
+  #inside<T>(read: () => T): T {
+    if (this.#depth >= MOST_NESTED) fail("SCRY1030", "a declaration is nested too deep", this.#token);
+    this.#depth++;
+    try {
+      return read();
+    } finally {
+      this.#depth--;
+    }
   }
 
   // --- tokens ---------------------------------------------------------------------------------------------------
@@ -151,15 +178,20 @@ class DeclarationReader {
   /** Behind what closes the bracket that stands here. */
   #pass(): void {
     const open = this.#token;
+    if (!this.#closes()) fail("SCRY1030", `this ${open.text} is never closed`, open);
+  }
+
+  /** The same; false where nothing closes it. */
+  #closes(): boolean {
     for (let depth = 0; !this.#done; ) {
       const t = this.#token;
       this.#at++;
       if (t.kind !== "punctuator") continue;
       if (t.text === "(" || t.text === "{" || t.text === "[") depth++;
       else if (t.text === ")" || t.text === "}" || t.text === "]") depth--;
-      if (depth === 0) return;
+      if (depth === 0) return true;
     }
-    fail("SCRY1030", `this ${open.text} is never closed`, open);
+    return false;
   }
 
   /** Behind the end of a declaration that nobody understands. */
@@ -167,9 +199,11 @@ class DeclarationReader {
     this.#at = Math.max(this.#at, from);
     while (!this.#done) {
       const t = this.#token;
-      if (t.text === "(" || t.text === "[") this.#pass();
+      if (t.text === "(" || t.text === "[") this.#closes();
       else if (t.text === "{") {
-        this.#pass();
+        const body = this.#tokens[this.#at - 1]?.text === ")";
+        this.#closes();
+        if (body) return;
         if (!this.#is(";") && !this.#is("__attribute__") && this.#token.kind !== "identifier") return;
       } else {
         this.#at++;
@@ -187,8 +221,9 @@ class DeclarationReader {
       try {
         this.#declaration();
       } catch (error) {
-        if (!system || !(error instanceof DiagnosticError)) throw error;
-        this.#depth = 0;
+        // Types that are made of too many others.
+        const told = error instanceof FormatError ? diagnostic(error, this.#tokens[start] as CToken) : error;
+        if (!system || !(told instanceof DiagnosticError)) throw told;
         this.#at = start;
         this.#recover(start + 1);
       }
@@ -209,9 +244,10 @@ class DeclarationReader {
     const specifiers = this.#specifiers("a type");
     while (!this.#is(";")) {
       const declarator = this.#declarator(specifiers.type);
-      this.#attributes(specifiers.attributes);
+      const attributes = { ...specifiers.attributes };
+      while (this.#attributes(attributes));
       if (specifiers.typedef && declarator.name !== undefined)
-        this.#typedef(declarator.name, declarator.type, specifiers.attributes.align, system);
+        this.#typedef(declarator.name, declarator.type, attributes.align, system);
       if (this.#is("{") && declarator.isFunction) {
         this.#pass();
         return;
@@ -224,8 +260,10 @@ class DeclarationReader {
 
   #typedef(name: CToken, type: number, align: number, system: boolean): void {
     if (system && this.#types.find(name.text, "typedef") !== undefined) return;
+    // Throws where there are too many behind it.
+    this.#types.resolve(type);
     const id = this.#types.add({ kind: "typedef", name: name.text, type });
-    if (align > 1) this.#types.align(id, align);
+    if (align > 0) this.#types.align(id, align);
   }
 
   #initializer(): void {
@@ -237,7 +275,7 @@ class DeclarationReader {
 
   // specifiers := (storage | qualifier | attribute | type word | struct | enum | typedef name | typeof)+
   #specifiers(wanted: string): Specifiers {
-    const attributes: Attributes = { packed: false, align: 1 };
+    const attributes: Attributes = { packed: false, align: 0 };
     const words: string[] = [];
     let typedef = false;
     let anonymous = false;
@@ -267,7 +305,7 @@ class DeclarationReader {
         continue;
       } else if (/^(?:typeof|__typeof__|__typeof)$/.test(t.text)) {
         this.#at++;
-        const inner = this.typeName(this.#at + 1);
+        const inner = this.#inside(() => this.typeName(this.#at + 1));
         if (inner === undefined) return fail("SCRY1031", "typeof takes a type here", t);
         type = inner.type;
         this.#at = inner.end;
@@ -330,7 +368,7 @@ class DeclarationReader {
     if (t.text === "_Alignas" || t.text === "__aligned") {
       this.#at++;
       this.#expect("(", `after ${t.text}`);
-      into.align = Math.max(into.align, this.#constant());
+      into.align = Math.max(into.align, this.#alignment());
       this.#expect(")", `after ${t.text}(`);
       return true;
     }
@@ -349,7 +387,7 @@ class DeclarationReader {
       if (name === "packed") into.packed = true;
       if (name === "aligned") {
         if (this.#accept("(")) {
-          into.align = Math.max(into.align, this.#constant());
+          into.align = Math.max(into.align, this.#alignment());
           this.#expect(")", "after aligned(");
         } else into.align = Math.max(into.align, 16);
       } else if (this.#is("(")) this.#pass();
@@ -358,6 +396,17 @@ class DeclarationReader {
     this.#expect(")", "after the attributes");
     this.#expect(")", "after the attributes");
     return true;
+  }
+
+  /** `_Alignas` takes a type, too. */
+  #alignment(): number {
+    const at = this.#token;
+    const type = this.#constants.type?.(this.#tokens, this.#at);
+    if (type !== undefined) this.#at = type.end;
+    const bytes = type?.align ?? this.#constant();
+    if (bytes !== 0 && (bytes < 0 || bytes > 1 << 28 || !Number.isInteger(Math.log2(bytes))))
+      fail("SCRY1033", `an alignment by ${bytes} bytes`, at);
+    return bytes;
   }
 
   #constant(): number {
@@ -371,7 +420,7 @@ class DeclarationReader {
     const start = this.#token;
     const system = this.#system();
     this.#at++;
-    const attributes: Attributes = { packed: false, align: 1 };
+    const attributes: Attributes = { packed: false, align: 0 };
     while (this.#attributes(attributes));
     const tag = this.#token.kind === "identifier" && !this.#done ? this.#token : undefined;
     if (tag !== undefined) this.#at++;
@@ -396,31 +445,32 @@ class DeclarationReader {
       return fail("SCRY1032", `redefinition of '${kind} ${tag?.text}'`, tag ?? start);
     // Members may point to it while it is being read.
     const id = own ?? types.add({ kind: "fwd", name: tag?.text ?? "", union: kind === "union" });
-    if (++this.#depth > 100) return fail("SCRY1030", "structs are nested too deep", start);
     this.#at++;
     const members: MemberDeclaration[] = [];
-    while (!this.#is("}")) {
-      if (this.#done) return fail("SCRY1030", `the body of this ${kind} does not end`, start);
-      this.#members(members);
-    }
+    const names = new Set<string>();
+    this.#inside(() => {
+      while (!this.#is("}")) {
+        if (this.#done) return fail("SCRY1030", `the body of this ${kind} does not end`, start);
+        this.#members(members, names);
+      }
+    });
     this.#at++;
-    this.#depth--;
     while (this.#attributes(attributes));
     const layout = layoutOf(types, kind, members, attributes);
+    if (layout.size > MOST_BYTES) fail("SCRY1033", `a ${kind} of ${layout.size} bytes`, tag ?? start);
     types.define(id, { kind, name: tag?.text ?? "", size: layout.size, members: layout.members });
     types.align(id, layout.align);
     return { type: id, anonymous: tag === undefined };
   }
 
   // members := specifiers (declarator (":" bits)? ("," …)*)? ";"
-  #members(into: MemberDeclaration[]): void {
+  #members(into: MemberDeclaration[], names: Set<string>): void {
     if (this.#accept(";")) return;
-    if (this.#is("_Static_assert")) {
+    if (this.#is("_Static_assert") || this.#is("static_assert")) {
       this.#declaration();
       return;
     }
     const specifiers = this.#specifiers("a member");
-    const seen = (name: string): boolean => name !== "" && into.some((m) => m.name === name);
     if (this.#is(";")) {
       // Without a name of its own, its members are this one's.
       if (specifiers.anonymous) into.push(member("", specifiers.type, specifiers.attributes));
@@ -434,12 +484,18 @@ class DeclarationReader {
       while (this.#attributes(attributes));
       const name = declarator.name?.text ?? "";
       if (name === "" && bits === undefined) this.#unexpected("the name of a member");
-      if (declarator.name !== undefined && seen(name)) fail("SCRY1032", `duplicate member '${name}'`, declarator.name);
+      if (declarator.name !== undefined && names.has(name))
+        fail("SCRY1032", `duplicate member '${name}'`, declarator.name);
+      if (name !== "") names.add(name);
+      const at = declarator.name ?? this.#token;
       const size = this.#types.sizeof(declarator.type);
-      if (size === undefined && declarator.name !== undefined && !this.#isFlexible(declarator.type))
-        fail("SCRY1033", `field '${name}' has an incomplete type`, declarator.name);
-      if (bits !== undefined && (bits < 0 || bits > (size ?? 0) * 8))
-        fail("SCRY1033", `the width of the bit field '${name}' exceeds its type`, declarator.name ?? this.#token);
+      if (size === undefined) fail("SCRY1033", `field '${name}' has an incomplete type`, at);
+      if (bits !== undefined) {
+        if (!INTEGERS.has(this.#types.resolve(declarator.type).kind))
+          fail("SCRY1033", `the bit field '${name}' is no integer`, at);
+        if (bits < 0 || bits > size * 8) fail("SCRY1033", `the width of the bit field '${name}' exceeds its type`, at);
+        if (bits === 0 && name !== "") fail("SCRY1033", `the bit field '${name}' has no width`, at);
+      }
       into.push({ ...member(name, declarator.type, attributes), ...(bits === undefined ? {} : { bits }) });
       if (!this.#accept(",")) break;
     }
@@ -447,20 +503,20 @@ class DeclarationReader {
     if (!this.#is("}")) this.#expect(";", "after a member");
   }
 
-  #isFlexible(type: number): boolean {
-    return this.#types.resolve(type).kind === "array";
-  }
-
   // enumeration := "enum" TAG? (":" type)? ("{" NAME ("=" constant)? ("," …)* "}")?
   #enumeration(): number {
     const system = this.#system();
     this.#at++;
-    const attributes: Attributes = { packed: false, align: 1 };
+    const attributes: Attributes = { packed: false, align: 0 };
     while (this.#attributes(attributes));
     const tag = this.#token.kind === "identifier" ? this.#token : undefined;
     if (tag !== undefined) this.#at++;
     let size: number | undefined;
-    if (this.#accept(":")) size = this.#types.sizeof(this.#specifiers("a type").type);
+    // Of a bit field without a name, a number stands there.
+    if (this.#is(":") && this.#beginsType(this.#at + 1)) {
+      this.#at++;
+      size = this.#types.sizeof(this.#inside(() => this.#specifiers("a type")).type);
+    }
     const types = this.#types;
     if (!this.#is("{")) {
       if (tag === undefined) return this.#unexpected("a name or a body after enum");
@@ -470,12 +526,12 @@ class DeclarationReader {
       if (!system) return fail("SCRY1032", `redefinition of 'enum ${tag.text}'`, tag);
     }
     this.#at++;
-    const values: { name: string; value: bigint }[] = [];
+    const known = new Map<string, bigint>();
     let next = 0n;
     // Values may use those before them.
     const context: ConstantContext = {
       ...this.#constants,
-      name: (t) => values.find((v) => v.name === t.text)?.value ?? this.#constants.name(t),
+      name: (t) => known.get(t.text) ?? this.#constants.name(t),
     };
     while (!this.#is("}")) {
       const name = this.#token;
@@ -487,12 +543,14 @@ class DeclarationReader {
         this.#at = found.end;
         next = found.value;
       }
-      values.push({ name: name.text, value: next });
+      if (known.has(name.text)) fail("SCRY1032", `redefinition of the enumerator '${name.text}'`, name);
+      known.set(name.text, next);
       next++;
       if (!this.#accept(",")) break;
     }
     this.#expect("}", "after the enumerators");
     while (this.#attributes(attributes));
+    const values = [...known].map(([name, value]) => ({ name, value }));
     const signed = values.some((v) => v.value < 0n);
     const wide = values.some((v) => (signed ? v.value !== BigInt.asIntN(32, v.value) : v.value > 0xffff_ffffn));
     size ??= wide ? 8 : attributes.packed ? narrow(values, signed) : 4;
@@ -501,32 +559,31 @@ class DeclarationReader {
 
   // declarator := ("*" qualifier*)* ("(" declarator ")" | NAME?) ("[" constant? "]" | "(" parameters ")")*
   #declarator(base: number): Declarator {
-    if (++this.#depth > 100) return fail("SCRY1030", "a declaration is nested too deep", this.#token);
-    try {
-      let type = base;
-      const ignored: Attributes = { packed: false, align: 1 };
-      for (;;) {
-        if (this.#accept("*")) type = this.#types.pointer(type);
-        else if (!this.#done && this.#token.kind === "identifier" && QUALIFIER.test(this.#token.text)) this.#at++;
-        else if (!this.#attributes(ignored)) break;
-      }
-      if (this.#is("(") && this.#nested()) {
-        const inner = this.#at + 1;
-        this.#pass();
-        const outer = this.#suffixes(type);
-        const end = this.#at;
-        this.#at = inner;
-        const result = this.#declarator(outer.type);
-        this.#expect(")", "after a declarator");
-        this.#at = end;
-        return { ...result, isFunction: result.isFunction || (outer.isFunction && result.type === outer.type) };
-      }
-      const name = !this.#done && this.#token.kind === "identifier" ? this.#token : undefined;
-      if (name !== undefined) this.#at++;
-      return { name, ...this.#suffixes(type) };
-    } finally {
-      this.#depth--;
+    return this.#inside(() => this.#declaratorHere(base));
+  }
+
+  #declaratorHere(base: number): Declarator {
+    let type = base;
+    const ignored: Attributes = { packed: false, align: 0 };
+    for (;;) {
+      if (this.#accept("*")) type = this.#types.pointer(type);
+      else if (!this.#done && this.#token.kind === "identifier" && QUALIFIER.test(this.#token.text)) this.#at++;
+      else if (!this.#attributes(ignored)) break;
     }
+    if (this.#is("(") && this.#nested()) {
+      const inner = this.#at + 1;
+      this.#pass();
+      const outer = this.#suffixes(type);
+      const end = this.#at;
+      this.#at = inner;
+      const result = this.#declarator(outer.type);
+      this.#expect(")", "after a declarator");
+      this.#at = end;
+      return { ...result, isFunction: result.isFunction || (outer.isFunction && result.type === outer.type) };
+    }
+    const name = !this.#done && this.#token.kind === "identifier" ? this.#token : undefined;
+    if (name !== undefined) this.#at++;
+    return { name, ...this.#suffixes(type) };
   }
 
   /** Is the parenthesis here around a declarator, rather than around parameters? */
@@ -544,6 +601,10 @@ class DeclarationReader {
   }
 
   #suffixes(type: number): { readonly type: number; readonly isFunction: boolean } {
+    return this.#is("[") || this.#is("(") ? this.#inside(() => this.#suffix(type)) : { type, isFunction: false };
+  }
+
+  #suffix(type: number): { readonly type: number; readonly isFunction: boolean } {
     if (this.#accept("[")) {
       while (
         !this.#done &&
@@ -551,22 +612,15 @@ class DeclarationReader {
         (QUALIFIER.test(this.#token.text) || this.#is("static"))
       )
         this.#at++;
+      const at = this.#token;
       const count = this.#is("]") ? 0 : this.#constant();
       this.#expect("]", "after the size of an array");
-      if (count < 0 || count > 0xffff_ffff) fail("SCRY1033", `an array of ${count} elements`, this.#token);
+      if (count < 0 || count > 0xffff_ffff) fail("SCRY1033", `an array of ${count} elements`, at);
       return { type: this.#types.array(this.#suffixes(type).type, count), isFunction: false };
     }
-    if (this.#is("(")) {
-      const parameters = this.#parameters();
-      const proto = this.#types.add({
-        kind: "func_proto",
-        name: "",
-        returns: this.#suffixes(type).type,
-        ...parameters,
-      });
-      return { type: proto, isFunction: true };
-    }
-    return { type, isFunction: false };
+    const parameters = this.#parameters();
+    const returns = this.#suffixes(type).type;
+    return { type: this.#types.add({ kind: "func_proto", name: "", returns, ...parameters }), isFunction: true };
   }
 
   #parameters(): { readonly params: { name: string; type: number }[]; readonly variadic: boolean } {
@@ -578,7 +632,7 @@ class DeclarationReader {
       else {
         const { type } = this.#specifiers("a parameter");
         const declarator = this.#declarator(type);
-        this.#attributes({ packed: false, align: 1 });
+        while (this.#attributes({ packed: false, align: 0 }));
         if (declarator.type !== 0 || declarator.name !== undefined)
           params.push({ name: declarator.name?.text ?? "", type: declarator.type });
       }
@@ -588,26 +642,35 @@ class DeclarationReader {
     return { params, variadic };
   }
 
-  /** See `typeAt`. */
-  typeName(at: number): { readonly end: number; readonly type: number } | undefined {
+  #beginsType(at: number): boolean {
     const t = this.#tokens[at];
-    if (t?.kind !== "identifier") return undefined;
-    const begins =
+    if (t?.kind !== "identifier") return false;
+    return (
       WORD.test(t.text) ||
       QUALIFIER.test(t.text) ||
-      /^(?:struct|union|enum|typeof|__typeof__)$/.test(t.text) ||
-      this.#named(t.text) !== undefined;
-    if (!begins) return undefined;
+      /^(?:struct|union|enum|typeof|__typeof__|__typeof)$/.test(t.text) ||
+      this.#named(t.text) !== undefined
+    );
+  }
+
+  /** See `typeAt`. */
+  typeName(at: number): { readonly end: number; readonly type: number } | undefined {
+    if (!this.#beginsType(at)) return undefined;
     this.#at = at;
     const { type } = this.#declarator(this.#specifiers("a type").type);
     return { end: this.#at, type };
   }
 }
 
+/** What is said of types that have no end, with its place. */
+function diagnostic(error: FormatError, at: CToken): DiagnosticError {
+  return new DiagnosticError([{ code: "SCRY1030", severity: "error", message: error.message, span: at.span }], at.file);
+}
+
 const member = (name: string, type: number, attributes: Attributes): MemberDeclaration => ({
   name,
   type,
-  ...(attributes.align > 1 ? { align: attributes.align } : {}),
+  ...(attributes.align > 0 ? { align: attributes.align } : {}),
   ...(attributes.packed ? { packed: true } : {}),
 });
 

@@ -44,12 +44,12 @@ export function layoutOf(
       at += size * 8;
       align = Math.max(align, own);
     } else if (m.bits === 0) {
-      at = up(at, size * 8);
+      at = up(at, Math.max(types.alignof(m.type), m.align ?? 1) * 8);
     } else {
-      const unit = size * 8;
-      // A bit field lies within one unit of its type.
-      if (m.align !== undefined) at = up(at, own * 8);
-      else if (!packed && Math.floor(at / unit) !== Math.floor((at + m.bits - 1) / unit)) at = up(at, unit);
+      const unit = types.alignof(m.type) * 8;
+      if (m.align !== undefined) at = up(at, m.align * 8);
+      // A bit field spans no more units than its type.
+      if (!packed && Math.ceil(((at % unit) + m.bits) / unit) > (size * 8) / unit) at = up(at, unit);
       if (m.name !== "") {
         members.push({ name: m.name, type: m.type, bitOffset: at, bitfieldSize: m.bits });
         align = Math.max(align, own);

@@ -31,15 +31,26 @@ export interface PreprocessorOptions {
 }
 
 const MOST_FILES = 2_000;
+/** Characters of all files together. */
+const MOST_TEXT = 16_000_000;
+/** Files in files, and uses of macros in each other's arguments. */
 const MOST_NESTED = 200;
+/** Macros that a token may come from, one behind the other. */
+const MOST_MACROS = 1_000;
 /** Tokens that all expansions of a text may give: macros can double themselves. */
-const MOST_TOKENS = 4_000_000;
+const MOST_TOKENS = 2_000_000;
 
-const HIDDEN: ReadonlySet<string> = new Set(["defined", "__has_include", "__has_include_next"]);
+/** Operators of `#if` that take a name. Of attributes and the like that `__has_…` asks for, none is known here. */
+const ASKS = /^(?:defined|__has_\w+)$/;
+/** They stand for no text, but `#ifdef` knows them. */
+const KNOWN = /^__has_include(?:_next)?$/;
 
 interface Conditional {
+  /** Is what follows read? Never, where what stands around it is not. */
   holds: boolean;
   taken: boolean;
+  /** Has its `#else` been? */
+  last: boolean;
   readonly at: CToken;
 }
 
@@ -48,7 +59,13 @@ export class Preprocessor {
   readonly #options: PreprocessorOptions;
   readonly #once = new Set<string>();
   #files = 0;
+  #text = 0;
   #expanded = 0;
+  #nested = 0;
+  /** The `#if` that is being answered. */
+  #asking: CToken | undefined;
+  /** In a script, brackets of all kinds keep the commas of an argument together: `@x[1, 2]`. In C, parentheses do. */
+  #brackets = false;
 
   constructor(options: PreprocessorOptions = {}) {
     this.#options = options;
@@ -70,7 +87,16 @@ export class Preprocessor {
   /** A piece of text with its macros expanded. */
   expandText(file: SourceText, span: Span): string {
     const tokens = tokenize(file, span.start, span.end).filter((t) => t.kind !== "end" && t.kind !== "newline");
-    return spell(this.#expand(tokens));
+    this.#brackets = true;
+    try {
+      return spell(this.#expand(tokens));
+    } finally {
+      this.#brackets = false;
+    }
+  }
+
+  #isDefined(name: string): boolean {
+    return this.macros.has(name) || KNOWN.test(name);
   }
 
   /** Reads the lines `from…to` of a file for their directives alone; says of each conditional whether what follows holds. */
@@ -78,37 +104,41 @@ export class Preprocessor {
     const name = tokens[0];
     if (name === undefined) return;
     const rest = tokens.slice(1);
-    const active = open.every((o) => o.holds);
+    const active = open.at(-1)?.holds ?? true;
     const last = (): Conditional => open.at(-1) ?? fail("SCRY1012", `#${name.text} without #if`, name);
+    const next = (): Conditional => {
+      const c = last();
+      if (c.last) fail("SCRY1012", `#${name.text} after #else`, name);
+      return c;
+    };
+    const outer = (): boolean => open.at(-2)?.holds ?? true;
+    const isDefined = (): boolean =>
+      this.#isDefined((rest[0] ?? fail("SCRY1011", `macro name missing in #${name.text}`, name)).text);
     switch (name.text) {
       case "if":
         open.push(conditional(active && this.#condition(name, rest), name));
         return;
       case "ifdef":
-      case "ifndef": {
-        const macro = rest[0] ?? fail("SCRY1011", `macro name missing in #${name.text}`, name);
-        open.push(conditional(this.macros.has(macro.text) === (name.text === "ifdef"), name));
+      case "ifndef":
+        open.push(conditional(active && isDefined() === (name.text === "ifdef"), name));
         return;
-      }
       case "elif":
       case "elifdef":
       case "elifndef": {
-        const c = last();
-        const outer = open.slice(0, -1).every((o) => o.holds);
+        const c = next();
         const holds =
           !c.taken &&
-          outer &&
-          (name.text === "elif"
-            ? this.#condition(name, rest)
-            : this.macros.has(rest[0]?.text ?? "") === (name.text === "elifdef"));
+          outer() &&
+          (name.text === "elif" ? this.#condition(name, rest) : isDefined() === (name.text === "elifdef"));
         c.holds = holds;
         c.taken ||= holds;
         return;
       }
       case "else": {
-        const c = last();
-        c.holds = !c.taken;
+        const c = next();
+        c.holds = !c.taken && outer();
         c.taken = true;
+        c.last = true;
         return;
       }
       case "endif":
@@ -147,6 +177,9 @@ export class Preprocessor {
   }
 
   #file(file: SourceText, out: CToken[], depth: number, from?: number, to?: number): void {
+    this.#text += (to ?? file.text.length) - (from ?? 0);
+    if (this.#text > MOST_TEXT)
+      fail("SCRY1018", `more than ${MOST_TEXT} characters of headers`, { file, span: { start: 0, end: 0 } });
     const tokens = tokenize(file, from, to);
     const open: Conditional[] = [];
     let line: CToken[] = [];
@@ -155,46 +188,46 @@ export class Preprocessor {
       let end = at;
       while (tokens[end]?.kind !== "newline" && tokens[end]?.kind !== "end") end++;
       if (first.text === "#" && first.kind === "punctuator") {
-        out.push(...this.#expand(line));
+        append(out, this.#expand(line));
         line = [];
         this.directive(tokens.slice(at + 1, end), open, out, depth);
-      } else if (open.every((o) => o.holds)) for (let i = at; i < end; i++) line.push(tokens[i] as CToken);
+      } else if (open.at(-1)?.holds ?? true) for (let i = at; i < end; i++) line.push(tokens[i] as CToken);
       at = end + 1;
     }
-    out.push(...this.#expand(line));
+    append(out, this.#expand(line));
     const left = open.at(-1);
     if (left !== undefined) fail("SCRY1012", "#if without #endif", left.at);
   }
 
   #condition(at: CToken, tokens: readonly CToken[]): boolean {
-    // `defined` and `__has_include` are answered before macros are expanded.
-    const answered: CToken[] = [];
-    const number = (t: CToken, holds: boolean): CToken => ({ ...t, kind: "number", text: holds ? "1" : "0" });
-    for (let i = 0; i < tokens.length; i++) {
-      const t = tokens[i] as CToken;
-      if (!HIDDEN.has(t.text)) {
-        answered.push(t);
-        continue;
-      }
-      const parenthesis = tokens[i + 1]?.text === "(";
-      let end = i + 1;
-      if (parenthesis) while (end < tokens.length && tokens[end]?.text !== ")") end++;
-      const inner = parenthesis ? tokens.slice(i + 2, end) : tokens.slice(end, end + 1);
-      if (inner.length === 0) fail("SCRY1011", `${t.text} needs a name`, t);
-      answered.push(
-        number(
-          t,
-          t.text === "defined"
-            ? this.macros.has(inner[0]?.text ?? "")
-            : this.#find(at, inner, t.text === "__has_include_next") !== undefined,
-        ),
-      );
-      i = end;
+    let expanded: CToken[];
+    this.#asking = at;
+    try {
+      expanded = this.#expand(tokens);
+    } finally {
+      this.#asking = undefined;
     }
-    const expanded = this.#expand(answered);
     if (expanded.length === 0) fail("SCRY1011", `#${at.text} with no expression`, at);
     // A name that is left is 0 (C11 6.10.1).
     return evaluate(expanded, { name: (t) => (t.text === "true" ? 1n : 0n) }).value !== 0n;
+  }
+
+  /** The number that `defined NAME`, `__has_include(…)` and the like stand for in an `#if`; takes the name from what is left to read. */
+  #answer(at: CToken, operator: CToken, left: CToken[]): CToken {
+    const inner: CToken[] = [];
+    const first = left.pop();
+    if (first?.text === "(")
+      for (let t = left.pop(); t?.text !== ")"; t = left.pop())
+        inner.push(t ?? fail("SCRY1011", `")" is missing after ${operator.text}`, operator));
+    else if (first !== undefined) inner.push(first);
+    const [name] = inner;
+    if (name === undefined || (operator.text === "defined" && name.kind !== "identifier"))
+      return fail("SCRY1011", `${operator.text} needs a name`, operator);
+    const holds =
+      operator.text === "defined"
+        ? this.#isDefined(name.text)
+        : KNOWN.test(operator.text) && this.#find(at, inner, operator.text === "__has_include_next") !== undefined;
+    return { ...operator, kind: "number", text: holds ? "1" : "0" };
   }
 
   #define(at: CToken, tokens: readonly CToken[]): void {
@@ -249,6 +282,7 @@ export class Preprocessor {
         : { ...at, span: { start: tokens[0].span.start, end: tokens.at(-1)?.span.end ?? 0 } };
     if (file === undefined) fail("SCRY1018", `'${this.#named(at, tokens).name}' file not found`, named);
     if (this.#once.has(file.name)) return;
+    if (at.text === "import") this.#once.add(file.name);
     if (depth >= MOST_NESTED || ++this.#files > MOST_FILES)
       fail("SCRY1018", `'${file.name}' is included too deep`, named, "Does it include itself?");
     this.#file(file, out, depth + 1);
@@ -256,18 +290,34 @@ export class Preprocessor {
 
   // --- macros ---------------------------------------------------------------------------------------------------
 
+  /** By the algorithm of Prosser: each token knows the macros that it must not name again. */
   #expand(tokens: readonly CToken[]): CToken[] {
+    if (this.#nested >= MOST_NESTED) fail("SCRY1019", "macros are nested too deep", tokens[0] as CToken);
+    this.#nested++;
+    try {
+      return this.#expandAll(tokens);
+    } finally {
+      this.#nested--;
+    }
+  }
+
+  #expandAll(tokens: readonly CToken[]): CToken[] {
     const out: CToken[] = [];
     // What is still to be read, last first: a macro's text is read again, with what stands behind it.
     const left = [...tokens].reverse();
     for (let t = left.pop(); t !== undefined; t = left.pop()) {
       if (t.kind === "newline") continue;
+      if (this.#asking !== undefined && ASKS.test(t.text) && !this.macros.has(t.text)) {
+        out.push(this.#answer(this.#asking, t, left));
+        continue;
+      }
       const macro = t.kind === "identifier" ? this.macros.get(t.text) : undefined;
       if (macro === undefined || t.from?.includes(t.text) === true) {
         out.push(t);
         continue;
       }
       let args: CToken[][] | undefined;
+      let hidden = t.from ?? [];
       if (macro.params !== undefined) {
         let next = left.length - 1;
         while (left[next]?.kind === "newline") next--;
@@ -276,91 +326,120 @@ export class Preprocessor {
           continue;
         }
         left.length = next;
-        args = argumentsOf(macro, t, left);
+        const found = argumentsOf(macro, t, left, this.#brackets);
+        args = found.args;
+        // Parentheses from elsewhere end what the macros before it hide.
+        hidden = hidden.filter((name) => found.end.from?.includes(name) === true);
       }
-      const body = this.#substitute(macro, t, args);
-      this.#expanded += body.length;
+      if (hidden.length >= MOST_MACROS) fail("SCRY1019", `the macro ${macro.name} is behind too many others`, t);
+      const body = this.#substitute(macro, t, args, [...hidden, macro.name]);
+      this.#expanded += body.length + 1;
       if (this.#expanded > MOST_TOKENS) fail("SCRY1019", `the macro ${macro.name} grows without end`, t);
       for (let i = body.length - 1; i >= 0; i--) left.push(body[i] as CToken);
     }
     return out;
   }
 
-  #substitute(macro: Macro, use: CToken, args: CToken[][] | undefined): CToken[] {
-    const from = [...(use.from ?? []), macro.name];
-    const mark = (t: CToken): CToken => ({
-      ...t,
-      file: use.file,
-      span: use.span,
-      from: t.from === undefined ? from : [...new Set([...t.from, ...from])],
-    });
-    const argument = (t: CToken | undefined): CToken[] | undefined => {
-      if (t?.kind !== "identifier" || args === undefined) return undefined;
-      const at = macro.params?.indexOf(t.text) ?? -1;
-      return at < 0 ? undefined : (args[at] ?? []);
+  #substitute(macro: Macro, use: CToken, args: CToken[][] | undefined, from: readonly string[]): CToken[] {
+    const { body, params = [] } = macro;
+    const placed = (t: CToken): CToken => ({ ...t, file: use.file, span: use.span });
+    const parameter = (t: CToken | undefined): number =>
+      t?.kind === "identifier" && args !== undefined ? params.indexOf(t.text) : -1;
+    /** What stands there, as it is written: an argument, `#` with its parameter, or one token. */
+    const operand = (at: number): { readonly tokens: readonly CToken[]; readonly end: number } => {
+      const t = body[at] as CToken;
+      const own = parameter(t);
+      if (own >= 0) return { tokens: args?.[own] ?? [], end: at + 1 };
+      const given = t.text === "#" ? parameter(body[at + 1]) : -1;
+      if (given < 0) return { tokens: [placed(t)], end: at + 1 };
+      return { tokens: [placed({ ...t, kind: "string", text: quote(args?.[given] ?? []) })], end: at + 2 };
     };
+    const expanded = new Map<number, readonly CToken[]>();
     const result: CToken[] = [];
-    const { body } = macro;
-    for (let i = 0; i < body.length; i++) {
+    for (let i = 0; i < body.length; ) {
       const t = body[i] as CToken;
-      if (t.text === "#" && args !== undefined) {
-        const given = argument(body[i + 1]);
-        if (given !== undefined) {
-          result.push(mark({ ...t, kind: "string", text: `"${spell(given).replace(/["\\]/g, "\\$&")}"` }));
-          i++;
-          continue;
-        }
-      }
-      if (body[i + 1]?.text === "##") {
+      let { tokens, end } = operand(i);
+      const own = parameter(t);
+      if (body[end]?.text === "##" && end + 1 < body.length) {
         // Both sides as they are written, and one token of the last and the first.
-        let left = argument(t) ?? [t];
-        while (body[i + 1]?.text === "##") {
-          const side = body[i + 2];
-          if (side === undefined) break;
-          const right = argument(side) ?? [side];
+        while (body[end]?.text === "##" && end + 1 < body.length) {
+          const right = operand(end + 1);
           // GNU: `, ## __VA_ARGS__` drops the comma where nothing was given.
-          if (left.at(-1)?.text === "," && macro.variadic === true && side.text === macro.params?.at(-1))
-            left = right.length === 0 ? left.slice(0, -1) : [...left, ...right];
-          else left = paste(left, right);
-          i += 2;
+          if (tokens.at(-1)?.text === "," && macro.variadic === true && parameter(body[end + 1]) === params.length - 1)
+            tokens = right.tokens.length === 0 ? tokens.slice(0, -1) : [...tokens, ...right.tokens];
+          else tokens = paste(tokens, right.tokens);
+          end = right.end;
         }
-        result.push(...left.map(mark));
-        continue;
+      } else if (own >= 0) {
+        tokens = expanded.get(own) ?? this.#expand(tokens);
+        expanded.set(own, tokens);
       }
-      const given = argument(t);
-      if (given === undefined) result.push(mark(t));
-      else {
-        const full = this.#expand(given);
-        result.push(...full.map((g, n) => ({ ...g, space: n === 0 ? t.space : g.space })));
-      }
+      append(
+        result,
+        tokens.map((g, n) => (n === 0 ? { ...g, space: t.space } : g)),
+      );
+      i = end;
     }
-    return result;
+    return result.map((t, i) => ({
+      ...t,
+      ...(i === 0 ? { space: use.space } : {}),
+      from: t.from === undefined ? from : [...new Set([...t.from, ...from])],
+    }));
   }
 }
 
-const conditional = (holds: boolean, at: CToken): Conditional => ({ holds, taken: holds, at });
+const conditional = (holds: boolean, at: CToken): Conditional => ({ holds, taken: holds, last: false, at });
 
-/** Takes the arguments of a macro from what is left to read. */
-function argumentsOf(macro: Macro, use: CToken, left: CToken[]): CToken[][] {
+/** There may be more than a call takes arguments. */
+function append(to: CToken[], tokens: readonly CToken[]): void {
+  for (const t of tokens) to.push(t);
+}
+
+/** `#x`: the text of an argument as a string. */
+function quote(tokens: readonly CToken[]): string {
+  let text = "";
+  for (const t of tokens) {
+    const escaped = t.kind === "string" || t.kind === "character" ? t.text.replace(/["\\]/g, "\\$&") : t.text;
+    text += t.space && text !== "" ? ` ${escaped}` : escaped;
+  }
+  return `"${text}"`;
+}
+
+/** Takes the arguments of a macro from what is left to read; `end` is the parenthesis behind them. */
+function argumentsOf(
+  macro: Macro,
+  use: CToken,
+  left: CToken[],
+  brackets: boolean,
+): { readonly args: CToken[][]; readonly end: CToken } {
   const args: CToken[][] = [[]];
   const params = macro.params ?? [];
+  let end: CToken;
+  let line = false;
   for (let depth = 0; ; ) {
     const t = left.pop();
     if (t === undefined || t.kind === "end")
       return fail("SCRY1019", `the arguments of the macro ${macro.name} do not end`, use);
-    if (t.kind === "newline") continue;
-    if (t.text === ")" && depth === 0) break;
-    if (t.text === "(" || t.text === "[" || t.text === "{") depth++;
-    if (t.text === ")" || t.text === "]" || t.text === "}") depth--;
+    if (t.kind === "newline") {
+      line = true;
+      continue;
+    }
+    if (t.text === ")" && depth === 0) {
+      end = t;
+      break;
+    }
+    if (t.text === "(" || (brackets && (t.text === "[" || t.text === "{"))) depth++;
+    if (t.text === ")" || (brackets && (t.text === "]" || t.text === "}"))) depth--;
     const rest = macro.variadic === true && args.length >= params.length;
     if (t.text === "," && depth === 0 && !rest) args.push([]);
-    else args.at(-1)?.push(t);
+    else args.at(-1)?.push(line ? { ...t, space: true } : t);
+    line = false;
   }
-  if (params.length === 0 && args.length === 1 && args[0]?.length === 0) return [];
+  if (params.length === 0 && args.length === 1 && args[0]?.length === 0) return { args: [], end };
   const least = macro.variadic === true ? params.length - 1 : params.length;
   if (args.length < least || args.length > params.length)
     fail("SCRY1019", `the macro ${macro.name} takes ${params.length} arguments, ${args.length} given`, use);
-  return args;
+  return { args, end };
 }
 
 function paste(left: readonly CToken[], right: readonly CToken[]): CToken[] {

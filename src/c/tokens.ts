@@ -20,7 +20,7 @@ const PUNCTUATORS =
   /%:%:|\.\.\.|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|##|[[\](){}.&*+\-~!/%<>^|?:;=,#]/y;
 const NAME = /[A-Za-z_$@\u0080-\uffff][\w$@\u0080-\uffff]*/y;
 const NUMBER = /\.?[0-9](?:[eEpP][+-]|[\w.])*/y;
-const STRING = /(?:u8|[uUL])?"(?:\\[^\n]|[^"\\\n])*"/y;
+const STRING = /(?:u8|[uUL])?"(?:\\[\s\S]|[^"\\\n])*"/y;
 const CHARACTER = /(?:[uUL])?'(?:\\[^\n]|[^'\\\n])*'/y;
 
 export function fail(
@@ -45,9 +45,9 @@ export function tokenize(file: SourceText, from = 0, to: number = file.text.leng
     expression.lastIndex = at;
     return expression.exec(text)?.[0];
   };
-  const take = (kind: CTokenKind, spelled: string): void => {
-    tokens.push({ kind, text: spelled, file, span: { start: at, end: at + spelled.length }, space });
-    at += spelled.length;
+  const take = (kind: CTokenKind, spelled: string, end = at + spelled.length): void => {
+    tokens.push({ kind, text: spelled, file, span: { start: at, end }, space });
+    at = end;
     space = false;
   };
   while (at < to) {
@@ -72,7 +72,8 @@ export function tokenize(file: SourceText, from = 0, to: number = file.text.leng
       const character = string === undefined ? match(CHARACTER) : undefined;
       const number = string === undefined && character === undefined ? match(NUMBER) : undefined;
       const name = string === undefined && character === undefined && number === undefined ? match(NAME) : undefined;
-      if (string !== undefined) take("string", string);
+      // Its text is without the ends of lines that go on, its place with them.
+      if (string !== undefined) take("string", string.replaceAll("\\\n", ""), at + string.length);
       else if (character !== undefined) take("character", character);
       else if (number !== undefined) take("number", number);
       else if (name !== undefined) take("identifier", name);
@@ -86,9 +87,25 @@ export function tokenize(file: SourceText, from = 0, to: number = file.text.leng
 /** Tokens as text again, with a space where there was one, and where two would otherwise be read as one. */
 export function spell(tokens: readonly CToken[]): string {
   let text = "";
+  let last: CToken | undefined;
   for (const t of tokens) {
-    const glues = /[\w$@]$/.test(text) && /^[\w$@]/.test(t.text);
-    text += (t.space || glues) && text !== "" ? ` ${t.text}` : t.text;
+    if (last !== undefined && (t.space || glues(last, t))) text += " ";
+    text += t.text;
+    last = t;
   }
   return text;
+}
+
+/** Would the two be read as something else without a space? */
+function glues(a: CToken, b: CToken): boolean {
+  const first = b.text[0] ?? "";
+  if (a.kind === "number" && /^[\w.$@]/.test(first)) return true;
+  if (a.kind === "number") return (first === "+" || first === "-") && /[eEpP]$/.test(a.text);
+  if (a.kind === "identifier")
+    return /[\w$@\u0080-\uffff]/.test(first) || (/^["']/.test(first) && /^(?:u8|[uUL])$/.test(a.text));
+  if (a.kind !== "punctuator") return false;
+  if (a.text === "/" && (first === "/" || first === "*")) return true;
+  if (a.text === "." && /[0-9]/.test(first)) return true;
+  PUNCTUATORS.lastIndex = 0;
+  return (PUNCTUATORS.exec(a.text + b.text)?.[0].length ?? 0) > a.text.length;
 }

@@ -6,6 +6,7 @@ import { demo } from "./commands/demo.ts";
 import { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
 import { help } from "./commands/help.ts";
+import { lsp } from "./commands/lsp.ts";
 import { record } from "./commands/record.ts";
 import { script } from "./commands/script.ts";
 
@@ -16,5 +17,6 @@ export const commands: readonly [NamedCommand, ...NamedCommand[]] = [
   { name: "demo", ...demo },
   { name: "explain", ...explain },
   { name: "help", ...help },
+  { name: "lsp", ...lsp },
   { name: "completion", ...completion },
 ];

@@ -33,6 +33,12 @@ const usageRows = (commands: readonly NamedCommand[]): string =>
     )
     .join("");
 
+/** The command lines of one of the commands, or of all of them. */
+export function usageText(commands: readonly NamedCommand[], name?: string): string {
+  const one = commands.find((c) => c.name === name);
+  return `USAGE\n${usageRows(one === undefined ? commands : [one])}`;
+}
+
 /** The page of one of the commands, or of all of them. */
 export function helpText(commands: readonly NamedCommand[], name?: string): string {
   const one = commands.find((c) => c.name === name);
@@ -45,8 +51,7 @@ export function helpText(commands: readonly NamedCommand[], name?: string): stri
   const examples = shown.examples.map((line) => `  ${line}\n`).join("");
   return `scry ${one === undefined ? version : one.name}: ${shown.help}
 
-USAGE
-${usageRows(one === undefined ? commands : [one])}
+${usageText(commands, name)}
 OPTIONS
 ${optionRows([...shown.options, ...common])}${environment}${examples === "" ? "" : `\nEXAMPLES\n${examples}`}`;
 }

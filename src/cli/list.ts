@@ -5,6 +5,7 @@ import { printC } from "../btf/index.ts";
 import { kernelBtf } from "../kernel/index.ts";
 import { parseScript } from "../lang/trace/index.ts";
 import {
+  describeArguments,
   isPattern,
   listProbes,
   obstacle,
@@ -16,9 +17,8 @@ import {
   providers,
   type ResolvedProbe,
 } from "../probes/index.ts";
-import { type Type, typeName } from "../schema/index.ts";
 import { liveEnvironment } from "../session/index.ts";
-import { DiagnosticError, nearest, type SourceText } from "../source/index.ts";
+import { DiagnosticError, type SourceText } from "../source/index.ts";
 import type { CommandLine } from "./options.ts";
 import { placesOf } from "./script.ts";
 import { openStreams } from "./streams.ts";
@@ -29,7 +29,7 @@ export function listProbesOf(line: CommandLine): number {
   const { given, rest } = line;
   const pid = given.get("pid");
   const env = liveEnvironment({ ...placesOf(line), ...(pid === undefined ? {} : { pid: pidOf(pid) }) });
-  const { out } = openStreams(given);
+  const { out, messages } = openStreams(given);
   const program = given.get("execute");
   const verbose = given.has("verbose");
   const write = (text: string): void => out.text(text);
@@ -40,7 +40,16 @@ export function listProbesOf(line: CommandLine): number {
       text += part;
     });
     write(text);
-  } else list(rest[0] ?? "", env, verbose, write);
+  } else {
+    const pattern = rest[0] ?? "";
+    if (/^[^:*?[\]\s]*\.\w+$/.test(pattern) && env.binary(pattern) === undefined && !existsSync(pattern)) {
+      messages.text(
+        `WARNING: It appears that '${pattern}' is a filename but the file does not exist. Treating '${pattern}' as a search pattern.\n`,
+      );
+      messages.flush();
+    }
+    list(pattern, env, verbose, write);
+  }
   out.flush();
   return 0;
 }
@@ -75,15 +84,8 @@ export function list(pattern: string, env: ProbeEnvironment, verbose: boolean, w
     for (const each of providers) listQuietly(each, parts.slice(1), env, verbose, write);
     return;
   }
-  if (parts.length > 1 && !isPattern(first))
-    throw new ProbeError(
-      "SCRY1100",
-      `Invalid probe type: ${first}`,
-      nearest(
-        first,
-        providers.map((p) => p.name),
-      ),
-    );
+  // No provider is called so: there is nothing to list.
+  if (parts.length > 1 && !isPattern(first)) return;
   if (pattern !== "" && (pattern.startsWith("/") || !isPattern(pattern)) && env.binary(pattern) !== undefined) {
     for (const kind of ["uprobe", "usdt"])
       for (const p of tryList(`${kind}:${pattern}:*`, env)) show(p, verbose, write);
@@ -167,19 +169,8 @@ function tryList(text: string, env: ProbeEnvironment): readonly ResolvedProbe[] 
   }
 }
 
-const spelled = (type: Type): string =>
-  type.kind === "string"
-    ? `char[${type.size}]`
-    : type.kind === "pointer"
-      ? `${type.to === undefined ? "void" : spelled(type.to)} *`
-      : typeName(type);
-
 function show(probe: ResolvedProbe, verbose: boolean, write: (text: string) => void, name = probe.name): void {
   write(`${name}\n`);
   if (!verbose) return;
-  for (const argument of probe.variants[0].args?.values() ?? []) {
-    const array = /^(.*?)(\[\d*\])$/.exec(argument.spelling ?? spelled(argument.type));
-    write(`    ${array?.[1] ?? argument.spelling ?? spelled(argument.type)} ${argument.name}${array?.[2] ?? ""}\n`);
-  }
-  if (probe.returns !== undefined) write(`    ${spelled(probe.returns)} retval\n`);
+  for (const line of describeArguments(probe)) write(`    ${line}\n`);
 }

@@ -4,9 +4,9 @@ import { ScriptHelp } from "../lang/trace/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText } from "../source/index.ts";
 import type { NamedCommand } from "./command.ts";
 import { commands } from "./commands.ts";
-import { helpText } from "./help.ts";
+import { helpText, usageText } from "./help.ts";
 import { diagnosticsOf, renderDiagnostics } from "./messages.ts";
-import { common, parseCommandLine } from "./options.ts";
+import { CommandLineError, common, parseCommandLine } from "./options.ts";
 import { ClosedOutput, printText, terminalWidth } from "./streams.ts";
 import { version } from "./version.ts";
 
@@ -37,7 +37,9 @@ export async function main(
     }
     return await run(line, table);
   } catch (error) {
-    return explainFailure(error, given);
+    const status = explainFailure(error, given);
+    if (error instanceof CommandLineError) printText(2, `\n${usageText(table, row?.name)}`);
+    return status;
   } finally {
     process.off("uncaughtException", unwaited);
     process.off("unhandledRejection", unwaited);

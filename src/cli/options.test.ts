@@ -35,11 +35,16 @@ describe("command line", () => {
     ["--nothing", "unknown option: --nothing"],
     ["-x", "unknown option: -x"],
     ["-p", "-p needs a value: PID"],
-    ["-f xml", "-f takes text, json, not 'xml'"],
+    ["--machine x", "--machine takes kernel, embedded, not 'x'"],
     ["--quiet=1", "--quiet takes no value"],
   ])("%s is refused", (line, message) => {
     expect(() => parse(line)).toThrow(new UsageError(message));
   });
+
+  it.each([
+    ["-f xml", 'Invalid output format "xml"'],
+    ["-B x", "USAGE: -B must be either 'line', 'full', or 'none'."],
+  ])("%s is refused as bpftrace does", (line, message) => expect(() => parse(line)).toThrow(message));
 });
 
 describe("what is made from the commands", () => {

@@ -13,6 +13,8 @@ export interface Option {
   readonly value?: string;
   /** Values it can have, for completion and checking. */
   readonly values?: readonly string[];
+  /** What is said of another value, where bpftrace has words for it. */
+  readonly refusal?: (value: string) => UsageError;
   /** What the value completes to; a file where it is not said. */
   readonly completes?: Completion;
   /** May stand several times; its values are lines of one text. */
@@ -39,11 +41,18 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
   },
   include: { value: "FILE", completes: "file", many: true, help: "include this header before the script" },
   output: { short: "o", value: "FILE", completes: "file", help: "write output to this file" },
-  format: { short: "f", value: "FORMAT", values: ["text", "json"], help: "format of the output: text or json" },
+  format: {
+    short: "f",
+    value: "FORMAT",
+    values: ["text", "json"],
+    refusal: (value) => new UsageError(`Invalid output format "${value}"`, ["Valid formats: 'text', 'json'"]),
+    help: "format of the output: text or json",
+  },
   buffering: {
     short: "B",
     value: "MODE",
     values: ["line", "full", "none"],
+    refusal: () => new UsageError("USAGE: -B must be either 'line', 'full', or 'none'.", []),
     help: "when output is written: line, full or none",
   },
   raw: { help: "write control bytes of what is traced to a terminal as they are, not as \\x1b" },
@@ -96,6 +105,7 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
   json: { help: "the same as -f json" },
   "dry-run": { help: "compile, load and attach, but do not run" },
   unsafe: { help: "allow functions with effects on the system (system, signal)" },
+  stdio: { help: "accepted, as editors say it; there is no other way" },
   version: { short: "V", help: "print the version" },
   help: { short: "h", help: "print this help" },
   // bpftrace's, taken so that its command lines work; what they choose between does not exist here.
@@ -125,11 +135,14 @@ export interface CommandLine {
 
 /** Words that are not what the command line takes. */
 export class UsageError extends DiagnosticError {
-  constructor(message: string) {
-    super([{ code: "SCRY1127", severity: "error", message, hints: ["scry --help shows how it is used"] }]);
+  constructor(message: string, hints: readonly string[] = ["scry --help shows how it is used"]) {
+    super([{ code: "SCRY1127", severity: "error", message, ...(hints.length === 0 ? {} : { hints }) }]);
     this.message = message;
   }
 }
+
+/** Words that are no command line at all: how the command is used is printed below what is said of them. */
+export class CommandLineError extends UsageError {}
 
 /** Options end at the first word that is none (the script's file), or after `-e PROGRAM` at the first parameter. */
 export function parseCommandLine(words: readonly string[], taken: readonly Option[]): CommandLine {
@@ -154,7 +167,7 @@ export function parseCommandLine(words: readonly string[], taken: readonly Optio
       const equals = word.indexOf("=");
       const name = equals < 0 ? word.slice(2) : word.slice(2, equals);
       const option = taken.find((o) => o.long === name);
-      if (option === undefined) throw new UsageError(`unknown option: --${name}`);
+      if (option === undefined) throw new CommandLineError(`unknown option: --${name}`);
       if (option.value === undefined && equals >= 0) throw new UsageError(`--${name} takes no value`);
       set(option, equals >= 0 ? word.slice(equals + 1) : undefined, queue);
       continue;
@@ -162,7 +175,7 @@ export function parseCommandLine(words: readonly string[], taken: readonly Optio
     // -lv, -p42
     for (let i = 1; i < word.length; i++) {
       const option = taken.find((o) => o.short === word[i]);
-      if (option === undefined) throw new UsageError(`unknown option: -${word[i]}`);
+      if (option === undefined) throw new CommandLineError(`unknown option: -${word[i]}`);
       const attached = option.value !== undefined && i + 1 < word.length ? word.slice(i + 1) : undefined;
       set(option, attached, queue);
       if (option.value !== undefined) break;
@@ -173,9 +186,9 @@ export function parseCommandLine(words: readonly string[], taken: readonly Optio
   function set(option: Option, attached: string | undefined, words: string[]): void {
     const shown = option.short === undefined ? `--${option.long}` : `-${option.short}`;
     const value = option.value === undefined ? "" : (attached ?? words.shift());
-    if (value === undefined) throw new UsageError(`${shown} needs a value: ${option.value}`);
+    if (value === undefined) throw new CommandLineError(`${shown} needs a value: ${option.value}`);
     if (option.values !== undefined && !option.values.includes(value))
-      throw new UsageError(`${shown} takes ${option.values.join(", ")}, not '${value}'`);
+      throw option.refusal?.(value) ?? new UsageError(`${shown} takes ${option.values.join(", ")}, not '${value}'`);
     const before = option.many === true ? given.get(option.long) : undefined;
     given.set(option.long, before === undefined ? value : `${before}\n${value}`);
   }

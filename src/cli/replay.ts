@@ -18,14 +18,12 @@ import { type CommandLine, UsageError } from "./options.ts";
 import { readText, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
 import { openStreams, type Streams } from "./streams.ts";
+import { pidNumber } from "./target.ts";
 
 /** What the command line says of a process: a number, of one that need not exist any more. */
 export function recordedPid(line: CommandLine): number | undefined {
   const text = line.given.get("pid");
-  if (text === undefined) return undefined;
-  const pid = Number(text);
-  if (!Number.isInteger(pid) || pid < 1) throw new UsageError(`pid '${text}' is not a valid decimal number`);
-  return pid;
+  return text === undefined ? undefined : pidNumber(text);
 }
 
 /** The recording of `--events`; without it one of nothing, which is enough for scripts that only begin and end. */

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { isConfigKey } from "../lang/trace/index.ts";
 import { DiagnosticError, type SourceText } from "../source/index.ts";
-import { type CommandLine, UsageError } from "./options.ts";
+import { type CommandLine, CommandLineError } from "./options.ts";
 
 /** The whole of a file; `what` it is called in messages. Throws DiagnosticError. */
 export function readText(file: string, what: string): SourceText {
@@ -34,7 +34,7 @@ export function scriptOf(line: CommandLine): {
   const program = line.given.get("execute");
   if (program !== undefined) return { source: { name: "stdin", text: program }, params: line.rest, named };
   const [file, ...params] = line.rest;
-  if (file === undefined) throw new UsageError("a script is needed: FILE or -e PROGRAM");
+  if (file === undefined) throw new CommandLineError("a script is needed: FILE or -e PROGRAM");
   const source = readText(file, "file");
   return { source: file === "-" ? { ...source, name: "stdin" } : source, params, named };
 }

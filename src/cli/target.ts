@@ -7,11 +7,22 @@ import { UsageError } from "./options.ts";
 /** linux/threads.h: no process has a greater number. */
 const PID_MAX_LIMIT = 0x400000;
 
+/** The number that `-p` gives. Throws UsageError for what can be none of a process. */
+export function pidNumber(text: string): number {
+  if (!/^\d+$/.test(text))
+    throw new UsageError(
+      `Failed to parse pid: invalid ${/^\d/.test(text) ? "trailing bytes" : "integer"}: ${text}`,
+      [],
+    );
+  const pid = Number(text);
+  if (pid === 0 || pid > PID_MAX_LIMIT) throw new UsageError(`Pid out of range: ${text}`, []);
+  return pid;
+}
+
 /** The process of `-p`. Throws where there is none. */
 export function pidOf(text: string): number {
-  if (!/^\d+$/.test(text) || Number(text) === 0) throw new UsageError(`pid '${text}' is not a valid decimal number`);
-  const pid = Number(text);
-  if (pid > PID_MAX_LIMIT || !processExists(pid))
+  const pid = pidNumber(text);
+  if (!processExists(pid))
     throw new DiagnosticError([{ code: "SCRY1114", severity: "error", message: `no process with this pid: ${text}` }]);
   return pid;
 }

@@ -141,7 +141,9 @@ export interface System {
   functions(path: string, name: string): readonly UserFunction[];
   /** The names of a binary's functions that match, each once, aliases too; absent: those of `functions`. */
   functionNames?(path: string, name: string): Iterable<string>;
-  /** The function of a binary that begins at this byte of the file; absent: such are not known. */
+  /** The byte of the file at an address of its code; undefined: it has none there. Absent: the two are taken as one. */
+  codeAt?(path: string, address: number): number | undefined;
+  /** The function of a binary that this byte of the file belongs to; absent: such are not known. */
   functionAt?(path: string, offset: number): UserFunction | undefined;
   /** Address of a symbol as its file has it, before it is loaded anywhere. */
   userAddress(path: string, name: string): bigint | undefined;

@@ -13,7 +13,7 @@ export function sourceLineProbes(
   parts: readonly string[],
   env: ProbeEnvironment,
 ): ResolvedProbe[] | undefined {
-  const [where, text, columnText] = parts as [string, string, string | undefined];
+  const [where = "", text = "", columnText] = parts;
   const at = where.lastIndexOf("@");
   if (parts.length > 3 || at <= 0 || !/^\d+$/.test(text) || env.sourceLine === undefined) return undefined;
   if (columnText !== undefined && !/^\d+$/.test(columnText)) return undefined;

@@ -55,16 +55,12 @@ export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly str
       return kept.map((f, index): ResolvedProbe => {
         if (extra !== 0 && f.size > 0 && extra >= f.size)
           throw new ProbeError("SCRY1104", `Offset outside the function bounds ('${f.name}' size is ${f.size})`);
-        const inside = extra === 0 ? undefined : env.insideInstruction?.(path, f.start ?? f.offset, extra);
-        // A breakpoint there would break the instruction, and with it the program.
-        if (inside !== undefined)
-          throw new ProbeError("SCRY1123", `'${f.name}+${extra}' is in the middle of an instruction`, [
-            `Instructions begin at ${f.name}+${inside[0]} and ${f.name}+${inside[1]}`,
-          ]);
+        const start = f.start ?? f.offset;
+        refuseInside(path, start, start + extra, (at) => `${f.name}+${at}`, env);
         const attach = {
           kind: "uprobe",
           path,
-          offset: extra === 0 ? f.offset : (f.start ?? f.offset) + extra,
+          offset: extra === 0 ? f.offset : start + extra,
           return: returns,
           ...(env.pid === undefined ? {} : { pid: env.pid }),
         } as const;
@@ -96,11 +92,41 @@ export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly str
   return provider;
 }
 
-/** A place that is given by its number. A return probe there must know whether Go has made the function. */
+/** A place that is given by its address. A return probe there must know whether Go has made the function. */
 function byAddress(place: string, path: string, returns: boolean, env: ProbeEnvironment): UserFunction {
-  const offset = Number(place);
-  const found = returns ? env.functionAt?.(path, offset) : undefined;
-  return { ...(found?.go === undefined ? {} : found), name: place, offset, size: 0 };
+  const address = Number(place);
+  const offset = env.codeAt === undefined ? address : env.codeAt(path, address);
+  if (offset === undefined)
+    throw new ProbeError(
+      "SCRY1128",
+      `Could not resolve address: ${path}:${place}`,
+      ["It is an address as the file's symbols have it, in a part that is executed"],
+      true,
+    );
+  const found = env.functionAt?.(path, offset);
+  const start = found?.start ?? offset;
+  refuseInside(path, start, offset, (at) => `0x${(address + at - (offset - start)).toString(16)}`, env);
+  return {
+    ...(returns && start === offset && found?.go !== undefined ? found : {}),
+    name: `${address}`,
+    offset,
+    size: 0,
+  };
+}
+
+/** A breakpoint in the middle of an instruction would break it, and with it the program. */
+function refuseInside(
+  path: string,
+  start: number,
+  offset: number,
+  shown: (steps: number) => string,
+  env: ProbeEnvironment,
+): void {
+  const inside = offset === start ? undefined : env.insideInstruction?.(path, start, offset - start);
+  if (inside === undefined) return;
+  throw new ProbeError("SCRY1123", `'${shown(offset - start)}' is in the middle of an instruction`, [
+    `Instructions begin at ${shown(inside[0])} and ${shown(inside[1])}`,
+  ]);
 }
 
 function binary(name: string, env: ProbeEnvironment): string {
@@ -115,11 +141,14 @@ function binary(name: string, env: ProbeEnvironment): string {
   return path;
 }
 
-/** The files that the first part of an attach point means. Of all programs there are, nobody wants to see all functions. */
+/**
+ * The files that the first part of an attach point means. Of all programs there are, nobody wants to see all functions, but
+ * of those that one process has mapped.
+ */
 function binariesOf(file: string, env: ProbeEnvironment): readonly string[] {
   const one = env.binary(file);
   if (one !== undefined) return [one];
-  return isPattern(file) && file !== "*" ? (env.binaries?.(file) ?? []) : [];
+  return isPattern(file) && (file !== "*" || env.pid !== undefined) ? (env.binaries?.(file) ?? []) : [];
 }
 
 /** The probes in each of several files, where a pattern names them; undefined where one file is meant. */
@@ -165,10 +194,12 @@ export const usdt: Provider = {
   doc: "A static probe that a program or library brings (`.note.stapsdt`); arguments are arg0…",
   resolve(point, parts, env) {
     if (parts.length < 2 || parts.length > 3) throw wrongSyntax(usdt);
-    const several = eachBinary(usdt, point, parts, env);
+    // Of one process all files are meant where none is named.
+    const [file = "", ...names] = parts;
+    const several = eachBinary(usdt, point, [file === "" && env.pid !== undefined ? "*" : file, ...names], env);
     if (several !== undefined) return several;
     const path = binary(parts[0] as string, env);
-    const provider = parts.length === 3 ? (parts[1] as string) : "*";
+    const provider = parts.length === 3 && parts[1] !== "" ? (parts[1] as string) : "*";
     const name = parts.at(-1) as string;
     const sites = env.usdt(path, provider, name);
     if (sites.length === 0)

@@ -123,9 +123,13 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
     syscallNumber: (name) => syscallNumber(name),
     binary: (name) =>
       options.pid !== undefined && name === "" ? executableOf(options.pid) : findBinary(name, options.pid),
-    binaries: (pattern) => matchingFiles(pattern).filter((path) => tryFileSymbols(path) !== undefined),
+    binaries: (pattern) =>
+      (options.pid !== undefined && pattern === "*" ? filesOf(options.pid) : matchingFiles(pattern)).filter(
+        (path) => tryFileSymbols(path) !== undefined,
+      ),
     functions: (path, name) => findFunctions(path, name, machine),
     functionNames: (path, name) => readable(path, () => fileSymbols(path).functionNames(patternRegExp(name))),
+    codeAt,
     functionAt: (path, offset) => functionAt(path, offset, machine),
     goProcess: () => {
       const file = options.pid === undefined ? undefined : tryFileSymbols(`/proc/${options.pid}/exe`);
@@ -203,11 +207,13 @@ function findKernelFunctions(pattern: string, module?: string): readonly string[
 
 function findBinary(name: string, pid: number | undefined): string | undefined {
   if (name === "") return undefined;
-  if (name === "*" && pid !== undefined) return executableOf(pid);
   const found = binaryPath(name) ?? libraryPath(name);
   if (found !== undefined) return found;
   return pid === undefined ? undefined : mappedLibraries(pid).find((path) => path.includes(name));
 }
+
+/** The files whose code a process has mapped, its executable first. */
+const filesOf = (pid: number): string[] => [...new Set([executableOf(pid), ...mappedLibraries(pid)])];
 
 function findFunctions(path: string, name: string, machine: "x86_64" | "aarch64"): readonly UserFunction[] {
   const file = readable(path, () => fileSymbols(path));
@@ -251,13 +257,28 @@ function userFunction(
   return { ...base, offset: start + skip, go, ...(unless === undefined ? {} : { unless }) };
 }
 
-/** The function that begins at a byte of a file. */
+/** The byte of a file at an address of its code. */
+function codeAt(path: string, address: number): number | undefined {
+  const elf = readable(path, () => openElf(path));
+  const within = elf.segments.some(
+    (s) => s.type === PT_LOAD && (s.flags & PF_X) !== 0 && address >= s.address && address < s.address + s.fileSize,
+  );
+  return within ? elf.fileOffset(address) : undefined;
+}
+
+/** The function that a byte of a file belongs to. */
 function functionAt(path: string, offset: number, machine: "x86_64" | "aarch64"): UserFunction | undefined {
   const file = readable(path, () => fileSymbols(path));
   const found = file.at(offset);
-  const symbol = found?.offset === 0 ? file.find(found.name) : undefined;
-  return symbol === undefined ? undefined : userFunction(path, file, symbol, machine);
+  const symbol = found === undefined ? undefined : file.find(found.name);
+  // Several may have its name.
+  return symbol === undefined || symbol.fileOffset !== offset - (found?.offset ?? 0)
+    ? undefined
+    : userFunction(path, file, symbol, machine);
 }
+
+/** Program headers: of what is mapped, and of what is executed (elf.h). */
+const [PT_LOAD, PF_X] = [1, 1];
 
 const heads = new Map<string, ReturnType<typeof openElf>>();
 

@@ -60,3 +60,12 @@ export function lineText(source: SourceText, line: number): string {
   const end = starts[line] === undefined ? source.text.length : (starts[line] as number) - 1;
   return source.text.slice(start, end).replace(/\r$/, "");
 }
+
+/** The offset of a 1-based line and column; one beyond the line, or the text, is clamped to its end. */
+export function offsetOf(source: SourceText, { line, column }: LineColumn): number {
+  const starts = lineStarts(source);
+  const start = starts[line - 1];
+  if (start === undefined) return line < 1 ? 0 : source.text.length;
+  const next = starts[line];
+  return Math.min(start + Math.max(0, column - 1), next === undefined ? source.text.length : next - 1);
+}

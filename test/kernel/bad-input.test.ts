@@ -60,6 +60,9 @@ describe("scripts", () => {
     ["a binary that is not there", "uprobe:/no/such/binary:main { }", /does not exist or is not executable/],
     ["a function that is not there", "uprobe:/bin/sh:no_such_function_at_all { }", /No matches/],
     ["a file that is no binary", `uprobe:${join(repository, "package.json")}:main { }`, /./],
+    ["an address without code", "uprobe:/bin/sh:0xa { }", /Could not resolve address: \/bin\/sh:0xa/],
+    ["no target at all", "uprobe { }", /wrong number of parts/],
+    ["a header that is nowhere", "#include <lol/no.h>\nbegin { }", /stdin:1:10-20: ERROR: 'lol\/no\.h' file not found/],
     ["an invalid period", "interval:ms:0 { }", /period/],
     ["1,000 levels of parentheses", `begin { print(${"(".repeat(1000)}1${")".repeat(1000)}); }`, /nest|deep/],
   ];
@@ -152,7 +155,17 @@ describe("files", () => {
   it("that are folders", async () => saidClearly(await runScry([scratchFolder()]), /Is a directory/));
   it("no script at all", async () => saidClearly(await runScry([]), /a script is needed/));
   it("an unknown option", async () =>
-    saidClearly(await runScry(["--no-such-option"]), /unknown option: --no-such-option/));
+    saidClearly(await runScry(["--no-such-option"]), /unknown option: --no-such-option[\s\S]*^USAGE$[\s\S]*scry -l/m));
+  it("headers of the kernel that are not installed are not missed", async () =>
+    expect((await runScry(["-e", "#include <linux/no_such.h>\nbegin { exit(); }"])).status).toBe(0));
+  it.each([
+    ["nofile.bt", "WARNING: It appears that 'nofile.bt' is a filename but the file does not exist."],
+    ["nosuch:*", ""],
+  ])("listing %s lists nothing", async (pattern, said) => {
+    const ended = await runScry(["-l", pattern]);
+    expect([ended.status, ended.stdout]).toEqual([0, ""]);
+    expect(ended.stderr.slice(0, said.length || undefined)).toBe(said);
+  });
   it("an output that cannot be written", async () =>
     saidClearly(await runScry(["-o", "/no/such/folder/out", "-e", "begin { }"]), /\/no\/such\/folder\/out/));
 });
@@ -196,7 +209,13 @@ it("tracefs that is not mounted is mounted, or how to is said", async () => {
 describe("targets", () => {
   it("a process that is not there", async () =>
     saidClearly(await runScry(["-p", "4194303", "-e", "begin { }"]), /no process with this pid: 4194303/));
-  it("a pid that is none", async () => saidClearly(await runScry(["-p", "x1", "-e", "begin { }"]), /not a valid/));
+  it.each([
+    ["x1", "Failed to parse pid: invalid integer: x1"],
+    ["12x", "Failed to parse pid: invalid trailing bytes: 12x"],
+    ["5000000", "Pid out of range: 5000000"],
+  ])("a pid that is none: %s", async (pid, said) =>
+    saidClearly(await runScry(["-p", pid, "-e", "begin { }"]), new RegExp(`^ERROR: ${said}$`, "m")),
+  );
   it("a command that is not there", async () =>
     saidClearly(await runScry(["-c", "/no/such/command", "-e", "interval:s:1 { }"]), /\/no\/such\/command/));
 

@@ -1,7 +1,7 @@
 // How a run begins and ends on the live kernel: what is attached, what is lost, what is left behind.
 
 import { describe, expect, it } from "vitest";
-import { loadProgram, NOTIFY, Running, runScry, startLoad, startScry, traceLoad } from "../support/commands.ts";
+import { hasSdt, loadProgram, NOTIFY, Running, runScry, startLoad, startScry, traceLoad } from "../support/commands.ts";
 import { eventually, kernelObjects, lostEvents, newObjects } from "../support/scripts.ts";
 
 describe("what is left behind", () => {
@@ -212,6 +212,20 @@ describe("-c and -p", () => {
       other.running.kill("SIGKILL");
       target.running.kill("SIGKILL");
     }
+  });
+
+  it.each([
+    ["uprobe:*:probe_me { @n = count(); }", true],
+    ["uprobe:*:malloc { } uprobe:*:probe_me { @n = count(); }", true],
+    ["usdt::scrytest:plain { @n = count(); }", hasSdt],
+    ["usdt:*:scrytest:plain { @n = count(); }", hasSdt],
+  ])("-p names the files: %s", async (script, possible) => {
+    if (!possible) return;
+    const [ended] = await traceLoad(
+      [script.startsWith("usdt") ? "usdt" : "call", 4],
+      [(load) => startScry(["-p", String(load.pid), "-e", script], { env: { [NOTIFY]: "1" } })],
+    );
+    expect(ended?.stdout).toContain("@n: 4\n");
   });
 
   it("a command is ended when the script exits first", async () => {

@@ -742,6 +742,9 @@ const tracing: readonly DifferentialCase[] = [
   },
   { name: "usdt: a semaphore", script: "usdt:LOAD:scrytest:guarded { @[arg0] = count(); }", load: ["usdt", 5] },
   { name: "usdt: wildcards", script: "usdt:LOAD:scrytest:* { @[probe] = count(); }", load: ["usdt", 5] },
+  { name: "usdt: any provider", script: "usdt:LOAD::*lain { @[probe] = count(); }", load: ["usdt", 5] },
+  { name: "usdt: a name of any provider", script: "usdt:LOAD::plain { @[probe] = count(); }", load: ["usdt", 5] },
+  { name: "usdt: quoted", script: 'usdt:LOAD:"scrytest":"plain" { @[probe] = count(); }', load: ["usdt", 5] },
   {
     name: "curtask: a walk",
     script:

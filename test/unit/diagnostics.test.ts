@@ -74,7 +74,7 @@ describe("diagnostics", () => {
     ["fn m() { 1 }  begin { }", "not supported yet"],
     ["begin { print(skboutput(1)); }", "not supported yet"],
     ["config = { nothing = 1 } begin { }", "nothing"],
-    ["config = { max_strlen = 1 } begin { }", "max_strlen"],
+    ["config = { max_strlen = 0 } begin { }", "max_strlen"],
     ["let @x = nohash(5); begin { @x[1] = 1; }", "Invalid bpf map type"],
     ['begin { signal("SIGNOTHING"); }', "signal"],
     ['begin { exit("a"); }', "exit"],

@@ -1,14 +1,13 @@
 // The journey of a script: text → tree → probes → types → storage → IR → object code. What comes out is an object for
 // any machine, and what a reader must know to make sense of the records and maps of its run.
 
-import { CTypes, readDeclarations } from "../../c/index.ts";
 import type { ProbeEnvironment } from "../../probes/index.ts";
 import type { CompiledScript } from "../../schema/index.ts";
 import { DiagnosticError, type SourceText } from "../../source/index.ts";
 import { assemble } from "./assemble.ts";
 import { builtins, laterFunctions } from "./builtins/index.ts";
-import { checkScript, readSettings, stopOnErrors } from "./check/index.ts";
-import { parseScript, type Script } from "./parse/index.ts";
+import { checkScript, readScript, readSettings, stopOnErrors, withDeclarations } from "./check/index.ts";
+import type { Script } from "./parse/index.ts";
 import { type Dump, housekeeping, makePrograms } from "./programs.ts";
 import { planScript } from "./storage.ts";
 
@@ -27,36 +26,19 @@ export function compileScript(
   env: ProbeEnvironment,
   options: CompileScriptOptions,
 ): CompiledScript {
-  const script = parse(source, env, false);
+  const script = readScript(source, env, false);
   try {
     return compile(script, source, env, options);
   } catch (error) {
     if (!(error instanceof DiagnosticError) || (script.c?.skipped.length ?? 0) === 0) throw error;
     // What is missing may stand in a header of the system, none of which was read.
-    const whole = parse(source, env, true);
+    const whole = readScript(source, env, true);
     try {
       return compile(whole, source, env, options);
     } catch (second) {
       throw withMissingHeaders(second, whole.c?.skipped ?? []);
     }
   }
-}
-
-function parse(source: SourceText, env: ProbeEnvironment, all: boolean): Script {
-  return parseScript(source, env.params, {
-    all,
-    ...(env.includes === undefined ? {} : { includes: env.includes }),
-    ...(env.header === undefined ? {} : { header: env.header }),
-    ...(env.imported === undefined ? {} : { imported: env.imported }),
-  });
-}
-
-/** The environment with the types that the script's C declares. */
-function withDeclarations(script: Script, env: ProbeEnvironment): ProbeEnvironment {
-  if (script.c === undefined || script.c.tokens.length === 0) return env;
-  const types = new CTypes(() => env.btf());
-  readDeclarations(script.c.tokens, types, { system: (token) => script.c?.system(token.file) ?? false });
-  return types.empty ? env : { ...env, btf: () => types };
 }
 
 function withMissingHeaders(error: unknown, missing: readonly string[]): unknown {

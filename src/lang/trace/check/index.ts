@@ -7,6 +7,7 @@ export { constant, constantText, isInteger, parseInteger } from "./constants.ts"
 export { probeArguments } from "./fields.ts";
 export { mapUse, useKey } from "./maps.ts";
 export { ScriptHelp } from "./named-parameters.ts";
+export { readScript, withDeclarations } from "./read-script.ts";
 export * from "./state.ts";
 export { isComptime } from "./statements.ts";
 export { joinTypes } from "./type-rules.ts";

@@ -369,7 +369,7 @@ class Parser extends ExpressionParser {
         const digits = (/^[0-9]+/.exec(text.slice(at + 1)) as RegExpExecArray)[0];
         part += this.params[Number(digits) - 1] ?? "";
         at += 1 + digits.length;
-      } else if (c === ":" && !(text[at + 1] === ":" && /[A-Za-z_~]/.test(text[at + 2] ?? ""))) {
+      } else if (c === ":" && !(parts.length > 1 && text[at + 1] === ":" && /[A-Za-z_~]/.test(text[at + 2] ?? ""))) {
         parts.push(part);
         part = "";
         at++;

@@ -27,6 +27,13 @@ export interface Preamble {
   readonly system: (file: SourceText) => boolean;
 }
 
+/**
+ * Headers that nobody misses: those of the kernel, whose types BTF has, and those that a C compiler brings, whose types the
+ * language has.
+ */
+const NOT_MISSED =
+  /^(?:acpi|asm|asm-generic|bpf|crypto|drm|generated|keys|kvm|linux|media|mtd|net|rdma|scsi|sound|trace|uapi|vdso|video|xen)\/|^(?:float|limits|stdarg|stdbool|stddef|stdint)\.h$/;
+
 const blank = (text: string): string => text.replace(/[^\n]/g, " ");
 
 /** Macros that a compiler for this machine defines itself, as far as headers ask for them. */
@@ -66,7 +73,9 @@ export function readPreamble(source: SourceText, headers: Headers): Preamble {
     const inSystem = systemFiles.has(request.from.name);
     const own = inSystem ? undefined : headers.header?.(request, "own");
     if (own !== undefined) return own;
+    const missed = !inSystem && headers.header !== undefined && !NOT_MISSED.test(request.name);
     if (!headers.all && !request.quoted) {
+      if (missed && headers.header?.(request, "system") === undefined) return undefined;
       skipped.push(request.name);
       return { name: request.name, text: "" };
     }
@@ -75,7 +84,7 @@ export function readPreamble(source: SourceText, headers: Headers): Preamble {
       systemFiles.add(found.name);
       return found;
     }
-    if (request.quoted && !inSystem) return undefined;
+    if (missed || (request.quoted && !inSystem)) return undefined;
     // What the kernel's headers say of types, BTF says too: who misses something is told that this one was not found.
     skipped.push(request.name);
     return { name: request.name, text: "" };
