@@ -2,10 +2,10 @@
 
 import { writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
-import { processExists, spawnWaiting, type WaitingChild } from "../kernel/index.ts";
+import { processExists, spawnWaiting, VerifierError, type WaitingChild } from "../kernel/index.ts";
 import { compileScript } from "../lang/trace/index.ts";
 import { writeObject } from "../object/index.ts";
-import { drive } from "../run/index.ts";
+import { drive, type RunListener } from "../run/index.ts";
 import type { CompiledScript } from "../schema/index.ts";
 import { liveEnvironment, RunningScript } from "../session/index.ts";
 import { formatDiagnostic } from "../source/index.ts";
@@ -65,13 +65,28 @@ export async function run(line: CommandLine): Promise<number> {
     }
     if (verbose) say(describe(script));
     streams.messages.flush();
-    running = new RunningScript(script, output.listener, dump?.verifier === true ? { logLevel: 2 } : {});
+    running = loaded(script, output.listener, dump?.verifier === true ? say : undefined);
     const view = output.open(running);
     if (dump?.verifier === true) for (const l of running.logs()) say(`${l.program}:\n${l.log}\n`);
     return await work(running, script, view, streams, { quiet, child, pid, dry: given.has("dry-run") });
   } finally {
+    streams.messages.flush();
     child?.kill("SIGTERM");
     await running?.close();
+  }
+}
+
+/** Runs a script; where `say` is given, the verifier's log is wanted, and told of a program that it refuses. */
+function loaded(
+  script: CompiledScript,
+  listener: RunListener,
+  say: ((text: string) => void) | undefined,
+): RunningScript {
+  try {
+    return new RunningScript(script, listener, say === undefined ? {} : { logLevel: 2 });
+  } catch (error) {
+    if (error instanceof VerifierError) say?.(`${error.program}:\n${error.log}\n`);
+    throw error;
   }
 }
 

@@ -47,8 +47,8 @@ export interface ProgramState {
   /** Callbacks and subprograms made so far. */
   readonly functions: IrFunction[];
   callbacks: number;
-  /** The program's context; absent within a callback. */
-  context: Value | undefined;
+  /** The program's context, where the function that is being made has it. */
+  context: () => Value;
   /** What was made on the way here, by what it holds: key slots, the task, the number of the system call. */
   known: Map<string, Value>[];
   /** Name of the callback that does nothing. */
@@ -71,7 +71,7 @@ export function programState(
     b,
     functions: [],
     callbacks: 0,
-    context: b.param(0),
+    context: () => b.param(0),
     known: [new Map()],
     emptyCallback: undefined,
   };
@@ -125,12 +125,8 @@ export function within<T>(p: ProgramState, b: FunctionBuilder, run: () => T): T 
   return result;
 }
 
-/** The program's context; a callback has none. */
-export function contextOf(p: ProgramState): Value {
-  return (
-    p.context ?? fail(p, "SCRY1905", "the probe's arguments cannot be read inside a for loop over a map yet", here(p))
-  );
-}
+/** The program's context. */
+export const contextOf = (p: ProgramState): Value => p.context();
 
 /** A new kind of record. */
 export function addSite(

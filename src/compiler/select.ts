@@ -66,6 +66,12 @@ interface Selected {
   readonly machine: MachineBlock;
 }
 
+/**
+ * What is added to is the stack's address: of `number += address` the verifier forgets whose stack it is, so that a callback
+ * would read its caller's (kernel/bpf/verifier.c, adjust_ptr_min_max_vals: type and id are inherited, frameno is not).
+ */
+const onStack = ({ type }: Value): boolean => type.kind === "stack";
+
 class Selector {
   readonly #fn: IrFunction;
   readonly #cpu: Cpu;
@@ -349,11 +355,8 @@ class Selector {
     if (op === "add" && this.#frameAddress(instr) !== undefined) return;
     // What is overwritten should be the operand that nothing else needs.
     if (commutes(op) && constantOf(b) === undefined) {
-      if (
-        constantOf(a) !== undefined ||
-        (this.#isMade(b) && !this.#isMade(a) ? false : this.#once(b) && !this.#once(a))
-      )
-        [a, b] = [b, a];
+      const better = this.#isMade(b) && !this.#isMade(a) ? false : this.#once(b) && !this.#once(a);
+      if (constantOf(a) !== undefined || (onStack(a) || onStack(b) ? onStack(b) : better)) [a, b] = [b, a];
     }
     const imm = width === 64 ? immediate(b) : immediate32(b);
     const signed = op === "sdiv" || op === "smod";

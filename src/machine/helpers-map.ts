@@ -140,19 +140,24 @@ export const mapHelpers: HelperTable = {
     const kind = kindOf(memory, map);
     const offset = kind.perCpu ? cpuOf(runtime) * headerWord(memory, map, Header.STRIDE) : 0;
     let count = 0;
-    // The key of an array lies in the first word of the scratch, which the callback may read.
-    for (const { key, value } of entries(memory, map, runtime.scratch)) {
-      const from = headerWord(memory, map, Header.KEY_SIZE);
-      memory.u8.copyWithin(runtime.scratch, key, key + from);
-      memory.allow(runtime.scratch, from, "read");
-      runtime.setArgument(1, map);
-      runtime.setArgument(2, runtime.scratch);
-      runtime.setArgument(3, value + offset);
-      runtime.setArgument64(4, context);
-      count++;
-      if (runtime.call(callback) === 1) break;
+    const bytes = headerWord(memory, map, Header.KEY_SIZE);
+    const shown = runtime.shownKey;
+    runtime.shownKey += (bytes + 7) & ~7;
+    try {
+      for (const { key, value } of entries(memory, map, shown)) {
+        memory.u8.copyWithin(shown, key, key + bytes);
+        memory.allow(shown, bytes, "read");
+        runtime.setArgument(1, map);
+        runtime.setArgument(2, shown);
+        runtime.setArgument(3, value + offset);
+        runtime.setArgument64(4, context);
+        count++;
+        if (runtime.call(callback) === 1) break;
+      }
+    } finally {
+      memory.allow(shown, bytes, "none");
+      runtime.shownKey = shown;
     }
-    memory.allow(runtime.scratch, runtime.scratchBytes, "none");
     return count;
   },
   loop: (runtime) => {

@@ -16,7 +16,7 @@ import { traceHelpers } from "./helpers-trace.ts";
 import { type Loaded, loadPrograms, planMaps } from "./load.ts";
 import { HEADER_BYTES, installMap, MOST_KEY_BYTES } from "./map-header.ts";
 import { EmbeddedMap } from "./maps.ts";
-import { Memory, MemoryPlan, State } from "./memory.ts";
+import { FRAMES, Memory, MemoryPlan, State } from "./memory.ts";
 import { PACKET_BYTES } from "./packet.ts";
 import { type Program, rawProgram, spanOf } from "./program.ts";
 import type { Batch, BatchResult, Fired, MachineOptions, RunInput, RunResult, Step } from "./run.ts";
@@ -70,6 +70,8 @@ export class Machine {
     const area = room(options.batchBytes ?? 2 ** 20);
     const largest = Math.max(0, ...object.maps.map((map) => (map.valueSize <= 2 ** 26 ? map.valueSize : 0)));
     const scratch = room(MOST_KEY_BYTES + 4096 + largest);
+    const largestKey = Math.max(0, ...object.maps.map((map) => Math.min(map.keySize, MOST_KEY_BYTES)));
+    const shownKeys = room(FRAMES * ((largestKey + 7) & ~7));
     const headers = plan.reserve(object.maps.length * HEADER_BYTES, 128);
     const layouts = planMaps(object, plan, headers, this.cpus);
     let memory: Memory;
@@ -99,6 +101,7 @@ export class Machine {
       maps: [...maps.values()],
       scratch: scratch.start,
       scratchBytes: scratch.end - scratch.start,
+      shownKey: shownKeys.start,
       helpers,
       replaced: new Set(options.helpers?.keys()),
       clock: options.clock ?? sinceStart,

@@ -38,9 +38,11 @@ export class Runtime implements HelperHost {
   readonly memory: Memory;
   readonly maps: readonly EmbeddedMap[];
   readonly effects: Effect[] = [];
-  /** What `for_each_map_elem` shows its callback of an array's key, and other small loans to programs. */
+  /** Where helpers put together a key or a value while they run. */
   readonly scratch: number;
   readonly scratchBytes: number;
+  /** Where the next key lies that `for_each_map_elem` shows its callback; callbacks may walk maps themselves. */
+  shownKey: number;
   clock: () => bigint;
   random: () => number;
   foreign: ForeignMemory | undefined;
@@ -61,6 +63,7 @@ export class Runtime implements HelperHost {
     maps: readonly EmbeddedMap[];
     scratch: number;
     scratchBytes: number;
+    shownKey: number;
     helpers: ReadonlyMap<number, HelperFunction>;
     replaced: ReadonlySet<number>;
     clock: () => bigint;
@@ -70,6 +73,7 @@ export class Runtime implements HelperHost {
     this.maps = parts.maps;
     this.scratch = parts.scratch;
     this.scratchBytes = parts.scratchBytes;
+    this.shownKey = parts.shownKey;
     this.clock = parts.clock;
     this.random = parts.random;
     this.#helpers = parts.helpers;

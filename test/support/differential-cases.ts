@@ -700,6 +700,16 @@ const tracing: readonly DifferentialCase[] = [
     script: "uprobe:LOAD:probe_* { @[func] = count(); @p[probe] = count(); }",
     load: ["many", 6],
   },
+  {
+    name: "arguments in a loop over a map",
+    script:
+      "uprobe:LOAD:probe_me /pid == $1/ { @a[7] = 1; @b[8] = 2; for $x : @a { @n[arg0] = count(); for $y : @b { @s[$x.0, $y.0, $y.1, arg1] = sum(arg0); } } clear(@a); clear(@b); }",
+    load: ["call", 4],
+    peer: {
+      differs: "the peer does not let a loop's body see the arguments",
+      ours: "\n\n@n[0]: 1\n@n[1]: 1\n@n[2]: 1\n@n[3]: 1\n@s[7, 8, 2, 3]: 6\n",
+    },
+  },
   { name: "uprobe: offsets", script: "uprobe:LOAD:probe_me+0 { @[probe] = count(); }", load: ["call", 3] },
   {
     name: "uprobe: user stacks",
@@ -854,6 +864,10 @@ const tracing: readonly DifferentialCase[] = [
 ];
 
 const language: readonly DifferentialCase[] = [
+  begin(
+    "loops over maps in loops",
+    '@a[1] = count(); @a[1] = count(); @b["x", 3] = "hello"; @c[7] = avg(4); for $x : @a { for $y : @b { for $z : @c { print(($x.0, $x.1, $y.0, $y.1, $z)); } } }',
+  ),
   {
     name: "C: structs, enums and macros of one's own",
     script:

@@ -35,7 +35,7 @@ export function fieldOperand(l: LowerState, e: FieldExpression): Operand {
 function elementOperand(l: LowerState, object: Expression, at: number): Operand {
   if (object.kind === "variable") {
     const pair = l.pairs.get(infoOf(l, object));
-    if (pair !== undefined) return at === 0 ? pair.key : pair.value();
+    if (pair !== undefined) return at === 0 ? pair.key() : pair.value();
   }
   const op = ownMemory(l, object);
   const { elements } = op.type as Type & { kind: "tuple" };

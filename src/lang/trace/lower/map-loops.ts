@@ -5,7 +5,8 @@ import { cpuPart, type Operand, readAggregate, within } from "../../../codegen/i
 import { FunctionBuilder, type Value } from "../../../compiler/index.ts";
 import { INT64, isAggregate, type ScriptMap, type Type } from "../../../schema/index.ts";
 import type { Statement } from "../parse/index.ts";
-import { type LowerState, leaveProbe, lowerBlock } from "./state.ts";
+import { type LowerState, leaveProbe, lowerBlock, type Pair } from "./state.ts";
+import { Surroundings } from "./surroundings.ts";
 import { infoOf } from "./variables.ts";
 
 export function lowerMapLoop(l: LowerState, s: Statement & { kind: "for-map" }): void {
@@ -28,25 +29,24 @@ export function lowerMapLoop(l: LowerState, s: Statement & { kind: "for-map" }):
       { kind: "map", map: name },
       { kind: "memory" },
       { kind: "map-value", map: name, nullable: false },
-      { kind: "int" },
+      { kind: "memory" },
     ]);
-    const outside = { context: l.context, loops: l.loops, leave: l.leaveFunction, places: l.places };
-    l.context = undefined;
+    const outside = { context: l.context, loops: l.loops, leave: l.leaveFunction, places: l.places, pairs: l.pairs };
+    const around = new Surroundings(outer, b, () => b.param(3));
+    l.context = around.bring(outside.context, { kind: "ctx" });
     l.places = new Map([...l.places].filter(([, place]) => place.kind === "frame"));
     l.loops = [{ next: () => b.return(0), leave: () => b.return(1) }];
     l.leaveFunction = () => {
       b.store(64, cpuPart(l), gone, 1);
       b.return(1);
     };
-    const keyType = (long ? map.keyType : map.shortKeyType) as Type;
-    const key: Operand = { kind: "memory", type: keyType, pointer: b.param(1), offset: 0, space: "own", padded: true };
-    const valueType = map.valueType;
-    const valueNow = (): Operand => {
-      if (isAggregate(valueType))
-        return { kind: "value", type: INT64, value: readAggregate(l, map, { map: name, key: b.param(1) }) };
-      return { kind: "memory", type: valueType, pointer: b.param(2) as Value, offset: 0, space: "own", padded: true };
-    };
-    l.pairs.set(info, { key, value: valueNow });
+    const entry = entryOf(
+      l,
+      map,
+      { map: name, type: (long ? map.keyType : map.shortKeyType) as Type },
+      { key: () => b.param(1), value: () => b.param(2) },
+    );
+    l.pairs = new Map([...outside.pairs].map(([info, pair]) => [info, pair.within(around)] as const)).set(info, entry);
     within(l, b, () => {
       lowerBlock(l, s.body);
       b.return(0);
@@ -55,11 +55,41 @@ export function lowerMapLoop(l: LowerState, s: Statement & { kind: "for-map" }):
     l.context = outside.context;
     l.loops = outside.loops;
     l.leaveFunction = outside.leave;
+    l.pairs = outside.pairs;
     // Memory of the callback's own stack means nothing outside of it, nor in the next callback.
-    const shared = [...l.places].filter(([, place]) => place.kind === "frame");
-    l.places = new Map([...outside.places, ...shared]);
-    outer.helper("for_each_map_elem", [outer.map(name), outer.functionAddress(fn), outer.const(0), outer.const(0)]);
+    const kept = [...l.places].filter(([, place]) => place.kind === "frame");
+    l.places = new Map([...outside.places, ...kept]);
+    outer.helper("for_each_map_elem", [outer.map(name), outer.functionAddress(fn), around.address(), outer.const(0)]);
   }
   const left = outer.load("u64", cpuPart(l), gone);
   outer.when("ne", left, 0, () => leaveProbe(l, 0), { unlikely: "then" });
+}
+
+/** An entry of one of the kernel's maps, by pointers to its key and its value. */
+function entryOf(
+  l: LowerState,
+  map: ScriptMap,
+  at: { readonly map: string; readonly type: Type },
+  pointers: { readonly key: () => Value; readonly value: () => Value },
+): Pair {
+  const own = (type: Type, pointer: Value): Operand => ({
+    kind: "memory",
+    type,
+    pointer,
+    offset: 0,
+    space: "own",
+    padded: true,
+  });
+  return {
+    key: () => own(at.type, pointers.key()),
+    value: () =>
+      isAggregate(map.valueType)
+        ? { kind: "value", type: INT64, value: readAggregate(l, map, { map: at.map, key: pointers.key() }) }
+        : own(map.valueType, pointers.value()),
+    within: (from) =>
+      entryOf(l, map, at, {
+        key: from.bring(pointers.key, { kind: "memory" }),
+        value: from.bring(pointers.value, { kind: "map-value", map: at.map, nullable: false }),
+      }),
+  };
 }

@@ -106,7 +106,7 @@ export function lowerInto(
         const [keyType, valueType] = type.elements as [Type, Type];
         const [keyAt, valueAt] = elementOffsets(type.elements) as [number, number];
         if (options.pad) padGaps(l, type, to, offset);
-        const first = copyInto(l, pair.key, keyType, to, offset + keyAt, options);
+        const first = copyInto(l, pair.key(), keyType, to, offset + keyAt, options);
         return [...first, ...copyInto(l, pair.value(), valueType, to, offset + valueAt, options)];
       }
     }

@@ -7,6 +7,7 @@ import { INT64, NONE, type Type } from "../../../schema/index.ts";
 import type { Span } from "../../../source/index.ts";
 import type { BuiltinUse, CheckState, Unit, VariableInfo } from "../check/index.ts";
 import type { Expression, Statement, StatementBlock } from "../parse/index.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** Where a variable is. */
 export type VariablePlace =
@@ -46,9 +47,17 @@ export interface LowerState extends ProgramState {
   /** In a callback: how to leave the whole probe. */
   leaveFunction: (() => void) | undefined;
   /** What `$kv.0` and `$kv.1` are within the body of a `for` over a map. */
-  readonly pairs: Map<VariableInfo, { readonly key: Operand; readonly value: () => Operand }>;
+  pairs: ReadonlyMap<VariableInfo, Pair>;
   /** Where this program's word of the CPU's part is that says that scratch memory is in use. */
   readonly busy: number | undefined;
+}
+
+/** An entry of a map that a loop has come to. */
+export interface Pair {
+  key(): Operand;
+  value(): Operand;
+  /** The same entry, seen from a callback of the loop's body. */
+  within(from: Surroundings): Pair;
 }
 
 export interface LowerRules {
