@@ -27,6 +27,19 @@ export function diagnosticsOf(error: unknown): Found | undefined {
     };
   }
   if (error instanceof VerifierError) {
+    const helper = refusedHelper(error.log);
+    if (helper !== undefined)
+      return {
+        diagnostics: [
+          {
+            code: "SCRY2005",
+            severity: "error",
+            message: `helper ${helper} not supported in probe`,
+            ...(error.span === undefined ? {} : { span: error.span }),
+            hints: ["This kernel does not let the probe's program call it (kernel lockdown, or its configuration)"],
+          },
+        ],
+      };
     return {
       diagnostics: [
         {
@@ -45,6 +58,15 @@ export function diagnosticsOf(error: unknown): Found | undefined {
   if (error instanceof UnsupportedError)
     return { diagnostics: [{ code: "SCRY2003", severity: "error", message: error.message }] };
   return undefined;
+}
+
+/** The helper that programs of this type, or in this place, may not call. */
+function refusedHelper(log: string): string | undefined {
+  const last = lastLine(log);
+  const named = /cannot use helper (\w+)#/.exec(last) ?? /unknown func (\w+)#/.exec(last);
+  if (named !== null) return named[1];
+  if (!/helper call is not allowed in probe/.test(last)) return undefined;
+  return [...log.matchAll(/call (bpf_\w+)#/g)].at(-1)?.[1];
 }
 
 function lastLine(log: string): string {

@@ -55,7 +55,8 @@ export function accessOperand(p: ProgramState, access: ArgumentAccess, type: Typ
     case "lost":
       return fail(p, "SCRY1248", `it cannot be read: ${access.why}`, here(p));
     case "context-field":
-      return number(b.load("u64", context, access.offset));
+      // Each stands in a word of its own (__bpf_md_ptr, and __aligned(8), of kernel/bpf/task_iter.c and its like).
+      return number(narrow(p, b.load("u64", context, access.offset), type));
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type Instruction,
   mayGoto,
   movImm,
+  Opcode,
   SLOT_BYTES,
   signExtend,
   storeImm,
@@ -38,6 +39,8 @@ const ESRCH = 3;
 const EBADF = 9;
 const FOR_EACH_MAP_ELEM = 164;
 const GET_ATTACH_COOKIE = 174;
+/** `src` of a call to a function of the kernel (BPF_PSEUDO_KFUNC_CALL). */
+const KFUNC = 2;
 /** `src` of a wide instruction whose immediate is the descriptor of a map (BPF_PSEUDO_MAP_FD). */
 const MAP_FD = 1;
 
@@ -289,6 +292,22 @@ export function hasHelper(type: ProgramType, helper: number, kernel: Kernel = li
     const text = new TextDecoder().decode(log);
     // Refused for its arguments: then it is known. `program of this type cannot use helper`, `unknown func`: it is not.
     return /R\d|arg#/.test(text) && !/cannot use helper|unknown func|invalid func/.test(text);
+  });
+}
+
+/** Whether programs of a type may call a function of the kernel (kfunc) by its name; tried once. */
+export function hasKfunc(type: ProgramType, name: string, kernel: Kernel = liveKernel()): boolean {
+  return once(kernel, `${type} kfunc ${name}`, () => {
+    const id = btfFunction(kernel, name);
+    if (id === undefined) return false;
+    const log = new Uint8Array(4096);
+    const code = [{ op: Opcode.CALL, dst: 0, src: KFUNC, off: 0, imm: id }, ...returnsZero];
+    const attached =
+      type === "tracing" ? { attachType: AttachType.fentry, target: btfFunction(kernel, "bpf_fentry_test1") ?? 0 } : {};
+    if (works(kernel, tryProgram(kernel, type, { code, ...attached }, log))) return true;
+    // Refused for its arguments: then it is allowed. Else: `calling kernel function NAME is not allowed`.
+    const text = new TextDecoder().decode(log);
+    return /R\d|arg#/.test(text) && !/is not allowed/.test(text);
   });
 }
 

@@ -7,7 +7,7 @@ export { type ChildExit, spawnWaiting, splitCommand, type WaitingChild } from ".
 export { onlineCpus, possibleCpus } from "./cpus.ts";
 export { type Diagnosis, diagnose } from "./diagnosis.ts";
 export { errnoName, SystemCallError, UnsupportedError, VerifierError } from "./errors.ts";
-export { doWithout, type Feature, featureNames, hasFeature, hasHelper, hasMap } from "./features.ts";
+export { doWithout, type Feature, featureNames, hasFeature, hasHelper, hasKfunc, hasMap } from "./features.ts";
 export type { Finding } from "./finding.ts";
 export { Kernel, type KernelFiles } from "./kernel.ts";
 export { kernelBtf, kernelBtfBytes } from "./kernel-types.ts";

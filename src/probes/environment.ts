@@ -4,6 +4,7 @@
 import type { Btf } from "../btf/index.ts";
 import type { IncludeRequest } from "../c/index.ts";
 import type { Location, Term } from "../dwarf/index.ts";
+import type { ProgramType } from "../object/index.ts";
 import type { SourceText } from "../source/index.ts";
 
 export interface TracepointName {
@@ -132,6 +133,8 @@ export interface System {
   syscallNumber(name: string): number | undefined;
   /** Address of a kernel symbol. */
   kernelAddress(name: string): bigint | undefined;
+  /** May programs of a type call this function of the kernel? Absent: none is known. */
+  kfuncAllowed?(type: ProgramType, name: string): boolean;
   cgroupId(path: string): bigint | undefined;
   /** The file that a binary or library name of an attach point stands for. */
   binary(name: string): string | undefined;

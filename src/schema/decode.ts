@@ -24,7 +24,8 @@ export interface Resolver {
   username(uid: number): string;
   /** The name of a system call of the machine by its number. */
   syscallName(number: number): string | undefined;
-  cgroupPath(id: bigint): string;
+  /** In every hierarchy, or in those whose names match the filter. */
+  cgroupPath(id: bigint, filter?: string): string;
   /** The name of a probe by its number, or of the function it stands on. */
   probe(number: number, functionName: boolean): string;
   /** The enumerator with this value of an enum of the kernel's BTF. */
@@ -221,7 +222,7 @@ export function valueDecoder(type: Type, resolver: Resolver): ValueDecoder {
     case "username":
       return (view, offset) => resolver.username(view.getUint32(offset, true));
     case "cgroup_path":
-      return (view, offset) => resolver.cgroupPath(view.getBigUint64(offset, true));
+      return (view, offset) => resolver.cgroupPath(view.getBigUint64(offset, true), type.filter);
     case "probe":
       return (view, offset) => resolver.probe(Number(readUnsigned64(view, offset)), type.function === true);
     case "count":

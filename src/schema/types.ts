@@ -34,7 +34,8 @@ export type Type =
   | { readonly kind: "username" }
   /** A number that is read as a name: of an error, a signal, a system call. */
   | { readonly kind: "named"; readonly table: NamedTable }
-  | { readonly kind: "cgroup_path" }
+  /** `filter`: names of the hierarchies that are shown, with wildcards. */
+  | { readonly kind: "cgroup_path"; readonly filter?: string }
   /** The name of the probe that fired, when it is not known before it fires. */
   | { readonly kind: "probe"; readonly function?: boolean }
   | AggregateType

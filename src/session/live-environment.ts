@@ -9,6 +9,7 @@ import {
   functionAddresses,
   hasFeature,
   hasHelper,
+  hasKfunc,
   kernelBtf,
   libraryPath,
   listTracepoints,
@@ -138,6 +139,7 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
     usdt: findUsdt,
     lacks,
     attaches: hasFeature,
+    kfuncAllowed: (type, name) => hasKfunc(type, name),
     kernelAddress: (name) => kernelSymbols().address(name),
     userAddress: (path, name) => {
       const found = fileSymbols(path).find(name);

@@ -2,9 +2,11 @@
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { uptime } from "node:os";
+import { basename } from "node:path";
 import { demangle } from "../demangle/index.ts";
 import { buildId } from "../elf/index.ts";
 import { type KernelMap, syscallName } from "../kernel/index.ts";
+import { patternRegExp } from "../probes/index.ts";
 import { stackReader } from "../run/index.ts";
 import type { CompiledScript, Integer, Resolver, StackFrame, Type, WallClock } from "../schema/index.ts";
 import { kernelSymbols, Recent, tryFileSymbols, userSymbols, watchMappings } from "../symbols/index.ts";
@@ -43,7 +45,7 @@ export function liveResolver(
   const clockOffset = BigInt(Date.now()) * 1_000_000n - bootNanoseconds();
   const frames = new Recent<string, StackFrame>(MOST_FRAMES);
   let users: Map<number, string> | undefined;
-  let cgroups: Map<bigint, string> | undefined;
+  let cgroups: Map<bigint, readonly CgroupPath[]> | undefined;
   const enums = new Map<number, Map<string, string>>();
 
   const builds = showsBuildIds(script);
@@ -103,9 +105,11 @@ export function liveResolver(
       return users.get(uid) ?? String(uid);
     },
     syscallName: (number) => syscallName(number),
-    cgroupPath: (id) => {
+    cgroupPath: (id, filter = "*") => {
       cgroups ??= readCgroups();
-      return cgroups.get(id) ?? "";
+      const shown = patternRegExp(filter);
+      const found = (cgroups.get(id) ?? []).filter(({ hierarchy }) => shown.test(hierarchy));
+      return found.map(({ hierarchy, path }) => `${hierarchy}:${path}`).join(",");
     },
     probe: (number, functionName) => {
       const found = script.probeNames.get(BigInt(number));
@@ -170,20 +174,52 @@ function readUsers(): Map<number, string> {
   return users;
 }
 
-/** Paths of the cgroup (v2) tree by the id that the kernel gives: the inode of the folder. */
-function readCgroups(): Map<bigint, string> {
-  const found = new Map<bigint, string>();
-  const root = "/sys/fs/cgroup";
-  const walk = (path: string, depth: number): void => {
+interface CgroupPath {
+  readonly hierarchy: string;
+  readonly path: string;
+}
+
+/** The folders of every hierarchy of cgroups by the id that the kernel gives: the inode. */
+function readCgroups(): Map<bigint, readonly CgroupPath[]> {
+  const found = new Map<bigint, CgroupPath[]>();
+  const walk = (hierarchy: string, root: string, path: string, depth: number): void => {
     try {
-      found.set(statSync(`${root}${path}`, { bigint: true }).ino, `unified:${path === "" ? "/" : path}`);
-      if (depth > 16) return;
+      const { ino } = statSync(`${root}${path}`, { bigint: true });
+      const here = { hierarchy, path: path === "" ? "/" : path };
+      const others = found.get(ino);
+      if (others === undefined) found.set(ino, [here]);
+      else others.push(here);
+      if (depth > MOST_DEEP) return;
       for (const entry of readdirSync(`${root}${path}`, { withFileTypes: true }))
-        if (entry.isDirectory()) walk(`${path}/${entry.name}`, depth + 1);
+        if (entry.isDirectory()) walk(hierarchy, root, `${path}/${entry.name}`, depth + 1);
     } catch {
       // A cgroup that is gone by now.
     }
   };
-  walk("", 0);
+  for (const [hierarchy, root] of cgroupHierarchies()) walk(hierarchy, root, "", 0);
   return found;
+}
+
+/** Folders in folders of a hierarchy of cgroups. */
+const MOST_DEEP = 64;
+
+/** `unified` is that of version 2; those of version 1 have the name of their folder. Each once, wherever it is mounted. */
+function cgroupHierarchies(): [name: string, root: string][] {
+  const found = new Map<string, string>();
+  for (const line of readMounts()) {
+    const [, folder = "", type] = line.split(" ");
+    const root = folder.replace(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 8)));
+    const name = type === "cgroup2" ? "unified" : type === "cgroup" ? basename(root) : undefined;
+    if (name !== undefined && !found.has(name)) found.set(name, root);
+  }
+  const rank = (name: string): string => (name === "unified" ? "" : name);
+  return [...found].sort(([a], [b]) => (rank(a) < rank(b) ? -1 : 1));
+}
+
+function readMounts(): string[] {
+  try {
+    return readFileSync("/proc/self/mounts", "utf8").split("\n");
+  } catch {
+    return [];
+  }
 }

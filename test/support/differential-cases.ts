@@ -864,6 +864,27 @@ const tracing: readonly DifferentialCase[] = [
 ];
 
 const language: readonly DifferentialCase[] = [
+  {
+    name: "typeinfo",
+    script:
+      'config = { unstable_typeinfo=enable } begin { print(typeinfo(1)); print(typeinfo("abc")); print(typeinfo((1, "a"))); print(typeinfo((a=1, b="xx"))); print(typeinfo(int32)); print(typeinfo(struct task_struct)); print(typeinfo((int32 *)0)); print(typeinfo(kstack)); print(typeinfo(ksym(0))); print(typeinfo(strftime("%H", nsecs))); if comptime (typeinfo(pid).base_type == "int") { print(typeinfo(pid).full_type); } else { fail("no"); } }',
+  },
+  begin(
+    "functions of the kernel",
+    'print(kfunc_exist("bpf_rdonly_cast")); print(kfunc_exist("no_such")); print(kfunc_allowed("bpf_rdonly_cast")); print(kfunc_allowed("bpf_task_acquire"));',
+  ),
+  begin(
+    "paths of cgroups",
+    'print(cgroup_path(cgroup)); @[cgroup_path(cgroup, "*")] = 1; print(cgroup_path(99999999));',
+  ),
+  begin(
+    "records and tuples in tuples compared",
+    '$a = (x=1, y="abc"); $b = (x=1, y="abc"); if ($a == $b) { print(1); } if ((1, (2, "x")) != (1, (2, "y"))) { print(2); }',
+  ),
+  {
+    name: "stacks compared",
+    script: "profile:hz:99 { @a = kstack; if (@a == kstack) { print(1); } clear(@a); exit(); }",
+  },
   begin(
     "loops over maps in loops",
     '@a[1] = count(); @a[1] = count(); @b["x", 3] = "hello"; @c[7] = avg(4); for $x : @a { for $y : @b { for $z : @c { print(($x.0, $x.1, $y.0, $y.1, $z)); } } }',

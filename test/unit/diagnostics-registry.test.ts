@@ -45,6 +45,11 @@ const calls: Readonly<Record<string, unknown>> = {
   "a refusal of the kernel's verifier": new VerifierError("p", 13, "R1 !read_ok\n"),
   "a system call that is not permitted": new SystemCallError("bpf", 1, "map"),
   "a kernel without kprobes": new UnsupportedError("kprobe"),
+  "a helper that the kernel does not let the program call": new VerifierError(
+    "p",
+    22,
+    "program of this type cannot use helper bpf_probe_write_user#36\n",
+  ),
   "a program that the kernel's verifier gives up on": new VerifierError(
     "p",
     7,

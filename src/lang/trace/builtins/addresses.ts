@@ -129,7 +129,7 @@ export const addressBuiltins: Builtins = {
       const name = constantText(c, e);
       if (name === undefined) return error(c, "SCRY1270", "kaddr() requires a string literal", e.span);
       if (c.env.kernelAddress(name) === undefined)
-        return error(c, "SCRY1289", `Failed to resolve kernel symbol: ${name}`, e.span);
+        return error(c, "SCRY1289", `Failed to resolve kernel symbol: ${name}`, call.span);
       return UINT64;
     },
     lower: (l, call) =>
@@ -214,14 +214,21 @@ export const addressBuiltins: Builtins = {
       number(UINT64, l.b.const(l.check.env.cgroupId(constantText(l.check, call.args[0] as Expression) ?? "") ?? 0n)),
   },
   cgroup_path: {
-    doc: "Path of a cgroup by its id.",
-    signature: "cgroup_path(id)",
+    doc: "Paths of a cgroup by its id, one for each hierarchy, or for those whose names match the filter.",
+    signature: 'cgroup_path(id[, "filter"])',
     arity: [1, 2],
     check: (c, call) => {
-      addressArgument(c, call);
-      return { kind: "cgroup_path" };
+      const [id, filter] = call.args as [Expression, Expression?];
+      const type = check(c, id);
+      if (type.kind !== "none" && type.kind !== "int")
+        error(c, "SCRY1287", `cgroup_path() only supports int arguments (${type.kind} provided)`, call.span);
+      if (filter === undefined) return { kind: "cgroup_path" };
+      check(c, filter);
+      const text = constantText(c, filter);
+      if (text === undefined) return error(c, "SCRY1270", "cgroup_path() requires a string literal", filter.span);
+      return { kind: "cgroup_path", filter: text };
     },
-    lower: (l, call) => number({ kind: "cgroup_path" }, value(l, call.args[0] as Expression)),
+    lower: (l, call) => number(typeOf(l, call), value(l, call.args[0] as Expression)),
   },
   nsecs: {
     doc: "Nanoseconds of a clock: boot (as without an argument), monotonic or tai.",

@@ -69,7 +69,7 @@ function sender(name: "signal" | "signal_thread", helper: "send_signal" | "send_
   };
 }
 
-const typeAsked = (c: CheckState, call: BuiltinUse): Type =>
+export const typeAsked = (c: CheckState, call: BuiltinUse): Type =>
   call.typeArgument !== undefined ? typeFrom(c, call.typeArgument) : typeGiven(c, call.args[0] as Expression);
 
 function bytesAsked(c: CheckState, call: BuiltinUse): number {
@@ -164,11 +164,14 @@ export const controlBuiltins: Builtins = {
   },
 };
 
-function fieldOffset(c: CheckState, call: BuiltinUse): number | undefined {
-  const type = typeAsked(c, call);
+const fieldOffset = (c: CheckState, call: BuiltinUse): number | undefined =>
+  memberOffset(c, typeAsked(c, call), call.args.at(-1));
+
+/** Bytes from the start of a struct to the field that `a.b.c` names; undefined where there is none. */
+export function memberOffset(c: CheckState, type: Type, member: Expression | undefined): number | undefined {
   const path = (e: Expression | undefined): string[] | undefined =>
     e?.kind === "identifier" ? [e.name] : e?.kind === "field" ? [...(path(e.object) ?? []), e.name] : undefined;
-  const names = path(call.args.at(-1));
+  const names = path(member);
   if (type.kind !== "struct" || names === undefined) return undefined;
   const field = c.env.btf()?.field(type.btf.id, names);
   return field === undefined ? undefined : field.bitOffset / 8;

@@ -4,10 +4,13 @@ import { addressBuiltins } from "./addresses.ts";
 import { aggregateBuiltins } from "./aggregates.ts";
 import type { Builtin } from "./builtin.ts";
 import { controlBuiltins } from "./control.ts";
+import { kernelQuestions } from "./kernel-asked.ts";
+import { layoutBuiltins } from "./layouts.ts";
 import { mapBuiltins } from "./maps.ts";
 import { nameBuiltins } from "./names.ts";
 import { outputBuiltins } from "./output.ts";
 import { parameterBuiltins } from "./parameters.ts";
+import { pathBuiltins } from "./paths.ts";
 import { probeBuiltins } from "./probe.ts";
 import { settingBuiltins } from "./settings.ts";
 import { stringBuiltins } from "./strings.ts";
@@ -29,6 +32,9 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map(
     addressBuiltins,
     controlBuiltins,
     typeQuestions,
+    layoutBuiltins,
+    kernelQuestions,
+    pathBuiltins,
     nameBuiltins,
     settingBuiltins,
     parameterBuiltins,

@@ -1,7 +1,9 @@
 // Numbers as the names they stand for: errors, signals, system calls; and addresses from their text.
 
-import { contextOf } from "../../../codegen/index.ts";
+import { contextOf, eitherNumber } from "../../../codegen/index.ts";
+import type { ProgramType } from "../../../object/index.ts";
 import {
+  BOOL,
   INT64,
   isNumeric,
   isScalar,
@@ -45,6 +47,11 @@ const bytesOf = (c: CheckState, use: BuiltinUse): readonly number[] | undefined 
   const text = constantText(c, use.args[0] as Expression);
   return text === undefined ? undefined : addressBytes(text);
 };
+
+/** Programs that may call bpf_probe_write_user (bpf_tracing_func_proto in kernel/trace/bpf_trace.c). */
+const WRITERS: ReadonlySet<ProgramType> = new Set(["kprobe", "tracepoint", "raw_tracepoint", "tracing", "perf_event"]);
+/** Bytes that are put on the stack. */
+const MOST_WRITTEN = 256n;
 
 export const nameBuiltins: Builtins = {
   strerror: named("strerror", "What the number of an error means.", "errno"),
@@ -116,28 +123,43 @@ export const nameBuiltins: Builtins = {
     },
   },
   write_user: {
-    doc: "Writes a number to the memory of the process.",
-    signature: "write_user(pointer, number)",
-    arity: [2, 2],
+    doc: "Writes to the memory of the process: bytes from an address, or a number as wide as what the pointer points to. Was it written?",
+    signature: "write_user(pointer, from, bytes) or write_user(pointer, number)",
+    arity: [2, 3],
     unsafe: true,
     effects: true,
+    where: {
+      allows: (variant) => WRITERS.has(variant.programType),
+      message: (_use, probe) => `write_user can not be used with "${probe.provider}" probes`,
+    },
     check: (c, use) => {
-      const [to, what] = use.args as [Expression, Expression];
-      const type = check(c, to);
-      check(c, what);
-      if (type.kind !== "pointer" && type.kind !== "int" && type.kind !== "none")
-        error(c, "SCRY1287", `write_user() expects a pointer (${typeName(type)} provided)`, to.span);
-      return INT64;
+      const [to, what, bytes] = use.args as [Expression, Expression, Expression?];
+      const addresses = bytes === undefined ? [to] : [to, what];
+      for (const e of use.args) {
+        const type = check(c, e);
+        if (addresses.includes(e) && type.kind !== "pointer" && type.kind !== "int" && type.kind !== "none")
+          error(c, "SCRY1287", `write_user() expects a pointer (${typeName(type)} provided)`, e.span);
+      }
+      const count = bytes === undefined ? 1n : constant(c, bytes);
+      if (bytes !== undefined && (count === undefined || count < 1n || count > MOST_WRITTEN))
+        error(c, "SCRY1287", `write_user() writes 1 to ${MOST_WRITTEN} bytes, as a literal says`, bytes.span);
+      return BOOL;
     },
     lower: (l, use) => {
-      const [to, what] = use.args as [Expression, Expression];
+      const [to, what, bytes] = use.args as [Expression, Expression, Expression?];
+      const { b } = l;
       const target = typeOf(l, to);
-      const wanted = target.kind === "pointer" && target.to !== undefined ? target.to : INT64;
-      const slot = l.b.slot(8);
-      l.b.store(64, slot, 0, value(l, what));
-      const size = isScalar(wanted) ? sizeOf(wanted) : 8;
-      const answer = l.b.helper("probe_write_user", [value(l, to), slot, l.b.const(size)]);
-      return { kind: "value", type: INT64, value: answer };
+      const wanted = target.kind === "pointer" && target.to !== undefined && isScalar(target.to) ? target.to : INT64;
+      const size = bytes === undefined ? sizeOf(wanted) : Number(constant(l.check, bytes));
+      const slot = b.slot(Math.ceil(size / 8) * 8);
+      if (bytes === undefined) b.store(64, slot, 0, value(l, what));
+      else b.helper("probe_read_kernel", [slot, b.const(size), value(l, what)]);
+      const answer = b.helper("probe_write_user", [value(l, to), slot, b.const(size)]);
+      return {
+        kind: "value",
+        type: BOOL,
+        value: eitherNumber(l, (yes, no) => b.branch("eq", answer, 0, yes, no), 1, 0),
+      };
     },
   },
 };

@@ -179,7 +179,7 @@ export const probeBuiltins: Builtins = {
           "SCRY1241",
           isUsdt
             ? "This USDT probe has no arguments"
-            : `The ${use.name} builtin can only be used with kprobes, uprobes, usdt and rawtracepoint probes`,
+            : `The ${use.name} builtin can only be used with 'kprobes', 'uprobes' and 'usdt' probes`,
           use.span,
         );
       if (n >= probe.numberedArgs)

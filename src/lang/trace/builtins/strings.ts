@@ -420,7 +420,8 @@ export const stringBuiltins: Builtins = {
     check: (c, call) => {
       const e = call.args[0] as Expression;
       const type = check(c, e);
-      if (type.kind !== "none" && !isBytes(type, 6))
+      if (e.kind === "string") error(c, "SCRY1286", "macaddr() does not support literal string arguments", call.span);
+      else if (type.kind !== "none" && !isBytes(type, 6))
         error(
           c,
           "SCRY1286",

@@ -4,7 +4,7 @@
 import { isAggregate, type Type } from "../../../schema/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { constant, constantText } from "./constants.ts";
-import { type CheckState, noted } from "./state.ts";
+import { builtinOf, type CheckState, noted } from "./state.ts";
 
 export type Known = bigint | boolean | string;
 
@@ -32,6 +32,10 @@ export function comptimeValue(c: CheckState, e: Expression): Known | undefined {
       const condition = comptimeValue(c, e.condition);
       if (condition === undefined) return undefined;
       return truthOf(condition) ? comptimeValue(c, e.then ?? e.condition) : comptimeValue(c, e.otherwise);
+    }
+    case "field": {
+      const { object } = e;
+      return object.kind === "call" ? builtinOf(c.builtins, object)?.foldFields?.(c, object)[e.name] : undefined;
     }
     case "cast":
       return noted(c, e)?.kind === "int" ? comptimeValue(c, e.operand) : undefined;

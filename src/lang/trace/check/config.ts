@@ -94,7 +94,7 @@ export function withSetting(
   } else if (typeof entry.kind === "object") {
     if (!entry.kind.includes(String(value).replace(/^"|"$/g, "")))
       return key === "license"
-        ? `Invalid value for license. Found: ${value}. Valid values: ${entry.kind.join(", ")}`
+        ? `Invalid value for license. Found: ${value}. Valid values: ${entry.kind.join(", ")}. Read more about BPF programs and licensing: https://docs.kernel.org/bpf/bpf_licensing.html#using-bpf-programs-in-the-linux-kernel`
         : `${name}: Invalid value for ${name}: valid values are ${entry.kind.slice(0, -1).join(", ")}, and ${entry.kind.at(-1)}.`;
     plain = String(value);
   } else plain = String(value);

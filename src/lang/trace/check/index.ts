@@ -12,4 +12,4 @@ export * from "./state.ts";
 export { isComptime } from "./statements.ts";
 export { joinTypes } from "./type-rules.ts";
 export { typeFrom, typeGiven, userSpace, valued } from "./types.ts";
-export { narrowBytes } from "./widths.ts";
+export { narrowBytes, shownType } from "./widths.ts";

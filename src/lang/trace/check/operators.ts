@@ -7,6 +7,7 @@ import { constant, constantText } from "./constants.ts";
 import { mapUse } from "./maps.ts";
 import { type CheckState, check, error, lookup, note, warn } from "./state.ts";
 import { intResult, joinTypes } from "./type-rules.ts";
+import { shownType } from "./widths.ts";
 
 export function unaryType(c: CheckState, operator: string, operand: Expression, span: Span): Type {
   if (operator === "&") return addressType(c, operand);
@@ -54,6 +55,19 @@ function addressType(c: CheckState, operand: Expression): Type {
   return type.kind === "none" ? NONE : { kind: "pointer", to: type, space: "kernel" };
 }
 
+/** Kinds of values that are equal where all their bytes are. */
+const COMPARED_WHOLE: ReadonlySet<Type["kind"]> = new Set([
+  "kstack",
+  "ustack",
+  "ksym",
+  "usym",
+  "inet",
+  "mac",
+  "username",
+  "cgroup_path",
+  "record",
+]);
+
 export function binaryType(c: CheckState, e: Expression & { kind: "binary" }): Type {
   const left = check(c, e.left);
   const right = check(c, e.right);
@@ -67,13 +81,12 @@ export function binaryType(c: CheckState, e: Expression & { kind: "binary" }): T
           ? right
           : NONE;
   }
-  const mismatch = (): Type =>
-    error(
-      c,
-      "SCRY1235",
-      `Type mismatch for '${e.operator}': comparing ${typeName(left)} with ${typeName(right)}`,
-      e.span,
-    );
+  const mismatch = (): Type => {
+    const [a, b] = [shownType(c, left, e.left), shownType(c, right, e.right)];
+    error(c, "SCRY1235", `Type mismatch for '${e.operator}': comparing ${a} with ${b}`, e.span);
+    error(c, "SCRY1235", `left (${a})`, e.left.span);
+    return error(c, "SCRY1235", `right (${b})`, e.right.span);
+  };
   switch (e.operator) {
     case "&&":
     case "||":
@@ -104,6 +117,7 @@ export function binaryType(c: CheckState, e: Expression & { kind: "binary" }): T
           : BOOL;
       }
       if ((left.kind === "string") !== (right.kind === "string")) return mismatch();
+      if (COMPARED_WHOLE.has(left.kind) && sameType(left, right)) return BOOL;
       return isNumeric(left) && isNumeric(right) ? BOOL : mismatch();
     case "<":
     case ">":

@@ -83,6 +83,8 @@ export interface CheckedBuiltin {
   check(c: CheckState, use: BuiltinUse): Type;
   /** Its text, where that is known before the script runs. */
   foldText?(c: CheckState, use: BuiltinUse): string | undefined;
+  /** The fields of its record, where those are known before the script runs. */
+  foldFields?(c: CheckState, use: BuiltinUse): Readonly<Record<string, string | bigint>>;
   /** Its number, where that is known before the script runs. */
   fold?(c: CheckState, use: BuiltinUse): bigint | undefined;
 }

@@ -21,7 +21,7 @@ import {
 } from "./state.ts";
 import { assignable, joinTypes, storedType } from "./type-rules.ts";
 import { typeFrom, valued } from "./types.ts";
-import { widthOf } from "./widths.ts";
+import { shownType, widthOf } from "./widths.ts";
 export function checkUnit(c: CheckState, unit: Unit): void {
   c.unit = unit;
   unit.variables.clear();
@@ -288,14 +288,16 @@ function assignVariable(
     delete info.untyped;
   } else if (stored.kind !== "none") {
     const joined = joinTypes(info.type, stored);
-    if (joined === undefined)
+    if (joined === undefined) {
+      const { type, width } = info;
+      const have = type.kind === "int" && width !== undefined ? `${type.signed ? "" : "u"}int${width}` : typeName(type);
       error(
         c,
         "SCRY1203",
-        `Type mismatch for ${target.name}: trying to assign value of type '${typeName(value)}' when variable already has a type '${typeName(info.type)}'`,
+        `Type mismatch for ${target.name}: trying to assign value of type '${shownType(c, value, expression)}' when variable already has a type '${have}'`,
         span,
       );
-    else if (!sameType(joined, info.type)) {
+    } else if (!sameType(joined, info.type)) {
       info.type = joined;
       c.changed = true;
     }

@@ -1,7 +1,7 @@
 // How wide a value is as the language sees it, which may be narrower than it is kept: a literal has the smallest type that
 // holds it, and a variable the widest of what it was given.
 
-import type { Type } from "../../../schema/index.ts";
+import { type Type, typeName } from "../../../schema/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { type CheckState, noted } from "./state.ts";
 
@@ -44,4 +44,17 @@ function tupleBytes(c: CheckState, elements: readonly Expression[], sizes: reado
     at = Math.ceil(at / align) * align + size;
   }
   return Math.ceil(at / most) * most;
+}
+
+/** The type of an expression as messages show it: integers as wide as the language sees them. */
+export function shownType(c: CheckState, type: Type, e: Expression | undefined): string {
+  if (type.kind === "tuple" && e?.kind === "tuple")
+    return `(${type.elements.map((t, i) => shownType(c, t, e.elements[i])).join(",")})`;
+  if (type.kind === "record") {
+    const part = (i: number): Expression | undefined => (e?.kind === "record" ? e.fields[i]?.value : undefined);
+    const fields = type.elements.map((t, i) => `.${type.names[i]} = ${shownType(c, t, part(i))}`);
+    return `record { ${fields.join(", ")} }`;
+  }
+  const width = type.kind === "int" && type.enum === undefined && e !== undefined ? widthOf(c, e, type) : undefined;
+  return width !== undefined && type.kind === "int" ? `${type.signed ? "" : "u"}int${width}` : typeName(type);
 }

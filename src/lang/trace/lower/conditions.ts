@@ -10,8 +10,9 @@ import {
   scoped,
 } from "../../../codegen/index.ts";
 import type { Block, Condition, Value } from "../../../compiler/index.ts";
-import { elementOffsets, isScalar, sizeOf, type Type, typeName } from "../../../schema/index.ts";
-import { constant, constantText, joinTypes } from "../check/index.ts";
+import { elementOffsets, isNumeric, isScalar, sizeOf, type Type, typeName } from "../../../schema/index.ts";
+import type { Span } from "../../../source/index.ts";
+import { constant, constantText } from "../check/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { cheaperFirst } from "./expression-cost.ts";
 import { ownMemory } from "./own-memory.ts";
@@ -84,7 +85,7 @@ export function lowerCondition(l: LowerState, e: Expression, yes: Block, no: Blo
         );
         return;
       }
-      if (type.kind === "string" || type.kind === "tuple" || type.kind === "array") {
+      if (!isScalar(type) && !isNumeric(type) && type.kind !== "probe") {
         compareMemory(l, e.left, e.right, e.operator === "==" ? yes : no, e.operator === "==" ? no : yes);
         return;
       }
@@ -163,42 +164,46 @@ function compareMemory(l: LowerState, left: Expression, right: Expression, equal
     compareStrings(l, ownMemory(l, left), ownMemory(l, right), undefined, equal, different);
     return;
   }
-  if (typeOf(l, left).kind === "tuple" && typeOf(l, right).kind === "tuple") {
-    const joined = joinTypes(typeOf(l, left), typeOf(l, right)) as Type & { kind: "tuple" };
-    const sides = [left, right].map((e) => {
-      const slot = l.b.slot(Math.max(8, sizeOf(joined)));
-      l.b.zero(slot, 0, Math.max(8, Math.ceil(sizeOf(joined) / 8) * 8));
-      const op = ownMemory(l, e);
-      const { elements } = typeOf(l, e) as Type & { kind: "tuple" };
-      return { op, from: elementOffsets(elements), elements };
-    });
-    const [a, c] = sides as [(typeof sides)[0], (typeof sides)[0]];
-    for (const i of joined.elements.keys()) {
-      const next = l.b.block("same");
-      const x: Operand & { kind: "memory" } = {
-        ...a.op,
-        type: a.elements[i] as Type,
-        offset: a.op.offset + (a.from[i] as number),
-      };
-      const y: Operand & { kind: "memory" } = {
-        ...c.op,
-        type: c.elements[i] as Type,
-        offset: c.op.offset + (c.from[i] as number),
-      };
-      if (isScalar(x.type)) l.b.branch("eq", loadScalar(l, x), loadScalar(l, y), next, different);
-      else if (x.type.kind === "string") compareStrings(l, x, y, undefined, next, different);
-      else fail(l, "SCRY1904", `comparing '${typeName(x.type)}' within a tuple is not supported yet`, left.span);
-      l.b.enter(next);
-    }
-    l.b.jump(equal);
+  branchUnlessEqual(l, ownMemory(l, left), ownMemory(l, right), left.span, different);
+  l.b.jump(equal);
+}
+
+type InMemory = Operand & { kind: "memory" };
+
+/** Goes on where two values of our own memory are equal, part by part. */
+function branchUnlessEqual(l: LowerState, a: InMemory, c: InMemory, span: Span, different: Block): void {
+  const { b } = l;
+  if (isScalar(a.type)) {
+    b.must("eq", loadScalar(l, a), loadScalar(l, c), different);
     return;
   }
-  const a = ownMemory(l, left);
-  const c = ownMemory(l, right);
-  const size = sizeOf(a.type);
-  if (size > 512) fail(l, "SCRY1904", `comparing '${typeName(a.type)}' is not supported yet`, left.span);
-  for (let at = 0; at < size; at++) {
-    l.b.must("eq", l.b.load("u8", a.pointer, a.offset + at), l.b.load("u8", c.pointer, c.offset + at), different);
+  if (a.type.kind === "string") {
+    const next = b.block("same");
+    compareStrings(l, a, c, undefined, next, different);
+    b.enter(next);
+    return;
   }
-  l.b.jump(equal);
+  if ((a.type.kind === "tuple" || a.type.kind === "record") && (c.type.kind === "tuple" || c.type.kind === "record")) {
+    const [from, other] = [a.type.elements, c.type.elements];
+    const [fromAt, otherAt] = [elementOffsets(from), elementOffsets(other)];
+    const part = (op: InMemory, type: Type, at: number): InMemory => ({ ...op, type, offset: op.offset + at });
+    for (const [i, type] of from.entries())
+      branchUnlessEqual(
+        l,
+        part(a, type, fromAt[i] as number),
+        part(c, other[i] as Type, otherAt[i] as number),
+        span,
+        different,
+      );
+    return;
+  }
+  const size = sizeOf(a.type);
+  if (size > 512 || a.type.kind === "buffer")
+    fail(l, "SCRY1904", `comparing '${typeName(a.type)}' is not supported yet`, span);
+  const aligned = (a.offset | c.offset | size) % 8 === 0;
+  const step = aligned ? 8 : 1;
+  for (let at = 0; at < size; at += step) {
+    const load = (op: InMemory): Value => b.load(aligned ? "u64" : "u8", op.pointer, op.offset + at);
+    b.must("eq", load(a), load(c), different);
+  }
 }

@@ -12,7 +12,7 @@ import type {
   VariableExpression,
 } from "./ast.ts";
 import { Lexer, type Token, type TokenKind } from "./lexer.ts";
-import { MOST_LEVELS, PRECEDENCE, TYPE_FUNCTIONS, TYPE_WORDS, UNARY } from "./words.ts";
+import { MOST_LEVELS, PRECEDENCE, TYPE_FUNCTIONS, TYPE_WORDS, TYPES_AMONG, UNARY } from "./words.ts";
 
 export const tooDeep = (span: Span, source: SourceText): DiagnosticError =>
   new DiagnosticError(
@@ -387,10 +387,24 @@ export abstract class ExpressionParser {
         const end = this.expect(")").span.end;
         return { kind: "call", name: token.text, nameSpan: span, args, typeArgument, span: { start: span.start, end } };
       }
-      const args = this.list(")");
+      const args = TYPES_AMONG.has(token.text) ? this.#expressionsAndTypes() : this.list(")");
       const end = this.expect(")").span.end;
       return { kind: "call", name: token.text, nameSpan: span, args, span: { start: span.start, end } };
     });
+  }
+
+  /** A type that stands by itself is what `typeof` of it says. */
+  #expressionsAndTypes(): Expression[] {
+    const items: Expression[] = [];
+    while (!this.at(")")) {
+      if (this.#typeHere()) {
+        const typeArgument = this.typeName();
+        const { span } = typeArgument;
+        items.push({ kind: "call", name: "typeof", nameSpan: span, args: [], typeArgument, span });
+      } else items.push(this.expression());
+      if (!this.accept(",")) break;
+    }
+    return items;
   }
 
   #typeHere(): boolean {

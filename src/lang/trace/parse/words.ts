@@ -91,6 +91,9 @@ export const TYPE_WORDS: ReadonlySet<string> = new Set([
 /** Functions whose argument may be a type. */
 export const TYPE_FUNCTIONS: ReadonlySet<string> = new Set(["sizeof", "offsetof", "typeof", "typeinfo"]);
 
+/** Functions that take types among their arguments, as `typeof(…)` or by themselves. */
+export const TYPES_AMONG: ReadonlySet<string> = new Set(["container_of"]);
+
 /**
  * Levels of nesting that a program may have. All that walks the tree calls itself for each, at some hundred bytes of
  * stack: twice as many fit into Node's default of one megabyte.
