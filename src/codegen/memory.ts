@@ -77,10 +77,21 @@ export function readForeign(
 /** The number that lies there. */
 export function loadScalar(p: ProgramState, op: Operand & { kind: "memory" }): Value {
   const b = p.b;
+  if (op.space === "own" && op.offset % sizeOf(op.type) !== 0) return loadUnaligned(p, op);
   if (op.space === "own" || op.space === "ctx") return b.load(loadSize(op.type), op.pointer, op.offset);
   const slot = b.slot(8);
   readForeign(p, slot, 0, sizeOf(op.type), op.pointer, op.offset, op.space);
   return b.load(loadSize(op.type), slot, 0);
+}
+
+/** A number of a packed struct, byte by byte: the verifier takes no load that is not aligned from the stack. */
+function loadUnaligned(p: ProgramState, op: Operand & { kind: "memory" }): Value {
+  const b = p.b;
+  const size = sizeOf(op.type);
+  let value = b.load("u8", op.pointer, op.offset);
+  for (let i = 1; i < size; i++)
+    value = b.binary("or", value, b.binary("shl", b.load("u8", op.pointer, op.offset + i), i * 8));
+  return op.type.kind === "int" && op.type.signed && op.type.bits < 64 ? b.sext(value, op.type.bits) : value;
 }
 
 /** Zeros where a tuple's elements leave gaps. */

@@ -347,10 +347,12 @@ class Selector {
     let b = right;
     const d = this.#register(instr);
     if (op === "add" && this.#frameAddress(instr) !== undefined) return;
-    // What is overwritten should be the operand that nothing else needs.
-    if (commutes(op) && constantOf(b) === undefined) {
+    // What is overwritten should be the operand that nothing else needs; but a number plus an address in a function's
+    // frame is one in the entry's frame to the kernel's verifier, which forgets the frame (seen on Linux 6.18).
+    if (commutes(op) && constantOf(b) === undefined && a.type.kind !== "stack") {
       if (
         constantOf(a) !== undefined ||
+        b.type.kind === "stack" ||
         (this.#isMade(b) && !this.#isMade(a) ? false : this.#once(b) && !this.#once(a))
       )
         [a, b] = [b, a];

@@ -160,8 +160,15 @@ function randomStruct(
         ints.push(`${f}[0]`);
         break;
       case 2: {
-        const bits = 1 + r.below(8);
-        members.push(`${r.pick(["int", "unsigned", "unsigned long", "short", "unsigned char"])} ${f} : ${bits}`);
+        const [type, most] = r.pick([
+          ["int", 32],
+          ["unsigned", 32],
+          ["unsigned long", 64],
+          ["long", 64],
+          ["short", 16],
+          ["unsigned char", 8],
+        ] as const);
+        members.push(`${type} ${f} : ${1 + r.below(most)}`);
         ints.push(f);
         break;
       }

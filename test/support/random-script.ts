@@ -73,7 +73,10 @@ export function randomScript(r: Random, binary: string, usdt: boolean, size: num
     return i === 0
       ? {
           ...probe,
-          statements: [...probe.statements, ...maps.map((m) => new ProbeWriter(r, offered, [], preamble, `$${m.name.slice(1)}v`).assign(m))],
+          statements: [
+            ...probe.statements,
+            ...maps.map((m) => new ProbeWriter(r, offered, [], preamble, `$${m.name.slice(1)}v`).assign(m)),
+          ],
         }
       : probe;
   });
@@ -642,8 +645,9 @@ class ProbeWriter {
       );
     if (enums.length > 0)
       kinds.push(() => {
+        const text = `${name} = (${r.pick(enums).type})${this.int(scope, 0)};`;
         scope.others.push({ ints: [name], strings: [], value: name });
-        return `${name} = (${r.pick(enums).type})${this.int(scope, 0)};`;
+        return text;
       });
     if (this.offer.args === true && scope.walked === undefined)
       kinds.push(() => {
