@@ -91,7 +91,8 @@ function loadUnaligned(p: ProgramState, op: Operand & { kind: "memory" }): Value
   let value = b.load("u8", op.pointer, op.offset);
   for (let i = 1; i < size; i++)
     value = b.binary("or", value, b.binary("shl", b.load("u8", op.pointer, op.offset + i), i * 8));
-  return op.type.kind === "int" && op.type.signed && op.type.bits < 64 ? b.sext(value, op.type.bits) : value;
+  const { type } = op;
+  return type.kind === "int" && type.signed && type.bits !== 64 ? b.sext(value, type.bits) : value;
 }
 
 /** Zeros where a tuple's elements leave gaps. */

@@ -49,6 +49,8 @@ export interface ProgramState {
   callbacks: number;
   /** The program's context; absent within a callback. */
   context: Value | undefined;
+  /** In a callback: the context from where the caller has put it. */
+  borrowed: (() => Value) | undefined;
   /** What was made on the way here, by what it holds: key slots, the task, the number of the system call. */
   known: Map<string, Value>[];
   /** Name of the callback that does nothing. */
@@ -72,6 +74,7 @@ export function programState(
     functions: [],
     callbacks: 0,
     context: b.param(0),
+    borrowed: undefined,
     known: [new Map()],
     emptyCallback: undefined,
   };
@@ -125,11 +128,9 @@ export function within<T>(p: ProgramState, b: FunctionBuilder, run: () => T): T 
   return result;
 }
 
-/** The program's context; a callback has none. */
+/** The program's context; a callback has it from its caller's stack. */
 export function contextOf(p: ProgramState): Value {
-  return (
-    p.context ?? fail(p, "SCRY1905", "the probe's arguments cannot be read inside a for loop over a map yet", here(p))
-  );
+  return p.context ?? (p.borrowed as () => Value)();
 }
 
 /** A new kind of record. */

@@ -54,6 +54,7 @@ export const placeSlots: Pass = {
     const room = context.stack - 8;
     for (const slot of [...slots].sort((a, b) => b.size - a.size)) {
       if (slot.size <= LARGEST && total <= room) break;
+      if (slot.instr.operation.op === "slot" && slot.instr.operation.onStack === true) continue;
       large.push(slot);
       total -= slot.size;
     }

@@ -1,10 +1,11 @@
 // `for $kv : @map { … }`: the kernel walks a map only by calling a function back for each entry, so the body becomes
-// a function of its own; variables that it shares with the code around it live in memory (`captured`, check/state.ts).
+// a function of its own.
 
-import { cpuPart, type Operand, readAggregate, within } from "../../../codegen/index.ts";
+import { contextOf, cpuPart, type Operand, readAggregate } from "../../../codegen/index.ts";
 import { FunctionBuilder, type Value } from "../../../compiler/index.ts";
 import { INT64, isAggregate, type ScriptMap, type Type } from "../../../schema/index.ts";
 import type { Statement } from "../parse/index.ts";
+import { lowerApart } from "./apart.ts";
 import { type LowerState, leaveProbe, lowerBlock } from "./state.ts";
 import { infoOf } from "./variables.ts";
 
@@ -19,6 +20,8 @@ export function lowerMapLoop(l: LowerState, s: Statement & { kind: "for-map" }):
   l.object.frameBytes += 8;
   const part = cpuPart(l);
   outer.store(64, part, gone, 0);
+  // Where the callback finds the program's context, if it asks for it.
+  let lent: Value | undefined;
   for (const [name, long] of [[storage.map, false], ...(storage.long === undefined ? [] : [[storage.long, true]])] as [
     string,
     boolean,
@@ -28,16 +31,8 @@ export function lowerMapLoop(l: LowerState, s: Statement & { kind: "for-map" }):
       { kind: "map", map: name },
       { kind: "memory" },
       { kind: "map-value", map: name, nullable: false },
-      { kind: "int" },
+      { kind: "memory" },
     ]);
-    const outside = { context: l.context, loops: l.loops, leave: l.leaveFunction, places: l.places };
-    l.context = undefined;
-    l.places = new Map([...l.places].filter(([, place]) => place.kind === "frame"));
-    l.loops = [{ next: () => b.return(0), leave: () => b.return(1) }];
-    l.leaveFunction = () => {
-      b.store(64, cpuPart(l), gone, 1);
-      b.return(1);
-    };
     const keyType = (long ? map.keyType : map.shortKeyType) as Type;
     const key: Operand = { kind: "memory", type: keyType, pointer: b.param(1), offset: 0, space: "own", padded: true };
     const valueType = map.valueType;
@@ -47,18 +42,32 @@ export function lowerMapLoop(l: LowerState, s: Statement & { kind: "for-map" }):
       return { kind: "memory", type: valueType, pointer: b.param(2) as Value, offset: 0, space: "own", padded: true };
     };
     l.pairs.set(info, { key, value: valueNow });
-    within(l, b, () => {
+    let asked = false;
+    const apart = {
+      loop: { next: () => b.return(0), leave: () => b.return(1) },
+      leave: () => {
+        b.store(64, cpuPart(l), gone, 1);
+        b.return(1);
+      },
+      context: () => {
+        asked = true;
+        return b.emit({ op: "load", size: "u64", offset: 0 }, [b.param(3)], { kind: "ctx" });
+      },
+    };
+    lowerApart(l, b, apart, () => {
       lowerBlock(l, s.body);
       b.return(0);
     });
-    l.functions.push(b.finish());
-    l.context = outside.context;
-    l.loops = outside.loops;
-    l.leaveFunction = outside.leave;
-    // Memory of the callback's own stack means nothing outside of it, nor in the next callback.
-    const shared = [...l.places].filter(([, place]) => place.kind === "frame");
-    l.places = new Map([...outside.places, ...shared]);
-    outer.helper("for_each_map_elem", [outer.map(name), outer.functionAddress(fn), outer.const(0), outer.const(0)]);
+    if (asked && lent === undefined) {
+      lent = outer.slot(8, true);
+      outer.store(64, lent, 0, contextOf(l));
+    }
+    outer.helper("for_each_map_elem", [
+      outer.map(name),
+      outer.functionAddress(fn),
+      asked && lent !== undefined ? lent : outer.const(0),
+      outer.const(0),
+    ]);
   }
   const left = outer.load("u64", cpuPart(l), gone);
   outer.when("ne", left, 0, () => leaveProbe(l, 0), { unlikely: "then" });
