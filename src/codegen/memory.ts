@@ -98,7 +98,7 @@ function loadUnaligned(p: ProgramState, op: Operand & { kind: "memory" }): Value
 /** Zeros where a tuple's elements leave gaps. */
 export function padGaps(p: ProgramState, type: Type & { kind: "tuple" | "record" }, to: Value, offset: number): void {
   const offsets = elementOffsets(type.elements);
-  let at = 0;
+  let at = offset;
   const fill = (until: number): void => {
     for (; at < until; ) {
       const size =
@@ -109,14 +109,15 @@ export function padGaps(p: ProgramState, type: Type & { kind: "tuple" | "record"
             : at % 2 === 0 && until - at >= 2
               ? 2
               : 1;
-      p.b.store((size * 8) as StoreSize, to, offset + at, 0);
+      p.b.store((size * 8) as StoreSize, to, at, 0);
       at += size;
     }
   };
   for (const [i, element] of type.elements.entries()) {
-    fill(offsets[i] as number);
-    at = (offsets[i] as number) + sizeOf(element);
+    fill(offset + (offsets[i] as number));
+    at = offset + (offsets[i] as number) + sizeOf(element);
   }
+  // What stands behind it in an outer tuple is written later.
   fill(Math.ceil(at / 8) * 8);
 }
 
