@@ -545,7 +545,7 @@ const tracing: readonly DifferentialCase[] = [
   {
     name: "tracepoint: arguments in loops",
     script:
-      't:syscalls:sys_enter_openat /pid == $1/ { @a[1] = 2; for $kv : @a { @n[str(args.filename) == "", args.flags >= 0, $kv.1] = count(); } for $i : 0..4 { if ($i == 1 && args.flags >= 0) { continue; } if (strcontains(str(args.filename), "zzz") || $i == 3 || $i > 4) { break; } @t[$i, str(args.filename) == ""] = count(); } }',
+      't:syscalls:sys_enter_openat /pid == $1/ { @a[1] = 2; for $kv : @a { @n[args.mode == 77, args.flags >= 0, $kv.1] = count(); } for $i : 0..4 { if ($i == 1 && args.flags >= 0) { continue; } if (strcontains(comm, "zzz") || $i == 3 || $i > 4 || args.mode == 77) { break; } @t[$i, args.mode == 77] = count(); } }',
     load: ["open", 4],
     peer: {
       differs: "the peer takes no arguments in a loop",
