@@ -32,10 +32,14 @@ export function memberOperand(
   if (field.bitfieldSize === 0) return { kind: "memory", type, pointer, offset: start + field.bitOffset / 8, space };
   const shift = field.bitOffset & 7;
   const bytes = Math.ceil((shift + field.bitfieldSize) / 8);
-  const slot = b.slot(8);
+  // Of a packed struct, a field of up to 64 bits may lie in nine bytes.
+  const slot = b.slot(bytes > 8 ? 16 : 8);
   b.store(64, slot, 0, 0);
+  if (bytes > 8) b.store(64, slot, 8, 0);
   readForeign(p, slot, 0, bytes, pointer, start + (field.bitOffset >> 3), space === "own" ? "kernel" : space);
-  const up = b.binary("shl", b.load("u64", slot, 0), 64 - shift - field.bitfieldSize);
+  const low = b.binary("shr", b.load("u64", slot, 0), shift);
+  const all = bytes > 8 ? b.binary("or", low, b.binary("shl", b.load("u64", slot, 8), 64 - shift)) : low;
+  const up = b.binary("shl", all, 64 - field.bitfieldSize);
   const signed = type.kind === "bool" || (type.kind === "int" && type.signed);
   const value = b.binary(signed ? "sar" : "shr", up, 64 - field.bitfieldSize);
   return { kind: "value", type: type.kind === "int" ? { kind: "int", bits: 64, signed } : type, value };

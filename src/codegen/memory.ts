@@ -77,16 +77,28 @@ export function readForeign(
 /** The number that lies there. */
 export function loadScalar(p: ProgramState, op: Operand & { kind: "memory" }): Value {
   const b = p.b;
+  if (op.space === "own" && op.offset % sizeOf(op.type) !== 0) return loadUnaligned(p, op);
   if (op.space === "own" || op.space === "ctx") return b.load(loadSize(op.type), op.pointer, op.offset);
   const slot = b.slot(8);
   readForeign(p, slot, 0, sizeOf(op.type), op.pointer, op.offset, op.space);
   return b.load(loadSize(op.type), slot, 0);
 }
 
+/** A number of a packed struct, byte by byte: the verifier takes no load that is not aligned from the stack. */
+function loadUnaligned(p: ProgramState, op: Operand & { kind: "memory" }): Value {
+  const b = p.b;
+  const size = sizeOf(op.type);
+  let value = b.load("u8", op.pointer, op.offset);
+  for (let i = 1; i < size; i++)
+    value = b.binary("or", value, b.binary("shl", b.load("u8", op.pointer, op.offset + i), i * 8));
+  const { type } = op;
+  return type.kind === "int" && type.signed && type.bits !== 64 ? b.sext(value, type.bits) : value;
+}
+
 /** Zeros where a tuple's elements leave gaps. */
 export function padGaps(p: ProgramState, type: Type & { kind: "tuple" | "record" }, to: Value, offset: number): void {
   const offsets = elementOffsets(type.elements);
-  let at = 0;
+  let at = offset;
   const fill = (until: number): void => {
     for (; at < until; ) {
       const size =
@@ -97,14 +109,15 @@ export function padGaps(p: ProgramState, type: Type & { kind: "tuple" | "record"
             : at % 2 === 0 && until - at >= 2
               ? 2
               : 1;
-      p.b.store((size * 8) as StoreSize, to, offset + at, 0);
+      p.b.store((size * 8) as StoreSize, to, at, 0);
       at += size;
     }
   };
   for (const [i, element] of type.elements.entries()) {
-    fill(offsets[i] as number);
-    at = (offsets[i] as number) + sizeOf(element);
+    fill(offset + (offsets[i] as number));
+    at = offset + (offsets[i] as number) + sizeOf(element);
   }
+  // What stands behind it in an outer tuple is written later.
   fill(Math.ceil(at / 8) * 8);
 }
 

@@ -47,9 +47,9 @@ export class FunctionBuilder {
   /** How many constants stand at the head of the entry block. */
   #constantCount = 0;
 
-  constructor(name: string, params: readonly ValueType[]) {
+  constructor(name: string, params: readonly ValueType[], global = false) {
     const values = params.map((type, id): Value => ({ id, type }));
-    this.function = { name, params: values, blocks: [], nextId: params.length };
+    this.function = { name, params: values, blocks: [], nextId: params.length, ...(global ? { global } : {}) };
     this.current = this.block("entry");
     this.seal(this.current);
   }
@@ -166,8 +166,8 @@ export class FunctionBuilder {
     this.emit({ op: "copy", size, toOffset, fromOffset }, [to, from], VOID);
   }
   /** An 8-aligned area of memory for the whole run; not initialised. */
-  slot(size: number): Value {
-    return this.emit({ op: "slot", size }, [], { kind: "stack" });
+  slot(size: number, onStack = false): Value {
+    return this.emit({ op: "slot", size, ...(onStack ? { onStack } : {}) }, [], { kind: "stack" });
   }
   map(map: string): Value {
     return this.emit({ op: "map", map }, [], { kind: "map", map });

@@ -34,5 +34,5 @@ export function cloneFunction(fn: IrFunction): IrFunction {
     const end = mapTerminatorValues(endOf(block), copied);
     block.terminator = mapEdges(end, (edge) => ({ block: blocks.get(edge.block) as Block, args: edge.args }));
   }
-  return { name: fn.name, params, blocks: [...blocks.values()], nextId: fn.nextId };
+  return { ...fn, params, blocks: [...blocks.values()] };
 }

@@ -133,7 +133,11 @@ function compileFunction(
     const allocation = allocate(machine);
     const { code, frame } = emit(machine, allocation, context.cpu);
     context.scratchSize = within.scratchSize;
-    if (frame <= limit) return { spec: { name: fn.name, code, parameters: fn.params.length }, frame: frame + extra };
+    if (frame <= limit) {
+      const context = fn.params[0]?.type.kind === "ctx";
+      const alone = fn.global === true ? { global: { context } } : {};
+      return { spec: { name: fn.name, code, parameters: fn.params.length, ...alone }, frame: frame + extra };
+    }
     if (spare === undefined || reserve >= limit) throw new StackError(fn.name, frame + extra);
     reserve = Math.min(limit, reserve + (frame - limit) + 16);
   }

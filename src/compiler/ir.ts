@@ -94,8 +94,11 @@ export type Operation =
   | { readonly op: "zero"; readonly size: number; readonly offset: number }
   /** destination, source: copy `size` bytes between 8-aligned places */
   | { readonly op: "copy"; readonly size: number; readonly toOffset: number; readonly fromOffset: number }
-  /** an area of the run's own memory, 8-aligned, not initialised; on the stack or, when that is full, in scratch */
-  | { readonly op: "slot"; readonly size: number }
+  /**
+   * an area of the run's own memory, 8-aligned, not initialised; on the stack or, when that is full, in scratch, but for
+   * one that keeps an address that only the stack can hold
+   */
+  | { readonly op: "slot"; readonly size: number; readonly onStack?: true }
   | { readonly op: "map"; readonly map: string }
   /** the address of a byte of element 0 of an array map */
   | { readonly op: "map-value"; readonly map: string; readonly offset: number }
@@ -149,6 +152,8 @@ export interface Block {
 export interface IrFunction {
   readonly name: string;
   readonly params: readonly Value[];
+  /** The kernel's verifier walks it once, apart from its callers, of which it then knows nothing; its result is a number. */
+  readonly global?: true;
   /** The first is the entry; it has no parameters and no predecessors. */
   blocks: Block[];
   /** The next free value and block id. */

@@ -90,7 +90,7 @@ class Parser {
     this.#blocks = new Map();
     this.#used = [];
     const keyword = this.#word();
-    if (keyword !== "program" && keyword !== "function")
+    if (keyword !== "program" && keyword !== "function" && keyword !== "global")
       this.#fail(`expected 'program' or 'function', found '${keyword}'`);
     const title = this.#word();
     // Ids are handed out from here to what has none in the text; the ids of the text stay below.
@@ -99,7 +99,8 @@ class Parser {
       const { text } = this.#tokens[i] as Token;
       if (text.startsWith("%")) highest = Math.max(highest, Number(text.slice(1)));
     }
-    this.#fn = { name: title, params: [], blocks: [], nextId: highest + 1 };
+    const alone = keyword === "global" ? { global: true as const } : {};
+    this.#fn = { name: title, params: [], blocks: [], nextId: highest + 1, ...alone };
     this.#expect("(");
     const params = this.#params();
     this.#expect("{");
@@ -235,7 +236,7 @@ class Parser {
         return [{ op: "copy", size: this.#number(), toOffset, fromOffset }, [to, from]];
       }
       case "slot":
-        return [{ op: "slot", size: this.#number() }, []];
+        return [{ op: "slot", size: this.#number(), ...(this.#take(",") ? this.#onStack() : {}) }, []];
       case "map":
         return [{ op: "map", map: this.#word() }, []];
       case "map-value": {
@@ -351,6 +352,11 @@ class Parser {
   #define(value: Value): void {
     if (this.#defined.has(value)) this.#fail(`%${value.id} is defined twice`);
     this.#defined.add(value);
+  }
+
+  #onStack(): { readonly onStack: true } {
+    this.#expect("stack");
+    return { onStack: true };
   }
 
   #number(): number {

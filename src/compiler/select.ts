@@ -66,12 +66,6 @@ interface Selected {
   readonly machine: MachineBlock;
 }
 
-/**
- * What is added to is the stack's address: of `number += address` the verifier forgets whose stack it is, so that a callback
- * would read its caller's (kernel/bpf/verifier.c, adjust_ptr_min_max_vals: type and id are inherited, frameno is not).
- */
-const onStack = ({ type }: Value): boolean => type.kind === "stack";
-
 class Selector {
   readonly #fn: IrFunction;
   readonly #cpu: Cpu;
@@ -353,10 +347,15 @@ class Selector {
     let b = right;
     const d = this.#register(instr);
     if (op === "add" && this.#frameAddress(instr) !== undefined) return;
-    // What is overwritten should be the operand that nothing else needs.
-    if (commutes(op) && constantOf(b) === undefined) {
-      const better = this.#isMade(b) && !this.#isMade(a) ? false : this.#once(b) && !this.#once(a);
-      if (constantOf(a) !== undefined || (onStack(a) || onStack(b) ? onStack(b) : better)) [a, b] = [b, a];
+    // What is overwritten should be the operand that nothing else needs; but a number plus an address in a function's
+    // frame is one in the entry's frame to the kernel's verifier, which forgets the frame (seen on Linux 6.18).
+    if (commutes(op) && constantOf(b) === undefined && a.type.kind !== "stack") {
+      if (
+        constantOf(a) !== undefined ||
+        b.type.kind === "stack" ||
+        (this.#isMade(b) && !this.#isMade(a) ? false : this.#once(b) && !this.#once(a))
+      )
+        [a, b] = [b, a];
     }
     const imm = width === 64 ? immediate(b) : immediate32(b);
     const signed = op === "sdiv" || op === "smod";

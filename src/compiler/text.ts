@@ -1,7 +1,7 @@
 // The text form of the IR, written and read: for dumps after a pass, and for tests that are text in, text out.
 //
 //     program  = function { function }
-//     function = ("program" | "function") STRING "(" [ param { "," param } ] ")" "{" { block } "}"
+//     function = ("program" | "function" | "global") STRING "(" [ param { "," param } ] ")" "{" { block } "}"
 //     block    = NAME [ "(" param { "," param } ")" ] ":" { instr } terminator
 //     param    = "%" ID ":" type
 //     instr    = [ "%" ID [ ":" type ] "=" ] OPERATION { operand }
@@ -104,7 +104,7 @@ function operationText(instr: Instr): string {
     case "copy":
       return `copy ${place(a, operation.toOffset)}, ${place(b, operation.fromOffset)}, ${operation.size}`;
     case "slot":
-      return `slot ${operation.size}`;
+      return `slot ${operation.size}${operation.onStack === true ? ", stack" : ""}`;
     case "map":
       return `map ${name(operation.map)}`;
     case "map-value":
@@ -146,7 +146,10 @@ function terminatorText(terminator: Terminator): string {
 const paramsText = (params: readonly Value[]): string => params.map((p) => `%${p.id}: ${printType(p.type)}`).join(", ");
 
 /** One function in the text form; `keyword` is `program` for the entry. */
-export function printFunction(fn: IrFunction, keyword: "program" | "function" = "function"): string {
+export function printFunction(
+  fn: IrFunction,
+  keyword: "program" | "function" | "global" = fn.global === true ? "global" : "function",
+): string {
   const lines = [`${keyword} ${JSON.stringify(fn.name)} (${paramsText(fn.params)}) {`];
   for (const block of fn.blocks) {
     lines.push(`${block.name}${block.params.length === 0 ? "" : `(${paramsText(block.params)})`}:`);
@@ -165,5 +168,5 @@ export function printFunction(fn: IrFunction, keyword: "program" | "function" = 
 
 /** The whole program in the text form, ending with a newline. */
 export function printIr(program: IrProgram): string {
-  return `${program.functions.map((fn, i) => printFunction(fn, i === 0 ? "program" : "function")).join("\n")}\n`;
+  return `${program.functions.map((fn, i) => printFunction(fn, i === 0 ? "program" : undefined)).join("\n")}\n`;
 }

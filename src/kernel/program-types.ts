@@ -39,10 +39,13 @@ export class ProgramTypes {
   }
 
   records(program: LinkedProgram): ProgramRecords {
-    const functions: BtfFunctionRecord[] = program.functions.map(({ name, slot, parameters }, i) => ({
+    const functions: BtfFunctionRecord[] = program.functions.map(({ name, slot, parameters, global }, i) => ({
       slot,
       // The kernel demands static linkage of callbacks; a static function is verified at each call, with no types.
-      type: this.#writer.func(identifier(name), this.#prototype(i === 0 ? -1 : parameters), "static"),
+      type:
+        global === undefined
+          ? this.#writer.func(identifier(name), this.#prototype(i === 0 ? -1 : parameters), "static")
+          : this.#global(identifier(name), parameters, global.context),
     }));
     const lines = this.#source === undefined ? [] : this.#lineRecords(program, this.#source);
     return {
@@ -69,6 +72,18 @@ export class ProgramTypes {
         this.#lines.set(key, (text = this.#writer.string(lineText(own, line).replaceAll("\0", " "))));
       return { slot, file, text, line, column };
     });
+  }
+
+  /** A function that is verified by its types alone: `int f(void *ctx, u64 a, …)`, the context marked as one. */
+  #global(name: string, parameters: number, context: boolean): number {
+    const writer = this.#writer;
+    const params = Array.from({ length: parameters }, (_, i) => ({
+      name: `a${i + 1}`,
+      type: i === 0 && context ? writer.ptr(0) : writer.int("u64", 8),
+    }));
+    const id = writer.func(name, writer.funcProto(writer.int("int", 4, { signed: true }), params), "global");
+    if (context) writer.declTag("arg:ctx", id, 0);
+    return id;
   }
 
   /** `int f(u64 a, …)`; for -1, the entry: `int f(void *ctx)`. */

@@ -243,10 +243,12 @@ class ObjectWriter {
     const u64 = btf.int("unsigned long long", 8);
     const params = Array.from({ length: spec.parameters }, (_, i) => ({
       name: entry ? "ctx" : `a${i + 1}`,
-      type: entry ? btf.ptr(0) : u64,
+      type: entry || (i === 0 && spec.global?.context === true) ? btf.ptr(0) : u64,
     }));
     const name = names.get(spec.name) as string;
-    const type = btf.func(name, btf.funcProto(entry ? int : u64, params), entry ? "global" : "static");
+    const global = entry || spec.global !== undefined;
+    const type = btf.func(name, btf.funcProto(global ? int : u64, params), global ? "global" : "static");
+    if (spec.global?.context === true) btf.declTag("arg:ctx", type, 0);
     const start = section.slots;
     let span: ObjectInstruction["span"];
     const source = this.#object.source;

@@ -3,15 +3,19 @@
 
 import { type Instruction, Opcode, SLOT_BYTES, slotsOf } from "../isa/index.ts";
 import type { Span } from "../source/index.ts";
-import type { ProgramSpec, Reference } from "./object.ts";
+import type { FunctionSpec, ProgramSpec, Reference } from "./object.ts";
 
 /** A reference that the machine fills in; the places of functions are resolved already. */
 export type MachineReference = Exclude<Reference, { readonly kind: "call" | "function" }>;
 
+export interface LinkedFunction extends Pick<FunctionSpec, "name" | "parameters" | "global"> {
+  readonly slot: number;
+}
+
 export interface LinkedProgram {
   readonly instructions: readonly Instruction[];
   /** Where each function starts, in order; the first is the entry, at slot 0. */
-  readonly functions: readonly { readonly name: string; readonly slot: number; readonly parameters: number }[];
+  readonly functions: readonly LinkedFunction[];
   /** What is left to fill in: the slot, and the index of the instruction in `instructions`. */
   readonly relocations: readonly { readonly slot: number; readonly index: number; readonly ref: MachineReference }[];
   /**
@@ -36,14 +40,14 @@ export class LinkError extends Error {
 /** Throws LinkError for a reference to a function that is not there, or on an instruction that cannot carry it. */
 export function link(program: ProgramSpec): LinkedProgram {
   const starts = new Map<string, number>();
-  const functions: { name: string; slot: number; parameters: number }[] = [];
+  const functions: LinkedFunction[] = [];
   let slot = 0;
   let firstSpan: Span | undefined;
-  for (const { name, code, parameters } of program.functions) {
+  for (const { name, code, parameters, global } of program.functions) {
     if (starts.has(name)) throw new LinkError(`program ${program.name}: two functions are called ${name}`);
     if (code.length === 0) throw new LinkError(`program ${program.name}: function ${name} is empty`);
     starts.set(name, slot);
-    functions.push({ name, slot, parameters });
+    functions.push({ name, slot, parameters, ...(global === undefined ? {} : { global }) });
     for (const instruction of code) {
       slot += slotsOf(instruction.op);
       firstSpan ??= instruction.span;

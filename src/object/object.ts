@@ -94,6 +94,8 @@ export interface FunctionSpec {
   readonly code: readonly ObjectInstruction[];
   /** Number of parameters, 0..5; the entry has one, its context. */
   readonly parameters: number;
+  /** The kernel verifies it once, apart from its callers; by then it must know whether the first parameter is the context. */
+  readonly global?: { readonly context: boolean };
 }
 
 /** An instruction whose operand may still be symbolic, with the place in the source that it came from. */

@@ -47,8 +47,13 @@ function reduce(script: RandomScript, kind: Outcome["kind"]): RandomScript {
 }
 
 function parts(script: RandomScript): RandomScript[] {
-  const without = script.probes.map((_, i) => ({ probes: script.probes.filter((_, j) => j !== i) }));
+  const { declarations = [] } = script;
+  const without = [
+    ...declarations.map((_, i) => ({ ...script, declarations: declarations.filter((_, j) => j !== i) })),
+    ...script.probes.map((_, i) => ({ ...script, probes: script.probes.filter((_, j) => j !== i) })),
+  ];
   const change = (i: number, probe: RandomScript["probes"][number]): RandomScript => ({
+    ...script,
     probes: script.probes.map((p, j) => (j === i ? probe : p)),
   });
   return [
@@ -64,7 +69,6 @@ it(`${runs} scripts at random load into the kernel`, { timeout: 300_000 }, () =>
   const binary = loadProgram();
   const failures: string[] = [];
   const rejected: string[] = [];
-  const tooLarge: number[] = [];
   const lacking = new Map<string, number>();
   for (let i = 0; i < runs; i++) {
     const random = new Random(seed + i);
@@ -79,22 +83,16 @@ it(`${runs} scripts at random load into the kernel`, { timeout: 300_000 }, () =>
       rejected.push(`seed ${seed + i}: ${outcome.why.slice(0, 400)}`);
       continue;
     }
-    if (outcome.why.includes("BPF program is too large")) {
-      tooLarge.push(seed + i);
-      continue;
-    }
-    failures.push(`seed ${seed + i} is ${outcome.kind}: ${outcome.why}\n${scriptText(reduce(script, outcome.kind))}`);
+    // What takes the verifier ten seconds is not made smaller by trying.
+    const small = outcome.why.includes("BPF program is too large") ? script : reduce(script, outcome.kind);
+    failures.push(`seed ${seed + i} is ${outcome.kind}: ${outcome.why}\n${scriptText(small)}`);
     if (failures.length === 5) break;
   }
   console.log(
     `${runs} scripts from seed ${seed}: ${rejected.length} rejected by our checks, ${failures.length} failed`,
   );
   for (const [why, count] of lacking) console.log(`${count} said before loading: ${why}`);
-  // Known shortage: loops with many branches that the verifier does not see the end of within its million steps.
-  if (tooLarge.length > 0)
-    console.warn(`*** too large for the verifier (loops with many branches): seeds ${tooLarge.join(", ")} ***`);
-  expect(tooLarge.length).toBeLessThanOrEqual(runs * 0.005);
   expect(failures.join("\n\n")).toBe("");
   // The generator means to write scripts that pass: what it gets wrong tests nothing.
-  expect(rejected.length, rejected.slice(0, 5).join("\n")).toBeLessThan(runs * 0.05);
+  expect(rejected.length, rejected.slice(0, 5).join("\n")).toBeLessThan(runs * 0.01);
 });

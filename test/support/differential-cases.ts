@@ -428,6 +428,11 @@ const statements: readonly DifferentialCase[] = [
     "scopes",
     'let $x = 1; if (1) { let $y = 2; $x = $y + 1; } { $z = 5; $x += $z; } { $z = "other"; printf("%s %d\\n", $z, $x); }',
   ),
+  begin(
+    "loops of many branches",
+    '$n = 0; $s = "abc"; for $i : 0..10 { if ($i == 2) { continue; } if ($i == 8) { break; } $n += $i; if ($n > 5 && $i != 4 && strcontains($s, "b")) { printf("%d %d %s\\n", $i, $n, $s); @x[$i] = $n > 7 ? 1 : 2; $s = "xbz"; } else if ($n == 3 || $n == 1) { printf("-- %d\\n", $n); } } printf("%d %s\\n", $n, $s); clear(@x); $j = 0; while ($j < 100) { $j++; if ($j == 5) { if ($j > 2 && $j < 90 && $s == "xbz" && $n > 3 && $n < 200 && $j != 7 && $j != 8 && $j != 9) { printf("gone %d\\n", $j); return; } } } printf("no\\n")',
+    { options: ["--no-warnings"] },
+  ),
   begin("return", 'printf("a\\n"); if (1) { return; } printf("b\\n")'),
   { name: "exit", script: 'begin { printf("a\\n"); exit(); printf("b\\n"); } end { printf("end\\n"); }' },
   { name: "exit with a code", script: 'begin { printf("a\\n"); exit(3); } end { printf("end\\n"); }' },
@@ -536,6 +541,17 @@ const tracing: readonly DifferentialCase[] = [
       't:syscalls:sys_enter_openat /pid == $1/ { printf("%s [%s] %d\\n", comm, str(args.filename), args.flags); @[str(args.filename)] = count(); }',
     load: ["open", 9],
     json: true,
+  },
+  {
+    name: "tracepoint: arguments in loops",
+    script:
+      't:syscalls:sys_enter_openat /pid == $1/ { @a[1] = 2; for $kv : @a { @n[args.mode == 77, args.flags >= 0, $kv.1] = count(); } for $i : 0..4 { if ($i == 1 && args.flags >= 0) { continue; } if (strcontains(comm, "zzz") || $i == 3 || $i > 4 || args.mode == 77) { break; } @t[$i, args.mode == 77] = count(); } }',
+    load: ["open", 4],
+    peer: {
+      differs: "the peer takes no arguments in a loop",
+      ours: "\n\n@a[1]: 2\n@n[false, true, 2]: 4\n@t[0, false]: 4\n@t[2, false]: 4\n",
+    },
+    textOnly: "our own",
   },
   {
     name: "tracepoint: strings cut",
@@ -893,6 +909,13 @@ const language: readonly DifferentialCase[] = [
     name: "C: structs, enums and macros of one's own",
     script:
       "#define N 4\n#define TWICE(x) ((x) * 2)\nenum colour { RED, GREEN = 5, BLUE };\nstruct inner { char c; int x:3; int y:7; union { short s; char b[2]; }; };\nstruct foo { int a; struct inner in; long arr[N]; };\nbegin { print(sizeof(struct foo)); print(sizeof(struct inner)); print(offsetof(struct foo, arr)); print(BLUE); @[GREEN] = RED; print((enum colour)6); print(N); }",
+  },
+  {
+    name: "C: a packed struct in a variable",
+    script:
+      "struct s { int a:3; unsigned long b:63; char d; long e; int f[3]; } __attribute__((packed)); begin { $p = (struct s *)curtask; $v = *$p; print(($p->e == $v.e, $p->f[1] == $v.f[1], $p->a == $v.a)); }",
+    peer: { differs: "the verifier refuses the peer's loads", ours: "(true, true, true)\n\n\n" },
+    textOnly: "our own",
   },
   {
     name: "C: a packed struct, a last member without its semicolon",

@@ -14,7 +14,10 @@ export type ValueKind =
   | "avg"
   | "stats"
   | "hist"
-  | "lhist";
+  | "lhist"
+  | "tseries"
+  | "record"
+  | "bytes";
 export type KeyPart =
   | "int"
   | "string"
@@ -26,7 +29,9 @@ export type KeyPart =
   | "usym"
   | "buf"
   | "probe"
-  | "inet";
+  | "inet"
+  | "record"
+  | "bytes";
 
 export interface MapShape {
   readonly name: string;
@@ -55,6 +60,8 @@ export function randomMaps(r: Random): MapShape[] {
     ["buf"],
     ["probe", "int"],
     ["inet"],
+    ["record"],
+    ["bytes", "int"],
     ["int", "int", "int", "int"],
   ];
   const values: readonly ValueKind[] = [
@@ -72,15 +79,18 @@ export function randomMaps(r: Random): MapShape[] {
     "stats",
     "hist",
     "lhist",
+    "tseries",
+    "record",
+    "bytes",
   ];
   return Array.from({ length: 1 + r.below(4) }, (_, i) => {
     const value = r.pick(values);
     const key = r.pick(keys);
-    const aggregate = !["int", "string", "bool", "tuple"].includes(value);
+    const aggregate = !["int", "string", "bool", "tuple", "record", "bytes"].includes(value);
     const declared =
       key.length > 0 && r.chance(10)
         ? aggregate
-          ? `percpuhash(${1 + r.below(500)})`
+          ? `${r.pick(["percpuhash", "percpulruhash"])}(${1 + r.below(500)})`
           : `${r.pick(["hash", "lruhash"])}(${1 + r.below(500)})`
         : undefined;
     return { name: `@m${i}`, key, value, ...(declared === undefined ? {} : { declared }) };

@@ -2,6 +2,7 @@
 // functions and maps. The same seed gives the same script.
 
 import { canKey, type KeyPart, type MapShape, randomMaps } from "./random-maps.ts";
+import { type Declaration, type RandomPreamble, randomPreamble } from "./random-preamble.ts";
 import {
   ARITHMETIC,
   CASTS,
@@ -23,22 +24,36 @@ export interface RandomProbe {
 }
 
 export interface RandomScript {
+  /** Types of C, #define and config, which stand first; then macros. */
+  readonly declarations?: readonly Declaration[];
   readonly probes: readonly RandomProbe[];
 }
 
 export function scriptText(script: RandomScript): string {
-  return script.probes
-    .map(
+  return [
+    ...(script.declarations ?? []).map((d) => `${d.text}\n`),
+    ...script.probes.map(
       (p) =>
         `${p.head}${p.predicate === undefined ? "" : ` /${p.predicate}/`}\n{\n${p.statements.map((s) => `  ${s}\n`).join("")}}\n`,
-    )
-    .join("");
+    ),
+  ].join("");
+}
+
+interface Other {
+  readonly ints: readonly string[];
+  readonly strings: readonly string[];
+  /** What prints; absent: not it itself. */
+  readonly value?: string;
+  /** It is a struct of C. */
+  readonly struct?: true;
 }
 
 interface Scope {
   readonly ints: string[];
   readonly strings: string[];
   readonly tuples: string[];
+  /** Variables of other types, each with what may be asked of it as numbers, as strings and whole. */
+  readonly others: Other[];
   readonly inLoop: number;
   /** In the body of a loop over this map. */
   readonly walked: string | undefined;
@@ -49,19 +64,27 @@ export function randomScript(r: Random, binary: string, usdt: boolean, size: num
   const known = offers(binary, usdt);
   const many = 1 + r.below(r.chance(20) ? 5 : 2);
   const chosen = Array.from({ length: many }, () => r.pick(known));
+  const preamble = randomPreamble(r);
   const maps = randomMaps(r).filter((m) => canKey(chosen[0] as Offer, m));
   const probes = chosen.map((offered, i) => {
-    const writer = new ProbeWriter(r, offered, maps);
+    const writer = new ProbeWriter(r, offered, maps, preamble);
     const probe = writer.probe(Math.max(1, Math.ceil(size / many)));
     // Every map is given its type once.
     return i === 0
-      ? { ...probe, statements: [...probe.statements, ...maps.map((m) => new ProbeWriter(r, offered, []).assign(m))] }
+      ? {
+          ...probe,
+          statements: [
+            ...probe.statements,
+            ...maps.map((m) => new ProbeWriter(r, offered, [], preamble, `$${m.name.slice(1)}v`).assign(m)),
+          ],
+        }
       : probe;
   });
   const declared = maps.filter((m) => m.declared !== undefined);
   const first = probes[0] as RandomProbe;
   // A declaration stands before the probes; it goes with the first one's head.
   return {
+    declarations: [...preamble.declarations, ...preamble.macros],
     probes: [
       { ...first, head: declared.map((m) => `let ${m.name} = ${m.declared};\n`).join("") + first.head },
       ...probes.slice(1),
@@ -73,17 +96,21 @@ class ProbeWriter {
   readonly r: Random;
   readonly offer: Offer;
   readonly maps: readonly MapShape[];
+  readonly preamble: RandomPreamble;
+  readonly #prefix: string;
   #names = 0;
 
-  constructor(r: Random, chosen: Offer, maps: readonly MapShape[]) {
+  constructor(r: Random, chosen: Offer, maps: readonly MapShape[], preamble: RandomPreamble, prefix = "$v") {
     this.r = r;
+    this.#prefix = prefix;
+    this.preamble = preamble;
     this.offer = chosen;
     // Keys that this probe cannot make belong to maps that it leaves alone.
     this.maps = maps.filter((m) => canKey(chosen, m));
   }
 
   probe(size: number): RandomProbe {
-    const scope: Scope = { ints: [], strings: [], tuples: [], inLoop: 0, walked: undefined };
+    const scope: Scope = { ints: [], strings: [], tuples: [], others: [], inLoop: 0, walked: undefined };
     const predicate = this.r.chance(35) ? this.bool({ ...scope }, 2) : undefined;
     const statements: string[] = [];
     for (let i = 0; i < size; i++) statements.push(this.statement(scope, this.r.chance(25) ? 3 : 2));
@@ -91,7 +118,7 @@ class ProbeWriter {
   }
 
   name(): string {
-    return `$v${this.#names++}`;
+    return `${this.#prefix}${this.#names++}`;
   }
 
   inner(scope: Scope, more: Partial<Scope> = {}): Scope {
@@ -99,6 +126,7 @@ class ProbeWriter {
       ints: [...scope.ints],
       strings: [...scope.strings],
       tuples: [...scope.tuples],
+      others: [...scope.others],
       inLoop: scope.inLoop,
       walked: scope.walked,
       ...more,
@@ -128,17 +156,57 @@ class ProbeWriter {
           () => r.pick(this.offer.ints),
         );
       if (this.offer.kernelTask) sources.push(() => r.pick(TASK_INTS));
+      if (this.preamble.ints.length > 0) sources.push(() => r.pick(this.preamble.ints));
+      const asked = scope.others.flatMap((o) => o.ints);
+      if (asked.length > 0) sources.push(() => r.pick(asked));
       const kept = this.here(scope).filter((m) => m.value === "int");
       if (kept.length > 0 && depth > 0) sources.push(() => this.place(scope, r.pick(kept), depth - 1));
       return r.pick(sources)();
     };
     if (depth <= 0 || r.chance(30)) return leaf();
     const more = (): string => this.int(scope, depth - 1);
-    switch (r.below(13)) {
+    switch (r.below(22)) {
       case 0:
       case 1:
       case 2:
         return `(${more()} ${r.pick(ARITHMETIC)} ${more()})`;
+      case 13:
+        return this.structInt(scope) ?? leaf();
+      case 14:
+        return this.use(scope, depth - 1) ?? leaf();
+      case 15: {
+        const name = this.name();
+        const inner = this.inner(scope);
+        const value = this.int(inner, depth - 1);
+        inner.ints.push(name);
+        return `{ ${name} = ${value}; ${this.int(inner, depth - 1)} }`;
+      }
+      case 16:
+        return `(if (${this.bool(scope, depth - 1)}) { ${more()} } else ${r.chance(30) ? `if (${this.bool(scope, 0)}) { ${leaf()} } else ` : ""}{ ${more()} })`;
+      case 17:
+        return r.pick([
+          () => `strstr(${this.string(scope, depth - 1)}, ${this.string(scope, 0)})`,
+          () => `memcmp(${this.string(scope, depth - 1)}, ${this.string(scope, 0)}, ${1 + r.below(4)})`,
+          () => `strcap(${this.string(scope, 0)})`,
+          () => `(${this.string(scope, 0)})[${r.pick(["0", "1", "pid"])}]`,
+        ])();
+      case 18:
+        return r.pick([
+          () => `getopt("count", ${r.pick(["5", "5", "5"])})`,
+          () => `comptime (${r.below(9)} ${r.pick(["+", "*", "-"])} ${1 + r.below(9)})`,
+          () => `(${leaf()} ?: ${more()})`,
+          () => `(uint64)(uint8[8])(uint64)${leaf()}`,
+          () => `(${r.pick(CASTS)})(${more()})`,
+        ])();
+      case 19:
+        return `((uint8[${r.pick(["4", "4", "4"])}])(uint32)${leaf()})[${r.pick(["0", "3", "1"])}]`;
+      case 20: {
+        const own = scope.ints.filter((v) => /^\$\w*v\d+$/.test(v));
+        return own.length > 0 && scope.inLoop === 0 ? `${r.pick(own)}${r.pick(["++", "--"])}` : leaf();
+      }
+      case 21:
+        if (scope.walked !== undefined || !this.offer.stacks || scope.inLoop > 0) return leaf();
+        return `len(${r.pick(["kstack", "ustack", "kstack(3)"])})`;
       case 3:
         return `(${r.pick(["-", "~"])}${this.int(scope, 0).replace(/^-/, "")})`;
       case 4:
@@ -168,10 +236,75 @@ class ProbeWriter {
     }
   }
 
+  /** A number out of memory that is taken for one of the script's own structs. */
+  structInt(scope: Scope): string | undefined {
+    const r = this.r;
+    const known = this.preamble.structs.filter((s) => s.ints.length > 0);
+    if (known.length === 0) return undefined;
+    const shape = r.pick(known);
+    if (r.chance(30) && shape.fields.length > 0)
+      return r.chance(50) ? `sizeof(${shape.type})` : `offsetof(${shape.type}, ${r.pick(shape.fields)})`;
+    const address = this.address(scope);
+    if (address === undefined) return undefined;
+    return `(((${shape.type} *)${address})${r.pick(["->", "."])}${r.pick(shape.ints)})`;
+  }
+
+  /** The address of some memory. */
+  address(scope: Scope): string | undefined {
+    if (this.offer.addresses.length > 0 && scope.walked === undefined) return this.r.pick(this.offer.addresses);
+    return this.offer.kernelTask ? "curtask" : undefined;
+  }
+
+  /** A macro that has a number for its value. */
+  use(scope: Scope, depth: number): string | undefined {
+    const r = this.r;
+    const known = this.preamble.uses.filter((m) => m.kind !== "keeps");
+    if (known.length === 0) return undefined;
+    const { name, kind } = r.pick(known);
+    const own = scope.ints.filter((v) => /^\$\w*v\d+$/.test(v));
+    switch (kind) {
+      case "value":
+        return `${name}(${this.int(scope, depth)}, ${this.int(scope, 0)})`;
+      case "counts":
+        return own.length === 0 || scope.inLoop > 0 ? undefined : `${name}(${r.pick(own)}, ${this.int(scope, 0)})`;
+      case "nothing":
+        return `${name}${r.pick(["", "()"])}`;
+      case "text":
+        return `${name}(${this.string(scope, depth)})`;
+      case "loops":
+        return scope.inLoop > 0 ? undefined : `${name}(${this.int(scope, 0)})`;
+      case "map": {
+        const keyed = this.here(scope).filter((m) => m.key.length > 0);
+        return keyed.length === 0 || scope.walked !== undefined ? undefined : `${name}(${r.pick(keyed).name})`;
+      }
+      default:
+        return undefined;
+    }
+  }
+
   bool(scope: Scope, depth: number): string {
     const r = this.r;
     if (depth <= 0) return `${this.int(scope, 0)} ${r.pick(COMPARISONS)} ${this.int(scope, 0)}`;
-    switch (r.below(9)) {
+    switch (r.below(13)) {
+      case 9:
+        return `strcontains(${this.string(scope, depth - 1)}, ${this.string(scope, 0)})`;
+      case 10:
+        return r.pick([
+          () => 'getopt("flag")',
+          () => `is_err(${this.int(scope, 0)})`,
+          () => `comptime ${r.pick(["is_str", "is_integer", "is_ptr", "is_literal"])}(${r.pick(["5", '"x"', "pid"])})`,
+          () => `(bool)${this.int(scope, 0)}`,
+          () => "true",
+        ])();
+      case 11:
+        return `(${this.int(scope, 0)}, ${r.pick(TEXTS.slice(0, 3))}) ${r.pick(["==", "!="])} (${this.int(scope, 0)}, ${r.pick(TEXTS.slice(0, 3))})`;
+      case 12: {
+        const keyed = this.here(scope).filter((m) => m.key.length > 0 && m.value === "int");
+        const own = scope.ints.filter((v) => /^\$\w*v\d+$/.test(v));
+        if (keyed.length === 0 || own.length === 0 || scope.inLoop > 0) return this.bool(scope, depth - 1);
+        const m = r.pick(keyed);
+        return `find(${m.name}, ${this.keyTuple(scope, m, 0)}, ${r.pick(own)})`;
+      }
       case 0:
         return `(${this.bool(scope, depth - 1)}) && (${this.bool(scope, depth - 1)})`;
       case 1:
@@ -212,8 +345,32 @@ class ProbeWriter {
     if (this.offer.kernelTask) sources.push(() => r.pick(TASK_STRINGS));
     if (this.offer.addresses.length > 0 && scope.walked === undefined)
       sources.push(() => `str(${r.pick(this.offer.addresses)}, ${r.pick(["4", "10", "64", "pid", "200"])})`);
+    const held = scope.others.flatMap((o) => o.strings);
+    if (held.length > 0) sources.push(() => r.pick(held));
+    if (r.chance(8))
+      sources.push(
+        () => `str_concat(${r.pick(TEXTS)}, comm)`,
+        () => 'getopt("text", "given")',
+        () => `str(${r.pick(TEXTS)}, ${r.pick(["3", "pid"])})`,
+        () => `(string[${r.pick(["16", "40", "64"])}])comm`,
+      );
+    const structs = this.preamble.structs.filter((s) => s.strings.length > 0);
+    if (structs.length > 0 && r.chance(30)) {
+      const address = this.address(scope);
+      const shape = r.pick(structs);
+      if (address !== undefined) sources.push(() => `((${shape.type} *)${address})->${r.pick(shape.strings)}`);
+    }
     const kept = this.here(scope).filter((m) => m.value === "string");
     if (kept.length > 0 && depth > 0) sources.push(() => this.place(scope, r.pick(kept), depth - 1));
+    if (depth > 0 && r.chance(4)) {
+      const name = this.name();
+      const inner = this.inner(scope);
+      const value = this.string(inner, 0);
+      inner.strings.push(name);
+      return `{ ${name} = ${value}; ${this.string(inner, depth - 1)} }`;
+    }
+    if (depth > 0 && r.chance(4))
+      return `(if ${this.bool(scope, 0)} { ${this.string(scope, 0)} } else { ${this.string(scope, 0)} })`;
     if (depth > 0 && r.chance(15))
       return `(${this.bool(scope, depth - 1)} ? ${this.string(scope, 0)} : ${this.string(scope, 0)})`;
     return r.pick(sources)();
@@ -239,9 +396,46 @@ class ProbeWriter {
       () => `(${this.bool(scope, depth - 1)})`,
       () => (this.offer.head.startsWith("u") && scope.walked === undefined ? r.pick(["probe", "func"]) : "probe"),
       () => "username",
+      () => `(a=${this.int(scope, depth - 1)}, b=(c=${this.int(scope, 0)}, d=(${this.int(scope, 0)}, comm)), e=true)`,
+      () => `(uint8[${r.pick(["8", "8"])}])(uint64)${this.int(scope, 0)}`,
+      () =>
+        r.pick([
+          () => `strerror(${this.int(scope, 0)})`,
+          () => `signal_name(${this.int(scope, 0)})`,
+          () => `syscall_name(${this.int(scope, 0)})`,
+          () => 'pton("10.0.0.1")',
+          () => 'ntop(pton("::1"))',
+          () => "cgroup_path(cgroup)",
+          () => "probetype",
+          () => "kptr(curtask)",
+          () => `(uint8 *)${this.int(scope, 0)}`,
+          () => "config.max_strlen",
+          () => "(string[40])comm",
+        ])(),
     ];
+    const { enums, structs } = this.preamble;
+    if (enums.length > 0) sources.push(() => `(${r.pick(enums).type})${this.int(scope, 0)}`);
+    const whole = scope.others.flatMap((o) => o.value ?? []);
+    if (whole.length > 0) {
+      sources.push(() => r.pick(whole));
+      sources.push(() => `(${this.int(scope, 0)}, ${r.pick(whole)})`);
+    }
+    const address = this.address(scope);
+    if (structs.length > 0 && address !== undefined) sources.push(() => `*(${r.pick(structs).type} *)${address}`);
+    if (this.offer.args === true && scope.walked === undefined && r.chance(40)) sources.push(() => "args");
     if (this.offer.stacks && scope.walked === undefined)
-      sources.push(() => r.pick(["kstack", "ustack", "kstack(3)", "ustack(perf, 5)", "kstack(raw, 2)"]));
+      sources.push(() =>
+        r.pick([
+          "kstack",
+          "ustack",
+          "kstack(3)",
+          "ustack(perf, 5)",
+          "kstack(raw, 2)",
+          "kstack(build_id, 3)",
+          "ustack(build_id)",
+          "kstack(bpftrace, 1)",
+        ]),
+      );
     if (this.offer.usym) sources.push(() => `usym(${this.int(scope, 0)})`);
     if (this.offer.addresses.length > 0 && scope.walked === undefined)
       sources.push(() => `buf(${r.pick(this.offer.addresses)}, ${r.pick(["4", "16", "pid"])})`);
@@ -279,6 +473,10 @@ class ProbeWriter {
         return `buf(${this.r.pick(this.offer.addresses)}, 8)`;
       case "probe":
         return "probe";
+      case "record":
+        return `(a=${this.int(scope, 0)}, b=${this.r.pick(["comm", "pcomm"])})`;
+      case "bytes":
+        return `(uint8[8])(uint64)${this.int(scope, 0)}`;
       case "inet":
         return `ntop((uint32)${this.int(scope, 0)})`;
     }
@@ -311,7 +509,13 @@ class ProbeWriter {
       () => `print(${this.value(scope, 1)});`,
       () => this.onMap(scope),
       () => this.change(scope),
+      () => this.other(scope),
+      () => this.other(scope),
     ];
+    const keeps = this.preamble.uses.filter((m) => m.kind === "keeps" || m.kind === "counts");
+    const own = scope.ints.filter((v) => /^\$\w*v\d+$/.test(v));
+    if (keeps.length > 0 && own.length > 0 && scope.inLoop === 0)
+      simple.push(() => `${r.pick(keeps).name}(${r.pick(own)}, ${this.int(scope, 1)});`);
     if (this.offer.join !== undefined && scope.walked === undefined)
       simple.push(() => `join(${this.offer.join}${r.chance(50) ? ', ","' : ""});`);
     if (r.chance(10))
@@ -319,6 +523,12 @@ class ProbeWriter {
         () => 'time("%H\\n");',
         () => 'cat("/proc/self/comm");',
         () => `errorf("%d\\n", ${this.int(scope, 0)});`,
+        () => `warnf("%s\\n", ${this.string(scope, 1)});`,
+        () => `debugf("%d\\n", ${this.int(scope, 0)});`,
+        () => `_ = ${this.int(scope, 1)};`,
+        () => 'cat("/proc/%d/comm", pid);',
+        () => `if comptime is_str(comm) { ${this.printf(scope)} } else { fail("no"); }`,
+        () => 'static_assert(sizeof(uint64) == 8, "eight");',
       );
     if (this.offer.signal && r.chance(5)) simple.push(() => 'signal("SIGCONT");');
     if (scope.inLoop === 0 && r.chance(4))
@@ -376,6 +586,77 @@ class ProbeWriter {
     );
   }
 
+  /** A variable that is no number, no string and no pair of both. */
+  other(scope: Scope): string {
+    const r = this.r;
+    const name = this.name();
+    const { structs, enums } = this.preamble;
+    const address = this.address(scope);
+    const kinds: (() => string)[] = [
+      () => {
+        const text = `${name} = (a=${this.int(scope, 1)}, b=${this.string(scope, 1)}, c=(d=${this.int(scope, 0)}, e=(1, comm)));`;
+        scope.others.push({
+          ints: [`${name}.a`, `${name}.c.d`, `${name}.c.e.0`],
+          strings: [`${name}.b`, `${name}.c.e.1`],
+          value: name,
+        });
+        return text;
+      },
+      () => {
+        const text = `${name} = (${this.int(scope, 1)}, (${this.string(scope, 1)}, (${this.int(scope, 0)}, true)));`;
+        scope.others.push({ ints: [`${name}.0`, `${name}.1.1.0`], strings: [`${name}.1.0`], value: name });
+        return text;
+      },
+      () => {
+        const text = `${name} = (uint8[${r.pick(["8", "8"])}])(uint64)${this.int(scope, 0)};`;
+        scope.others.push({ ints: [`${name}[0]`, `${name}[7]`, `(uint64)${name}`], strings: [], value: name });
+        return text;
+      },
+    ];
+    const own = scope.ints.filter((v) => /^\$\w*v\d+$/.test(v));
+    if (own.length > 0)
+      kinds.push(() => {
+        const of = r.pick(own);
+        scope.others.push({ ints: [`*${name}`, `(*${name} + 1)`], strings: [] });
+        return `${name} = &${of};`;
+      });
+    if (structs.length > 0 && address !== undefined)
+      kinds.push(
+        () => {
+          const shape = r.pick(structs);
+          scope.others.push({
+            ints: shape.ints.map((p) => `(${name}->${p})`),
+            strings: shape.strings.map((p) => `${name}.${p}`),
+            value: `*${name}`,
+            struct: true,
+          });
+          return `${name} = (${shape.type} *)${address};`;
+        },
+        () => {
+          const shape = r.pick(structs);
+          scope.others.push({
+            ints: shape.ints.map((p) => `(${name}.${p})`),
+            strings: shape.strings.map((p) => `${name}.${p}`),
+            value: name,
+            struct: true,
+          });
+          return `${name} = *(${shape.type} *)${address};`;
+        },
+      );
+    if (enums.length > 0)
+      kinds.push(() => {
+        const text = `${name} = (${r.pick(enums).type})${this.int(scope, 0)};`;
+        scope.others.push({ ints: [name], strings: [], value: name });
+        return text;
+      });
+    if (this.offer.args === true && scope.walked === undefined)
+      kinds.push(() => {
+        scope.others.push({ ints: [], strings: [], value: name, struct: true });
+        return `${name} = args;`;
+      });
+    return r.pick(kinds)();
+  }
+
   variable(scope: Scope): string {
     const r = this.r;
     const name = this.name();
@@ -407,7 +688,7 @@ class ProbeWriter {
   change(scope: Scope): string {
     const r = this.r;
     const kept = this.here(scope).filter((m) => m.value === "int");
-    const own = scope.ints.filter((v) => /^\$v\d+$/.test(v));
+    const own = scope.ints.filter((v) => /^\$\w*v\d+$/.test(v));
     const target =
       own.length > 0 && r.chance(50) && scope.inLoop === 0
         ? r.pick(own)
@@ -425,7 +706,7 @@ class ProbeWriter {
   }
 
   assign(m: MapShape): string {
-    return this.#assignTo({ ints: [], strings: [], tuples: [], inLoop: 0, walked: undefined }, m);
+    return this.#assignTo({ ints: [], strings: [], tuples: [], others: [], inLoop: 0, walked: undefined }, m);
   }
 
   #assignTo(scope: Scope, m: MapShape): string {
@@ -443,6 +724,12 @@ class ProbeWriter {
         return `${place} = count();`;
       case "hist":
         return `${place} = hist(${this.int(scope, 2)}, 2);`;
+      case "tseries":
+        return `${place} = tseries(${this.int(scope, 2)}, ${m.name.endsWith("1") ? '100ms, 5, "avg"' : "1s, 10"});`;
+      case "record":
+        return `${place} = (a=${this.int(scope, 1)}, b=${this.string(scope, 1)});`;
+      case "bytes":
+        return `${place} = (uint8[8])(uint64)${this.int(scope, 0)};`;
       case "lhist":
         return `${place} = lhist(${this.int(scope, 2)}, 0, 1000, 50);`;
       default:
@@ -461,6 +748,11 @@ class ProbeWriter {
     return r.pick([`print(${m.name});`, `print(${m.name}, 5, 10);`, `clear(${m.name});`, `zero(${m.name});`]);
   }
 
+  #hasStruct(scope: Scope, value: string): boolean {
+    if (/^\(.*\*\w+\)|\*\(|^args$/.test(value) && /\*/.test(value)) return true;
+    return value === "args" || scope.others.some((o) => o.struct === true && value.includes(o.value ?? "?"));
+  }
+
   printf(scope: Scope): string {
     const r = this.r;
     const specs: string[] = [];
@@ -471,7 +763,9 @@ class ProbeWriter {
         args.push(this.int(scope, 2));
       } else {
         specs.push(r.pick(["%s", "%s", "%-16s", "%20s"]));
-        args.push(this.value(scope, 1));
+        const value = this.value(scope, 1);
+        // A struct is printed whole by print() alone.
+        args.push(this.#hasStruct(scope, value) ? "comm" : value);
       }
     }
     return `printf("${specs.join(" ")}\\n", ${args.join(", ")});`;

@@ -38,6 +38,8 @@ export interface Offer {
   readonly join?: string;
   readonly usym: boolean;
   readonly signal: boolean;
+  /** `args` may stand alone. */
+  readonly args?: boolean;
 }
 
 export const offer = (head: string, more: Partial<Offer> = {}): Offer => ({
@@ -49,6 +51,7 @@ export const offer = (head: string, more: Partial<Offer> = {}): Offer => ({
   kernelTask: true,
   usym: true,
   signal: true,
+  args: /^(?:raw)?tracepoint:/.test(head) && !head.includes("*"),
   ...more,
 });
 

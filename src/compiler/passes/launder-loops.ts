@@ -9,9 +9,10 @@
 // is stored on the stack as well. So are numbers that paths within a loop bring together (a comparison's 0 or 1), or
 // each of them would be a path of its own in each turn; not those whose bounds matter. Bounds that are checked inside of the loop hold as usual. Nothing that folds constants may run after this.
 
+import { boundedValues } from "../bounded-values.ts";
 import { type Dominators, dominators, type Loop, loops } from "../dominators.ts";
 import { endOf, newInstr, replaceValues } from "../graph.ts";
-import { type Block, edgesOf, INT, type Instr, type IrFunction, type LoadSize, type Value } from "../ir.ts";
+import { type Block, INT, type Instr, type IrFunction, type LoadSize, type Value } from "../ir.ts";
 import { slotOf } from "./dce.ts";
 import type { Pass } from "./pass.ts";
 
@@ -69,41 +70,6 @@ function unknownZero(fn: IrFunction, tree: Dominators, block: Block): Value {
   const zero = newInstr(fn, { op: "sub", width: 64 }, [source, source], INT, span);
   block.instrs.push(zero);
   return zero;
-}
-
-/**
- * Numbers whose bounds the verifier must know: sizes and other arguments of helpers, addresses; and all
- * that these are made of.
- */
-function boundedValues(fn: IrFunction): Set<Value> {
-  const found = new Set<Value>();
-  const work: Value[] = [];
-  const need = (value: Value | undefined): void => {
-    if (value === undefined || found.has(value)) return;
-    found.add(value);
-    work.push(value);
-  };
-  const incoming = new Map<Value, Value[]>();
-  for (const block of fn.blocks) {
-    for (const instr of block.instrs) {
-      const { op } = instr.operation;
-      if (op === "helper" || op === "kfunc" || op === "call") for (const arg of instr.args) need(arg);
-      else if (op === "load" || op === "store" || op === "atomic" || op === "zero") need(instr.args[0]);
-      else if (op === "copy") instr.args.forEach(need);
-    }
-    for (const edge of edgesOf(endOf(block))) {
-      edge.block.params.forEach((param, i) => {
-        const args = incoming.get(param);
-        const arg = edge.args[i] as Value;
-        if (args === undefined) incoming.set(param, [arg]);
-        else args.push(arg);
-      });
-    }
-  }
-  for (let value = work.pop(); value !== undefined; value = work.pop()) {
-    for (const arg of value.def?.args ?? incoming.get(value) ?? []) need(arg);
-  }
-  return found;
 }
 
 export const launderLoops: Pass = {

@@ -1,6 +1,6 @@
 // Moves slots that the stack has no room for into scratch memory: element 0 of a per-CPU array.
 //
-// The largest go first, and any beyond LARGEST bytes; pointers are kept on the stack only. The pointer is looked up once, in the lowest block that dominates
+// The largest go first, and any beyond LARGEST bytes, but for those that must be on the stack. The pointer is looked up once, in the lowest block that dominates
 // every use and is in no loop, so a predicate before it stays first. The look-up cannot fail for element 0, but the
 // verifier wants it checked: the run returns 0 then.
 
@@ -30,15 +30,6 @@ function slotsOf(fn: IrFunction): Slot[] {
   return found;
 }
 
-/** Slots that pointers are stored to. */
-function pointerSlots(fn: IrFunction): ReadonlySet<Value> {
-  const found = new Set<Value>();
-  for (const block of fn.blocks)
-    for (const { operation, args } of block.instrs)
-      if (operation.op === "store" && args[1]?.type.kind !== "int") found.add(args[0] as Value);
-  return found;
-}
-
 const isReserve = ({ operation }: Instr): boolean =>
   operation.op === "helper" && operation.helper === "ringbuf_reserve";
 
@@ -61,9 +52,9 @@ export const placeSlots: Pass = {
     const large: Slot[] = [];
     // Room for the key of the scratch map itself.
     const room = context.stack - 8;
-    const pinned = pointerSlots(fn);
-    for (const slot of slots.filter(({ instr }) => !pinned.has(instr)).sort((a, b) => b.size - a.size)) {
+    for (const slot of [...slots].sort((a, b) => b.size - a.size)) {
       if (slot.size <= LARGEST && total <= room) break;
+      if (slot.instr.operation.op === "slot" && slot.instr.operation.onStack === true) continue;
       large.push(slot);
       total -= slot.size;
     }

@@ -32,7 +32,7 @@ export const shareSlots: Pass = {
     const lifetimes = new Map<Instr, Lifetime>();
     for (const block of fn.blocks) {
       for (const instr of block.instrs) {
-        if (instr.operation.op !== "slot") continue;
+        if (instr.operation.op !== "slot" || instr.operation.onStack === true) continue;
         const size = (instr.operation.size + 7) & ~7;
         lifetimes.set(instr, { slot: instr, size, from: Number.POSITIVE_INFINITY, to: -1 });
       }

@@ -145,6 +145,7 @@ export const controlBuiltins: Builtins = {
       typeAsked(c, call);
       return UINT64;
     },
+    fold: (c, call) => BigInt(bytesAsked(c, call)),
     lower: (l, call) => ({
       kind: "value",
       type: UINT64,
@@ -160,6 +161,7 @@ export const controlBuiltins: Builtins = {
         return error(c, "SCRY1293", "offsetof() needs a struct and one of its fields", call.span);
       return UINT64;
     },
+    fold: (c, call) => BigInt(fieldOffset(c, call) ?? 0),
     lower: (l, call) => ({ kind: "value", type: UINT64, value: l.b.const(fieldOffset(l.check, call) ?? 0) }),
   },
 };

@@ -25,14 +25,16 @@ export interface Unit {
   numbers: readonly bigint[];
   readonly types: Map<Expression, Type>;
   readonly variables: Map<VariableExpression, VariableInfo>;
+  /** Loops whose bodies become functions of their own (see heavy-loops.ts). */
+  readonly outlined: Set<Statement>;
 }
 
 export interface VariableInfo {
   readonly name: string;
   type: Type;
-  /** How many callbacks (bodies of `for` over a map) it was declared within. */
+  /** How many functions of their own (bodies of `for` over a map, of heavy loops) it was declared within. */
   readonly level: number;
-  /** Used in a callback deeper than its declaration: it must live in memory. */
+  /** Used in such a function deeper than its declaration: it must live in memory. */
   captured: boolean;
   /** Declared, and nothing given to it yet. */
   untyped?: boolean;
@@ -110,8 +112,10 @@ export interface CheckState {
   over: boolean;
   unit: Unit;
   scopes: Map<string, VariableInfo>[];
-  /** Callbacks that are open here. */
+  /** Bodies that are functions of their own and are open here. */
   level: number;
+  /** Those of them that the kernel calls back for each entry of a map. */
+  walks: number;
   /** Loops that are open here. */
   loops: number;
   /** What was said already, by place and words. */
@@ -139,6 +143,7 @@ const NO_UNIT: Unit = {
   variants: [],
   numbers: [],
   types: new Map(),
+  outlined: new Set(),
   variables: new Map(),
 };
 
@@ -166,6 +171,7 @@ export function checkState(
     unit: NO_UNIT,
     scopes: [],
     level: 0,
+    walks: 0,
     loops: 0,
     said: new Set(),
     parameters: new Map(),

@@ -5,6 +5,7 @@ import type { Span } from "../../../source/index.ts";
 import type { Expression, Statement, StatementBlock, VariableExpression } from "../parse/index.ts";
 import { comptimeValue, truthOf } from "./comptime.ts";
 import { constant } from "./constants.ts";
+import { isHeavy } from "./heavy-loops.ts";
 import { assignMap, mapUse } from "./maps.ts";
 import { checkStatements } from "./reachability.ts";
 import {
@@ -25,8 +26,10 @@ import { shownType, widthOf } from "./widths.ts";
 export function checkUnit(c: CheckState, unit: Unit): void {
   c.unit = unit;
   unit.variables.clear();
+  unit.outlined.clear();
   c.scopes = [new Map()];
   c.level = 0;
+  c.walks = 0;
   c.loops = 0;
   if (unit.probe.predicate !== undefined) {
     const type = check(c, unit.probe.predicate);
@@ -48,6 +51,19 @@ export function checkBlock(c: CheckState, block: StatementBlock): void {
   for (const info of scope?.values() ?? [])
     if (info.declaredAt !== undefined && info.assigned !== true)
       warn(c, "SCRY1298", `Variable ${info.name} was never assigned to.`, info.declaredAt);
+}
+
+/** The body of a loop, which may become a function of its own. */
+function loopBody(c: CheckState, s: Statement & { kind: "while" | "for-range" }): void {
+  // In a callback there is no context to hand on, and what is walked is its own.
+  if (c.walks > 0 || c.env.lacks?.("mayGoto") === true || !isHeavy(s.body)) {
+    checkBlock(c, s.body);
+    return;
+  }
+  c.unit.outlined.add(s);
+  c.level++;
+  checkBlock(c, s.body);
+  c.level--;
 }
 
 export function statement(c: CheckState, s: Statement): void {
@@ -123,7 +139,7 @@ export function statement(c: CheckState, s: Statement): void {
         "For loops support ranges (e.g. `for ($x : $start..$end) { ... }`), and can be used in place of while. These are more easily proven to be bounded by the verifier.",
       ]);
       condition(c, s.condition, "while");
-      loop(c, () => checkBlock(c, s.body));
+      loop(c, () => loopBody(c, s));
       return;
     case "for-range": {
       for (const bound of [s.from, s.to]) {
@@ -131,7 +147,7 @@ export function statement(c: CheckState, s: Statement): void {
         if (type.kind !== "none" && type.kind !== "int" && type.kind !== "bool")
           error(c, "SCRY1204", "Loop range requires an integer for the bounds", bound.span);
       }
-      scoped(c, s.variable, INT64, () => loop(c, () => checkBlock(c, s.body)));
+      scoped(c, s.variable, INT64, () => loop(c, () => loopBody(c, s)));
       return;
     }
     case "for-map": {
@@ -157,6 +173,7 @@ export function statement(c: CheckState, s: Statement): void {
       }
       note(c, s.map, NONE);
       c.level++;
+      c.walks++;
       const pair: Type = {
         kind: "tuple",
         elements: [
@@ -166,6 +183,7 @@ export function statement(c: CheckState, s: Statement): void {
       };
       scoped(c, s.variable, pair, () => loop(c, () => checkBlock(c, s.body)), true);
       c.level--;
+      c.walks--;
       return;
     }
     case "unroll": {

@@ -86,8 +86,9 @@ export function joinTypes(a: Type, b: Type): Type | undefined {
   }
   if (a.kind === "array" && b.kind === "array") return a.count === b.count && sameType(a.of, b.of) ? a : undefined;
   if (isAggregate(a) && a.kind === b.kind) {
-    if (a.kind === "hist" || a.kind === "lhist" || a.kind === "tseries")
-      return typeKey(a) === typeKey(b) ? a : undefined;
+    if (a.kind === "hist" || a.kind === "lhist") return typeKey(a) === typeKey(b) ? a : undefined;
+    if (a.kind === "tseries" && b.kind === "tseries" && typeKey(a) !== typeKey({ ...b, signed: a.signed }))
+      return undefined;
     return "signed" in a && "signed" in b && b.signed && !a.signed ? b : a;
   }
   return sameType(a, b) ? a : undefined;

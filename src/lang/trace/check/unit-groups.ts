@@ -2,12 +2,14 @@
 // for, and which of them have the same code.
 
 import type { KernelPart, ProbeVariant, ResolvedProbe, Target } from "../../../probes/index.ts";
-import { type Probe, walkProbe } from "../parse/index.ts";
+import { type Expression, type Probe, walkProbe } from "../parse/index.ts";
 import { builtinOf, type CheckState, type Want } from "./state.ts";
 
 export interface Wants {
   /** Names of the fields of `args` that the body reads, and of numbered arguments. */
   readonly args: ReadonlySet<string>;
+  /** `args` stands alone: all of them. */
+  readonly whole: boolean;
   has(want: Want): boolean;
 }
 
@@ -15,10 +17,15 @@ export interface Wants {
 export function wantsOf(c: CheckState, probe: Probe): Wants {
   const args = new Set<string>();
   const wanted = new Set<Want>();
+  const partly = new Set<Expression>();
+  let whole = false;
   walkProbe(probe, {
     expression: (e) => {
-      if (e.kind === "field" && e.object.kind === "identifier" && c.builtins.get(e.object.name)?.members === true)
+      if (e.kind === "field" && e.object.kind === "identifier" && c.builtins.get(e.object.name)?.members === true) {
         args.add(e.name);
+        partly.add(e.object);
+      }
+      if (e.kind === "identifier" && !partly.has(e) && c.builtins.get(e.name)?.members === true) whole = true;
       if (e.kind !== "identifier" && e.kind !== "call") return;
       const want = builtinOf(c.builtins, e)?.wants;
       if (want === undefined) return;
@@ -26,7 +33,7 @@ export function wantsOf(c: CheckState, probe: Probe): Wants {
       if (want === "numbered") args.add(e.name);
     },
   });
-  return { args, has: (want) => wanted.has(want) };
+  return { args, whole, has: (want) => wanted.has(want) };
 }
 
 /** The probes in groups of one program each; `calls` is how many system calls the whole script stands on. */
@@ -84,7 +91,7 @@ function groupByCode(
 
 function chooseForm(probe: ResolvedProbe, wants: Wants): ProbeVariant {
   const [plain, raw] = probe.variants;
-  if (raw === undefined || wants.has("stack") || wants.has("context")) return plain;
+  if (raw === undefined || wants.whole || wants.has("stack") || wants.has("context")) return plain;
   if (wants.args.size === 0) return raw;
   const args = raw.args;
   if (args === undefined) return plain;
@@ -109,6 +116,7 @@ function signature(probe: ResolvedProbe, variant: ProbeVariant, wants: Wants): s
     const argument = variant.args?.get(name);
     parts.push(name, argument?.access, argument?.type);
   }
+  if (wants.whole) parts.push([...(variant.args?.values() ?? [])].map((a) => [a.name, a.access, a.type]));
   if (wants.has("numbered")) parts.push(probe.numberedArgs);
   if (wants.has("binary") && variant.attach.kind === "uprobe") parts.push(variant.attach.path);
   if (probe.special === true || variant.attach.kind === "perf_event" || variant.attach.kind === "watchpoint")

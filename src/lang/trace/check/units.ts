@@ -26,7 +26,7 @@ export function resolveUnits(script: Script, c: CheckState): Unit[] {
   for (const { probe, all } of found) {
     const wants = wantsOf(c, probe);
     for (const group of groupProbes(all, wants, calls, c.env))
-      units.push({ probe, ...group, numbers: [], types: new Map(), variables: new Map() });
+      units.push({ probe, ...group, numbers: [], types: new Map(), variables: new Map(), outlined: new Set() });
   }
   const most = c.options.maxProbes;
   if (count > most) {

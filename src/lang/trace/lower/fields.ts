@@ -71,7 +71,7 @@ export function indexOperand(l: LowerState, e: IndexExpression): Operand {
   const slot = b.slot(8);
   b.store(64, slot, 0, 0);
   b.when("ult", index, count, () => {
-    if (base.space === "ctx")
+    if (base.space === "ctx" || base.offset % size !== 0)
       readForeign(l, slot, 0, size, b.add(b.add(base.pointer, base.offset), b.binary("mul", index, size)), 0, "kernel");
     else
       b.store(

@@ -1,10 +1,11 @@
 // `for $kv : @map { … }`: the kernel walks a map only by calling a function back for each entry, so the body becomes
-// a function of its own; variables that it shares with the code around it live in memory (`captured`, check/state.ts).
+// a function of its own.
 
-import { cpuPart, type Operand, readAggregate, within } from "../../../codegen/index.ts";
+import { cpuPart, type Operand, readAggregate } from "../../../codegen/index.ts";
 import { FunctionBuilder, type Value } from "../../../compiler/index.ts";
 import { INT64, isAggregate, type ScriptMap, type Type } from "../../../schema/index.ts";
 import type { Statement } from "../parse/index.ts";
+import { lowerApart } from "./apart.ts";
 import { type LowerState, leaveProbe, lowerBlock, type Pair } from "./state.ts";
 import { Surroundings } from "./surroundings.ts";
 import { infoOf } from "./variables.ts";
@@ -31,14 +32,15 @@ export function lowerMapLoop(l: LowerState, s: Statement & { kind: "for-map" }):
       { kind: "map-value", map: name, nullable: false },
       { kind: "memory" },
     ]);
-    const outside = { context: l.context, loops: l.loops, leave: l.leaveFunction, places: l.places, pairs: l.pairs };
     const around = new Surroundings(outer, b, () => b.param(3));
-    l.context = around.bring(outside.context, { kind: "ctx" });
-    l.places = new Map([...l.places].filter(([, place]) => place.kind === "frame"));
-    l.loops = [{ next: () => b.return(0), leave: () => b.return(1) }];
-    l.leaveFunction = () => {
-      b.store(64, cpuPart(l), gone, 1);
-      b.return(1);
+    const apart = {
+      loop: { next: () => b.return(0), leave: () => b.return(1) },
+      leave: () => {
+        b.store(64, cpuPart(l), gone, 1);
+        b.return(1);
+      },
+      context: around.bring(l.context, { kind: "ctx" }),
+      pairs: new Map([...l.pairs].map(([other, pair]) => [other, pair.within(around)] as const)),
     };
     const entry = entryOf(
       l,
@@ -46,19 +48,11 @@ export function lowerMapLoop(l: LowerState, s: Statement & { kind: "for-map" }):
       { map: name, type: (long ? map.keyType : map.shortKeyType) as Type },
       { key: () => b.param(1), value: () => b.param(2) },
     );
-    l.pairs = new Map([...outside.pairs].map(([info, pair]) => [info, pair.within(around)] as const)).set(info, entry);
-    within(l, b, () => {
+    apart.pairs.set(info, entry);
+    lowerApart(l, b, apart, () => {
       lowerBlock(l, s.body);
       b.return(0);
     });
-    l.functions.push(b.finish());
-    l.context = outside.context;
-    l.loops = outside.loops;
-    l.leaveFunction = outside.leave;
-    l.pairs = outside.pairs;
-    // Memory of the callback's own stack means nothing outside of it, nor in the next callback.
-    const kept = [...l.places].filter(([, place]) => place.kind === "frame");
-    l.places = new Map([...outside.places, ...kept]);
     outer.helper("for_each_map_elem", [outer.map(name), outer.functionAddress(fn), around.address(), outer.const(0)]);
   }
   const left = outer.load("u64", cpuPart(l), gone);

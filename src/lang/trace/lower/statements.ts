@@ -1,10 +1,11 @@
 // Statements and control flow.
 
 import { deadEnd, increment, scoped } from "../../../codegen/index.ts";
-import { type Block, INT, type Variable } from "../../../compiler/index.ts";
+import { type Block, FunctionBuilder, INT, type Variable } from "../../../compiler/index.ts";
 import { HEADER, sizeOf } from "../../../schema/index.ts";
 import { comptimeValue, constant, isComptime, truthOf } from "../check/index.ts";
 import type { Expression, Statement } from "../parse/index.ts";
+import { lowerApart } from "./apart.ts";
 import { lowerMapLoop } from "./map-loops.ts";
 import { assignMap, combined } from "./maps.ts";
 import { condition, type LoopTargets, type LowerState, leaveProbe, lowerBlock, typeOf, value } from "./state.ts";
@@ -64,7 +65,7 @@ export function lowerStatement(l: LowerState, s: Statement): void {
       lowerWhile(
         l,
         (body, leave) => condition(l, s.condition, body, leave),
-        () => lowerBlock(l, s.body),
+        () => lowerLoopBody(l, s),
         () => {},
       );
       return;
@@ -80,7 +81,7 @@ export function lowerStatement(l: LowerState, s: Statement): void {
         (body, leave) => b.branch("slt", b.read(counter), to, body, leave),
         () => {
           setVariable(l, info, b.read(counter));
-          lowerBlock(l, s.body);
+          lowerLoopBody(l, s);
         },
         () => b.write(counter, b.add(b.read(counter), 1)),
       );
@@ -152,6 +153,35 @@ function lowerWhile(l: LowerState, test: (body: Block, leave: Block) => void, ru
   b.jump(leave);
   b.enter(leave);
 }
+
+/** A turn of a loop: where its body is a function of its own, a call that answers how it goes on. */
+function lowerLoopBody(l: LowerState, s: Statement & { kind: "while" | "for-range" }): void {
+  // What the kernel calls back sees entries of a map, which a function that is verified by itself does not.
+  if (!l.unit.outlined.has(s) || l.pairs.size > 0) {
+    lowerBlock(l, s.body);
+    return;
+  }
+  const name = `turn_${l.callbacks++}`;
+  const b = new FunctionBuilder(name, [{ kind: "ctx" }], true);
+  const apart = {
+    loop: { next: () => b.return(0), leave: () => b.return(LEAVES) },
+    leave: () => b.return(GONE),
+    context: () => b.param(0),
+    pairs: new Map(),
+  };
+  lowerApart(l, b, apart, () => {
+    lowerBlock(l, s.body);
+    b.return(0);
+  });
+  const outer = l.b;
+  const went = outer.call(name, [l.context()]);
+  outer.when("eq", went, GONE, () => leaveProbe(l, 0), { unlikely: "then" });
+  outer.when("ne", went, 0, () => (l.loops.at(-1) as LoopTargets).leave(), { unlikely: "then" });
+}
+
+/** What a turn answers: 0 where the loop goes on. */
+const LEAVES = 1;
+const GONE = 2;
 
 /** An expression for what it does, not for its value. */
 export function effect(l: LowerState, e: Expression): void {

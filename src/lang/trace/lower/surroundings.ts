@@ -29,7 +29,7 @@ export class Surroundings {
   address(): Value {
     const outer = this.#outer;
     if (this.#shared.length === 0) return outer.const(0);
-    const memory = outer.slot(this.#shared.length * 8);
+    const memory = outer.slot(this.#shared.length * 8, true);
     for (const [i, outside] of this.#shared.entries()) outer.store(64, memory, i * 8, outside());
     return memory;
   }
