@@ -28,6 +28,8 @@ export default defineConfig({
           maxWorkers: "100%",
           include: ["src/**/*.test.ts", "test/unit/**/*.test.ts"],
           exclude: ["**/*.kernel.test.ts"],
+          // Generated input takes seconds, and machines differ.
+          testTimeout: 20_000,
         },
       },
       // Root and a kernel with BPF, one file at a time: programs and maps are the machine's, not the process's.
