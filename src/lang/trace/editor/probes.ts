@@ -2,7 +2,6 @@
 
 import {
   isPattern,
-  obstacle,
   type ProbeEnvironment,
   ProbeError,
   type Provider,
@@ -25,16 +24,18 @@ export function probesLike(text: string, env: ProbeEnvironment): ProbeNames {
   const parts = text.split(":");
   if (parts.length === 1) return { names: providers.filter((p) => p.name.startsWith(text)).map(shown), cut: false };
   const provider = providerOf(parts[0] as string);
-  if (provider?.names === undefined || obstacle(provider, env) !== undefined) return { names: [], cut: false };
+  // Also what this system cannot attach: a script may be for another one.
+  if (provider?.names === undefined) return { names: [], cut: false };
   const given = parts.slice(1);
   if (given.slice(0, -1).some(isPattern)) return { names: [], cut: false };
   const found = new Set<string>();
   let cut = false;
   for (const name of namesOf(provider, given, env)) {
     const next = name.split(":").slice(0, parts.length);
-    next[0] = parts[0] as string;
+    // As they were typed: an alias, a library by its name.
+    next.splice(0, parts.length - 1, ...parts.slice(0, -1));
     const upTo = next.join(":");
-    if (!upTo.startsWith(text)) continue;
+    if (!upTo.startsWith(text) || upTo === text) continue;
     if (found.size >= MOST && !found.has(upTo)) {
       cut = true;
       break;
