@@ -9,6 +9,7 @@ import {
   hover,
   newText,
   references,
+  renamable,
   rename,
   semanticTokens,
   signatureHelp,
@@ -62,7 +63,7 @@ const CAPABILITIES: protocol.ServerCapabilities = {
   documentHighlightProvider: true,
   documentSymbolProvider: true,
   documentFormattingProvider: true,
-  renameProvider: true,
+  renameProvider: { prepareProvider: true },
   signatureHelpProvider: { triggerCharacters: ["(", ","] },
   semanticTokensProvider: { legend: LEGEND, full: true },
 };
@@ -189,6 +190,11 @@ class Server {
       if (typeof places === "string") throw this.#refusal(places);
       const text = newText(script, offset, p.newName);
       return { changes: { [uri]: places.map((s) => ({ range: rangeOf(script.source, s), newText: text })) } };
+    });
+    c.onPrepareRename((p) => {
+      const [script, offset] = this.#at(p);
+      const span = renamable(script, offset);
+      return span === undefined ? null : rangeOf(script.source, span);
     });
     c.onSignatureHelp((p) => {
       const [script, offset] = this.#at(p);

@@ -45,31 +45,40 @@ const MOST_BROKEN = 8;
 
 /** The text without the items that are no script, each thing where it was; the item at `kept` is not left out. */
 export function analyzeMended(source: SourceText, env: ProbeEnvironment, kept?: number): Analysis {
-  let { name, text } = source;
+  let analysis = analyze(source, env);
+  if (analysis.checked !== undefined) return analysis;
+  const { name } = source;
   const { items } = scan(source);
   const keep = kept === undefined ? undefined : itemIn(items, kept);
-  let analysis = analyze(source, env);
+  // One without an end hides what comes after it.
+  const open = items.filter((i) => !i.closed && i !== keep);
+  let text = without(source.text, ...open);
+  if (open.length > 0) analysis = analyze({ name, text }, env);
   for (let turn = 0; turn < MOST_BROKEN && analysis.checked === undefined; turn++) {
     const span = analysis.diagnostics.find((d) => d.severity === "error")?.span;
     if (span === undefined || (span.file !== undefined && span.file.name !== name)) break;
     // What is missing at the end is missing in the last item before it.
     const broken = items.findLast((i) => i.start <= span.start);
-    if (broken === undefined || broken === keep || isBlank(text, broken)) break;
+    if (broken === undefined || broken === keep || isOut(text, broken)) break;
     text = without(text, broken);
     analysis = analyze({ name, text }, env);
   }
   return analysis;
 }
 
-const isBlank = (text: string, { start, end }: Item): boolean => text.slice(start, end).trim() === "";
+const isOut = (text: string, { start, end }: Item): boolean => /^\s*$|^begin\{\}/.test(text.slice(start, end));
 
-/** The text with spaces in place of some items, which are in their order. */
+/** The text without some items, which are in their order, all else where it was. */
 export function without(text: string, ...items: readonly Item[]): string {
   let rest = "";
   let at = 0;
-  for (const { start, end } of items) {
-    rest += text.slice(at, start) + text.slice(start, end).replace(/\S/g, " ");
+  for (const { kind, start, end } of items) {
+    rest += text.slice(at, start) + blank(kind, end - start);
     at = end;
   }
   return rest + text.slice(at);
 }
+
+/** A text without any probe is no script. */
+const blank = (kind: Item["kind"], length: number): string =>
+  (kind === "probe" && length >= "begin{}".length ? "begin{}" : "").padEnd(length);

@@ -8,7 +8,8 @@ import {
   type ResolvedProbe,
 } from "../../../probes/index.ts";
 import { DiagnosticError } from "../../../source/index.ts";
-import type { Item } from "./scan.ts";
+import { builtins } from "../builtins/index.ts";
+import type { Item, Scanned } from "./scan.ts";
 
 /** The probes that an attach point stands for; none where it is wrong. */
 export function probesOf(attachPoint: string, env: ProbeEnvironment): readonly ResolvedProbe[] {
@@ -30,3 +31,7 @@ export function argumentsOf(item: Item, env: ProbeEnvironment): readonly ProbeAr
       for (const { args } of variants) if (args !== undefined && args.size > 0) return [...args.values()];
   return [];
 }
+
+/** Is the dot with this index that of `args.x`? */
+export const hasArguments = (tokens: readonly Scanned[], dot: number): boolean =>
+  builtins.get(tokens[dot - 1]?.text ?? "")?.members === true && !/^(?:\.|->)$/.test(tokens[dot - 2]?.text ?? "");

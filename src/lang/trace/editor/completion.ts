@@ -1,5 +1,6 @@
 // What can stand at a place of a script.
 
+import type { Btf } from "../../../btf/index.ts";
 import { type ProbeArgument, typeOfBtf } from "../../../probes/index.ts";
 import { type Type, typeName } from "../../../schema/index.ts";
 import { DiagnosticError } from "../../../source/index.ts";
@@ -7,7 +8,7 @@ import { builtins } from "../builtins/index.ts";
 import { configKeys, MAP_TYPES, type Unit } from "../check/index.ts";
 import { type Expression, walkProbe } from "../parse/index.ts";
 import { analyzeMended } from "./analysis.ts";
-import { argumentsOf } from "./arguments.ts";
+import { argumentsOf, hasArguments } from "./arguments.ts";
 import type { EditedScript } from "./edited-script.ts";
 import { languageMacros, macroSignature, parametersOf } from "./macros.ts";
 import { itemAt } from "./places.ts";
@@ -176,18 +177,18 @@ function fields(script: EditedScript, from: number, offset: number): Completion[
   const { text, name } = script.source;
   const end = offset + (/^\w*/.exec(text.slice(offset))?.[0].length ?? 0);
   const item = itemAt(script, from);
-  const [object, arrow] = script.scanned.tokens.filter((t) => t.end <= from && t.kind !== "comment").slice(-2);
+  const before = script.scanned.tokens.filter((t) => t.end <= from && t.kind !== "comment");
   // Theirs are known without the rest of the script.
-  if (item !== undefined && arrow !== undefined && builtins.get(object?.text ?? "")?.members === true) {
+  if (item !== undefined && hasArguments(before, before.length - 1)) {
     const args = argumentsOf(item, script.env);
     if (args.length > 0) return args.map(field);
   }
   const head = text.slice(0, from) + PLACE;
   const rest = text.slice(end);
   for (const whole of [head + rest, `${head};${rest}`, ...closed(script, from).map((close) => head + close)]) {
-    const { checked } = analyzeMended({ name, text: whole }, script.env, from);
+    const { checked, env } = analyzeMended({ name, text: whole }, script.env, from);
     for (const unit of checked?.units ?? []) {
-      const found = fieldsOf(unit, script);
+      const found = fieldsOf(unit, env.btf());
       if (found !== undefined) return found;
     }
   }
@@ -223,7 +224,7 @@ const field = (a: ProbeArgument): Completion => ({
   detail: a.spelling ?? typeName(a.type),
 });
 
-function fieldsOf(unit: Unit, script: EditedScript): Completion[] | undefined {
+function fieldsOf(unit: Unit, btf: Btf | undefined): Completion[] | undefined {
   let object: Expression | undefined;
   walkProbe(unit.probe, {
     expression(e) {
@@ -234,29 +235,28 @@ function fieldsOf(unit: Unit, script: EditedScript): Completion[] | undefined {
   if (object.kind === "identifier" && builtins.get(object.name)?.members === true)
     return [...(unit.variants[0]?.args?.values() ?? [])].map(field);
   const type = unit.types.get(object);
-  return type === undefined ? undefined : fieldsOfType(type, script);
+  return type === undefined ? undefined : fieldsOfType(type, btf);
 }
 
-function fieldsOfType(type: Type, script: EditedScript): Completion[] {
+function fieldsOfType(type: Type, btf: Btf | undefined): Completion[] {
   if (type.kind === "tuple")
     return type.elements.map((e, i) => ({ text: String(i), kind: "field", detail: typeName(e) }));
   if (type.kind === "record")
     return type.names.map((text, i) => ({ text, kind: "field", detail: typeName(type.elements[i] as Type) }));
   const struct = type.kind === "pointer" ? type.to : type;
   if (struct?.kind !== "struct") return [];
-  return members(struct.btf.id, script, 0);
+  return members(struct.btf.id, btf, 0);
 }
 
 /** The members of a struct, and those of members without a name. */
-function members(id: number, script: EditedScript, depth: number): Completion[] {
-  const btf = script.mended.env.btf();
+function members(id: number, btf: Btf | undefined, depth: number): Completion[] {
   if (btf === undefined || depth > 8) return [];
   try {
     return btf
       .members(id)
       .flatMap((m): Completion[] =>
         m.name === ""
-          ? members(m.type, script, depth + 1)
+          ? members(m.type, btf, depth + 1)
           : [{ text: m.name, kind: "field", detail: typeName(typeOfBtf(btf, m.type, "kernel")) }],
       );
   } catch (error) {

@@ -16,7 +16,7 @@ import type { Span } from "../../../source/index.ts";
 import { builtins } from "../builtins/index.ts";
 import { builtinOf, configKeys, defaultOptions, MAP_TYPES } from "../check/index.ts";
 import { type Expression, TYPE_WORDS, walkProbe } from "../parse/index.ts";
-import { argumentsOf, probesOf } from "./arguments.ts";
+import { argumentsOf, hasArguments, probesOf } from "./arguments.ts";
 import type { EditedScript } from "./edited-script.ts";
 import { languageMacros, macroSignature, parametersOf } from "./macros.ts";
 import { itemAt } from "./places.ts";
@@ -75,8 +75,9 @@ function describeWord(script: EditedScript, token: Scanned, item: Item | undefin
   const at = tokens.indexOf(token);
   const before = tokens[at - 1]?.text;
   if (before === "." || before === "->") {
-    const isArgument = builtins.get(tokens[at - 2]?.text ?? "")?.members === true;
-    return (isArgument ? describeArgument(script, token, item) : undefined) ?? withType(script, token);
+    return (
+      (hasArguments(tokens, at - 1) ? describeArgument(script, token, item) : undefined) ?? withType(script, token)
+    );
   }
   if (before === "struct" || before === "union" || before === "enum") return describeType(script, before, token.text);
   if (item?.kind === "config") return describeSetting(token);
@@ -89,7 +90,7 @@ function describeWord(script: EditedScript, token: Scanned, item: Item | undefin
   if (item?.kind === "let" && before === "=" && MAP_TYPES.includes(token.text))
     return { code: `${token.text}(entries)`, doc: "A map with room for so many entries." };
   if (WORDS.has(token.text) || TAGS.has(token.text)) return undefined;
-  return withType(script, token) ?? describeTypeWord(script, token);
+  return describeTypeWord(script, token) ?? withType(script, token);
 }
 
 const TAGS: ReadonlySet<string> = new Set(["struct", "union", "enum"]);

@@ -90,7 +90,7 @@ class Scanner {
       return;
     }
     if (this.#item !== undefined && !this.#attach && this.#text[this.#at - 1] === "\n" && NEW_ITEM.test(rest))
-      this.#end();
+      this.#end(false);
     if (this.#item === undefined && this.#afterLast(rest)) return;
     if (this.#item === undefined) this.#begin(rest);
     const attach = this.#attach ? attachPoint(rest) : 0;
@@ -163,10 +163,11 @@ class Scanner {
     }
   }
 
-  #end(): void {
+  /** Of an item that is abandoned the end has not been seen. */
+  #end(closed = true): void {
     if (this.#item !== undefined) {
       this.#item.end = this.#at;
-      this.#item.closed = true;
+      this.#item.closed = closed;
     }
     this.#item = undefined;
     this.#list = false;
@@ -188,7 +189,7 @@ class Scanner {
 
 /** How many characters of the text are an attach point. */
 function attachPoint(text: string): number {
-  const shape = WITH_PATHS.test(text) ? /^(?:"[^"\n]*"|[^\s,{"])+/ : /^(?:"[^"\n]*"|[^\s,{"/])+/;
+  const shape = WITH_PATHS.test(text) ? /^(?:"[^"\n]*"|[^\s,{}"])+/ : /^(?:"[^"\n]*"|[^\s,{}"/])+/;
   return shape.exec(text)?.[0].length ?? 0;
 }
 
