@@ -19,6 +19,7 @@ import { formatScript } from "../lang/trace/index.ts";
 import type { ProbeEnvironment } from "../probes/index.ts";
 import { DiagnosticError } from "../source/index.ts";
 import { toProtocol } from "./diagnostics.ts";
+import { messageReader } from "./message-reader.ts";
 import { locationOf, offsetAt, positionOf, rangeOf } from "./positions.ts";
 
 /** The library that speaks the protocol. */
@@ -68,11 +69,26 @@ const CAPABILITIES: protocol.ServerCapabilities = {
   semanticTokensProvider: { legend: LEGEND, full: true },
 };
 
-/** Answers until the connection ends. */
-export function serve(library: Protocol, options: ServeOptions): Promise<void> {
-  const connection = library.createConnection(library.ProposedFeatures.all, options.input, options.output);
-  new Server(library, connection, options).listen();
-  return new Promise((resolve) => connection.onExit(() => resolve()));
+/**
+ * Answers until the editor says goodbye, or is gone: gives the exit status, which the protocol wants to be 1 where the
+ * editor has not asked for the end. Throws FormatError where what comes in is no message.
+ */
+export function serve(library: Protocol, options: ServeOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const { input, output } = options;
+    const reader = messageReader(library, input, reject);
+    const writer = new library.StreamMessageWriter(output);
+    const connection = library.createConnection(library.ProposedFeatures.all, reader, writer);
+    let asked = false;
+    const gone = (): void => resolve(asked ? 0 : 1);
+    connection.onShutdown(() => {
+      asked = true;
+    });
+    reader.onClose(gone);
+    writer.onError(gone);
+    new Server(library, connection, options).listen();
+    reader.onError((error) => connection.console.error(`A message that is no JSON: ${error.message}`));
+  });
 }
 
 class Server {
@@ -128,8 +144,13 @@ class Server {
     const script = this.#open.get(uri);
     if (script === undefined) return;
     const { source } = script;
-    const diagnostics = script.diagnostics.map((d) => toProtocol(source, uri, d));
-    void this.#connection.sendDiagnostics({ uri, diagnostics });
+    try {
+      const diagnostics = script.diagnostics.map((d) => toProtocol(source, uri, d));
+      void this.#connection.sendDiagnostics({ uri, diagnostics });
+    } catch (error) {
+      // A fault of ours: the editor's other questions are answered all the same.
+      this.#connection.console.error(`${uri}: ${(error as Error).stack}`);
+    }
   }
 
   /** The script that a request is about, and the offset of its position. */

@@ -501,7 +501,7 @@ const LETTERS: Readonly<Record<string, string>> = {
 /** Below each letter of the text what colour it has; capital where it belongs to the language. */
 function colours(text: string): string {
   const [script] = cursor(`${text}¦`);
-  const line = [...text].map((c) => (c === "\n" ? "\n" : " "));
+  const line: string[] = [...text].map((c) => (c === "\n" ? "\n" : " "));
   for (const { start, end, kind, builtin } of semanticTokens(script))
     for (let i = start; i < end; i++)
       line[i] = builtin ? (LETTERS[kind]?.toUpperCase() as string) : (LETTERS[kind] as string);
