@@ -19,7 +19,7 @@ import { formatScript } from "../lang/trace/index.ts";
 import type { ProbeEnvironment } from "../probes/index.ts";
 import { DiagnosticError } from "../source/index.ts";
 import { toProtocol } from "./diagnostics.ts";
-import { messageReader } from "./message-reader.ts";
+import { messageReader, messageWriter } from "./messages.ts";
 import { locationOf, offsetAt, positionOf, rangeOf } from "./positions.ts";
 
 /** The library that speaks the protocol. */
@@ -34,7 +34,7 @@ export interface ServeOptions {
 }
 
 /** So long after a change the text is looked at, if no other change comes first. */
-const REST_MILLISECONDS = 40;
+const REST_MILLISECONDS = 15;
 
 const KINDS = {
   builtin: 21,
@@ -76,16 +76,15 @@ const CAPABILITIES: protocol.ServerCapabilities = {
 export function serve(library: Protocol, options: ServeOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     const { input, output } = options;
-    const reader = messageReader(library, input, reject);
-    const writer = new library.StreamMessageWriter(output);
-    const connection = library.createConnection(library.ProposedFeatures.all, reader, writer);
     let asked = false;
     const gone = (): void => resolve(asked ? 0 : 1);
+    const reader = messageReader(library, input, reject);
+    const writer = messageWriter(library, output, gone);
+    const connection = library.createConnection(library.ProposedFeatures.all, reader, writer);
     connection.onShutdown(() => {
       asked = true;
     });
     reader.onClose(gone);
-    writer.onError(gone);
     new Server(library, connection, options).listen();
     reader.onError((error) => connection.console.error(`A message that is no JSON: ${error.message}`));
   });
@@ -264,7 +263,14 @@ class Server {
   }
 }
 
-const nameOf = (uri: string): string => (uri.startsWith("file:") ? fileURLToPath(uri) : uri);
+/** The path of a file; of what is none here (another machine's, a text without a file) the address. */
+function nameOf(uri: string): string {
+  try {
+    return uri.startsWith("file:") ? fileURLToPath(uri) : uri;
+  } catch {
+    return uri;
+  }
+}
 
 function* lines(text: string, start: number, end: number): Iterable<readonly [from: number, length: number]> {
   for (let from = start; from < end; ) {

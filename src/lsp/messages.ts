@@ -1,4 +1,4 @@
-// Messages as they come in: lines of a header, an empty one, and so many bytes of JSON. What is not framed so cannot be
+// Messages as they come in and go out: lines of a header, an empty one, and so many bytes of JSON. What is not framed so cannot be
 // followed by anything that is understood; a message that is no JSON can.
 
 import type * as protocol from "vscode-languageserver/node.js";
@@ -123,4 +123,29 @@ function parsed(text: string): protocol.Message | Error {
   } catch (error) {
     return error as Error;
   }
+}
+
+/** Writes messages; where nobody takes them any more, `gone` is told, and the connection is not: it has no other way. */
+export function messageWriter(
+  library: Pick<typeof protocol, "Emitter">,
+  output: NodeJS.WritableStream,
+  gone: () => void,
+): protocol.MessageWriter {
+  const errors = new library.Emitter<[Error, protocol.Message | undefined, number | undefined]>();
+  const closed = new library.Emitter<void>();
+  output.on("error", gone);
+  return {
+    onError: errors.event,
+    onClose: closed.event,
+    write(message) {
+      const text = JSON.stringify(message);
+      return new Promise((resolve) => {
+        output.write(`Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`, () => resolve());
+      });
+    },
+    end() {},
+    dispose() {
+      for (const emitter of [errors, closed]) emitter.dispose();
+    },
+  };
 }
