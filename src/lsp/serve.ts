@@ -9,6 +9,7 @@ import {
   hover,
   newText,
   references,
+  renamable,
   rename,
   semanticTokens,
   signatureHelp,
@@ -18,6 +19,7 @@ import { formatScript } from "../lang/trace/index.ts";
 import type { ProbeEnvironment } from "../probes/index.ts";
 import { DiagnosticError } from "../source/index.ts";
 import { toProtocol } from "./diagnostics.ts";
+import { messageReader, messageWriter } from "./messages.ts";
 import { locationOf, offsetAt, positionOf, rangeOf } from "./positions.ts";
 
 /** The library that speaks the protocol. */
@@ -32,7 +34,7 @@ export interface ServeOptions {
 }
 
 /** So long after a change the text is looked at, if no other change comes first. */
-const REST_MILLISECONDS = 40;
+const REST_MILLISECONDS = 15;
 
 const KINDS = {
   builtin: 21,
@@ -62,16 +64,30 @@ const CAPABILITIES: protocol.ServerCapabilities = {
   documentHighlightProvider: true,
   documentSymbolProvider: true,
   documentFormattingProvider: true,
-  renameProvider: true,
+  renameProvider: { prepareProvider: true },
   signatureHelpProvider: { triggerCharacters: ["(", ","] },
   semanticTokensProvider: { legend: LEGEND, full: true },
 };
 
-/** Answers until the connection ends. */
-export function serve(library: Protocol, options: ServeOptions): Promise<void> {
-  const connection = library.createConnection(library.ProposedFeatures.all, options.input, options.output);
-  new Server(library, connection, options).listen();
-  return new Promise((resolve) => connection.onExit(() => resolve()));
+/**
+ * Answers until the editor says goodbye, or is gone: gives the exit status, which the protocol wants to be 1 where the
+ * editor has not asked for the end. Throws FormatError where what comes in is no message.
+ */
+export function serve(library: Protocol, options: ServeOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const { input, output } = options;
+    let asked = false;
+    const gone = (): void => resolve(asked ? 0 : 1);
+    const reader = messageReader(library, input, reject);
+    const writer = messageWriter(library, output, gone);
+    const connection = library.createConnection(library.ProposedFeatures.all, reader, writer);
+    connection.onShutdown(() => {
+      asked = true;
+    });
+    reader.onClose(gone);
+    new Server(library, connection, options).listen();
+    reader.onError((error) => connection.console.error(`A message that is no JSON: ${error.message}`));
+  });
 }
 
 class Server {
@@ -127,8 +143,13 @@ class Server {
     const script = this.#open.get(uri);
     if (script === undefined) return;
     const { source } = script;
-    const diagnostics = script.diagnostics.map((d) => toProtocol(source, uri, d));
-    void this.#connection.sendDiagnostics({ uri, diagnostics });
+    try {
+      const diagnostics = script.diagnostics.map((d) => toProtocol(source, uri, d));
+      void this.#connection.sendDiagnostics({ uri, diagnostics });
+    } catch (error) {
+      // A fault of ours: the editor's other questions are answered all the same.
+      this.#connection.console.error(`${uri}: ${(error as Error).stack}`);
+    }
   }
 
   /** The script that a request is about, and the offset of its position. */
@@ -190,6 +211,11 @@ class Server {
       const text = newText(script, offset, p.newName);
       return { changes: { [uri]: places.map((s) => ({ range: rangeOf(script.source, s), newText: text })) } };
     });
+    c.onPrepareRename((p) => {
+      const [script, offset] = this.#at(p);
+      const span = renamable(script, offset);
+      return span === undefined ? null : rangeOf(script.source, span);
+    });
     c.onSignatureHelp((p) => {
       const [script, offset] = this.#at(p);
       const help = signatureHelp(script, offset);
@@ -237,7 +263,14 @@ class Server {
   }
 }
 
-const nameOf = (uri: string): string => (uri.startsWith("file:") ? fileURLToPath(uri) : uri);
+/** The path of a file; of what is none here (another machine's, a text without a file) the address. */
+function nameOf(uri: string): string {
+  try {
+    return uri.startsWith("file:") ? fileURLToPath(uri) : uri;
+  } catch {
+    return uri;
+  }
+}
 
 function* lines(text: string, start: number, end: number): Iterable<readonly [from: number, length: number]> {
   for (let from = start; from < end; ) {

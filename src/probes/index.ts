@@ -2,7 +2,7 @@
 // arguments are reached. Any language names its places by it.
 export { namedIntType, spellingOf, typeOfBtf, typeOfSpelling, withLayouts } from "./btf-types.ts";
 export { contextLayout } from "./context-layout.ts";
-export { describeArguments } from "./describe.ts";
+export { describeArguments, spelledArgument } from "./describe.ts";
 export { dwarfRegister } from "./dwarf-places.ts";
 export * from "./environment.ts";
 export { goroutineAccess } from "./go-functions.ts";

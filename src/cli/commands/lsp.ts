@@ -14,14 +14,18 @@ export const lsp: Command = {
   completes: "none",
   examples: ["scry lsp --stdio"],
   async run(line) {
-    // Large, and of use to nobody else: it is read when it is needed.
-    await serve(await import("vscode-languageserver/node.js"), {
-      input: process.stdin,
-      output: process.stdout,
-      version,
-      // What a script may do is asked when it is run.
-      environment: () => liveEnvironment({ ...placesOf(line), unsafe: true }),
-    });
-    return 0;
+    try {
+      // Large, and of use to nobody else: it is read when it is needed.
+      return await serve(await import("vscode-languageserver/node.js"), {
+        input: process.stdin,
+        output: process.stdout,
+        version,
+        // What a script may do is asked when it is run.
+        environment: () => liveEnvironment({ ...placesOf(line), unsafe: true }),
+      });
+    } finally {
+      // What is still waited for (input, the library's look at the editor's process) is of no use now.
+      setImmediate(() => process.exit());
+    }
   },
 };

@@ -47,7 +47,8 @@ export function checkScript(
   return { state: c, units };
 }
 
-const MAP_TYPES = ["hash", "lruhash", "percpuhash", "percpulruhash"];
+/** What a map can be declared as. */
+export const MAP_TYPES: readonly string[] = ["hash", "lruhash", "percpuhash", "percpulruhash"];
 
 function declareMaps(script: Script, c: CheckState): void {
   for (const d of script.mapDeclarations) {

@@ -1,6 +1,6 @@
 // Types of everything, and what is wrong with a script.
 
-export { type CheckedScript, checkScript } from "./check.ts";
+export { type CheckedScript, checkScript, MAP_TYPES } from "./check.ts";
 export { comptimeValue, type Known, truthOf } from "./comptime.ts";
 export { configKeys, defaultOptions, isConfigKey, readSettings } from "./config.ts";
 export { constant, constantText, isInteger, parseInteger } from "./constants.ts";

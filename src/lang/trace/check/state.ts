@@ -182,7 +182,7 @@ export function checkState(
 const OWN = "__builtin_";
 
 /** The entry of a name as it stands in a script: `arg0`, `arg1`, … are all `argN`. */
-export function builtinOf<T>(builtins: ReadonlyMap<string, T>, use: BuiltinUse): T | undefined {
+export function builtinOf<T>(builtins: ReadonlyMap<string, T>, use: Pick<BuiltinUse, "kind" | "name">): T | undefined {
   const numbered = use.kind === "identifier" ? /^(s?arg)\d+$/.exec(use.name) : null;
   if (numbered !== null) return builtins.get(`${numbered[1]}N`);
   // The builtin itself, where a macro has its name.

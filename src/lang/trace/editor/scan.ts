@@ -1,6 +1,7 @@
 // The text of a script that is being typed: its tokens whether or not they make up a script, and the items of its outermost
 // level. What the lexer refuses is a token of its own here.
 
+import { providers } from "../../../probes/index.ts";
 import { DiagnosticError, type SourceText } from "../../../source/index.ts";
 import { Lexer, type Token } from "../parse/index.ts";
 
@@ -19,6 +20,8 @@ export interface Item {
   readonly kind: "probe" | (typeof ITEM_WORDS)[number];
   readonly start: number;
   end: number;
+  /** Its end has been seen. */
+  closed: boolean;
   readonly tokens: Scanned[];
 }
 
@@ -28,6 +31,14 @@ export interface ScannedText {
 }
 
 export const ITEM_WORDS = ["config", "macro", "let", "import", "struct", "union", "enum", "typedef"] as const;
+
+/**
+ * What begins an item at the start of a line, whatever is still open before it. Only attach points that are no expression
+ * too: `interval:s:1`, `begin {`.
+ */
+const NEW_ITEM = new RegExp(
+  String.raw`^(?:(?:${providers.map((p) => p.name).join("|")}):[\w*?/"]|(?:begin|end|BEGIN|END)\s*[{,/]|macro\s+\w+\s*\(|config\s*=\s*\{)`,
+);
 
 /** Providers whose attach points have paths in them. */
 const WITH_PATHS = /^(?:uprobe|u|uretprobe|ur|usdt|U|iter|it):/;
@@ -44,6 +55,8 @@ class Scanner {
   #item: Item | undefined;
   /** An attach point is expected. */
   #attach = false;
+  /** Behind a comma another one would be. */
+  #list = false;
   #depth = 0;
   #at = 0;
 
@@ -76,6 +89,9 @@ class Scanner {
       this.#push("directive", directive.length);
       return;
     }
+    if (this.#item !== undefined && !this.#attach && this.#text[this.#at - 1] === "\n" && NEW_ITEM.test(rest))
+      this.#end(false);
+    if (this.#item === undefined && this.#afterLast(rest)) return;
     if (this.#item === undefined) this.#begin(rest);
     const attach = this.#attach ? attachPoint(rest) : 0;
     this.#attach = false;
@@ -83,13 +99,25 @@ class Scanner {
     else this.#token();
   }
 
+  /** What may follow the end of an item and belongs to it. */
+  #afterLast(rest: string): boolean {
+    const last = this.#items.at(-1);
+    const more = /^(?:;|__attribute__\s*\(\([^)]*\)\))/.exec(rest)?.[0];
+    if (last === undefined || more === undefined) return false;
+    this.#item = last;
+    this.#push(more === ";" ? "punctuator" : "directive", more.length);
+    this.#end();
+    return true;
+  }
+
   /** The next item. */
   #begin(rest: string): void {
     const word = /^[a-z]+(?![\w:*?])/.exec(rest)?.[0];
     const kind = ITEM_WORDS.find((w) => w === word) ?? "probe";
-    this.#item = { kind, start: this.#at, end: this.#text.length, tokens: [] };
+    this.#item = { kind, start: this.#at, end: this.#text.length, closed: false, tokens: [] };
     this.#items.push(this.#item);
     this.#attach = kind === "probe";
+    this.#list = this.#attach;
   }
 
   #token(): void {
@@ -102,6 +130,7 @@ class Scanner {
       const rest = this.#text.slice(this.#at);
       const length = /^(?:"(?:[^"\\\n]|\\.)*"?|\w+)/.exec(rest)?.[0].length ?? 1;
       this.#push(rest.startsWith('"') ? "string" : "broken", length);
+      if (this.#item?.kind === "import") this.#end();
       return;
     }
     if (token.kind === "end") {
@@ -109,18 +138,40 @@ class Scanner {
       return;
     }
     this.#push(token.kind, token.span.end - this.#at);
-    if (token.kind !== "punctuator") return;
-    const { text } = token;
+    const text = token.kind === "punctuator" ? token.text : "";
     if (text === "{") this.#depth++;
     else if (text === "}") this.#depth = Math.max(0, this.#depth - 1);
-    else if (text === "," && this.#depth === 0 && this.#item?.kind === "probe") this.#attach = true;
-    const declaration = this.#item?.kind !== "probe" && this.#item?.kind !== "macro";
-    if (this.#depth === 0 && (text === "}" || (text === ";" && declaration))) this.#end();
+    if (text === "{" || text === "/") this.#list = false;
+    if (text === "," && this.#list) this.#attach = true;
+    if (this.#depth === 0 && this.#ends(token.kind, text)) this.#end();
   }
 
-  #end(): void {
-    if (this.#item !== undefined) this.#item.end = this.#at;
+  /** Is this token, outside of braces, the last of its item? */
+  #ends(kind: Token["kind"], text: string): boolean {
+    switch (this.#item?.kind) {
+      case "typedef":
+        return text === ";";
+      case "import":
+        return kind === "string" || text === ";";
+      case "let":
+        return text === ")" || text === ";";
+      case "probe":
+      case "macro":
+        return text === "}";
+      default:
+        return text === "}" || text === ";";
+    }
+  }
+
+  /** Of an item that is abandoned the end has not been seen. */
+  #end(closed = true): void {
+    if (this.#item !== undefined) {
+      this.#item.end = this.#at;
+      this.#item.closed = closed;
+    }
     this.#item = undefined;
+    this.#list = false;
+    this.#depth = 0;
   }
 
   #push(kind: Scanned["kind"], length: number): void {
@@ -138,8 +189,21 @@ class Scanner {
 
 /** How many characters of the text are an attach point. */
 function attachPoint(text: string): number {
-  const shape = WITH_PATHS.test(text) ? /^(?:"[^"\n]*"|[^\s,{"])+/ : /^(?:"[^"\n]*"|[^\s,{"/])+/;
+  const shape = WITH_PATHS.test(text) ? /^(?:"[^"\n]*"|[^\s,{}"])+/ : /^(?:"[^"\n]*"|[^\s,{}"/])+/;
   return shape.exec(text)?.[0].length ?? 0;
+}
+
+/** The item that an offset is in; of one that has no end, its end too. */
+export function itemIn(items: readonly Item[], offset: number): Item | undefined {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((items[middle] as Item).start <= offset) low = middle + 1;
+    else high = middle;
+  }
+  const item = items[low - 1];
+  return item === undefined || (item.closed ? offset >= item.end : offset > item.end) ? undefined : item;
 }
 
 /** The token that an offset is in or at the end of; of two that touch, the one that is a name. */

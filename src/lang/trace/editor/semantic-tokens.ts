@@ -1,25 +1,12 @@
 // What each token is, for colours.
 
 import { builtins } from "../builtins/index.ts";
+import { builtinOf } from "../check/index.ts";
 import { TYPE_WORDS } from "../parse/index.ts";
 import type { EditedScript } from "./edited-script.ts";
-import { ITEM_WORDS, type Scanned } from "./scan.ts";
-
-/** Words of statements. */
-export const KEYWORDS = [
-  "if",
-  "else",
-  "while",
-  "for",
-  "unroll",
-  "let",
-  "return",
-  "break",
-  "continue",
-  "comptime",
-  "true",
-  "false",
-] as const;
+import { languageMacros } from "./macros.ts";
+import type { Scanned } from "./scan.ts";
+import { WORDS } from "./words.ts";
 
 export const TOKEN_KINDS = [
   "comment",
@@ -45,7 +32,7 @@ export interface SemanticToken {
 }
 
 export function semanticTokens(script: EditedScript): SemanticToken[] {
-  const macros = new Set(script.macros.map((m) => m.name));
+  const macros = new Set([...script.macros, ...languageMacros].map((m) => m.name));
   const { tokens } = script.scanned;
   const found: SemanticToken[] = [];
   tokens.forEach((t, i) => {
@@ -66,8 +53,6 @@ const KINDS: Readonly<Partial<Record<Scanned["kind"], TokenKind>>> = {
   map: "property",
 };
 
-const WORDS: ReadonlySet<string> = new Set([...KEYWORDS, ...ITEM_WORDS]);
-
 function kindOf(
   t: Scanned,
   before: Scanned | undefined,
@@ -80,7 +65,7 @@ function kindOf(
   if (before?.text === "struct" || before?.text === "union" || before?.text === "enum") return ["type"];
   if (macros.has(t.text)) return ["macro"];
   if (WORDS.has(t.text)) return ["keyword"];
-  const builtin = builtins.get(t.text);
+  const builtin = builtinOf(builtins, { kind: "identifier", name: t.text });
   if (builtin !== undefined) return [builtin.arity === undefined ? "variable" : "function", true];
   if (TYPE_WORDS.has(t.text)) return ["type", true];
   return undefined;

@@ -1,8 +1,8 @@
 // The call that a place is within: its form, and which of its arguments is being typed.
 
 import { builtins } from "../builtins/index.ts";
-import { macroSignature } from "./completion.ts";
 import type { EditedScript } from "./edited-script.ts";
+import { languageMacros, macroSignature } from "./macros.ts";
 
 export interface SignatureHelp {
   readonly form: string;
@@ -34,17 +34,19 @@ export function signatureHelp(script: EditedScript, offset: number): SignatureHe
 }
 
 function formOf(script: EditedScript, name: string): { form: string; doc?: string } | undefined {
-  const macro = script.macros.find((m) => m.name === name);
+  const macro = [...script.macros, ...languageMacros].find((m) => m.name === name);
   if (macro !== undefined) return { form: macroSignature(macro) };
   const builtin = builtins.get(name);
   return builtin?.arity === undefined ? undefined : { form: builtin.signature, doc: builtin.doc };
 }
 
-/** The names within the parentheses of a form: `str(address[, length])`. */
+/** The names within the first parentheses of a form: `str(address[, length])`. */
 function parametersOf(form: string, commas: number): Pick<SignatureHelp, "parameters" | "active"> {
   const parameters: [number, number][] = [];
   const open = form.indexOf("(");
-  for (const m of form.slice(open + 1).matchAll(/[^,()[\]\s](?:[^,()[\]]*[^,()[\]\s])?/g))
+  const close = open < 0 ? -1 : form.indexOf(")", open);
+  if (close < 0) return { parameters, active: 0 };
+  for (const m of form.slice(open + 1, close).matchAll(/[^,()[\]\s](?:[^,()[\]]*[^,()[\]\s])?/g))
     parameters.push([open + 1 + m.index, open + 1 + m.index + m[0].length]);
   return { parameters, active: Math.min(commas, Math.max(0, parameters.length - 1)) };
 }
