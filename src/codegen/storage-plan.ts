@@ -128,7 +128,17 @@ export function planStorage(uses: Iterable<MapUse>, options: StorageOptions): St
   const cpuOffset = Math.ceil(shared / 64) * 64;
   const initial = new Uint8Array(options.tables.length === 0 ? 0 : cpuOffset);
   for (const [i, t] of options.tables.entries()) initial.set(t, tableOffsets[i]);
-  return { maps, specs, zerosOffset: HEADER.size, zerosSize, tableOffsets, initial, cpuOffset, stride };
+  return {
+    maps,
+    specs,
+    zerosOffset: HEADER.size,
+    zerosSize,
+    tableOffsets,
+    initial,
+    cpuOffset,
+    stride,
+    frameBytes: options.frameBytes,
+  };
 }
 
 /** The map that holds the global data. */

@@ -93,6 +93,8 @@ export interface StoragePlan {
   /** Where CPU 0's part begins, and how far apart the parts are (a power of two). */
   readonly cpuOffset: number;
   readonly stride: number;
+  /** Bytes at the start of each part that are for variables that a callback shares. */
+  readonly frameBytes: number;
   /** Where each of `StorageOptions.tables` begins. */
   readonly tableOffsets: readonly number[];
   /** What the global data starts with. */

@@ -4,6 +4,21 @@ import { closeSync, openSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { runScry } from "../support/commands.ts";
 
+/** Functions of the script: early returns out of loops, of ranges and over maps; values of every kind. */
+const FUNCTIONS = `
+fn fact($n: int64): int64 { $r = 1; for $i : 1..($n + 1) { $r *= $i; if ($r > 1000) { return -1; } } return $r; }
+fn name($p: struct task_struct *): string[16] { return $p.comm; }
+fn bump($k: uint64): void { @n[$k] = count(); if ($k > 5) { return; } @small[$k] = 1; }
+fn look($k: int64): int64 { for $kv : @m { if ($kv.0 == $k) { return $kv.1; } } return -5; }
+fn pair($a: int64, $b: int64): typeof((1, "abc")) { return ($a + $b, "abc"); }
+begin {
+  @m[1] = 10; @m[2] = 20; @m[3] = 30;
+  print((fact(3), fact(5), fact(20))); print(fact(fact(3))); print(name(curtask));
+  bump(3); bump(9); bump(3); unroll (2) { print(fact(2)); }
+  print((look(2), look(9), look(3) + look(1))); print(pair(1, 2)); clear(@m);
+}`;
+const PRINTED = "(6, 120, -1)\n720\nscry\n2\n2\n(20, -5, 40)\n(3, abc)\n\n\n@n[9]: 1\n@n[3]: 2\n@small[3]: 1\n";
+
 describe("what bpftrace cannot run here", () => {
   const cases: readonly (readonly [name: string, script: string, printed: string])[] = [
     [
@@ -20,6 +35,7 @@ describe("what bpftrace cannot run here", () => {
          print((uint64)curtask - (uint64)container_of(curtask, typeof(struct task_struct), mm) == offsetof(struct task_struct, mm)); }`,
       "true\ntrue\ntrue\n\n\n",
     ],
+    ["functions", FUNCTIONS, PRINTED],
   ];
   it.each(cases)("%s", async (_, script, printed) => {
     const file = openSync("/dev/null", "r");

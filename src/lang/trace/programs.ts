@@ -83,6 +83,8 @@ function lower(
   const before = { sites: object.sites.length, frameBytes: object.frameBytes };
   try {
     const functions = lowerUnit(object, check, unit, builtins, name, tables.get(unit));
+    if (object.frameBytes > object.plan.frameBytes)
+      throw new Error(`${object.frameBytes} bytes of a frame of ${object.plan.frameBytes} are used`);
     const slots = slotBytes(functions);
     if (!preemptible(unit.variants[0] as ProbeVariant) || (slots.largest <= LARGE_SLOT && slots.total <= LARGE_STACK))
       return functions;

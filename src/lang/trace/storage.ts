@@ -10,7 +10,7 @@ import {
 } from "../../codegen/index.ts";
 import { sizeOf } from "../../schema/index.ts";
 import type { CheckedScript, Unit } from "./check/index.ts";
-import { blocksOf, type Statement } from "./parse/index.ts";
+import { type Probe, type Statement, walkBlock, walkProbe } from "./parse/index.ts";
 
 export interface ScriptStorage {
   /** What the programs share while they are made. */
@@ -58,13 +58,21 @@ function frameBytes(unit: Unit): number {
   const shared = [...new Set(unit.variables.values())]
     .filter((info) => info.captured)
     .reduce((bytes, info) => bytes + Math.ceil(Math.max(1, sizeOf(info.type)) / 8) * 8, 0);
-  return scratch + shared + unit.probe.body.statements.reduce((bytes, s) => bytes + loopBytes(s), 0);
+  return scratch + shared + 8 * mapLoops(unit.probe);
 }
 
-/** A word for each `for` over a map; an unrolled body is lowered again for each turn. */
-function loopBytes(s: Statement): number {
-  const inner = blocksOf(s).reduce((bytes, b) => bytes + b.statements.reduce((n, x) => n + loopBytes(x), 0), 0);
-  return s.kind === "for-map" ? 8 + inner : s.kind === "unroll" ? inner * MOST_TURNS : inner;
+/** Loops over maps; those of a body that is unrolled are made again for each turn. */
+function mapLoops(probe: Probe): number {
+  const times = new Map<Statement, number>();
+  let count = 0;
+  walkProbe(probe, {
+    statement: (s) => {
+      const here = times.get(s) ?? 1;
+      if (s.kind === "for-map") count += here;
+      if (s.kind === "unroll") walkBlock(s.body, { statement: (inner) => times.set(inner, here * MOST_TURNS) });
+    },
+  });
+  return count;
 }
 
 /** Of `unroll`. */

@@ -118,6 +118,8 @@ export interface CheckState {
   walks: number;
   /** Loops that are open here. */
   loops: number;
+  /** The function in whose body this is. */
+  returns: (Statement & { kind: "inline" }) | undefined;
   /** What was said already, by place and words. */
   readonly said: Set<string>;
   /** Named parameters that the script knows: what they are without being given, and what is said of them. */
@@ -173,6 +175,7 @@ export function checkState(
     level: 0,
     walks: 0,
     loops: 0,
+    returns: undefined,
     said: new Set(),
     parameters: new Map(),
     remembered: new Map(),
@@ -220,10 +223,12 @@ function say(
   span: Span,
   hints: readonly string[],
 ): void {
-  const key = `${span.start}:${span.end}:${message}`;
+  // A variable of a macro has a number behind its name (parse/macros.ts).
+  const said = message.replace(/(\$\w+)#\d+/g, "$1");
+  const key = `${span.start}:${span.end}:${said}`;
   if (c.said.has(key)) return;
   c.said.add(key);
-  c.diagnostics.push({ code, severity, message, span, ...(hints.length === 0 ? {} : { hints }) });
+  c.diagnostics.push({ code, severity, message: said, span, ...(hints.length === 0 ? {} : { hints }) });
 }
 
 export const hasErrors = (c: CheckState): boolean => c.diagnostics.some((d) => d.severity === "error");

@@ -197,9 +197,28 @@ export function statement(c: CheckState, s: Statement): void {
     }
     case "break":
     case "continue":
-      if (c.loops === 0) error(c, "SCRY1208", `'${s.kind}' statement is not allowed in a probe`, s.span);
+      if (c.loops === 0)
+        error(
+          c,
+          "SCRY1208",
+          `'${s.kind}' statement is not allowed in a ${c.returns === undefined ? "probe" : "function"}`,
+          s.span,
+        );
       return;
+    case "inline": {
+      const { loops, returns } = c;
+      c.loops = 0;
+      c.returns = s;
+      checkBlock(c, s.body);
+      c.loops = loops;
+      c.returns = returns;
+      return;
+    }
     case "return":
+      if (c.returns !== undefined) {
+        checkReturn(c, s, c.returns);
+        return;
+      }
       if (s.value !== undefined) {
         const type = check(c, s.value);
         if (type.kind !== "none" && type.kind !== "int" && type.kind !== "bool")
@@ -210,6 +229,37 @@ export function statement(c: CheckState, s: Statement): void {
       checkBlock(c, s.block);
       return;
   }
+}
+
+/** What a function gives. */
+function checkReturn(
+  c: CheckState,
+  s: Statement & { kind: "return" },
+  { result }: Statement & { kind: "inline" },
+): void {
+  if (result === undefined) {
+    if (s.value !== undefined) {
+      check(c, s.value);
+      error(c, "SCRY1209", "this function gives nothing (void)", s.value.span);
+    }
+    return;
+  }
+  const info = lookup(c, result.name) as VariableInfo;
+  const wanted = info.type;
+  info.assigned = true;
+  bind(c, result, info);
+  if (s.value === undefined) {
+    error(c, "SCRY1209", `return must be given a value of type '${typeName(wanted)}'`, s.span);
+    return;
+  }
+  const type = check(c, s.value);
+  if (type.kind !== "none" && !assignable(wanted, type))
+    error(
+      c,
+      "SCRY1209",
+      `return must be given a value of type '${typeName(wanted)}', got '${shownType(c, type, s.value)}'`,
+      s.value.span,
+    );
 }
 
 /** `comptime …`: known before the script runs. */

@@ -199,7 +199,7 @@ const completions: readonly (readonly [marked: string, offered: string])[] = [
   ["begin { if | }", EXPRESSION],
   [
     "begin { if (c|",
-    "cpu cgroup comm curtask cpid ctx cat count clear cgroupid cgroup_path comptime config continue char",
+    "cpu cgroup comm curtask cpid ctx cat count clear cgroupid cgroup_path comptime container_of config continue char",
   ],
   ["begin { arg| }", "arg0 arg1 arg2 arg3 arg4 arg5 args"],
   ["begin { $x = (uint3|", "uint32 uint32_t"],

@@ -11,6 +11,8 @@ export interface Apart {
   readonly loop: LoopTargets;
   /** How it leaves the whole probe. */
   readonly leave: () => void;
+  /** How it leaves the function of the script that it stands in. */
+  readonly returned: () => void;
   /** The program's context as the function has it. */
   readonly context: () => Value;
   /** Entries that loops over maps have come to, as the function sees them. */
@@ -19,19 +21,17 @@ export interface Apart {
 
 /** What `run` lowers goes to the function `b`. */
 export function lowerApart(l: LowerState, b: FunctionBuilder, apart: Apart, run: () => void): void {
-  const outside = { context: l.context, pairs: l.pairs, loops: l.loops, leave: l.leaveFunction, places: l.places };
+  const { context, pairs, loops, leaveFunction, places, inlined } = l;
   l.context = apart.context;
   l.pairs = apart.pairs;
   l.places = new Map([...l.places].filter(([, place]) => place.kind === "frame"));
   l.loops = [apart.loop];
   l.leaveFunction = apart.leave;
+  if (inlined !== undefined) l.inlined = { ...inlined, leave: apart.returned };
   within(l, b, run);
   l.functions.push(b.finish());
-  l.context = outside.context;
-  l.pairs = outside.pairs;
-  l.loops = outside.loops;
-  l.leaveFunction = outside.leave;
+  Object.assign(l, { context, pairs, loops, leaveFunction, inlined });
   // Memory of the function's own stack means nothing outside of it, nor in the next one.
   const shared = [...l.places].filter(([, place]) => place.kind === "frame");
-  l.places = new Map([...outside.places, ...shared]);
+  l.places = new Map([...places, ...shared]);
 }

@@ -46,6 +46,7 @@ export function lowerUnit(
     places: new Map(),
     loops: [],
     leaveFunction: undefined,
+    inlined: undefined,
     pairs: new Map(),
     busy,
   };

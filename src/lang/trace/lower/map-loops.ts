@@ -10,13 +10,16 @@ import { type LowerState, leaveProbe, lowerBlock, type Pair } from "./state.ts";
 import { Surroundings } from "./surroundings.ts";
 import { infoOf } from "./variables.ts";
 
+const GONE = 1;
+const RETURNED = 2;
+
 export function lowerMapLoop(l: LowerState, s: Statement & { kind: "for-map" }): void {
   const map = l.object.plan.maps.get(s.map.name) as ScriptMap;
   const storage = map.storage;
   if (storage.kind !== "hash" && storage.kind !== "percpu") return;
   const outer = l.b;
   const info = infoOf(l, s.variable);
-  // A word that says whether the body left the whole probe.
+  // A word that says whether the body left the whole probe, or the function of the script that it stands in.
   const gone = l.object.frameBytes;
   l.object.frameBytes += 8;
   const part = cpuPart(l);
@@ -33,12 +36,14 @@ export function lowerMapLoop(l: LowerState, s: Statement & { kind: "for-map" }):
       { kind: "memory" },
     ]);
     const around = new Surroundings(outer, b, () => b.param(3));
+    const ends = (how: number): void => {
+      b.store(64, cpuPart(l), gone, how);
+      b.return(1);
+    };
     const apart = {
       loop: { next: () => b.return(0), leave: () => b.return(1) },
-      leave: () => {
-        b.store(64, cpuPart(l), gone, 1);
-        b.return(1);
-      },
+      leave: () => ends(GONE),
+      returned: () => ends(RETURNED),
       context: around.bring(l.context, { kind: "ctx" }),
       pairs: new Map([...l.pairs].map(([other, pair]) => [other, pair.within(around)] as const)),
     };
@@ -56,7 +61,9 @@ export function lowerMapLoop(l: LowerState, s: Statement & { kind: "for-map" }):
     outer.helper("for_each_map_elem", [outer.map(name), outer.functionAddress(fn), around.address(), outer.const(0)]);
   }
   const left = outer.load("u64", cpuPart(l), gone);
-  outer.when("ne", left, 0, () => leaveProbe(l, 0), { unlikely: "then" });
+  outer.when("eq", left, GONE, () => leaveProbe(l, 0), { unlikely: "then" });
+  const { inlined } = l;
+  if (inlined !== undefined) outer.when("eq", left, RETURNED, inlined.leave, { unlikely: "then" });
 }
 
 /** An entry of one of the kernel's maps, by pointers to its key and its value. */

@@ -6,7 +6,7 @@ import type { Block, Value, Variable } from "../../../compiler/index.ts";
 import { INT64, NONE, type Type } from "../../../schema/index.ts";
 import type { Span } from "../../../source/index.ts";
 import type { BuiltinUse, CheckState, Unit, VariableInfo } from "../check/index.ts";
-import type { Expression, Statement, StatementBlock } from "../parse/index.ts";
+import type { Expression, Statement, StatementBlock, VariableExpression } from "../parse/index.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** Where a variable is. */
@@ -46,6 +46,8 @@ export interface LowerState extends ProgramState {
   loops: LoopTargets[];
   /** In a callback: how to leave the whole probe. */
   leaveFunction: (() => void) | undefined;
+  /** The function in whose body this is: how it is left, where its value goes. */
+  inlined: { readonly leave: () => void; readonly result: VariableExpression | undefined } | undefined;
   /** What `$kv.0` and `$kv.1` are within the body of a `for` over a map. */
   pairs: ReadonlyMap<VariableInfo, Pair>;
   /** Where this program's word of the CPU's part is that says that scratch memory is in use. */

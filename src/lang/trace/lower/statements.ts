@@ -114,7 +114,26 @@ export function lowerStatement(l: LowerState, s: Statement): void {
       (l.loops.at(-1) as LoopTargets).next();
       deadEnd(l);
       return;
+    case "inline": {
+      const leave = b.block("returned");
+      const { loops, inlined } = l;
+      l.loops = [];
+      l.inlined = { leave: () => l.b.jump(leave), result: s.result };
+      scoped(l, () => lowerBlock(l, s.body));
+      l.loops = loops;
+      l.inlined = inlined;
+      b.jump(leave);
+      b.enter(leave);
+      return;
+    }
     case "return": {
+      if (l.inlined !== undefined) {
+        const { leave, result } = l.inlined;
+        if (s.value !== undefined && result !== undefined) assignVariable(l, result, s.value);
+        leave();
+        deadEnd(l);
+        return;
+      }
       const result = s.value === undefined ? b.const(0) : value(l, s.value);
       leaveProbe(l, result);
       deadEnd(l);
@@ -166,6 +185,7 @@ function lowerLoopBody(l: LowerState, s: Statement & { kind: "while" | "for-rang
   const apart = {
     loop: { next: () => b.return(0), leave: () => b.return(LEAVES) },
     leave: () => b.return(GONE),
+    returned: () => b.return(RETURNED),
     context: () => b.param(0),
     pairs: new Map(),
   };
@@ -176,12 +196,15 @@ function lowerLoopBody(l: LowerState, s: Statement & { kind: "while" | "for-rang
   const outer = l.b;
   const went = outer.call(name, [l.context()]);
   outer.when("eq", went, GONE, () => leaveProbe(l, 0), { unlikely: "then" });
+  const { inlined } = l;
+  if (inlined !== undefined) outer.when("eq", went, RETURNED, inlined.leave, { unlikely: "then" });
   outer.when("ne", went, 0, () => (l.loops.at(-1) as LoopTargets).leave(), { unlikely: "then" });
 }
 
 /** What a turn answers: 0 where the loop goes on. */
 const LEAVES = 1;
 const GONE = 2;
+const RETURNED = 3;
 
 /** An expression for what it does, not for its value. */
 export function effect(l: LowerState, e: Expression): void {

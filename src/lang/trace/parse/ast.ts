@@ -41,10 +41,10 @@ export interface MapDeclaration {
   readonly span: Span;
 }
 
-/** `macro add($x, @m, e) { … }` */
+/** `macro add($x, @m, e) { … }`, `fn add($x: int64): int64 { … }` */
 export interface Macro {
   readonly name: string;
-  /** From the word `macro` to its name. */
+  /** From the word `macro` or `fn` to its name. */
   readonly nameSpan: Span;
   /** Names with their `$` or `@`. */
   readonly params: readonly {
@@ -55,6 +55,15 @@ export interface Macro {
   readonly statements: readonly Statement[];
   /** What stands last without a semicolon; absent: it can only be used as a statement. */
   readonly value?: Expression;
+  /** Of a function: its types. Parameters are variables of its own, and `return` leaves it. */
+  readonly types?: FunctionTypes;
+}
+
+export interface FunctionTypes {
+  /** In the order of the parameters. */
+  readonly params: readonly TypeName[];
+  /** Absent: it gives nothing. */
+  readonly returns?: TypeName;
 }
 
 export interface Probe {
@@ -114,6 +123,13 @@ export type Statement =
   | { readonly kind: "unroll"; readonly count: Expression; readonly body: StatementBlock; readonly span: Span }
   | { readonly kind: "break" | "continue"; readonly span: Span }
   | { readonly kind: "return"; readonly value?: Expression; readonly span: Span }
+  /** The body of a function where it is called; `return` within leaves it, its value in `result`. */
+  | {
+      readonly kind: "inline";
+      readonly body: StatementBlock;
+      readonly result?: VariableExpression;
+      readonly span: Span;
+    }
   | { readonly kind: "block"; readonly block: StatementBlock; readonly span: Span };
 
 export type BinaryOperator =

@@ -7,12 +7,15 @@ import type {
   BlockExpression,
   CallExpression,
   Expression,
+  FunctionTypes,
   IdentifierExpression,
   Macro,
   Probe,
   Statement,
+  TypeName,
+  VariableExpression,
 } from "./ast.ts";
-import { type Rewrite, rewriteExpression, rewriteProbe, rewriteStatements } from "./rewrite.ts";
+import { type Rewrite, rewriteExpression, rewriteProbe, rewriteStatements, rewriteType } from "./rewrite.ts";
 import { asProbe, type Visitor, walkProbe, walkStatement } from "./walk.ts";
 
 /** Statements and expressions that all uses of a script may give: macros can double each other. */
@@ -67,11 +70,14 @@ class MacroTable {
       const same = this.#byName.get(macro.name) ?? [];
       const original = same.find((m) => m.params.length === macro.params.length && kinds(m) === kinds(macro));
       if (original !== undefined)
-        this.#fail("SCRY1040", `Redefinition of macro: ${macro.name}`, macro.nameSpan, [
-          { message: "This is the original definition.", span: original.nameSpan },
-        ]);
+        this.#fail(
+          "SCRY1040",
+          `Redefinition of ${macro.types === undefined ? "macro" : "function"}: ${macro.name}`,
+          macro.nameSpan,
+          [{ message: "This is the original definition.", span: original.nameSpan }],
+        );
       this.#byName.set(macro.name, [...same, macro]);
-      this.#refuseReturn(macro);
+      if (macro.types === undefined) this.#refuseReturn(macro);
     }
   }
 
@@ -136,12 +142,14 @@ class MacroTable {
     if (chain.includes(macro))
       this.#fail(
         "SCRY1043",
-        `Recursive macro call detected. Call chain: ${[...chain, macro].map((m) => m.name).join(" > ")}`,
+        `Recursive ${macro.types === undefined ? "macro" : "function"} call detected. Call chain: ${[...chain, macro].map((m) => m.name).join(" > ")}`,
         span,
       );
     if (++this.#uses > MOST_USES) this.#fail("SCRY1043", `macros are used more than ${MOST_USES} times`, span);
     const number = this.#uses;
-    const named = new Map(macro.params.map((p, i) => [p.name, args[i] as Expression]));
+    // A function's parameters are variables of its own.
+    const { types } = macro;
+    const named = new Map(types === undefined ? macro.params.map((p, i) => [p.name, args[i] as Expression]) : []);
     const within: Place = { use: span, chain: [...chain, macro] };
     const inner = this.rewrite(within);
     const moved = (s: Span): Span => ({ ...s, from: span });
@@ -166,6 +174,7 @@ class MacroTable {
       map: (name, where) => {
         const given = named.get(name);
         if (given?.kind === "map") return given.name;
+        if (types !== undefined) return name;
         return this.#fail(
           "SCRY1044",
           `Unhygienic access to map: ${name}. Maps must be passed into the macro as arguments.`,
@@ -174,6 +183,7 @@ class MacroTable {
       },
       span: moved,
     };
+    if (types !== undefined) return { ...inPlace(macro, types, args, body), span };
     return {
       statements: rewriteStatements(macro.statements, body),
       ...(macro.value === undefined ? {} : { value: rewriteExpression(macro.value, body) }),
@@ -199,7 +209,8 @@ class MacroTable {
   #choose(e: CallExpression | IdentifierExpression, args: readonly Expression[]): Macro {
     const all = this.#byName.get(e.name) as Macro[];
     const fitting = all.filter(
-      (m) => m.params.length === args.length && args.every((a, i) => fits(a, m.params[i]?.kind)),
+      (m) =>
+        m.params.length === args.length && (m.types !== undefined || args.every((a, i) => fits(a, m.params[i]?.kind))),
     );
     // Of several the one that says most of what it wants.
     const exact = (m: Macro): number => m.params.filter((p) => p.kind !== "expression").length;
@@ -240,7 +251,41 @@ class MacroTable {
   }
 }
 
-const kinds = (macro: Macro): string => macro.params.map((p) => p.kind).join();
+/** What a function's parameters are given, its body, and its result. */
+function inPlace(
+  macro: Macro,
+  types: FunctionTypes,
+  args: readonly Expression[],
+  body: Rewrite,
+): { readonly statements: Statement[]; readonly value?: Expression } {
+  const moved = (s: Span): Span => body.span?.(s) ?? s;
+  const own = (name: string, span: Span): VariableExpression => ({
+    kind: "variable",
+    name: body.variable?.(name) ?? name,
+    span: moved(span),
+  });
+  const given = macro.params.map((p, i): Statement => {
+    const value = args[i] as Expression;
+    const declared = rewriteType(types.params[i] as TypeName, body);
+    return { kind: "let", variable: own(p.name, p.span), declared, value, span: value.span };
+  });
+  const span = moved(macro.nameSpan);
+  const statements = rewriteStatements(macro.statements, body);
+  const { returns } = types;
+  if (returns === undefined) return { statements: [...given, { kind: "inline", body: { statements, span }, span }] };
+  const result = own("$return", macro.nameSpan);
+  return {
+    statements: [
+      ...given,
+      { kind: "let", variable: result, declared: rewriteType(returns, body), span },
+      { kind: "inline", body: { statements, span }, result, span },
+    ],
+    value: result,
+  };
+}
+
+const kinds = (macro: Macro): string =>
+  macro.types === undefined ? macro.params.map((p) => p.kind).join() : "function";
 
 function fits(given: Expression, kind: Macro["params"][number]["kind"] | undefined): boolean {
   if (kind === "variable") return given.kind === "variable";

@@ -8,6 +8,7 @@ import type {
   ConfigEntry,
   CText,
   Expression,
+  FunctionTypes,
   Macro,
   MapDeclaration,
   MapExpression,
@@ -15,13 +16,14 @@ import type {
   Script,
   Statement,
   StatementBlock,
+  TypeName,
   VariableExpression,
 } from "./ast.ts";
 import { ExpressionParser, tooDeep } from "./expression-parser.ts";
 import { library } from "./library.ts";
 import { expandMacros } from "./macros.ts";
 import { type Headers, type Preamble, readPreamble } from "./preamble.ts";
-import { rewriteExpression, rewriteProbe, rewriteStatements } from "./rewrite.ts";
+import { type Rewrite, rewriteExpression, rewriteProbe, rewriteStatements, rewriteType } from "./rewrite.ts";
 import { asProbe, nestedTooDeep } from "./walk.ts";
 import { MOST_LEVELS } from "./words.ts";
 
@@ -39,10 +41,16 @@ function movedInto(file: SourceText, parts: Parts): Parts {
       params: m.params.map((p) => ({ ...p, span: span(p.span) })),
       statements: rewriteStatements(m.statements, rewrite),
       ...(m.value === undefined ? {} : { value: rewriteExpression(m.value, rewrite) }),
+      ...(m.types === undefined ? {} : { types: movedTypes(m.types, rewrite) }),
     })),
     probes: parts.probes.map((p) => rewriteProbe(p, rewrite)),
   };
 }
+
+const movedTypes = ({ params, returns }: FunctionTypes, r: Rewrite): FunctionTypes => ({
+  params: params.map((t) => rewriteType(t, r)),
+  ...(returns === undefined ? {} : { returns: rewriteType(returns, r) }),
+});
 
 const ASSIGN: ReadonlySet<string> = new Set(["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="]);
 
@@ -139,7 +147,7 @@ class Parser extends ExpressionParser {
     this.#seen = seen;
   }
 
-  // script := (c-declaration | config | import | map-declaration | macro | probe)*
+  // script := (c-declaration | config | import | map-declaration | macro | function | probe)*
   parts(): Parts {
     const config: ConfigEntry[] = [];
     const mapDeclarations: MapDeclaration[] = [];
@@ -152,12 +160,11 @@ class Parser extends ExpressionParser {
       else if (word === "let") mapDeclarations.push(this.mapDeclaration());
       else if (C_WORDS.has(word) && !this.peekText(":")) this.cDeclaration();
       else if (word === "macro") macros.push(this.macro());
+      else if (word === "fn") macros.push(this.function());
       else if (word === "import" && this.peek(0).kind === "string") {
         if (probes.length > 0)
           this.fail("SCRY1047", "syntax: root imports must appear before probes and functions", this.token.span);
         imported.push(...this.import());
-      } else if (word === "fn") {
-        this.fail("SCRY1900", "functions are not supported yet", this.token.span, "Write a macro");
       } else probes.push(this.probe());
     }
     const { tokens, preprocessor, skipped, system } = this.#preamble;
@@ -274,6 +281,36 @@ class Parser extends ExpressionParser {
     this.leave();
     this.expect("}");
     return { name: name.text, nameSpan, params, statements, ...(value === undefined ? {} : { value }) };
+  }
+
+  // function := "fn" NAME "(" (VARIABLE ":" type ("," …)*)? ")" ":" type "{" statement* "}"
+  function(): Macro {
+    const start = this.advance().span.start;
+    const name = this.expectKind("identifier", "the name of a function");
+    const params: { name: string; kind: "variable"; span: Span }[] = [];
+    const types: TypeName[] = [];
+    this.expect("(");
+    while (!this.at(")")) {
+      const { text, span } = this.expectKind("variable", "a parameter");
+      if (params.some((p) => p.name === text))
+        this.fail("SCRY1046", `Variable for function argument has already been used: ${text}`, span);
+      params.push({ name: text, kind: "variable", span });
+      this.expect(":");
+      types.push(this.typeName());
+      if (!this.accept(",")) break;
+    }
+    this.expect(")");
+    this.expect(":");
+    const returns = this.typeName();
+    const gives = returns.base.kind !== "named" || returns.base.name !== "void" || returns.suffixes.length > 0;
+    const { statements } = this.block();
+    return {
+      name: name.text,
+      nameSpan: { start, end: name.span.end },
+      params,
+      statements,
+      types: { params: types, ...(gives ? { returns } : {}) },
+    };
   }
 
   // config := "config" "=" "{" (NAME "=" value (";" | ","))* "}"

@@ -119,6 +119,13 @@ export function rewriteStatement(s: Statement, r: Rewrite): Statement {
       return { ...s, span };
     case "return":
       return { ...s, ...(s.value === undefined ? {} : { value: inner(s.value) }), span };
+    case "inline":
+      return {
+        ...s,
+        body: rewriteBlock(s.body, r),
+        ...(s.result === undefined ? {} : { result: rewriteVariable(s.result, r) }),
+        span,
+      };
     case "block":
       return { ...s, block: rewriteBlock(s.block, r), span };
   }

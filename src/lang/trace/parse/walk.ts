@@ -127,6 +127,7 @@ export function blocksOf(s: Statement): readonly StatementBlock[] {
     case "for-range":
     case "for-map":
     case "unroll":
+    case "inline":
       return [s.body];
     case "block":
       return [s.block];
