@@ -55,6 +55,11 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     refusal: () => new UsageError("USAGE: -B must be either 'line', 'full', or 'none'.", []),
     help: "when output is written: line, full or none",
   },
+  color: {
+    value: "WHEN",
+    values: ["auto", "always", "never"],
+    help: "colours in text: always, never, or auto, where it goes to a terminal (and NO_COLOR does not say no)",
+  },
   raw: { help: "write control bytes of what is traced to a terminal as they are, not as \\x1b" },
   quiet: { short: "q", help: "say nothing but the script's own output" },
   verbose: { short: "v", help: "say what is done; with -l, show arguments and types" },
@@ -124,7 +129,7 @@ export function options(...names: readonly string[]): readonly Option[] {
 }
 
 /** Taken by every command. */
-export const common: readonly Option[] = options("debug", "version", "help");
+export const common: readonly Option[] = options("debug", "color", "version", "help");
 
 export interface CommandLine {
   readonly given: ReadonlyMap<string, string>;
