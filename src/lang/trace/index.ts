@@ -1,6 +1,6 @@
 // The trace language (bpftrace's): from text to an object, and what a reader must know of its run.
-export { type Builtin, builtins } from "./builtins/index.ts";
-export { configKeys, defaultOptions, isConfigKey, ScriptHelp } from "./check/index.ts";
+export { aggregateBuiltins, type Builtin, builtins } from "./builtins/index.ts";
+export { configKeys, defaultOptions, isConfigKey, mapTypes, ScriptHelp } from "./check/index.ts";
 export { type CompileScriptOptions, compileScript } from "./compile-script.ts";
 export { formatScript } from "./format/index.ts";
-export { parseScript, type Script } from "./parse/index.ts";
+export { itemWords, library, PRECEDENCE, parseScript, type Script, statementWords, TYPE_WORDS } from "./parse/index.ts";

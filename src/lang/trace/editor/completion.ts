@@ -5,12 +5,11 @@ import { type Type, typeName } from "../../../schema/index.ts";
 import { DiagnosticError } from "../../../source/index.ts";
 import { builtins } from "../builtins/index.ts";
 import { configKeys, type Unit } from "../check/index.ts";
-import { type Expression, type Macro, walkProbe } from "../parse/index.ts";
+import { type Expression, ITEM_WORDS, KEYWORDS, type Macro, walkProbe } from "../parse/index.ts";
 import { analyze, type EditedScript } from "./edited-script.ts";
 import { itemAt } from "./places.ts";
 import { probesLike } from "./probes.ts";
-import { ITEM_WORDS, type Item, type Scanned } from "./scan.ts";
-import { KEYWORDS } from "./semantic-tokens.ts";
+import type { Item, Scanned } from "./scan.ts";
 
 export interface Completion {
   readonly text: string;

@@ -2,7 +2,7 @@
 // level. What the lexer refuses is a token of its own here.
 
 import { DiagnosticError, type SourceText } from "../../../source/index.ts";
-import { Lexer, type Token } from "../parse/index.ts";
+import { ITEM_WORDS, type ItemWord, Lexer, type Token } from "../parse/index.ts";
 
 export interface Scanned {
   /** `attach`: an attach point; `directive`: a line of the preprocessor; `broken`: what is no token. */
@@ -16,7 +16,7 @@ export interface Scanned {
 /** What stands at the outermost level. */
 export interface Item {
   /** The word it begins with says what it is; without one it is a probe. */
-  readonly kind: "probe" | (typeof ITEM_WORDS)[number];
+  readonly kind: "probe" | ItemWord;
   readonly start: number;
   end: number;
   readonly tokens: Scanned[];
@@ -26,8 +26,6 @@ export interface ScannedText {
   readonly tokens: readonly Scanned[];
   readonly items: readonly Item[];
 }
-
-export const ITEM_WORDS = ["config", "macro", "let", "import", "struct", "union", "enum", "typedef"] as const;
 
 /** Providers whose attach points have paths in them. */
 const WITH_PATHS = /^(?:uprobe|u|uretprobe|ur|usdt|U|iter|it):/;

@@ -1,25 +1,9 @@
 // What each token is, for colours.
 
 import { builtins } from "../builtins/index.ts";
-import { TYPE_WORDS } from "../parse/index.ts";
+import { ITEM_WORDS, KEYWORDS, TYPE_WORDS } from "../parse/index.ts";
 import type { EditedScript } from "./edited-script.ts";
-import { ITEM_WORDS, type Scanned } from "./scan.ts";
-
-/** Words of statements. */
-export const KEYWORDS = [
-  "if",
-  "else",
-  "while",
-  "for",
-  "unroll",
-  "let",
-  "return",
-  "break",
-  "continue",
-  "comptime",
-  "true",
-  "false",
-] as const;
+import type { Scanned } from "./scan.ts";
 
 export const TOKEN_KINDS = [
   "comment",
