@@ -25,7 +25,9 @@ export async function main(
   process.on("unhandledRejection", unwaited);
   try {
     const { options, run } = row ?? table[0];
-    const line = parseCommandLine(row === undefined ? words : words.slice(1), [...options, ...common]);
+    const own = row === undefined ? words : words.slice(1);
+    const asked = row?.asksWords === true && own.length === 1 && !/^(?:-h|--help)$/.test(own[0] as string);
+    const line = parseCommandLine(asked ? ["--", ...own] : own, [...options, ...common]);
     given = line.given;
     if (given.has("help")) {
       printText(1, helpText(table, row?.name));

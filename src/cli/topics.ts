@@ -1,4 +1,5 @@
-// Everything that `scry help` can be asked for, gathered from the tables that it stands in. Made when it is asked for.
+// Everything that `scry help` can be asked for, gathered from the tables that it stands in. Made when the package is
+// built (see scripts/leave-out-help.mjs), and for the names that a shell completes.
 
 import {
   aggregateBuiltins,

@@ -102,7 +102,7 @@ const kindOf = (kind: (typeof configKeys)[number]["kind"]): string =>
   typeof kind === "string" ? kind : kind.join(" | ");
 
 const settings = (): Completion[] =>
-  configKeys.map(({ key, kind }) => ({ text: key, kind: "setting", detail: kindOf(kind) }));
+  configKeys.map(({ key, kind, doc }) => ({ text: key, kind: "setting", detail: kindOf(kind), doc }));
 
 function settingValues(key: string | undefined): Completion[] {
   const kind = configKeys.find((k) => k.key === key)?.kind;

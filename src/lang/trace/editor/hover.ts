@@ -36,7 +36,10 @@ function describe(script: EditedScript, token: Scanned, offset: number): Omit<Ho
     const key = configKeys.find((k) => k.key === token.text);
     if (key === undefined) return undefined;
     const kind = typeof key.kind === "string" ? key.kind : key.kind.join(" | ");
-    return { code: `${key.key}: ${kind}${key.least === undefined ? "" : `, ${key.least} to ${key.most}`}` };
+    return {
+      code: `${key.key}: ${kind}${key.least === undefined ? "" : `, ${key.least} to ${key.most}`}`,
+      doc: key.doc,
+    };
   }
   const macro = script.macros.find((m) => m.name === token.text);
   if (macro !== undefined) return { code: `macro ${macroSignature(macro)}` };
