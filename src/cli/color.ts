@@ -14,25 +14,26 @@ const LOOKS: Looks = {
   bar: "\x1b[32m",
 };
 
-/** Where output goes: a terminal, a file that the command line names, anything else that is open. */
-export type Place = "terminal" | "file" | "other";
+/** Where output goes: a terminal; or else what a script prints, or what is said about it. */
+export type Place = "terminal" | "data" | "messages";
 
 const isOff = (value: string): boolean => /^(?:0|false|no|never)$/i.test(value);
 
 /**
  * The looks of output to a place; undefined where it has none. `--color` comes before the environment, in which
- * BPFTRACE_COLOR comes before NO_COLOR (no-color.org), and that before FORCE_COLOR and CLICOLOR_FORCE, which are for pipes
- * and not for files. What is empty is not said.
+ * BPFTRACE_COLOR comes before NO_COLOR (no-color.org), and that before FORCE_COLOR and CLICOLOR_FORCE. What is empty is not
+ * said. Data that others read is coloured by `--color always` alone.
  */
 export function looksOf(
   place: Place,
   color: string | undefined,
   env: NodeJS.ProcessEnv = process.env,
 ): Looks | undefined {
+  if (color === "always") return LOOKS;
+  if (color === "never" || place === "data") return undefined;
   const wanted = color ?? env["BPFTRACE_COLOR"];
   if (wanted === "always") return LOOKS;
-  if (wanted === "never" || place === "file") return undefined;
-  if (env["NO_COLOR"]) return undefined;
+  if (wanted === "never" || env["NO_COLOR"]) return undefined;
   const force = env["FORCE_COLOR"] || env["CLICOLOR_FORCE"];
   if (force) return isOff(force) ? undefined : LOOKS;
   return place === "terminal" && env["TERM"] !== "dumb" && env["CLICOLOR"] !== "0" ? LOOKS : undefined;

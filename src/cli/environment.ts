@@ -17,18 +17,18 @@ export const environmentVariables: Readonly<Record<string, Variable>> = {
     example: "BPFTRACE_KERNEL_BUILD=/usr/src/linux-build scry script.bt",
   },
   BPFTRACE_COLOR: {
-    doc: "Colours in text, as --color: auto, always or never. The option comes before it.",
+    doc: "Colours, as --color: auto, always or never; the option comes before it. Of what goes into pipes it is for standard error alone.",
     example: "BPFTRACE_COLOR=never scry script.bt",
   },
   NO_COLOR: {
-    doc: "No colours, where it is set and not empty and neither --color nor BPFTRACE_COLOR say always.",
+    doc: "No colours, where it is set and not empty and neither --color nor BPFTRACE_COLOR says always.",
     example: "NO_COLOR=1 scry script.bt",
   },
   FORCE_COLOR: {
-    doc: "Colours in pipes too, where it is set and not empty; 0 is none at all. NO_COLOR comes before it. Files of -o stay without.",
-    example: "FORCE_COLOR=1 scry script.bt | less -R",
+    doc: "Colours in what is said on standard error, even where that is a pipe; 0: none at all. NO_COLOR comes before it. What a script prints into a pipe or a file has colours by --color always alone.",
+    example: "FORCE_COLOR=1 scry script.bt 2> messages.txt",
   },
-  CLICOLOR_FORCE: { doc: "The same as FORCE_COLOR.", example: "CLICOLOR_FORCE=1 scry script.bt | less -R" },
+  CLICOLOR_FORCE: { doc: "The same as FORCE_COLOR.", example: "CLICOLOR_FORCE=1 scry script.bt 2> messages.txt" },
   CLICOLOR: { doc: "0: no colours on a terminal.", example: "CLICOLOR=0 scry script.bt" },
   TERM: { doc: "The kind of the terminal; one that is `dumb` gets no colours.", example: "TERM=dumb scry script.bt" },
 };

@@ -70,7 +70,7 @@ export function terminalWidth(fd: number): number | undefined {
 
 /** How what is printed to a descriptor looks. */
 export const looksOn = (fd: 1 | 2, given: CommandLine["given"]): Looks | undefined =>
-  looksOf(isTerminal(fd) ? "terminal" : "other", given.get("color"));
+  looksOf(isTerminal(fd) ? "terminal" : fd === 2 ? "messages" : "data", given.get("color"));
 
 export interface Streams {
   readonly out: ByteSink;
@@ -101,7 +101,7 @@ export function openStreams(given: CommandLine["given"]): Streams {
   const fd = file === undefined ? 1 : openOutput(file);
   const sink = (to: number, name?: string): ByteSink => {
     const terminal = isTerminal(to);
-    const looks = looksOf(terminal ? "terminal" : to > 2 ? "file" : "other", given.get("color"));
+    const looks = looksOf(terminal ? "terminal" : to === 2 ? "messages" : "data", given.get("color"));
     // Colours in a pipe are for a terminal behind it.
     return (terminal || looks !== undefined) && !given.has("raw")
       ? new ByteSink((bytes, own) => writeAll(to, escapeControls(bytes, own), name), undefined, looks)
