@@ -23,7 +23,7 @@ const said: Readonly<Record<"kprobe" | "kretprobe" | "fentry" | "fexit", Pick<Pr
       since: "4.1",
     },
     fentry: {
-      doc: "The entry of a kernel function by its trampoline, at a tenth of a kprobe's cost, with `args` typed by BTF; or of a BPF program that is loaded.",
+      doc: "The entry of a kernel function by its trampoline, which costs less than a kprobe, with `args` typed by BTF; or of a BPF program that is loaded.",
       example: 'fentry:vfs_unlink { printf("%s %s\\n", comm, str(args.dentry->d_name.name)); }',
       since: "5.5",
     },

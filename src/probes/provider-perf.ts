@@ -175,7 +175,7 @@ export const watchpoint: Provider = {
     otherwise: "this machine's hardware breakpoints never fire (some virtual machines do not pass them on)",
   },
   syntax: "watchpoint:ADDRESS:LENGTH:MODE (LENGTH 1, 2, 4 or 8; MODE of r, w, x)",
-  doc: "A hardware breakpoint: fires when LENGTH bytes at an address are read (r), written (w) or executed (x), in the process of -p or the kernel. A machine has four of them.",
+  doc: "A hardware breakpoint: fires when LENGTH bytes at an address are read (r), written (w) or executed (x), in the process of -p or the kernel. x86-64 has four of them.",
   example: 'watchpoint:0x10000000:8:w { printf("%s writes\\n", comm); }',
   since: "4.13",
   resolve(_point, parts, env) {

@@ -10,7 +10,7 @@ import { type Topic, topics, topicsCalled } from "../../src/cli/topics.ts";
 import { kernelBtf } from "../../src/kernel/index.ts";
 import { liveEnvironment } from "../../src/session/index.ts";
 import { repository } from "../support/commands.ts";
-import { complaints, documentedWorld, label } from "../support/documented-world.ts";
+import { complaints, documentedWorld, label, WARNED } from "../support/documented-world.ts";
 
 const live = liveEnvironment({ unsafe: true });
 const world = {
@@ -23,8 +23,8 @@ const world = {
 
 describe("every example", () => {
   const programs = topics(commands).flatMap((t) => (t.program === undefined ? [] : [[label(t), t.program] as const]));
-  it.each(programs)("%s", (_label, program) => {
-    expect(complaints(program, world)).toBe("");
+  it.each(programs)("%s", (name, program) => {
+    expect(complaints(program, world)).toBe(WARNED[name] ?? "");
   });
 });
 

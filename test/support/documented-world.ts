@@ -83,6 +83,13 @@ export const documentedWorld = (btf?: Btf): ProbeEnvironment => ({
 
 export const label = (t: Topic): string => `${t.group} ${t.names[0]}`;
 
+/** What examples are warned of that are to show just that. */
+export const WARNED: Readonly<Record<string, string>> = {
+  "statements while": "While loops are deprecated and may be removed in the future.",
+  "config missing_probes": "No matches for kprobe no_such_function. Skipping.",
+  "environment BPFTRACE_MISSING_PROBES": "No matches for kprobe no_such_function. Skipping.",
+};
+
 /** Topics whose examples use types of the kernel. */
 export const NEEDS_TYPES: ReadonlySet<string> = new Set([
   "probes fentry",
@@ -100,12 +107,12 @@ export const NEEDS_TYPES: ReadonlySet<string> = new Set([
   "functions socket_cookie",
 ]);
 
-/** What is wrong with a script; nothing where it compiles. */
+/** What is wrong with a script, and what it is warned of; nothing where it compiles without. */
 export function complaints(text: string, env: ProbeEnvironment): string {
   const source = { name: "example", text };
   try {
-    compileScript(source, env, { ringBytes: 1 << 16 });
-    return "";
+    const { warnings } = compileScript(source, env, { ringBytes: 1 << 16 });
+    return warnings.map((d) => d.message).join("\n");
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
     return error.diagnostics.map((d) => formatDiagnostic(d, source)).join("\n");

@@ -129,7 +129,7 @@ export const addressBuiltins: Builtins = {
     doc: "Address of a kernel symbol.",
     signature: 'kaddr("name")',
     types: "string literal → uint64",
-    example: 'begin { printf("%x\\n", kaddr("jiffies")); exit(); }',
+    example: 'begin { printf("%x\\n", kaddr("vfs_read")); exit(); }',
     arity: [1, 1],
     check: (c, call) => {
       const e = call.args[0] as Expression;
@@ -244,7 +244,7 @@ export const addressBuiltins: Builtins = {
     signature: "nsecs([boot|monotonic|tai|sw_tai])",
     types: "clock → uint64",
     example:
-      "tracepoint:syscalls:sys_enter_openat { @start[tid] = nsecs; } tracepoint:syscalls:sys_exit_openat /@start[tid]/ { @ns = hist(nsecs - @start[tid]); delete(@start, tid); }",
+      "tracepoint:syscalls:sys_enter_openat { @start[tid] = nsecs; } tracepoint:syscalls:sys_exit_openat /@start[tid]/ { @ns = hist(nsecs - @start[tid]); _ = delete(@start, tid); }",
     since: "6.1, for tai",
     arity: [0, 1],
     alsoVariable: true,

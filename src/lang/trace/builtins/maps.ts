@@ -136,11 +136,11 @@ export const mapBuiltins: Builtins = {
     example: "tracepoint:syscalls:sys_enter_openat { @[comm] = count(); } interval:s:1 { print(@); zero(@); }",
   }),
   delete: {
-    doc: "Removes a key from a map; true when it was there.",
+    doc: "Removes a key from a map; true when it was there. `_ =` before it says that this does not matter.",
     signature: "delete(@map, key) or delete(@map[key])",
     types: "map, key → bool",
     example:
-      "tracepoint:syscalls:sys_enter_openat { @start[tid] = nsecs; } tracepoint:syscalls:sys_exit_openat /has_key(@start, tid)/ { @ns = hist(nsecs - @start[tid]); delete(@start, tid); }",
+      "tracepoint:syscalls:sys_enter_openat { @start[tid] = nsecs; } tracepoint:syscalls:sys_exit_openat /has_key(@start, tid)/ { @ns = hist(nsecs - @start[tid]); _ = delete(@start, tid); }",
     arity: [1, 2],
     effects: true,
     check: (c, call) => {

@@ -147,7 +147,7 @@ export const nameBuiltins: Builtins = {
     doc: "Writes a number to the memory of the process, in the size that the pointer's type has. Gives 0, or a negative error.",
     signature: "write_user(pointer, number)",
     types: "pointer, int → int64",
-    example: 'uprobe:/bin/bash:readline { write_user((int32 *)reg("sp"), 1); }',
+    example: 'uprobe:/bin/bash:readline { _ = write_user((int32 *)reg("sp"), 1); }',
     arity: [2, 2],
     unsafe: true,
     effects: true,

@@ -119,7 +119,7 @@ export const probeBuiltins: Builtins = {
     signature: "usermode",
     types: "uint32",
     example: 'profile:hz:99 { @[usermode ? "user" : "kernel"] = count(); }',
-    since: "5.15",
+    since: "5.15, but for profile and counters",
     check: (c, use) =>
       registerOffsets(c.env.machine).codeSegment === undefined
         ? error(c, "SCRY1243", "usermode is available on x86-64 only", use.span)

@@ -68,7 +68,7 @@ export const configKeys: readonly ConfigKey[] = [
     kind: "number",
     least: 1,
     most: 1 << 20,
-    doc: "Programs that a script can be compiled to.",
+    doc: "Taken, and without effect: probes whose code is the same share a program.",
   },
   {
     key: "max_cat_bytes",
@@ -83,7 +83,7 @@ export const configKeys: readonly ConfigKey[] = [
     key: "missing_probes",
     option: "missingProbes",
     kind: ["error", "warn", "ignore"],
-    doc: "What an attach point is that nothing matches: an error, a warning, or nothing. What matches and cannot be attached is treated the same.",
+    doc: "What an attach point is that nothing matches: an error, a warning, or nothing.",
     example: 'config = { missing_probes = "warn" } kprobe:no_such_function { } begin { exit(); }',
   },
   {
@@ -135,7 +135,7 @@ export const configKeys: readonly ConfigKey[] = [
     key: "lazy_symbolication",
     option: "lazySymbolication",
     kind: "boolean",
-    doc: "Are user stacks given names when they are printed, instead of when they are taken?",
+    doc: "Taken, and without effect: addresses get their names when they are printed.",
   },
   // A map that is the clock of time series, so that tests need not wait (bpftrace's own tests use it).
   {

@@ -85,7 +85,7 @@ export const statementWords: Readonly<Record<StatementWord, Word>> = {
   },
   while: {
     form: "while CONDITION { … }",
-    doc: "Runs a block as long as the condition holds; the kernel's verifier must see that this ends.",
+    doc: "Runs a block as long as the condition holds; the kernel's verifier must see that this ends. bpftrace calls it deprecated: a for over a range is better.",
     example: "begin { $i = 0; while ($i < 5) { print($i); $i++; } exit(); }",
   },
   for: {
