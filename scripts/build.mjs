@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 import { inlineConstants } from "./inline-constants.mjs";
+import { withoutHelp } from "./leave-out-help.mjs";
 
 const root = new URL("..", import.meta.url).pathname;
 const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
@@ -55,7 +56,7 @@ await build({
   format: "cjs",
   minify: true,
   define: { ...common.define, "import.meta.url": "__here" },
-  plugins: [...common.plugins, languageServer],
+  plugins: [inlineConstants(`${root}src`, withoutHelp), languageServer],
   // The form that V8's code cache takes has `require` alone.
   supported: { "dynamic-import": false },
   banner: { js: "const __here=require('node:url').pathToFileURL(__filename).href;" },
@@ -64,18 +65,20 @@ chmodSync(`${root}dist/scry.js`, 0o755);
 for (const file of ["demo.bt", "demo.jsonl"]) copyFileSync(`${root}src/cli/commands/${file}`, `${root}dist/${file}`);
 copyFileSync(`${root}docs/diagnostics.md`, `${root}dist/diagnostics.md`);
 
-// The manual page, from the tables of commands and options.
+// The manual page, and what `scry help TOPIC` reads, from the tables of commands and of the language.
 await build({
   ...common,
   stdin: {
-    contents: 'export { commands } from "./src/cli/commands.ts"; export { manualPage } from "./src/cli/man.ts";',
+    contents:
+      'export { commands } from "./src/cli/commands.ts"; export { manualPage } from "./src/cli/man.ts"; export { topics } from "./src/cli/topics.ts";',
     resolveDir: root,
     loader: "ts",
   },
   outfile: "dist/man.tmp.mjs",
 });
-const { commands, manualPage } = await import(`${root}dist/man.tmp.mjs`);
+const { commands, manualPage, topics } = await import(`${root}dist/man.tmp.mjs`);
 writeFileSync(`${root}dist/scry.8`, manualPage(commands, version));
+writeFileSync(`${root}dist/help.json`, JSON.stringify(topics(commands)));
 rmSync(`${root}dist/man.tmp.mjs`);
 
 const rooms = {

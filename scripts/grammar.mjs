@@ -99,7 +99,7 @@ export function grammar(
       ],
     },
     macro: {
-      match: "\\b(macro)\\s+([A-Za-z_]\\w*)",
+      match: "\\b(macro|fn)\\s+([A-Za-z_]\\w*)",
       captures: captures("storage.type.macro", "entity.name.function.macro"),
     },
     declaration: {
@@ -191,7 +191,7 @@ export function grammar(
       name: "keyword.operator.bpftrace",
     },
   };
-  const known = new Set(["config", "macro", "let", "import", "typedef", ...tags]);
+  const known = new Set(["config", "macro", "fn", "let", "import", "typedef", ...tags]);
   const missing = ITEM_WORDS.filter((w) => !known.has(w));
   if (missing.length > 0) throw new Error(`the grammar has no rule for ${missing}`);
   const whole = {

@@ -54,13 +54,13 @@ export function constantInliner(folder) {
     });
 }
 
-/** The same as a plugin of esbuild. */
-export const inlineConstants = (folder) => ({
+/** The same as a plugin of esbuild; `first` is done to each text before. */
+export const inlineConstants = (folder, first = (text, _path) => text) => ({
   name: "inline-constants",
   setup(build) {
     const inline = constantInliner(folder);
     build.onLoad({ filter: /\.ts$/ }, ({ path }) =>
-      path.startsWith(folder) ? { contents: inline(readFileSync(path, "utf8")), loader: "ts" } : undefined,
+      path.startsWith(folder) ? { contents: inline(first(readFileSync(path, "utf8"), path)), loader: "ts" } : undefined,
     );
   },
 });

@@ -10,6 +10,8 @@ export interface Command {
   readonly options: readonly Option[];
   /** What words that are no options complete to, or the words themselves. */
   readonly completes: Completion | readonly string[];
+  /** A single word is what it is asked for, even where it looks like an option. */
+  readonly asksWords?: true;
   /** Whole command lines. */
   readonly examples: readonly string[];
   /** Gives the exit status. What it throws is printed by `main`. `all` are the commands, for what tells of them. */

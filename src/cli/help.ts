@@ -46,7 +46,7 @@ export function helpText(commands: readonly NamedCommand[], name?: string): stri
   const shown = one ?? (script as NamedCommand);
   const environment =
     one === undefined
-      ? "\nENVIRONMENT\n  BPFTRACE_MAX_STRLEN, BPFTRACE_MAX_MAP_KEYS, … set what a script's config = { … } can set\n"
+      ? "\nENVIRONMENT\n  BPFTRACE_MAX_STRLEN, BPFTRACE_MAX_MAP_KEYS, … set what a script's config = { … } can set\n\nscry help TOPIC tells of any probe type, builtin, function, statement or option; scry help topics lists them\n"
       : "";
   const examples = shown.examples.map((line) => `  ${line}\n`).join("");
   return `scry ${one === undefined ? version : one.name}: ${shown.help}

@@ -1,13 +1,13 @@
 // The command `scry`: finds the command in the table, runs it, and prints what went wrong in the user's terms.
 
 import { ScriptHelp } from "../lang/trace/index.ts";
-import { type Diagnostic, DiagnosticError, type SourceText } from "../source/index.ts";
+import { type Diagnostic, DiagnosticError, painted, type SourceText } from "../source/index.ts";
 import type { NamedCommand } from "./command.ts";
 import { commands } from "./commands.ts";
 import { helpText, usageText } from "./help.ts";
 import { diagnosticsOf, renderDiagnostics } from "./messages.ts";
 import { CommandLineError, common, parseCommandLine } from "./options.ts";
-import { ClosedOutput, printText, terminalWidth } from "./streams.ts";
+import { ClosedOutput, looksOn, printText, terminalWidth } from "./streams.ts";
 import { version } from "./version.ts";
 
 /** Runs the command line; gives the exit status. */
@@ -25,7 +25,9 @@ export async function main(
   process.on("unhandledRejection", unwaited);
   try {
     const { options, run } = row ?? table[0];
-    const line = parseCommandLine(row === undefined ? words : words.slice(1), [...options, ...common]);
+    const own = row === undefined ? words : words.slice(1);
+    const asked = row?.asksWords === true && own.length === 1 && !/^(?:-h|--help)$/.test(own[0] as string);
+    const line = parseCommandLine(asked ? ["--", ...own] : own, [...options, ...common]);
     given = line.given;
     if (given.has("help")) {
       printText(1, helpText(table, row?.name));
@@ -50,15 +52,17 @@ export async function main(
 function explainFailure(error: unknown, given: ReadonlyMap<string, string>): number {
   // Nobody reads any more: that is no failure of ours.
   if (error instanceof ClosedOutput) return 0;
+  const looks = looksOn(2, given);
   if (error instanceof ScriptHelp) {
-    printText(2, `HINT: ${error.message}\n`);
+    printText(2, `${painted("HINT", "hint", looks)}: ${error.message}\n`);
     return 1;
   }
   const program = given.get("execute");
   const source: SourceText | undefined = program === undefined ? undefined : { name: "stdin", text: program };
   const found = diagnosticsOf(error) ?? { diagnostics: [internalError(error)] };
   const trace = given.get("debug")?.split(",").includes("trace") === true;
-  const text = renderDiagnostics(found, given.get("format") === "json" ? "json" : "text", source, terminalWidth(2));
+  const format = given.get("format") === "json" ? "json" : "text";
+  const text = renderDiagnostics(found, format, source, terminalWidth(2), looks);
   try {
     printText(2, trace && !(error instanceof DiagnosticError) ? `${text}${(error as Error).stack ?? error}\n` : text);
   } catch {

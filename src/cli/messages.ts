@@ -1,7 +1,15 @@
 // Failures in the user's terms: diagnostics with their line, refusals of the kernel with what to do.
 
 import { SystemCallError, UnsupportedError, VerifierError } from "../kernel/index.ts";
-import { type Diagnostic, DiagnosticError, formatDiagnostic, type SourceText } from "../source/index.ts";
+import {
+  type Diagnostic,
+  DiagnosticError,
+  formatDiagnostic,
+  type Looks,
+  type Severity,
+  type SourceText,
+} from "../source/index.ts";
+import type { ByteSink } from "../views/index.ts";
 
 /** Diagnostics, and the source that their places are in. */
 export interface Found {
@@ -77,11 +85,29 @@ function lastLine(log: string): string {
 }
 
 /** All diagnostics as text, errors first, lines of source cut to a width; or as JSON, one object a line. */
-export function renderDiagnostics(found: Found, format: "text" | "json", source?: SourceText, width?: number): string {
+export function renderDiagnostics(
+  found: Found,
+  format: "text" | "json",
+  source?: SourceText,
+  width?: number,
+  looks?: Looks,
+): string {
   const text = found.source ?? source;
   return found.diagnostics
     .map(
-      (d) => `${format === "json" ? JSON.stringify({ type: "diagnostic", ...d }) : formatDiagnostic(d, text, width)}\n`,
+      (d) =>
+        `${format === "json" ? JSON.stringify({ type: "diagnostic", ...d }) : formatDiagnostic(d, text, width, looks)}\n`,
     )
     .join("");
+}
+
+/** Says the diagnostics of a source. */
+export function say(messages: ByteSink, diagnostics: readonly Diagnostic[], source: SourceText | undefined): void {
+  for (const d of diagnostics) messages.meant(`${formatDiagnostic(d, source, undefined, messages.looks)}\n`);
+}
+
+/** Says one that has no code of its own, and no place. */
+export function warn(messages: ByteSink, text: string, severity: Severity = "warning"): void {
+  messages.painted(severity.toUpperCase(), severity);
+  messages.text(`: ${text}\n`);
 }

@@ -78,7 +78,8 @@ describe("what is made from the commands", () => {
     ["scry rec", "record"],
     ["scry record --st", "--stacks"],
     ["scry completion z", "zsh"],
-    ["scry help d", "doctor demo"],
+    ["scry help doc", "doctor"],
+    ["scry help lh", "lhist"],
     ["scry -l tracep", "tracepoint:"],
     ["scry record -e watch", "watchpoint:"],
   ])("bash completes %s", (line, wanted) => {

@@ -3,8 +3,8 @@
 
 import { DiagnosticError } from "../source/index.ts";
 
-/** What a word completes to in a shell; `name`: a command of scry. */
-export type Completion = "file" | "command" | "pid" | "probe" | "name" | "none";
+/** What a word completes to in a shell; `topic`: what `scry help` takes. */
+export type Completion = "file" | "command" | "pid" | "probe" | "topic" | "none";
 
 export interface Option {
   readonly long: string;
@@ -20,17 +20,36 @@ export interface Option {
   /** May stand several times; its values are lines of one text. */
   readonly many?: true;
   readonly help: string;
+  /** A whole command line. */
+  readonly example: string;
 }
 
 const table: Readonly<Record<string, Omit<Option, "long">>> = {
-  execute: { short: "e", value: "PROGRAM", completes: "none", help: "run this program instead of a file's" },
-  list: { short: "l", help: "list probes that match a pattern, or those of a program" },
-  pid: { short: "p", value: "PID", completes: "pid", help: "only this process" },
+  execute: {
+    short: "e",
+    value: "PROGRAM",
+    completes: "none",
+    help: "run this program instead of a file's",
+    example: `scry -e 'begin { printf("hello\\n"); exit(); }'`,
+  },
+  list: {
+    short: "l",
+    help: "list probes that match a pattern, or those of a program",
+    example: "scry -l 'tracepoint:sched:*'",
+  },
+  pid: {
+    short: "p",
+    value: "PID",
+    completes: "pid",
+    help: "only this process",
+    example: "scry -p 1 -e 'profile:hz:99 { @[ustack] = count(); }'",
+  },
   cmd: {
     short: "c",
     value: "COMMAND",
     completes: "command",
     help: "start this command, trace it, and end when it ends",
+    example: "scry -c 'ls -l' -e 'tracepoint:syscalls:sys_enter_openat /pid == cpid/ { print(str(args.filename)); }'",
   },
   "include-dir": {
     short: "I",
@@ -38,15 +57,29 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     completes: "file",
     many: true,
     help: "look for headers in this folder, too",
+    example: "scry -I /usr/include/mine script.bt",
   },
-  include: { value: "FILE", completes: "file", many: true, help: "include this header before the script" },
-  output: { short: "o", value: "FILE", completes: "file", help: "write output to this file" },
+  include: {
+    value: "FILE",
+    completes: "file",
+    many: true,
+    help: "include this header before the script",
+    example: "scry --include linux/types.h script.bt",
+  },
+  output: {
+    short: "o",
+    value: "FILE",
+    completes: "file",
+    help: "write output to this file",
+    example: "scry -o opens.txt -e 'tracepoint:syscalls:sys_enter_openat { print(comm); }'",
+  },
   format: {
     short: "f",
     value: "FORMAT",
     values: ["text", "json"],
     refusal: (value) => new UsageError(`Invalid output format "${value}"`, ["Valid formats: 'text', 'json'"]),
     help: "format of the output: text or json",
+    example: `scry -f json -e 'begin { printf("hello\\n"); exit(); }'`,
   },
   buffering: {
     short: "B",
@@ -54,64 +87,127 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     values: ["line", "full", "none"],
     refusal: () => new UsageError("USAGE: -B must be either 'line', 'full', or 'none'.", []),
     help: "when output is written: line, full or none",
+    example: "scry -B none -e 'interval:ms:100 { print(nsecs); }'",
   },
-  raw: { help: "write control bytes of what is traced to a terminal as they are, not as \\x1b" },
-  quiet: { short: "q", help: "say nothing but the script's own output" },
-  verbose: { short: "v", help: "say what is done; with -l, show arguments and types" },
+  color: {
+    value: "WHEN",
+    values: ["auto", "always", "never"],
+    help: "colours in text: always, never, or auto, where it goes to a terminal (and NO_COLOR does not say no)",
+    example: "scry --color always -e 'profile:hz:99 { @ = hist(pid); } interval:s:5 { exit(); }' | less -R",
+  },
+  raw: {
+    help: "write control bytes of what is traced to a terminal as they are, not as \\x1b",
+    example: "scry --raw -e 'tracepoint:syscalls:sys_enter_openat { print(comm); }'",
+  },
+  quiet: {
+    short: "q",
+    help: "say nothing but the script's own output",
+    example: "scry -q -e 'begin { print(1); exit(); }'",
+  },
+  verbose: {
+    short: "v",
+    help: "say what is done; with -l, show arguments and types",
+    example: "scry -lv tracepoint:syscalls:sys_enter_openat",
+  },
   debug: {
     short: "d",
     value: "STAGE",
     completes: "none",
     help: "print a stage of compilation and go on: ast, ir, a pass's name, asm, verifier, all; trace: where an internal error is",
+    example: "scry -d ir --dry-run -e 'begin { print(1); }'",
   },
   machine: {
     value: "MACHINE",
     values: ["kernel", "embedded"],
     help: "where the script runs: on the kernel, or on the embedded machine (which needs --events)",
+    example: "scry --machine embedded --events opens.jsonl opens.bt",
   },
   events: {
     value: "FILE",
     completes: "file",
     help: "events for the embedded machine, as scry record writes them",
+    example: "scry --events opens.jsonl opens.bt",
   },
-  stacks: { help: "record stacks with each event" },
-  test: { help: "run the script's test: probes, on the embedded machine" },
-  bench: { help: "run the script's bench: probes, and say what each costs in the kernel" },
+  stacks: {
+    help: "record stacks with each event",
+    example: "scry record --stacks -e tracepoint:sched:sched_switch -o switches.jsonl",
+  },
+  test: {
+    help: "run the script's test: probes, on the embedded machine",
+    example: `scry --test -e 'test:sums { assert(1 + 1 == 2, "two"); }'`,
+  },
+  bench: {
+    help: "run the script's bench: probes, and say what each costs in the kernel",
+    example: "scry --bench -e 'bench:count { @[pid] = count(); }'",
+  },
   mode: {
     value: "MODE",
     values: ["codegen", "compiler-bench", "bench", "test", "format"],
     help: "what is done with the script: the same as --dry-run, --bench, --test, --fmt; compiler-bench times its compilation",
+    example: "scry --mode compiler-bench -e 'begin { print(1); }'",
   },
-  "probe-filter": { value: "REGEX", completes: "none", help: "only tests and benchmarks whose names match" },
-  info: { help: "what this kernel can do: the same as scry doctor" },
+  "probe-filter": {
+    value: "REGEX",
+    completes: "none",
+    help: "only tests and benchmarks whose names match",
+    example: "scry --test --probe-filter '^opens' opens.bt",
+  },
+  info: { help: "what this kernel can do: the same as scry doctor", example: "scry --info" },
   "emit-elf": {
     value: "FILE",
     completes: "file",
     help: "write the script's programs to this object file, and do not run it",
+    example: "scry --emit-elf opens.o opens.bt",
   },
-  debuginfo: { value: "DIR", completes: "file", many: true, help: "look for debug information in this folder, too" },
+  debuginfo: {
+    value: "DIR",
+    completes: "file",
+    many: true,
+    help: "look for debug information in this folder, too",
+    example: "scry --debuginfo /srv/debug -e 'profile:hz:99 { @[ustack] = count(); }'",
+  },
   "traceable-functions": {
     value: "FILE",
     completes: "file",
     help: "take the kernel's functions that can be traced from this file",
+    example: "scry --traceable-functions functions.txt -e 'kprobe:vfs_* { @[func] = count(); }'",
   },
-  "usdt-file-activation": { help: "accepted; semaphores are activated through the file in any case" },
+  "usdt-file-activation": {
+    help: "accepted; semaphores are activated through the file in any case",
+    example: "scry --usdt-file-activation -p 1 script.bt",
+  },
   "no-feature": {
     value: "LIST",
     completes: "none",
     help: "do without these of the kernel: kprobe_multi, kprobe_session, uprobe_multi",
+    example: "scry --no-feature kprobe_multi,uprobe_multi -e 'kprobe:vfs_* { @[func] = count(); }'",
   },
-  fmt: { help: "print the script, formatted, and do not run it" },
-  json: { help: "the same as -f json" },
-  "dry-run": { help: "compile, load and attach, but do not run" },
-  unsafe: { help: "allow functions with effects on the system (system, signal)" },
-  stdio: { help: "accepted, as editors say it; there is no other way" },
-  version: { short: "V", help: "print the version" },
-  help: { short: "h", help: "print this help" },
+  fmt: { help: "print the script, formatted, and do not run it", example: "scry --fmt opens.bt" },
+  json: { help: "the same as -f json", example: "scry doctor --json" },
+  "dry-run": {
+    help: "compile, load and attach, but do not run",
+    example: "scry --dry-run -e 'tracepoint:syscalls:sys_enter_openat { print(comm); }'",
+  },
+  unsafe: {
+    help: "allow functions with effects on the system (system, signal)",
+    example: `scry --unsafe -e 'interval:s:1 { system("uptime"); }'`,
+  },
+  stdio: { help: "accepted, as editors say it; there is no other way", example: "scry lsp --stdio" },
+  version: { short: "V", help: "print the version", example: "scry --version" },
+  help: { short: "h", help: "print this help", example: "scry record --help" },
   // bpftrace's, taken so that its command lines work; what they choose between does not exist here.
-  warnings: { short: "k", help: "warn where a look-up or a read fails while the script runs" },
-  "dwarf-pid": { value: "PID", completes: "pid", help: "accepted; dw_ustack unwinds every process" },
-  "no-warnings": { help: "do not print warnings about the program" },
+  warnings: {
+    short: "k",
+    help: "warn where a look-up or a read fails while the script runs",
+    example: "scry -k -e 'tracepoint:syscalls:sys_enter_openat { print(str(args.filename)); }'",
+  },
+  "dwarf-pid": {
+    value: "PID",
+    completes: "pid",
+    help: "accepted; dw_ustack unwinds every process",
+    example: "scry --dwarf-pid 1 -e 'profile:hz:99 { @[dw_ustack] = count(); }'",
+  },
+  "no-warnings": { help: "do not print warnings about the program", example: "scry --no-warnings script.bt" },
 };
 
 /** The options of these names, in this order. Throws on a name that the table has not. */
@@ -124,7 +220,7 @@ export function options(...names: readonly string[]): readonly Option[] {
 }
 
 /** Taken by every command. */
-export const common: readonly Option[] = options("debug", "version", "help");
+export const common: readonly Option[] = options("debug", "color", "version", "help");
 
 export interface CommandLine {
   readonly given: ReadonlyMap<string, string>;

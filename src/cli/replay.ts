@@ -14,6 +14,7 @@ import { drive } from "../run/index.ts";
 import { formatDiagnostic, type SourceText } from "../source/index.ts";
 import { refusalDiagnostic, verify } from "../verifier/index.ts";
 import { dumper } from "./dump.ts";
+import { say, warn } from "./messages.ts";
 import { type CommandLine, UsageError } from "./options.ts";
 import { readText, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
@@ -53,7 +54,7 @@ export async function replayScript(
   streams: Streams,
 ): Promise<number> {
   const { given } = line;
-  const say = (text: string): void => streams.messages.text(text);
+  const write = (text: string): void => streams.messages.text(text);
   const probes = new RecordedProbes(recording);
   const pid = recordedPid(line);
   const env = recordedEnvironment(probes, {
@@ -62,15 +63,15 @@ export async function replayScript(
     script: source.text,
     ...(pid === undefined ? {} : { pid }),
   });
-  const dump = given.has("debug") ? dumper(given.get("debug") as string, say) : undefined;
+  const dump = given.has("debug") ? dumper(given.get("debug") as string, write) : undefined;
   const script = compileScript(source, env, {
     ringBytes: EMBEDDED_RING_BYTES,
     settings: settingsFromEnvironment(),
     ...(dump?.compile === undefined ? {} : { dump: dump.compile }),
   });
-  if (!given.has("no-warnings")) for (const w of script.warnings) say(`${formatDiagnostic(w, script.source)}\n`);
+  if (!given.has("no-warnings")) say(streams.messages, script.warnings, script.source);
   dump?.object(script.object);
-  if (dump?.verifier === true) say(verdicts(script.object));
+  if (dump?.verifier === true) write(verdicts(script.object));
   const output = scriptOutput(line, streams);
   const run = new EmbeddedRun(script, output.listener, {
     recording,
@@ -83,7 +84,7 @@ export async function replayScript(
     view.attachedProbes(script.probeCount);
     for (const probe of run.probes)
       if (!probe.startsWith("interval:") && !probes.has(probe))
-        say(`WARNING: ${recording.name} has no events of ${probe}\n`);
+        warn(streams.messages, `${recording.name} has no events of ${probe}`);
   }
   if (given.has("dry-run")) {
     view.flush();

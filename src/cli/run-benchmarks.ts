@@ -3,7 +3,7 @@
 import { enableStatistics } from "../kernel/index.ts";
 import { compileScript } from "../lang/trace/index.ts";
 import { liveEnvironment, RunningScript } from "../session/index.ts";
-import { formatDiagnostic } from "../source/index.ts";
+import { say } from "./messages.ts";
 import type { CommandLine } from "./options.ts";
 import { probeFilter } from "./probe-filter.ts";
 import { ringBytes } from "./run.ts";
@@ -28,8 +28,7 @@ export async function runBenchmarks(line: CommandLine): Promise<number> {
     wants: (provider, name) => provider === "begin" || provider === "end" || (provider === "bench" && wanted(name)),
   });
   const script = compileScript(source, env, { ringBytes: ringBytes(), settings: settingsFromEnvironment() });
-  if (!given.has("no-warnings"))
-    for (const w of script.warnings) streams.messages.text(`${formatDiagnostic(w, script.source)}\n`);
+  if (!given.has("no-warnings")) say(streams.messages, script.warnings, script.source);
   const output = scriptOutput(line, streams);
   const running = new RunningScript(script, output.listener);
   // The kernel counts until this is closed.

@@ -11,8 +11,8 @@ import {
   type Recording,
   recordedEnvironment,
 } from "../replay/index.ts";
-import { formatDiagnostic } from "../source/index.ts";
 import { ByteSink } from "../views/index.ts";
+import { say, warn } from "./messages.ts";
 import type { CommandLine } from "./options.ts";
 import { probeFilter } from "./probe-filter.ts";
 import { recordingOf } from "./replay.ts";
@@ -45,8 +45,7 @@ export function runTests(line: CommandLine): number {
     wanted: probeFilter(line),
   });
   const script = compileScript(source, env, { ringBytes: EMBEDDED_RING_BYTES, settings: settingsFromEnvironment() });
-  if (!given.has("no-warnings"))
-    for (const w of script.warnings) streams.messages.text(`${formatDiagnostic(w, script.source)}\n`);
+  if (!given.has("no-warnings")) say(streams.messages, script.warnings, script.source);
 
   // What a test prints is part of its result in JSON, and stands above it in text.
   const json = given.get("format") === "json";
@@ -82,7 +81,7 @@ export function runTests(line: CommandLine): number {
     const result = run.runProgram(program);
     const exit = run.takeExit();
     flush();
-    if (result.trap !== undefined) streams.messages.text(`ERROR: ${name} was stopped: ${result.trap.message}\n`);
+    if (result.trap !== undefined) warn(streams.messages, `${name} was stopped: ${result.trap.message}`, "error");
     const test: TestResult = {
       name,
       passed: result.trap === undefined && result.value === 0 && (exit?.code ?? 0) === 0,

@@ -8,10 +8,10 @@ import { writeObject } from "../object/index.ts";
 import { drive, type RunListener } from "../run/index.ts";
 import type { CompiledScript } from "../schema/index.ts";
 import { liveEnvironment, RunningScript } from "../session/index.ts";
-import { formatDiagnostic } from "../source/index.ts";
 import type { View } from "../views/index.ts";
 import { dumper } from "./dump.ts";
 import { leaveFeaturesOut } from "./features.ts";
+import { say } from "./messages.ts";
 import type { CommandLine } from "./options.ts";
 import { placesOf, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
@@ -34,7 +34,7 @@ export async function run(line: CommandLine): Promise<number> {
   const verbose = given.has("verbose");
   const streams = openStreams(given);
   const output = scriptOutput(line, streams);
-  const say = (text: string): void => streams.messages.text(text);
+  const write = (text: string): void => streams.messages.text(text);
   let child: WaitingChild | undefined;
   const pid = given.has("pid") ? pidOf(given.get("pid") as string) : undefined;
   if (given.has("cmd")) child = await spawnWaiting(commandOf(given.get("cmd") as string));
@@ -49,25 +49,25 @@ export async function run(line: CommandLine): Promise<number> {
       ...(pid === undefined ? {} : { pid }),
       ...(child === undefined ? {} : { childPid: child.pid }),
     });
-    const dump = given.has("debug") ? dumper(given.get("debug") as string, say) : undefined;
+    const dump = given.has("debug") ? dumper(given.get("debug") as string, write) : undefined;
     leaveFeaturesOut(line);
     const script = compileScript(source, env, {
       ringBytes: ringBytes(),
       settings: settingsFromEnvironment(),
       ...(dump?.compile === undefined ? {} : { dump: dump.compile }),
     });
-    if (!given.has("no-warnings")) for (const w of script.warnings) say(`${formatDiagnostic(w, script.source)}\n`);
+    if (!given.has("no-warnings")) say(streams.messages, script.warnings, script.source);
     dump?.object(script.object);
     const elf = given.get("emit-elf");
     if (elf !== undefined) {
       writeFileSync(elf, writeObject(script.object));
       return 0;
     }
-    if (verbose) say(describe(script));
+    if (verbose) write(describe(script));
     streams.messages.flush();
-    running = loaded(script, output.listener, dump?.verifier === true ? say : undefined);
+    running = loaded(script, output.listener, dump?.verifier === true ? write : undefined);
     const view = output.open(running);
-    if (dump?.verifier === true) for (const l of running.logs()) say(`${l.program}:\n${l.log}\n`);
+    if (dump?.verifier === true) for (const l of running.logs()) write(`${l.program}:\n${l.log}\n`);
     return await work(running, script, view, streams, { quiet, child, pid, dry: given.has("dry-run") });
   } finally {
     streams.messages.flush();

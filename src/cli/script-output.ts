@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import type { RunListener } from "../run/index.ts";
 import type { CompiledScript, EventSite, Resolver } from "../schema/index.ts";
 import { compileText, jsonView, type RecordPrinter, textView, type View, type ViewOptions } from "../views/index.ts";
+import { warn } from "./messages.ts";
 import type { CommandLine } from "./options.ts";
 import type { Streams } from "./streams.ts";
 
@@ -37,7 +38,7 @@ export function scriptOutput({ given }: CommandLine, streams: Streams): ScriptOu
         if (every !== "full") view.flush();
       },
       warning: (message) => {
-        if (!quiet) streams.messages.text(`WARNING: ${message}\n`);
+        if (!quiet) warn(streams.messages, message);
       },
     },
     open: (run, now) => {

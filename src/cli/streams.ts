@@ -1,8 +1,9 @@
 // Where output goes: a descriptor that is written whole, however slow its other end is.
 
 import { fstatSync, openSync, writeSync } from "node:fs";
-import { DiagnosticError } from "../source/index.ts";
+import { DiagnosticError, type Looks } from "../source/index.ts";
 import { ByteSink, escapeControls } from "../views/index.ts";
+import { looksOf } from "./color.ts";
 import type { CommandLine } from "./options.ts";
 
 /** The other end of a pipe is gone: there is nobody to print for. */
@@ -67,6 +68,10 @@ export function terminalWidth(fd: number): number | undefined {
   return columns > 0 ? columns : 80;
 }
 
+/** How what is printed to a descriptor looks. */
+export const looksOn = (fd: 1 | 2, given: CommandLine["given"]): Looks | undefined =>
+  looksOf(isTerminal(fd) ? "terminal" : fd === 2 ? "messages" : "data", given.get("color"));
+
 export interface Streams {
   readonly out: ByteSink;
   readonly messages: ByteSink;
@@ -94,9 +99,13 @@ function openOutput(file: string): number {
 export function openStreams(given: CommandLine["given"]): Streams {
   const file = given.get("output");
   const fd = file === undefined ? 1 : openOutput(file);
-  const sink = (to: number, name?: string): ByteSink =>
-    isTerminal(to) && !given.has("raw")
-      ? new ByteSink((bytes, own) => writeAll(to, escapeControls(bytes, own), name))
-      : new ByteSink((bytes) => writeAll(to, bytes, name));
+  const sink = (to: number, name?: string): ByteSink => {
+    const terminal = isTerminal(to);
+    const looks = looksOf(terminal ? "terminal" : to === 2 ? "messages" : "data", given.get("color"));
+    // Colours in a pipe are for a terminal behind it.
+    return (terminal || looks !== undefined) && !given.has("raw")
+      ? new ByteSink((bytes, own) => writeAll(to, escapeControls(bytes, own), name), undefined, looks)
+      : new ByteSink((bytes) => writeAll(to, bytes, name), undefined, looks);
+  };
   return { out: sink(fd, file === undefined ? "standard output" : `the output '${file}'`), messages: sink(2) };
 }

@@ -293,7 +293,13 @@ function symbolsOf({ source, scanned }: EditedScript): protocol.DocumentSymbol[]
     const attach = item.tokens.filter((t) => t.kind === "attach");
     const name = item.kind === "probe" ? attach.map((t) => t.text).join(", ") : `${item.kind} ${second?.text ?? ""}`;
     const kind =
-      item.kind === "probe" ? EVENT : item.kind === "macro" ? FUNCTION : item.kind === "struct" ? STRUCT : NAMESPACE;
+      item.kind === "probe"
+        ? EVENT
+        : item.kind === "macro" || item.kind === "fn"
+          ? FUNCTION
+          : item.kind === "struct"
+            ? STRUCT
+            : NAMESPACE;
     const range = rangeOf(source, item);
     return {
       name: name.trim() || item.kind,

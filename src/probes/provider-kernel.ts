@@ -10,6 +10,30 @@ import type { ProbeVariant, ResolvedProbe } from "./probes.ts";
 import { missing, noMatches, ProbeError, type Provider, wrongSyntax } from "./provider.ts";
 import { functionArguments } from "./provider-tracepoint.ts";
 
+const said: Readonly<Record<"kprobe" | "kretprobe" | "fentry" | "fexit", Pick<Provider, "doc" | "example" | "since">>> =
+  {
+    kprobe: {
+      doc: "The entry of a kernel function, or an instruction of it by its offset; arguments are arg0, arg1, …. A pattern stands for all functions that it matches, which are attached by one link where the kernel has it (5.18).",
+      example: 'kprobe:vfs_unlink { printf("%s removes a file\\n", comm); }',
+      since: "4.1",
+    },
+    kretprobe: {
+      doc: "The return of a kernel function: retval is what it gives. Arguments are gone by then; keep what is needed of them at the entry, in a map by tid.",
+      example: "kretprobe:vfs_read { @bytes = hist((int64)retval); }",
+      since: "4.1",
+    },
+    fentry: {
+      doc: "The entry of a kernel function by its trampoline, which costs less than a kprobe, with `args` typed by BTF; or of a BPF program that is loaded.",
+      example: 'fentry:vfs_unlink { printf("%s %s\\n", comm, str(args.dentry->d_name.name)); }',
+      since: "5.5",
+    },
+    fexit: {
+      doc: "The return of a kernel function by its trampoline: with `args` as at its entry, and retval typed; or of a BPF program that is loaded.",
+      example: "fexit:vfs_read { @[args.count] = hist(retval); }",
+      since: "5.5",
+    },
+  };
+
 export function kernelFunction(
   name: "kprobe" | "kretprobe" | "fentry" | "fexit",
   aliases: readonly string[],
@@ -42,9 +66,7 @@ export function kernelFunction(
               .map((fn) => [name, ...parts.slice(0, -1), fn].join(":")),
         }
       : {}),
-    doc: typed
-      ? "A kernel function by its trampoline, arguments typed by BTF; or a BPF program."
-      : "A kernel function's entry or return.",
+    ...said[name],
     resolve(_point, parts, env) {
       if (typed && parts[0] === "bpf" && parts.length > 1) return bpfProgram(name as "fentry" | "fexit", parts, env);
       if (parts.length < 1 || parts.length > 2) throw wrongSyntax(provider);

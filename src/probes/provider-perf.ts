@@ -20,7 +20,15 @@ export function timer(name: "profile" | "interval", aliases: readonly string[], 
     ...(name === "interval" ? { anyProcess: true, seldom: true } : {}),
     names: ([unit]) =>
       ["hz", "ms", "s", "us"].filter((each) => matchesPattern(unit as string, each)).map((each) => `${name}:${each}:`),
-    doc: cpus === "each" ? "A sample on every CPU at a steady rate." : "A timer on one CPU.",
+    doc:
+      cpus === "each"
+        ? "A sample on every CPU at a steady rate: which code, which process is at work there. 99 times a second is usual, so as not to keep step with what goes by the tenth of a second."
+        : "A timer on one CPU: to print what was gathered, or to end after a while.",
+    example:
+      cpus === "each"
+        ? "profile:hz:99 { @[kstack] = count(); }"
+        : "profile:hz:99 { @[comm] = count(); } interval:s:5 { print(@, 10); clear(@); }",
+    since: "4.9",
     resolve(_point, parts) {
       let unit = parts.length === 2 ? (parts[0] as string) : "ns";
       let value = Number(parts.at(-1));
@@ -122,7 +130,12 @@ export function counter(
         .sort()
         .filter((each) => matchesPattern(event as string, each))
         .map((each) => `${name}:${each}:`),
-    doc: `Every COUNT-th ${name} event of perf_event_open(2).`,
+    doc: `Every COUNT-th ${name} event of perf_event_open(2), on every CPU: ${Object.keys(events).join(", ")}. Without COUNT it is the event's usual number.`,
+    example:
+      name === "software"
+        ? "software:page-faults:100 { @[comm] = count(); }"
+        : "hardware:cache-misses:1000000 { @[comm] = count(); }",
+    since: "4.9",
     resolve(_point, parts) {
       if (parts.length < 1 || parts.length > 2) throw wrongSyntax(provider);
       const word = parts[0] as string;
@@ -162,7 +175,9 @@ export const watchpoint: Provider = {
     otherwise: "this machine's hardware breakpoints never fire (some virtual machines do not pass them on)",
   },
   syntax: "watchpoint:ADDRESS:LENGTH:MODE (LENGTH 1, 2, 4 or 8; MODE of r, w, x)",
-  doc: "A hardware breakpoint on an address.",
+  doc: "A hardware breakpoint: fires when LENGTH bytes at an address are read (r), written (w) or executed (x), in the process of -p or the kernel. x86-64 has four of them.",
+  example: 'watchpoint:0x10000000:8:w { printf("%s writes\\n", comm); }',
+  since: "4.13",
   resolve(_point, parts, env) {
     if (parts.length !== 3) throw wrongSyntax(watchpoint);
     const [address, length, mode] = parts as [string, string, string];

@@ -20,7 +20,9 @@ export const iter: Provider = {
     (env.btf()?.findAll(`bpf_iter__${kind}`, "struct") ?? []).map((e) => `iter:${e.name.slice("bpf_iter__".length)}`),
   anyProcess: true,
   endsByItself: true,
-  doc: "Walks the kernel's objects of a kind (task, task_file, task_vma, …); `ctx` has the object.",
+  doc: "Walks the kernel's objects of a kind, once: task, task_file, task_vma and others, which `scry -l 'iter:*'` lists; the fields of `ctx` have the object. With PIN the walk stays as a file below /sys/fs/bpf that shows it whenever it is read.",
+  example: 'iter:task { printf("%-6d %s\\n", ctx.task->pid, ctx.task->comm); }',
+  since: "5.8",
   resolve(_point, parts, env) {
     if (parts.length < 1 || parts.length > 2) throw wrongSyntax(iter);
     const kind = parts[0] as string;
@@ -85,7 +87,15 @@ export function special(name: "begin" | "end"): Provider {
     anyProcess: true,
     endsByItself: true,
     seldom: true,
-    doc: name === "begin" ? "Before all other probes are attached." : "After all other probes are detached.",
+    doc:
+      name === "begin"
+        ? "Runs once, before all other probes are attached. There may be several; a script of begin and end alone ends by itself."
+        : "Runs once, after all other probes are detached and before maps are printed.",
+    example:
+      name === "begin"
+        ? 'begin { printf("counting; Ctrl-C ends it\\n"); } tracepoint:syscalls:sys_enter_openat { @[comm] = count(); }'
+        : "tracepoint:syscalls:sys_enter_openat { @[comm] = count(); } interval:s:1 { exit(); } end { print(@, 5); clear(@); }",
+    since: "5.10",
     resolve(_point, parts) {
       if (parts.length > 0) throw wrongSyntax(provider);
       return [
@@ -110,7 +120,11 @@ export function special(name: "begin" | "end"): Provider {
 }
 
 /** What is run on request only: unit tests of scripts (`scry --test`), and measures of their code (`scry --bench`). */
-export function onRequest(name: "test" | "bench", aliases: readonly string[], doc: string): Provider {
+export function onRequest(
+  name: "test" | "bench",
+  aliases: readonly string[],
+  said: Pick<Provider, "doc" | "example" | "given">,
+): Provider {
   const provider: Provider = {
     name,
     aliases,
@@ -121,7 +135,7 @@ export function onRequest(name: "test" | "bench", aliases: readonly string[], do
     anyProcess: true,
     endsByItself: true,
     seldom: true,
-    doc,
+    ...said,
     resolve(_point, parts) {
       if (parts.length !== 1 || parts[0] === "") throw wrongSyntax(provider);
       return [
@@ -153,7 +167,9 @@ export const self: Provider = {
   parts: 2,
   anyProcess: true,
   seldom: true,
-  doc: "When scry itself is sent this signal.",
+  doc: "Runs when scry itself is sent this signal: SIGUSR1, SIGUSR2 or SIGHUP. So a script can be asked for what it has so far.",
+  example: "tracepoint:syscalls:sys_enter_openat { @[comm] = count(); } self:signal:SIGUSR1 { print(@); }",
+  since: "5.10",
   resolve(_point, parts) {
     const signal = (parts[1] ?? "").toUpperCase();
     if (parts.length !== 2 || parts[0] !== "signal") throw wrongSyntax(self);

@@ -93,7 +93,9 @@ export const tracepoint: Provider = {
   parts: 2,
   names: ([category, name], env) =>
     env.tracepoints(category as string, name as string).map((t) => `tracepoint:${t.category}:${t.name}`),
-  doc: "A static event of the kernel; `args` are the fields of its record.",
+  doc: "A static event of the kernel, which stays the same from one kernel to the next; `args` are the fields of its record. Each system call has two: syscalls:sys_enter_NAME and syscalls:sys_exit_NAME. Both parts can be patterns.",
+  example: 'tracepoint:syscalls:sys_enter_openat { printf("%-16s %s\\n", comm, str(args.filename)); }',
+  since: "4.7",
   resolve(_point, parts, env) {
     if (parts.length !== 2) throw wrongSyntax(tracepoint);
     const [category, name] = parts as [string, string];
@@ -152,7 +154,9 @@ export const rawtracepoint: Provider = {
   parts: 1,
   names: ([name], env) => env.rawTracepoints(name as string).map((name) => `rawtracepoint:${name}`),
   addresses: "kernel",
-  doc: "A tracepoint with the arguments that the kernel's code gives it, by BTF in `args`, or as arg0…",
+  doc: "A tracepoint with the arguments that the kernel's code gives it, in place of a record made of them: by BTF in `args`, or as arg0, arg1, …. It costs less, and its arguments lead on to whole structures.",
+  example: "rawtracepoint:sched_switch { @[cpu] = count(); }",
+  since: "4.17",
   resolve(_point, parts, env) {
     if (parts.length < 1 || parts.length > 2) throw wrongSyntax(rawtracepoint);
     const pattern = parts.at(-1) as string;

@@ -18,7 +18,13 @@ export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly str
     servedBy: "kprobe · uprobe by perf event",
     parts: 2,
     syntax: `${name}:BINARY:FUNCTION${returns ? "" : "[+OFFSET]"} or ${name}:BINARY:ADDRESS`,
-    doc: "A function of a program or library, by symbol, offset or wildcard.",
+    doc: returns
+      ? "The return of a function of a program or library: retval is what it gives. In Go programs it stands on each return instruction, so that it does not break them."
+      : "A function of a program or library, by its name (C++ and Rust names as people write them), a pattern, or an address; or a line of source by debug information (BINARY@FILE:LINE). Arguments are arg0, arg1, …, and by their names in `args` where debug information has them. BINARY is a path, or a name that is looked for as the shell or the loader does.",
+    example: returns
+      ? 'uretprobe:/bin/bash:readline { printf("%s\\n", str(retval)); }'
+      : "uprobe:/bin/bash:readline { @[pid] = count(); }",
+    since: "4.3",
     *names([file, pattern], env) {
       for (const path of binariesOf(file as string, env)) {
         const names =
@@ -191,7 +197,9 @@ export const usdt: Provider = {
       }
     }
   },
-  doc: "A static probe that a program or library brings (`.note.stapsdt`); arguments are arg0…",
+  doc: "A static probe that a program or library brings (`.note.stapsdt`), as those of Python, Node, PostgreSQL and the C library; arguments are arg0, arg1, …. Of a process (-p) the file may be left out.",
+  example: "usdt:libc:libc:setjmp { @[comm] = count(); }",
+  since: "4.3",
   resolve(point, parts, env) {
     if (parts.length < 2 || parts.length > 3) throw wrongSyntax(usdt);
     // Of one process all files are meant where none is named.

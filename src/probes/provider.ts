@@ -23,7 +23,14 @@ export interface Provider {
   readonly aliases: readonly string[];
   /** How its attach points are written, for help and messages. */
   readonly syntax: string;
+  /** What it is, in a few sentences. */
   readonly doc: string;
+  /** A script with such a probe. */
+  readonly example: string;
+  /** Options of the command line that the example needs. */
+  readonly given?: string;
+  /** The release of Linux from which programs can be attached so; absent: it needs nothing of the kernel. */
+  readonly since?: string;
   /** In whose memory addresses lie that come without a type; absent: nobody can tell. */
   readonly addresses?: "kernel" | "user";
   /** What its programs are for; absent: they are run by events. */

@@ -37,12 +37,16 @@ export const providers: readonly Provider[] = [
   watchpoint,
   iter,
   self,
-  onRequest(
-    "test",
-    [],
-    "A test of the script, run by scry --test: it fails when it returns another value than 0, or an assert() does.",
-  ),
-  onRequest("bench", ["benchmark"], "Code whose cost in the kernel scry --bench measures."),
+  onRequest("test", [], {
+    doc: "A test of the script, run by scry --test on the embedded machine, after the events of --events where there are some. It fails when it returns another value than 0, or an assert() does.",
+    example: 'test:sums { @ = 1; @ += 2; assert(@ == 3, "1 and 2"); }',
+    given: "--test",
+  }),
+  onRequest("bench", ["benchmark"], {
+    doc: "Code whose cost in the kernel scry --bench measures: it is run again and again, and the time of one run is told.",
+    example: "bench:count { @[pid] = count(); }",
+    given: "--bench",
+  }),
 ];
 
 /** The provider that the first word of an attach point names. */

@@ -1,5 +1,67 @@
 // printf's format: `%(-)(+)( )(#)(0)(width|*)(.prec)([hlLjzt]*)([diouxXcsp]|r|rx|rh|gr|%)`.
 
+interface Conversion {
+  readonly doc: string;
+  /** A script that uses it. */
+  readonly example: string;
+}
+
+/** What a specification can turn its argument into, by the letters that end it. */
+export const conversions: Readonly<Record<FormatSpec["conversion"], Conversion>> = {
+  d: {
+    doc: "A signed number in decimal.",
+    example: 'begin { printf("%5d|%-5d|%05d\\n", -12, 12, 12); exit(); }',
+  },
+  i: {
+    doc: "The same as %d.",
+    example: 'begin { printf("%i\\n", -12); exit(); }',
+  },
+  u: {
+    doc: "A number without a sign in decimal.",
+    example: 'begin { printf("%u\\n", 12); exit(); }',
+  },
+  o: {
+    doc: "A number in octal.",
+    example: 'begin { printf("%o\\n", 8); exit(); }',
+  },
+  x: {
+    doc: "A number in hexadecimal; with # as 0x….",
+    example: 'begin { printf("%x %#x\\n", 255, 255); exit(); }',
+  },
+  X: {
+    doc: "As %x, in capitals.",
+    example: 'begin { printf("%X\\n", 255); exit(); }',
+  },
+  c: {
+    doc: "A number as the character that it stands for.",
+    example: 'begin { printf("%c\\n", 65); exit(); }',
+  },
+  p: {
+    doc: "An address, as 0x….",
+    example: 'begin { printf("%p\\n", curtask); exit(); }',
+  },
+  s: {
+    doc: "A string, or anything else that has a text: a symbol, a stack, a user's name, an enumeration's value. Width and precision count bytes.",
+    example: 'begin { printf("%-16s|%.3s\\n", comm, comm); exit(); }',
+  },
+  r: {
+    doc: "Bytes: printable ones as they are, others as \\x0a.",
+    example: 'begin { printf("%r\\n", buf("a\\n", 2)); exit(); }',
+  },
+  rx: {
+    doc: "Bytes, each as \\x0a.",
+    example: 'begin { printf("%rx\\n", buf("a\\n", 2)); exit(); }',
+  },
+  rh: {
+    doc: "Bytes in hexadecimal, with spaces: 61 0a.",
+    example: 'begin { printf("%rh\\n", buf("a\\n", 2)); exit(); }',
+  },
+  gr: {
+    doc: "Flags of an allocation in the kernel (gfp_t) by their names.",
+    example: 'tracepoint:kmem:kmalloc { printf("%s %gr\\n", comm, args.gfp_flags); }',
+  },
+};
+
 export interface FormatSpec {
   readonly flags: string;
   readonly width?: number;

@@ -5,6 +5,7 @@
 //                                                  ~~~~~~~~~~~~
 //     HINT: Did you mean 'filename'?
 
+import { type Looks, type Part, painted } from "./looks.ts";
 import { lineColumn, lineText, type SourceText, type Span } from "./span.ts";
 
 export type Severity = "error" | "warning";
@@ -72,12 +73,18 @@ function marked(line: string, from: number, to: number, width: number): [line: s
 
 /**
  * The text form: head line, source line, `~` under the place, hints. No trailing newline. Lines of source are cut to
- * `width` columns.
+ * `width` columns. Control characters in it are those of the looks alone.
  */
-export function formatDiagnostic(diagnostic: Diagnostic, source?: SourceText, width: number = WIDTH): string {
-  const kind = diagnostic.severity === "error" ? "ERROR" : "WARNING";
+export function formatDiagnostic(
+  diagnostic: Diagnostic,
+  source?: SourceText,
+  width: number = WIDTH,
+  looks?: Looks,
+): string {
+  const { severity } = diagnostic;
+  const kind = painted(severity === "error" ? "ERROR" : "WARNING", severity, looks);
   const text = cut(shown(diagnostic.message), MESSAGE);
-  const message = hasOwnCode(diagnostic) ? `${text} (${diagnostic.code})` : text;
+  const message = hasOwnCode(diagnostic) ? `${text} ${painted(`(${diagnostic.code})`, "code", looks)}` : text;
   const places: { message: string; span: Span }[] = [];
   // A place within a macro is shown with all the uses that brought it.
   const add = (what: string, at: Span): void => {
@@ -88,24 +95,38 @@ export function formatDiagnostic(diagnostic: Diagnostic, source?: SourceText, wi
   if (diagnostic.span !== undefined && (diagnostic.span.file ?? source) !== undefined) add(message, diagnostic.span);
   for (const related of diagnostic.related ?? []) add(related.message, related.span);
   const lines = places.flatMap((p) =>
-    placeLines(p.span.file ?? (source as SourceText), kind, p.message, p.span, width),
+    placeLines(p.span.file ?? (source as SourceText), kind, p.message, p.span, width, (text, part) =>
+      painted(text, part ?? severity, looks),
+    ),
   );
   if (places.length === 0) lines.push(`${kind}: ${message}`);
-  for (const hint of diagnostic.hints ?? []) lines.push(`HINT: ${cut(shown(hint), MESSAGE)}`);
+  for (const hint of diagnostic.hints ?? [])
+    lines.push(`${painted("HINT", "hint", looks)}: ${cut(shown(hint), MESSAGE)}`);
   return lines.join("\n");
 }
 
 /** Head line, source line, marks. */
-function placeLines(source: SourceText, kind: string, message: string, span: Span, width: number): string[] {
+function placeLines(
+  source: SourceText,
+  kind: string,
+  message: string,
+  span: Span,
+  width: number,
+  paint: (text: string, part?: Part) => string,
+): string[] {
   const lines: string[] = [];
   const name = shown(source.name);
   const from = lineColumn(source, span.start);
   const to = lineColumn(source, span.end);
   if (from.line === to.line) {
-    lines.push(`${name}:${from.line}:${from.column}-${to.column}: ${kind}: ${message}`);
-    lines.push(...marked(lineText(source, from.line), from.column - 1, to.column - 1, Math.max(20, width)));
+    const [line, marks] = marked(lineText(source, from.line), from.column - 1, to.column - 1, Math.max(20, width));
+    lines.push(`${paint(`${name}:${from.line}:${from.column}-${to.column}:`, "place")} ${kind}: ${message}`);
+    lines.push(
+      line,
+      marks.replace(/~+/, (found) => paint(found)),
+    );
   } else {
-    lines.push(`${name}:${from.line}-${to.line}: ${kind}: ${message}`);
+    lines.push(`${paint(`${name}:${from.line}-${to.line}:`, "place")} ${kind}: ${message}`);
     const last = Math.min(to.line, from.line + LINES - 1);
     for (let line = from.line; line <= last; line++) lines.push(cut(shown(lineText(source, line)), width));
     if (last < to.line) lines.push("…");

@@ -2,5 +2,6 @@
 export { ByteReader } from "./byte-reader.ts";
 export { type Diagnostic, DiagnosticError, formatDiagnostic, type Severity } from "./diagnostic.ts";
 export { FormatError } from "./format-error.ts";
+export { type Looks, type Part, PLAIN, painted } from "./looks.ts";
 export { nearest } from "./nearest.ts";
 export { joinSpans, type LineColumn, lineColumn, lineText, offsetOf, type SourceText, type Span } from "./span.ts";

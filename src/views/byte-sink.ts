@@ -1,5 +1,7 @@
 // Where output is put together before it is written: bytes go into one buffer, which is handed on when it is full.
 
+import { type Looks, type Part, PLAIN } from "../source/index.ts";
+
 /**
  * Gets the bytes collected so far, and pairs of positions of control bytes in them that are meant (see `own`). They are
  * only valid during the call: write them out or copy them.
@@ -17,11 +19,14 @@ export class ByteSink {
   bytes: Uint8Array;
   /** Where the next byte goes. */
   at = 0;
+  /** How parts of it look; absent: it has no colours. */
+  readonly looks: Looks | undefined;
   readonly #own: number[] = [];
   readonly #flush: Flush;
   readonly #chunk: number;
 
-  constructor(flush: Flush, chunk: number = CHUNK) {
+  constructor(flush: Flush, chunk: number = CHUNK, looks?: Looks) {
+    this.looks = looks;
     this.#flush = flush;
     this.#chunk = chunk;
     this.bytes = new Uint8Array(chunk);
@@ -82,6 +87,20 @@ export class ByteSink {
   /** Says that the last `size` bytes are the script's own words, and control bytes among them meant. */
   own(size: number): void {
     this.#own.push(this.at - size, this.at);
+  }
+
+  /** As `append`, of text whose control bytes are all meant. */
+  meant(text: string): void {
+    const before = this.at;
+    this.append(text);
+    this.own(this.at - before);
+  }
+
+  /** As `append`, looking as a part of this kind does. */
+  painted(text: string, part: Part): void {
+    if (this.looks !== undefined) this.meant(this.looks[part]);
+    this.append(text);
+    if (this.looks !== undefined) this.meant(PLAIN);
   }
 
   raw(piece: Uint8Array): void {

@@ -4,6 +4,7 @@
 // Bucket i of lhist(n, min, max, step): 0 below min, then one for each step, the last for max and above.
 
 import type { Type } from "../schema/index.ts";
+import { type Looks, painted } from "../source/index.ts";
 
 /** One row: from `low` (absent: no lower bound) up to, not including, `high` (absent: no upper bound). */
 export interface Bucket {
@@ -84,14 +85,15 @@ function label({ low, high }: Bucket): string {
 }
 
 /** Rows as text, each with its newline: label in 16, count in 8, a bar of up to 52. */
-export function histogramText(type: HistogramType, counts: readonly number[], by = 1): string {
+export function histogramText(type: HistogramType, counts: readonly number[], by = 1, looks?: Looks): string {
   const rows = histogramBuckets(type, counts, by);
   const most = Math.fround(rows.reduce((m, r) => Math.max(m, r.count), 0));
   let text = "";
   for (const row of rows) {
     // In single precision, as the peer counts: a bar may be one shorter than in double.
     const width = most === 0 ? 0 : Math.floor(Math.fround(Math.fround(Math.fround(row.count) / most) * BAR));
-    text += `${label(row).padEnd(16)}${String(row.count).padStart(8)} |${"@".repeat(width).padEnd(BAR)}|\n`;
+    const bar = width === 0 ? "" : painted("@".repeat(width), "bar", looks);
+    text += `${label(row).padEnd(16)}${String(row.count).padStart(8)} |${bar}${" ".repeat(BAR - width)}|\n`;
   }
   return text;
 }

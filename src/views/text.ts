@@ -8,7 +8,7 @@ import {
   type TraceValue,
   valueDecoder,
 } from "../schema/index.ts";
-import { formatDiagnostic, lineColumn, type SourceText, type Span } from "../source/index.ts";
+import { type Diagnostic, formatDiagnostic, lineColumn, PLAIN, type SourceText, type Span } from "../source/index.ts";
 import type { ByteSink } from "./byte-sink.ts";
 import { valueFormatter, zeroValue } from "./format-value.ts";
 import { helperErrorText } from "./helper-error.ts";
@@ -31,15 +31,17 @@ export function writeMapText(out: ByteSink, snapshot: MapSnapshot, top = 0, div 
   const histogram = valueType.kind === "hist" || valueType.kind === "lhist";
   const series = valueType.kind === "tseries" ? valueType : undefined;
   const last = series === undefined ? 0 : lastEpoch(snapshot.entries.map((e) => e.value as TimeSeriesValue));
+  const { looks } = out;
   const write: ValueWriter =
     series !== undefined
       ? (v, to) => to.append(timeSeriesText(series, v as TimeSeriesValue, last))
       : histogram
-        ? (v, to) => to.append(histogramText(valueType, v as readonly number[], by))
+        ? (v, to) => to.meant(histogramText(valueType, v as readonly number[], by, looks))
         : valueWriter(valueType, by);
   if (keyType === undefined) {
     if (histogram && snapshot.entries.length === 0) return;
-    out.append(`${name}:${histogram || rows ? "\n" : " "}`);
+    out.painted(name, "name");
+    out.append(`:${histogram || rows ? "\n" : " "}`);
     write(scalarValue(snapshot), out);
     out.text("\n");
     return;
@@ -49,8 +51,16 @@ export function writeMapText(out: ByteSink, snapshot: MapSnapshot, top = 0, div 
   const between = histogram || rows ? "]:\n" : "]: ";
   for (const entry of sortedEntries(snapshot, top)) {
     out.reserve(ROOM);
-    out.append(before);
-    key(entry.key, out);
+    if (looks === undefined) {
+      out.append(before);
+      key(entry.key, out);
+    } else {
+      out.painted(name, "name");
+      out.append("[");
+      out.meant(looks.key);
+      key(entry.key, out);
+      out.meant(PLAIN);
+    }
     out.append(between);
     write(entry.value, out);
     out.append("\n");
@@ -74,19 +84,24 @@ export function joinReader(site: EventSite, separator: string, size: number): (v
 }
 
 /** `stdin:1:9-29: WARNING: …`, without the line break that the message may end in. */
-function located(
-  kind: "WARNING" | "ERROR",
+function writeLocated(
+  sink: ByteSink,
+  part: "warning" | "error",
   message: string,
   span: Span | undefined,
   source: SourceText | undefined,
-): string {
+): void {
   const text = message.endsWith("\n") ? message.slice(0, -1) : message;
-  if (span === undefined || source === undefined) return `${kind}: ${text}\n`;
-  const own = span.file ?? source;
-  const from = lineColumn(own, span.start);
-  const to = lineColumn(own, span.end);
-  const place = from.line === to.line ? `${from.line}:${from.column}-${to.column}` : `${from.line}-${to.line}`;
-  return `${own.name}:${place}: ${kind}: ${text}\n`;
+  if (span !== undefined && source !== undefined) {
+    const own = span.file ?? source;
+    const from = lineColumn(own, span.start);
+    const to = lineColumn(own, span.end);
+    const place = from.line === to.line ? `${from.line}:${from.column}-${to.column}` : `${from.line}-${to.line}`;
+    sink.painted(`${own.name}:${place}:`, "place");
+    sink.append(" ");
+  }
+  sink.painted(part.toUpperCase(), part);
+  sink.text(`: ${text}\n`);
 }
 
 /** Maps that are printed at the end: those with entries, in byte order of their names. */
@@ -108,19 +123,20 @@ export function textView(options: ViewOptions): View {
           return (view, bytes, base) => write(view, bytes, base, out);
         }
         const text = compileText(action.format, site.fields, resolver);
-        const kind = action.stream === "warn" ? "WARNING" : "ERROR";
-        return (view, bytes, base) => messages.text(located(kind, text(view, bytes, base), action.span, source));
+        const part = action.stream === "warn" ? "warning" : "error";
+        return (view, bytes, base) => writeLocated(messages, part, text(view, bytes, base), action.span, source);
       }
       case "helper-error": {
         const at = (site.fields[0] as EventField).offset;
         return (view, _bytes, base) => {
           const answer = view.getInt32(base + at, true);
           const { helper, span } = action;
-          const said = helperErrorText(helper, answer);
-          const text = formatDiagnostic({ code: "SCRY1060", severity: "warning", message: said, span }, source);
+          const message = helperErrorText(helper, answer);
+          const warning: Diagnostic = { code: "SCRY1060", severity: "warning", message, span };
+          const text = formatDiagnostic(warning, source, undefined, messages.looks);
           const [head, ...others] = text.split("\n");
           const info = `Additional Info - helper: ${helper}, retcode: ${answer}`;
-          messages.text(`${[head, info, ...others].join("\n")}\n`);
+          messages.meant(`${[head, info, ...others].join("\n")}\n`);
         };
       }
       case "print-value": {

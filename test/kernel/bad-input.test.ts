@@ -331,13 +331,23 @@ describe("control bytes in what is traced", () => {
     const ended = await new Running("script", ["-qec", quoted, "/dev/null"]).done;
     const text = ended.stdout.replaceAll("\r\n", "\n");
     expect(text).toContain(`\x1b[1m${shown}\x1b[0m ${folder}/${shown}\n`);
-    expect(text).toContain(`@[${shown}]: 1\n`);
+    expect(text).toContain(`\x1b[36m@\x1b[0m[\x1b[33m${shown}\x1b[0m]: 1\n`);
     expect(text).not.toContain("\x1b]0;");
     const raw = await new Running("script", ["-qec", quoted.replace("'-q'", "'--raw' '-q'"), "/dev/null"]).done;
     expect(raw.stdout).toContain("\x1b]0;evil\x07");
+    const plain = await new Running("script", ["-qec", quoted.replace("'-q'", "'--color' 'never' '-q'"), "/dev/null"])
+      .done;
+    expect(plain.stdout).toContain(`@[${shown}]: 1\r\n`);
   });
 
   it("are as they are in a pipe", async () => {
     expect((await runScry(words)).stdout).toContain("@[\x1b]0;evil\x07]: 1\n");
+    const env = { FORCE_COLOR: "1", BPFTRACE_COLOR: "always" };
+    expect((await runScry(words, { env })).stdout).toContain("@[\x1b]0;evil\x07]: 1\n");
+  });
+
+  it("are shown in a pipe that is to have colours", async () => {
+    const { stdout } = await runScry(["--color", "always", ...words]);
+    expect(stdout).toContain(`\x1b[36m@\x1b[0m[\x1b[33m${shown}\x1b[0m]: 1\n`);
   });
 });

@@ -195,7 +195,8 @@ export class Running {
 function plainEnvironment(): Record<string, string> {
   const plain: Record<string, string> = { TZ: "UTC", LC_ALL: "C.UTF-8" };
   for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && !/^(?:_*BPFTRACE|VITEST|NODE_|TZ$|LC_|LANG)/.test(name)) plain[name] ??= value;
+    if (value !== undefined && !/^(?:_*BPFTRACE|VITEST|NODE_|TZ$|LC_|LANG|NO_COLOR$|FORCE_COLOR$|CLICOLOR)/.test(name))
+      plain[name] ??= value;
   }
   return plain;
 }

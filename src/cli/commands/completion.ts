@@ -4,6 +4,7 @@ import { providers } from "../../probes/index.ts";
 import type { Command, NamedCommand } from "../command.ts";
 import { type Completion, common, type Option, UsageError } from "../options.ts";
 import { printText } from "../streams.ts";
+import { topics } from "../topics.ts";
 
 /** How a shell writes what completes a word, and the script that it reads. */
 interface Shell {
@@ -34,6 +35,10 @@ const written = (o: Option): string[] => [...(o.short === undefined ? [] : [`-${
 const optionsOf = (c: Command): readonly Option[] => [...c.options, ...common];
 const probeNames = (): string => providers.map((p) => (p.parts === 0 ? p.name : `${p.name}:`)).join(" ");
 
+/** What `scry help` takes, that a shell reads as one word. */
+const topicWords = (commands: readonly NamedCommand[]): string =>
+  [...new Set(["topics", ...topics(commands).map((t) => t.names[0])])].filter((w) => /^\w+$/.test(w)).join(" ");
+
 /** Every option that has a value, once, with the commands' words for it. */
 function valued(commands: readonly NamedCommand[]): Map<string, Option> {
   const found = new Map<string, Option>();
@@ -44,6 +49,7 @@ function valued(commands: readonly NamedCommand[]): Map<string, Option> {
 function bash(commands: readonly NamedCommand[]): string {
   const [script, ...named] = commands as [NamedCommand, ...NamedCommand[]];
   const names = named.map((c) => c.name).join(" ");
+  const topicNames = topicWords(commands);
   const reply = (what: Completion | readonly string[]): string =>
     typeof what !== "string"
       ? `COMPREPLY=($(compgen -W "${what.join(" ")}" -- "$word"))`
@@ -51,7 +57,7 @@ function bash(commands: readonly NamedCommand[]): string {
           pid: `COMPREPLY=($(compgen -W "$(cd /proc && echo [0-9]*)" -- "$word"))`,
           command: `COMPREPLY=($(compgen -c -- "$word"))`,
           probe: `COMPREPLY=($(compgen -W "${probeNames()}" -- "$word"))`,
-          name: `COMPREPLY=($(compgen -W "${names}" -- "$word"))`,
+          topic: `COMPREPLY=($(compgen -W "${topicNames}" -- "$word"))`,
           none: "COMPREPLY=()",
           file: `COMPREPLY=($(compgen -f -- "$word"))`,
         }[what];
@@ -86,11 +92,12 @@ function zsh(commands: readonly NamedCommand[]): string {
   const quote = (text: string): string =>
     text.replaceAll("'", "'\\''").replaceAll("[", "\\[").replaceAll("]", "\\]").replaceAll(":", "\\:");
   const [script, ...named] = commands as [NamedCommand, ...NamedCommand[]];
+  const topicNames = topicWords(commands);
   const action = (what: Completion | readonly string[]): string =>
     typeof what !== "string"
       ? `(${what.join(" ")})`
       : {
-          name: `(${named.map((c) => c.name).join(" ")})`,
+          topic: `(${topicNames})`,
           pid: "_pids",
           command: "_command_names",
           probe: `(${probeNames()})`,
@@ -129,11 +136,12 @@ function fish(commands: readonly NamedCommand[]): string {
   const quote = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("'", "\\'");
   const [script, ...named] = commands as [NamedCommand, ...NamedCommand[]];
   const names = named.map((c) => c.name).join(" ");
+  const topicNames = topicWords(commands);
   const action = (what: Completion | readonly string[]): string =>
     typeof what !== "string"
       ? ` -x -a '${what.join(" ")}'`
       : {
-          name: ` -x -a '${names}'`,
+          topic: ` -x -a '${topicNames}'`,
           pid: " -x -a '(__fish_complete_pids)'",
           command: " -x -a '(__fish_complete_command)'",
           probe: ` -x -a '${probeNames()}'`,

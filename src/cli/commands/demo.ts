@@ -18,7 +18,7 @@ export const demo: Command = {
   usage: [[""]],
   options: options("output", "format", "buffering", "quiet", "verbose", "machine"),
   completes: "none",
-  examples: [],
+  examples: ["scry demo"],
   run: runDemo,
 };
 

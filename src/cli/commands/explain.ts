@@ -15,17 +15,22 @@ export const explain: Command = {
   run({ rest }) {
     const [word] = rest;
     if (word === undefined) throw new UsageError("explain needs a code: scry explain SCRY1203");
-    const code = `SCRY${word.toUpperCase().replace(/^SCRY/, "")}`;
-    const entries = readEntries(readFileSync(new URL("./diagnostics.md", import.meta.url), "utf8"));
-    const entry = entries.get(code);
-    if (entry === undefined) {
-      const like = nearest(code, [...entries.keys()]);
-      throw new UsageError(`there is no diagnostic ${word}${like.length === 0 ? "" : `: ${like.join(" ")}`}`);
-    }
-    printText(1, `${code}: ${entry.trimEnd()}\n`);
+    printText(1, diagnosticPage(word));
     return 0;
   },
 };
+
+/** What the list says of a code. Throws UsageError for one that is not in it. */
+export function diagnosticPage(word: string): string {
+  const code = `SCRY${word.toUpperCase().replace(/^SCRY/, "")}`;
+  const entries = readEntries(readFileSync(new URL("./diagnostics.md", import.meta.url), "utf8"));
+  const entry = entries.get(code);
+  if (entry === undefined) {
+    const like = nearest(code, [...entries.keys()]);
+    throw new UsageError(`there is no diagnostic ${word}${like.length === 0 ? "" : `: ${like.join(" ")}`}`);
+  }
+  return `${code}: ${entry.trimEnd()}\n`;
+}
 
 /** The entries of the list by their codes, each with its title first: `## SCRY1203 Title`. */
 export function readEntries(text: string): ReadonlyMap<string, string> {

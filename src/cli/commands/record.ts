@@ -4,6 +4,7 @@ import { processExists, spawnWaiting, type WaitingChild } from "../../kernel/ind
 import { openRecorder, type Recorder, recordingLine } from "../../replay/index.ts";
 import { bootNanoseconds, liveEnvironment, RunningScript } from "../../session/index.ts";
 import type { Command } from "../command.ts";
+import { warn } from "../messages.ts";
 import { type CommandLine, type Option, options, UsageError } from "../options.ts";
 import { ringBytes } from "../run.ts";
 import { openStreams } from "../streams.ts";
@@ -63,7 +64,7 @@ async function recordEvents(line: CommandLine): Promise<number> {
         lost: (n) => {
           lost += n;
         },
-        warning: (message) => streams.messages.text(`WARNING: ${message}\n`),
+        warning: (message) => warn(streams.messages, message),
         pause: () => streams.out.flush(),
         load: (script, listener) => new RunningScript(script, listener),
         clock: bootNanoseconds,

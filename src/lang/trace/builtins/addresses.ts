@@ -38,8 +38,10 @@ const STACKS = {
 
 function stack(kind: keyof typeof STACKS): Builtin {
   return {
-    doc: `${STACKS[kind]}; a mode (bpftrace, perf, raw, build_id) and a number of frames may be given.`,
+    doc: `${STACKS[kind]}; a mode (bpftrace, perf, raw, build_id) and a number of frames may be given. As a map's key it counts what came the same way.`,
     signature: `${kind}([mode, ][frames])`,
+    types: `mode, int literal → ${kind === "kstack" ? kind : "ustack"}`,
+    example: `profile:hz:99 { @[${kind}(5)] = count(); }`,
     arity: [0, 2],
     alsoVariable: true,
     ...(kind === "dw_ustack" ? {} : { wants: "stack" }),
@@ -95,8 +97,10 @@ export const addressBuiltins: Builtins = {
   ustack: stack("ustack"),
   dw_ustack: stack("dw_ustack"),
   ksym: {
-    doc: "Name of a kernel address.",
+    doc: "Name of a kernel address, with the distance from its start; looked up where it is printed.",
     signature: "ksym(address)",
+    types: "int or pointer → ksym",
+    example: "tracepoint:timer:hrtimer_start { @[ksym(args.function)] = count(); }",
     arity: [1, 1],
     check: (c, call) => {
       addressArgument(c, call);
@@ -105,8 +109,10 @@ export const addressBuiltins: Builtins = {
     lower: (l, call) => number({ kind: "ksym" }, value(l, call.args[0] as Expression)),
   },
   usym: {
-    doc: "Name of an address of the process.",
+    doc: "Name of an address of the process; looked up where it is printed.",
     signature: "usym(address)",
+    types: "int or pointer → usym",
+    example: 'uprobe:/bin/bash:readline { print(usym(reg("ip"))); }',
     arity: [1, 1],
     check: (c, call) => {
       addressArgument(c, call);
@@ -122,6 +128,8 @@ export const addressBuiltins: Builtins = {
   kaddr: {
     doc: "Address of a kernel symbol.",
     signature: 'kaddr("name")',
+    types: "string literal → uint64",
+    example: 'begin { printf("%x\\n", kaddr("vfs_read")); exit(); }',
     arity: [1, 1],
     check: (c, call) => {
       const e = call.args[0] as Expression;
@@ -139,8 +147,10 @@ export const addressBuiltins: Builtins = {
       ),
   },
   uaddr: {
-    doc: "Address of a symbol of the probed program.",
+    doc: "Address of a symbol of the probed program, as its file has it.",
     signature: 'uaddr("name")',
+    types: "string literal → uint64",
+    example: 'uprobe:/bin/bash:readline { printf("%x\\n", uaddr("readline")); }',
     arity: [1, 1],
     wants: "binary",
     where: {
@@ -167,8 +177,10 @@ export const addressBuiltins: Builtins = {
     },
   },
   reg: {
-    doc: "A register of the probed code.",
+    doc: "A register of the probed code by its name, as `ip`, `sp`, `di` on x86-64.",
     signature: 'reg("name")',
+    types: "string literal → uint64",
+    example: 'uprobe:/bin/bash:readline { printf("%x\\n", reg("sp")); }',
     arity: [1, 1],
     where: {
       allows: (variant) => variant.context === "registers",
@@ -198,8 +210,10 @@ export const addressBuiltins: Builtins = {
       ),
   },
   cgroupid: {
-    doc: "Id of the cgroup at a path.",
+    doc: "Id of the cgroup (v2) at a path, to be compared with cgroup.",
     signature: 'cgroupid("/sys/fs/cgroup/…")',
+    types: "string literal → uint64",
+    example: 'tracepoint:syscalls:sys_enter_openat /cgroup == cgroupid("/sys/fs/cgroup")/ { @[comm] = count(); }',
     arity: [1, 1],
     check: (c, call) => {
       const e = call.args[0] as Expression;
@@ -214,8 +228,10 @@ export const addressBuiltins: Builtins = {
       number(UINT64, l.b.const(l.check.env.cgroupId(constantText(l.check, call.args[0] as Expression) ?? "") ?? 0n)),
   },
   cgroup_path: {
-    doc: "Paths of a cgroup by its id, one for each hierarchy, or for those whose names match the filter.",
+    doc: "Paths of a cgroup by its id, one for each hierarchy, or for those whose names match the filter; looked up where it is printed.",
     signature: 'cgroup_path(id[, "filter"])',
+    types: "int, string literal → cgroup_path",
+    example: "tracepoint:syscalls:sys_enter_openat { print(cgroup_path(cgroup)); }",
     arity: [1, 2],
     check: (c, call) => {
       const [id, filter] = call.args as [Expression, Expression?];
@@ -231,8 +247,12 @@ export const addressBuiltins: Builtins = {
     lower: (l, call) => number(typeOf(l, call), value(l, call.args[0] as Expression)),
   },
   nsecs: {
-    doc: "Nanoseconds of a clock: boot (as without an argument), monotonic or tai.",
+    doc: "Nanoseconds of a clock: boot (as without an argument; it goes on while the system sleeps), monotonic or tai.",
     signature: "nsecs([boot|monotonic|tai|sw_tai])",
+    types: "clock → uint64",
+    example:
+      "tracepoint:syscalls:sys_enter_openat { @start[tid] = nsecs; } tracepoint:syscalls:sys_exit_openat /@start[tid]/ { @ns = hist(nsecs - @start[tid]); _ = delete(@start, tid); }",
+    since: "6.1, for tai",
     arity: [0, 1],
     alsoVariable: true,
     check: (c, call) => {
@@ -253,8 +273,13 @@ export const addressBuiltins: Builtins = {
 
 function pointerTo(name: "kptr" | "uptr", space: "kernel" | "user"): Builtin {
   return {
-    doc: `Says that an address is in ${space === "kernel" ? "the kernel's" : "the process's"} memory.`,
+    doc: `Says that an address is in ${space === "kernel" ? "the kernel's" : "the process's"} memory: what is read through it is read there.`,
     signature: `${name}(address)`,
+    types: "int or pointer → pointer",
+    example:
+      name === "kptr"
+        ? 'begin { print(str(kptr(kaddr("linux_banner")))); exit(); }'
+        : "tracepoint:syscalls:sys_enter_openat { print(str(uptr(args.filename))); }",
     arity: [1, 1],
     check: (c, call) => {
       const type = check(c, call.args[0] as Expression);

@@ -4,7 +4,7 @@
 import { isNumeric, NONE, type Type } from "../../../schema/index.ts";
 import { type BuiltinUse, type CheckState, check, constant, constantText, error } from "../check/index.ts";
 import type { Expression } from "../parse/index.ts";
-import type { Builtin, Builtins } from "./builtin.ts";
+import type { Builtin, Builtins, Said } from "./builtin.ts";
 
 const isSigned = (type: Type): boolean =>
   type.kind === "int" ? type.signed : type.kind === "bool" ? false : "signed" in type && type.signed;
@@ -17,10 +17,11 @@ function numberArgument(c: CheckState, call: BuiltinUse): Type {
   return type;
 }
 
-function simple(name: "sum" | "min" | "max" | "avg" | "stats", doc: string): Builtin {
+function simple(name: "sum" | "min" | "max" | "avg" | "stats", said: Said): Builtin {
   return {
-    doc,
+    ...said,
     signature: `${name}(n)`,
+    types: `int → ${name}_t`,
     arity: [1, 1],
     check: (c, use) => ({ kind: name, signed: isSigned(numberArgument(c, use)) }),
   };
@@ -34,19 +35,38 @@ const isSeriesAggregation = (text: string): text is SeriesAggregation =>
 
 export const aggregateBuiltins: Builtins = {
   count: {
-    doc: "Counts how often it is called.",
+    doc: "Counts how often it is called. Each CPU counts for itself; the sum is made when the map is read.",
     signature: "count()",
+    types: "→ count_t",
+    example: "tracepoint:syscalls:sys_enter_openat { @[comm] = count(); }",
     arity: [0, 0],
     check: () => ({ kind: "count" }),
   },
-  sum: simple("sum", "Adds up."),
-  min: simple("min", "Keeps the least."),
-  max: simple("max", "Keeps the greatest."),
-  avg: simple("avg", "Averages."),
-  stats: simple("stats", "Count, average and total."),
+  sum: simple("sum", {
+    doc: "Adds up.",
+    example: "tracepoint:syscalls:sys_exit_read /args.ret > 0/ { @bytes[comm] = sum(args.ret); }",
+  }),
+  min: simple("min", {
+    doc: "Keeps the least.",
+    example: "tracepoint:syscalls:sys_exit_read { @least[comm] = min(args.ret); }",
+  }),
+  max: simple("max", {
+    doc: "Keeps the greatest.",
+    example: "tracepoint:syscalls:sys_exit_read { @most[comm] = max(args.ret); }",
+  }),
+  avg: simple("avg", {
+    doc: "The average, in whole numbers.",
+    example: "tracepoint:syscalls:sys_exit_read { @bytes[comm] = avg(args.ret); }",
+  }),
+  stats: simple("stats", {
+    doc: "Count, average and total in one.",
+    example: "tracepoint:syscalls:sys_exit_read { @bytes[comm] = stats(args.ret); }",
+  }),
   hist: {
     doc: "Histogram with a bucket for each power of two, or 2^k for each (k from 0 to 5).",
     signature: "hist(n[, k])",
+    types: "int, int → hist_t",
+    example: "tracepoint:syscalls:sys_exit_read { @bytes = hist(args.ret); }",
     arity: [1, 2],
     check: (c, call) => {
       numberArgument(c, call);
@@ -67,8 +87,10 @@ export const aggregateBuiltins: Builtins = {
     },
   },
   tseries: {
-    doc: "A number over time: the last value of each interval, or the average, least, greatest or sum of them.",
+    doc: "A number over time: the last value of each interval, or the average, least, greatest or sum of them; so many intervals are kept.",
     signature: 'tseries(n, interval, count[, "avg" | "min" | "max" | "sum"])',
+    types: "int, int (nanoseconds), int, string → tseries_t",
+    example: 'tracepoint:syscalls:sys_exit_read { @ = tseries(args.ret, 1s, 20, "avg"); }',
     arity: [3, 4],
     check: (c, call) => {
       const signed = isSigned(numberArgument(c, call));
@@ -100,8 +122,10 @@ export const aggregateBuiltins: Builtins = {
     },
   },
   lhist: {
-    doc: "Histogram with buckets of one size.",
+    doc: "Histogram with buckets of one size, from min up to max; what lies outside is counted in one more on either side.",
     signature: "lhist(n, min, max, step)",
+    types: "int, int, int, int → lhist_t",
+    example: "tracepoint:syscalls:sys_exit_read { @bytes = lhist(args.ret, 0, 1000, 100); }",
     arity: [4, 4],
     check: (c, call) => {
       numberArgument(c, call);

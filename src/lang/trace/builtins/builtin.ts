@@ -5,5 +5,8 @@ import type { LoweredBuiltin } from "../lower/index.ts";
 
 export interface Builtin extends CheckedBuiltin, LoweredBuiltin {}
 
+/** What is said of a builtin, where a function makes the rest. */
+export type Said = Pick<Builtin, "doc" | "example" | "since">;
+
 /** Builtins of one kind, by their names. */
 export type Builtins = Readonly<Record<string, Builtin>>;

@@ -35,8 +35,10 @@ function signalNumber(c: CheckState, e: Expression): number | undefined {
 
 function sender(name: "signal" | "signal_thread", helper: "send_signal" | "send_signal_thread"): Builtin {
   return {
-    doc: `Sends a signal to the current ${name === "signal" ? "process" : "thread"}.`,
+    doc: `Sends a signal to the current ${name === "signal" ? "process" : "thread"}, by its number or its name.`,
     signature: `${name}(number) or ${name}("SIGUSR1")`,
+    types: "int or string literal → none",
+    example: `tracepoint:syscalls:sys_enter_openat /comm == "runaway"/ { ${name}("SIGSTOP"); }`,
     arity: [1, 1],
     unsafe: true,
     where: {
@@ -85,8 +87,10 @@ function bytesOf(c: CheckState, type: Type): number {
 
 export const controlBuiltins: Builtins = {
   exit: {
-    doc: "Ends the script; with a number, scry exits with it.",
+    doc: "Ends the script: maps are printed, and end probes run. With a number, scry exits with it.",
     signature: "exit([code])",
+    types: "int → none",
+    example: "interval:s:10 { exit(); }",
     arity: [0, 1],
     check: (c, call) => {
       const e = call.args[0];
@@ -106,8 +110,10 @@ export const controlBuiltins: Builtins = {
     },
   },
   assert: {
-    doc: "Ends the script with code 1 when the condition does not hold; fails the test that it is in.",
+    doc: "Ends the script with code 1 and the message when the condition does not hold; in a test: probe the test has failed.",
     signature: 'assert(condition, "message")',
+    types: "int, bool or pointer; string literal → none",
+    example: 'begin { assert(ncpus > 0, "a CPU is needed"); exit(); }',
     arity: [2, 2],
     check: (c, call) => {
       const [condition, message] = call.args as [Expression, Expression];
@@ -136,8 +142,10 @@ export const controlBuiltins: Builtins = {
   signal: sender("signal", "send_signal"),
   signal_thread: sender("signal_thread", "send_signal_thread"),
   sizeof: {
-    doc: "Bytes of a type or of an expression's value.",
+    doc: "Bytes of a type, or of an expression's value.",
     signature: "sizeof(type or expression)",
+    types: "type or any → uint64",
+    example: "begin { print(sizeof(uint64)); exit(); }",
     arity: [0, 1],
     check: (c, call) => {
       if (call.typeArgument === undefined && call.args.length === 0)
@@ -153,8 +161,10 @@ export const controlBuiltins: Builtins = {
     }),
   },
   offsetof: {
-    doc: "Bytes from the start of a struct to a field.",
+    doc: "Bytes from the start of a struct to a field of it.",
     signature: "offsetof(struct x, field)",
+    types: "type or struct; field → uint64",
+    example: "begin { print(offsetof(struct task_struct, comm)); exit(); }",
     arity: [1, 2],
     check: (c, call) => {
       if (fieldOffset(c, call) === undefined)

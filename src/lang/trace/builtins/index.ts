@@ -17,6 +17,7 @@ import { stringBuiltins } from "./strings.ts";
 import { taskBuiltins } from "./task.ts";
 import { typeQuestions } from "./types-asked.ts";
 
+export { aggregateBuiltins } from "./aggregates.ts";
 export type { Builtin } from "./builtin.ts";
 export { laterFunctions } from "./later.ts";
 

@@ -10,11 +10,19 @@ import type { Builtin, Builtins } from "./builtin.ts";
 const nameIn = (c: CheckState, use: BuiltinUse): string | undefined => constantText(c, use.args[0] as Expression);
 
 /** A question about a function of the kernel that BPF programs may call (kfunc). */
-function asksOfKfunc(name: string, doc: string, holds: (c: CheckState, kfunc: string) => boolean): Builtin {
+function asksOfKfunc(
+  name: string,
+  doc: string,
+  example: string,
+  holds: (c: CheckState, kfunc: string) => boolean,
+): Builtin {
   const answer = (c: CheckState, use: BuiltinUse): bigint => (holds(c, nameIn(c, use) ?? "") ? 1n : 0n);
   return {
     doc,
     signature: `${name}("name")`,
+    types: "string literal → bool",
+    example,
+    since: "5.18",
     arity: [1, 1],
     cost: 0,
     check: (c, use) => {
@@ -36,17 +44,21 @@ const PER_CPU: Type = { kind: "pointer", to: UINT64, space: "kernel" };
 export const kernelQuestions: Builtins = {
   kfunc_exist: asksOfKfunc(
     "kfunc_exist",
-    "Has the kernel this function?",
+    "Has the kernel this function, by its BTF? Known before the script runs.",
+    'begin { if comptime kfunc_exist("bpf_rdonly_cast") { print("there"); } exit(); }',
     (c, kfunc) => c.env.btf()?.find(kfunc, "func") !== undefined,
   ),
   kfunc_allowed: asksOfKfunc(
     "kfunc_allowed",
-    "May a program of this probe call this function of the kernel?",
+    "May a program of this probe call this function of the kernel (kfunc)? Tried before the script runs.",
+    'begin { print(kfunc_allowed("bpf_rdonly_cast")); exit(); }',
     (c, kfunc) => c.env.kfuncAllowed?.(firstVariant(c).programType, kfunc) === true,
   ),
   percpu_kaddr: {
     doc: "Address of a variable that the kernel has once for each CPU: of the current CPU, or of the one given. 0 where there is no such CPU.",
     signature: 'percpu_kaddr("name"[, cpu])',
+    types: "string literal, int → uint64 *",
+    example: 'begin { print(*percpu_kaddr("process_counts", 0)); exit(); }',
     arity: [1, 2],
     check: (c, use) => {
       const [, cpu] = use.args as [Expression, Expression?];

@@ -44,6 +44,9 @@ export const layoutBuiltins: Builtins = {
   container_of: {
     doc: "The struct that a member is in, by the member's address.",
     signature: "container_of(pointer, struct x, member)",
+    types: "pointer, struct type, field → struct pointer",
+    example:
+      "begin { $pid = (uint64)curtask + offsetof(struct task_struct, pid); print(container_of($pid, struct task_struct, pid).comm); exit(); }",
     arity: [3, 3],
     check: (c, use) => {
       const [pointer, struct, member] = use.args as [Expression, Expression, Expression];
@@ -67,6 +70,8 @@ export const layoutBuiltins: Builtins = {
   typeinfo: {
     doc: "What is known of the type of an expression: a record of .btf_id, .base_type and .full_type.",
     signature: "typeinfo(type or expression)",
+    types: "type or expression → record",
+    example: "begin { print(typeinfo(pid)); exit(); }",
     arity: [0, 1],
     cost: 0,
     check: (c, use) => {

@@ -24,7 +24,7 @@ import {
 } from "../check/index.ts";
 import { emitEvent, keyOf, literal, printfType, typeOf } from "../lower/index.ts";
 import type { Expression, MapExpression } from "../parse/index.ts";
-import type { Builtin, Builtins } from "./builtin.ts";
+import type { Builtin, Builtins, Said } from "./builtin.ts";
 
 const isStackUse = (e: Expression): boolean =>
   (e.kind === "identifier" || e.kind === "call") && /^(?:__builtin_)?[ku]stack$/.test(e.name);
@@ -49,10 +49,11 @@ function mapAndKey(call: BuiltinUse): { map: MapExpression; key: Expression | un
   return { map: first, key: call.args[1] };
 }
 
-function fromReader(name: "clear" | "zero", doc: string): Builtin {
+function fromReader(name: "clear" | "zero", said: Said): Builtin {
   return {
-    doc,
+    ...said,
     signature: `${name}(@map)`,
+    types: "map → none",
     arity: [1, 1],
     check: (c, call) => {
       const map = wholeMap(c, call, call.args[0]);
@@ -75,8 +76,10 @@ const constantCount = (c: CheckState, e: Expression | undefined): void => {
 
 export const mapBuiltins: Builtins = {
   print: {
-    doc: "Prints a map (its last `top` entries, numbers divided by `div`) or a value.",
+    doc: "Prints a map (its last `top` entries, numbers divided by `div`) or a value. Entries are sorted by value.",
     signature: "print(@map[, top[, div]]) or print(value)",
+    types: "map, int, int → none; any → none",
+    example: "tracepoint:syscalls:sys_enter_openat { @[comm] = count(); } interval:s:5 { print(@, 10); clear(@); }",
     arity: [1, 3],
     check: (c, call) => {
       const e = call.args[0] as Expression;
@@ -124,11 +127,20 @@ export const mapBuiltins: Builtins = {
       return { kind: "none" };
     },
   },
-  clear: fromReader("clear", "Removes all entries of a map."),
-  zero: fromReader("zero", "Sets all values of a map to zero."),
+  clear: fromReader("clear", {
+    doc: "Removes all entries of a map. It is done by the reader, in its turn with what is printed.",
+    example: "tracepoint:syscalls:sys_enter_openat { @[comm] = count(); } interval:s:1 { print(@); clear(@); }",
+  }),
+  zero: fromReader("zero", {
+    doc: "Sets all values of a map to zero and keeps its keys. It is done by the reader, in its turn with what is printed.",
+    example: "tracepoint:syscalls:sys_enter_openat { @[comm] = count(); } interval:s:1 { print(@); zero(@); }",
+  }),
   delete: {
-    doc: "Removes a key; true when it was there.",
+    doc: "Removes a key from a map; true when it was there. `_ =` before it says that this does not matter.",
     signature: "delete(@map, key) or delete(@map[key])",
+    types: "map, key → bool",
+    example:
+      "tracepoint:syscalls:sys_enter_openat { @start[tid] = nsecs; } tracepoint:syscalls:sys_exit_openat /has_key(@start, tid)/ { @ns = hist(nsecs - @start[tid]); _ = delete(@start, tid); }",
     arity: [1, 2],
     effects: true,
     check: (c, call) => {
@@ -157,8 +169,10 @@ export const mapBuiltins: Builtins = {
     },
   },
   has_key: {
-    doc: "True when the map has this key.",
+    doc: "True when the map has this key, whatever its value.",
     signature: "has_key(@map, key)",
+    types: "map, key → bool",
+    example: "tracepoint:syscalls:sys_enter_openat { if (!has_key(@seen, comm)) { @seen[comm] = 1; print(comm); } }",
     arity: [2, 2],
     check: (c, call) => {
       const found = mapAndKey(call);
@@ -175,8 +189,11 @@ export const mapBuiltins: Builtins = {
     },
   },
   len: {
-    doc: "Number of entries of a map, or of frames of a stack.",
+    doc: "Number of entries of a map, or of frames of a stack that is taken here.",
     signature: "len(@map) or len(kstack)",
+    types: "map or stack → uint64",
+    example:
+      'tracepoint:syscalls:sys_enter_openat { @[pid] = count(); } interval:s:1 { printf("%d processes\\n", len(@)); }',
     arity: [1, 1],
     check: (c, call) => {
       const e = call.args[0] as Expression;

@@ -19,16 +19,17 @@ import { type BuiltinUse, type CheckState, check, constant, constantText, error 
 import { typeOf, value } from "../lower/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { addressBytes } from "./address-text.ts";
-import type { Builtin, Builtins } from "./builtin.ts";
+import type { Builtin, Builtins, Said } from "./builtin.ts";
 
-function named(name: string, doc: string, table: NamedTable): Builtin {
+function named(name: string, said: Said, table: NamedTable): Builtin {
   const known = (c: CheckState, use: BuiltinUse): string | undefined => {
     const n = constant(c, use.args[0] as Expression);
     return n === undefined || table === "syscall" ? undefined : numberName(table, Number(BigInt.asIntN(32, n)));
   };
   return {
-    doc,
+    ...said,
     signature: `${name}(number)`,
+    types: "int → string",
     arity: [1, 1],
     foldText: known,
     check: (c, use) => {
@@ -54,12 +55,35 @@ const WRITERS: ReadonlySet<ProgramType> = new Set(["kprobe", "tracepoint", "raw_
 const MOST_WRITTEN = 256n;
 
 export const nameBuiltins: Builtins = {
-  strerror: named("strerror", "What the number of an error means.", "errno"),
-  signal_name: named("signal_name", "What a signal means.", "signal"),
-  syscall_name: named("syscall_name", "Name of a system call.", "syscall"),
+  strerror: named(
+    "strerror",
+    {
+      doc: 'What the number of an error means, as strerror(3): 2 is "No such file or directory".',
+      example: "tracepoint:syscalls:sys_exit_openat /args.ret < 0/ { @[strerror(-args.ret)] = count(); }",
+    },
+    "errno",
+  ),
+  signal_name: named(
+    "signal_name",
+    {
+      doc: "What a signal means by its number, as strsignal(3).",
+      example: "tracepoint:signal:signal_generate { @[signal_name(args.sig)] = count(); }",
+    },
+    "signal",
+  ),
+  syscall_name: named(
+    "syscall_name",
+    {
+      doc: "Name of a system call by its number.",
+      example: "tracepoint:raw_syscalls:sys_enter { @[syscall_name(args.id)] = count(); }",
+    },
+    "syscall",
+  ),
   pton: {
-    doc: "An IPv4 or IPv6 address as bytes.",
+    doc: "An IPv4 or IPv6 address from its text as 4 or 16 bytes.",
     signature: 'pton("address")',
+    types: "string literal → uint8[4] or uint8[16]",
+    example: 'begin { print(ntop(pton("127.0.0.1"))); exit(); }',
     arity: [1, 1],
     check: (c, use): Type => {
       const e = use.args[0] as Expression;
@@ -83,8 +107,10 @@ export const nameBuiltins: Builtins = {
     },
   },
   debugf: {
-    doc: "Writes to the kernel's trace pipe by a format (bpf_trace_printk): three values at the most.",
+    doc: "Writes to the kernel's trace pipe (/sys/kernel/tracing/trace_pipe) by a format of the kernel's, with three values at the most.",
     signature: 'debugf("format", …)',
+    types: "string literal, int, … → none",
+    example: 'begin { debugf("hello from %d", pid); exit(); }',
     arity: [1, 4],
     effects: true,
     check: (c, use) => {
@@ -104,8 +130,10 @@ export const nameBuiltins: Builtins = {
     },
   },
   override: {
-    doc: "Makes the probed function return this at once; only functions that the kernel allows it for.",
+    doc: "Makes the probed function return this number at once, without being run. The kernel allows it for functions that are made for it alone (ALLOW_ERROR_INJECTION).",
     signature: "override(number)",
+    types: "int → none",
+    example: 'kprobe:should_failslab /comm == "victim"/ { override(-12); }',
     arity: [1, 1],
     unsafe: true,
     effects: true,
@@ -115,7 +143,7 @@ export const nameBuiltins: Builtins = {
     },
     check: (c, use) => {
       check(c, use.args[0] as Expression);
-      return INT64;
+      return NONE;
     },
     lower: (l, use) => {
       l.b.helper("override_return", [contextOf(l), value(l, use.args[0] as Expression)]);
@@ -125,6 +153,8 @@ export const nameBuiltins: Builtins = {
   write_user: {
     doc: "Writes to the memory of the process: bytes from an address, or a number as wide as what the pointer points to. Was it written?",
     signature: "write_user(pointer, from, bytes) or write_user(pointer, number)",
+    types: "pointer, pointer, int literal → bool",
+    example: 'uprobe:/bin/bash:readline { _ = write_user((int32 *)reg("sp"), 1); }',
     arity: [2, 3],
     unsafe: true,
     effects: true,

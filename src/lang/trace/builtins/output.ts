@@ -16,7 +16,7 @@ import {
 import { type BuiltinUse, type CheckState, check, constantText, error } from "../check/index.ts";
 import { emitEvent, formatEvent, typeOf, value } from "../lower/index.ts";
 import type { Expression } from "../parse/index.ts";
-import type { Builtin, Builtins } from "./builtin.ts";
+import type { Builtin, Builtins, Said } from "./builtin.ts";
 
 const NUMERIC = "diouxXcp";
 
@@ -74,13 +74,14 @@ function checkFormat(c: CheckState, call: BuiltinUse): FormatPart[] | undefined 
 
 function formatted(
   name: string,
-  doc: string,
+  said: Said,
   action: (format: readonly FormatPart[]) => EventAction,
   unsafe = false,
 ): Builtin {
   return {
-    doc,
+    ...said,
     signature: `${name}(format, …)`,
+    types: "string literal, … → none",
     arity: [1, 129],
     ...(unsafe ? { unsafe } : {}),
     check: (c, call) => {
@@ -100,9 +101,9 @@ function formatted(
   };
 }
 
-function located(name: "errorf" | "warnf", doc: string): Builtin {
+function located(name: "errorf" | "warnf", said: Said): Builtin {
   const stream = name === "errorf" ? "error" : "warn";
-  const base = formatted(name, doc, (format) => ({ kind: "printf", format, stream }));
+  const base = formatted(name, said, (format) => ({ kind: "printf", format, stream }));
   return {
     ...base,
     lower: (l, call) => {
@@ -119,14 +120,44 @@ function located(name: "errorf" | "warnf", doc: string): Builtin {
 }
 
 export const outputBuiltins: Builtins = {
-  printf: formatted("printf", "Prints by a format.", (format) => ({ kind: "printf", format, stream: "out" })),
-  errorf: located("errorf", "Prints an error by a format, with the place in the script."),
-  warnf: located("warnf", "Prints a warning by a format, with the place in the script."),
-  cat: formatted("cat", "Prints a file.", (format) => ({ kind: "cat", format })),
-  system: formatted("system", "Runs a shell command.", (format) => ({ kind: "system", format }), true),
+  printf: formatted(
+    "printf",
+    {
+      doc: "Prints by a format, as printf(3): %d, %s, %x and others, with flags, width and precision. `scry help topics` lists the conversions.",
+      example: 'tracepoint:syscalls:sys_enter_openat { printf("%-16s %6d %s\\n", comm, pid, str(args.filename)); }',
+    },
+    (format) => ({ kind: "printf", format, stream: "out" }),
+  ),
+  errorf: located("errorf", {
+    doc: "Prints an error by a format to standard error, with the place in the script. The script goes on.",
+    example: 'tracepoint:syscalls:sys_enter_openat /args.dfd == 0/ { errorf("%s: an odd folder", comm); }',
+  }),
+  warnf: located("warnf", {
+    doc: "Prints a warning by a format to standard error, with the place in the script.",
+    example: 'begin { warnf("%d CPUs\\n", ncpus); exit(); }',
+  }),
+  cat: formatted(
+    "cat",
+    {
+      doc: "Prints a file, up to max_cat_bytes of it; its name is given by a format. It is read when the event is printed.",
+      example: 'begin { cat("/proc/loadavg"); exit(); }',
+    },
+    (format) => ({ kind: "cat", format }),
+  ),
+  system: formatted(
+    "system",
+    {
+      doc: "Runs a shell command, given by a format, when the event is printed, and prints what that writes.",
+      example: 'begin { system("uptime"); exit(); }',
+    },
+    (format) => ({ kind: "system", format }),
+    true,
+  ),
   time: {
-    doc: "Prints the time of day by a format of strftime(3).",
+    doc: "Prints the time of day by a format of strftime(3), which is `%H:%M:%S\\n` where none is given. The time is that of printing; see strftime for an event's own.",
     signature: "time([format])",
+    types: "string → none",
+    example: 'interval:s:1 { time("%H:%M:%S\\n"); }',
     arity: [0, 1],
     check: (c, call) => {
       const e = call.args[0];
@@ -145,8 +176,10 @@ export const outputBuiltins: Builtins = {
     },
   },
   join: {
-    doc: "Prints an array of strings (char **), such as argv.",
+    doc: "Prints the strings of an array that ends in a null pointer (char **), such as argv, with spaces or another text between them; up to 16.",
     signature: "join(array[, separator])",
+    types: "pointer, string → none",
+    example: "tracepoint:syscalls:sys_enter_execve { join(args.argv); }",
     arity: [1, 2],
     check: (c, call) => {
       const type = check(c, call.args[0] as Expression);

@@ -49,8 +49,10 @@ const parameterValue = (c: CheckState, use: BuiltinUse): ParameterValue => {
 
 export const parameterBuiltins: Builtins = {
   getopt: {
-    doc: "A parameter of the script by its name: --name=value behind --; what it is without being given says its type.",
+    doc: "A parameter of the script by its name: --name=value behind --. What it is without being given says its type; without that it is a switch. --help behind -- shows all.",
     signature: 'getopt("name"[, default[, "help"]])',
+    types: "string literal, literal, string literal → its type",
+    example: 'begin { print(getopt("count", 10, "how many")); exit(); }',
     arity: [1, 3],
     cost: 0,
     check: (c, use): Type => {

@@ -19,6 +19,9 @@ export const pathBuiltins: Builtins = {
   path: {
     doc: "The path that a `struct path` stands for (bpf_d_path); in the functions that the kernel allows it in, and in walks over open files.",
     signature: "path(struct path[, bytes])",
+    types: "struct path, int literal → string",
+    example: "iter:task_file { print((ctx.task.comm, ctx.fd, path(ctx.file.f_path))); }",
+    since: "5.10",
     arity: [1, 2],
     where: {
       allows: (variant, probe) => CONTEXTS.has(variant.programType) && probe.provider !== "rawtracepoint",

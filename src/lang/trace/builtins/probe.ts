@@ -32,7 +32,7 @@ import {
   valued,
 } from "../check/index.ts";
 import type { LowerState } from "../lower/index.ts";
-import type { Builtin, Builtins } from "./builtin.ts";
+import type { Builtin, Builtins, Said } from "./builtin.ts";
 
 const number = (type: Type, value: Value): Operand => ({ kind: "value", type, value });
 
@@ -63,8 +63,9 @@ const unknown = (c: CheckState, use: BuiltinUse): Type =>
   error(c, "SCRY1223", `Unknown identifier: '${use.name}'`, use.span, ["Arguments are arg0, arg1, …"]);
 
 /** `args`, `vars`, `ctx`: their fields are the probe's arguments (see check/fields.ts). */
-const whole = (name: string, doc: string): Builtin => ({
-  doc,
+const whole = (name: string, said: Said): Builtin => ({
+  ...said,
+  types: "record",
   signature: `${name}.NAME`,
   members: true,
   check: (c, use) => {
@@ -98,6 +99,8 @@ export const probeBuiltins: Builtins = {
   goid: {
     doc: "Id of the goroutine, in probes of Go functions, and in others with -p of a Go program; 0 in its runtime.",
     signature: "goid",
+    types: "uint64",
+    example: "uprobe:./server:main.handle { @[goid] = count(); }",
     wants: "goroutine",
     check: (c, use) => {
       const access = goroutine(c);
@@ -114,6 +117,9 @@ export const probeBuiltins: Builtins = {
   usermode: {
     doc: "1 when the CPU was in user mode, or the task came from there into the kernel; else 0 (x86-64).",
     signature: "usermode",
+    types: "uint32",
+    example: 'profile:hz:99 { @[usermode ? "user" : "kernel"] = count(); }',
+    since: "5.15, but for profile and counters",
     check: (c, use) =>
       registerOffsets(c.env.machine).codeSegment === undefined
         ? error(c, "SCRY1243", "usermode is available on x86-64 only", use.span)
@@ -133,8 +139,10 @@ export const probeBuiltins: Builtins = {
     },
   },
   probe: {
-    doc: "Full name of the probe.",
+    doc: "Full name of the probe that has fired.",
     signature: "probe",
+    types: "probe",
+    example: "tracepoint:syscalls:sys_enter_* { @[probe] = count(); }",
     wants: "identity",
     foldText: ofOnly((probe) => probe.name),
     check: () => ({ kind: "probe" }),
@@ -143,6 +151,8 @@ export const probeBuiltins: Builtins = {
   func: {
     doc: "Name of the probed function.",
     signature: "func",
+    types: "func",
+    example: "kprobe:vfs_* { @[func] = count(); }",
     wants: "identity",
     where: {
       allows: (_form, probe) => probe.func !== undefined,
@@ -154,8 +164,10 @@ export const probeBuiltins: Builtins = {
     lower: (l) => number({ kind: "probe", function: true }, probeNumber(l)),
   },
   probetype: {
-    doc: "Kind of the probe: `tracepoint`.",
+    doc: "Kind of the probe, as text: `tracepoint`; that of begin, end and the like is `special`.",
     signature: "probetype",
+    types: "string",
+    example: "tracepoint:syscalls:sys_enter_openat, software:page-faults:100 { @[probetype] = count(); }",
     foldText: ofOnly(probeType),
     check: (c) => ({ kind: "string", size: utf8Length(probeType(firstProbe(c))) + 1 }),
     into: (l, _use, type, to, offset, options) => {
@@ -164,8 +176,10 @@ export const probeBuiltins: Builtins = {
     },
   },
   argN: {
-    doc: "arg0, arg1, …: arguments of the probed function, USDT probe or raw tracepoint.",
+    doc: "arg0, arg1, …: arguments of the probed function, USDT probe or raw tracepoint, by their places and without their types. Where types are known, args is better.",
     signature: "argN",
+    types: "uint64",
+    example: 'kprobe:vfs_read { printf("%s reads %d bytes\\n", comm, arg2); }',
     wants: "numbered",
     cost: 1,
     check: (c, use) => {
@@ -201,8 +215,10 @@ export const probeBuiltins: Builtins = {
     },
   },
   sargN: {
-    doc: "sarg0, sarg1, …: words of the stack above the return address, where further arguments are.",
+    doc: "sarg0, sarg1, …: words of the stack above the return address, where arguments are that did not fit into registers.",
     signature: "sargN",
+    types: "uint64",
+    example: 'uprobe:/bin/bash:readline { printf("%x\\n", sarg0); }',
     wants: "numbered",
     where: {
       allows: (variant, probe) => variant.context === "registers" && probe.provider !== "usdt",
@@ -222,6 +238,8 @@ export const probeBuiltins: Builtins = {
   retval: {
     doc: "What the probed function returned.",
     signature: "retval",
+    types: "uint64, or its type where that is known",
+    example: "uretprobe:/bin/bash:readline { print(str(retval)); }",
     wants: "result",
     cost: 1,
     where: {
@@ -235,11 +253,19 @@ export const probeBuiltins: Builtins = {
       return accessOperand(l, { kind: "raw", index: l.variant.args?.size ?? 0 }, l.probe.returns ?? UINT64);
     },
   },
-  args: whole("args", "The probe's arguments by name: args.filename."),
-  vars: whole("vars", "The variables at a line of source: vars.count."),
+  args: whole("args", {
+    doc: "The probe's arguments by their names and with their types: fields of a tracepoint's record, parameters of a function where BTF or DWARF knows them. `scry -lv PROBE` lists them.",
+    example: 'tracepoint:syscalls:sys_enter_openat { printf("%s %d\\n", str(args.filename), args.flags); }',
+  }),
+  vars: whole("vars", {
+    doc: "The variables that can be seen at a line of source, by debug information.",
+    example: "uprobe:./server@request.c:42 { @length = hist(vars.length); }",
+  }),
   ctx: {
-    doc: "The program's context; in iter probes its fields: ctx.task.",
+    doc: "The program's context, as the kernel gives it; in iter probes its fields.",
     signature: "ctx",
+    types: "uint64",
+    example: 'iter:task { printf("%d %s\\n", ctx.task->pid, ctx.task->comm); }',
     wants: "context",
     members: true,
     check: () => UINT64,

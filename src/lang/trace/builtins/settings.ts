@@ -23,8 +23,10 @@ const typeOfSetting = (value: Setting): Type =>
 
 export const settingBuiltins: Builtins = {
   config: {
-    doc: "What the script runs by: its settings by their names.",
+    doc: "What the script runs by, as a record: its settings by their names.",
     signature: "config.NAME",
+    types: "record",
+    example: "config = { max_strlen = 64 } begin { print(config.max_strlen); exit(); }",
     cost: 0,
     check: (c) => {
       const all = settings(c);

@@ -76,8 +76,10 @@ function parameterText(c: CheckState, use: BuiltinUse): string | undefined {
 
 export const stringBuiltins: Builtins = {
   str: {
-    doc: "The string at an address, up to max_strlen bytes or the given length.",
+    doc: "The string at an address, up to max_strlen bytes or the given length, which counts the zero at the end. Of a parameter ($1) its text.",
     signature: "str(address[, length])",
+    types: "int, pointer, string or array; int → string",
+    example: "tracepoint:syscalls:sys_enter_openat { print(str(args.filename)); }",
     arity: [1, 2],
     foldText: parameterText,
     check: (c, call) => {
@@ -163,8 +165,10 @@ export const stringBuiltins: Builtins = {
     },
   },
   buf: {
-    doc: "Bytes at an address.",
+    doc: "Bytes at an address, up to max_strlen: so many as the length says, or all of an array. Printed by %r, %rx and %rh.",
     signature: "buf(address[, length])",
+    types: "int, pointer, string or array; int → buffer",
+    example: 'tracepoint:syscalls:sys_enter_write { printf("%r\\n", buf(args.buf, args.count)); }',
     arity: [1, 2],
     check: (c, call) => {
       const e = call.args[0] as Expression;
@@ -226,8 +230,10 @@ export const stringBuiltins: Builtins = {
     },
   },
   strlen: {
-    doc: "Length of a string in bytes.",
+    doc: "Length of a string in bytes, without the zero at its end.",
     signature: "strlen(string)",
+    types: "string → uint64",
+    example: "tracepoint:syscalls:sys_enter_openat { @length = hist(strlen(str(args.filename))); }",
     arity: [1, 1],
     check: (c, call) => {
       stringOnly(c, call, 0);
@@ -244,8 +250,10 @@ export const stringBuiltins: Builtins = {
     },
   },
   strncmp: {
-    doc: "0 when the first n bytes of two strings are the same, else not 0.",
+    doc: "0 when the first n bytes of two strings are the same, else not 0. Whole strings are compared by ==.",
     signature: "strncmp(a, b, n)",
+    types: "string, string, int literal → uint64",
+    example: 'tracepoint:syscalls:sys_enter_openat /strncmp(comm, "ssh", 3) == 0/ { print(str(args.filename)); }',
     arity: [3, 3],
     check: (c, call) => {
       stringOnly(c, call, 0);
@@ -290,6 +298,9 @@ export const stringBuiltins: Builtins = {
   strcontains: {
     doc: "True when the first string contains the second.",
     signature: "strcontains(haystack, needle)",
+    types: "string, string → bool",
+    example:
+      'tracepoint:syscalls:sys_enter_openat { $file = str(args.filename); if (strcontains($file, "/etc/")) { print($file); } }',
     arity: [2, 2],
     check: (c, call) => {
       stringOnly(c, call, 0);
@@ -312,8 +323,10 @@ export const stringBuiltins: Builtins = {
     },
   },
   strstr: {
-    doc: "Where the second string stands in the first, in bytes; negative where it does not.",
+    doc: "Where the second string stands in the first, in bytes from 0; negative where it does not.",
     signature: "strstr(haystack, needle)",
+    types: "string, string → int32",
+    example: 'tracepoint:syscalls:sys_enter_openat { @place = lhist(strstr(str(args.filename), "lib"), 0, 100, 10); }',
     arity: [2, 2],
     check: (c, call) => {
       stringOnly(c, call, 0);
@@ -334,6 +347,8 @@ export const stringBuiltins: Builtins = {
   memcmp: {
     doc: "0 when so many bytes of two strings or arrays are the same, else the difference of the first that are not.",
     signature: "memcmp(a, b, n)",
+    types: "string or array, string or array, int literal → int32",
+    example: 'tracepoint:syscalls:sys_enter_openat /memcmp(comm, "bash", 4) == 0/ { print(str(args.filename)); }',
     arity: [3, 3],
     check: (c, call) => {
       for (const e of call.args.slice(0, 2)) {
@@ -355,6 +370,8 @@ export const stringBuiltins: Builtins = {
   str_concat: {
     doc: "Two strings as one.",
     signature: "str_concat(a, b)",
+    types: "string, string → string",
+    example: 'tracepoint:syscalls:sys_enter_openat { @[str_concat(comm, " opens")] = count(); }',
     arity: [2, 2],
     check: (c, call) => {
       const [x, y] = [stringOnly(c, call, 0), stringOnly(c, call, 1)];
@@ -381,8 +398,10 @@ export const stringBuiltins: Builtins = {
     },
   },
   strftime: {
-    doc: "The time of an event by a format of strftime(3); %f are microseconds.",
+    doc: "The time of an event, from nanoseconds since the system was started, by a format of strftime(3); %f are microseconds.",
     signature: "strftime(format, nsecs)",
+    types: "string literal, int → timestamp",
+    example: 'tracepoint:syscalls:sys_enter_openat { printf("%s %s\\n", strftime("%H:%M:%S.%f", nsecs), comm); }',
     arity: [2, 2],
     check: (c, call) => {
       const e = call.args[0] as Expression;
@@ -400,8 +419,10 @@ export const stringBuiltins: Builtins = {
     },
   },
   ntop: {
-    doc: "An IPv4 or IPv6 address as text.",
+    doc: "An IPv4 or IPv6 address as text: of a number, 4 or 16 bytes. The family (AF_INET 2, AF_INET6 10) follows from the size where it is not given.",
     signature: "ntop([family, ]address)",
+    types: "int, int or array → inet",
+    example: "begin { print(ntop(0x0100007f)); exit(); }",
     arity: [1, 2],
     check: (c, call) => {
       const e = call.args.at(-1) as Expression;
@@ -416,6 +437,9 @@ export const stringBuiltins: Builtins = {
   macaddr: {
     doc: "Six bytes as a MAC address.",
     signature: "macaddr(bytes)",
+    types: "array or string of 6 bytes → mac_address",
+    example:
+      "rawtracepoint:netif_receive_skb { $skb = (struct sk_buff *)arg0; $frame = (struct ethhdr *)($skb->head + $skb->mac_header); print(macaddr($frame->h_source)); }",
     arity: [1, 1],
     check: (c, call) => {
       const e = call.args[0] as Expression;
@@ -436,8 +460,10 @@ export const stringBuiltins: Builtins = {
     },
   },
   bswap: {
-    doc: "The bytes of a number in reverse order.",
+    doc: "The bytes of a number in reverse order, as between the network and a little-endian machine.",
     signature: "bswap(n)",
+    types: "int → uint8, uint16, uint32 or uint64",
+    example: 'begin { printf("%x\\n", bswap((uint16)0x1234)); exit(); }',
     arity: [1, 1],
     check: (c, call) => {
       const e = call.args[0] as Expression;

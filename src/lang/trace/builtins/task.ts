@@ -5,22 +5,23 @@ import type { Value } from "../../../compiler/index.ts";
 import { GLOBALS, HEADER, INT32, type Type, typeName, UINT32, UINT64 } from "../../../schema/index.ts";
 import { type CheckState, check, error } from "../check/index.ts";
 import { type LowerState, value } from "../lower/index.ts";
-import type { Builtin, Builtins } from "./builtin.ts";
+import type { Builtin, Builtins, Said } from "./builtin.ts";
 
 const number = (type: Type, value: Value): Operand => ({ kind: "value", type, value });
 
 /** A number that a helper gives; the same in the whole run, and costing a call, where nothing else is said. */
 function fromHelper(
   name: string,
-  doc: string,
+  said: Said,
   type: Type,
   helper: string,
   more: { readonly part?: "low" | "high"; readonly cost?: number; readonly sameInRun?: true } = {},
 ): Builtin {
   const { part, ...columns } = more;
   return {
-    doc,
+    ...said,
     signature: name,
+    types: typeName(type),
     ...columns,
     check: () => type,
     lower: (l) => {
@@ -32,10 +33,11 @@ function fromHelper(
 }
 
 /** The process's or the thread's id. */
-function currentId(name: string, doc: string, field: "tgid" | "pid", half: "low" | "high"): Builtin {
+function currentId(name: string, said: Said, field: "tgid" | "pid", half: "low" | "high"): Builtin {
   return {
-    doc,
+    ...said,
     signature: name,
+    types: typeName(UINT32),
     sameInRun: true,
     cost: 3,
     check: () => UINT32,
@@ -44,10 +46,11 @@ function currentId(name: string, doc: string, field: "tgid" | "pid", half: "low"
 }
 
 /** Steps from the current task, or a given one, along fields of struct task_struct. */
-function fromTask(name: string, doc: string, path: readonly string[], type: Type): Builtin {
+function fromTask(name: string, said: Said, path: readonly string[], type: Type): Builtin {
   return {
-    doc,
+    ...said,
     signature: `${name}[(task)]`,
+    types: `struct task_struct * → ${typeName(type)}`,
     arity: [0, 1],
     alsoVariable: true,
     check: (c, use) => {
@@ -106,18 +109,89 @@ function commInto(l: LowerState, size: number, to: Value, offset: number, pad: b
 }
 
 export const taskBuiltins: Builtins = {
-  pid: currentId("pid", "Process id (the kernel's tgid).", "tgid", "high"),
-  tid: currentId("tid", "Thread id (the kernel's pid).", "pid", "low"),
-  uid: fromHelper("uid", "User id.", UINT32, "get_current_uid_gid", { part: "low", cost: 8, sameInRun: true }),
-  gid: fromHelper("gid", "Group id.", UINT32, "get_current_uid_gid", { part: "high", cost: 8, sameInRun: true }),
-  cpu: fromHelper("cpu", "Number of this CPU.", UINT32, "get_smp_processor_id", { cost: 2, sameInRun: true }),
-  numaid: fromHelper("numaid", "Number of this CPU's NUMA node.", UINT32, "get_numa_node_id"),
-  cgroup: fromHelper("cgroup", "Id of the current cgroup (v2).", UINT64, "get_current_cgroup_id"),
-  rand: fromHelper("rand", "A random 32-bit number.", UINT32, "get_prandom_u32"),
-  jiffies: fromHelper("jiffies", "Jiffies of the kernel.", UINT64, "jiffies64"),
+  pid: currentId(
+    "pid",
+    {
+      doc: "Process id: what ps calls PID and the kernel tgid, the same in all threads of a process.",
+      example: "tracepoint:syscalls:sys_enter_openat /pid != 1/ { @opens[pid, comm] = count(); }",
+    },
+    "tgid",
+    "high",
+  ),
+  tid: currentId(
+    "tid",
+    {
+      doc: "Thread id, which the kernel calls pid; the usual key of what is kept from one event of a thread to its next.",
+      example: "tracepoint:syscalls:sys_enter_openat { @opens[pid, tid] = count(); }",
+    },
+    "pid",
+    "low",
+  ),
+  uid: fromHelper(
+    "uid",
+    {
+      doc: "User id, as the system's first user namespace counts.",
+      example: "tracepoint:syscalls:sys_enter_openat /uid == 0/ { @[comm] = count(); }",
+    },
+    UINT32,
+    "get_current_uid_gid",
+    { part: "low", cost: 8, sameInRun: true },
+  ),
+  gid: fromHelper(
+    "gid",
+    {
+      doc: "Group id, as the system's first user namespace counts.",
+      example: "tracepoint:syscalls:sys_enter_openat { @[gid] = count(); }",
+    },
+    UINT32,
+    "get_current_uid_gid",
+    { part: "high", cost: 8, sameInRun: true },
+  ),
+  cpu: fromHelper(
+    "cpu",
+    { doc: "Number of the CPU that the probe runs on.", example: "profile:hz:99 { @[cpu] = count(); }" },
+    UINT32,
+    "get_smp_processor_id",
+    { cost: 2, sameInRun: true },
+  ),
+  numaid: fromHelper(
+    "numaid",
+    {
+      doc: "Number of the NUMA node of the CPU that the probe runs on.",
+      example: "profile:hz:99 { @[numaid] = count(); }",
+    },
+    UINT32,
+    "get_numa_node_id",
+  ),
+  cgroup: fromHelper(
+    "cgroup",
+    {
+      doc: "Id of the cgroup (v2) that the task is in; cgroup_path makes its path of it.",
+      example: "tracepoint:syscalls:sys_enter_openat { @[cgroup] = count(); }",
+    },
+    UINT64,
+    "get_current_cgroup_id",
+  ),
+  rand: fromHelper(
+    "rand",
+    {
+      doc: "A random 32-bit number, another at each use: to look at some of many events.",
+      example: "tracepoint:syscalls:sys_enter_openat /rand % 100 == 0/ { print(comm); }",
+    },
+    UINT32,
+    "get_prandom_u32",
+  ),
+  jiffies: fromHelper(
+    "jiffies",
+    { doc: "The kernel's clock of ticks (CONFIG_HZ in a second).", example: "interval:s:1 { print(jiffies); }" },
+    UINT64,
+    "jiffies64",
+  ),
   elapsed: {
     doc: "Nanoseconds since the script began.",
     signature: "elapsed",
+    types: "uint64",
+    example: 'interval:s:1 { printf("%d ms\\n", elapsed / 1000000); }',
     check: () => UINT64,
     lower: (l) => {
       const now = l.b.helper("ktime_get_boot_ns", []);
@@ -125,8 +199,10 @@ export const taskBuiltins: Builtins = {
     },
   },
   comm: {
-    doc: "Name of the thread.",
+    doc: "Name of the thread, of at most 15 bytes: that of the command, where the thread did not take another.",
     signature: "comm",
+    types: "string[16]",
+    example: 'tracepoint:syscalls:sys_enter_openat { printf("%s opens %s\\n", comm, str(args.filename)); }',
     sameInRun: true,
     check: () => COMM_TYPE,
     into: (l, _use, type, to, offset, options) => {
@@ -143,33 +219,74 @@ export const taskBuiltins: Builtins = {
     },
   },
   curtask: {
-    doc: "The current task: struct task_struct *.",
+    doc: "The current task, with all fields that the kernel's types have (BTF).",
     signature: "curtask",
+    types: "struct task_struct *",
+    example: 'tracepoint:syscalls:sys_enter_openat { printf("%s has priority %d\\n", comm, curtask->prio); }',
     sameInRun: true,
     cost: 2,
     check: taskType,
     lower: (l) => number(taskType(l.check), l.b.helper("get_current_task", [])),
   },
-  ppid: fromTask("ppid", "Process id of the parent.", ["real_parent", "tgid"], INT32),
-  pcomm: fromTask("pcomm", "Name of the parent process.", ["real_parent", "comm"], COMM_TYPE),
-  leader_tid: fromTask("leader_tid", "Thread id of the process's first thread.", ["group_leader", "pid"], INT32),
-  leader_comm: fromTask("leader_comm", "Name of the process's first thread.", ["group_leader", "comm"], COMM_TYPE),
+  ppid: fromTask(
+    "ppid",
+    {
+      doc: "Process id of the parent, of the current task or a given one (BTF).",
+      example: "tracepoint:syscalls:sys_enter_openat { @[ppid] = count(); }",
+    },
+    ["real_parent", "tgid"],
+    INT32,
+  ),
+  pcomm: fromTask(
+    "pcomm",
+    {
+      doc: "Name of the parent process, of the current task or a given one (BTF).",
+      example: 'tracepoint:sched:sched_process_exec { printf("%s -> %s\\n", pcomm, comm); }',
+    },
+    ["real_parent", "comm"],
+    COMM_TYPE,
+  ),
+  leader_tid: fromTask(
+    "leader_tid",
+    {
+      doc: "Thread id of the process's first thread (BTF).",
+      example: "tracepoint:syscalls:sys_enter_openat /tid != leader_tid/ { @[comm] = count(); }",
+    },
+    ["group_leader", "pid"],
+    INT32,
+  ),
+  leader_comm: fromTask(
+    "leader_comm",
+    {
+      doc: "Name of the process's first thread, which is mostly the program's (BTF).",
+      example: "tracepoint:syscalls:sys_enter_openat { @[leader_comm, comm] = count(); }",
+    },
+    ["group_leader", "comm"],
+    COMM_TYPE,
+  ),
   username: {
-    doc: "Name of the user.",
+    doc: "Name of the user, as /etc/passwd has it; looked up where it is printed.",
     signature: "username",
+    types: "username",
+    example: "tracepoint:syscalls:sys_enter_openat { @[username] = count(); }",
     check: () => ({ kind: "username" }),
     lower: (l) => number({ kind: "username" }, l.b.zext(l.b.helper("get_current_uid_gid", []), 32)),
   },
   ncpus: {
-    doc: "Number of possible CPUs.",
+    doc: "Number of CPUs that the system can have.",
     signature: "ncpus",
+    types: "uint64",
+    example: "begin { print(ncpus); exit(); }",
     cost: 0,
     check: () => UINT64,
     lower: (l) => number(UINT64, l.b.const(l.check.env.cpus)),
   },
   cpid: {
-    doc: "Process id of the command started with -c.",
+    doc: "Process id of the command that was started with -c.",
     signature: "cpid",
+    types: "uint32",
+    example: "tracepoint:syscalls:sys_enter_openat /pid == cpid/ { print(str(args.filename)); }",
+    given: "-c ls",
     cost: 0,
     check: (c, use) =>
       c.env.childPid === undefined
@@ -178,8 +295,10 @@ export const taskBuiltins: Builtins = {
     lower: (l) => number(UINT32, l.b.const(l.check.env.childPid ?? 0)),
   },
   has_cpid: {
-    doc: "Was a command started with -c?",
+    doc: "True when a command was started with -c.",
     signature: "has_cpid",
+    types: "bool",
+    example: "begin { print(has_cpid); exit(); }",
     check: () => ({ kind: "bool" }),
     lower: (l) => number({ kind: "bool" }, l.b.const(l.check.env.childPid === undefined ? 0 : 1)),
   },

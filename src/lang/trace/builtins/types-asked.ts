@@ -15,17 +15,18 @@ import {
 } from "../check/index.ts";
 import { operand, value } from "../lower/index.ts";
 import type { Expression } from "../parse/index.ts";
-import type { Builtin, Builtins } from "./builtin.ts";
+import type { Builtin, Builtins, Said } from "./builtin.ts";
 
 /** A question to a type. */
-function asks(name: string, doc: string, holds: (type: Type, e: Expression, c: CheckState) => boolean): Builtin {
+function asks(name: string, said: Said, holds: (type: Type, e: Expression, c: CheckState) => boolean): Builtin {
   const answer = (c: CheckState, use: BuiltinUse): bigint => {
     const e = use.args[0] as Expression;
     return holds(typeGiven(c, e), e, c) ? 1n : 0n;
   };
   return {
-    doc,
+    ...said,
     signature: `${name}(expression)`,
+    types: "any → bool",
     arity: [1, 1],
     cost: 0,
     check: (c, use) => {
@@ -56,15 +57,60 @@ const fails = (c: CheckState, use: BuiltinUse, text: string): Type => {
 };
 
 export const typeQuestions: Builtins = {
-  is_str: asks("is_str", "Is it a string?", (t) => t.kind === "string"),
-  is_ptr: asks("is_ptr", "Is it a pointer?", (t) => t.kind === "pointer"),
-  is_array: asks("is_array", "Is it an array?", (t) => t.kind === "array"),
-  is_integer: asks("is_integer", "Is it an integer?", (t) => t.kind === "int"),
-  is_unsigned_integer: asks("is_unsigned_integer", "Is it an unsigned integer?", (t) => t.kind === "int" && !t.signed),
-  is_literal: asks("is_literal", "Is it a literal?", (_t, e) => LITERALS.has(e.kind)),
+  is_str: asks(
+    "is_str",
+    {
+      doc: "True when it is a string. It is known before the script runs: for macros, with if comptime.",
+      example:
+        'macro show(x) { if comptime is_str(x) { printf("%s\\n", x); } else { printf("%d\\n", x); } } begin { show(comm); show(pid); exit(); }',
+    },
+    (t) => t.kind === "string",
+  ),
+  is_ptr: asks(
+    "is_ptr",
+    {
+      doc: "True when it is a pointer. It is known before the script runs.",
+      example: "tracepoint:syscalls:sys_enter_openat { print(is_ptr(args.filename)); exit(); }",
+    },
+    (t) => t.kind === "pointer",
+  ),
+  is_array: asks(
+    "is_array",
+    {
+      doc: "True when it is an array. It is known before the script runs.",
+      example: 'begin { print(is_array(pton("::1"))); exit(); }',
+    },
+    (t) => t.kind === "array",
+  ),
+  is_integer: asks(
+    "is_integer",
+    {
+      doc: "True when it is an integer. It is known before the script runs.",
+      example: "begin { print(is_integer(pid)); exit(); }",
+    },
+    (t) => t.kind === "int",
+  ),
+  is_unsigned_integer: asks(
+    "is_unsigned_integer",
+    {
+      doc: "True when it is an integer without a sign. It is known before the script runs.",
+      example: "begin { print(is_unsigned_integer(pid)); exit(); }",
+    },
+    (t) => t.kind === "int" && !t.signed,
+  ),
+  is_literal: asks(
+    "is_literal",
+    {
+      doc: "True when it is a literal. It is known before the script runs.",
+      example: "begin { print(is_literal(5)); exit(); }",
+    },
+    (_t, e) => LITERALS.has(e.kind),
+  ),
   strcap: {
-    doc: "Bytes that a string may have, its end included.",
+    doc: "Bytes that a string may have, its end included. It is known before the script runs.",
     signature: "strcap(string)",
+    types: "string → int64",
+    example: "begin { print(strcap(comm)); exit(); }",
     arity: [1, 1],
     cost: 0,
     check: (c, use) => {
@@ -79,8 +125,10 @@ export const typeQuestions: Builtins = {
     },
   },
   comptime: {
-    doc: "The value of an expression that is known before the script runs.",
+    doc: "The value of an expression that is known before the script runs; one that is not is refused. With `if comptime` the other side is not compiled.",
     signature: "comptime expression",
+    types: "any → its type",
+    example: 'begin { print(comptime getopt("count", 3)); exit(); }',
     arity: [1, 1],
     cost: 0,
     check: (c, use) => {
@@ -101,8 +149,11 @@ export const typeQuestions: Builtins = {
     lower: (l, use) => operand(l, use.args[0] as Expression),
   },
   static_assert: {
-    doc: "Refuses the script where a condition that is known before it runs does not hold.",
+    doc: "Refuses the script, with this message, where a condition that is known before it runs does not hold.",
     signature: 'static_assert(condition, "message")',
+    types: "int or bool, string literal → none",
+    example:
+      'macro named(x) { static_assert(strcap(x) > 8, "a longer string is needed"); print(x); } begin { named(comm); exit(); }',
     arity: [2, 2],
     check: (c, use) => {
       const [condition, message] = use.args as [Expression, Expression];
@@ -118,6 +169,9 @@ export const typeQuestions: Builtins = {
   fail: {
     doc: "Refuses the script with an error of its own, where it is reached by what is known before it runs.",
     signature: 'fail("format", …)',
+    types: "string literal, … → none",
+    example:
+      'macro text(x) { if comptime (!is_str(x)) { fail("a string is needed"); } else { print(x); } } begin { text(comm); exit(); }',
     arity: [1, 129],
     check: (c, use) => {
       for (const e of use.args) check(c, e);
@@ -126,8 +180,10 @@ export const typeQuestions: Builtins = {
     lower: () => ({ kind: "none" }),
   },
   is_err: {
-    doc: "Is it an error of the kernel in place of an address (IS_ERR of linux/err.h)?",
+    doc: "True when it is an error of the kernel in place of an address (IS_ERR of linux/err.h).",
     signature: "is_err(pointer)",
+    types: "pointer or int → bool",
+    example: "kretprobe:filp_open /is_err(retval)/ { @failed[comm] = count(); }",
     arity: [1, 1],
     check: (c, use) => {
       check(c, use.args[0] as Expression);

@@ -6,6 +6,7 @@ import type { ScriptOptions } from "../../../schema/index.ts";
 import { nearest, type SourceText } from "../../../source/index.ts";
 import type { Script } from "../parse/index.ts";
 import { expressionType } from "./expressions.ts";
+import { mapTypes } from "./map-types.ts";
 import { mapUse } from "./maps.ts";
 import { checkNamedParameters } from "./named-parameters.ts";
 import { type CheckedBuiltin, type CheckState, checkState, error, hasErrors, type Unit, warn } from "./state.ts";
@@ -48,7 +49,7 @@ export function checkScript(
 }
 
 /** What a map can be declared as. */
-export const MAP_TYPES: readonly string[] = ["hash", "lruhash", "percpuhash", "percpulruhash"];
+export const MAP_TYPES: readonly string[] = Object.keys(mapTypes);
 
 function declareMaps(script: Script, c: CheckState): void {
   for (const d of script.mapDeclarations) {

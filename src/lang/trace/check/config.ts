@@ -28,38 +28,178 @@ export interface ConfigKey {
   readonly kind: "number" | "boolean" | "string" | readonly string[];
   readonly least?: number;
   readonly most?: number;
+  readonly doc: string;
+  /** A script that sets it; absent: one that sets it to what it is without being set. */
+  readonly example?: string;
 }
 
 /** Keys without an option are bpftrace's, taken and without effect here: what they choose between does not exist. */
 export const configKeys: readonly ConfigKey[] = [
-  { key: "max_strlen", option: "maxStrlen", kind: "number", least: 1, most: 16384 },
-  { key: "max_map_keys", option: "maxMapKeys", kind: "number", least: 1, most: 1 << 28 },
-  { key: "max_probes", option: "maxProbes", kind: "number", least: 1, most: 1 << 20 },
-  { key: "max_bpf_progs", option: "maxPrograms", kind: "number", least: 1, most: 1 << 20 },
-  { key: "max_cat_bytes", option: "maxCatBytes", kind: "number", least: 1, most: 1 << 30 },
-  { key: "missing_probes", option: "missingProbes", kind: ["error", "warn", "ignore"] },
-  { key: "print_maps_on_exit", option: "printMapsOnExit", kind: "boolean" },
-  { key: "stack_mode", option: "stackMode", kind: ["bpftrace", "perf", "raw", "build_id"] },
-  { key: "str_trunc_trailer", option: "strTruncTrailer", kind: "string" },
-  { key: "cpp_demangle", option: "cppDemangle", kind: "boolean" },
+  {
+    key: "max_strlen",
+    option: "maxStrlen",
+    kind: "number",
+    least: 1,
+    most: 16384,
+    doc: "Bytes that str(), buf() and strings of maps have at the most.",
+    example: "config = { max_strlen = 64 } tracepoint:syscalls:sys_enter_openat { print(str(args.filename)); }",
+  },
+  {
+    key: "max_map_keys",
+    option: "maxMapKeys",
+    kind: "number",
+    least: 1,
+    most: 1 << 28,
+    doc: "Entries that a map has at the most; what comes after them is not kept.",
+    example: "config = { max_map_keys = 100 } tracepoint:syscalls:sys_enter_openat { @[pid] = count(); }",
+  },
+  {
+    key: "max_probes",
+    option: "maxProbes",
+    kind: "number",
+    least: 1,
+    most: 1 << 20,
+    doc: "Probes that a script can have, those that its patterns match counted one by one.",
+    example: "config = { max_probes = 2000 } tracepoint:syscalls:sys_enter_* { @[probe] = count(); }",
+  },
+  {
+    key: "max_bpf_progs",
+    option: "maxPrograms",
+    kind: "number",
+    least: 1,
+    most: 1 << 20,
+    doc: "Taken, and without effect: probes whose code is the same share a program.",
+  },
+  {
+    key: "max_cat_bytes",
+    option: "maxCatBytes",
+    kind: "number",
+    least: 1,
+    most: 1 << 30,
+    doc: "Bytes of a file that cat() prints at the most.",
+    example: 'config = { max_cat_bytes = 100 } begin { cat("/proc/meminfo"); exit(); }',
+  },
+  {
+    key: "missing_probes",
+    option: "missingProbes",
+    kind: ["error", "warn", "ignore"],
+    doc: "What an attach point is that nothing matches: an error, a warning, or nothing.",
+    example: 'config = { missing_probes = "warn" } kprobe:no_such_function { } begin { exit(); }',
+  },
+  {
+    key: "print_maps_on_exit",
+    option: "printMapsOnExit",
+    kind: "boolean",
+    doc: "Are maps printed when the script ends?",
+    example:
+      "config = { print_maps_on_exit = false } tracepoint:syscalls:sys_enter_openat { @[comm] = count(); } end { print(@, 5); }",
+  },
+  {
+    key: "stack_mode",
+    option: "stackMode",
+    kind: ["bpftrace", "perf", "raw", "build_id"],
+    doc: "How stacks are printed, where kstack and ustack do not say it: bpftrace (name and offset), perf (as perf script), raw (addresses), build_id (file and offset, for looking up elsewhere).",
+    example: 'config = { stack_mode = "perf" } profile:hz:99 { @[kstack] = count(); }',
+  },
+  {
+    key: "str_trunc_trailer",
+    option: "strTruncTrailer",
+    kind: "string",
+    doc: "What is printed behind a string that did not fit; empty for nothing.",
+    example:
+      'config = { max_strlen = 8; str_trunc_trailer = "..." } tracepoint:syscalls:sys_enter_openat { print(str(args.filename)); }',
+  },
+  {
+    key: "cpp_demangle",
+    option: "cppDemangle",
+    kind: "boolean",
+    doc: "Are names of C++ functions printed as people write them?",
+    example: "config = { cpp_demangle = false } profile:hz:99 { @[ustack] = count(); }",
+  },
   {
     key: "license",
     option: "license",
     kind: ["Dual MIT/GPL", "Dual BSD/GPL", "Dual MPL/GPL", "GPL and additional rights", "GPL v2", "GPL"],
+    doc: "The license that the kernel is told; helpers for tracing need one that is GPL's.",
   },
-  { key: "perf_rb_pages", option: "ringPages", kind: "number", least: 1, most: 1 << 20 },
-  { key: "lazy_symbolication", option: "lazySymbolication", kind: "boolean" },
+  {
+    key: "perf_rb_pages",
+    option: "ringPages",
+    kind: "number",
+    least: 1,
+    most: 1 << 20,
+    doc: "Pages of the ring that events go through; 0 is a part of the machine's memory.",
+    example: "config = { perf_rb_pages = 1024 } tracepoint:syscalls:sys_enter_openat { print(comm); }",
+  },
+  {
+    key: "lazy_symbolication",
+    option: "lazySymbolication",
+    kind: "boolean",
+    doc: "Taken, and without effect: addresses get their names when they are printed.",
+  },
   // A map that is the clock of time series, so that tests need not wait (bpftrace's own tests use it).
-  { key: "dummy_ts_map", option: "clockMap", kind: "string" },
-  { key: "cache_user_symbols", kind: "string" },
-  { key: "log_size", kind: "number" },
-  { key: "on_stack_limit", kind: "number" },
-  { key: "show_debug_info", option: "showDebugInfo", kind: "boolean" },
-  { key: "use_blazesym", kind: "boolean" },
-  { key: "unstable_import_statement", kind: "string" },
-  { key: "unstable_tseries", kind: "string" },
-  { key: "unstable_typeinfo", kind: "string" },
-  { key: "unstable_dw_ustack", kind: "string" },
+  {
+    key: "dummy_ts_map",
+    option: "clockMap",
+    kind: "string",
+    doc: "A map that is the clock of time series, so that tests need not wait.",
+    example: 'config = { dummy_ts_map = "@now" } begin { @now = 0; @ = tseries(1, 1s, 5); exit(); }',
+  },
+  {
+    key: "cache_user_symbols",
+    kind: "string",
+    doc: "Taken, and without effect: symbols of files are kept as long as the run.",
+    example: 'config = { cache_user_symbols = "PER_PID" } begin { exit(); }',
+  },
+  {
+    key: "log_size",
+    kind: "number",
+    doc: "Taken, and without effect: the verifier's log has the room that it needs.",
+    example: "config = { log_size = 1000000 } begin { exit(); }",
+  },
+  {
+    key: "on_stack_limit",
+    kind: "number",
+    doc: "Taken, and without effect: what stands on the stack is decided by what fits.",
+    example: "config = { on_stack_limit = 32 } begin { exit(); }",
+  },
+  {
+    key: "show_debug_info",
+    option: "showDebugInfo",
+    kind: "boolean",
+    doc: "Do stacks show files, lines and inlined functions, by debug information?",
+    example: "config = { show_debug_info = true } profile:hz:99 { @[ustack] = count(); }",
+  },
+  {
+    key: "use_blazesym",
+    kind: "boolean",
+    doc: "Taken, and without effect: names are found by scry itself.",
+    example: "config = { use_blazesym = true } begin { exit(); }",
+  },
+  {
+    key: "unstable_import_statement",
+    kind: "string",
+    doc: "Taken, and without effect: imports are always allowed.",
+    example: 'config = { unstable_import_statement = "enable" } begin { exit(); }',
+  },
+  {
+    key: "unstable_tseries",
+    kind: "string",
+    doc: "Taken, and without effect: time series are always allowed.",
+    example: 'config = { unstable_tseries = "enable" } begin { exit(); }',
+  },
+  {
+    key: "unstable_typeinfo",
+    kind: "string",
+    doc: "Taken, and without effect.",
+    example: 'config = { unstable_typeinfo = "enable" } begin { exit(); }',
+  },
+  {
+    key: "unstable_dw_ustack",
+    kind: "string",
+    doc: "Taken, and without effect: dw_ustack is always allowed.",
+    example: 'config = { unstable_dw_ustack = "enable" } begin { exit(); }',
+  },
 ];
 
 const RENAMED: Readonly<Record<string, string>> = {

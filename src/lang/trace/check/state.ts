@@ -64,9 +64,18 @@ export type Want =
 
 /** What the checker knows of a builtin: half of its entry in the table (see builtins/builtin.ts). */
 export interface CheckedBuiltin {
+  /** What it is or does, in a few sentences. */
   readonly doc: string;
   /** As help shows it: `pid`, `str(address[, length])`. */
   readonly signature: string;
+  /** Types of its arguments, in their order, and its own behind an arrow: `int → string`; of a variable its own. */
+  readonly types: string;
+  /** A script that uses it. */
+  readonly example: string;
+  /** Options of the command line that the example needs: `-c ls`. */
+  readonly given?: string;
+  /** The first release of Linux that has what it needs, where not all have that scry runs on. */
+  readonly since?: string;
   /** Least and greatest number of arguments of a function; absent: a variable, which is written without parentheses. */
   readonly arity?: readonly [number, number];
   /** A function that is shown among the variables too, because it is mostly written without arguments. */

@@ -6,15 +6,15 @@ import { type Type, typeName } from "../../../schema/index.ts";
 import { DiagnosticError } from "../../../source/index.ts";
 import { builtins } from "../builtins/index.ts";
 import { configKeys, MAP_TYPES, type Unit } from "../check/index.ts";
-import { type Expression, walkProbe } from "../parse/index.ts";
+import { type Expression, ITEM_WORDS, KEYWORDS, walkProbe } from "../parse/index.ts";
 import { analyzeMended } from "./analysis.ts";
 import { argumentsOf, hasArguments } from "./arguments.ts";
 import type { EditedScript } from "./edited-script.ts";
 import { languageMacros, macroSignature, parametersOf } from "./macros.ts";
 import { itemAt } from "./places.ts";
 import { probesLike } from "./probes.ts";
-import { ITEM_WORDS, type Item, type Scanned } from "./scan.ts";
-import { KEYWORDS, TYPES } from "./words.ts";
+import type { Item, Scanned } from "./scan.ts";
+import { TYPES } from "./words.ts";
 
 export interface Completion {
   readonly text: string;
@@ -78,6 +78,7 @@ export function complete(script: EditedScript, offset: number): Completions {
     case "enum":
       return none;
     case "macro":
+    case "fn":
       // Its name and its parameters are new ones.
       if (!before.some((t) => t.start >= item.start && t.text === "{")) return none;
   }
@@ -150,7 +151,7 @@ const kindOf = (kind: (typeof configKeys)[number]["kind"]): string =>
   typeof kind === "string" ? kind : kind.join(" | ");
 
 const settings = (): Completion[] =>
-  configKeys.map(({ key, kind }) => ({ text: key, kind: "setting", detail: kindOf(kind) }));
+  configKeys.map(({ key, kind, doc }) => ({ text: key, kind: "setting", detail: kindOf(kind), doc }));
 
 function settingValues(key: string | undefined): Completion[] {
   const kind = configKeys.find((k) => k.key === key)?.kind;

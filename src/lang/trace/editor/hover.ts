@@ -14,11 +14,11 @@ import {
 import { type Type, typeName } from "../../../schema/index.ts";
 import type { Span } from "../../../source/index.ts";
 import { builtins } from "../builtins/index.ts";
-import { builtinOf, configKeys, defaultOptions, MAP_TYPES } from "../check/index.ts";
-import { type Expression, TYPE_WORDS, walkProbe } from "../parse/index.ts";
+import { builtinOf, configKeys, defaultOptions, mapTypes } from "../check/index.ts";
+import { type Expression, library, TYPE_WORDS, walkProbe } from "../parse/index.ts";
 import { argumentsOf, hasArguments, probesOf } from "./arguments.ts";
 import type { EditedScript } from "./edited-script.ts";
-import { languageMacros, macroSignature, parametersOf } from "./macros.ts";
+import { macroSignature, parametersOf } from "./macros.ts";
 import { itemAt } from "./places.ts";
 import { type Item, type Scanned, tokenAt } from "./scan.ts";
 import { WORDS } from "./words.ts";
@@ -83,12 +83,14 @@ function describeWord(script: EditedScript, token: Scanned, item: Item | undefin
   if (item?.kind === "config") return describeSetting(token);
   if (item !== undefined && token.start !== item.start && parametersOf(item).includes(token.text))
     return { code: token.text, doc: `A parameter of \`macro ${nameOf(item)}\`.` };
-  const macro = [...script.macros, ...languageMacros].find((m) => m.name === token.text);
+  const macro = script.macros.find((m) => m.name === token.text);
   if (macro !== undefined) return { code: `macro ${macroSignature(macro)}` };
+  const written = Object.hasOwn(library, token.text) ? library[token.text] : undefined;
+  if (written !== undefined) return { code: written.signature, doc: written.doc };
   const builtin = builtinOf(builtins, { kind: "identifier", name: token.text });
   if (builtin !== undefined) return withType(script, token, builtin.doc, builtin.signature);
-  if (item?.kind === "let" && before === "=" && MAP_TYPES.includes(token.text))
-    return { code: `${token.text}(entries)`, doc: "A map with room for so many entries." };
+  const declared = item?.kind === "let" && before === "=" ? mapTypes[token.text] : undefined;
+  if (declared !== undefined) return { code: `${token.text}(entries)`, doc: declared.doc };
   if (WORDS.has(token.text) || TAGS.has(token.text)) return undefined;
   return describeTypeWord(script, token) ?? withType(script, token);
 }
@@ -123,8 +125,8 @@ function describeSetting(token: Scanned): Omit<Hover, "span"> | undefined {
   if (key === undefined) return undefined;
   const kind = typeof key.kind === "string" ? key.kind : key.kind.join(" | ");
   const range = key.least === undefined ? "" : `, ${key.least} to ${key.most}`;
-  const usual = key.option === undefined ? undefined : JSON.stringify(defaultOptions[key.option]);
-  return { code: `${key.key}: ${kind}${range}`, ...(usual === undefined ? {} : { doc: `Without it: ${usual}` }) };
+  const usual = key.option === undefined ? "" : ` Without it: ${JSON.stringify(defaultOptions[key.option])}.`;
+  return { code: `${key.key}: ${kind}${range}`, doc: `${key.doc}${usual}` };
 }
 
 /** As many lines of a declaration as can be read in a glance. */

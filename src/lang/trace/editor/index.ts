@@ -4,7 +4,6 @@ export { EditedScript } from "./edited-script.ts";
 export { type Hover, hover } from "./hover.ts";
 export { languageMacros } from "./macros.ts";
 export { definition, newText, references, renamable, rename } from "./places.ts";
-export { ITEM_WORDS } from "./scan.ts";
 export { type SemanticToken, semanticTokens, TOKEN_KINDS, type TokenKind } from "./semantic-tokens.ts";
 export { type SignatureHelp, signatureHelp } from "./signature.ts";
-export { KEYWORDS, TYPES } from "./words.ts";
+export { TYPES } from "./words.ts";

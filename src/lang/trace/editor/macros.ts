@@ -5,7 +5,7 @@ import type { ProbeEnvironment } from "../../../probes/index.ts";
 import { DiagnosticError, type SourceText, type Span } from "../../../source/index.ts";
 import { library, type Macro, parseScript } from "../parse/index.ts";
 import { without } from "./analysis.ts";
-import type { Item, ScannedText } from "./scan.ts";
+import type { Item, Scanned, ScannedText } from "./scan.ts";
 
 export interface EditedMacro {
   readonly name: string;
@@ -18,9 +18,9 @@ export interface EditedMacro {
 export const macroSignature = (m: EditedMacro): string => `${m.name}(${m.params.join(", ")})`;
 
 /** Those that the language itself has. */
-export const languageMacros: readonly EditedMacro[] = Object.entries(library).map(([name, text]) => ({
+export const languageMacros: readonly EditedMacro[] = Object.entries(library).map(([name, { macro }]) => ({
   name,
-  params: (/\((.*?)\)/.exec(text)?.[1] ?? "").split(",").map((p) => p.trim()),
+  params: (/\((.*?)\)/.exec(macro)?.[1] ?? "").split(",").map((p) => p.trim()),
 }));
 
 export function macrosOf(source: SourceText, { items }: ScannedText, env: ProbeEnvironment): EditedMacro[] {
@@ -29,18 +29,23 @@ export function macrosOf(source: SourceText, { items }: ScannedText, env: ProbeE
 
 function own(item: Item): EditedMacro[] {
   const name = item.tokens.filter((t) => t.kind !== "comment")[1];
-  if (item.kind !== "macro" || name?.kind !== "identifier") return [];
+  if (!isDefinition(item) || name?.kind !== "identifier") return [];
   return [{ name: name.text, params: parametersOf(item), span: { start: name.start, end: name.end } }];
 }
 
-/** The parameters that a macro's item has between its parentheses. */
+const PARAMETERS: ReadonlySet<Scanned["kind"]> = new Set(["variable", "map", "identifier"]);
+
+/** A macro, or a function. */
+export const isDefinition = (item: Item): boolean => item.kind === "macro" || item.kind === "fn";
+
+/** The parameters that a macro's or a function's item has between its parentheses. */
 export function parametersOf(item: Item): string[] {
-  if (item.kind !== "macro") return [];
+  if (!isDefinition(item)) return [];
   const open = item.tokens.findIndex((t) => t.text === "(");
   const end = item.tokens.findIndex((t) => t.kind === "punctuator" && (t.text === ")" || t.text === "{"));
   return item.tokens
     .slice(open + 1, end < 0 ? undefined : end)
-    .filter((t) => open >= 0 && (t.kind === "variable" || t.kind === "map" || t.kind === "identifier"))
+    .filter((t) => open >= 0 && (item.kind === "fn" ? t.kind === "variable" : PARAMETERS.has(t.kind)))
     .map((t) => t.text);
 }
 
@@ -64,7 +69,7 @@ function imported(source: SourceText, items: readonly Item[], env: ProbeEnvironm
 
 function edited({ name, params, nameSpan }: Macro): EditedMacro {
   const text = nameSpan.file?.text ?? "";
-  // Without the word `macro` before it.
-  const start = Math.max(text.indexOf(name, nameSpan.start + "macro".length), nameSpan.start);
+  // Without the word before it, which is no name.
+  const start = Math.max(text.indexOf(name, text.indexOf(" ", nameSpan.start)), nameSpan.start);
   return { name, params: params.map((p) => p.name), span: { ...nameSpan, start, end: start + name.length } };
 }

@@ -44,7 +44,7 @@ const isFree = (tokens: readonly Scanned[], index: number): boolean =>
   !/^(?:\.|->|struct|union|enum)$/.test(tokens[index - 1]?.text ?? "") && tokens[index + 1]?.text !== "=";
 
 const isParameter = (item: Item | undefined, token: Scanned): boolean =>
-  item?.kind === "macro" && parametersOf(item).includes(token.text);
+  item !== undefined && parametersOf(item).includes(token.text);
 
 /** Where the name at an offset comes from; of an import, the files that it brings. */
 export function definition(script: EditedScript, offset: number): readonly Span[] {

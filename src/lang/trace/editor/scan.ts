@@ -3,7 +3,7 @@
 
 import { providers } from "../../../probes/index.ts";
 import { DiagnosticError, type SourceText } from "../../../source/index.ts";
-import { Lexer, type Token } from "../parse/index.ts";
+import { ITEM_WORDS, type ItemWord, Lexer, type Token } from "../parse/index.ts";
 
 export interface Scanned {
   /** `attach`: an attach point; `directive`: a line of the preprocessor; `broken`: what is no token. */
@@ -17,7 +17,7 @@ export interface Scanned {
 /** What stands at the outermost level. */
 export interface Item {
   /** The word it begins with says what it is; without one it is a probe. */
-  readonly kind: "probe" | (typeof ITEM_WORDS)[number];
+  readonly kind: "probe" | ItemWord;
   readonly start: number;
   end: number;
   /** Its end has been seen. */
@@ -30,14 +30,12 @@ export interface ScannedText {
   readonly items: readonly Item[];
 }
 
-export const ITEM_WORDS = ["config", "macro", "let", "import", "struct", "union", "enum", "typedef"] as const;
-
 /**
  * What begins an item at the start of a line, whatever is still open before it. Only attach points that are no expression
  * too: `interval:s:1`, `begin {`.
  */
 const NEW_ITEM = new RegExp(
-  String.raw`^(?:(?:${providers.map((p) => p.name).join("|")}):[\w*?/"]|(?:begin|end|BEGIN|END)\s*[{,/]|macro\s+\w+\s*\(|config\s*=\s*\{)`,
+  String.raw`^(?:(?:${providers.map((p) => p.name).join("|")}):[\w*?/"]|(?:begin|end|BEGIN|END)\s*[{,/]|(?:macro|fn)\s+\w+\s*\(|config\s*=\s*\{)`,
 );
 
 /** Providers whose attach points have paths in them. */
@@ -157,6 +155,7 @@ class Scanner {
         return text === ")" || text === ";";
       case "probe":
       case "macro":
+      case "fn":
         return text === "}";
       default:
         return text === "}" || text === ";";

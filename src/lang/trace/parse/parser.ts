@@ -104,7 +104,7 @@ export function parseScript(source: SourceText, params: readonly string[], heade
 /** A function that is written in the language itself. */
 function writtenMacro(name: string): Macro | undefined {
   if (!Object.hasOwn(library, name)) return undefined;
-  const source = { name: `library/${name}`, text: library[name] as string };
+  const source = { name: `library/${name}`, text: (library[name] as { macro: string }).macro };
   const parts = movedInto(source, partsOf(source, [], { all: false }, new Set()));
   return parts.macros[0];
 }
