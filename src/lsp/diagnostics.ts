@@ -7,6 +7,9 @@ import { locationOf, rangeOf } from "./positions.ts";
 const ERROR = 1 satisfies protocol.DiagnosticSeverity;
 const WARNING = 2 satisfies protocol.DiagnosticSeverity;
 
+/** That the editor's user may not see something of the system is no fault of the script. */
+const NOT_PERMITTED = "SCRY2002" satisfies Diagnostic["code"];
+
 export function toProtocol(source: SourceText, uri: string, d: Diagnostic): protocol.Diagnostic {
   const related: protocol.DiagnosticRelatedInformation[] = (d.related ?? []).map((r) => ({
     message: r.message,
@@ -14,7 +17,7 @@ export function toProtocol(source: SourceText, uri: string, d: Diagnostic): prot
   }));
   return {
     range: rangeOf(source, inThisText(source, d.span)),
-    severity: d.severity === "error" ? ERROR : WARNING,
+    severity: d.severity === "error" && d.code !== NOT_PERMITTED ? ERROR : WARNING,
     code: d.code,
     source: "scry",
     message: [d.message, ...(d.hints ?? []).map((h) => `HINT: ${h}`)].join("\n"),

@@ -20,6 +20,7 @@ import type { ProbeEnvironment } from "../probes/index.ts";
 import { DiagnosticError } from "../source/index.ts";
 import { toProtocol } from "./diagnostics.ts";
 import { messageReader, messageWriter } from "./messages.ts";
+import { asPermitted } from "./permitted.ts";
 import { locationOf, offsetAt, positionOf, rangeOf } from "./positions.ts";
 
 /** The library that speaks the protocol. */
@@ -130,7 +131,7 @@ class Server {
 
   #set(uri: string, text: string, rest: number, fresh = false): void {
     const before = this.#open.get(uri);
-    const env = fresh || before === undefined ? this.#options.environment() : before.env;
+    const env = fresh || before === undefined ? asPermitted(this.#options.environment()) : before.env;
     this.#open.set(uri, new EditedScript({ name: nameOf(uri), text }, env, before));
     clearTimeout(this.#waiting.get(uri));
     this.#waiting.set(

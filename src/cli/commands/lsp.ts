@@ -20,8 +20,8 @@ export const lsp: Command = {
         input: process.stdin,
         output: process.stdout,
         version,
-        // What a script may do is asked when it is run.
-        environment: () => liveEnvironment({ ...placesOf(line), unsafe: true }),
+        // What a script may do, and which of its probes are meant, is asked when it is run.
+        environment: () => liveEnvironment({ ...placesOf(line), unsafe: true, wants: () => true }),
       });
     } finally {
       // What is still waited for (input, the library's look at the editor's process) is of no use now.

@@ -79,6 +79,13 @@ export function without(text: string, ...items: readonly Item[]): string {
   return rest + text.slice(at);
 }
 
+/** The text with a macro as a probe, all else where it was: what is checked is checked where it runs. */
+export function macroAsProbe(text: string, { start, end, tokens }: Item): string {
+  const body = tokens.find((t) => t.text === "{");
+  if (body === undefined) return text;
+  return text.slice(0, start) + "begin".padEnd(body.start - start) + text.slice(body.start, end) + text.slice(end);
+}
+
 /** A text without any probe is no script. */
 const blank = (kind: Item["kind"], length: number): string =>
   (kind === "probe" && length >= "begin{}".length ? "begin{}" : "").padEnd(length);

@@ -7,7 +7,7 @@ import { DiagnosticError } from "../../../source/index.ts";
 import { builtins } from "../builtins/index.ts";
 import { configKeys, MAP_TYPES, type Unit } from "../check/index.ts";
 import { type Expression, ITEM_WORDS, KEYWORDS, walkProbe } from "../parse/index.ts";
-import { analyzeMended } from "./analysis.ts";
+import { analyzeMended, macroAsProbe } from "./analysis.ts";
 import { argumentsOf, hasArguments } from "./arguments.ts";
 import type { EditedScript } from "./edited-script.ts";
 import { languageMacros, macroSignature, parametersOf } from "./macros.ts";
@@ -184,7 +184,8 @@ function fields(script: EditedScript, from: number, offset: number): Completion[
     const args = argumentsOf(item, script.env);
     if (args.length > 0) return args.map(field);
   }
-  const head = text.slice(0, from) + PLACE;
+  const own = item?.kind === "macro" ? macroAsProbe(text, item) : text;
+  const head = own.slice(0, from) + PLACE;
   const rest = text.slice(end);
   for (const whole of [head + rest, `${head};${rest}`, ...closed(script, from).map((close) => head + close)]) {
     const { checked, env } = analyzeMended({ name, text: whole }, script.env, from);

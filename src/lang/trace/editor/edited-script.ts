@@ -5,9 +5,9 @@ import type { ProbeEnvironment } from "../../../probes/index.ts";
 import type { Type } from "../../../schema/index.ts";
 import type { Diagnostic, SourceText } from "../../../source/index.ts";
 import type { CheckedScript } from "../check/index.ts";
-import { type Analysis, analyze, analyzeMended } from "./analysis.ts";
+import { type Analysis, analyze, analyzeMended, macroAsProbe } from "./analysis.ts";
 import { type EditedMacro, macrosOf } from "./macros.ts";
-import { type ScannedText, scan } from "./scan.ts";
+import { type Item, itemIn, type ScannedText, scan } from "./scan.ts";
 
 export class EditedScript {
   readonly source: SourceText;
@@ -17,6 +17,7 @@ export class EditedScript {
   #analysis: Analysis | undefined;
   #mended: Analysis | undefined;
   #macros: readonly EditedMacro[] | undefined;
+  readonly #bodies = new Map<Item, Analysis>();
 
   /** `before`: the same file as it was. */
   constructor(source: SourceText, env: ProbeEnvironment, before?: EditedScript) {
@@ -41,6 +42,18 @@ export class EditedScript {
     const { analysis } = this;
     this.#mended ??= analysis.checked === undefined ? analyzeMended(this.source, this.env) : analysis;
     return this.#mended;
+  }
+
+  /** What is known of the item at an offset: of a macro, by itself, though nothing uses it. */
+  at(offset: number): Analysis {
+    const item = itemIn(this.scanned.items, offset);
+    if (item?.kind !== "macro") return this.mended;
+    let body = this.#bodies.get(item);
+    if (body === undefined) {
+      body = analyzeMended({ name: this.source.name, text: macroAsProbe(this.source.text, item) }, this.env);
+      this.#bodies.set(item, body);
+    }
+    return body;
   }
 
   get lastScript(): EditedScript | undefined {

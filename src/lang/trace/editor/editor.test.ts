@@ -176,6 +176,9 @@ const completions: readonly (readonly [marked: string, offered: string])[] = [
   ["struct a { int x; long y; };\nbegin { ((struct a *)0).| }", "x y"],
   ["begin { $x = ; }\nend { curtask.| }", TASK],
   ["begin { curtask.| }\nend { $x = ; }", TASK],
+  ["macro m() { curtask.| }", TASK],
+  ["macro m($a, b) { curtask->mm.|", "mmap_base start_stack"],
+  ["macro m($a, b) { $t = curtask; $a + b + $t.| }\nbegin { }", TASK],
   ["begin {\nend { curtask.| }", TASK],
   ["begin { $n = 1; $n.| }", ""],
   ["begin { nothing.| }", ""],
@@ -326,6 +329,9 @@ const hovers: readonly (readonly [marked: string, said: string | undefined])[] =
   ["config = { missing|_probes = warn", "missing_probes: error | warn | ignore"],
   ["begin { print($|1); }", "$1: int64"],
   ["begin { print($|#); }", "$#: int64"],
+  // In a macro that nothing uses.
+  ["macro m($a, b) { $a + b + curtask->mm->mmap|_base }", "mmap_base: uint64"],
+  ["macro m($a, b) { $t = curtask; $|t.pid }\nbegin { }", "$t: struct task_struct *"],
   // What stands elsewhere may be half typed.
   ["begin { $x = ; }\nend { $y = 1; print($|y); }", "$y: int64"],
   ["begin { $x =\nend { $y = 1; print($|y); }", "$y: int64"],

@@ -191,7 +191,7 @@ function keyOf(script: EditedScript, token: Scanned): string {
 function typeAt(script: EditedScript, offset: number): Type | undefined {
   let best: Expression | undefined;
   let type: Type | undefined;
-  for (const unit of script.mended.checked?.units ?? [])
+  for (const unit of script.at(offset).checked?.units ?? [])
     walkProbe(unit.probe, {
       expression(e) {
         // What only begins here, as a record does with its first key, is something else.

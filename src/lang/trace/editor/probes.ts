@@ -54,12 +54,16 @@ function* namesOf(provider: Provider, given: readonly string[], env: ProbeEnviro
   const patterns = given.map((part, i) => (i === given.length - 1 ? `${part}*` : part));
   while (patterns.length < provider.parts) patterns.push("*");
   const names = provider.names ?? providerOf(LIKE[provider.name] ?? "")?.names;
-  const typed = provider.name === "fentry" || provider.name === "fexit" ? env.btf() : undefined;
+  const typed = provider.name === "fentry" || provider.name === "fexit" ? typedFunctions(patterns, env) : undefined;
   try {
     for (const name of names?.(patterns, env) ?? [])
-      if (typed?.find(name.slice(name.lastIndexOf(":") + 1), "func") !== undefined || typed === undefined) yield name;
+      if (typed === undefined || typed.has(name.slice(name.lastIndexOf(":") + 1))) yield name;
   } catch (error) {
     // No such binary, or one that cannot be read: there is nothing to offer.
     if (!(error instanceof ProbeError) && !(error instanceof DiagnosticError)) throw error;
   }
 }
+
+/** Functions whose arguments are known, which these providers need. */
+const typedFunctions = (patterns: readonly string[], env: ProbeEnvironment): ReadonlySet<string> =>
+  new Set((env.btf()?.findAll(patterns.at(-1) ?? "*", "func") ?? []).map((f) => f.name));
