@@ -187,6 +187,15 @@ function byGrammar(r: Random): string {
   return tokens.join("");
 }
 
+/** A few words of a script very often. */
+function bySize(r: Random): string {
+  const tokens = base(r).match(TOKEN) ?? [];
+  const at = r.below(tokens.length + 1);
+  const some = tokens.slice(at, at + 1 + r.below(6)).join("");
+  tokens.splice(at, 0, (r.chance(30) ? r.pick(WORDS) : some).repeat(1 + r.below(3000)));
+  return tokens.join("");
+}
+
 /** Most keep to the grammar: what does not parse never reaches what comes after. */
 const WAYS: readonly ((r: Random) => string)[] = [
   byBytes,
@@ -202,5 +211,5 @@ const WAYS: readonly ((r: Random) => string)[] = [
 /** A text; the same for the same seed. */
 export function mutatedScript(seed: number): string {
   const r = new Random(seed);
-  return r.pick(WAYS)(r);
+  return r.chance(2) ? bySize(r) : r.pick(WAYS)(r);
 }
