@@ -38,14 +38,32 @@ export interface CompiledProgram {
 
 /** What is kept free for spilled registers at first (bytes). */
 const SPILL_RESERVE = 64;
-/** A function with callers gets no more, so that theirs fit as well (bytes). */
-const CALLEE_BYTES = 256;
+/**
+ * A function with callers gets no more (bytes), so that theirs fit as well: less where the entry does not fit above it,
+ * whose spilled registers are its own, while slots of a callee find room in scratch.
+ */
+const CALLEE_BYTES = [256, 160, 96] as const;
 
 /**
  * Compiles a program. The IR given is consumed: the passes change it in place. Throws a StackError for a program that
  * the stack has no room for.
  */
 export function compile(program: IrProgram, options: CompileOptions = {}): CompiledProgram {
+  if (program.functions.length === 1) return compileWithin(program, options, 0);
+  let refusal: unknown;
+  for (const bytes of CALLEE_BYTES) {
+    const copy = { ...program, functions: program.functions.map(cloneFunction) };
+    try {
+      return compileWithin(copy, options, bytes);
+    } catch (error) {
+      if (!(error instanceof StackError)) throw error;
+      refusal ??= error;
+    }
+  }
+  throw refusal;
+}
+
+function compileWithin(program: IrProgram, options: CompileOptions, calleeBytes: number): CompiledProgram {
   const whole = options.stack ?? FRAME_BYTES;
   const compiled = new Map<string, { spec: FunctionSpec; depth: number }>();
   let scratchSize = 0;
@@ -63,7 +81,7 @@ export function compile(program: IrProgram, options: CompileOptions = {}): Compi
       below = Math.max(below, compiled.get(name)?.depth ?? 0);
     }
     const isEntry = fn === program.functions[0];
-    const available = Math.max(0, (isEntry ? whole : Math.min(CALLEE_BYTES, whole)) - below);
+    const available = Math.max(0, (isEntry ? whole : Math.min(calleeBytes, whole)) - below);
     const context: PassContext = {
       cpu: options.cpu ?? 4,
       atomicFetch: options.atomicFetch ?? true,

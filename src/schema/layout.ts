@@ -78,18 +78,20 @@ export function alignOf(type: Type): number {
       return alignOf(type.of);
     case "tuple":
     case "record":
-      return type.elements.reduce((most, e) => Math.max(most, alignOf(e)), 1);
+      return type.elements.reduce((most, e) => Math.max(most, alignInTuple(e)), 1);
     default:
       return 8;
   }
 }
 
+/** A string of words starts at a word, so that it can be written and compared by words. */
+const alignInTuple = (type: Type): number => (type.kind === "string" && type.size >= 8 ? 8 : alignOf(type));
+
 /** Where the elements of a tuple lie, as in a C struct. */
 export function elementOffsets(elements: readonly Type[]): number[] {
   let at = 0;
   return elements.map((e) => {
-    // A string of words starts at a word, so that it can be written and compared by words.
-    at = up(at, e.kind === "string" && e.size >= 8 ? 8 : alignOf(e));
+    at = up(at, alignInTuple(e));
     const here = at;
     at += sizeOf(e);
     return here;

@@ -153,7 +153,8 @@ export const controlBuiltins: Builtins = {
       typeAsked(c, call);
       return UINT64;
     },
-    fold: (c, call) => BigInt(bytesAsked(c, call)),
+    fold: (c, call) =>
+      call.typeArgument === undefined && call.args.length === 0 ? undefined : BigInt(bytesAsked(c, call)),
     lower: (l, call) => ({
       kind: "value",
       type: UINT64,
@@ -186,5 +187,6 @@ export function memberOffset(c: CheckState, type: Type, member: Expression | und
   const names = path(member);
   if (type.kind !== "struct" || names === undefined) return undefined;
   const field = c.env.btf()?.field(type.btf.id, names);
-  return field === undefined ? undefined : field.bitOffset / 8;
+  // Of a bit field: its first byte.
+  return field === undefined ? undefined : field.bitOffset >> 3;
 }

@@ -175,6 +175,9 @@ export const typeQuestions: Builtins = {
     arity: [1, 129],
     check: (c, use) => {
       for (const e of use.args) check(c, e);
+      const format = use.args[0] as Expression;
+      if (constantText(c, format) === undefined)
+        return error(c, "SCRY1270", "fail() requires a string literal for its format", format.span);
       return fails(c, use, knownText(c, use));
     },
     lower: () => ({ kind: "none" }),

@@ -2,7 +2,14 @@
 
 import type { Expression } from "../parse/index.ts";
 import { headerConstant } from "./header-constants.ts";
-import { builtinOf, type CheckState } from "./state.ts";
+import { type BuiltinUse, builtinOf, type CheckedBuiltin, type CheckState } from "./state.ts";
+
+/** With fewer or more arguments than it takes, nothing is known of a use but that it is wrong. */
+function folded(c: CheckState, use: BuiltinUse): CheckedBuiltin | undefined {
+  const builtin = builtinOf(c.builtins, use);
+  const [least, most] = builtin?.arity ?? [0, 0];
+  return use.args.length < least || use.args.length > most ? undefined : builtin;
+}
 
 /** Decimal, `0x…`, or octal with a leading 0, as strtoull(3) takes it. */
 export const isInteger = (text: string): boolean => /^-?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*)$/.test(text);
@@ -27,8 +34,7 @@ export function constant(c: CheckState, e: Expression): bigint | undefined {
     }
     case "identifier":
     case "call": {
-      const builtin = builtinOf(c.builtins, e);
-      if (builtin !== undefined) return builtin.fold?.(c, e);
+      if (builtinOf(c.builtins, e) !== undefined) return folded(c, e)?.fold?.(c, e);
       // An enumerator of the kernel comes before a macro of the headers.
       return e.kind === "call" || c.env.btf()?.enumerator(e.name) !== undefined ? undefined : headerConstant(e.name);
     }
@@ -51,7 +57,7 @@ export function constantText(c: CheckState, e: Expression): string | undefined {
       return e.index === 0 ? undefined : (c.env.params[e.index - 1] ?? "");
     case "identifier":
     case "call":
-      return builtinOf(c.builtins, e)?.foldText?.(c, e);
+      return folded(c, e)?.foldText?.(c, e);
     default:
       return undefined;
   }

@@ -205,7 +205,10 @@ export class Lexer {
       }
       const coded = /^\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2}))/.exec(text.slice(at, at + 5));
       if (coded === null)
-        return this.fail("SCRY1005", `invalid escape character '\\${letter}'`, { start: at, end: at + 2 });
+        return this.fail("SCRY1005", `invalid escape character '\\${letter}'`, {
+          start: at,
+          end: at + 1 + letter.length,
+        });
       const byte =
         coded[1] !== undefined ? Number.parseInt(coded[1], 8) & 255 : Number.parseInt(coded[2] as string, 16);
       value += String.fromCharCode(byte < 0x80 ? byte : 0xdc00 + byte);
