@@ -15,6 +15,10 @@ describe("control bytes", () => {
     ["größe, 文字, 🎈", "größe, 文字, 🎈"],
     ["\u009b31m", "\\xc2\\x9b31m"],
     [Uint8Array.of(0x9b, 0x41, 0xff, 0xc3), "\\x9bA\\xff\\xc3"],
+    [Uint8Array.of(0xed, 0xa0, 0x80), "\\xed\\xa0\\x80"],
+    [Uint8Array.of(0xe0, 0x80, 0x80), "\\xe0\\x80\\x80"],
+    [Uint8Array.of(0xf0, 0x80, 0x80, 0x80), "\\xf0\\x80\\x80\\x80"],
+    [Uint8Array.of(0xf4, 0x90, 0x80, 0x80), "\\xf4\\x90\\x80\\x80"],
   ])("%j", (text, wanted) => {
     expect(shown(text)).toBe(wanted);
   });

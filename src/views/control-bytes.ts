@@ -9,11 +9,23 @@ const NEWLINE = 10;
 const TAB = 9;
 const DELETE = 0x7f;
 
+/** What may follow these, less than what follows others. */
+const SECOND: Readonly<Record<number, readonly [least: number, most: number]>> = {
+  224: [0xa0, 0xbf],
+  237: [0x80, 0x9f],
+  240: [0x90, 0xbf],
+  244: [0x80, 0x8f],
+};
+
 /** Bytes of the UTF-8 character that begins here; 0 where none does. */
 function characterLength(bytes: Uint8Array, at: number): number {
   const lead = bytes[at] as number;
   const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
   for (let i = 1; i < length; i++) if (((bytes[at + i] ?? 0) & 0xc0) !== 0x80) return 0;
+  // No longer than it must be, no half of a pair of UTF-16, nothing beyond U+10FFFF (RFC 3629, section 4).
+  const [least, most] = SECOND[lead] ?? [0x80, 0xbf];
+  const second = bytes[at + 1] as number;
+  if (length > 1 && (second < least || second > most)) return 0;
   // U+0080 to U+009F are control characters too: 0x9b alone begins what ESC [ does (ECMA-48, 5.4).
   return length === 2 && lead === 0xc2 && (bytes[at + 1] as number) < 0xa0 ? 0 : length;
 }
