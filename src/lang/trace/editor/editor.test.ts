@@ -50,6 +50,7 @@ const LIBRARY = { name: "/lib/tools.bt", text: "// Tools.\nmacro shared($x) { $x
 
 const world: ProbeEnvironment = {
   ...environment,
+  params: [],
   unsafe: true,
   btf: () => btf,
   tracepoints: (category, name) =>
@@ -353,6 +354,36 @@ describe("hover", () => {
     const found = hover(...cursor("begin { print(st|r(0)); }"));
     expect(found).toMatchObject({ span: { start: 14, end: 17 }, doc: expect.stringContaining("string") });
     expect(hover(...cursor("config = { max_str|len = 5 }"))?.doc).toBe("Without it: 1024");
+  });
+});
+
+const diagnosed: readonly (readonly [text: string, codes: string])[] = [
+  ["begin { }", ""],
+  ["", ""],
+  ["// Nothing yet.\n", ""],
+  ["macro m() { 1 }", ""],
+  ["begin { print(nothing); }", "SCRY1223"],
+  ["begin { print(1", "SCRY1000"],
+  ["tracepoint:sched:sched_swich { }", "SCRY1101"],
+  // What is given when it is run.
+  ["uprobe:$1:$2 { @[goid] = nsecs - arg0; }\nuretprobe:$1:main.f /@[goid]/ { print(retval); }", ""],
+  ["profile:hz:$1 { @ = count(); }\ninterval:s:$2 /pid == $1/ { print(str($3)); }", ""],
+  ["usdt:$1:a:b { @ = arg1; }", ""],
+  ["tracepoint:syscalls:sys_enter_$1 { @ = 1; }", ""],
+  ["uprobe:$1:$2 { print(nothing); }", "SCRY1223"],
+  ["uprobe:nowhere:f { }", "SCRY1105"],
+];
+
+describe("diagnostics", () => {
+  it.each(diagnosed)("%j", (text, codes) => {
+    const { diagnostics } = new EditedScript({ name: "x.bt", text }, world);
+    expect(diagnostics.map((d) => d.code).join(" ")).toBe(codes);
+  });
+  it("has none for the examples", () => {
+    for (const name of ["go-latency.bt", "goroutines.bt"]) {
+      const text = readFileSync(join(repository, "examples", name), "utf8");
+      expect(new EditedScript({ name, text }, world).diagnostics).toEqual([]);
+    }
   });
 });
 
