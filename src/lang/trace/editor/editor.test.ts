@@ -26,9 +26,16 @@ const btf = (() => {
   const inner = w.struct("", 8, [at("mmap_base", long, 0)]);
   const mm = w.struct("mm_struct", 16, [at("", inner, 0), at("start_stack", long, 8)]);
   const comm = w.array(w.int("char", 1, { signed: true, char: true }), 16, int);
+  const thread = w.struct("thread_struct", 8, [at("fsbase", long, 0)]);
   const task = w.nextId + 2;
-  const members = [at("pid", int, 0), at("mm", w.ptr(mm), 8), at("real_parent", w.ptr(task), 16), at("comm", comm, 24)];
-  w.struct("task_struct", 40, members);
+  const members = [
+    at("pid", int, 0),
+    at("mm", w.ptr(mm), 8),
+    at("real_parent", w.ptr(task), 16),
+    at("comm", comm, 24),
+    at("thread", thread, 40),
+  ];
+  w.struct("task_struct", 48, members);
   w.struct("tape", 4, [at("length", int, 0)]);
   w.typedef("pid_type", int);
   w.enum("color", 4, [
@@ -104,7 +111,7 @@ const PROVIDERS =
   "begin end tracepoint rawtracepoint kprobe kretprobe fentry fexit uprobe uretprobe usdt profile interval software hardware watchpoint iter self test bench";
 const ITEMS = "config macro let import struct union enum typedef";
 const ARGS = "__syscall_nr dfd filename";
-const TASK = "pid mm real_parent comm";
+const TASK = "pid mm real_parent comm thread";
 
 const completions: readonly (readonly [marked: string, offered: string])[] = [
   // Probes.
