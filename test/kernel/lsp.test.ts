@@ -545,6 +545,7 @@ describe("what comes in", () => {
       params: { textDocument: { uri: "file:///a.bt" }, position: { line: 0, character: 9 } },
     }),
   ].join("");
+  const WITHIN = /^ERROR: the editor's messages: damaged, at offset 0x[0-9a-f]+: the input ends within a message\n$/;
   it.each([0, 10, 25, 60, HEALTHY.length, HEALTHY.length + 30, whole.length - 20, whole.length])(
     "may end after %i bytes",
     async (bytes) => {
@@ -553,7 +554,8 @@ describe("what comes in", () => {
       server.process.stdin.end();
       const ended = await server.ended;
       endedClearly(ended, 1);
-      expect(ended.stderr).toBe("");
+      const atEnd = [0, HEALTHY.length, whole.length].includes(bytes);
+      expect(ended.stderr).toMatch(atEnd ? /^$/ : WITHIN);
     },
   );
   it("may end with everything gone at once", async () => {
