@@ -31,6 +31,11 @@ export class Frames {
     }
   }
 
+  /** Nothing comes any more. */
+  end(): void {
+    if (this.#have > 0 || this.#wanted !== undefined) throw this.#damage("the input ends within a message");
+  }
+
   /** The length that a header says, once all of it is there. */
   #header(): number | undefined {
     const bytes = this.#whole();
@@ -92,21 +97,28 @@ export function messageReader(
     onClose: closed.event,
     onPartialMessage: partial.event,
     listen(callback) {
-      const data = (piece: Buffer): void => {
+      const framed = (run: () => void): void => {
         try {
-          for (const text of frames.feed(piece)) {
-            const message = parsed(text);
-            if (message instanceof Error) errors.fire(message);
-            else callback(message);
-          }
+          run();
         } catch (error) {
           if (!(error instanceof FormatError)) throw error;
           input.removeListener("data", data);
           failed(error);
         }
       };
+      const data = (piece: Buffer): void =>
+        framed(() => {
+          for (const text of frames.feed(piece)) {
+            const message = parsed(text);
+            if (message instanceof Error) errors.fire(message);
+            else callback(message);
+          }
+        });
       input.on("data", data);
-      input.on("end", () => closed.fire());
+      input.on("end", () => {
+        framed(() => frames.end());
+        closed.fire();
+      });
       input.on("close", () => closed.fire());
       input.on("error", (error: Error) => errors.fire(error));
       return { dispose: () => void input.removeListener("data", data) };

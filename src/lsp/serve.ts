@@ -91,11 +91,21 @@ export function serve(library: Protocol, options: ServeOptions): Promise<number>
   });
 }
 
+interface Change {
+  readonly version: number | undefined;
+  /** Milliseconds until the text is looked at. */
+  readonly rest: number;
+  /** Files that it imports may have changed. */
+  readonly fresh?: boolean;
+}
+
 class Server {
   readonly #library: Protocol;
   readonly #connection: protocol.Connection;
   readonly #options: ServeOptions;
   readonly #open = new Map<string, EditedScript>();
+  /** As the editor counts them. */
+  readonly #versions = new Map<string, number>();
   readonly #waiting = new Map<string, NodeJS.Timeout>();
 
   constructor(library: Protocol, connection: protocol.Connection, options: ServeOptions) {
@@ -110,26 +120,31 @@ class Server {
       capabilities: CAPABILITIES,
       serverInfo: { name: "scry", version: this.#options.version },
     }));
-    c.onDidOpenTextDocument(({ textDocument: { uri, text } }) => this.#set(uri, text, 0));
-    c.onDidChangeTextDocument(({ textDocument: { uri }, contentChanges }) => {
+    c.onDidOpenTextDocument(({ textDocument: { uri, text, version } }) => this.#set(uri, text, { version, rest: 0 }));
+    c.onDidChangeTextDocument(({ textDocument: { uri, version }, contentChanges }) => {
       const text = contentChanges.at(-1)?.text;
-      if (text !== undefined) this.#set(uri, text, REST_MILLISECONDS);
+      if (text !== undefined) this.#set(uri, text, { version, rest: REST_MILLISECONDS });
     });
     // What others import has changed.
     c.onDidSaveTextDocument(() => {
-      for (const [uri, script] of [...this.#open]) this.#set(uri, script.source.text, 0, true);
+      for (const [uri, script] of [...this.#open]) {
+        const version = this.#versions.get(uri);
+        this.#set(uri, script.source.text, { version, rest: 0, fresh: true });
+      }
     });
     c.onDidCloseTextDocument(({ textDocument: { uri } }) => {
       clearTimeout(this.#waiting.get(uri));
       this.#waiting.delete(uri);
       this.#open.delete(uri);
+      this.#versions.delete(uri);
       void c.sendDiagnostics({ uri, diagnostics: [] });
     });
     this.#answers(c);
     c.listen();
   }
 
-  #set(uri: string, text: string, rest: number, fresh = false): void {
+  #set(uri: string, text: string, { version, rest, fresh = false }: Change): void {
+    if (version !== undefined) this.#versions.set(uri, version);
     const before = this.#open.get(uri);
     const env = fresh || before === undefined ? asPermitted(this.#options.environment()) : before.env;
     this.#open.set(uri, new EditedScript({ name: nameOf(uri), text }, env, before));
@@ -144,9 +159,10 @@ class Server {
     const script = this.#open.get(uri);
     if (script === undefined) return;
     const { source } = script;
+    const version = this.#versions.get(uri);
     try {
       const diagnostics = script.diagnostics.map((d) => toProtocol(source, uri, d));
-      void this.#connection.sendDiagnostics({ uri, diagnostics });
+      void this.#connection.sendDiagnostics({ uri, diagnostics, ...(version === undefined ? {} : { version }) });
     } catch (error) {
       // A fault of ours: the editor's other questions are answered all the same.
       this.#connection.console.error(`${uri}: ${(error as Error).stack}`);

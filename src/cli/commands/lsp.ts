@@ -5,6 +5,7 @@ import { liveEnvironment } from "../../session/index.ts";
 import type { Command } from "../command.ts";
 import { options } from "../options.ts";
 import { placesOf } from "../script.ts";
+import { printText } from "../streams.ts";
 import { version } from "../version.ts";
 
 export const lsp: Command = {
@@ -14,6 +15,8 @@ export const lsp: Command = {
   completes: "none",
   examples: ["scry lsp --stdio"],
   async run(line) {
+    if (process.stdin.isTTY)
+      printText(2, "scry lsp is started by an editor, which speaks to it over its input; Ctrl-C ends it.\n");
     try {
       // Large, and of use to nobody else: it is read when it is needed.
       return await serve(await import("vscode-languageserver/node.js"), {

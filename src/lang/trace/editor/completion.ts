@@ -188,7 +188,7 @@ function fields(script: EditedScript, from: number, offset: number): Completion[
   const head = own.slice(0, from) + PLACE;
   const rest = text.slice(end);
   for (const whole of [head + rest, `${head};${rest}`, ...closed(script, from).map((close) => head + close)]) {
-    const { checked, env } = analyzeMended({ name, text: whole }, script.env, from);
+    const { checked, env } = analyzeMended({ name, text: whole }, script.world, from);
     for (const unit of checked?.units ?? []) {
       const found = fieldsOf(unit, env.btf());
       if (found !== undefined) return found;

@@ -7,6 +7,7 @@ import type { Diagnostic, SourceText } from "../../../source/index.ts";
 import type { CheckedScript } from "../check/index.ts";
 import { type Analysis, analyze, analyzeMended, macroAsProbe } from "./analysis.ts";
 import { type EditedMacro, macrosOf } from "./macros.ts";
+import { isOpen, withStandIns } from "./parameters.ts";
 import { type Item, itemIn, type ScannedText, scan } from "./scan.ts";
 
 export class EditedScript {
@@ -14,6 +15,7 @@ export class EditedScript {
   readonly env: ProbeEnvironment;
   readonly #before: EditedScript | undefined;
   #scanned: ScannedText | undefined;
+  #world: ProbeEnvironment | undefined;
   #analysis: Analysis | undefined;
   #mended: Analysis | undefined;
   #macros: readonly EditedMacro[] | undefined;
@@ -32,15 +34,21 @@ export class EditedScript {
     return this.#scanned;
   }
 
+  /** The environment that the script is checked in. */
+  get world(): ProbeEnvironment {
+    this.#world ??= withStandIns(this.scanned, this.env);
+    return this.#world;
+  }
+
   get analysis(): Analysis {
-    this.#analysis ??= analyze(this.source, this.env);
+    this.#analysis ??= analyze(this.source, this.world);
     return this.#analysis;
   }
 
   /** Without the items that are no script. */
   get mended(): Analysis {
     const { analysis } = this;
-    this.#mended ??= analysis.checked === undefined ? analyzeMended(this.source, this.env) : analysis;
+    this.#mended ??= analysis.checked === undefined ? analyzeMended(this.source, this.world) : analysis;
     return this.#mended;
   }
 
@@ -50,7 +58,7 @@ export class EditedScript {
     if (item?.kind !== "macro") return this.mended;
     let body = this.#bodies.get(item);
     if (body === undefined) {
-      body = analyzeMended({ name: this.source.name, text: macroAsProbe(this.source.text, item) }, this.env);
+      body = analyzeMended({ name: this.source.name, text: macroAsProbe(this.source.text, item) }, this.world);
       this.#bodies.set(item, body);
     }
     return body;
@@ -62,10 +70,13 @@ export class EditedScript {
 
   /** What is wrong with it; empty for a text without anything in it. */
   get diagnostics(): readonly Diagnostic[] {
-    const { items } = this.scanned;
+    const { items, tokens } = this.scanned;
     // A text of macros is for others to import.
     const library = items.length === 0 || items.every((i) => i.kind !== "probe");
-    return this.analysis.diagnostics.filter((d) => !library || d.code !== "SCRY1006");
+    const open = tokens.filter(isOpen);
+    const isOfOpen = ({ span }: Diagnostic): boolean =>
+      span !== undefined && span.file === undefined && open.some((t) => t.start <= span.start && span.end <= t.end);
+    return this.analysis.diagnostics.filter((d) => (!library || d.code !== "SCRY1006") && !isOfOpen(d));
   }
 
   /** The script's macros and those that it imports. */

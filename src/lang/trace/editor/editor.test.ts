@@ -26,9 +26,16 @@ const btf = (() => {
   const inner = w.struct("", 8, [at("mmap_base", long, 0)]);
   const mm = w.struct("mm_struct", 16, [at("", inner, 0), at("start_stack", long, 8)]);
   const comm = w.array(w.int("char", 1, { signed: true, char: true }), 16, int);
+  const thread = w.struct("thread_struct", 8, [at("fsbase", long, 0)]);
   const task = w.nextId + 2;
-  const members = [at("pid", int, 0), at("mm", w.ptr(mm), 8), at("real_parent", w.ptr(task), 16), at("comm", comm, 24)];
-  w.struct("task_struct", 40, members);
+  const members = [
+    at("pid", int, 0),
+    at("mm", w.ptr(mm), 8),
+    at("real_parent", w.ptr(task), 16),
+    at("comm", comm, 24),
+    at("thread", thread, 40),
+  ];
+  w.struct("task_struct", 48, members);
   w.struct("tape", 4, [at("length", int, 0)]);
   w.typedef("pid_type", int);
   w.enum("color", 4, [
@@ -50,6 +57,7 @@ const LIBRARY = { name: "/lib/tools.bt", text: "// Tools.\nmacro shared($x) { $x
 
 const world: ProbeEnvironment = {
   ...environment,
+  params: [],
   unsafe: true,
   btf: () => btf,
   tracepoints: (category, name) =>
@@ -103,7 +111,7 @@ const PROVIDERS =
   "begin end tracepoint rawtracepoint kprobe kretprobe fentry fexit uprobe uretprobe usdt profile interval software hardware watchpoint iter self test bench";
 const ITEMS = "config macro fn let import struct union enum typedef";
 const ARGS = "__syscall_nr dfd filename";
-const TASK = "pid mm real_parent comm";
+const TASK = "pid mm real_parent comm thread";
 
 const completions: readonly (readonly [marked: string, offered: string])[] = [
   // Probes.
@@ -355,6 +363,36 @@ describe("hover", () => {
     expect(hover(...cursor("config = { max_str|len = 5 }"))?.doc).toMatch(
       /characters|bytes|Bytes.* Without it: 1024\.$/,
     );
+  });
+});
+
+const diagnosed: readonly (readonly [text: string, codes: string])[] = [
+  ["begin { }", ""],
+  ["", ""],
+  ["// Nothing yet.\n", ""],
+  ["macro m() { 1 }", ""],
+  ["begin { print(nothing); }", "SCRY1223"],
+  ["begin { print(1", "SCRY1000"],
+  ["tracepoint:sched:sched_swich { }", "SCRY1101"],
+  // What is given when it is run.
+  ["uprobe:$1:$2 { @[goid] = nsecs - arg0; }\nuretprobe:$1:main.f /@[goid]/ { print(retval); }", ""],
+  ["profile:hz:$1 { @ = count(); }\ninterval:s:$2 /pid == $1/ { print(str($3)); }", ""],
+  ["usdt:$1:a:b { @ = arg1; }", ""],
+  ["tracepoint:syscalls:sys_enter_$1 { @ = 1; }", ""],
+  ["uprobe:$1:$2 { print(nothing); }", "SCRY1223"],
+  ["uprobe:nowhere:f { }", "SCRY1105"],
+];
+
+describe("diagnostics", () => {
+  it.each(diagnosed)("%j", (text, codes) => {
+    const { diagnostics } = new EditedScript({ name: "x.bt", text }, world);
+    expect(diagnostics.map((d) => d.code).join(" ")).toBe(codes);
+  });
+  it("has none for the examples", () => {
+    for (const name of ["go-latency.bt", "goroutines.bt"]) {
+      const text = readFileSync(join(repository, "examples", name), "utf8");
+      expect(new EditedScript({ name, text }, world).diagnostics).toEqual([]);
+    }
   });
 });
 
