@@ -30,7 +30,8 @@ export function scriptOutput({ given }: CommandLine, streams: Streams): ScriptOu
         print(data, bytes, offset);
         if (every === "none") view.flush();
       },
-      printMap: (contents, top, div) => view.map(contents, top, div),
+      printMap: (contents, top, div, how) => view.map(contents, top, div, how),
+      cleared: (name) => view.cleared(name),
       lost: (count) => {
         if (!quiet) view.lostEvents(count);
       },

@@ -9,6 +9,7 @@ import {
   EVENTS,
   type EventSite,
   HEADER,
+  type MapPrinting,
   type Resolver,
   type ScriptMap,
 } from "../schema/index.ts";
@@ -19,7 +20,9 @@ import type { StoredRing, Stores } from "./stores.ts";
 export interface RunListener {
   /** A record of the event ring; the bytes are valid during the call only. */
   record(site: EventSite, view: DataView, bytes: Uint8Array, offset: number): void;
-  printMap(contents: MapContents, top: number, div: number): void;
+  printMap(contents: MapContents, top: number, div: number, how?: MapPrinting): void;
+  /** A map was emptied, or its values are zero again. */
+  cleared?(name: string): void;
   /** This many records found the ring full since the last time. */
   lost(count: number): void;
   /** All that came so far has been told; a good time to write it out. */
@@ -165,13 +168,15 @@ export class RunReader {
         this.exit ??= { code: args[0] ?? 0 };
         return;
       case "print-map":
-        this.#listener.printMap(this.map(action.map), args[0] ?? 0, args[1] ?? 0);
+        this.#listener.printMap(this.map(action.map), args[0] ?? 0, args[1] ?? 0, action.how);
         return;
       case "clear":
         clearMap(this.script, this.#stores, this.#scriptMap(action.map));
+        this.#listener.cleared?.(action.map);
         return;
       case "zero":
         zeroMap(this.script, this.#stores, this.#scriptMap(action.map));
+        this.#listener.cleared?.(action.map);
         return;
       default:
         return;

@@ -11,6 +11,22 @@ export interface EventField {
   readonly offset: number;
 }
 
+/** How a map is printed, where it is not as bpftrace prints it: the words of print(@map, …). */
+export interface MapPrinting {
+  readonly order?: "key" | "value";
+  /** The first of the order last. */
+  readonly descending?: true;
+  readonly hex?: true;
+  /** With each value its share of all. */
+  readonly percent?: true;
+  /** As a table: a column for each part of the key. */
+  readonly columns?: true;
+  /** What has been added since it was printed last, whole or per second. */
+  readonly since?: "rate" | "delta";
+  /** Of a histogram a line of mean and percentiles, or a line of a heat map. */
+  readonly summary?: "percentiles" | "heat";
+}
+
 export type EventAction =
   | {
       readonly kind: "printf";
@@ -23,7 +39,7 @@ export type EventAction =
   /** `print(value)` */
   | { readonly kind: "print-value" }
   /** `print(@map[, top[, div]])`: the two words after the header, 0 where not given */
-  | { readonly kind: "print-map"; readonly map: string }
+  | { readonly kind: "print-map"; readonly map: string; readonly how?: MapPrinting }
   | { readonly kind: "clear" | "zero"; readonly map: string }
   | { readonly kind: "time"; readonly format: string }
   | { readonly kind: "join"; readonly separator: string; readonly size: number }

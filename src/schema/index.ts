@@ -2,7 +2,7 @@
 // and the compiled script as data.
 export type { CompiledScript, ProbeName, ProgramRole } from "./compiled-script.ts";
 export * from "./decode.ts";
-export type { EventAction, EventField, EventSite } from "./events.ts";
+export type { EventAction, EventField, EventSite, MapPrinting } from "./events.ts";
 export { conversions, type FormatPart, type FormatSpec, formatBits, parseFormat } from "./format.ts";
 export * from "./layout.ts";
 export { numberName } from "./named-numbers.ts";

@@ -75,6 +75,14 @@ export function histogramBuckets(type: HistogramType, counts: readonly number[],
   return rows;
 }
 
+/** Where bucket `index` begins, in few characters. */
+export function bucketLabel(type: HistogramType, index: number): string {
+  if (index === 0) return "...";
+  return type.kind === "hist"
+    ? histBound(index, type.bits).label
+    : lhistBound(Math.min(type.min + (index - 1) * type.step, type.max), type.step).label;
+}
+
 const BAR = 52;
 
 function label({ low, high }: Bucket): string {

@@ -6,18 +6,23 @@ import {
   type EventField,
   type EventSite,
   type Integer,
+  type MapPrinting,
   type StatsValue,
   type TimeSeriesValue,
   type TraceValue,
   type Type,
   valueDecoder,
+  type WallClock,
 } from "../schema/index.ts";
 import { lineColumn, type SourceText, type Span } from "../source/index.ts";
 import { ByteSink } from "./byte-sink.ts";
 import { average, valueFormatter } from "./format-value.ts";
 import { helperErrorText } from "./helper-error.ts";
 import { histogramJson } from "./histogram.ts";
+import { summarise } from "./histogram-summary.ts";
+import { MapChanges } from "./map-changes.ts";
 import { sortedEntries } from "./map-order.ts";
+import { secondsOf } from "./map-printing.ts";
 import { compilePrintf, compileText } from "./printf.ts";
 import { formatTime, systemClock } from "./strftime.ts";
 import { joinReader, nonEmptyByName, scalarValue } from "./text.ts";
@@ -117,17 +122,55 @@ function mapKind(type: Type): string {
   return type.kind === "avg" || type.kind === "stats" ? "stats" : "map";
 }
 
+/** What the words of print(@map, …) make of a map. */
+interface PrintedAs {
+  readonly how: MapPrinting;
+  readonly type?: string;
+  readonly json?: JsonWriter;
+}
+
+/** Maps by the words of print(@map, …): those on how numbers look change nothing here. */
+function wordsInJson(out: ByteSink, now: () => WallClock): Pick<View, "cleared"> & { write: View["map"] } {
+  const changes = new MapChanges(secondsOf(now()));
+  return {
+    cleared: (name) => changes.cleared(name),
+    write: (given, top, div = 0, how = {}) => {
+      const { valueType } = given.map;
+      const by = div > 0 ? div : 1;
+      const since = how.since ?? (how.summary === "heat" ? "delta" : undefined);
+      if (since === undefined) {
+        const summed = how.summary === "percentiles" && (valueType.kind === "hist" || valueType.kind === "lhist");
+        const json = (v: TraceValue): string => percentilesJson(valueType as HistogramType, v as readonly number[]);
+        writeMapJson(out, given, top, div, { how, ...(summed ? { type: "percentiles", json } : {}) });
+        return;
+      }
+      const { changed, elapsed } = changes.since(given, secondsOf(now()), how.summary ?? since);
+      const perSecond = (v: TraceValue): string => String(Number(v as Integer) / by / Math.max(elapsed, 1e-9));
+      writeMapJson(out, changed, top, div, { how, ...(since === "rate" ? { type: "rate", json: perSecond } : {}) });
+    },
+  };
+}
+
+function percentilesJson(type: HistogramType, counts: readonly number[]): string {
+  const s = summarise(type, counts);
+  if (s === undefined) return "null";
+  return `{"count": ${s.count}, "mean": ${s.mean}, "p50": ${s.p50}, "p90": ${s.p90}, "p99": ${s.p99}, "max": ${s.max}}`;
+}
+
+type HistogramType = Type & { readonly kind: "hist" | "lhist" };
+
 /** `print(@map)`: nothing for a map with keys and no entries. */
-export function writeMapJson(out: ByteSink, snapshot: MapSnapshot, top = 0, div = 0): void {
+export function writeMapJson(out: ByteSink, snapshot: MapSnapshot, top = 0, div = 0, how?: PrintedAs): void {
   const { name, keyType, valueType } = snapshot.map;
   const by = div > 0 ? div : 1;
   const series = valueType.kind === "tseries" ? valueType : undefined;
   const last = series === undefined ? 0 : lastEpoch(snapshot.entries.map((e) => e.value as TimeSeriesValue));
   const json =
-    series === undefined
+    how?.json ??
+    (series === undefined
       ? jsonWriter(valueType, by)
-      : (v: TraceValue): string => timeSeriesJson(series, v as TimeSeriesValue, last);
-  const before = `{"type": "${mapKind(valueType)}", "data": {${jsonString(name)}: `;
+      : (v: TraceValue): string => timeSeriesJson(series, v as TimeSeriesValue, last));
+  const before = `{"type": "${how?.type ?? mapKind(valueType)}", "data": {${jsonString(name)}: `;
   if (keyType === undefined) {
     if (snapshot.entries.length === 0 && mapKind(valueType) === "hist") return;
     out.text(`${before}${json(scalarValue(snapshot))}}}\n`);
@@ -139,14 +182,14 @@ export function writeMapJson(out: ByteSink, snapshot: MapSnapshot, top = 0, div 
   const plain = valueWriter(valueType, by);
   out.append(before);
   let between = '{"';
-  for (const { key: k, value } of sortedEntries(snapshot, top)) {
+  for (const { key: k, value } of sortedEntries(snapshot, top, how?.how)) {
     out.reserve(ROOM);
     out.append(between);
     const start = out.at;
     key(k, out);
     tidyKey(out, start);
     out.append('": ');
-    if (number && typeof value === "number") plain(value, out);
+    if (number && how?.json === undefined && typeof value === "number") plain(value, out);
     else out.append(json(value));
     between = ', "';
   }
@@ -198,6 +241,7 @@ const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 export function jsonView(options: ViewOptions): View {
   const { out, messages, resolver, source, now = systemClock } = options;
   const scratch = new ByteSink(() => {});
+  const printed = wordsInJson(out, now);
 
   const data = (type: string, json: string): void => out.text(`{"type": "${type}", "data": ${json}}\n`);
 
@@ -268,7 +312,11 @@ export function jsonView(options: ViewOptions): View {
   return {
     printer,
     value: (type, value) => data("value", jsonWriter(type)(value)),
-    map: (snapshot, top, div) => writeMapJson(out, snapshot, top, div),
+    map: (snapshot, top, div, how) => {
+      if (how === undefined) writeMapJson(out, snapshot, top, div);
+      else printed.write(snapshot, top, div, how);
+    },
+    cleared: (name) => printed.cleared(name),
     cat: (content) => data("cat", jsonString(decoder.decode(content))),
     system: (output) => data("syscall", jsonString(decoder.decode(output))),
     endOfRun: (snapshots) => {

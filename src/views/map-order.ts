@@ -4,7 +4,7 @@
 // Integers are sorted as pairs of 32-bit words by their bytes (a radix sort, least byte first), because a map may have
 // 100,000 entries and a comparator would be called 1.7 million times.
 
-import type { Integer, StatsValue, TraceValue, Type } from "../schema/index.ts";
+import type { Integer, MapPrinting, StatsValue, TraceValue, Type } from "../schema/index.ts";
 import type { MapEntry, MapSnapshot } from "./view.ts";
 
 /** So few are sorted by comparing. */
@@ -131,11 +131,11 @@ function rank({ map, entries }: MapSnapshot): { of(i: number): Integer; readonly
 }
 
 /** The numbers of the entries in the order of printing. */
-function order(snapshot: MapSnapshot): Uint32Array {
+function order(snapshot: MapSnapshot, wanted: MapPrinting["order"]): Uint32Array {
   const { map, entries } = snapshot;
   const all = new Uint32Array(entries.length);
   for (let i = 0; i < all.length; i++) all[i] = i;
-  const by = rank(snapshot);
+  const by = wanted === "key" ? undefined : rank(snapshot);
   const { keyType } = map;
   const key = (i: number): TraceValue => (entries[i] as MapEntry).key;
   if (by === undefined) return keyType === undefined ? all : sortByKey(all, keyType, key);
@@ -152,12 +152,15 @@ function order(snapshot: MapSnapshot): Uint32Array {
   return sorted;
 }
 
-/** The entries in the order of printing; with `top`, only the last so many (of time series, whose order says nothing, all). */
-export function sortedEntries(snapshot: MapSnapshot, most = 0): MapEntry[] {
+/**
+ * The entries in the order of printing; with `top`, only the last so many (of time series, whose order says nothing, all),
+ * or the first so many where the order is a descending one.
+ */
+export function sortedEntries(snapshot: MapSnapshot, most = 0, how: MapPrinting = {}): MapEntry[] {
   const top = snapshot.map.valueType.kind === "tseries" ? 0 : most;
-  const sorted = order(snapshot);
+  const sorted = order(snapshot, how.order);
   const first = top > 0 && sorted.length > top ? sorted.length - top : 0;
   const entries: MapEntry[] = [];
   for (let i = first; i < sorted.length; i++) entries.push(snapshot.entries[sorted[i] as number] as MapEntry);
-  return entries;
+  return how.descending === true ? entries.reverse() : entries;
 }

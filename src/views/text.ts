@@ -14,6 +14,7 @@ import { valueFormatter, zeroValue } from "./format-value.ts";
 import { helperErrorText } from "./helper-error.ts";
 import { histogramText } from "./histogram.ts";
 import { sortedEntries } from "./map-order.ts";
+import { PrintedMaps } from "./map-printing.ts";
 import { compilePrintf, compileText } from "./printf.ts";
 import { formatTime, systemClock } from "./strftime.ts";
 import { lastEpoch, timeSeriesText } from "./time-series.ts";
@@ -114,6 +115,7 @@ export function nonEmptyByName(snapshots: readonly MapSnapshot[]): MapSnapshot[]
 export function textView(options: ViewOptions): View {
   const { out, messages, resolver, source, now = systemClock } = options;
 
+  const printed = new PrintedMaps(out, now);
   const printer = (site: EventSite): RecordPrinter => {
     const action = site.action;
     switch (action.kind) {
@@ -159,7 +161,11 @@ export function textView(options: ViewOptions): View {
   return {
     printer,
     value: (type, value) => out.text(`${valueFormatter(type)(value)}\n`),
-    map: (snapshot, top, div) => writeMapText(out, snapshot, top, div),
+    map: (snapshot, top, div, how) => {
+      if (how === undefined) writeMapText(out, snapshot, top, div);
+      else printed.write(snapshot, top, div, how);
+    },
+    cleared: (name) => printed.cleared(name),
     cat: (content) => out.raw(content),
     system: (output) => {
       out.raw(output);

@@ -1,6 +1,6 @@
 // What a session tells, and whoever shows it must be able to show: one interface, an implementation for each format.
 
-import type { EventSite, Resolver, ScriptMap, TraceValue, Type, WallClock } from "../schema/index.ts";
+import type { EventSite, MapPrinting, Resolver, ScriptMap, TraceValue, Type, WallClock } from "../schema/index.ts";
 import type { SourceText } from "../source/index.ts";
 import type { ByteSink } from "./byte-sink.ts";
 
@@ -24,8 +24,10 @@ export interface View {
   printer(site: EventSite): RecordPrinter;
   /** `print(value)` */
   value(type: Type, value: TraceValue): void;
-  /** `print(@map, top, div)`: only the last `top` entries (0: all), numbers divided by `div` (0: by 1). */
-  map(snapshot: MapSnapshot, top?: number, div?: number): void;
+  /** `print(@map, top, div, …)`: only the last `top` entries (0: all), numbers divided by `div` (0: by 1). */
+  map(snapshot: MapSnapshot, top?: number, div?: number, how?: MapPrinting): void;
+  /** `clear(@map)`, `zero(@map)`: what it changes by is counted from nothing. */
+  cleared(name: string): void;
   /** What the file held that `cat()` named. */
   cat(content: Uint8Array): void;
   /** What the command of `system()` wrote. */

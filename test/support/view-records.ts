@@ -36,19 +36,25 @@ export interface Shown {
   readonly messages: string;
 }
 
-export function show(make: typeof textView, run: (view: View) => void): Shown {
+type Clock = () => { readonly seconds: number; readonly nanoseconds: number };
+
+export function show(
+  make: typeof textView,
+  run: (view: View) => void,
+  now: Clock = () => ({ seconds: 0, nanoseconds: 5000 }),
+): Shown {
   const shown = { text: "", messages: "" };
   const decoder = new TextDecoder();
   const out = new ByteSink((b) => void (shown.text += decoder.decode(b, { stream: true })));
   const messages = new ByteSink((b) => void (shown.messages += new TextDecoder().decode(b)));
   const source = { name: "stdin", text: 'begin { warnf("hey %d\\n", 5); errorf("x %s", "q"); }' };
-  const view = make({ out, messages, resolver, source, now: () => ({ seconds: 0, nanoseconds: 5000 }) });
+  const view = make({ out, messages, resolver, source, now });
   run(view);
   view.flush();
   return shown;
 }
-export const text = (run: (view: View) => void): string => show(textView, run).text;
-export const json = (run: (view: View) => void): string => show(jsonView, run).text;
+export const text = (run: (view: View) => void, now?: Clock): string => show(textView, run, now).text;
+export const json = (run: (view: View) => void, now?: Clock): string => show(jsonView, run, now).text;
 
 export const encode = (s: string): Uint8Array => new TextEncoder().encode(s);
 

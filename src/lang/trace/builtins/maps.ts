@@ -25,6 +25,7 @@ import {
 import { emitEvent, keyOf, literal, printfType, typeOf } from "../lower/index.ts";
 import type { Expression, MapExpression } from "../parse/index.ts";
 import type { Builtin, Builtins, Said } from "./builtin.ts";
+import { checkWords, printingOf, printWords, splitWords } from "./print-words.ts";
 
 const isStackUse = (e: Expression): boolean =>
   (e.kind === "identifier" || e.kind === "call") && /^(?:__builtin_)?[ku]stack$/.test(e.name);
@@ -76,16 +77,24 @@ const constantCount = (c: CheckState, e: Expression | undefined): void => {
 
 export const mapBuiltins: Builtins = {
   print: {
-    doc: "Prints a map (its last `top` entries, numbers divided by `div`) or a value. Entries are sorted by value.",
-    signature: "print(@map[, top[, div]]) or print(value)",
-    types: "map, int, int → none; any → none",
+    doc: `Prints a map (its last \`top\` entries, numbers divided by \`div\`) or a value. Entries are sorted by value. Words say how a map is printed otherwise: ${Object.entries(
+      printWords,
+    )
+      .map(([word, { doc }]) => `\`${word}\`: ${doc}`)
+      .join("; ")}.`,
+    signature: "print(@map[, top[, div]][, word, …]) or print(value)",
+    types: "map, int, int, words → none; any → none",
     example: "tracepoint:syscalls:sys_enter_openat { @[comm] = count(); } interval:s:5 { print(@, 10); clear(@); }",
-    arity: [1, 3],
+    arity: [1, 3 + Object.keys(printWords).length],
     check: (c, call) => {
       const e = call.args[0] as Expression;
       if (e.kind === "map" && e.key === undefined) {
-        wholeMap(c, call, e);
-        for (const n of call.args.slice(1)) {
+        const map = wholeMap(c, call, e);
+        const { others } = splitWords(call.args.slice(1));
+        checkWords(c, call.args.slice(1), map === undefined ? undefined : mapUse(c, map.name).valueType);
+        if (others.length > 2)
+          return error(c, "SCRY1226", `print() requires 1 to 3 arguments (${others.length + 1} provided)`, call.span);
+        for (const n of others) {
           constantCount(c, n);
           const v = constant(c, n);
           if (v === undefined && c.final) error(c, "SCRY1262", "print() requires literals for top and div", n.span);
@@ -109,12 +118,13 @@ export const mapBuiltins: Builtins = {
     lower: (l, call) => {
       const e = call.args[0] as Expression;
       if (e.kind === "map" && e.key === undefined) {
-        const [top, div] = call.args.slice(1);
+        const [top, div] = splitWords(call.args.slice(1)).others;
+        const how = printingOf(call.args.slice(1));
         const args = [top, div].map((n): { expression: Expression; type: Type } => ({
           expression: n ?? literal(l, 0n, call.span),
           type: INT64,
         }));
-        emitEvent(l, { kind: "print-map", map: e.name }, args, "control");
+        emitEvent(l, { kind: "print-map", map: e.name, ...(how === undefined ? {} : { how }) }, args, "control");
       } else {
         const type = valued(l.check, typeOf(l, e));
         const wide: Type = isReadableAggregate(type)
