@@ -152,6 +152,10 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "only tests and benchmarks whose names match",
     example: "scry --test --probe-filter '^opens' opens.bt",
   },
+  stats: {
+    help: "at the end, say how often each probe ran and what that cost, as the kernel counts it",
+    example: "scry --stats -e 'tracepoint:syscalls:sys_enter_openat { @[comm] = count(); } interval:s:5 { exit(); }'",
+  },
   info: { help: "what this kernel can do: the same as scry doctor", example: "scry --info" },
   "emit-elf": {
     value: "FILE",

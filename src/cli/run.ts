@@ -2,7 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
-import { processExists, spawnWaiting, VerifierError, type WaitingChild } from "../kernel/index.ts";
+import { enableStatistics, processExists, spawnWaiting, VerifierError, type WaitingChild } from "../kernel/index.ts";
 import { compileScript } from "../lang/trace/index.ts";
 import { writeObject } from "../object/index.ts";
 import { drive, type RunListener } from "../run/index.ts";
@@ -15,6 +15,7 @@ import { say } from "./messages.ts";
 import type { CommandLine } from "./options.ts";
 import { placesOf, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
+import { lossWarnings, statisticsJson, statisticsText } from "./statistics.ts";
 import { openStreams, type Streams } from "./streams.ts";
 import { commandOf, pidOf } from "./target.ts";
 
@@ -36,6 +37,7 @@ export async function run(line: CommandLine): Promise<number> {
   const output = scriptOutput(line, streams);
   const write = (text: string): void => streams.messages.text(text);
   let child: WaitingChild | undefined;
+  let statistics: number | undefined;
   const pid = given.has("pid") ? pidOf(given.get("pid") as string) : undefined;
   if (given.has("cmd")) child = await spawnWaiting(commandOf(given.get("cmd") as string));
   let running: RunningScript | undefined;
@@ -65,14 +67,25 @@ export async function run(line: CommandLine): Promise<number> {
     }
     if (verbose) write(describe(script));
     streams.messages.flush();
+    if (given.has("stats")) statistics = enableStatistics();
     running = loaded(script, output.listener, dump?.verifier === true ? write : undefined);
     const view = output.open(running);
     if (dump?.verifier === true) for (const l of running.logs()) write(`${l.program}:\n${l.log}\n`);
-    return await work(running, script, view, streams, { quiet, child, pid, dry: given.has("dry-run") });
+    const status = await work(running, script, view, streams, { quiet, child, pid, dry: given.has("dry-run") });
+    if (!quiet) say(streams.messages, lossWarnings(running.losses()), script.source);
+    if (statistics !== undefined) {
+      const counted = running.statistics();
+      if (given.get("format") === "json") streams.out.text(statisticsJson(counted, script.source));
+      else write(statisticsText(counted, script.source));
+      view.flush();
+    }
+    return status;
   } finally {
     streams.messages.flush();
     child?.kill("SIGTERM");
     await running?.close();
+    // The kernel counts until this is closed.
+    if (statistics !== undefined) process.getBuiltinModule("node:fs").closeSync(statistics);
   }
 }
 

@@ -7,6 +7,7 @@ import {
   EVENTS,
   type EventAction,
   type EventField,
+  type EventSite,
   GLOBALS,
   HEADER,
   hasLongString,
@@ -38,8 +39,9 @@ export interface RecordPart {
 export const mayBeLong = (types: readonly { readonly type: Type }[]): boolean =>
   types.some((t) => hasLongString(t.type));
 
-/** Room for a record of the ring: `fill` writes into it, and then hands it over; a record that found no room is counted. */
-export function reserve(p: ProgramState, ring: Ring, size: number, fill: (record: Value) => void): void {
+/** Room for a site's record: `fill` writes into it, and then hands it over; a record that found no room is counted. */
+export function reserve(p: ProgramState, site: EventSite, size: number, fill: (record: Value) => void): void {
+  const { ring } = site;
   const b = p.b;
   const record = b.helper(
     "ringbuf_reserve",
@@ -55,6 +57,7 @@ export function reserve(p: ProgramState, ring: Ring, size: number, fill: (record
   b.branch("ne", record, 0, got, lost, { unlikely: "else" });
   b.enter(lost);
   increment(p, ring === "control" ? HEADER.controlLost : HEADER.lost);
+  increment(p, p.object.plan.lossesOffset + site.id * 8);
   b.jump(after);
   b.enter(got);
   fill(record);
@@ -94,7 +97,7 @@ function build(
   const site = addSite(p, action, fields, size, ring);
   const position =
     ring === "control" ? b.helper("ringbuf_query", [b.map(EVENTS), b.const(BPF_RB_PROD_POS)]) : undefined;
-  reserve(p, ring, size, (record) => {
+  reserve(p, site, size, (record) => {
     b.store(32, record, 0, site.id);
     if (position !== undefined) {
       b.store(32, record, 4, 0);

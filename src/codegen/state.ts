@@ -128,7 +128,7 @@ export function within<T>(p: ProgramState, b: FunctionBuilder, run: () => T): T 
 /** The program's context. */
 export const contextOf = (p: ProgramState): Value => p.context();
 
-/** A new kind of record. */
+/** A new kind of record, sent from the place in the source that is being lowered. */
 export function addSite(
   p: ProgramState,
   action: EventAction,
@@ -136,7 +136,7 @@ export function addSite(
   size: number,
   ring: EventSite["ring"],
 ): EventSite {
-  const site: EventSite = { id: p.object.sites.length, action, fields, size, ring };
+  const site: EventSite = { id: p.object.sites.length, action, fields, size, ring, span: here(p) };
   p.object.sites.push(site);
   return site;
 }

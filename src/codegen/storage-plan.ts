@@ -137,17 +137,18 @@ export function planStorage(uses: Iterable<MapUse>, options: StorageOptions): St
     initial,
     cpuOffset,
     stride,
+    lossesOffset: cpuOffset + stride * powerOfTwo(options.cpus),
     frameBytes: options.frameBytes,
   };
 }
 
-/** The map that holds the global data. */
-export function globalsSpec(plan: StoragePlan, cpus: number): MapSpec {
+/** The map that holds the global data, of a script with so many kinds of records. */
+export function globalsSpec(plan: StoragePlan, sites: number): MapSpec {
   return {
     name: GLOBALS,
     type: "array",
     keySize: 4,
-    valueSize: plan.cpuOffset + plan.stride * powerOfTwo(cpus),
+    valueSize: plan.lossesOffset + sites * 8,
     maxEntries: 1,
     flags: BPF_F_MMAPABLE,
     initial: plan.initial,

@@ -128,7 +128,7 @@ export function joinInto(p: ProgramState, array: Value, space: MemorySpace, sepa
   const size = Math.ceil((p.object.maxStrlen + 1) / 8) * 8;
   const bytes = 8 + JOIN_STRINGS * size;
   const site = addSite(p, { kind: "join", separator, size }, [], bytes, "events");
-  reserve(p, "events", bytes, (record) => {
+  reserve(p, site, bytes, (record) => {
     b.store(32, record, 0, site.id);
     const slot = b.slot(8);
     const full = b.block("full");

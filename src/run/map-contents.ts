@@ -38,9 +38,9 @@ export function readMap(script: CompiledScript, stores: Stores, map: ScriptMap, 
     };
   }
   if (storage.kind === "cpu") {
-    const { cpuOffset, stride } = script.plan;
+    const { cpuOffset, stride, lossesOffset } = script.plan;
     const start = cpuOffset + storage.offset;
-    const cpus = stride === 0 ? 1 : Math.floor((globals.byteLength - cpuOffset) / stride);
+    const cpus = stride === 0 ? 1 : (lossesOffset - cpuOffset) / stride;
     if (
       !touched(type as AggregateType, globals, start, cpus, stride, storage.words) &&
       !zeroed.get(globals)?.has(map.name)
@@ -113,8 +113,8 @@ function storedMaps(stores: Stores, map: ScriptMap): StoredMap[] {
 function eachWord(script: CompiledScript, globals: DataView, map: ScriptMap, write: (offset: number) => void): void {
   const storage = map.storage;
   if (storage.kind !== "cpu") return;
-  const { cpuOffset, stride } = script.plan;
-  const cpus = stride === 0 ? 1 : Math.floor((globals.byteLength - cpuOffset) / stride);
+  const { cpuOffset, stride, lossesOffset } = script.plan;
+  const cpus = stride === 0 ? 1 : (lossesOffset - cpuOffset) / stride;
   for (let cpu = 0; cpu < cpus; cpu++)
     for (let i = 0; i < storage.words; i++) write(cpuOffset + cpu * stride + storage.offset + i * 8);
 }

@@ -13,6 +13,7 @@ import {
   type Resolver,
   type ScriptMap,
 } from "../schema/index.ts";
+import type { Span } from "../source/index.ts";
 import { clearMap, type MapContents, readMap, zeroMap } from "./map-contents.ts";
 import type { StoredRing, Stores } from "./stores.ts";
 
@@ -217,6 +218,19 @@ export class RunReader {
       return;
     this.#warned.set(offset, n);
     this.#listener.warning(text(n));
+  }
+
+  /** The places in the script whose records found no room, and how many of each. */
+  losses(): readonly { readonly span: Span; readonly count: number }[] {
+    const { sites, plan } = this.script;
+    const counts = new Map<string, { readonly span: Span; readonly count: number }>();
+    for (const { id, span } of sites) {
+      const lost = Number(this.#globals.getBigUint64(plan.lossesOffset + id * 8, true));
+      // The short and the long form of a record are sent from one place.
+      const key = `${span.start}:${span.end}`;
+      if (lost > 0) counts.set(key, { span, count: (counts.get(key)?.count ?? 0) + lost });
+    }
+    return [...counts.values()];
   }
 
   #scriptMap(name: string): ScriptMap {

@@ -2,7 +2,7 @@
 
 import type { Btf } from "../btf/index.ts";
 import type { BpfObject } from "../object/index.ts";
-import type { Diagnostic, SourceText } from "../source/index.ts";
+import type { Diagnostic, SourceText, Span } from "../source/index.ts";
 import type { EventSite } from "./events.ts";
 import type { ScriptOptions } from "./options.ts";
 import type { ScriptMap, StoragePlan } from "./storage.ts";
@@ -35,6 +35,8 @@ export interface CompiledScript {
 export interface ProgramRole {
   readonly kind: "begin" | "end" | "test" | "bench" | "probe" | "housekeeping";
   readonly probes: readonly ProbeName[];
+  /** Where in the script they stand; absent for what the script needs beside its own. */
+  readonly span?: Span;
 }
 
 /** Which probe it was, as the script and messages say it. */

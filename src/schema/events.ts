@@ -54,4 +54,6 @@ export interface EventSite {
   readonly size: number;
   /** Control records also carry, at byte 8, how far the event ring was filled when they were made. */
   readonly ring: "events" | "control";
+  /** What sends it. */
+  readonly span: Span;
 }

@@ -93,6 +93,8 @@ export interface StoragePlan {
   /** Where CPU 0's part begins, and how far apart the parts are (a power of two). */
   readonly cpuOffset: number;
   readonly stride: number;
+  /** Where the counters of records that found no room begin: a word for each site, behind the parts of the CPUs. */
+  readonly lossesOffset: number;
   /** Bytes at the start of each part that are for variables that a callback shares. */
   readonly frameBytes: number;
   /** Where each of `StorageOptions.tables` begins. */

@@ -35,7 +35,7 @@ import {
   type ProgramRole,
   type Resolver,
 } from "../schema/index.ts";
-import { DiagnosticError } from "../source/index.ts";
+import { DiagnosticError, type Span } from "../source/index.ts";
 import { missingParts } from "./missing-parts.ts";
 import { bootNanoseconds, liveResolver } from "./resolver.ts";
 import { UnwindTables } from "./unwind-tables.ts";
@@ -224,6 +224,23 @@ export class RunningScript implements ScriptRun {
     Atomics.store(this.#flags, HEADER.controlArmed >> 2, on);
   }
 
+  // --- numbers of the run ---------------------------------------------------------------------------------------
+
+  /** Runs and time of each program so far, as the kernel counts them where it is told to (`enableStatistics`). */
+  statistics(): readonly ProbeStatistics[] {
+    return [...this.script.programs].flatMap(([name, { probes, span }]) => {
+      const program = this.#object.programs.get(name);
+      if (program === undefined || span === undefined) return [];
+      const { runs, runNanoseconds, recursionMisses } = programInfo(program.fd);
+      return [{ probes, span, runs, nanoseconds: runNanoseconds, missed: recursionMisses }];
+    });
+  }
+
+  /** The places in the script whose records found no room, and how many of each. */
+  losses(): ReturnType<RunReader["losses"]> {
+    return this.#reader.losses();
+  }
+
   // --- maps -----------------------------------------------------------------------------------------------------
 
   /** What a map holds now. Throws RangeError for a name that the script does not have. */
@@ -270,6 +287,16 @@ export class RunningScript implements ScriptRun {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** What the kernel has counted of a program. */
+export interface ProbeStatistics {
+  readonly probes: ProgramRole["probes"];
+  readonly span: Span;
+  readonly runs: bigint;
+  readonly nanoseconds: bigint;
+  /** Runs that were skipped because the program was running on that CPU already. */
+  readonly missed: bigint;
 }
 
 /** Says why a program's probes cannot attach here before the kernel says it less clearly. */

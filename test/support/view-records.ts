@@ -87,7 +87,7 @@ export function record(view: View, action: EventAction, values: readonly (readon
   const base = 40;
   const data = new DataView(new ArrayBuffer(base + at + 8));
   for (const [i, [type, value]] of values.entries()) put(type, value, data, base + (fields[i] as EventField).offset);
-  const print = view.printer({ id: 1, action, fields, size: at, ring: "events" });
+  const print = view.printer({ id: 1, action, fields, size: at, ring: "events", span: { start: 0, end: 0 } });
   print(data, new Uint8Array(data.buffer), base);
 }
 

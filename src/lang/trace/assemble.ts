@@ -29,7 +29,7 @@ export function assemble(
     ...[...shared.stackLimits].flatMap(stackSpecs),
     ...(shared.unwinds ? unwindMaps() : []),
     ...ringSpecs(shared, units, ringBytes, options.ringPages),
-    globalsSpec(plan, env.cpus),
+    globalsSpec(plan, sites.length),
   ];
   const specs = programs.map((p) => p.spec);
   const used = usedMaps(specs);

@@ -66,7 +66,11 @@ export function* makePrograms(
     const name = programName(index, first);
     const functions = lower(state, unit, storage, builtins, name);
     if (functions === undefined) continue;
-    const role: ProgramRole = { kind: providerOf(first.provider)?.role ?? "probe", probes: unit.resolved };
+    const role: ProgramRole = {
+      kind: providerOf(first.provider)?.role ?? "probe",
+      probes: unit.resolved,
+      span: unit.probe.span,
+    };
     const ir = { name: first.name, functions: [...functions] };
     yield compileProgram(name, ir, programSpec(unit, state.env), role, state.env, count++, state.source, dump);
   }
