@@ -152,6 +152,10 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "only tests and benchmarks whose names match",
     example: "scry --test --probe-filter '^opens' opens.bt",
   },
+  live: {
+    help: "on a terminal, show the script's maps while it runs, below what it prints; elsewhere it changes nothing",
+    example: "scry --live -e 'tracepoint:syscalls:sys_enter_openat { @[comm] = count(); }'",
+  },
   stats: {
     help: "at the end, say how often each probe ran and what that cost, as the kernel counts it",
     example: "scry --stats -e 'tracepoint:syscalls:sys_enter_openat { @[comm] = count(); } interval:s:5 { exit(); }'",

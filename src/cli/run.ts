@@ -8,9 +8,10 @@ import { writeObject } from "../object/index.ts";
 import { drive, type RunListener } from "../run/index.ts";
 import type { CompiledScript } from "../schema/index.ts";
 import { liveEnvironment, RunningScript } from "../session/index.ts";
-import type { View } from "../views/index.ts";
+import { nonEmptyByName, textView, type View } from "../views/index.ts";
 import { dumper } from "./dump.ts";
 import { leaveFeaturesOut } from "./features.ts";
+import { LIVE_MILLISECONDS } from "./live-area.ts";
 import { say } from "./messages.ts";
 import type { CommandLine } from "./options.ts";
 import { placesOf, scriptOf, settingsFromEnvironment } from "./script.ts";
@@ -127,6 +128,7 @@ async function work(
   process.on("SIGTERM", stop);
   for (const name of running.signals()) process.on(name as NodeJS.Signals, () => running.signal(name));
   let watch: NodeJS.Timeout | undefined;
+  let redraw: NodeJS.Timeout | undefined;
   try {
     const attached = (): void => {
       if (!options.quiet) view.attachedProbes(script.probeCount);
@@ -143,6 +145,7 @@ async function work(
     }
     const { code } = await drive(running, () => {
       attached();
+      if (streams.live !== undefined) redraw = setInterval(() => drawMaps(running, script, streams), LIVE_MILLISECONDS);
       options.child?.start();
       options.child?.exit.then(
         () => running.stop(),
@@ -154,15 +157,27 @@ async function work(
           if (!processExists(target)) running.stop();
         }, 100);
     });
+    clearInterval(redraw);
+    streams.live?.erase();
     view.endOfRun(script.options.printMapsOnExit ? script.maps.map((m) => running.map(m.name)) : []);
     view.flush();
     streams.messages.flush();
     return code;
   } finally {
     clearInterval(watch);
+    clearInterval(redraw);
     process.off("SIGINT", stop);
     process.off("SIGTERM", stop);
   }
+}
+
+/** The maps as they are now, where `--live` shows them. */
+function drawMaps(running: RunningScript, script: CompiledScript, { live, out, messages }: Streams): void {
+  live?.draw(out.looks, (drawn) => {
+    const { resolver } = running;
+    const view = textView({ out: drawn, messages, resolver, source: script.source });
+    for (const map of nonEmptyByName(script.maps.map((m) => running.map(m.name)))) view.map(map);
+  });
 }
 
 /** What `-v` says of how each probe is served. */

@@ -4,6 +4,7 @@ import { fstatSync, openSync, writeSync } from "node:fs";
 import { DiagnosticError, type Looks } from "../source/index.ts";
 import { ByteSink, escapeControls } from "../views/index.ts";
 import { looksOf } from "./color.ts";
+import { LiveArea } from "./live-area.ts";
 import type { CommandLine } from "./options.ts";
 
 /** The other end of a pipe is gone: there is nobody to print for. */
@@ -68,6 +69,12 @@ export function terminalWidth(fd: number): number | undefined {
   return columns > 0 ? columns : 80;
 }
 
+/** Rows of the terminal that a descriptor is. */
+function rowsOf(fd: number): number {
+  const { rows } = new (process.getBuiltinModule("node:tty").WriteStream)(fd);
+  return rows > 0 ? rows : 24;
+}
+
 /** How what is printed to a descriptor looks. */
 export const looksOn = (fd: 1 | 2, given: CommandLine["given"]): Looks | undefined =>
   looksOf(isTerminal(fd) ? "terminal" : fd === 2 ? "messages" : "data", given.get("color"));
@@ -75,6 +82,8 @@ export const looksOn = (fd: 1 | 2, given: CommandLine["given"]): Looks | undefin
 export interface Streams {
   readonly out: ByteSink;
   readonly messages: ByteSink;
+  /** Where maps are drawn while the script runs; absent: nowhere. */
+  readonly live?: LiveArea;
 }
 
 function openOutput(file: string): number {
@@ -99,13 +108,28 @@ function openOutput(file: string): number {
 export function openStreams(given: CommandLine["given"]): Streams {
   const file = given.get("output");
   const fd = file === undefined ? 1 : openOutput(file);
+  const live =
+    given.has("live") && isTerminal(fd)
+      ? new LiveArea(
+          (bytes) => writeAll(fd, bytes),
+          () => rowsOf(fd),
+        )
+      : undefined;
   const sink = (to: number, name?: string): ByteSink => {
     const terminal = isTerminal(to);
+    const write = (bytes: Uint8Array): void => {
+      if (terminal) live?.erase();
+      writeAll(to, bytes, name);
+    };
     const looks = looksOf(terminal ? "terminal" : to === 2 ? "messages" : "data", given.get("color"));
     // Colours in a pipe are for a terminal behind it.
     return (terminal || looks !== undefined) && !given.has("raw")
-      ? new ByteSink((bytes, own) => writeAll(to, escapeControls(bytes, own), name), undefined, looks)
-      : new ByteSink((bytes) => writeAll(to, bytes, name), undefined, looks);
+      ? new ByteSink((bytes, own) => write(escapeControls(bytes, own)), undefined, looks)
+      : new ByteSink(write, undefined, looks);
   };
-  return { out: sink(fd, file === undefined ? "standard output" : `the output '${file}'`), messages: sink(2) };
+  return {
+    out: sink(fd, file === undefined ? "standard output" : `the output '${file}'`),
+    messages: sink(2),
+    ...(live === undefined ? {} : { live }),
+  };
 }

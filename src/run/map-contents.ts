@@ -110,7 +110,7 @@ function storedMaps(stores: Stores, map: ScriptMap): StoredMap[] {
 }
 
 /** Words of the global data that the map is kept in. */
-function eachWord(script: CompiledScript, globals: DataView, map: ScriptMap, write: (offset: number) => void): void {
+function eachWord(script: CompiledScript, map: ScriptMap, write: (offset: number) => void): void {
   const storage = map.storage;
   if (storage.kind !== "cpu") return;
   const { cpuOffset, stride, lossesOffset } = script.plan;
@@ -127,7 +127,7 @@ export function clearMap(script: CompiledScript, stores: Stores, map: ScriptMap)
     globals.setBigUint64(storage.offset, 0n, true);
     globals.setBigUint64(storage.offset + 8, 0n, true);
   }
-  eachWord(script, globals, map, (offset) => globals.setBigUint64(offset, 0n, true));
+  eachWord(script, map, (offset) => globals.setBigUint64(offset, 0n, true));
   zeroed.get(globals)?.delete(map.name);
   for (const m of storedMaps(stores, map)) m.clear();
 }
@@ -141,7 +141,7 @@ export function zeroMap(script: CompiledScript, stores: Stores, map: ScriptMap):
     return;
   }
   if (storage.kind === "cpu") {
-    eachWord(script, globals, map, (offset) => globals.setBigUint64(offset, 0n, true));
+    eachWord(script, map, (offset) => globals.setBigUint64(offset, 0n, true));
     let names = zeroed.get(globals);
     if (names === undefined) zeroed.set(globals, (names = new Set()));
     names.add(map.name);

@@ -5,5 +5,5 @@ export { formatValue } from "./format-value.ts";
 export { jsonView } from "./json.ts";
 export { compilePrintf, compileText, type PrintfWriter } from "./printf.ts";
 export { formatTime } from "./strftime.ts";
-export { joinReader, textView } from "./text.ts";
+export { joinReader, nonEmptyByName, textView } from "./text.ts";
 export type { MapEntry, MapSnapshot, RecordPrinter, View, ViewOptions } from "./view.ts";

@@ -44,6 +44,7 @@ export const script: Command = {
     "debuginfo",
     "traceable-functions",
     "usdt-file-activation",
+    "live",
     "stats",
     "no-feature",
     "unsafe",
