@@ -16,7 +16,6 @@ const most = (text: string): number => 2000 + text.length / 5;
 /** What has no place in the text, and what it is that has none. */
 const PLACELESS: ReadonlySet<string> = new Set([
   "SCRY1112", // no probe is left to attach
-  "SCRY1912", // the stack is too small for all of a probe
 ]);
 
 /** What is wrong with what is said of a text; undefined: nothing. */
