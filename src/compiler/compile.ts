@@ -86,6 +86,7 @@ function compileWithin(program: IrProgram, options: CompileOptions, calleeBytes:
       cpu: options.cpu ?? 4,
       atomicFetch: options.atomicFetch ?? true,
       mayGoto: options.mayGoto ?? true,
+      bounds: options.mayGoto === false ? "all" : "none",
       stack: available,
       scratchMap: options.scratch?.map,
       scratchSize,
@@ -124,6 +125,13 @@ function callees(fn: IrFunction): string[] {
   return found;
 }
 
+/** Is a number compared with a constant so that it has bounds behind it? */
+const bringsBounds = (fn: IrFunction): boolean =>
+  fn.blocks.some((block) => {
+    const end = endOf(block);
+    return end.kind === "branch" && /^u[lg][te]$/.test(end.condition);
+  });
+
 function compileFunction(
   fn: IrFunction,
   context: PassContext,
@@ -139,16 +147,21 @@ function compileFunction(
   const extra = fn.blocks.some((block) => endOf(block).kind === "may-goto") ? MAY_GOTO_BYTES : 0;
   const limit = context.stack - extra;
   // Spills are known only at the end. Where they and the slots together are too much, more slots go to scratch.
-  const spare = slotBytes(fn) > 64 ? cloneFunction(fn) : undefined;
+  let { bounds } = context;
+  const spare = slotBytes(fn) > 64 || (bounds === "none" && bringsBounds(fn)) ? cloneFunction(fn) : undefined;
   const scratchBefore = context.scratchSize;
   let reserve = SPILL_RESERVE;
   for (let target = fn; ; target = cloneFunction(spare as IrFunction)) {
     context.scratchSize = scratchBefore;
-    const within: PassContext = { ...context, stack: Math.max(0, limit - reserve) };
+    const within: PassContext = { ...context, bounds, stack: Math.max(0, limit - reserve) };
     run(target, pipeline.slice(placeAt), within);
     const { order, frequency } = layout(target, context.mayGoto);
     const machine = select(target, order, frequency, { cpu: context.cpu });
     const allocation = allocate(machine);
+    if (bounds === "none" && spare !== undefined && allocation.spilled.size > 0) {
+      bounds = "addresses";
+      continue;
+    }
     const { code, frame } = emit(machine, allocation, context.cpu);
     context.scratchSize = within.scratchSize;
     if (frame <= limit) {

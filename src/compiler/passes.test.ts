@@ -19,6 +19,7 @@ const context = (): PassContext => ({
   cpu: 4,
   atomicFetch: true,
   mayGoto: true,
+  bounds: "addresses",
   stack: 448,
   scratchMap: "scratch",
   scratchSize: 0,
@@ -72,7 +73,7 @@ test("random programs stay sound, and mean the same, after every pass", { timeou
       if (fn === undefined) throw new Error("no function");
       // Every second program as for the oldest kernel.
       const within: PassContext =
-        tape.length % 2 === 0 ? context() : { ...context(), cpu: 3, atomicFetch: false, mayGoto: false };
+        tape.length % 2 === 0 ? context() : { ...context(), cpu: 3, atomicFetch: false, mayGoto: false, bounds: "all" };
       for (const { pass } of pipeline) {
         const before = printIr(program);
         pass.run(fn, within);

@@ -12,12 +12,14 @@ export function patternRegExp(pattern: string): RegExp {
   for (let i = 0; i < pattern.length; i++) {
     const c = pattern[i] as string;
     const close = c === "[" ? pattern.indexOf("]", i + 2) : -1;
-    if (c === "*") source += ".*";
+    if (c === "*") source += pattern[i - 1] === "*" ? "" : ".*";
     else if (c === "?") source += ".";
     else if (close > 0) {
       source += `[${pattern
         .slice(i + 1, close)
         .replace(/^!/, "^")
+        // A range from behind to before has nothing in it.
+        .replace(/(.)-(.)/gs, (range, a: string, b: string) => (a > b ? "" : range))
         .replace(/[\\[\]]/g, "\\$&")}]`;
       i = close;
     } else source += c.replace(/[\\^$.|+(){}[\]]/g, "\\$&");

@@ -6,7 +6,12 @@ interface PassCase {
   readonly before: string;
   readonly after: string;
   /** What the kernel has not got. */
-  readonly target?: { readonly cpu?: 3; readonly atomicFetch?: false; readonly mayGoto?: false };
+  readonly target?: {
+    readonly cpu?: 3;
+    readonly atomicFetch?: false;
+    readonly mayGoto?: false;
+    readonly bounds?: "all" | "addresses";
+  };
 }
 
 const p = (body: string): string => `program "p" (%0: ctx) {\n${body}\n}`;
@@ -459,7 +464,7 @@ end:
   {
     pass: "keep-bounds",
     name: "what a comparison bounds is a value of its own from there on",
-    target: { mayGoto: false },
+    target: { mayGoto: false, bounds: "all" },
     before: p(`entry:
   %1 = load.u64 %0
   branch ult.64 %1, 65, small, big
@@ -478,6 +483,25 @@ small:
   return %11
 big:
   return %1`),
+  },
+  {
+    pass: "keep-bounds",
+    name: "only what a size or an address is made of, where that is enough",
+    target: { bounds: "addresses" },
+    before: p(`entry:
+  %1 = load.u64 %0
+  branch ult.64 %1, 65, small, big
+small:
+  return %1
+big:
+  return 0`),
+    after: p(`entry:
+  %1 = load.u64 %0
+  branch ult.64 %1, 65, small, big
+small:
+  return %1
+big:
+  return 0`),
   },
   {
     pass: "signed-division",

@@ -32,6 +32,7 @@ const WORDS: readonly string[] = [
   '"%d %s %n %lc %-5.3hhx %%"',
   '"\\x"',
   '"\\400"',
+  "kprobe:[z-a]*,kprobe:vfs_[!a-z]? { }",
   "/*",
   "*/",
   "//",

@@ -2,8 +2,8 @@
 // same measure as may_goto), and later where it keeps a state while only one of the two is left. So a number is compared
 // in a copy of its own, and where the comparison bounds it, what follows uses a new value, the copy masked. That value is
 // bounded from its first moment, so it is bounded too when it comes back from the stack; the old one was spilled before
-// it was compared, and would come back as any number. On newer kernels this is done where a size or an address depends
-// on it.
+// it was compared, and would come back as any number. On newer kernels this is done in functions that spill registers,
+// where a size or an address depends on the number.
 
 import { boundedValues } from "../bounded-values.ts";
 import { dominators } from "../dominators.ts";
@@ -75,7 +75,8 @@ function readers(blocks: readonly Block[]): Map<Value, Set<Block>> {
 export const keepBounds: Pass = {
   name: "keep-bounds",
   run(fn, context) {
-    const checks = checksOf(fn, context.mayGoto ? boundedValues(fn) : undefined);
+    if (context.bounds === "none") return;
+    const checks = checksOf(fn, context.bounds === "addresses" ? boundedValues(fn) : undefined);
     if (checks.length === 0) return;
     const constant = constantPool(fn);
     const tree = dominators(fn);

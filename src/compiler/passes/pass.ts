@@ -9,6 +9,8 @@ export interface PassContext {
   readonly atomicFetch: boolean;
   /** Whether the kernel has may_goto (Linux 6.9). */
   readonly mayGoto: boolean;
+  /** Which numbers that a comparison bounds become values of their own (keep-bounds.ts). */
+  readonly bounds: "all" | "addresses" | "none";
   /** Bytes of stack that this function may use. */
   readonly stack: number;
   /** The per-CPU array map for what the stack has no room for. */

@@ -10,13 +10,12 @@ import { compileScript, formatScript } from "./index.ts";
 const seed = Number(process.env["SCRY_SEED"] ?? 1);
 const runs = Number(process.env["SCRY_RUNS"] ?? 600);
 
-/** Milliseconds of the processor that one text may take. */
-const MOST = 2000;
+/** Milliseconds of the processor that a text may take: some, and more for each character of long ones. */
+const most = (text: string): number => 2000 + text.length / 5;
 
 /** What has no place in the text, and what it is that has none. */
 const PLACELESS: ReadonlySet<string> = new Set([
   "SCRY1112", // no probe is left to attach
-  "SCRY1912", // the stack is too small for all of a probe
 ]);
 
 /** What is wrong with what is said of a text; undefined: nothing. */
@@ -57,7 +56,7 @@ function fault(text: string): string | undefined {
       formatDiagnostic(d, of);
     }
     const { user, system } = process.cpuUsage(before);
-    if (user + system > MOST * 1000) return `${what}: it took ${(user + system) / 1000} ms`;
+    if (user + system > most(text) * 1000) return `${what}: it took ${(user + system) / 1000} ms`;
   }
   return undefined;
 }

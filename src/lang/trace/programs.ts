@@ -13,7 +13,7 @@ import {
   type Target,
 } from "../../probes/index.ts";
 import type { ProgramRole } from "../../schema/index.ts";
-import { DiagnosticError, type SourceText } from "../../source/index.ts";
+import { DiagnosticError, type SourceText, type Span } from "../../source/index.ts";
 import type { Builtin } from "./builtins/index.ts";
 import { type CheckedScript, type CheckState, error, type Unit } from "./check/index.ts";
 import { lowerUnit, slotBytes } from "./lower/index.ts";
@@ -72,7 +72,16 @@ export function* makePrograms(
       span: unit.probe.span,
     };
     const ir = { name: first.name, functions: [...functions] };
-    yield compileProgram(name, ir, programSpec(unit, state.env), role, state.env, count++, state.source, dump);
+    yield compileProgram(
+      name,
+      ir,
+      programSpec(unit, state.env),
+      role,
+      state.env,
+      count++,
+      { source: state.source, span: unit.probe.span },
+      dump,
+    );
   }
 }
 
@@ -148,12 +157,12 @@ function compileProgram(
   role: ProgramRole,
   target: Target,
   index: number,
-  source: SourceText | undefined,
+  place: ProbePlace | undefined,
   dump: Dump | undefined,
 ): ScriptProgram {
   const map = `scratch_${index}`;
   dump?.("ir", name, () => printIr(ir));
-  const compiled = withinStack(role, source, () =>
+  const compiled = withinStack(role, place, () =>
     compile(ir, {
       scratch: { map },
       cpu: target.lacks?.("isa4") === true ? 3 : 4,
@@ -170,15 +179,22 @@ function compileProgram(
   };
 }
 
+/** The head of the probe that a program is made of. */
+interface ProbePlace {
+  readonly source: SourceText;
+  readonly span: Span;
+}
+
 /** A program for which the kernel's 512 bytes of stack are too few is a matter of the script. */
-function withinStack<T>(role: ProgramRole, source: SourceText | undefined, work: () => T): T {
+function withinStack<T>(role: ProgramRole, place: ProbePlace | undefined, work: () => T): T {
   try {
     return work();
   } catch (caught) {
     if (!(caught instanceof StackError)) throw caught;
     const message = `The probe ${role.probes[0]?.name ?? ""} needs ${caught.needed} bytes of stack, which is more than the kernel gives`;
     const hints = ["Use fewer variables, tuples and keys in one probe: divide it into several"];
-    throw new DiagnosticError([{ code: "SCRY1912", severity: "error", message, hints }], source);
+    const span = place === undefined ? {} : { span: place.span };
+    throw new DiagnosticError([{ code: "SCRY1912", severity: "error", message, hints, ...span }], place?.source);
   }
 }
 

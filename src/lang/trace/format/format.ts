@@ -4,7 +4,7 @@
 import type { SourceText } from "../../../source/index.ts";
 import { asProbe, type Expression, type Probe, parseScript, type Script, walkProbe } from "../parse/index.ts";
 import { StatementPrinter } from "./statements.ts";
-import { type Piece, piecesOf } from "./tokens.ts";
+import { eachPiece, type Piece, piecesOf } from "./tokens.ts";
 
 /** The script, formatted. Throws DiagnosticError for a text that is no script. */
 export function formatScript(source: SourceText): string {
@@ -105,16 +105,18 @@ class Formatter {
 
   /** Where a definition ends: behind its semicolon or its block. */
   #definitionEnd(): number {
-    const pieces = piecesOf(this.#source, this.#at, this.#text.length);
     let depth = 0;
-    for (const [i, p] of pieces.entries()) {
+    let block: Piece | undefined;
+    for (const p of eachPiece(this.#source, this.#at, this.#text.length)) {
+      if (block !== undefined) return p.text === ";" ? p.end : block.end;
       if (p.kind !== "punctuator") continue;
       if (p.text === "{" || p.text === "(") depth++;
       if (p.text === "}" || p.text === ")") depth--;
-      if (depth === 0 && (p.text === ";" || p.text === "}"))
-        return p.text === "}" && pieces[i + 1]?.text === ";" ? (pieces[i + 1] as Piece).end : p.end;
+      if (depth > 0) continue;
+      if (p.text === ";") return p.end;
+      if (p.text === "}") block = p;
     }
-    return this.#text.length;
+    return block?.end ?? this.#text.length;
   }
 
   #probe(probe: Probe): void {

@@ -38,6 +38,23 @@ describe("lowering", () => {
     ).toContain("= 74");
   });
 
+  it("makes the body of a heavy loop a function that is verified apart, with its context", () => {
+    const text = (test: string): string =>
+      `tracepoint:syscalls:sys_enter_openat { for $i : 0..9 { if (${test}) { @[$i] = args.dfd; break; } } }`;
+    const globals = (test: string): unknown =>
+      compileScript({ name: "test", text: text(test) }, environment, {
+        ringBytes: 1 << 16,
+      }).object.programs[0]?.functions.map((f) => f.global);
+    expect(globals("$i == 3")).toEqual([undefined]);
+    const many = Array.from({ length: 6 }, (_, i) => `args.dfd == ${i * 7}`).join(" || ");
+    expect(globals(many)).toEqual([undefined, { context: true }]);
+  });
+
+  it("lends the context to the callback of a loop over a map", () => {
+    const lines = assembly("tracepoint:syscalls:sys_enter_openat { @x[1] = 1; for $kv : @x { @y = args.dfd; } }");
+    expect(lines.join("\n")).toMatch(/\*\(u64 \*\)\(r10 - \d+\) = r[16]/);
+  });
+
   it("counts without a look-up", () => {
     expect(calls(assembly("tracepoint:syscalls:sys_enter_openat { @ = count(); }"))).toEqual(["get_smp_processor_id"]);
   });

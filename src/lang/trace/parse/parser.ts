@@ -69,6 +69,9 @@ const PATH_PARTS: Readonly<Record<string, number>> = {
   it: 2,
 };
 
+/** Characters of an attach point: what paths may have, and as much again. */
+const LONGEST_POINT = 8192;
+
 /** Parses a whole script; throws a DiagnosticError at the first mistake. */
 export function parseScript(source: SourceText, params: readonly string[], headers: Headers = { all: false }): Script {
   const parts = partsOf(source, params, headers, new Set());
@@ -421,6 +424,8 @@ class Parser extends ExpressionParser {
     parts.push(part);
     const span = { start, end: at };
     if (at === start) this.unexpected("a probe");
+    if (at - start > LONGEST_POINT)
+      this.fail("SCRY1000", `syntax: an attach point of more than ${LONGEST_POINT} characters`, span);
     this.restart(at);
     return { text: parts.join(":"), parts, span };
   }
