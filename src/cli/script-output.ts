@@ -73,7 +73,7 @@ function printerOf(site: EventSite, view: View, resolver: Resolver, script: Comp
       view.cat(readFileSync(text).subarray(0, script.options.maxCatBytes));
     } catch (error) {
       process.stderr.write(
-        `ERROR: failed to open file '${text}': ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "No such file or directory" : (error as Error).message}\n`,
+        `ERROR: failed to open file '${text}' (${(error as NodeJS.ErrnoException).code === "ENOENT" ? "No such file or directory" : (error as Error).message})\n`,
       );
     }
   };

@@ -8,6 +8,6 @@ export * from "./environment.ts";
 export { goroutineAccess } from "./go-functions.ts";
 export { isPattern, matchesPattern, patternRegExp } from "./pattern.ts";
 export * from "./probes.ts";
-export { ProbeError, type Provider } from "./provider.ts";
+export { NO_ATTACH_POINTS, ProbeError, type Provider } from "./provider.ts";
 export { listProbes, obstacle, providerOf, providers, resolveAttachPoint } from "./providers.ts";
 export { registerOffsets } from "./registers.ts";

@@ -3,9 +3,9 @@
 import { nearest } from "../source/index.ts";
 import { spellingOf, typeOfBtf, typeOfSpelling } from "./btf-types.ts";
 import type { ProbeEnvironment, TracepointField } from "./environment.ts";
-import { isPattern } from "./pattern.ts";
+import { isPattern, matchesPattern } from "./pattern.ts";
 import type { ArgumentAccess, ProbeArgument, ProbeVariant, ResolvedProbe } from "./probes.ts";
-import { argumentMap, noMatches, type Provider, wrongSyntax } from "./provider.ts";
+import { argumentMap, missing, NO_ATTACH_POINTS, noMatches, type Provider, wrongSyntax } from "./provider.ts";
 
 function recordArguments(fields: readonly TracepointField[], category: string, env: ProbeEnvironment): ProbeArgument[] {
   const space = category === "syscalls" ? "user" : "kernel";
@@ -160,9 +160,16 @@ export const rawtracepoint: Provider = {
   resolve(_point, parts, env) {
     if (parts.length < 1 || parts.length > 2) throw wrongSyntax(rawtracepoint);
     const pattern = parts.at(-1) as string;
+    // Those of the kernel itself are known by its BTF.
+    const module = parts.length === 2 ? (parts[0] as string) : undefined;
+    if (module !== undefined && !matchesPattern(module, "vmlinux"))
+      throw noMatches("rawtracepoint", parts.join(":"), []);
     const found = env.rawTracepoints(pattern);
     if (found.length === 0)
-      throw noMatches("rawtracepoint", pattern, isPattern(pattern) ? [] : nearest(pattern, env.rawTracepoints("*")));
+      throw missing(NO_ATTACH_POINTS, [
+        `No raw tracepoint is called ${pattern}`,
+        ...(isPattern(pattern) ? [] : nearest(pattern, env.rawTracepoints("*"))),
+      ]);
     return found.map(
       (name): ResolvedProbe => ({
         provider: "rawtracepoint",

@@ -84,10 +84,12 @@ export const documentedWorld = (btf?: Btf): ProbeEnvironment => ({
 export const label = (t: Topic): string => `${t.group} ${t.names[0]}`;
 
 /** What examples are warned of that are to show just that. */
+const REMOVED = "Probe has no valid attach points. It is being removed which may cause issues with program behavior.";
+
 export const WARNED: Readonly<Record<string, string>> = {
   "statements while": "While loops are deprecated and may be removed in the future.",
-  "config missing_probes": "No matches for kprobe no_such_function. Skipping.",
-  "environment BPFTRACE_MISSING_PROBES": "No matches for kprobe no_such_function. Skipping.",
+  "config missing_probes": `No matches for kprobe no_such_function. Skipping.\n${REMOVED}`,
+  "environment BPFTRACE_MISSING_PROBES": `No matches for kprobe no_such_function. Skipping.\n${REMOVED}`,
 };
 
 /** Topics whose examples use types of the kernel. */

@@ -21,6 +21,7 @@ import {
   note,
   useKey,
   valued,
+  warn,
 } from "../check/index.ts";
 import { emitEvent, keyOf, literal, printfType, typeOf } from "../lower/index.ts";
 import type { Expression, MapExpression } from "../parse/index.ts";
@@ -94,6 +95,9 @@ export const mapBuiltins: Builtins = {
         checkWords(c, call.args.slice(1), map === undefined ? undefined : mapUse(c, map.name).valueType);
         if (others.length > 2)
           return error(c, "SCRY1226", `print() requires 1 to 3 arguments (${others.length + 1} provided)`, call.span);
+        const kind = map === undefined ? undefined : mapUse(c, map.name).valueType?.kind;
+        if (kind === "stats" && others.length > 0)
+          warn(c, "SCRY1262", "print()'s top and div arguments are ignored when used on stats() maps.", call.span);
         for (const n of others) {
           constantCount(c, n);
           const v = constant(c, n);

@@ -30,8 +30,8 @@ import {
   utf8,
   utf8Length,
 } from "../../../schema/index.ts";
-import { type BuiltinUse, type CheckState, check, constant, constantText, error } from "../check/index.ts";
-import { type LowerState, operand, ownMemory, typeOf, value } from "../lower/index.ts";
+import { type BuiltinUse, type CheckState, check, constant, constantText, error, narrowBytes } from "../check/index.ts";
+import { branchByProbe, type LowerState, operand, ownMemory, typeOf, value } from "../lower/index.ts";
 import type { Expression } from "../parse/index.ts";
 import type { Builtins } from "./builtin.ts";
 
@@ -303,14 +303,27 @@ export const stringBuiltins: Builtins = {
       'tracepoint:syscalls:sys_enter_openat { $file = str(args.filename); if (strcontains($file, "/etc/")) { print($file); } }',
     arity: [2, 2],
     check: (c, call) => {
-      stringOnly(c, call, 0);
+      const [x, y] = call.args as [Expression, Expression];
       stringOnly(c, call, 1);
+      // Of the name of the probe it is known for each of them.
+      if (check(c, x).kind !== "probe" || constantText(c, y) === undefined) stringOnly(c, call, 0);
       return BOOL;
     },
     lower: (l, call) => {
       const [x, y] = call.args as [Expression, Expression];
       const needle = constantText(l.check, y);
       const hay = constantText(l.check, x);
+      const type = typeOf(l, x);
+      if (type.kind === "probe" && hay === undefined && needle !== undefined) {
+        const holds = (name: string | undefined): boolean => name?.includes(needle) === true;
+        const answer = eitherNumber(
+          l,
+          (yes, no) => branchByProbe(l, x, (p) => holds(type.function === true ? p.func : p.name), yes, no),
+          1,
+          0,
+        );
+        return { kind: "value", type: BOOL, value: answer };
+      }
       if (hay !== undefined && needle !== undefined)
         return { kind: "value", type: BOOL, value: l.b.const(hay.includes(needle) ? 1 : 0) };
       if (needle !== undefined) return { kind: "value", type: BOOL, value: containsText(l, ownMemory(l, x), needle) };
@@ -469,6 +482,7 @@ export const stringBuiltins: Builtins = {
       const e = call.args[0] as Expression;
       const type = check(c, e);
       if (type.kind === "none") return UINT64;
+      if (e.kind === "integer") return { kind: "int", bits: literalWidth(c, e), signed: false };
       if (type.kind !== "int")
         return error(c, "SCRY1287", `bswap() only supports integer arguments (${typeName(type)} provided)`, e.span);
       return { kind: "int", bits: type.bits, signed: false };
@@ -476,12 +490,16 @@ export const stringBuiltins: Builtins = {
     lower: (l, call) => {
       const e = call.args[0] as Expression;
       const type = typeOf(l, e);
-      const bits = type.kind === "int" ? type.bits : 64;
+      const bits = e.kind === "integer" ? literalWidth(l.check, e) : type.kind === "int" ? type.bits : 64;
       const v = value(l, e);
       return { kind: "value", type: { kind: "int", bits, signed: false }, value: bits === 8 ? v : l.b.bswap(v, bits) };
     },
   },
 };
+
+/** Bits of the smallest type that has the number. */
+const literalWidth = (c: CheckState, e: Expression): 8 | 16 | 32 | 64 =>
+  ((narrowBytes(c, e) ?? 8) * 8) as 8 | 16 | 32 | 64;
 
 const isBytes = (type: Type, count: number): boolean =>
   (type.kind === "array" && sizeOf(type) === count) || (type.kind === "string" && type.size === count);

@@ -40,6 +40,8 @@ export interface VariableInfo {
   untyped?: boolean;
   /** Bits of the widest integer that it was given. */
   width?: number;
+  /** Where `let` declares it. */
+  declaration?: Span;
   /** Where a `let` declares it. */
   declaredAt?: Span;
   assigned?: boolean;

@@ -88,13 +88,17 @@ export function statement(c: CheckState, s: Statement): void {
       return;
     case "let": {
       const scope = c.scopes.at(-1) as Map<string, VariableInfo>;
-      if (lookup(c, s.variable.name) !== undefined)
+      const before = lookup(c, s.variable.name);
+      if (before !== undefined) {
         error(
           c,
           "SCRY1202",
           `Variable ${s.variable.name} was already declared. Variable shadowing is not allowed.`,
-          s.variable.span,
+          declarationSpan(s),
         );
+        if (before.declaration !== undefined)
+          error(c, "SCRY1202", "This is the initial declaration.", before.declaration);
+      }
       const declared = s.declared === undefined ? undefined : typeFrom(c, s.declared);
       const value = s.value === undefined ? undefined : check(c, s.value);
       if (value?.kind === "none" && s.value !== undefined && !alreadySaid(c, s.value))
@@ -105,13 +109,18 @@ export function statement(c: CheckState, s: Statement): void {
         s.variable,
         declared ?? (value === undefined ? undefined : storedType(valued(c, value))),
       );
-      if (declared !== undefined && value !== undefined && !assignable(declared, value))
+      if (
+        declared !== undefined &&
+        value !== undefined &&
+        (!assignable(declared, value) || isTooWide(c, declared, s.value))
+      )
         error(
           c,
           "SCRY1203",
-          `Type mismatch for ${s.variable.name}: trying to assign value of type '${typeName(value)}' when variable already has a type '${typeName(declared)}'`,
-          s.span,
+          `Type mismatch for ${s.variable.name}: trying to assign value of type '${shownType(c, value, s.value)}' when variable already has a type '${typeName(declared)}'`,
+          { ...s.span, end: s.value?.span.end ?? s.span.end },
         );
+      info.declaration ??= declarationSpan(s);
       info.declaredAt = { ...s.span, end: s.value === undefined ? s.variable.span.end : s.span.end };
       if (s.value !== undefined) {
         info.assigned = true;
@@ -229,6 +238,22 @@ export function statement(c: CheckState, s: Statement): void {
       checkBlock(c, s.block);
       return;
   }
+}
+
+/** `let $x` with its type, without its value. */
+const declarationSpan = (s: Statement & { kind: "let" }): Span => ({
+  ...s.span,
+  end: s.declared?.span.end ?? s.variable.span.end,
+});
+
+/** A literal that the declared type does not hold. */
+function isTooWide(c: CheckState, declared: Type, value: Expression | undefined): boolean {
+  const n = value?.kind === "integer" ? constant(c, value) : undefined;
+  return (
+    n !== undefined &&
+    declared.kind === "int" &&
+    (declared.signed ? BigInt.asIntN(declared.bits, n) : BigInt.asUintN(declared.bits, n)) !== n
+  );
 }
 
 /** What a function gives. */

@@ -2,12 +2,13 @@
 
 import {
   type AttachPoint,
+  NO_ATTACH_POINTS,
   ProbeError,
   providerOf,
   type ResolvedProbe,
   resolveAttachPoint,
 } from "../../../probes/index.ts";
-import { type Diagnostic, DiagnosticError } from "../../../source/index.ts";
+import { type Diagnostic, DiagnosticError, type Span } from "../../../source/index.ts";
 import type { Probe, Script } from "../parse/index.ts";
 import { type CheckState, error, type Unit } from "./state.ts";
 import { groupProbes, wantsOf } from "./unit-groups.ts";
@@ -46,26 +47,35 @@ export function resolveUnits(script: Script, c: CheckState): Unit[] {
   }
   if (missing.length > 0) {
     if (c.options.missingProbes === "error") throw new DiagnosticError(missing, c.source);
+    const warnings = [
+      ...missing.filter((d) => d.message !== NO_ATTACH_POINTS).map((d) => skipped(d, `${d.message} Skipping.`)),
+      ...found
+        .filter(({ all }) => all.length === 0)
+        .map(({ probe }) => skipped({ code: "SCRY1101", span: pointsOf(probe) }, REMOVED)),
+    ];
     if (units.length === 0)
       throw new DiagnosticError(
-        [...missing, { code: "SCRY1112", severity: "error", message: "No probes to attach" }],
+        [...warnings, { code: "SCRY1112", severity: "error", message: "No probes to attach" }],
         c.source,
       );
-    if (c.options.missingProbes === "warn")
-      c.diagnostics.push(
-        ...missing.map(
-          (d): Diagnostic => ({
-            ...d,
-            severity: "warning",
-            message: d.message.startsWith("Probe has no")
-              ? "Probe has no valid attach points. It is being removed which may cause issues with program behavior."
-              : `${d.message} Skipping.`,
-          }),
-        ),
-      );
+    if (c.options.missingProbes === "warn") c.diagnostics.push(...warnings);
   }
   return units;
 }
+
+const skipped = (d: Pick<Diagnostic, "code" | "span" | "hints">, message: string): Diagnostic => ({
+  ...d,
+  severity: "warning",
+  message,
+});
+
+/** Where the attach points of a probe stand. */
+function pointsOf({ attachPoints, span }: Probe): Span {
+  const [first, last] = [attachPoints[0]?.span, attachPoints.at(-1)?.span];
+  return first === undefined || last === undefined ? span : { ...first, end: last.end };
+}
+
+const REMOVED = "Probe has no valid attach points. It is being removed which may cause issues with program behavior.";
 
 /** Probes that this run is for: tests are run on request only. */
 function wantedProbes(script: Script, c: CheckState): readonly Probe[] {

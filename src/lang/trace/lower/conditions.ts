@@ -10,6 +10,7 @@ import {
   scoped,
 } from "../../../codegen/index.ts";
 import type { Block, Condition, Value } from "../../../compiler/index.ts";
+import type { ResolvedProbe } from "../../../probes/index.ts";
 import { elementOffsets, isNumeric, isScalar, sizeOf, type Type, typeName } from "../../../schema/index.ts";
 import type { Span } from "../../../source/index.ts";
 import { constant, constantText } from "../check/index.ts";
@@ -127,12 +128,21 @@ const isFunctionName = (type: Type): boolean => type.kind === "probe" && type.fu
 
 /** The name of the probe that fired against a text: the numbers of the probes that are called so. */
 function compareProbe(l: LowerState, probe: Expression, other: Expression, equal: Block, different: Block): void {
-  const b = l.b;
   const text = constantText(l.check, other);
   const byFunction = isFunctionName(typeOf(l, probe));
-  const numbers = l.unit.resolved.flatMap((r, i) =>
-    (byFunction ? r.func : r.name) === text ? [l.unit.numbers[i] as bigint] : [],
-  );
+  branchByProbe(l, probe, (r) => (byFunction ? r.func : r.name) === text, equal, different);
+}
+
+/** Where the probe that fired is one for which something holds that is known of each. */
+export function branchByProbe(
+  l: LowerState,
+  probe: Expression,
+  holds: (probe: ResolvedProbe) => boolean,
+  equal: Block,
+  different: Block,
+): void {
+  const b = l.b;
+  const numbers = l.unit.resolved.flatMap((r, i) => (holds(r) ? [l.unit.numbers[i] as bigint] : []));
   if (l.unit.resolved.length === 1 && probe.kind === "identifier") {
     b.jump(numbers.length > 0 ? equal : different);
     return;

@@ -1,5 +1,6 @@
 // From checked units to the IR.
 
+export { branchByProbe } from "./conditions.ts";
 export { emitEvent, formatEvent, printfType } from "./events.ts";
 export { lowerUnit, slotBytes } from "./lower.ts";
 export { keyOf } from "./maps.ts";

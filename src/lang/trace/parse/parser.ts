@@ -471,7 +471,7 @@ class Parser extends ExpressionParser {
         }
         case "let": {
           this.advance();
-          const variable = this.variable();
+          const variable = this.variable("variable after 'let'");
           const declared = this.accept(":") ? this.typeName() : undefined;
           const value = this.accept("=") ? this.expression() : undefined;
           this.endStatement();
@@ -574,8 +574,8 @@ class Parser extends ExpressionParser {
     return this.token.kind === "identifier" && this.token.text === text;
   }
 
-  variable(): VariableExpression {
-    const token = this.expectKind("variable", "a variable");
+  variable(what = "a variable"): VariableExpression {
+    const token = this.expectKind("variable", what);
     return { kind: "variable", name: token.text, span: token.span };
   }
 
