@@ -45,7 +45,6 @@ const pure = new Set([
   "isa",
   "btf",
   "c",
-  "c",
   "elf",
   "dwarf",
   "demangle",
