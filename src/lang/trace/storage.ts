@@ -10,7 +10,7 @@ import {
 } from "../../codegen/index.ts";
 import { sizeOf } from "../../schema/index.ts";
 import type { CheckedScript, Unit } from "./check/index.ts";
-import { blocksOf, type Statement } from "./parse/index.ts";
+import { blocksOf, type Expression, expressionsOf, expressionsOfStatement, type Statement } from "./parse/index.ts";
 
 export interface ScriptStorage {
   /** What the programs share while they are made. */
@@ -58,14 +58,26 @@ function frameBytes(unit: Unit): number {
   const shared = [...new Set(unit.variables.values())]
     .filter((info) => info.captured)
     .reduce((bytes, info) => bytes + Math.ceil(Math.max(1, sizeOf(info.type)) / 8) * 8, 0);
-  return scratch + shared + unit.probe.body.statements.reduce((bytes, s) => bytes + loopBytes(s), 0);
+  const { predicate, body } = unit.probe;
+  const words = (predicate === undefined ? 0 : blockBytes(predicate)) + sum(body.statements, loopBytes);
+  return scratch + shared + words;
 }
 
-/** A word for each `for` over a map; an unrolled body is lowered again for each turn. */
+/** A word for each `for` over a map, wherever it stands; an unrolled body is lowered again for each turn. */
 function loopBytes(s: Statement): number {
-  const inner = blocksOf(s).reduce((bytes, b) => bytes + b.statements.reduce((n, x) => n + loopBytes(x), 0), 0);
-  return s.kind === "for-map" ? 8 + inner : s.kind === "unroll" ? inner * MOST_TURNS : inner;
+  const inner =
+    sum(expressionsOfStatement(s), blockBytes) + sum(blocksOf(s), ({ statements }) => sum(statements, loopBytes));
+  if (s.kind === "unroll") return inner * (s.count.kind === "integer" ? Number(s.count.value) : MOST_TURNS);
+  return s.kind === "for-map" ? 8 + inner : inner;
 }
+
+/** The same of the statements within an expression. */
+function blockBytes(e: Expression): number {
+  const inner = sum(expressionsOf(e), blockBytes);
+  return e.kind === "block" ? inner + sum(e.statements, loopBytes) + blockBytes(e.value) : inner;
+}
+
+const sum = <T>(parts: readonly T[], bytes: (part: T) => number): number => parts.reduce((n, p) => n + bytes(p), 0);
 
 /** Of `unroll`. */
 const MOST_TURNS = 100;

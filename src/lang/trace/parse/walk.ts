@@ -98,7 +98,8 @@ export function nestedTooDeep(probe: Probe, most: number): Span | undefined {
   return undefined;
 }
 
-function expressionsOfStatement(s: Statement): readonly Expression[] {
+/** The expressions directly within a statement. */
+export function expressionsOfStatement(s: Statement): readonly Expression[] {
   switch (s.kind) {
     case "expression":
     case "discard":
