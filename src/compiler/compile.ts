@@ -13,6 +13,7 @@ import { slotBytes } from "./passes/place-slots.ts";
 import { pipeline, placeAt, type Stage } from "./pipeline.ts";
 import { allocate } from "./registers.ts";
 import { type Cpu, select } from "./select.ts";
+import { frameBytes, shareSpills } from "./share-spills.ts";
 import { printFunction } from "./text.ts";
 
 export interface CompileOptions {
@@ -157,7 +158,8 @@ function compileFunction(
     run(target, pipeline.slice(placeAt), within);
     const { order, frequency } = layout(target, context.mayGoto);
     const machine = select(target, order, frequency, { cpu: context.cpu });
-    const allocation = allocate(machine);
+    const allocated = allocate(machine);
+    const allocation = frameBytes(machine) > limit ? shareSpills(machine, allocated) : allocated;
     if (bounds === "none" && spare !== undefined && allocation.spilled.size > 0) {
       bounds = "addresses";
       continue;

@@ -15,6 +15,7 @@ const most = (text: string): number => 2000 + text.length / 5;
 
 /** What has no place in the text, and what it is that has none. */
 const PLACELESS: ReadonlySet<string> = new Set([
+  "SCRY1111", // too many probes in all
   "SCRY1112", // no probe is left to attach
 ]);
 

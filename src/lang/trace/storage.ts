@@ -69,7 +69,9 @@ function mapLoops(probe: Probe): number {
     statement: (s) => {
       const here = times.get(s) ?? 1;
       if (s.kind === "for-map") count += here;
-      if (s.kind === "unroll") walkBlock(s.body, { statement: (inner) => times.set(inner, here * MOST_TURNS) });
+      if (s.kind !== "unroll") return;
+      const turns = s.count.kind === "integer" ? Number(s.count.value) : MOST_TURNS;
+      walkBlock(s.body, { statement: (inner) => times.set(inner, here * turns) });
     },
   });
   return count;

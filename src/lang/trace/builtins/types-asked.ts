@@ -52,7 +52,7 @@ function knownText(c: CheckState, use: BuiltinUse): string {
 }
 
 const fails = (c: CheckState, use: BuiltinUse, text: string): Type => {
-  if (c.final) error(c, "SCRY1296", text, use.span);
+  if (c.final) error(c, "SCRY1296", text === "" ? `${use.name}() without a message` : text, use.span);
   return NONE;
 };
 

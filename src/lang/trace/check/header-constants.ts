@@ -11,12 +11,17 @@ const TABLE: Readonly<Record<string, string>> = {
   AT: "FDCWD=-100",
 };
 
+/** Characters of a name: more than any here has. */
+const LONGEST = 64;
+
 /** The value of a macro of the headers, by its name; undefined for one that is not in the table. */
 export function headerConstant(name: string): bigint | undefined {
   const at = name.indexOf("_");
   const group = TABLE[name.slice(0, at)];
   const found =
-    at < 0 ? undefined : new RegExp(`(?:^| )${name.slice(at + 1).replace(/\W/g, "")}=(-?\\w+)`).exec(group ?? "")?.[1];
+    at < 0 || group === undefined || name.length > LONGEST
+      ? undefined
+      : new RegExp(`(?:^| )${name.slice(at + 1).replace(/\W/g, "")}=(-?\\w+)`).exec(group)?.[1];
   if (found === undefined) return undefined;
   return found.startsWith("-") ? -BigInt(found.slice(1)) : BigInt(found);
 }

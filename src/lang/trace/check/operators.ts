@@ -5,7 +5,7 @@ import type { Span } from "../../../source/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { constant, constantText } from "./constants.ts";
 import { mapUse } from "./maps.ts";
-import { type CheckState, check, error, lookup, note, warn } from "./state.ts";
+import { alreadySaid, type CheckState, check, error, lookup, note, warn } from "./state.ts";
 import { intResult, joinTypes } from "./type-rules.ts";
 import { shownType } from "./widths.ts";
 
@@ -152,6 +152,8 @@ export function binaryType(c: CheckState, e: Expression & { kind: "binary" }): T
 
 export function castType(c: CheckState, to: Type, operand: Expression, span: Span): Type {
   const from = check(c, operand);
+  if (from.kind === "none" && c.final && !alreadySaid(c, operand))
+    return error(c, "SCRY1246", "Cannot cast a value of no type", operand.span);
   if (from.kind === "none" || to.kind === "none") return to;
   const bad = (): Type => error(c, "SCRY1238", `Cannot cast from "${typeName(from)}" to "${typeName(to)}"`, span);
   if (to.kind === "int" || to.kind === "bool") {

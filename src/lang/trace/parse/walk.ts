@@ -98,6 +98,7 @@ export function nestedTooDeep(probe: Probe, most: number): Span | undefined {
   return undefined;
 }
 
+/** The expressions directly within a statement. */
 function expressionsOfStatement(s: Statement): readonly Expression[] {
   switch (s.kind) {
     case "expression":
