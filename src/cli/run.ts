@@ -16,7 +16,7 @@ import type { CommandLine } from "./options.ts";
 import { placesOf, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
 import { openStreams, type Streams } from "./streams.ts";
-import { commandOf, pidOf } from "./target.ts";
+import { commandOf, pidOf, selectionOf } from "./target.ts";
 
 const NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED";
 
@@ -37,6 +37,7 @@ export async function run(line: CommandLine): Promise<number> {
   const write = (text: string): void => streams.messages.text(text);
   let child: WaitingChild | undefined;
   const pid = given.has("pid") ? pidOf(given.get("pid") as string) : undefined;
+  const selection = selectionOf(line);
   if (given.has("cmd")) child = await spawnWaiting(commandOf(given.get("cmd") as string));
   let running: RunningScript | undefined;
   try {
@@ -48,6 +49,7 @@ export async function run(line: CommandLine): Promise<number> {
       tellErrors: given.has("warnings"),
       ...(pid === undefined ? {} : { pid }),
       ...(child === undefined ? {} : { childPid: child.pid }),
+      ...selection,
     });
     const dump = given.has("debug") ? dumper(given.get("debug") as string, write) : undefined;
     leaveFeaturesOut(line);
@@ -131,14 +133,15 @@ async function work(
     const { code } = await drive(running, () => {
       attached();
       options.child?.start();
-      options.child?.exit.then(
-        () => running.stop(),
-        () => running.stop(),
-      );
+      if (script.follows === undefined)
+        options.child?.exit.then(
+          () => running.stop(),
+          () => running.stop(),
+        );
       const target = options.pid;
-      if (target !== undefined)
+      if (script.follows !== undefined || target !== undefined)
         watch = setInterval(() => {
-          if (!processExists(target)) running.stop();
+          if (script.follows === undefined ? !processExists(target as number) : !running.anyFollowed) running.stop();
         }, 100);
     });
     view.endOfRun(script.options.printMapsOnExit ? script.maps.map((m) => running.map(m.name)) : []);
