@@ -2,9 +2,9 @@
 // process that shall be seen opens a file of its name, or calls getppid; those that shall not do the same.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { compileScript } from "../../src/lang/trace/index.ts";
 import { livePlaces } from "../../src/session/group-tree.ts";
 import { liveEnvironment, RunningScript } from "../../src/session/index.ts";
@@ -90,7 +90,7 @@ cat /nowhere-late
 
   it("sees a process whose first thread has ended, and what it starts", async () => {
     const ended = await runScry(["--follow", "-c", `${tree()} leader`, "-e", `${GETPPID} end { printf("end\\n"); }`]);
-    const [marks, seen] = [numbers(ended.stdout.replace(/end[^]*/, "")), ended.stdout];
+    const [marks, seen] = [numbers(ended.stdout.replace(/end[\s\S]*/, "")), ended.stdout];
     expect(seen).toContain("end\n");
     // Both have written their numbers, and the script has, to the same standard output.
     expect(marks).toHaveLength(2);
@@ -229,7 +229,15 @@ describe("--follow without types of the kernel", () => {
 });
 
 describe("control groups", () => {
-  const root = livePlaces().root as string;
+  // Where none is mounted, one of our own.
+  const mounted = livePlaces().root;
+  const root = mounted ?? mkdtempSync("/tmp/scry-cgroup2-");
+  if (mounted === undefined) execFileSync("mount", ["-t", "cgroup2", "none", root]);
+  afterAll(() => {
+    if (mounted !== undefined) return;
+    execFileSync("umount", [root]);
+    rmdirSync(root);
+  });
   const made: string[] = [];
   const own = `scry-test-${process.pid}`;
 

@@ -1,4 +1,4 @@
-// `scry record -e PROBES [-p PID | -c COMMAND] [-o EVENTS.jsonl]`: the live system's events as lines of JSON.
+// `scry record -e PROBES [-p PID | -c COMMAND] [--follow] [-o EVENTS.jsonl]`: the live system's events as lines of JSON.
 
 import { processExists, spawnWaiting, type WaitingChild } from "../../kernel/index.ts";
 import { openRecorder, type Recorder, recordingLine } from "../../replay/index.ts";
@@ -12,7 +12,7 @@ import { commandOf, pidOf, selectionOf } from "../target.ts";
 
 export const record: Command = {
   help: "the events of probes, for scry --events",
-  usage: [["-e PROBES [-p PID | -c COMMAND] [-o EVENTS.jsonl]"]],
+  usage: [["-e PROBES [-p PID | -c COMMAND] [--follow] [-o EVENTS.jsonl]"]],
   options: [
     { ...(options("execute")[0] as Option), value: "PROBES", completes: "probe", help: "the probes, with commas" },
     ...options("pid", "cmd", "follow", "cgroup", "container", "unit", "output", "stacks", "quiet"),
