@@ -40,7 +40,7 @@ export async function replay(line: CommandLine): Promise<number> {
   const { given } = line;
   if (given.get("machine") === "kernel")
     throw new UsageError("--events is for the embedded machine, not for the kernel");
-  refuseSelection(line);
+  refuseSelection(line, "recording");
   if (given.has("cmd"))
     throw new UsageError("-c starts a command on the live system; a recording has its events already");
   const { source, params, named } = scriptOf(line);

@@ -32,7 +32,7 @@ interface TestResult {
 /** Runs the tests; 0 when all of them passed. */
 export function runTests(line: CommandLine): number {
   const { given } = line;
-  refuseSelection(line);
+  refuseSelection(line, "recording");
   const { source, params, named } = scriptOf(line);
   const streams = openStreams(given);
   const recording: Recording = given.has("events")

@@ -16,7 +16,7 @@ import type { CommandLine } from "./options.ts";
 import { placesOf, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
 import { openStreams, type Streams } from "./streams.ts";
-import { commandOf, pidOf, selectionOf } from "./target.ts";
+import { commandOf, pidOf, refuseSelection, selectionOf } from "./target.ts";
 
 const NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED";
 
@@ -38,6 +38,7 @@ export async function run(line: CommandLine): Promise<number> {
   let child: WaitingChild | undefined;
   const pid = given.has("pid") ? pidOf(given.get("pid") as string) : undefined;
   const selection = selectionOf(line);
+  if (given.has("emit-elf")) refuseSelection(line, "object");
   if (given.has("cmd")) child = await spawnWaiting(commandOf(given.get("cmd") as string));
   let running: RunningScript | undefined;
   try {

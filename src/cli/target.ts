@@ -63,16 +63,22 @@ export function selectionOf({ given }: CommandLine): { readonly follow?: true; r
   };
 }
 
-/** A recording does not say who has started whom, nor which control group a task was in. */
-export function refuseSelection({ given }: CommandLine): void {
+/** Why nobody can answer them there, and what to do. */
+const NOT_LIVE = {
+  recording: {
+    why: "cannot be asked of the embedded machine: its events say neither who has started whom nor which control group a task is in",
+    instead: "Record only what is wanted, by the same option of scry record; -p PID works on a recording, too",
+  },
+  object: {
+    why: "cannot be written to an object file: only while scry runs is it known who is meant",
+    instead: "Ask in the script: a predicate with pid, comm or cgroup",
+  },
+} as const;
+
+/** Throws for filters that only a live system can answer. */
+export function refuseSelection({ given }: CommandLine, where: keyof typeof NOT_LIVE): void {
   const option = LIVE.find((name) => given.has(name));
   if (option === undefined) return;
-  throw new DiagnosticError([
-    {
-      code: "SCRY1144",
-      severity: "error",
-      message: `--${option} cannot be asked of the embedded machine: its events do not say ${option === "follow" ? "who has started whom" : "which control group a task is in"}`,
-      hints: [`Record only what is wanted: scry record --${option} …; -p PID works on a recording, too`],
-    },
-  ]);
+  const { why, instead } = NOT_LIVE[where];
+  throw new DiagnosticError([{ code: "SCRY1144", severity: "error", message: `--${option} ${why}`, hints: [instead] }]);
 }

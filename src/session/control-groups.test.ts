@@ -105,6 +105,10 @@ describe("--cgroup", () => {
     expect(refused({ cgroup: "/system.slice/shh.service" })).toContain("Did you mean '/system.slice/ssh.service'?");
   });
 
+  it("is shown without what a terminal would obey", () => {
+    expect(refused({ cgroup: "sly\x1b[2Jgroup" })).toContain("there is no control group sly\\x1b[2Jgroup in");
+  });
+
   it("of version 1 is refused", () => {
     expect(refused({ cgroup: old })).toMatch(/^SCRY1140\n.*version 1/);
   });

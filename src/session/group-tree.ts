@@ -42,8 +42,14 @@ export function mountOf(mounts: string): string | undefined {
 }
 
 export function refusal(code: `SCRY${number}`, message: string, hints: readonly string[] = []): DiagnosticError {
-  return new DiagnosticError([{ code, severity: "error", message, ...(hints.length === 0 ? {} : { hints }) }]);
+  return new DiagnosticError([
+    { code, severity: "error", message: text(message), ...(hints.length === 0 ? {} : { hints: hints.map(text) }) },
+  ]);
 }
+
+/** Folders may have names that move a terminal's cursor. */
+const text = (words: string): string =>
+  words.replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 
 /** The folders of the cgroup2 file system. */
 export class GroupTree {

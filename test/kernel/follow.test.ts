@@ -355,6 +355,7 @@ describe("control groups", () => {
     [["--follow"], "SCRY1127", /-p PID or -c COMMAND/],
     [["--follow", "-p", "1", "--machine", "embedded"], "SCRY1144", /--follow/],
     [["--unit", "x", "--test"], "SCRY1144", /--unit/],
+    [["--follow", "-c", "true", "--emit-elf", "/dev/null"], "SCRY1144", /object file/],
   ];
   it.each(wrong)("%s is refused with %s", async (options, code, message) => {
     const ended = await runScry([...options, "-f", "json", "-e", "begin { }"]);
