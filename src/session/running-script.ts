@@ -179,7 +179,7 @@ export class RunningScript implements ScriptRun {
 
   /** Does a process live that is followed? */
   get anyFollowed(): boolean {
-    return this.#followed?.live === true;
+    return !this.#closed && this.#followed?.live === true;
   }
 
   /** Runs a program as often as fits into a time; nanoseconds of a run, as the kernel counts them. */

@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { hasFeature } from "../../src/kernel/index.ts";
 import { compileScript } from "../../src/lang/trace/index.ts";
 import { livePlaces } from "../../src/session/group-tree.ts";
 import { liveEnvironment, RunningScript } from "../../src/session/index.ts";
@@ -175,6 +176,21 @@ describe("--follow -p", () => {
     const ended = await run.done;
     expect(before).not.toContain(number);
     expect(numbers(ended.stdout)).toContain(number);
+  });
+
+  it.runIf(hasFeature("breakpoints"))("watches memory of children, too", async () => {
+    const root = new Running("sh", ["-c", `${loadProgram()} touch 5; exit 0`]);
+    await root.until("\n");
+    const address = root.stdout.trim().split(" ")[1] as string;
+    const run = startScry(
+      ["--follow", "-p", String(root.pid), "-e", `watchpoint:${address}:8:w { @[pid != ${root.pid}] = count(); }`],
+      { env },
+    );
+    await run.until(NOTIFY);
+    root.send("go\n");
+    await root.until("done\n");
+    root.send("end\n");
+    expect((await run.done).stdout).toContain("@[true]: 5\n");
   });
 
   it("leaves nothing behind", async () => {
