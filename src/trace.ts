@@ -2,7 +2,7 @@
 
 import { compileScript } from "./lang/trace/index.ts";
 import type { CompiledScript } from "./schema/index.ts";
-import { liveEnvironment, RunningScript } from "./session/index.ts";
+import { groupFolder, liveEnvironment, RunningScript } from "./session/index.ts";
 import type { SourceText } from "./source/index.ts";
 import {
   eventReader,
@@ -21,6 +21,10 @@ export interface TraceOptions {
   readonly params?: readonly (string | number)[];
   /** Only this process. */
   readonly pid?: number;
+  /** Also all that this process starts, and has started (with `pid`). */
+  readonly follow?: boolean;
+  /** Only tasks of this control group (cgroup2) and those below it: a path, or a folder's name. */
+  readonly cgroup?: string;
   /** Allow functions with effects on the system (`signal`). */
   readonly unsafe?: boolean;
   /** Bytes of the event ring: a power of two, at least 4096. 16 MiB unless said otherwise. */
@@ -55,6 +59,8 @@ export async function trace(source: string, options: TraceOptions = {}): Promise
     params: (options.params ?? []).map(String),
     unsafe: options.unsafe ?? false,
     ...(options.pid === undefined ? {} : { pid: options.pid }),
+    ...(options.pid !== undefined && options.follow === true ? { follow: true } : {}),
+    ...(options.cgroup === undefined ? {} : { cgroup: groupFolder({ cgroup: options.cgroup }) }),
   });
   const script = compileScript(text, env, { ringBytes: options.ringBytes ?? 1 << 24 });
   const queue = new EventQueue(options.maxWaiting ?? 1_000_000);

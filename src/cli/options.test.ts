@@ -73,7 +73,7 @@ describe("what is made from the commands", () => {
   );
 
   it.each([
-    ["scry --fo", "--format"],
+    ["scry --fo", "--follow --format"],
     ["scry -f j", "json"],
     ["scry rec", "record"],
     ["scry record --st", "--stacks"],

@@ -51,6 +51,28 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "start this command, trace it, and end when it ends",
     example: "scry -c 'ls -l' -e 'tracepoint:syscalls:sys_enter_openat /pid == cpid/ { print(str(args.filename)); }'",
   },
+  follow: {
+    help: "with -p or -c: the process and all that it starts, until the last of them ends",
+    example: "scry --follow -c 'make -j4' -e 'tracepoint:sched:sched_process_exec { print(str(args.filename)); }'",
+  },
+  cgroup: {
+    value: "PATH",
+    completes: "file",
+    help: "only tasks of this control group (cgroup2) and those below it: a path, or a folder's name",
+    example: "scry --cgroup /system.slice -e 'profile:hz:99 { @[comm] = count(); }'",
+  },
+  container: {
+    value: "ID",
+    completes: "none",
+    help: "only tasks of this container: its id, four digits or more of its beginning, or its name",
+    example: "scry --container web -e 'tracepoint:syscalls:sys_enter_openat { print(str(args.filename)); }'",
+  },
+  unit: {
+    value: "NAME",
+    completes: "none",
+    help: "only tasks of this unit of systemd",
+    example: "scry --unit ssh -e 'tracepoint:syscalls:sys_enter_execve { print(str(args.filename)); }'",
+  },
   "include-dir": {
     short: "I",
     value: "DIR",

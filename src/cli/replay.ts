@@ -19,7 +19,7 @@ import { type CommandLine, UsageError } from "./options.ts";
 import { readText, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
 import { openStreams, type Streams } from "./streams.ts";
-import { pidNumber } from "./target.ts";
+import { pidNumber, refuseSelection } from "./target.ts";
 
 /** What the command line says of a process: a number, of one that need not exist any more. */
 export function recordedPid(line: CommandLine): number | undefined {
@@ -40,6 +40,7 @@ export async function replay(line: CommandLine): Promise<number> {
   const { given } = line;
   if (given.get("machine") === "kernel")
     throw new UsageError("--events is for the embedded machine, not for the kernel");
+  refuseSelection(line, "recording");
   if (given.has("cmd"))
     throw new UsageError("-c starts a command on the live system; a recording has its events already");
   const { source, params, named } = scriptOf(line);

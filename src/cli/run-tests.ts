@@ -19,6 +19,7 @@ import { recordingOf } from "./replay.ts";
 import { scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
 import { openStreams } from "./streams.ts";
+import { refuseSelection } from "./target.ts";
 
 interface TestResult {
   readonly name: string;
@@ -31,6 +32,7 @@ interface TestResult {
 /** Runs the tests; 0 when all of them passed. */
 export function runTests(line: CommandLine): number {
   const { given } = line;
+  refuseSelection(line, "recording");
   const { source, params, named } = scriptOf(line);
   const streams = openStreams(given);
   const recording: Recording = given.has("events")

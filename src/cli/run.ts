@@ -18,7 +18,7 @@ import { placesOf, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
 import { lossWarnings, statisticsJson, statisticsText } from "./statistics.ts";
 import { openStreams, type Streams } from "./streams.ts";
-import { commandOf, pidOf } from "./target.ts";
+import { commandOf, pidOf, refuseSelection, selectionOf } from "./target.ts";
 
 const NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED";
 
@@ -40,6 +40,8 @@ export async function run(line: CommandLine): Promise<number> {
   let child: WaitingChild | undefined;
   let statistics: number | undefined;
   const pid = given.has("pid") ? pidOf(given.get("pid") as string) : undefined;
+  const selection = selectionOf(line);
+  if (given.has("emit-elf")) refuseSelection(line, "object");
   if (given.has("cmd")) child = await spawnWaiting(commandOf(given.get("cmd") as string));
   let running: RunningScript | undefined;
   try {
@@ -51,6 +53,7 @@ export async function run(line: CommandLine): Promise<number> {
       tellErrors: given.has("warnings"),
       ...(pid === undefined ? {} : { pid }),
       ...(child === undefined ? {} : { childPid: child.pid }),
+      ...selection,
     });
     const dump = given.has("debug") ? dumper(given.get("debug") as string, write) : undefined;
     leaveFeaturesOut(line);
@@ -147,14 +150,15 @@ async function work(
       attached();
       if (streams.live !== undefined) redraw = setInterval(() => drawMaps(running, script, streams), LIVE_MILLISECONDS);
       options.child?.start();
-      options.child?.exit.then(
-        () => running.stop(),
-        () => running.stop(),
-      );
+      if (script.follows === undefined)
+        options.child?.exit.then(
+          () => running.stop(),
+          () => running.stop(),
+        );
       const target = options.pid;
-      if (target !== undefined)
+      if (script.follows !== undefined || target !== undefined)
         watch = setInterval(() => {
-          if (!processExists(target)) running.stop();
+          if (script.follows === undefined ? !processExists(target as number) : !running.anyFollowed) running.stop();
         }, 100);
     });
     clearInterval(redraw);

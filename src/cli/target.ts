@@ -1,8 +1,9 @@
-// The process that is traced: `-p PID` or `-c COMMAND`.
+// What is traced: a process (`-p PID`, `-c COMMAND`), all that it starts, a control group.
 
 import { binaryPath, processExists, splitCommand } from "../kernel/index.ts";
+import { groupFolder } from "../session/index.ts";
 import { DiagnosticError } from "../source/index.ts";
-import { UsageError } from "./options.ts";
+import { type CommandLine, UsageError } from "./options.ts";
 
 /** linux/threads.h: no process has a greater number. */
 const PID_MAX_LIMIT = 0x400000;
@@ -37,4 +38,47 @@ export function commandOf(line: string): string[] {
       { code: "SCRY1115", severity: "error", message: `the command '${command}' does not exist or cannot be executed` },
     ]);
   return words;
+}
+
+/** Options that only a live system can answer. */
+const LIVE = ["follow", "cgroup", "container", "unit"] as const;
+
+/** Which tasks, where that is more than one process. Throws for a control group that there is not. */
+export function selectionOf({ given }: CommandLine): { readonly follow?: true; readonly cgroup?: string } {
+  if (given.has("follow") && !given.has("pid") && !given.has("cmd"))
+    throw new UsageError("--follow needs a process to begin with: -p PID or -c COMMAND");
+  const [cgroup, container, unit] = [given.get("cgroup"), given.get("container"), given.get("unit")];
+  const grouped = cgroup !== undefined || container !== undefined || unit !== undefined;
+  return {
+    ...(given.has("follow") ? { follow: true } : {}),
+    ...(grouped
+      ? {
+          cgroup: groupFolder({
+            ...(cgroup === undefined ? {} : { cgroup }),
+            ...(container === undefined ? {} : { container }),
+            ...(unit === undefined ? {} : { unit }),
+          }),
+        }
+      : {}),
+  };
+}
+
+/** Why nobody can answer them there, and what to do. */
+const NOT_LIVE = {
+  recording: {
+    why: "cannot be asked of the embedded machine: its events say neither who has started whom nor which control group a task is in",
+    instead: "Record only what is wanted, by the same option of scry record; -p PID works on a recording, too",
+  },
+  object: {
+    why: "cannot be written to an object file: only while scry runs is it known who is meant",
+    instead: "Ask in the script: a predicate with pid, comm or cgroup",
+  },
+} as const;
+
+/** Throws for filters that only a live system can answer. */
+export function refuseSelection({ given }: CommandLine, where: keyof typeof NOT_LIVE): void {
+  const option = LIVE.find((name) => given.has(name));
+  if (option === undefined) return;
+  const { why, instead } = NOT_LIVE[where];
+  throw new DiagnosticError([{ code: "SCRY1144", severity: "error", message: `--${option} ${why}`, hints: [instead] }]);
 }

@@ -2,9 +2,10 @@
 
 import type { Block } from "../compiler/index.ts";
 import { providerOf } from "../probes/index.ts";
-import { GLOBALS } from "../schema/index.ts";
+import { Follow, GLOBALS, SELECTION } from "../schema/index.ts";
 import { syscallNumber } from "./arguments.ts";
 import { currentIdValue } from "./current-task.ts";
+import { followedByte } from "./follow-programs.ts";
 import { contextOf, type ProgramState } from "./state.ts";
 
 /** Bits of a table of system calls; numbers of all machines are below. */
@@ -42,12 +43,7 @@ export function guards(p: ProgramState, calls: readonly number[], table: number 
     }
     b.enter(mine);
   }
-  const { pid } = p.object;
-  const attach = p.variant.attach;
-  const already = (attach.kind === "uprobe" || attach.kind === "watchpoint") && attach.pid !== undefined;
-  if (pid !== undefined && providerOf(p.probe.provider)?.anyProcess !== true && !already) {
-    b.must("eq", currentIdValue(p, "tgid", "high"), pid, leave);
-  }
+  if (providerOf(p.probe.provider)?.anyProcess !== true) whose(p, leave);
   const { unless } = p.variant;
   if (unless !== undefined) {
     const event = b.block("event");
@@ -60,5 +56,20 @@ export function guards(p: ProgramState, calls: readonly number[], table: number 
     if (object?.access.kind === "context-field" && object.type.kind === "pointer") {
       b.must("ne", b.load("u64", contextOf(p), object.access.offset), 0, leave);
     }
+  }
+}
+
+/** Only what the traced processes do. */
+function whose(p: ProgramState, leave: Block): void {
+  const b = p.b;
+  const { pid, follow, cgroup } = p.object;
+  const attach = p.variant.attach;
+  const already = (attach.kind === "uprobe" || attach.kind === "watchpoint") && attach.pid !== undefined;
+  if (pid !== undefined && !already) b.must("eq", currentIdValue(p, "tgid", "high"), pid, leave);
+  if (follow) b.must("ne", b.load("u8", followedByte(b, currentIdValue(p, "tgid", "high")), 0), Follow.no, leave);
+  if (cgroup) {
+    // Negative where there is no such group.
+    const within = b.helper("current_task_under_cgroup", [b.map(SELECTION.cgroup), b.const(0)]);
+    b.must("eq", within, 1, leave);
   }
 }

@@ -19,6 +19,10 @@ export interface ObjectState {
   readonly target: Target;
   /** Only this process is traced. */
   readonly pid?: number;
+  /** Only processes that are followed. */
+  readonly follow?: true;
+  /** Only tasks below the control group of the run. */
+  readonly cgroup?: true;
   /** Bytes of a string at the most, without its NUL. */
   readonly maxStrlen: number;
   readonly plan: StoragePlan;

@@ -35,6 +35,7 @@ export {
   parseMaps,
   processExists,
   processMaps,
+  processParents,
 } from "./processes.ts";
 export { enableStatistics, type ProgramInfo, programInfo } from "./program-info.ts";
 export { type RecordReader, RingBuffer } from "./ring-buffer.ts";

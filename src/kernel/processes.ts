@@ -79,6 +79,24 @@ export function processExists(pid: number, kernel: Kernel = liveKernel()): boole
   return kernel.files.exists(`/proc/${pid}`);
 }
 
+/** All processes there are, and who has started each, or taken it over from who did. */
+export function processParents(kernel: Kernel = liveKernel()): Map<number, number> {
+  const parents = new Map<number, number>();
+  for (const name of kernel.files.list("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    let text: string;
+    try {
+      text = kernel.text(`/proc/${name}/stat`);
+    } catch {
+      continue; // it has ended
+    }
+    // `PID (NAME) STATE PARENT …`, where a name may have parentheses, too.
+    const parent = /^ \S (\d+) /.exec(text.slice(text.lastIndexOf(")") + 1))?.[1];
+    if (parent !== undefined) parents.set(Number(name), Number(parent));
+  }
+  return parents;
+}
+
 function readProcess(kernel: Kernel, pid: number, file: string): string {
   try {
     return Buffer.from(kernel.files.read(`/proc/${pid}/${file}`)).toString();

@@ -176,6 +176,10 @@ export interface Request {
   readonly named?: ReadonlyMap<string, string>;
   /** Only this process is to be traced (`-p`, or the child of `-c`). */
   readonly pid?: number;
+  /** Only this process and all that it starts are to be traced (`--follow`); then `pid` is absent. */
+  readonly follow?: number;
+  /** Only tasks of this control group, a folder of a cgroup2 file system, and of those below it (`--cgroup`). */
+  readonly cgroup?: string;
   /** The child of `-c`. */
   readonly childPid?: number;
   /** Are helpers that fail to be told of (`-k`)? */

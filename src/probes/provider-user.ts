@@ -147,6 +147,10 @@ function binary(name: string, env: ProbeEnvironment): string {
   return path;
 }
 
+/** Is one process named (`-p`)? The command of `-c` has mapped nothing yet. */
+const ofOne = (env: ProbeEnvironment): boolean =>
+  env.pid !== undefined || (env.follow !== undefined && env.follow !== env.childPid);
+
 /**
  * The files that the first part of an attach point means. Of all programs there are, nobody wants to see all functions, but
  * of those that one process has mapped.
@@ -154,7 +158,7 @@ function binary(name: string, env: ProbeEnvironment): string {
 function binariesOf(file: string, env: ProbeEnvironment): readonly string[] {
   const one = env.binary(file);
   if (one !== undefined) return [one];
-  return isPattern(file) && (file !== "*" || env.pid !== undefined) ? (env.binaries?.(file) ?? []) : [];
+  return isPattern(file) && (file !== "*" || ofOne(env)) ? (env.binaries?.(file) ?? []) : [];
 }
 
 /** The probes in each of several files, where a pattern names them; undefined where one file is meant. */
@@ -204,7 +208,7 @@ export const usdt: Provider = {
     if (parts.length < 2 || parts.length > 3) throw wrongSyntax(usdt);
     // Of one process all files are meant where none is named.
     const [file = "", ...names] = parts;
-    const several = eachBinary(usdt, point, [file === "" && env.pid !== undefined ? "*" : file, ...names], env);
+    const several = eachBinary(usdt, point, [file === "" && ofOne(env) ? "*" : file, ...names], env);
     if (several !== undefined) return several;
     const path = binary(parts[0] as string, env);
     const provider = parts.length === 3 && parts[1] !== "" ? (parts[1] as string) : "*";

@@ -30,6 +30,10 @@ export interface CompiledScript {
   readonly warnings: readonly Diagnostic[];
   /** Stacks are unwound by tables (see unwind-layout.ts), of these processes from the start; absent: none are. */
   readonly unwinds?: { readonly pid?: number; readonly childPid?: number };
+  /** This process is followed with all that it starts; `waits` for our start: it has started nothing yet. */
+  readonly follows?: { readonly pid: number; readonly waits: boolean };
+  /** Only tasks in this folder of a cgroup2 file system, or below it. */
+  readonly cgroup?: string;
 }
 
 export interface ProgramRole {

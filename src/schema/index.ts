@@ -7,6 +7,7 @@ export { conversions, type FormatPart, type FormatSpec, formatBits, parseFormat 
 export * from "./layout.ts";
 export { numberName } from "./named-numbers.ts";
 export type { ScriptOptions } from "./options.ts";
+export * from "./selection.ts";
 export { DISPLACED, stackMaps } from "./stack-maps.ts";
 export * from "./storage.ts";
 export { isRawByte, utf8, utf8Length } from "./text.ts";

@@ -53,6 +53,10 @@ export interface LiveOptions {
   readonly named?: ReadonlyMap<string, string>;
   readonly pid?: number;
   readonly childPid?: number;
+  /** The process of `pid`, or else of `childPid`, with all that it starts. */
+  readonly follow?: boolean;
+  /** Only tasks of this control group and those below it: a folder of a cgroup2 file system. */
+  readonly cgroup?: string;
   readonly unsafe?: boolean;
   /** Which probes this run is for; absent: all but those on request. */
   readonly wants?: (provider: string, name: string) => boolean;
@@ -89,7 +93,9 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
     imported: (path, from) => headers.imported(path, from),
     header: (request, whose) => headers.find(request, whose),
     ...(options.includes === undefined ? {} : { includes: options.includes }),
-    ...(options.pid === undefined ? {} : { pid: options.pid }),
+    ...(options.pid === undefined || options.follow === true ? {} : { pid: options.pid }),
+    ...(options.follow === true ? { follow: options.pid ?? options.childPid } : {}),
+    ...(options.cgroup === undefined ? {} : { cgroup: options.cgroup }),
     ...(options.childPid === undefined ? {} : { childPid: options.childPid }),
     cpus: possibleCpus().length,
     machine,

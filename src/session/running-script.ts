@@ -30,12 +30,16 @@ import {
   CONTROL,
   type CompiledScript,
   EVENTS,
+  FOLLOW_PROGRAMS,
   GLOBALS,
   HEADER,
   type ProgramRole,
   type Resolver,
+  SELECTION,
 } from "../schema/index.ts";
 import { DiagnosticError, type Span } from "../source/index.ts";
+import { CgroupOfRun } from "./cgroup-of-run.ts";
+import { Followed, followPrograms } from "./followed.ts";
 import { missingParts } from "./missing-parts.ts";
 import { bootNanoseconds, liveResolver } from "./resolver.ts";
 import { UnwindTables } from "./unwind-tables.ts";
@@ -65,6 +69,8 @@ export class RunningScript implements ScriptRun {
   readonly #control: RingBuffer | undefined;
   readonly #reader: RunReader;
   readonly #unwindTables: UnwindTables | undefined;
+  readonly #followed: Followed | undefined;
+  readonly #cgroup: CgroupOfRun | undefined;
   readonly #attachments: Attachment[] = [];
   #poller: Poller | undefined;
   #stopping = false;
@@ -102,7 +108,12 @@ export class RunningScript implements ScriptRun {
       globals: this.#globals,
     };
     this.#reader = new RunReader(script, listener, stores, this.resolver);
-    const { unwinds } = script;
+    const { unwinds, follows, cgroup } = script;
+    const map = (name: string): KernelMap | undefined => this.#object.maps.get(name);
+    if (follows !== undefined) this.#followed = new Followed(map, follows);
+    // A script that no event can be of has no such map.
+    const within = map(SELECTION.cgroup);
+    if (cgroup !== undefined && within !== undefined) this.#cgroup = new CgroupOfRun(within, cgroup);
     if (unwinds !== undefined) {
       const tables = new UnwindTables(
         (name) => this.#object.maps.get(name),
@@ -139,13 +150,36 @@ export class RunningScript implements ScriptRun {
 
   /** Attaches everything else. What cannot attach throws, and nothing stays attached. */
   attach(): void {
+    this.#follow();
     for (const [name, role] of this.script.programs) {
-      if (role.kind === "begin" || role.kind === "end") continue;
+      if (role.kind === "begin" || role.kind === "end" || followPrograms.has(name)) continue;
       const program = this.#object.programs.get(name);
       if (program === undefined) continue;
       const targets = program.spec.attach.filter((t) => t.kind !== "test_run" && t.kind !== "signal");
       this.#attachments.push(...attachEach(program, targets));
     }
+  }
+
+  #follow(): void {
+    const followed = this.#followed;
+    if (followed === undefined) return;
+    const attached = (name: string): Attachment[] => {
+      const program = this.#object.programs.get(name);
+      return program === undefined ? [] : attachEach(program, program.spec.attach);
+    };
+    // Those that are there at the start are listed when no other can come unseen.
+    const log = attached(FOLLOW_PROGRAMS.log);
+    try {
+      for (const name of [FOLLOW_PROGRAMS.fork, FOLLOW_PROGRAMS.exit]) this.#attachments.push(...attached(name));
+      followed.begin();
+    } finally {
+      void detachAll(log);
+    }
+  }
+
+  /** Does a process live that is followed? */
+  get anyFollowed(): boolean {
+    return !this.#closed && this.#followed?.live === true;
   }
 
   /** Runs a program as often as fits into a time; nanoseconds of a run, as the kernel counts them. */
@@ -199,6 +233,7 @@ export class RunningScript implements ScriptRun {
       if (Date.now() - beat > HEARTBEAT_MILLISECONDS) {
         beat = Date.now();
         this.#reader.report(false);
+        this.#cgroup?.refresh();
       }
       if (found >= BUSY_RECORDS) {
         idle = 0;

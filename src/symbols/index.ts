@@ -8,6 +8,7 @@ export {
   openElf,
   tryFileSymbols,
 } from "./file-symbols.ts";
+export { openForeign } from "./foreign-file.ts";
 export { type GoProgram, type GoProgramFunction, goEntry, goFunction, goProgram } from "./go-program.ts";
 export { type KernelSymbol, KernelSymbols, kernelSymbols } from "./kernel-symbols.ts";
 export { watchMappings } from "./mapping-watch.ts";

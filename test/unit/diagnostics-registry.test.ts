@@ -1,15 +1,18 @@
 // Every diagnostic is documented once, and its example produces it.
 
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
 import { diagnosticsOf } from "../../src/cli/messages.ts";
+import { options, parseCommandLine } from "../../src/cli/options.ts";
 import { assemble } from "../../src/isa/index.ts";
 import { SystemCallError, UnsupportedError, VerifierError } from "../../src/kernel/index.ts";
 import { compileScript } from "../../src/lang/trace/index.ts";
 import { assembleCode, type BpfObject, type ProgramType } from "../../src/object/index.ts";
 import type { ProbeEnvironment } from "../../src/probes/index.ts";
 import { parseRecording } from "../../src/replay/index.ts";
+import { groupFolder } from "../../src/session/index.ts";
 import { refusalDiagnostic, verify } from "../../src/verifier/index.ts";
 import { CASE_MAPS } from "../data/verifier-cases.ts";
 import { environment } from "../support/browser-page.ts";
@@ -64,6 +67,13 @@ const runners: Readonly<Record<string, (text: string) => readonly string[]>> = {
   "scry-nobtf": compiled(),
   "scry-arm": compiled({ machine: "aarch64" }),
   "scry-unsafe": compiled({ unsafe: true }),
+  "scry-follow": compiled({ follow: 1, btf: () => undefined, tracepointFormat: () => undefined }),
+  groups: (text) => {
+    const { given } = parseCommandLine(text.split(" "), options("cgroup", "container", "unit"));
+    return codesOf(
+      () => void groupFolder(Object.fromEntries(given), { root: tree, docker: [], storage: [] }) as undefined,
+    );
+  },
   recording: (text) => codesOf(() => void parseRecording({ name: "example", text: `${text}\n` }) as undefined),
   asm: (text) => verified(text, "kprobe"),
   "asm xdp": (text) => verified(text, "xdp"),
@@ -73,6 +83,14 @@ const runners: Readonly<Record<string, (text: string) => readonly string[]>> = {
   call: (what) =>
     calls[what] === undefined ? ["SCRY2000"] : (diagnosticsOf(calls[what])?.diagnostics.map((d) => d.code) ?? []),
 };
+
+/** Control groups by their paths. */
+const tree = mkdtempSync(join(tmpdir(), "scry-diagnostics-"));
+for (const folder of ["one.slice/one.service", "one.slice/twin.service", "two.slice/twin.service"]) {
+  mkdirSync(join(tree, folder), { recursive: true });
+  for (const each of [folder, dirname(folder)]) writeFileSync(join(tree, each, "cgroup.controllers"), "");
+}
+afterAll(() => rmSync(tree, { recursive: true }));
 
 /** Run where there is a kernel: test/kernel/diagnostics.test.ts. */
 const KERNEL: ReadonlySet<string> = new Set(["kernel", "sh"]);

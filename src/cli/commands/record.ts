@@ -1,4 +1,4 @@
-// `scry record -e PROBES [-p PID | -c COMMAND] [-o EVENTS.jsonl]`: the live system's events as lines of JSON.
+// `scry record -e PROBES [-p PID | -c COMMAND] [--follow] [-o EVENTS.jsonl]`: the live system's events as lines of JSON.
 
 import { processExists, spawnWaiting, type WaitingChild } from "../../kernel/index.ts";
 import { openRecorder, type Recorder, recordingLine } from "../../replay/index.ts";
@@ -8,14 +8,14 @@ import { warn } from "../messages.ts";
 import { type CommandLine, type Option, options, UsageError } from "../options.ts";
 import { ringBytes } from "../run.ts";
 import { openStreams } from "../streams.ts";
-import { commandOf, pidOf } from "../target.ts";
+import { commandOf, pidOf, selectionOf } from "../target.ts";
 
 export const record: Command = {
   help: "the events of probes, for scry --events",
-  usage: [["-e PROBES [-p PID | -c COMMAND] [-o EVENTS.jsonl]"]],
+  usage: [["-e PROBES [-p PID | -c COMMAND] [--follow] [-o EVENTS.jsonl]"]],
   options: [
     { ...(options("execute")[0] as Option), value: "PROBES", completes: "probe", help: "the probes, with commas" },
-    ...options("pid", "cmd", "output", "stacks", "quiet"),
+    ...options("pid", "cmd", "follow", "cgroup", "container", "unit", "output", "stacks", "quiet"),
   ],
   completes: "probe",
   examples: ["scry record -e 'tracepoint:syscalls:sys_*_openat' -c 'ls -l' -o opens.jsonl"],
@@ -38,11 +38,13 @@ async function recordEvents(line: CommandLine): Promise<number> {
       );
   const streams = openStreams(given);
   const quiet = given.has("quiet");
+  const selection = selectionOf(line);
   const child: WaitingChild | undefined = given.has("cmd")
     ? await spawnWaiting(commandOf(given.get("cmd") as string))
     : undefined;
   const pid = child?.pid ?? (given.has("pid") ? pidOf(given.get("pid") as string) : undefined);
   let recorder: Recorder | undefined;
+  let live: RunningScript | undefined;
   let watch: NodeJS.Timeout | undefined;
   let count = 0;
   let lost = 0;
@@ -53,6 +55,7 @@ async function recordEvents(line: CommandLine): Promise<number> {
       liveEnvironment({
         ...(pid === undefined ? {} : { pid }),
         ...(child === undefined ? {} : { childPid: child.pid }),
+        ...selection,
       }),
       {
         stacks: given.has("stacks"),
@@ -66,7 +69,7 @@ async function recordEvents(line: CommandLine): Promise<number> {
         },
         warning: (message) => warn(streams.messages, message),
         pause: () => streams.out.flush(),
-        load: (script, listener) => new RunningScript(script, listener),
+        load: (script, listener) => (live = new RunningScript(script, listener)),
         clock: bootNanoseconds,
       },
     );
@@ -76,17 +79,16 @@ async function recordEvents(line: CommandLine): Promise<number> {
     recorder.running.attach();
     if (!quiet) {
       const { probeCount } = recorder;
-      streams.messages.text(
-        `Recording ${probeCount} probe${probeCount === 1 ? "" : "s"}${pid === undefined ? " of every process" : ` of process ${pid}`}; Ctrl-C ends it.\n`,
-      );
+      const who = pid === undefined ? "every process" : `process ${pid}`;
+      const whose = ` of ${who}${selection.follow === true ? " and all that it starts" : ""}${selection.cgroup === undefined ? "" : " in the control group"}`;
+      streams.messages.text(`Recording ${probeCount} probe${probeCount === 1 ? "" : "s"}${whose}; Ctrl-C ends it.\n`);
       streams.messages.flush();
     }
-    if (child !== undefined) {
-      child.start();
-      child.exit.then(stop, stop);
-    } else if (pid !== undefined)
+    child?.start();
+    if (child !== undefined && selection.follow !== true) child.exit.then(stop, stop);
+    else if (pid !== undefined)
       watch = setInterval(() => {
-        if (!processExists(pid)) stop();
+        if (selection.follow === true ? live?.anyFollowed !== true : !processExists(pid)) stop();
       }, 100);
     await recorder.running.run();
     recorder.running.finish();

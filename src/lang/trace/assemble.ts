@@ -3,7 +3,15 @@
 import { globalsSpec, type ObjectState } from "../../codegen/index.ts";
 import type { BpfObject, MapSpec, ProgramSpec } from "../../object/index.ts";
 import { providerOf } from "../../probes/index.ts";
-import { CONTROL, type CompiledScript, EVENTS, GLOBALS, stackMaps, unwindMaps } from "../../schema/index.ts";
+import {
+  CONTROL,
+  type CompiledScript,
+  EVENTS,
+  GLOBALS,
+  selectionMaps,
+  stackMaps,
+  unwindMaps,
+} from "../../schema/index.ts";
 import type { CheckedScript, Unit } from "./check/index.ts";
 import { probeNames, type ScriptProgram } from "./programs.ts";
 import type { ScriptStorage } from "./storage.ts";
@@ -28,10 +36,12 @@ export function assemble(
     ...programs.flatMap((p) => (p.scratch === undefined ? [] : [p.scratch])),
     ...[...shared.stackLimits].flatMap(stackSpecs),
     ...(shared.unwinds ? unwindMaps() : []),
+    ...selectionMaps(),
     ...ringSpecs(shared, units, ringBytes, options.ringPages),
     globalsSpec(plan, sites.length),
   ];
   const specs = programs.map((p) => p.spec);
+  const one = env.pid ?? env.follow;
   const used = usedMaps(specs);
   const object: BpfObject = {
     maps: maps.filter((m) => m.name === GLOBALS || m.type === "ringbuf" || used.has(m.name) || plan.specs.includes(m)),
@@ -53,10 +63,12 @@ export function assemble(
     probeCount: units.reduce((n, u) => n + u.resolved.length, 0),
     endsByItself: units.every((u) => providerOf(u.resolved[0]?.provider ?? "")?.endsByItself === true),
     warnings: diagnostics.filter((d) => d.severity === "warning"),
+    ...(env.follow === undefined ? {} : { follows: { pid: env.follow, waits: env.follow === env.childPid } }),
+    ...(env.cgroup === undefined ? {} : { cgroup: env.cgroup }),
     ...(shared.unwinds
       ? {
           unwinds: {
-            ...(env.pid === undefined ? {} : { pid: env.pid }),
+            ...(one === undefined ? {} : { pid: one }),
             ...(env.childPid === undefined ? {} : { childPid: env.childPid }),
           },
         }

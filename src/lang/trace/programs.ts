@@ -1,7 +1,14 @@
 // Programs of a script: one for each unit, lowered and compiled, and those that keep house.
 
 import type { Btf } from "../../btf/index.ts";
-import { CodegenError, preemptible, reaper, unwindPrograms } from "../../codegen/index.ts";
+import {
+  type ChildId,
+  CodegenError,
+  followPrograms,
+  preemptible,
+  reaper,
+  unwindPrograms,
+} from "../../codegen/index.ts";
 import { compile, type IrFunction, type IrProgram, printIr, StackError } from "../../compiler/index.ts";
 import type { AttachTarget, ContextLayout, MapSpec, ProgramSpec } from "../../object/index.ts";
 import {
@@ -198,7 +205,10 @@ function withinStack<T>(role: ProgramRole, place: ProbePlace | undefined, work: 
   }
 }
 
-/** Programs that serve the others: one takes away what ended threads leave in maps, some follow processes' mappings. */
+/**
+ * Programs that serve the others: one takes away what ended threads leave in maps, some follow processes' mappings, some
+ * the processes themselves.
+ */
 export function housekeeping(
   { object }: ScriptStorage,
   env: ProbeEnvironment,
@@ -206,15 +216,18 @@ export function housekeeping(
   dump: Dump | undefined,
 ): readonly ScriptProgram[] {
   const dead = reaper(object.plan);
-  const wanted = [
+  const wanted: readonly HousekeepingProgram[] = [
     ...(dead === undefined ? [] : [{ ir: dead, tracepoint: "sched_process_exit" }]),
     ...(object.unwinds ? unwindPrograms(env.childPid, taskIds(env.btf())) : []),
+    ...(env.follow === undefined ? [] : followers(env, env.follow !== env.childPid)),
   ];
-  return wanted.map(({ ir, tracepoint }, i) =>
+  return wanted.map(({ ir, tracepoint, recorded }, i) =>
     compileProgram(
       ir.name,
       ir,
-      { type: "raw_tracepoint", attach: [{ kind: "raw_tracepoint", name: tracepoint }] },
+      recorded === true
+        ? { type: "tracepoint", attach: [{ kind: "tracepoint", category: "sched", name: tracepoint }] }
+        : { type: "raw_tracepoint", attach: [{ kind: "raw_tracepoint", name: tracepoint }] },
       { kind: "housekeeping", probes: [] },
       env,
       programsBefore + i,
@@ -224,9 +237,47 @@ export function housekeeping(
   );
 }
 
+interface HousekeepingProgram {
+  readonly ir: IrProgram;
+  readonly tracepoint: string;
+  /** It reads the event's record, not its arguments. */
+  readonly recorded?: boolean;
+}
+
+/** `before`: there may be children already. */
+function followers(env: ProbeEnvironment, before: boolean): readonly HousekeepingProgram[] {
+  const btf = env.btf();
+  const taskField = fieldOffset(btf, "task_struct", "pid");
+  const record = env.tracepointFormat("sched", "sched_process_fork")?.find((f) => f.name === "child_pid");
+  const child = taskField !== undefined ? { taskField } : { recordField: record?.offset };
+  if (!isChildId(child)) {
+    const message = "--follow cannot learn here who starts whom";
+    const hints = ["It needs the kernel's BTF, or tracefs: scry doctor says what is missing"];
+    throw new DiagnosticError([{ code: "SCRY1145", severity: "error", message, hints }]);
+  }
+  const signal = fieldOffset(btf, "task_struct", "signal");
+  const live = fieldOffset(btf, "signal_struct", "live");
+  const threads = signal === undefined || live === undefined ? undefined : { signal, live };
+  return followPrograms(child, threads, before).map(({ ir, on }) => ({
+    ir,
+    tracepoint: `sched_process_${on}`,
+    recorded: on === "fork" && taskField === undefined,
+  }));
+}
+
+const isChildId = (
+  child: { readonly taskField: number } | { readonly recordField: number | undefined },
+): child is ChildId => "taskField" in child || child.recordField !== undefined;
+
 function taskIds(btf: Btf | undefined): { readonly pid: number; readonly tgid: number } | undefined {
-  const id = btf?.find("task_struct", "struct");
-  const pid = id === undefined ? undefined : btf?.field(id, ["pid"]);
-  const tgid = id === undefined ? undefined : btf?.field(id, ["tgid"]);
-  return pid === undefined || tgid === undefined ? undefined : { pid: pid.bitOffset / 8, tgid: tgid.bitOffset / 8 };
+  const pid = fieldOffset(btf, "task_struct", "pid");
+  const tgid = fieldOffset(btf, "task_struct", "tgid");
+  return pid === undefined || tgid === undefined ? undefined : { pid, tgid };
+}
+
+/** Bytes. */
+function fieldOffset(btf: Btf | undefined, struct: string, name: string): number | undefined {
+  const id = btf?.find(struct, "struct");
+  const field = id === undefined ? undefined : btf?.field(id, [name]);
+  return field === undefined ? undefined : field.bitOffset / 8;
 }

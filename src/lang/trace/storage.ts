@@ -40,6 +40,8 @@ export function planScript({ state, units }: CheckedScript): ScriptStorage {
   const object: ObjectState = {
     target: env,
     ...(env.pid === undefined ? {} : { pid: env.pid }),
+    ...(env.follow === undefined ? {} : { follow: true }),
+    ...(env.cgroup === undefined ? {} : { cgroup: true }),
     maxStrlen: options.maxStrlen,
     ...(env.tellErrors === true ? { tellErrors: true } : {}),
     ...(options.clockMap === "" ? {} : { clock: (p) => mapNumber(p, scriptMap(p, options.clockMap), undefined) }),
