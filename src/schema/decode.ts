@@ -169,6 +169,10 @@ export function valueDecoder(type: Type, resolver: Resolver): ValueDecoder {
     }
     case "bool":
       return (view, offset) => view.getUint8(offset) !== 0;
+    case "float":
+      return type.bits === 32
+        ? (view, offset) => view.getFloat32(offset, true)
+        : (view, offset) => view.getFloat64(offset, true);
     case "string":
       return stringDecoder(type.size, resolver);
     case "buffer":

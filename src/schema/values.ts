@@ -64,7 +64,7 @@ export interface TimestampValue extends WallClock {
 }
 
 /**
- * A value of the language as data. Tuples and arrays are arrays, records are arrays in the order of their names, the
+ * A value of the language as data. Floats are numbers. Tuples and arrays are arrays, records are arrays in the order of their names, the
  * buckets of a histogram an array of counts, addresses integers; symbols, users, cgroups, probes, inet and mac
  * addresses are the text that names them.
  */

@@ -16,6 +16,7 @@ import {
 } from "../schema/index.ts";
 import { formatTime } from "./strftime.ts";
 import { lastEpoch, timeSeriesText } from "./time-series.ts";
+import { plainFloat } from "./write-float.ts";
 
 export type ValueFormatter = (value: TraceValue) => string;
 
@@ -73,6 +74,8 @@ export function valueFormatter(type: Type, by = 1): ValueFormatter {
     case "int":
       if (type.enum !== undefined) return (v) => (v as EnumValue).name ?? String((v as EnumValue).value);
       return by === 1 ? plain : (v) => String(divide(v as Integer, by));
+    case "float":
+      return (v) => plainFloat(v as number);
     case "pointer":
       return (v) => `0x${(v as Integer).toString(16)}`;
     case "buffer":
@@ -173,6 +176,7 @@ export function zeroValue(type: Type): TraceValue {
       return { kind: "timestamp", seconds: 0, nanoseconds: 0 };
     case "int":
       return type.enum === undefined ? 0 : { kind: "enum", value: 0 };
+    case "float":
     case "pointer":
     case "count":
     case "sum":

@@ -88,4 +88,4 @@ export function record(view: View, action: EventAction, values: readonly (readon
 export const printf =
   (format: string, ...values: (readonly [Type, unknown])[]) =>
   (view: View): void =>
-    record(view, { kind: "printf", format: parseFormat(format, unused), stream: "out" }, values);
+    record(view, { kind: "printf", format: parseFormat(format), stream: "out" }, values);
