@@ -1,10 +1,12 @@
 // Values as text, as bpftrace prints them. A formatter is made once for a type.
 
 import {
+  type BytesValue,
   divide,
   type EnumValue,
   type InlinedFrame,
   type Integer,
+  type NamedValue,
   type StackFrame,
   type StackMode,
   type StackValue,
@@ -65,6 +67,10 @@ function stackFormatter(mode: StackMode, user: boolean): ValueFormatter {
     return text;
   };
 }
+
+/** A text, whether or not what it stands for comes with it. */
+export const textOf = (value: TraceValue): string =>
+  typeof value === "string" ? value : (value as NamedValue | BytesValue).text;
 
 const plain: ValueFormatter = (value) => String(value);
 
@@ -129,6 +135,13 @@ export function valueFormatter(type: Type, by = 1): ValueFormatter {
     case "hist":
     case "lhist":
       return (v) => `[${(v as readonly number[]).join(",")}]`;
+    case "string":
+    case "ksym":
+    case "usym":
+    case "username":
+    case "cgroup_path":
+    case "named":
+      return textOf;
     default:
       // Truth values, text, and null for nothing.
       return plain;

@@ -5,6 +5,7 @@
 // 100,000 entries and a comparator would be called 1.7 million times.
 
 import type { Integer, StatsValue, TraceValue, Type } from "../schema/index.ts";
+import { textOf } from "./format-value.ts";
 import type { MapEntry, MapSnapshot } from "./view.ts";
 
 /** So few are sorted by comparing. */
@@ -100,7 +101,7 @@ function sortByKey(order: Uint32Array, type: Type, of: (index: number) => TraceV
     case "float":
       return sortByInteger(order, (i) => floatRank(of(i) as number), true);
     case "string":
-      return sortByText(order, (i) => of(i) as string);
+      return sortByText(order, (i) => textOf(of(i)));
     case "tuple": {
       let sorted = order;
       for (let field = type.elements.length - 1; field >= 0; field--) {

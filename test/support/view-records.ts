@@ -3,7 +3,8 @@
 import { parseFormat } from "../../src/schema/format.ts";
 import type { EventAction, EventField, Resolver, Type } from "../../src/schema/index.ts";
 import { elementOffsets, sizeOf } from "../../src/schema/layout.ts";
-import { ByteSink, jsonView, textView, type View } from "../../src/views/index.ts";
+import { ByteSink, jsonStrictView, jsonView, textView, type View } from "../../src/views/index.ts";
+import { faultsOf } from "./json-strict-schema.ts";
 
 export const INT64: Type = { kind: "int", bits: 64, signed: true };
 export const UINT64: Type = { kind: "int", bits: 64, signed: false };
@@ -48,7 +49,12 @@ export function show(make: typeof textView, run: (view: View) => void): Shown {
   return shown;
 }
 export const text = (run: (view: View) => void): string => show(textView, run).text;
-export const json = (run: (view: View) => void): string => show(jsonView, run).text;
+/** As JSON; as strict JSON it must follow its schema. */
+export const json = (run: (view: View) => void): string => {
+  const faults = faultsOf(show(jsonStrictView, run).text);
+  if (faults.length > 0) throw new Error(faults.join("\n"));
+  return show(jsonView, run).text;
+};
 
 export const encode = (s: string): Uint8Array => new TextEncoder().encode(s);
 
