@@ -88,7 +88,9 @@ ${parts("statements")}
 
 Numbers are decimal, octal (\`017\`) or hexadecimal (\`0x1f\`), with \`_\` between digits, an exponent (\`1e6\`) or a unit of time
 (\`10ms\`, in nanoseconds: \`ns us ms s m h d\`). Strings stand in double quotes, with \`\\n\`, \`\\t\`, \`\\"\`, \`\\\\\`, \`\\x1b\` and \`\\033\`.
-Numbers are whole; division by zero gives 1 for \`/\` and \`%\`.
+Numbers are whole; division by zero gives 1 for \`/\` and \`%\`. A \`float\` or \`double\` of a program or a C struct is read, kept,
+a key, and printed (\`%f %e %g %a\`, \`print\`), but eBPF computes and compares nothing with it: \`(int64)x\` is the number
+without its fraction, and \`(double)3\` is one where the number is known before the script runs. bpftrace has none of this.
 
 Operators of two sides, those that bind most first; all go from left to right:
 

@@ -61,7 +61,7 @@ function explainFailure(error: unknown, given: ReadonlyMap<string, string>): num
   const source: SourceText | undefined = program === undefined ? undefined : { name: "stdin", text: program };
   const found = diagnosticsOf(error) ?? { diagnostics: [internalError(error)] };
   const trace = given.get("debug")?.split(",").includes("trace") === true;
-  const format = given.get("format") === "json" ? "json" : "text";
+  const format = given.get("format") ?? "text";
   const text = renderDiagnostics(found, format, source, terminalWidth(2), looks);
   try {
     printText(2, trace && !(error instanceof DiagnosticError) ? `${text}${(error as Error).stack ?? error}\n` : text);

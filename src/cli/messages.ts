@@ -9,7 +9,7 @@ import {
   type Severity,
   type SourceText,
 } from "../source/index.ts";
-import type { ByteSink } from "../views/index.ts";
+import { type ByteSink, strictDiagnostic } from "../views/index.ts";
 
 /** Diagnostics, and the source that their places are in. */
 export interface Found {
@@ -87,23 +87,33 @@ function lastLine(log: string): string {
 /** All diagnostics as text, errors first, lines of source cut to a width; or as JSON, one object a line. */
 export function renderDiagnostics(
   found: Found,
-  format: "text" | "json",
+  format: string,
   source?: SourceText,
   width?: number,
   looks?: Looks,
 ): string {
   const text = found.source ?? source;
   return found.diagnostics
-    .map(
-      (d) =>
-        `${format === "json" ? JSON.stringify({ type: "diagnostic", ...d }) : formatDiagnostic(d, text, width, looks)}\n`,
-    )
+    .map((d) => {
+      if (format === "json-strict") return strictDiagnostic(d, text);
+      return `${format === "json" ? JSON.stringify({ type: "diagnostic", ...d }) : formatDiagnostic(d, text, width, looks)}\n`;
+    })
     .join("");
 }
 
 /** Says the diagnostics of a source. */
-export function say(messages: ByteSink, diagnostics: readonly Diagnostic[], source: SourceText | undefined): void {
-  for (const d of diagnostics) messages.meant(`${formatDiagnostic(d, source, undefined, messages.looks)}\n`);
+export function say(
+  messages: ByteSink,
+  diagnostics: readonly Diagnostic[],
+  source: SourceText | undefined,
+  format?: string,
+): void {
+  for (const d of diagnostics)
+    messages.meant(
+      format === "json-strict"
+        ? strictDiagnostic(d, source)
+        : `${formatDiagnostic(d, source, undefined, messages.looks)}\n`,
+    );
 }
 
 /** Says one that has no code of its own, and no place. */

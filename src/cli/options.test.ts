@@ -74,7 +74,7 @@ describe("what is made from the commands", () => {
 
   it.each([
     ["scry --fo", "--follow --format"],
-    ["scry -f j", "json"],
+    ["scry -f j", "json json-strict"],
     ["scry rec", "record"],
     ["scry record --st", "--stacks"],
     ["scry completion z", "zsh"],

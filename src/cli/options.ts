@@ -98,9 +98,10 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
   format: {
     short: "f",
     value: "FORMAT",
-    values: ["text", "json"],
-    refusal: (value) => new UsageError(`Invalid output format "${value}"`, ["Valid formats: 'text', 'json'"]),
-    help: "format of the output: text or json",
+    values: ["text", "json", "json-strict"],
+    refusal: (value) =>
+      new UsageError(`Invalid output format "${value}"`, ["Valid formats: 'text', 'json', 'json-strict'"]),
+    help: "format of the output: text, json (as bpftrace has it), or json-strict (by the schema of docs/json-strict.md)",
     example: `scry -f json -e 'begin { printf("hello\\n"); exit(); }'`,
   },
   buffering: {

@@ -14,7 +14,7 @@ import { drive } from "../run/index.ts";
 import { formatDiagnostic, type SourceText } from "../source/index.ts";
 import { refusalDiagnostic, verify } from "../verifier/index.ts";
 import { dumper } from "./dump.ts";
-import { say, warn } from "./messages.ts";
+import { say } from "./messages.ts";
 import { type CommandLine, UsageError } from "./options.ts";
 import { readText, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
@@ -70,7 +70,7 @@ export async function replayScript(
     settings: settingsFromEnvironment(),
     ...(dump?.compile === undefined ? {} : { dump: dump.compile }),
   });
-  if (!given.has("no-warnings")) say(streams.messages, script.warnings, script.source);
+  if (!given.has("no-warnings")) say(streams.messages, script.warnings, script.source, given.get("format"));
   dump?.object(script.object);
   if (dump?.verifier === true) write(verdicts(script.object));
   const output = scriptOutput(line, streams);
@@ -85,7 +85,7 @@ export async function replayScript(
     view.attachedProbes(script.probeCount);
     for (const probe of run.probes)
       if (!probe.startsWith("interval:") && !probes.has(probe))
-        warn(streams.messages, `${recording.name} has no events of ${probe}`);
+        output.listener.warning(`${recording.name} has no events of ${probe}`);
   }
   if (given.has("dry-run")) {
     view.flush();

@@ -28,7 +28,7 @@ export async function runBenchmarks(line: CommandLine): Promise<number> {
     wants: (provider, name) => provider === "begin" || provider === "end" || (provider === "bench" && wanted(name)),
   });
   const script = compileScript(source, env, { ringBytes: ringBytes(), settings: settingsFromEnvironment() });
-  if (!given.has("no-warnings")) say(streams.messages, script.warnings, script.source);
+  if (!given.has("no-warnings")) say(streams.messages, script.warnings, script.source, given.get("format"));
   const output = scriptOutput(line, streams);
   const running = new RunningScript(script, output.listener);
   // The kernel counts until this is closed.
@@ -37,7 +37,8 @@ export async function runBenchmarks(line: CommandLine): Promise<number> {
   try {
     const view = output.open(running);
     running.begin();
-    const json = given.get("format") === "json";
+    const format = given.get("format") ?? "text";
+    const json = format !== "text";
     const out = streams.out;
     if (!json) out.text(`${"Benchmark".padEnd(40)} ${"Time(ns)".padEnd(14)} Iterations\n${"-".repeat(66)}\n`);
     for (const [program, role] of script.programs) {
@@ -47,9 +48,11 @@ export async function runBenchmarks(line: CommandLine): Promise<number> {
       for (const probe of role.probes) {
         const name = probe.name.slice("bench:".length);
         out.text(
-          json
-            ? `{"type": "benchmark_result", "data": {${JSON.stringify(name)}: {"average": ${time}, "iters": ${runs}}}}\n`
-            : `${name.padEnd(40)} ${String(time).padEnd(14)} ${runs}\n`,
+          format === "json-strict"
+            ? `${JSON.stringify({ type: "benchmark", data: { name, nanoseconds: time, runs } })}\n`
+            : json
+              ? `{"type": "benchmark_result", "data": {${JSON.stringify(name)}: {"average": ${time}, "iters": ${runs}}}}\n`
+              : `${name.padEnd(40)} ${String(time).padEnd(14)} ${runs}\n`,
         );
       }
     }

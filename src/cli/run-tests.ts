@@ -47,10 +47,11 @@ export function runTests(line: CommandLine): number {
     wanted: probeFilter(line),
   });
   const script = compileScript(source, env, { ringBytes: EMBEDDED_RING_BYTES, settings: settingsFromEnvironment() });
-  if (!given.has("no-warnings")) say(streams.messages, script.warnings, script.source);
+  if (!given.has("no-warnings")) say(streams.messages, script.warnings, script.source, given.get("format"));
 
   // What a test prints is part of its result in JSON, and stands above it in text.
-  const json = given.get("format") === "json";
+  const strict = given.get("format") === "json-strict";
+  const json = strict || given.get("format") === "json";
   let printed = "";
   const decoder = new TextDecoder();
   const into = new ByteSink((bytes) => {
@@ -95,8 +96,11 @@ export function runTests(line: CommandLine): number {
     if (report !== undefined) report.result(test);
     else {
       const { duration, passed, output: text } = test;
+      const data = strict ? { name, passed, microseconds: duration, output: text } : undefined;
       streams.out.text(
-        `${JSON.stringify({ type: "test_result", data: { [name]: { duration, passed, output: text } } })}\n`,
+        data !== undefined
+          ? `${JSON.stringify({ type: "test", data })}\n`
+          : `${JSON.stringify({ type: "test_result", data: { [name]: { duration, passed, output: text } } })}\n`,
       );
     }
   }

@@ -62,7 +62,7 @@ export async function run(line: CommandLine): Promise<number> {
       settings: settingsFromEnvironment(),
       ...(dump?.compile === undefined ? {} : { dump: dump.compile }),
     });
-    if (!given.has("no-warnings")) say(streams.messages, script.warnings, script.source);
+    if (!given.has("no-warnings")) say(streams.messages, script.warnings, script.source, given.get("format"));
     dump?.object(script.object);
     const elf = given.get("emit-elf");
     if (elf !== undefined) {

@@ -3,10 +3,24 @@
 import { readFileSync } from "node:fs";
 import type { RunListener } from "../run/index.ts";
 import type { CompiledScript, EventSite, Resolver } from "../schema/index.ts";
-import { compileText, jsonView, type RecordPrinter, textView, type View, type ViewOptions } from "../views/index.ts";
+import {
+  compileText,
+  jsonStrictView,
+  jsonView,
+  type RecordPrinter,
+  textView,
+  type View,
+  type ViewOptions,
+} from "../views/index.ts";
 import { warn } from "./messages.ts";
 import type { CommandLine } from "./options.ts";
 import type { Streams } from "./streams.ts";
+
+const VIEWS: Readonly<Record<string, (options: ViewOptions) => View>> = {
+  text: textView,
+  json: jsonView,
+  "json-strict": jsonStrictView,
+};
 
 export interface ScriptOutput {
   readonly listener: RunListener;
@@ -39,12 +53,19 @@ export function scriptOutput({ given }: CommandLine, streams: Streams): ScriptOu
         if (every !== "full") view.flush();
       },
       warning: (message) => {
-        if (!quiet) warn(streams.messages, message);
+        if (quiet) return;
+        // Some is said before there is a view.
+        const open: View | undefined = view;
+        if (open?.said === undefined) warn(streams.messages, message);
+        else open.said("warning", message);
       },
     },
     open: (run, now) => {
       ({ script, resolver } = run);
-      view = (given.get("format") === "json" ? jsonView : textView)({
+      const format = given.get("format") ?? "text";
+      // Names with their numbers, texts with the bytes that are no text.
+      if (format === "json-strict") resolver.raw = true;
+      view = (VIEWS[format] ?? textView)({
         out: streams.out,
         messages: streams.messages,
         resolver,
@@ -72,9 +93,11 @@ function printerOf(site: EventSite, view: View, resolver: Resolver, script: Comp
     try {
       view.cat(readFileSync(text).subarray(0, script.options.maxCatBytes));
     } catch (error) {
-      process.stderr.write(
-        `ERROR: failed to open file '${text}' (${(error as NodeJS.ErrnoException).code === "ENOENT" ? "No such file or directory" : (error as Error).message})\n`,
-      );
+      const why =
+        (error as NodeJS.ErrnoException).code === "ENOENT" ? "No such file or directory" : (error as Error).message;
+      const message = `failed to open file '${text}' (${why})`;
+      if (view.said === undefined) process.stderr.write(`ERROR: ${message}\n`);
+      else view.said("error", message);
     }
   };
 }

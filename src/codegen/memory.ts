@@ -47,12 +47,13 @@ const LOADS: Readonly<Record<string, LoadSize>> = {
 export function loadSize(type: Type): LoadSize {
   if (type.kind === "int") return LOADS[`${type.signed ? "s" : "u"}${type.bits}`] as LoadSize;
   if (type.kind === "bool") return "u8";
+  if (type.kind === "float") return `u${type.bits}`;
   if (type.kind === "username") return "u32";
   return "u64";
 }
 
 export function storeSize(type: Type): StoreSize {
-  if (type.kind === "int") return type.bits;
+  if (type.kind === "int" || type.kind === "float") return type.bits;
   if (type.kind === "bool") return 8;
   if (type.kind === "username") return 32;
   return 64;

@@ -3,6 +3,8 @@
 import type { Btf, BtfType } from "../btf/index.ts";
 import {
   type AddressSpace,
+  DOUBLE,
+  FLOAT,
   INT32,
   INT64,
   intType,
@@ -22,6 +24,9 @@ export function typeOfBtf(btf: Btf, id: number, space: AddressSpace): Type {
   switch (type.kind) {
     case "int":
       return type.bool ? { kind: "bool" } : intType(bits(type.size), type.signed);
+    case "float":
+      // A long double has no form that anything here could print.
+      return type.size === 4 ? FLOAT : type.size === 8 ? DOUBLE : { kind: "none" };
     case "enum":
     case "enum64":
       return {

@@ -1,6 +1,7 @@
 // Probes at a line of a program's source: `uprobe:BIN@file.c:42`, with the variables that can be seen there, and the
 // named parameters of functions that have debug information.
 
+import type { Type } from "../schema/index.ts";
 import { spellingOf, typeOfBtf } from "./btf-types.ts";
 import { unreachable } from "./dwarf-places.ts";
 import type { ProbeEnvironment, SourcePlace, SourceVariable } from "./environment.ts";
@@ -60,7 +61,6 @@ function variable(v: SourceVariable, place: SourcePlace, env: ProbeEnvironment):
     access: { kind: "lost", why, lines: v.lines },
   });
   if (v.location === undefined) return lost(v.why ?? "it is optimised out here");
-  if (btf?.resolve(v.type).kind === "float") return lost("it is a floating-point number, which BPF does not know");
   if (type.kind === "none") return lost("its type is not known");
   const { location } = v;
   const seen =
@@ -87,6 +87,13 @@ function variable(v: SourceVariable, place: SourcePlace, env: ProbeEnvironment):
   };
 }
 
+/** Why the parameter that is the `index`th of floating point cannot be read (System V ABI for x86-64, 3.2.3). */
+function floatRegister(type: Type, index: number, machine: ProbeEnvironment["machine"]): string {
+  if (machine === "x86_64" && (index >= 8 || type.kind !== "float")) return "it is passed on the stack";
+  const name = machine === "x86_64" && Number.isFinite(index) ? `xmm${index}` : "a floating-point register";
+  return `it is passed in ${name}, which BPF cannot read; where it is kept in memory, a line of the function (uprobe:BINARY@FILE:LINE) has it in vars`;
+}
+
 /** Parameters of a function by name, where debug information has them: in registers, by the calling convention. */
 export function namedParameters(
   path: string,
@@ -97,15 +104,18 @@ export function namedParameters(
   const btf = env.btf();
   if (parameters === undefined || btf === undefined) return undefined;
   let index = 0;
+  let floats = 0;
   return argumentMap(
     parameters.map(({ name, type: id }): ProbeArgument => {
       const type = typeOfBtf(btf, id, "user");
       const kind = btf.resolve(id).kind;
       const lost = (why: string): ProbeArgument => ({ name, type, access: { kind: "lost", why, lines: [] } });
-      if (kind === "float") return lost("it is in a floating-point register");
+      // They take registers of their own, and none of those for the other arguments.
+      if (kind === "float") return lost(floatRegister(type, floats++, env.machine));
       // Where a struct goes depends on its fields; what comes after it can then not be told either.
       if (kind === "struct" || kind === "union") {
         index = Number.POSITIVE_INFINITY;
+        floats = Number.POSITIVE_INFINITY;
         return lost("it is a struct passed by value");
       }
       if (index >= 6) return lost("it is passed on the stack");

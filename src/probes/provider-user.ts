@@ -1,7 +1,7 @@
 // Functions and static probes of programs and libraries: `uprobe`, `uretprobe`, `usdt`.
 
 import { parseUsdtArguments } from "../elf/index.ts";
-import { INT64, UINT64 } from "../schema/index.ts";
+import { DOUBLE, FLOAT, INT64, UINT64 } from "../schema/index.ts";
 import { nearest } from "../source/index.ts";
 import type { ProbeEnvironment, UserFunction } from "./environment.ts";
 import { goProbe, goReturnable } from "./go-functions.ts";
@@ -245,7 +245,13 @@ export const usdt: Provider = {
             args: argumentMap(
               args.map((argument, i) => ({
                 name: `arg${i}`,
-                type: argument.size === 8 && !argument.signed ? UINT64 : INT64,
+                type: argument.float
+                  ? argument.size === 4
+                    ? FLOAT
+                    : DOUBLE
+                  : argument.size === 8 && !argument.signed
+                    ? UINT64
+                    : INT64,
                 access: { kind: "usdt", argument },
               })),
             ),

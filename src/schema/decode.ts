@@ -7,10 +7,21 @@ import { aggregateWords, elementOffsets, sizeOf } from "./layout.ts";
 import { numberName, UNNAMED } from "./named-numbers.ts";
 import { timeSeriesDecoder } from "./time-series.ts";
 import type { AggregateType, IntType, StructType, Type } from "./types.ts";
-import type { EnumValue, Integer, StackFrame, StatsValue, TraceValue, ValueDecoder, WallClock } from "./values.ts";
+import type {
+  BytesValue,
+  EnumValue,
+  Integer,
+  StackFrame,
+  StatsValue,
+  TraceValue,
+  ValueDecoder,
+  WallClock,
+} from "./values.ts";
 
 /** What decoding must ask for. Answers should be cached where they are dear: nothing is cached here. */
 export interface Resolver {
+  /** Set: names come with the number that they are of, and strings that are no UTF-8 with their bytes. */
+  raw?: boolean;
   /** Strings that fill `capacity` bytes (the NUL included) were cut and get the trailer. */
   readonly truncation?: { readonly capacity: number; readonly trailer: string };
   /** The symbol that covers an address of the kernel, or `0x…`. */
@@ -81,6 +92,7 @@ export function readString(view: DataView, offset: number, size: number): string
 }
 
 function stringDecoder(size: number, resolver: Resolver): ValueDecoder {
+  if (resolver.raw === true) return rawStringDecoder(size, resolver);
   const cut = resolver.truncation;
   if (cut === undefined || size !== cut.capacity) return (view, offset) => readString(view, offset, size);
   return (view, offset) => {
@@ -90,6 +102,39 @@ function stringDecoder(size: number, resolver: Resolver): ValueDecoder {
     return full ? text + cut.trailer : text;
   };
 }
+
+/** As `stringDecoder`; bytes that are no UTF-8 are kept beside the text. */
+function rawStringDecoder(size: number, resolver: Resolver): ValueDecoder {
+  const plain = stringDecoder(size, { ...resolver, raw: false });
+  return (view, offset) => {
+    const text = plain(view, offset) as string;
+    if (!text.includes("\ufffd")) return text;
+    const used = bytesUsed(view, offset, size);
+    return textOfBytes(new Uint8Array(view.buffer, view.byteOffset + offset, used), text);
+  };
+}
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Bytes as text; with a copy of them where they are no UTF-8. */
+export function textOfBytes(bytes: Uint8Array, text: string = utf8.decode(bytes)): string | BytesValue {
+  try {
+    strictUtf8.decode(bytes);
+    return text;
+  } catch {
+    return { kind: "bytes", text, bytes: bytes.slice() };
+  }
+}
+
+/** A decoder of names, which keeps the number where both are wanted. */
+const named = (
+  resolver: Resolver,
+  read: (view: DataView, offset: number) => Integer,
+  name: (view: DataView, offset: number) => string,
+): ValueDecoder =>
+  resolver.raw === true
+    ? (view, offset) => ({ kind: "named", text: name(view, offset), value: read(view, offset) })
+    : name;
 
 function bytesUsed(view: DataView, offset: number, size: number): number {
   const end = new Uint8Array(view.buffer, view.byteOffset + offset, size).indexOf(0);
@@ -169,6 +214,10 @@ export function valueDecoder(type: Type, resolver: Resolver): ValueDecoder {
     }
     case "bool":
       return (view, offset) => view.getUint8(offset) !== 0;
+    case "float":
+      return type.bits === 32
+        ? (view, offset) => view.getFloat32(offset, true)
+        : (view, offset) => view.getFloat64(offset, true);
     case "string":
       return stringDecoder(type.size, resolver);
     case "buffer":
@@ -205,9 +254,11 @@ export function valueDecoder(type: Type, resolver: Resolver): ValueDecoder {
     case "timestamp":
       return (view, offset) => ({ kind: "timestamp", ...resolver.wallClock(view.getBigUint64(offset, true)) });
     case "ksym":
-      return (view, offset) => resolver.ksym(view.getBigUint64(offset, true));
+      return named(resolver, readUnsigned64, (view, offset) => resolver.ksym(view.getBigUint64(offset, true)));
     case "usym":
-      return (view, offset) => resolver.usym(view.getBigUint64(offset, true), view.getUint32(offset + 8, true));
+      return named(resolver, readUnsigned64, (view, offset) =>
+        resolver.usym(view.getBigUint64(offset, true), view.getUint32(offset + 8, true)),
+      );
     case "kstack":
     case "ustack":
       return stackDecoder(type, resolver);
@@ -217,12 +268,22 @@ export function valueDecoder(type: Type, resolver: Resolver): ValueDecoder {
         table === "syscall"
           ? (n: number): string => resolver.syscallName(n) ?? UNNAMED.syscall
           : (n: number): string => numberName(table, n);
-      return (view, offset) => name(view.getInt32(offset, true));
+      return named(
+        resolver,
+        (view, offset) => view.getInt32(offset, true),
+        (view, offset) => name(view.getInt32(offset, true)),
+      );
     }
     case "username":
-      return (view, offset) => resolver.username(view.getUint32(offset, true));
+      return named(
+        resolver,
+        (view, offset) => view.getUint32(offset, true),
+        (view, offset) => resolver.username(view.getUint32(offset, true)),
+      );
     case "cgroup_path":
-      return (view, offset) => resolver.cgroupPath(view.getBigUint64(offset, true), type.filter);
+      return named(resolver, readUnsigned64, (view, offset) =>
+        resolver.cgroupPath(view.getBigUint64(offset, true), type.filter),
+      );
     case "probe":
       return (view, offset) => resolver.probe(Number(readUnsigned64(view, offset)), type.function === true);
     case "count":

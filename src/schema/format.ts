@@ -1,4 +1,5 @@
-// printf's format: `%(-)(+)( )(#)(0)(width|*)(.prec)([hlLjzt]*)([diouxXcsp]|r|rx|rh|gr|%)`.
+// printf's format: `%(-)(+)( )(#)(0)(width|*)(.prec)([hlLjzt]*)([diouxXcsp]|r|rx|rh|gr|%)` as bpftrace reads it, and of
+// floats what printf(3) has: `%[-+ #0]*(width|*)(.prec|.)([hlLjzt]*)[fFeEgGaA]`.
 
 interface Conversion {
   readonly doc: string;
@@ -56,47 +57,86 @@ export const conversions: Readonly<Record<FormatSpec["conversion"], Conversion>>
     doc: "Bytes in hexadecimal, with spaces: 61 0a.",
     example: 'begin { printf("%rh\\n", buf("a\\n", 2)); exit(); }',
   },
+  f: {
+    doc: "A float or double in decimal, with six digits behind the point or as many as the precision says. bpftrace has no floating-point numbers.",
+    example: 'begin { printf("%f %.2f\\n", (double)3, (double)3); exit(); }',
+  },
+  F: {
+    doc: "As %f, with INF and NAN in capitals.",
+    example: 'begin { printf("%F\\n", (double)3); exit(); }',
+  },
+  e: {
+    doc: "A float or double as 3.000000e+00.",
+    example: 'begin { printf("%e\\n", (double)3); exit(); }',
+  },
+  E: {
+    doc: "As %e, in capitals.",
+    example: 'begin { printf("%E\\n", (double)3); exit(); }',
+  },
+  g: {
+    doc: "A float or double as %f or %e, whichever is shorter: as print() shows it.",
+    example: 'begin { printf("%g %.3g\\n", (double)1000000, (double)1234567); exit(); }',
+  },
+  G: {
+    doc: "As %g, in capitals.",
+    example: 'begin { printf("%G\\n", (double)10000000); exit(); }',
+  },
+  a: {
+    doc: "A float or double in hexadecimal, which loses nothing: 0x1.8p+1.",
+    example: 'begin { printf("%a\\n", (double)3); exit(); }',
+  },
+  A: {
+    doc: "As %a, in capitals.",
+    example: 'begin { printf("%A\\n", (double)3); exit(); }',
+  },
   gr: {
     doc: "Flags of an allocation in the kernel (gfp_t) by their names.",
     example: 'tracepoint:kmem:kmalloc { printf("%s %gr\\n", comm, args.gfp_flags); }',
   },
 };
 
+export type FloatConversion = "f" | "F" | "e" | "E" | "g" | "G" | "a" | "A";
+
+/** Is it a conversion of floats? */
+export const isFloatConversion = (conversion: FormatSpec["conversion"]): conversion is FloatConversion =>
+  "fFeEgGaA".includes(conversion);
+
 export interface FormatSpec {
   readonly flags: string;
   readonly width?: number;
   readonly precision?: number;
   readonly length: string;
-  readonly conversion: "d" | "i" | "o" | "u" | "x" | "X" | "c" | "s" | "p" | "r" | "rx" | "rh" | "gr";
+  readonly conversion: "d" | "i" | "o" | "u" | "x" | "X" | "c" | "s" | "p" | "r" | "rx" | "rh" | "gr" | FloatConversion;
   /** As written. */
   readonly text: string;
 }
 
 export type FormatPart = string | FormatSpec;
 
-/** Splits a format into literal text and specifications. A `%` that begins none stays as it is; `bad` gets f, e, g and a. */
-export function parseFormat(format: string, bad: (spec: string) => void): FormatPart[] {
+const SPECIFICATION =
+  /%(?:(-?\+? ?#?0?)(\*|\d+)?(?:\.(\d+))?([hlLjzt]*)(rx|rh|gr|[diouxXcspr%])|([-+ #0]*)(\*|\d+)?(?:\.(\d*))?([hlLjzt]*)([fFeEgGaA]))/g;
+
+/** Splits a format into literal text and specifications. A `%` that begins none stays as it is. */
+export function parseFormat(format: string): FormatPart[] {
   const parts: FormatPart[] = [];
-  const pattern = /%(-?\+? ?#?0?)(\*|\d+)?(?:\.(\d+))?([hlLjzt]*)(rx|rh|gr|[diouxXcsprfFeEgGaA%])/g;
   let text = "";
   let at = 0;
-  for (let m = pattern.exec(format); m !== null; m = pattern.exec(format)) {
+  for (const m of format.matchAll(SPECIFICATION)) {
     text += format.slice(at, m.index);
     at = m.index + m[0].length;
-    const conversion = m[5] as string;
+    const [flags = "", width, precision, length = "", conversion] = m[10] === undefined ? m.slice(1, 6) : m.slice(6);
     if (conversion === "%") {
       text += "%";
       continue;
     }
-    if ("fFeEgGaA".includes(conversion)) bad(m[0]);
     if (text !== "") parts.push(text);
     text = "";
     parts.push({
-      flags: m[1] ?? "",
+      flags,
       // As in bpftrace, a `*` is read over: it takes no argument.
-      ...(m[2] === undefined || m[2] === "*" ? {} : { width: Number(m[2]) }),
-      ...(m[3] === undefined ? {} : { precision: Number(m[3]) }),
-      length: m[4] ?? "",
+      ...(width === undefined || width === "*" ? {} : { width: Number(width) }),
+      ...(precision === undefined ? {} : { precision: Number(precision) }),
+      length,
       conversion: conversion as FormatSpec["conversion"],
       text: m[0],
     });

@@ -3,7 +3,15 @@
 export type { CompiledScript, ProbeName, ProgramRole } from "./compiled-script.ts";
 export * from "./decode.ts";
 export type { EventAction, EventField, EventSite, MapPrinting } from "./events.ts";
-export { conversions, type FormatPart, type FormatSpec, formatBits, parseFormat } from "./format.ts";
+export {
+  conversions,
+  type FloatConversion,
+  type FormatPart,
+  type FormatSpec,
+  formatBits,
+  isFloatConversion,
+  parseFormat,
+} from "./format.ts";
 export * from "./layout.ts";
 export { numberName } from "./named-numbers.ts";
 export type { ScriptOptions } from "./options.ts";

@@ -25,6 +25,7 @@ export function hasLongString(type: Type): boolean {
 export function sizeOf(type: Type): number {
   switch (type.kind) {
     case "int":
+    case "float":
       return type.bits / 8;
     case "bool":
       return 1;
@@ -63,6 +64,7 @@ export function sizeOf(type: Type): number {
 export function alignOf(type: Type): number {
   switch (type.kind) {
     case "int":
+    case "float":
       return type.bits / 8;
     case "bool":
     case "string":

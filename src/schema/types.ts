@@ -12,6 +12,7 @@ export type StackMode = "bpftrace" | "perf" | "raw" | "build_id";
 export type Type =
   | IntType
   | { readonly kind: "bool" }
+  | FloatType
   /** `size` counts the closing NUL. */
   | { readonly kind: "string"; readonly size: number }
   | { readonly kind: "buffer"; readonly size: number }
@@ -49,6 +50,12 @@ export interface IntType {
   readonly signed: boolean;
   /** Printed by its enumerator's name. */
   readonly enum?: BtfRef;
+}
+
+/** float and double: moved, kept and printed; BPF computes nothing with them. */
+export interface FloatType {
+  readonly kind: "float";
+  readonly bits: 32 | 64;
 }
 
 export interface PointerType {
@@ -101,6 +108,8 @@ export const UINT64: IntType = { kind: "int", bits: 64, signed: false };
 export const UINT32: IntType = { kind: "int", bits: 32, signed: false };
 export const INT32: IntType = { kind: "int", bits: 32, signed: true };
 export const UINT8: IntType = { kind: "int", bits: 8, signed: false };
+export const FLOAT: FloatType = { kind: "float", bits: 32 };
+export const DOUBLE: FloatType = { kind: "float", bits: 64 };
 export const BOOL: Type = { kind: "bool" };
 export const NONE: Type = { kind: "none" };
 
@@ -123,11 +132,12 @@ export function isAggregate(type: Type): type is AggregateType {
   }
 }
 
-/** Fits one register: an integer, a truth value, an address, or something that stands for one number. */
+/** Fits one register: an integer, a truth value, an address, the bits of a float, or something that stands for one number. */
 export function isScalar(type: Type): boolean {
   return (
     type.kind === "int" ||
     type.kind === "bool" ||
+    type.kind === "float" ||
     type.kind === "pointer" ||
     type.kind === "probe" ||
     type.kind === "ksym" ||
@@ -164,6 +174,8 @@ export function typeName(type: Type): string {
   switch (type.kind) {
     case "int":
       return type.enum !== undefined ? `enum ${type.enum.name}` : `${type.signed ? "" : "u"}int${type.bits}`;
+    case "float":
+      return type.bits === 32 ? "float" : "double";
     case "string":
       return `string[${type.size}]`;
     case "buffer":

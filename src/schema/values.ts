@@ -63,8 +63,23 @@ export interface TimestampValue extends WallClock {
   readonly kind: "timestamp";
 }
 
+/** A name beside the number that it is the name of; only where a resolver is asked for both (`Resolver.raw`). */
+export interface NamedValue {
+  readonly kind: "named";
+  readonly text: string;
+  readonly value: Integer;
+}
+
+/** A string whose bytes are no UTF-8, with them; only where a resolver is asked for both (`Resolver.raw`). */
+export interface BytesValue {
+  readonly kind: "bytes";
+  /** What is no UTF-8 as U+FFFD. */
+  readonly text: string;
+  readonly bytes: Uint8Array;
+}
+
 /**
- * A value of the language as data. Tuples and arrays are arrays, records are arrays in the order of their names, the
+ * A value of the language as data. Floats are numbers. Tuples and arrays are arrays, records are arrays in the order of their names, the
  * buckets of a histogram an array of counts, addresses integers; symbols, users, cgroups, probes, inet and mac
  * addresses are the text that names them.
  */
@@ -79,6 +94,8 @@ export type TraceValue =
   | StatsValue
   | TimeSeriesValue
   | TimestampValue
+  | NamedValue
+  | BytesValue
   | readonly TraceValue[];
 
 /** Reads a value that lies at an offset. */

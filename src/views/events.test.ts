@@ -17,7 +17,6 @@ import {
   tuple,
   UINT32,
   UINT64,
-  unused,
 } from "../../test/support/view-records.ts";
 import { parseFormat } from "../schema/format.ts";
 import type { Type } from "../schema/index.ts";
@@ -185,16 +184,12 @@ describe("printf", () => {
 
 describe("messages with a place", () => {
   const run = (view: View): void => {
-    record(
-      view,
-      { kind: "printf", format: parseFormat("hey %d\n", unused), stream: "warn", span: { start: 8, end: 28 } },
-      [[INT32, 5]],
-    );
-    record(
-      view,
-      { kind: "printf", format: parseFormat("x %s", unused), stream: "error", span: { start: 30, end: 49 } },
-      [[string(8), "q"]],
-    );
+    record(view, { kind: "printf", format: parseFormat("hey %d\n"), stream: "warn", span: { start: 8, end: 28 } }, [
+      [INT32, 5],
+    ]);
+    record(view, { kind: "printf", format: parseFormat("x %s"), stream: "error", span: { start: 30, end: 49 } }, [
+      [string(8), "q"],
+    ]);
   };
   test("text, to the messages", () => {
     expect(show(textView, run)).toEqual({

@@ -1,10 +1,12 @@
 // Values as text, as bpftrace prints them. A formatter is made once for a type.
 
 import {
+  type BytesValue,
   divide,
   type EnumValue,
   type InlinedFrame,
   type Integer,
+  type NamedValue,
   type StackFrame,
   type StackMode,
   type StackValue,
@@ -16,6 +18,7 @@ import {
 } from "../schema/index.ts";
 import { formatTime } from "./strftime.ts";
 import { lastEpoch, timeSeriesText } from "./time-series.ts";
+import { plainFloat } from "./write-float.ts";
 
 export type ValueFormatter = (value: TraceValue) => string;
 
@@ -65,6 +68,10 @@ function stackFormatter(mode: StackMode, user: boolean): ValueFormatter {
   };
 }
 
+/** A text, whether or not what it stands for comes with it. */
+export const textOf = (value: TraceValue): string =>
+  typeof value === "string" ? value : (value as NamedValue | BytesValue).text;
+
 const plain: ValueFormatter = (value) => String(value);
 
 /** A function that writes values of the type as text. Integers are divided by `by` first (enums and addresses are not). */
@@ -73,6 +80,8 @@ export function valueFormatter(type: Type, by = 1): ValueFormatter {
     case "int":
       if (type.enum !== undefined) return (v) => (v as EnumValue).name ?? String((v as EnumValue).value);
       return by === 1 ? plain : (v) => String(divide(v as Integer, by));
+    case "float":
+      return (v) => plainFloat(v as number);
     case "pointer":
       return (v) => `0x${(v as Integer).toString(16)}`;
     case "buffer":
@@ -126,6 +135,13 @@ export function valueFormatter(type: Type, by = 1): ValueFormatter {
     case "hist":
     case "lhist":
       return (v) => `[${(v as readonly number[]).join(",")}]`;
+    case "string":
+    case "ksym":
+    case "usym":
+    case "username":
+    case "cgroup_path":
+    case "named":
+      return textOf;
     default:
       // Truth values, text, and null for nothing.
       return plain;
@@ -173,6 +189,7 @@ export function zeroValue(type: Type): TraceValue {
       return { kind: "timestamp", seconds: 0, nanoseconds: 0 };
     case "int":
       return type.enum === undefined ? 0 : { kind: "enum", value: 0 };
+    case "float":
     case "pointer":
     case "count":
     case "sum":

@@ -28,6 +28,7 @@ import { formatTime, systemClock } from "./strftime.ts";
 import { joinReader, nonEmptyByName, scalarValue } from "./text.ts";
 import { lastEpoch, timeSeriesJson } from "./time-series.ts";
 import type { MapSnapshot, RecordPrinter, View, ViewOptions } from "./view.ts";
+import { jsonFloat } from "./write-float.ts";
 import { keyWriter, valueWriter } from "./write-value.ts";
 
 /** Bytes that most entries of a map fit into. */
@@ -68,6 +69,8 @@ export function jsonWriter(type: Type, by = 1): JsonWriter {
     case "min":
     case "max":
       return (v) => jsonInteger(divide(v as Integer, by));
+    case "float":
+      return (v) => jsonFloat(v as number);
     case "bool":
       return String;
     case "none":

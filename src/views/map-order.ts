@@ -5,6 +5,7 @@
 // 100,000 entries and a comparator would be called 1.7 million times.
 
 import type { Integer, MapPrinting, StatsValue, TraceValue, Type } from "../schema/index.ts";
+import { textOf } from "./format-value.ts";
 import type { MapEntry, MapSnapshot } from "./view.ts";
 
 /** So few are sorted by comparing. */
@@ -81,6 +82,15 @@ function sortByText(order: Uint32Array, of: (index: number) => string): Uint32Ar
 const plainInteger = (value: TraceValue): Integer =>
   typeof value === "object" ? (value as { readonly value: Integer }).value : (value as Integer);
 
+const words = new DataView(new ArrayBuffer(8));
+
+/** A whole number for each float, in the same order: -0 before 0, NaN last. */
+function floatRank(n: number): Integer {
+  words.setFloat64(0, n);
+  const bits = words.getBigInt64(0);
+  return bits < 0n ? -(bits & 0x7fff_ffff_ffff_ffffn) - 1n : bits;
+}
+
 /** By integers and strings, the first field of a tuple first; keys of other types keep their order. */
 function sortByKey(order: Uint32Array, type: Type, of: (index: number) => TraceValue): Uint32Array {
   switch (type.kind) {
@@ -88,13 +98,15 @@ function sortByKey(order: Uint32Array, type: Type, of: (index: number) => TraceV
       // Keys are compared as signed numbers of their width, whatever their type says.
       if (type.signed) return sortByInteger(order, (i) => plainInteger(of(i)), true);
       return sortByInteger(order, (i) => BigInt.asIntN(type.bits, BigInt(plainInteger(of(i)))), true);
+    case "float":
+      return sortByInteger(order, (i) => floatRank(of(i) as number), true);
     case "string":
-      return sortByText(order, (i) => of(i) as string);
+      return sortByText(order, (i) => textOf(of(i)));
     case "tuple": {
       let sorted = order;
       for (let field = type.elements.length - 1; field >= 0; field--) {
         const element = type.elements[field] as Type;
-        if (element.kind === "int" || element.kind === "string")
+        if (element.kind === "int" || element.kind === "float" || element.kind === "string")
           sorted = sortByKey(sorted, element, (i) => (of(i) as readonly TraceValue[])[field] as TraceValue);
       }
       return sorted;
@@ -111,6 +123,8 @@ function rank({ map, entries }: MapSnapshot): { of(i: number): Integer; readonly
   switch (type.kind) {
     case "int":
       return { of: (i) => plainInteger(value(i)), signed: type.signed };
+    case "float":
+      return { of: (i) => floatRank(value(i) as number), signed: true };
     case "count":
       return { of: (i) => value(i) as Integer, signed: false };
     case "sum":

@@ -81,7 +81,6 @@ describe("print(@map, …)", () => {
 
   it("rate: the same, per second", () => {
     expect(text(over({ since: "rate" }, ...growing), now)).toBe("@m[1]: 5/s\n@m[2]: 1.5/s\n@m[1]: 2.5/s\n");
-    seconds = 0;
     expect(json(over({ since: "rate" }, ...growing), now)).toBe(
       '{"type": "rate", "data": {"@m": {"1": 5}}}\n{"type": "rate", "data": {"@m": {"2": 1.5, "1": 2.5}}}\n',
     );

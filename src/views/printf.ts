@@ -7,9 +7,12 @@
 
 import {
   type EventField,
+  type FloatConversion,
+  type FloatType,
   type FormatPart,
   type FormatSpec,
   formatBits,
+  isFloatConversion,
   type Resolver,
   type Type,
   utf8,
@@ -19,6 +22,7 @@ import { ByteSink } from "./byte-sink.ts";
 import { hasControls } from "./control-bytes.ts";
 import { bufferText, type ValueFormatter, valueFormatter } from "./format-value.ts";
 import { gfpFlags } from "./gfp-flags.ts";
+import { floatText } from "./write-float.ts";
 import {
   writeHex,
   writeOctal,
@@ -200,6 +204,15 @@ function textWriter(text: (view: DataView, at: number) => string, offset: number
   };
 }
 
+/** The text of a float that lies there: width and flags are part of it. */
+function floatReader(
+  spec: FormatSpec & { readonly conversion: FloatConversion },
+  type: FloatType,
+): (view: DataView, at: number) => string {
+  if (type.bits === 32) return (view, at) => floatText(spec, view.getFloat32(at, true), view.getInt32(at, true) < 0);
+  return (view, at) => floatText(spec, view.getFloat64(at, true), view.getInt32(at + 4, true) < 0);
+}
+
 /** Bytes at the start of a value's text that its width is for. */
 function headOf(type: Type): number {
   switch (type.kind) {
@@ -225,6 +238,8 @@ function fieldPiece(spec: FormatSpec, field: EventField, resolver: Resolver, roo
     write = stringWriter(offset, type.size, trailer);
   } else if (spec.conversion === "s" && type.kind === "int" && type.enum === undefined) {
     write = numberWriter({ ...spec, conversion: type.signed ? "d" : "u", length: "l" }, field);
+  } else if (isFloatConversion(spec.conversion) && type.kind === "float") {
+    return { room: 0, write: textWriter(floatReader({ ...spec, conversion: spec.conversion }, type), offset, room) };
   } else if ("diouxXcp".includes(spec.conversion)) {
     write = numberWriter(spec, field);
   } else if (spec.conversion === "gr") {

@@ -1,7 +1,7 @@
 // What a session tells, and whoever shows it must be able to show: one interface, an implementation for each format.
 
 import type { EventSite, MapPrinting, Resolver, ScriptMap, TraceValue, Type, WallClock } from "../schema/index.ts";
-import type { SourceText } from "../source/index.ts";
+import type { Severity, SourceText } from "../source/index.ts";
 import type { ByteSink } from "./byte-sink.ts";
 
 /** One entry as the session read it; the key of a map without keys is null. */
@@ -36,6 +36,8 @@ export interface View {
   endOfRun(snapshots: readonly MapSnapshot[]): void;
   lostEvents(count: number): void;
   attachedProbes(count: number): void;
+  /** What is said of the run, where the format has a form for it; without this it is text among the messages. */
+  said?(severity: Severity, message: string): void;
   /** Writes out what has been collected. */
   flush(): void;
 }

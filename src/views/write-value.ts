@@ -2,7 +2,7 @@
 
 import { divide, type Integer, type TraceValue, type Type } from "../schema/index.ts";
 import type { ByteSink } from "./byte-sink.ts";
-import { valueFormatter } from "./format-value.ts";
+import { textOf, valueFormatter } from "./format-value.ts";
 import { writeInteger } from "./write-number.ts";
 
 /** Writes at `out.at`; never hands anything on. */
@@ -29,7 +29,7 @@ export function valueWriter(type: Type, by = 1): ValueWriter {
       if (type.kind === "int" && type.enum !== undefined) break;
       return by === 1 ? writePlainInteger : (value, out) => writePlainInteger(divide(value as Integer, by), out);
     case "string":
-      return (value, out) => out.append(value as string);
+      return (value, out) => out.append(textOf(value));
     case "tuple": {
       const elements = type.elements.map((e) => valueWriter(e, by));
       return (value, out) => {

@@ -3,7 +3,8 @@
 import { parseFormat } from "../../src/schema/format.ts";
 import type { EventAction, EventField, Resolver, Type } from "../../src/schema/index.ts";
 import { elementOffsets, sizeOf } from "../../src/schema/layout.ts";
-import { ByteSink, jsonView, textView, type View } from "../../src/views/index.ts";
+import { ByteSink, jsonStrictView, jsonView, textView, type View } from "../../src/views/index.ts";
+import { faultsOf } from "./json-strict-schema.ts";
 
 export const INT64: Type = { kind: "int", bits: 64, signed: true };
 export const UINT64: Type = { kind: "int", bits: 64, signed: false };
@@ -54,7 +55,12 @@ export function show(
   return shown;
 }
 export const text = (run: (view: View) => void, now?: Clock): string => show(textView, run, now).text;
-export const json = (run: (view: View) => void, now?: Clock): string => show(jsonView, run, now).text;
+/** As JSON; as strict JSON it must follow its schema. */
+export const json = (run: (view: View) => void, now?: Clock): string => {
+  const faults = faultsOf(show(jsonStrictView, run, now).text);
+  if (faults.length > 0) throw new Error(faults.join("\n"));
+  return show(jsonView, run, now).text;
+};
 
 export const encode = (s: string): Uint8Array => new TextEncoder().encode(s);
 
@@ -94,4 +100,4 @@ export function record(view: View, action: EventAction, values: readonly (readon
 export const printf =
   (format: string, ...values: (readonly [Type, unknown])[]) =>
   (view: View): void =>
-    record(view, { kind: "printf", format: parseFormat(format, unused), stream: "out" }, values);
+    record(view, { kind: "printf", format: parseFormat(format), stream: "out" }, values);

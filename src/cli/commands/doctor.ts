@@ -32,7 +32,7 @@ export async function printDiagnosis(line: CommandLine): Promise<number> {
     return 1;
   }
   const diagnosis = await diagnose();
-  const json = line.given.has("json") || line.given.get("format") === "json";
+  const json = line.given.has("json") || line.given.get("format")?.startsWith("json") === true;
   printText(1, json ? `${JSON.stringify(diagnosis, null, 2)}\n` : page(diagnosis));
   return diagnosis.features.some((f) => f.name === "ringBuffer" && f.works) ? 0 : 1;
 }

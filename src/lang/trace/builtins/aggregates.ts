@@ -2,7 +2,15 @@
 // in codegen/aggregates.ts.
 
 import { isNumeric, NONE, type Type } from "../../../schema/index.ts";
-import { type BuiltinUse, type CheckState, check, constant, constantText, error } from "../check/index.ts";
+import {
+  type BuiltinUse,
+  type CheckState,
+  check,
+  constant,
+  constantText,
+  error,
+  refuseFloats,
+} from "../check/index.ts";
 import type { Expression } from "../parse/index.ts";
 import type { Builtin, Builtins, Said } from "./builtin.ts";
 
@@ -12,6 +20,8 @@ const isSigned = (type: Type): boolean =>
 function numberArgument(c: CheckState, call: BuiltinUse): Type {
   const e = call.args[0] as Expression;
   const type = check(c, e);
+  const refused = refuseFloats(c, `${call.name}()`, [type], e.span);
+  if (refused !== undefined) return refused;
   if (type.kind !== "none" && !isNumeric(type))
     error(c, "SCRY1250", `${call.name}() only supports integer arguments (${type.kind} provided)`, e.span);
   return type;

@@ -6,6 +6,7 @@ import {
   type FormatPart,
   type FormatSpec,
   isAggregate,
+  isFloatConversion,
   isNumeric,
   isReadableAggregate,
   NONE,
@@ -30,11 +31,7 @@ function checkFormat(c: CheckState, call: BuiltinUse): FormatPart[] | undefined 
     for (const a of call.args.slice(1)) check(c, a);
     return undefined;
   }
-  const parts = parseFormat(format, (spec) =>
-    error(c, "SCRY1271", `${call.name}: unsupported format specifier: ${spec}`, e.span, [
-      "There are no floating point numbers in BPF",
-    ]),
-  );
+  const parts = parseFormat(format);
   const specs = parts.filter((p): p is FormatSpec => typeof p !== "string");
   const wanted = specs.length;
   const args = call.args.slice(1);
@@ -62,7 +59,16 @@ function checkFormat(c: CheckState, call: BuiltinUse): FormatPart[] | undefined 
     }
     const mismatch = (): Type =>
       error(c, "SCRY1273", `unsupported format specifier for type '${typeName(type)}': ${spec.conversion}`, call.span);
-    if (NUMERIC.includes(spec.conversion)) {
+    if (isFloatConversion(spec.conversion)) {
+      if (type.kind !== "float")
+        error(c, "SCRY1271", `${call.name}: unsupported format specifier: ${spec.text}`, e.span, [
+          `%${spec.conversion} is for a float or double, and this is of type '${typeName(type)}'`,
+        ]);
+    } else if (type.kind === "float" && spec.conversion !== "s") {
+      error(c, "SCRY1273", `unsupported format specifier for type '${typeName(type)}': ${spec.conversion}`, call.span, [
+        "Use %f, %e, %g or %a; (int64)x is the number without its fraction",
+      ]);
+    } else if (NUMERIC.includes(spec.conversion)) {
       if (!isNumeric(type) && type.kind !== "username" && type.kind !== "ksym") mismatch();
     } else if (spec.conversion.startsWith("r")) {
       if (type.kind !== "buffer") mismatch();
@@ -90,12 +96,7 @@ function formatted(
     },
     lower: (l, call) => {
       const text = constantText(l.check, call.args[0] as Expression) ?? "";
-      formatEvent(
-        l,
-        parseFormat(text, () => {}),
-        call.args.slice(1),
-        action,
-      );
+      formatEvent(l, parseFormat(text), call.args.slice(1), action);
       return { kind: "none" };
     },
   };
@@ -108,12 +109,12 @@ function located(name: "errorf" | "warnf", said: Said): Builtin {
     ...base,
     lower: (l, call) => {
       const text = constantText(l.check, call.args[0] as Expression) ?? "";
-      formatEvent(
-        l,
-        parseFormat(text, () => {}),
-        call.args.slice(1),
-        (format) => ({ kind: "printf", format, stream, span: call.span }),
-      );
+      formatEvent(l, parseFormat(text), call.args.slice(1), (format) => ({
+        kind: "printf",
+        format,
+        stream,
+        span: call.span,
+      }));
       return { kind: "none" };
     },
   };

@@ -17,6 +17,7 @@ import { nearest } from "../../../source/index.ts";
 import type { CallExpression, Expression, IdentifierExpression } from "../parse/index.ts";
 import { constant, isInteger } from "./constants.ts";
 import { fieldType } from "./fields.ts";
+import { refuseFloats } from "./floats.ts";
 import { headerConstant } from "./header-constants.ts";
 import { mapUse, setValue, useKey } from "./maps.ts";
 import { binaryType, castType, unaryType } from "./operators.ts";
@@ -119,6 +120,7 @@ export function expressionType(c: CheckState, e: Expression): Type {
         useKey(c, e.target);
         setValue(c, e.target, INT64, e.span);
         const held = mapUse(c, e.target.name).valueType ?? INT64;
+        if (refuseFloats(c, `'${e.by === 1 ? "++" : "--"}'`, [held], e.span) !== undefined) return NONE;
         if (held.kind !== "int" && held.kind !== "pointer")
           return error(
             c,
@@ -133,6 +135,7 @@ export function expressionType(c: CheckState, e: Expression): Type {
       if (info === undefined)
         return error(c, "SCRY1216", `Undefined or undeclared variable: ${e.target.name}`, e.target.span);
       bind(c, e.target, info);
+      if (refuseFloats(c, `'${e.by === 1 ? "++" : "--"}'`, [info.type], e.span) !== undefined) return NONE;
       if (info.type.kind !== "int" && info.type.kind !== "pointer" && info.type.kind !== "none")
         return error(
           c,
@@ -146,6 +149,7 @@ export function expressionType(c: CheckState, e: Expression): Type {
       return binaryType(c, e);
     case "ternary": {
       const condition = check(c, e.condition);
+      if (refuseFloats(c, "A condition", [condition], e.condition.span) !== undefined) return NONE;
       if (condition.kind !== "none" && !isNumeric(condition) && condition.kind !== "string")
         error(c, "SCRY1201", `Invalid condition in ternary: ${typeName(condition)}`, e.condition.span);
       const then = e.then === undefined ? condition : check(c, e.then);

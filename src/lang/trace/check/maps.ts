@@ -14,6 +14,7 @@ import {
 } from "../../../schema/index.ts";
 import type { Span } from "../../../source/index.ts";
 import type { Expression, MapExpression } from "../parse/index.ts";
+import { refuseFloats } from "./floats.ts";
 import { alreadySaid, type CheckState, check, error, note } from "./state.ts";
 import { joinTypes, keyTypeOf, storable, storedType } from "./type-rules.ts";
 import { valued } from "./types.ts";
@@ -110,6 +111,8 @@ export function assignMap(c: CheckState, target: MapExpression, operator: string
   const type = check(c, value);
   note(c, target, mapUse(c, target.name).valueType ?? NONE);
   if (operator !== "=") {
+    const held = mapUse(c, target.name).valueType ?? NONE;
+    if (refuseFloats(c, `'${operator}'`, [type, held], span) !== undefined) return;
     if (type.kind !== "none" && !isNumeric(type))
       error(
         c,
@@ -118,9 +121,9 @@ export function assignMap(c: CheckState, target: MapExpression, operator: string
         span,
       );
     setValue(c, target, type.kind === "int" && !type.signed ? UINT64 : INT64, span);
-    const held = mapUse(c, target.name).valueType;
-    if (held !== undefined && isAggregate(held))
-      error(c, "SCRY1210", `'${operator}' cannot be used on ${typeName(held)}`, span);
+    const now = mapUse(c, target.name).valueType;
+    if (now !== undefined && isAggregate(now))
+      error(c, "SCRY1210", `'${operator}' cannot be used on ${typeName(now)}`, span);
     return;
   }
   if (isAggregate(type) && value.kind !== "call") {

@@ -4,6 +4,7 @@ import { BOOL, INT64, isNumeric, NONE, sameType, sizeOf, type Type, typeName, UI
 import type { Span } from "../../../source/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { constant, constantText } from "./constants.ts";
+import { castToFloat, refuseFloats } from "./floats.ts";
 import { mapUse } from "./maps.ts";
 import { alreadySaid, type CheckState, check, error, lookup, note, warn } from "./state.ts";
 import { intResult, joinTypes } from "./type-rules.ts";
@@ -23,6 +24,8 @@ export function unaryType(c: CheckState, operator: string, operand: Expression, 
       span,
     );
   }
+  const refused = operator === "*" ? undefined : refuseFloats(c, `'${operator}'`, [type], span);
+  if (refused !== undefined) return refused;
   if (operator === "!")
     return isNumeric(type) || type.kind === "string"
       ? BOOL
@@ -87,6 +90,8 @@ export function binaryType(c: CheckState, e: Expression & { kind: "binary" }): T
     error(c, "SCRY1235", `left (${a})`, e.left.span);
     return error(c, "SCRY1235", `right (${b})`, e.right.span);
   };
+  const refused = refuseFloats(c, `'${e.operator}'`, [left, right], e.span);
+  if (refused !== undefined) return refused;
   switch (e.operator) {
     case "&&":
     case "||":
@@ -156,10 +161,18 @@ export function castType(c: CheckState, to: Type, operand: Expression, span: Spa
     return error(c, "SCRY1246", "Cannot cast a value of no type", operand.span);
   if (from.kind === "none" || to.kind === "none") return to;
   const bad = (): Type => error(c, "SCRY1238", `Cannot cast from "${typeName(from)}" to "${typeName(to)}"`, span);
+  if (to.kind === "float") return castToFloat(c, to, from, operand, span);
   if (to.kind === "int" || to.kind === "bool") {
     // The bytes of an array as a number.
     if (to.kind === "int" && from.kind === "array" && sizeOf(from) <= 8) return to;
-    if (isNumeric(from) || from.kind === "ksym" || from.kind === "username" || from.kind === "cgroup_path") return to;
+    if (
+      isNumeric(from) ||
+      from.kind === "float" ||
+      from.kind === "ksym" ||
+      from.kind === "username" ||
+      from.kind === "cgroup_path"
+    )
+      return to;
     return bad();
   }
   if (to.kind === "pointer")

@@ -5,6 +5,7 @@ import type { Span } from "../../../source/index.ts";
 import type { Expression, Statement, StatementBlock, VariableExpression } from "../parse/index.ts";
 import { comptimeValue, truthOf } from "./comptime.ts";
 import { constant } from "./constants.ts";
+import { refuseFloats } from "./floats.ts";
 import { isHeavy } from "./heavy-loops.ts";
 import { assignMap, mapUse } from "./maps.ts";
 import { checkStatements } from "./reachability.ts";
@@ -33,7 +34,12 @@ export function checkUnit(c: CheckState, unit: Unit): void {
   c.loops = 0;
   if (unit.probe.predicate !== undefined) {
     const type = check(c, unit.probe.predicate);
-    if (type.kind !== "none" && !isNumeric(type) && type.kind !== "string")
+    if (
+      refuseFloats(c, "A condition", [type], unit.probe.predicate.span) === undefined &&
+      type.kind !== "none" &&
+      !isNumeric(type) &&
+      type.kind !== "string"
+    )
       error(c, "SCRY1201", `Invalid type for predicate: ${typeName(type)}`, unit.probe.predicate.span);
   }
   checkBlock(c, unit.probe.body);
@@ -292,6 +298,7 @@ export const isComptime = (e: Expression): boolean => e.kind === "call" && e.nam
 
 function condition(c: CheckState, e: Expression, what: string): void {
   const type = check(c, e);
+  if (refuseFloats(c, "A condition", [type], e.span) !== undefined) return;
   if (type.kind !== "none" && !isNumeric(type) && type.kind !== "string")
     error(c, "SCRY1201", `Invalid condition in ${what}(): ${typeName(type)}`, e.span);
 }
@@ -349,6 +356,8 @@ function widen(c: CheckState, info: VariableInfo, value: Expression): void {
 function compound(c: CheckState, target: VariableExpression, value: Expression): Type {
   const left = check(c, target);
   const right = check(c, value);
+  const refused = refuseFloats(c, "Arithmetic", [left, right], value.span);
+  if (refused !== undefined) return refused;
   if (left.kind !== "none" && right.kind !== "none" && !(isNumeric(left) && isNumeric(right)))
     return error(
       c,

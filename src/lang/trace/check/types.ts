@@ -1,7 +1,7 @@
 // Types as they are written, and what is known of an expression before the script runs.
 
 import { namedIntType, providerOf, typeOfBtf, withLayouts } from "../../../probes/index.ts";
-import { NONE, type Type } from "../../../schema/index.ts";
+import { DOUBLE, FLOAT, NONE, type Type } from "../../../schema/index.ts";
 import type { Expression, TypeName } from "../parse/index.ts";
 import { type CheckState, check, error, firstProbe, firstVariant, noted } from "./state.ts";
 import { storedType } from "./type-rules.ts";
@@ -54,6 +54,8 @@ export function namedType(
     const int = namedIntType(name);
     if (int !== undefined) return int;
     if (name === "void") return NONE;
+    if (name === "float") return FLOAT;
+    if (name === "double") return DOUBLE;
     if (name === "string") return { kind: "string", size: c.options.maxStrlen + 1 };
     if (name === "buffer") return { kind: "buffer", size: 64 };
     if (name === "inet") return { kind: "inet" };

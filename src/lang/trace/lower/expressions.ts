@@ -3,19 +3,22 @@
 import {
   copyInto,
   either,
+  eitherNumber,
   emitRecord,
   fail,
+  floatMagnitude,
   increment,
   loadScalar,
   loadSize,
   type Operand,
   scoped,
   scriptMap,
+  truncateFloat,
 } from "../../../codegen/index.ts";
 import type { BinaryOp, Value } from "../../../compiler/index.ts";
 import { BOOL, GLOBALS, HEADER, isScalar, typeName } from "../../../schema/index.ts";
 import type { Span } from "../../../source/index.ts";
-import { builtinOf, constant } from "../check/index.ts";
+import { builtinOf, constant, floatBits } from "../check/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { comparesSigned, isTruth, signedOf, truth } from "./conditions.ts";
 import { changeMap, mapValue } from "./maps.ts";
@@ -213,6 +216,13 @@ function cast(l: LowerState, e: Expression & { kind: "cast" }): Value {
   const b = l.b;
   const type = typeOf(l, e);
   const from = typeOf(l, e.operand);
+  if (from.kind === "float") {
+    const bits = value(l, e.operand);
+    if (type.kind === "int") return truncateFloat(l, bits, from, type);
+    if (type.kind !== "bool") return bits;
+    return eitherNumber(l, (yes, no) => b.branch("ne", floatMagnitude(l, bits, from), 0, yes, no));
+  }
+  if (type.kind === "float") return b.const(floatBits(l.check, e.operand, type.bits) ?? 0n);
   if (type.kind === "bool") return truth(l, not(l, not(l, e.operand)));
   if (from.kind === "array") {
     const slot = b.slot(8);

@@ -40,6 +40,8 @@ export const TYPE_WORDS: ReadonlySet<string> = new Set([
   "inet",
   "void",
   "char",
+  "float",
+  "double",
   "short",
   "int",
   "long",
