@@ -68,6 +68,8 @@ describe("print(@map, …)", () => {
         if (moment === "cleared") view.cleared("@m");
         else view.map(moment, 0, 0, how);
       }
+      // The next view begins anew.
+      seconds = 0;
     };
   const growing = [map(INT64, COUNT, [1, 10]), map(INT64, COUNT, [1, 15], [2, 3])] as const;
 
