@@ -30,7 +30,8 @@ export function missingParts(object: BpfObject): Diagnostic[] {
     for (const { code } of program.functions) {
       for (const { op, src, imm, span, ref } of code) {
         if (op !== CALL || src !== 0 || ref !== undefined || found.has(imm)) continue;
-        // A tracing program cannot be tried without a target; what it may call, kprobes may.
+        // A tracing program cannot be tried without a target; what it may call, kprobes may, but for these.
+        if (program.type === "tracing" && TRACING_ONLY.has(helperName(imm) ?? "")) continue;
         if (hasHelper(program.type === "tracing" ? "kprobe" : program.type, imm)) continue;
         const name = helperName(imm) ?? `number ${imm}`;
         const since = helper(imm)?.since;
@@ -46,6 +47,9 @@ export function missingParts(object: BpfObject): Diagnostic[] {
   }
   return [...found.values()];
 }
+
+/** Helpers of tracing programs alone; whether the function at hand may call them, the kernel says when it is loaded. */
+const TRACING_ONLY: ReadonlySet<string> = new Set(["d_path"]);
 
 const alternatives: Readonly<Record<string, string>> = {
   for_each_map_elem: "Walking a map and len(@map) need it: print the map, and count its entries from what is printed",
