@@ -4,7 +4,7 @@ import { diagnose } from "./diagnosis.ts";
 import { UnsupportedError } from "./errors.ts";
 import { hasFeature } from "./features.ts";
 import { kernelBtf } from "./kernel-types.ts";
-import { executableOf, mappedLibraries, processExists, processMaps } from "./processes.ts";
+import { executableOf, mappedLibraries, processExists, processMaps, processParents } from "./processes.ts";
 import { functionAddresses, traceableFunctions } from "./traceable-functions.ts";
 import { listTracepoints, tracefs, tracepointFormat } from "./tracefs.ts";
 
@@ -52,6 +52,20 @@ describe("a kernel's files", () => {
     expect(traceableFunctions(() => true, undefined, kernel)).toEqual(["good", "other"]);
     expect(traceableFunctions(() => true, "mod", kernel)).toEqual(["other"]);
     expect(functionAddresses("other", "mod", kernel)).toEqual([0xffffffffc0000000n]);
+  });
+
+  it("say who has started whom, whatever processes call themselves", () => {
+    const { kernel } = withFiles({
+      "/proc": ["1", "7", "8", "9", "self", "cpuinfo"],
+      "/proc/1/stat": "1 (init) S 0 1 1 0 -1\n",
+      "/proc/7/stat": "7 (a) S 1 (b) R 99 (c)) S 1 7 7 0 -1\n",
+      "/proc/8/stat": "8 (a\n1 (x) R 2) Z 7 7 7 0 -1\n",
+    });
+    expect([...processParents(kernel)]).toEqual([
+      [1, 0],
+      [7, 1],
+      [8, 7],
+    ]);
   });
 
   it("say which tracepoints there are", () => {
