@@ -104,25 +104,23 @@ function stringDecoder(size: number, resolver: Resolver): ValueDecoder {
 }
 
 /** As `stringDecoder`; bytes that are no UTF-8 are kept beside the text. */
-function rawStringDecoder(size: number, resolver: Resolver): ValueDecoder {
-  const plain = stringDecoder(size, { ...resolver, raw: false });
+function rawStringDecoder(size: number, { truncation: cut }: Resolver): ValueDecoder {
   return (view, offset) => {
-    const text = plain(view, offset) as string;
-    if (!text.includes("\ufffd")) return text;
     const used = bytesUsed(view, offset, size);
-    return textOfBytes(new Uint8Array(view.buffer, view.byteOffset + offset, used), text);
+    const found = textOfBytes(new Uint8Array(view.buffer, view.byteOffset + offset, used));
+    if (cut === undefined || size !== cut.capacity || used < size - 1) return found;
+    return typeof found === "string" ? found + cut.trailer : { ...found, text: found.text + cut.trailer };
   };
 }
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Bytes as text; with a copy of them where they are no UTF-8. */
-export function textOfBytes(bytes: Uint8Array, text: string = utf8.decode(bytes)): string | BytesValue {
+export function textOfBytes(bytes: Uint8Array): string | BytesValue {
   try {
-    strictUtf8.decode(bytes);
-    return text;
+    return strictUtf8.decode(bytes);
   } catch {
-    return { kind: "bytes", text, bytes: bytes.slice() };
+    return { kind: "bytes", text: utf8.decode(bytes), bytes: bytes.slice() };
   }
 }
 

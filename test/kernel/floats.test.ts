@@ -57,6 +57,16 @@ const cases: readonly (readonly [name: string, script: string, out: string])[] =
     "(2.5, 1, 2.5)\n{ .x = 2.5 }",
   ],
   [
+    "a struct of the script, by its C declaration",
+    'struct inner { float x; double y[2]; }; struct outer { int n; struct inner in; union { double d; uint64_t bits; }; }; begin { $o = (struct outer *)0; print(*$o); printf("%.1f %g ", $o->in.y[1], $o->d); print((sizeof(struct outer), sizeof(double))); exit(); }',
+    "{ .n = 0, .in = { .x = 0, .y = [0,0] }, .d = 0, .bits = 0 }\n0.0 0 (40, 8)",
+  ],
+  [
+    "a struct whole, a long double in it as nothing",
+    "uprobe:BIN:see { print(*args.s); @[args.s->pair] = args.s->rows; }",
+    "{ .single = 2.5, .number = 2.5, .count = 7, .pair = [1.5,-2.25], .rows = [[1,2],[3,4.5]], .wide = null }\n\n\n@[[1.5,-2.25]]: [[1,2],[3,4.5]]",
+  ],
+  [
     "by a cast of an address",
     "uprobe:BIN:see { print(*(double *)arg1); $p = (float *)arg0; print($p[0]); }",
     "2.5\n2.5",
@@ -169,6 +179,11 @@ describe("floats of a program", () => {
       expect(run.stderr).toContain(`ERROR: ${message}`);
       expect(run.status).toBe(1);
     });
+
+  it("that are no float or double are refused", () => {
+    const { said } = traced([1], "uprobe:BIN:see { print(args.s->wide); }");
+    expect(said).toContain("'wide' is a floating-point number of 16 bytes: only float and double can be read");
+  });
 
   it("that are arguments are in registers that BPF cannot read", () => {
     const { said } = traced([1], "uprobe:BIN:see { print(args.few); }");

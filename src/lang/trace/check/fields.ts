@@ -53,6 +53,14 @@ export function fieldType(c: CheckState, e: FieldExpression): Type {
       ),
     );
   const type = typeOfBtf(btf, field.type, struct.space);
+  const kept = btf.resolve(field.type);
+  if (type.kind === "none" && kept.kind === "float")
+    return error(
+      c,
+      "SCRY1275",
+      `'${e.name}' is a floating-point number of ${kept.size} bytes: only float and double can be read`,
+      e.nameSpan,
+    );
   return field.bitfieldSize > 0 && type.kind === "int" ? { kind: "int", bits: 64, signed: type.signed } : type;
 }
 
