@@ -17,7 +17,7 @@ export interface EnumShape {
   readonly names: readonly string[];
 }
 
-export type MacroKind = "value" | "counts" | "keeps" | "nothing" | "text" | "loops" | "map";
+export type MacroKind = "value" | "counts" | "keeps" | "nothing" | "text" | "loops" | "map" | "early" | "taken";
 
 export interface MacroShape {
   readonly name: string;
@@ -82,6 +82,10 @@ const MACROS: Readonly<Record<MacroKind, (name: string) => string>> = {
   text: (name) => `macro ${name}(s) { strlen(s) + (s == "hello" ? 1 : 2) }`,
   loops: (name) => `macro ${name}(n) { let $sum: uint64 = 0; for $i : 0..4 { $sum += (uint64)n; } $sum }`,
   map: (name) => `macro ${name}(@m) { len(@m) + 1 }`,
+  early: (name) =>
+    `fn ${name}($a: int64, $b: int64): int64 { for $i : 0..4 { if ($a + $i > $b) { return $i; } if ($a == 7) { break; } } return $a * 2; }`,
+  taken: (name) =>
+    `fn ${name}($s: string[64], $n: uint32): bool { if ($s == "hello") { return true; } return $n > 5; }`,
 };
 
 /** Something of everything, each now and then. */

@@ -273,6 +273,10 @@ class ProbeWriter {
         return `${name}(${this.string(scope, depth)})`;
       case "loops":
         return scope.inLoop > 0 ? undefined : `${name}(${this.int(scope, 0)})`;
+      case "early":
+        return `${name}(${this.int(scope, depth)}, ${this.int(scope, 0)})`;
+      case "taken":
+        return `(int64)${name}(${r.pick(TEXTS)}, (uint32)${this.int(scope, 0)})`;
       case "map": {
         const keyed = this.here(scope).filter((m) => m.key.length > 0);
         return keyed.length === 0 || scope.walked !== undefined ? undefined : `${name}(${r.pick(keyed).name})`;
@@ -745,7 +749,14 @@ class ProbeWriter {
       return r.chance(50)
         ? `delete(${m.name}, ${this.keyTuple(scope, m, 1)});`
         : `if (delete(${m.name}, ${this.keyTuple(scope, m, 1)})) { ${this.printf(scope)} }`;
-    return r.pick([`print(${m.name});`, `print(${m.name}, 5, 10);`, `clear(${m.name});`, `zero(${m.name});`]);
+    const words = ["by_key", "desc", "columns", ...(m.value === "count" ? ["percent", "hex", "delta", "rate"] : [])];
+    return r.pick([
+      `print(${m.name});`,
+      `print(${m.name}, 5, 10);`,
+      `print(${m.name}, ${r.pick(words)});`,
+      `clear(${m.name});`,
+      `zero(${m.name});`,
+    ]);
   }
 
   #hasStruct(scope: Scope, value: string): boolean {
