@@ -76,3 +76,58 @@ export function truncateFloat(p: ProgramState, bits: Value, from: FloatType, to:
     () => atMost(to.signed ? (1n << (width - 1n)) - 1n : (1n << width) - 1n),
   );
 }
+
+/** The bits of a float as those of the double of the same value, which there always is. */
+export function widenFloat(p: ProgramState, bits: Value): Value {
+  const b = p.b;
+  const magnitude = floatMagnitude(p, bits, { kind: "float", bits: 32 });
+  const sign = b.binary("shl", b.binary("shr", b.binary("shl", bits, 32), 63), 63);
+  // Fraction and exponent keep their order: the exponent begins 29 bits higher, and counts from another start.
+  const moved = b.binary("shl", magnitude, 29);
+  const counted = (start: number): Value => b.add(moved, b.const(BigInt(start) << 52n));
+  const wide = either(
+    p,
+    (yes, no) => b.branch("uge", magnitude, 1 << 23, yes, no),
+    () =>
+      either(
+        p,
+        (yes, no) => b.branch("uge", magnitude, 0xff << 23, yes, no),
+        () => counted(0x7ff - 0xff),
+        () => counted(1023 - 127),
+      ),
+    () =>
+      either(
+        p,
+        (yes, no) => b.branch("ne", magnitude, 0, yes, no),
+        () => normalised(p, magnitude),
+        () => b.const(0),
+      ),
+  );
+  return b.binary("or", sign, wide);
+}
+
+/** A float's fraction that has no leading one (it counts steps of 2^-149) as a double's exponent and fraction. */
+function normalised(p: ProgramState, fraction: Value): Value {
+  const b = p.b;
+  let shifted = fraction;
+  let exponent: Value = b.const(1023 - 126);
+  // Up until the highest bit is the 24th.
+  for (const step of [16, 8, 4, 2, 1]) {
+    const before = shifted;
+    const small = 2 ** (24 - step);
+    shifted = either(
+      p,
+      (yes, no) => b.branch("ult", before, small, yes, no),
+      () => b.binary("shl", before, step),
+      () => before,
+    );
+    const counted = exponent;
+    exponent = either(
+      p,
+      (yes, no) => b.branch("ult", before, small, yes, no),
+      () => b.binary("sub", counted, step),
+      () => counted,
+    );
+  }
+  return b.binary("or", b.binary("shl", exponent, 52), b.binary("shl", b.and(shifted, 0x7fffff), 29));
+}

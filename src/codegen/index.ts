@@ -7,7 +7,7 @@ export { atMost, either, eitherNumber } from "./choice.ts";
 export { compareStrings, compareText } from "./compare.ts";
 export { currentField, currentIdValue } from "./current-task.ts";
 export { emitRecord, mayBeLong, type RecordPart, submit } from "./events.ts";
-export { floatMagnitude, truncateFloat } from "./floats.ts";
+export { floatMagnitude, truncateFloat, widenFloat } from "./floats.ts";
 export { type ChildId, followPrograms, type LiveThreads } from "./follow-programs.ts";
 export { goid } from "./goroutine.ts";
 export { guards, MOST_COMPARED, SYSCALL_BITS } from "./guards.ts";

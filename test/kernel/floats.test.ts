@@ -5,6 +5,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseFormat } from "../../src/schema/index.ts";
+import { floatText } from "../../src/views/write-float.ts";
 import { repository, scryCommand } from "../support/commands.ts";
 
 const source = join(repository, "test/support/floats.c");
@@ -168,7 +170,7 @@ describe("floats of a program", () => {
     ["begin { @x = (double)1; @x -= 1; }", "'-=' of 'double': eBPF has no floating point"],
     ["begin { @ = hist((double)1); }", "hist() of 'double': eBPF has no floating point"],
     ["begin { print((double)pid); }", "'uint32' as 'double': eBPF has no floating point"],
-    ["begin { print((double)(float)1); }", "'float' as 'double': eBPF has no floating point"],
+    ["begin { print((float)(double)1); }", "'double' as 'float': eBPF has no floating point"],
     ["begin { @x = (float)1; @x = (double)1; }", "Type mismatch for @x"],
     ['begin { printf("%d", (double)1); }', "unsupported format specifier for type 'double': d"],
     ['begin { printf("%f", 1); }', "printf: unsupported format specifier: %f"],
@@ -179,6 +181,28 @@ describe("floats of a program", () => {
       expect(run.stderr).toContain(`ERROR: ${message}`);
       expect(run.status).toBe(1);
     });
+
+  it("of 4 bytes are doubles of the same value", () => {
+    const numbers = [
+      0,
+      -0,
+      1,
+      -1.5,
+      2 ** -126,
+      2 ** -127,
+      2 ** -149,
+      -(2 ** -148),
+      3 * 2 ** -149,
+      1e38,
+      1e39,
+      -Infinity,
+    ];
+    for (let i = 0; i < 400; i++) numbers.push((i % 2 === 0 ? 1 : -1) * (1 + i / 400) * 2 ** ((i % 277) - 149));
+    const { out, said } = traced(numbers, 'uprobe:BIN:see { $d = (double)args.s->single; printf("%a\\n", $d); }');
+    expect(said).toBe("");
+    const format = parseFormat("%a")[0] as Parameters<typeof floatText>[0];
+    expect(out.split("\n")).toEqual(numbers.map((n) => floatText(format, Math.fround(n))));
+  });
 
   it("that are no float or double are refused", () => {
     const { said } = traced([1], "uprobe:BIN:see { print(args.s->wide); }");

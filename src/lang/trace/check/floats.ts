@@ -41,7 +41,7 @@ export function floatBits(c: CheckState, e: Expression, bits: 32 | 64): bigint |
   return view.getBigUint64(0, true);
 }
 
-/** `(double)x`: of a float of the same width, or a number that is known before the script runs. */
+/** `(double)x`: of a float that is no wider, or a number that is known before the script runs. */
 export function castToFloat(
   c: CheckState,
   to: Type & { kind: "float" },
@@ -50,7 +50,7 @@ export function castToFloat(
   span: Span,
 ): Type {
   if (from.kind === "float") {
-    if (from.bits === to.bits) return to;
+    if (from.bits <= to.bits) return to;
     return error(c, "SCRY1275", `'${typeName(from)}' as '${typeName(to)}': eBPF has no floating point`, span, [
       "It can be kept and printed as it is",
     ]);

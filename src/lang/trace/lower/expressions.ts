@@ -14,6 +14,7 @@ import {
   scoped,
   scriptMap,
   truncateFloat,
+  widenFloat,
 } from "../../../codegen/index.ts";
 import type { BinaryOp, Value } from "../../../compiler/index.ts";
 import { BOOL, GLOBALS, HEADER, isScalar, typeName } from "../../../schema/index.ts";
@@ -219,7 +220,7 @@ function cast(l: LowerState, e: Expression & { kind: "cast" }): Value {
   if (from.kind === "float") {
     const bits = value(l, e.operand);
     if (type.kind === "int") return truncateFloat(l, bits, from, type);
-    if (type.kind !== "bool") return bits;
+    if (type.kind === "float") return from.bits < type.bits ? widenFloat(l, bits) : bits;
     return eitherNumber(l, (yes, no) => b.branch("ne", floatMagnitude(l, bits, from), 0, yes, no));
   }
   if (type.kind === "float") return b.const(floatBits(l.check, e.operand, type.bits) ?? 0n);
