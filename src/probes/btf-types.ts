@@ -97,11 +97,13 @@ export function spellingOf(btf: Btf, id: number): string {
   return "void";
 }
 
-/** The type as one of which copies can be kept and read: with the layout of every struct within. */
-export function withLayouts(btf: Btf | undefined, type: Type): Type {
+/** The type as one of which copies can be kept and read: with the layout of every struct within. `btf` is asked for one only. */
+export function withLayouts(btf: () => Btf | undefined, type: Type): Type {
   switch (type.kind) {
-    case "struct":
-      return btf === undefined || type.layout !== undefined ? type : { ...type, layout: layoutOf(btf, type) };
+    case "struct": {
+      const types = type.layout === undefined ? btf() : undefined;
+      return types === undefined ? type : { ...type, layout: layoutOf(types, type) };
+    }
     case "array": {
       const of = withLayouts(btf, type.of);
       return of === type.of ? type : { ...type, of };
@@ -137,7 +139,7 @@ function gatherFields(btf: Btf, id: number, start: number, space: AddressSpace, 
       gatherFields(btf, m.type, at, space, into);
       continue;
     }
-    const type = withLayouts(btf, typeOfBtf(btf, m.type, space));
+    const type = withLayouts(() => btf, typeOfBtf(btf, m.type, space));
     if (m.bitfieldSize === 0) into.push({ name: m.name, type, offset: at / 8 });
     else into.push({ name: m.name, type, offset: at >> 3, bits: { shift: at & 7, width: m.bitfieldSize } });
   }

@@ -42,7 +42,7 @@ export function typeGiven(c: CheckState, e: Expression): Type {
 }
 
 /** The type as one whose values are kept or sent whole. */
-export const valued = (c: CheckState, type: Type): Type => withLayouts(c.env.btf(), type);
+export const valued = (c: CheckState, type: Type): Type => withLayouts(() => c.env.btf(), type);
 
 export function namedType(
   c: CheckState,
