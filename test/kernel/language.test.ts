@@ -35,6 +35,11 @@ describe("what bpftrace cannot run here", () => {
          print((uint64)curtask - (uint64)container_of(curtask, typeof(struct task_struct), mm) == offsetof(struct task_struct, mm)); }`,
       "true\ntrue\ntrue\n\n\n",
     ],
+    [
+      "stacks compared (each is taken at a place of its own)",
+      "begin { $a = kstack; $b = $a; print($a == $b); print($a == kstack); }",
+      "true\nfalse\n\n\n",
+    ],
     ["functions", FUNCTIONS, PRINTED],
   ];
   it.each(cases)("%s", async (_, script, printed) => {

@@ -269,9 +269,9 @@ describe("an editor", () => {
     const references = { ...place, context: { includeDeclaration: true } };
     expect(await editor.ask<Location[]>("textDocument/references", references)).toHaveLength(3);
     expect(await editor.ask<object[]>("textDocument/documentHighlight", place)).toHaveLength(3);
-    const renamed = await editor.ask<WorkspaceEdit>("textDocument/rename", { ...place, newName: "double" });
+    const renamed = await editor.ask<WorkspaceEdit>("textDocument/rename", { ...place, newName: "doubled" });
     expect(edited(place.text, renamed.changes?.[textDocument.uri] ?? [])).toBe(
-      place.text.replaceAll("twice", "double"),
+      place.text.replaceAll("twice", "doubled"),
     );
 
     const variable = { textDocument, position: positionIn(place.text, place.text.indexOf("$x))")) };

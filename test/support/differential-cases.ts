@@ -897,10 +897,6 @@ const language: readonly DifferentialCase[] = [
     "records and tuples in tuples compared",
     '$a = (x=1, y="abc"); $b = (x=1, y="abc"); if ($a == $b) { print(1); } if ((1, (2, "x")) != (1, (2, "y"))) { print(2); }',
   ),
-  {
-    name: "stacks compared",
-    script: "profile:hz:99 { @a = kstack; if (@a == kstack) { print(1); } clear(@a); exit(); }",
-  },
   begin(
     "loops over maps in loops",
     '@a[1] = count(); @a[1] = count(); @b["x", 3] = "hello"; @c[7] = avg(4); for $x : @a { for $y : @b { for $z : @c { print(($x.0, $x.1, $y.0, $y.1, $z)); } } }',
