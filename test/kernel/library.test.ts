@@ -1,8 +1,8 @@
 // The session as a library: events and maps of a running script, from TypeScript.
 
 import { spawn } from "node:child_process";
-import { describe, expect, it } from "vitest";
-import { DiagnosticError, trace } from "../../src/index.ts";
+import { describe, expect, it, vi } from "vitest";
+import { DiagnosticError, type TraceSession, trace } from "../../src/index.ts";
 import type { TraceEvent } from "../../src/trace-events.ts";
 
 describe("trace()", () => {
@@ -103,5 +103,26 @@ describe("trace()", () => {
     for await (const event of session.events) events.push(event);
     expect(events.length).toBe(11);
     expect(events.at(-1)).toEqual({ kind: "lost", count: 90 });
+  });
+
+  it("runs many scripts in one process, one changed while another goes on", async () => {
+    const counting = (name: string): string => `interval:ms:5 { @${name} = count(); }`;
+    const waitFor = async (session: TraceSession, map: string): Promise<number> => {
+      const read = (): number => Number(session.maps.get(map).value ?? 0);
+      const before = read();
+      await vi.waitUntil(() => read() > before, { timeout: 10_000, interval: 10 });
+      return read();
+    };
+    await using steady = await trace(counting("steady"));
+    const first = await trace(counting("first"));
+    await waitFor(steady, "@steady");
+    const reached = await waitFor(first, "@first");
+    expect(reached).toBeGreaterThan(0);
+    await first.stop();
+    await using second = await trace(counting("second"));
+    await waitFor(second, "@second");
+    // The one that went on has counted on, and the other one stands where it was stopped.
+    await waitFor(steady, "@steady");
+    expect(Number(first.maps.get("@first").value)).toBeGreaterThanOrEqual(reached);
   });
 });
