@@ -5,7 +5,7 @@ import { type Diagnostic, DiagnosticError, painted, type SourceText } from "../s
 import type { NamedCommand } from "./command.ts";
 import { commands } from "./commands.ts";
 import { helpText, usageText } from "./help.ts";
-import { diagnosticsOf, renderDiagnostics } from "./messages.ts";
+import { diagnosticsOf, renderDiagnostics, withoutControls } from "./messages.ts";
 import { CommandLineError, common, parseCommandLine } from "./options.ts";
 import { ClosedOutput, looksOn, printText, terminalWidth } from "./streams.ts";
 import { version } from "./version.ts";
@@ -62,7 +62,9 @@ function explainFailure(error: unknown, given: ReadonlyMap<string, string>): num
   const found = diagnosticsOf(error) ?? { diagnostics: [internalError(error)] };
   const trace = given.get("debug")?.split(",").includes("trace") === true;
   const format = given.get("format") ?? "text";
-  const text = renderDiagnostics(found, format, source, terminalWidth(2), looks);
+  const width = terminalWidth(2);
+  const told = width === undefined || given.has("raw") ? found : withoutControls(found);
+  const text = renderDiagnostics(told, format, source, width, looks);
   try {
     printText(2, trace && !(error instanceof DiagnosticError) ? `${text}${(error as Error).stack ?? error}\n` : text);
   } catch {

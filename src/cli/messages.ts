@@ -9,7 +9,7 @@ import {
   type Severity,
   type SourceText,
 } from "../source/index.ts";
-import { type ByteSink, strictDiagnostic } from "../views/index.ts";
+import { type ByteSink, escapeControls, strictDiagnostic } from "../views/index.ts";
 
 /** Diagnostics, and the source that their places are in. */
 export interface Found {
@@ -76,6 +76,20 @@ function refusedHelper(log: string): string | undefined {
   if (!/helper call is not allowed in probe/.test(last)) return undefined;
   return [...log.matchAll(/call (bpf_\w+)#/g)].at(-1)?.[1];
 }
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const shown = (text: string): string => decoder.decode(escapeControls(encoder.encode(text)));
+
+/** Control bytes in names of others (files, processes, functions) as text, for a terminal. */
+export const withoutControls = (found: Found): Found => ({
+  ...found,
+  diagnostics: found.diagnostics.map((d) => ({
+    ...d,
+    message: shown(d.message),
+    ...(d.hints === undefined ? {} : { hints: d.hints.map(shown) }),
+  })),
+});
 
 function lastLine(log: string): string {
   const lines = log
