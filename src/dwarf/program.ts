@@ -115,7 +115,7 @@ export class DwarfProgram {
         if (row.end || !numbers.has(row.file)) return;
         lines.add(row.line);
         if (row.line !== line || !row.isStatement || (column !== undefined && row.column !== column)) return;
-        const scope = this.#scopeAt(unit, row.address);
+        const scope = this.#scopeAt(unit, row.address, line);
         if (scope === undefined) return;
         const at = scope.code.address === row.address && !scope.inlined ? this.#afterPrologue(rows, i, scope) : row;
         const key = `${scope.key}`;
@@ -184,14 +184,17 @@ export class DwarfProgram {
     return [];
   }
 
-  /** Every variable that is in scope at an address, the innermost of a name; with where it is there. */
-  variables(address: number): ReadonlyMap<string, Variable> {
+  /**
+   * Every variable that is in scope at an address, the innermost of a name; with where it is there. With the line that
+   * the address was found by, where one address begins both a call and what is inlined for it.
+   */
+  variables(address: number, line?: number): ReadonlyMap<string, Variable> {
     const found = new Map<string, Variable>();
     for (const unit of this.#units.all()) {
       if (!covers(this.#unitRanges(unit), address)) continue;
-      const scopes = this.#path(unit, address);
+      const scopes = this.#path(unit, address, line);
       if (scopes.length === 0) continue;
-      const here = this.#lineIn(unit, address);
+      const here = line ?? this.#lineIn(unit, address);
       const frameBase = this.#frameBase(unit, scopes, address);
       // From the innermost scope outwards; an inlined function does not see its caller's variables.
       for (let i = scopes.length - 1; i >= 0; i--) {
@@ -382,14 +385,17 @@ export class DwarfProgram {
     return rangesOf(this.#units, this.#units.root(unit));
   }
 
-  /** The function, blocks and inlined functions around an address, outermost first. */
-  #path(unit: Unit, address: number): Entry[] {
+  /**
+   * The function, blocks and inlined functions around an address, outermost first. As the beginning of the code of a
+   * line: the call that is inlined there is still that line of the caller (a debugger stops before it).
+   */
+  #path(unit: Unit, address: number, line?: number): Entry[] {
     const path: Entry[] = [];
     let parent: Entry = this.#units.root(unit);
     this.#units.bases(unit);
     for (;;) {
       const inner: Entry | undefined = this.#childAt(parent, address);
-      if (inner === undefined) return path;
+      if (inner === undefined || this.#isCallOf(inner, address, line)) return path;
       path.push(inner);
       parent = inner;
     }
@@ -407,8 +413,18 @@ export class DwarfProgram {
     return undefined;
   }
 
-  #scopeAt(unit: Unit, address: number): Scope | undefined {
-    const path = this.#path(unit, address);
+  #isCallOf(entry: Entry, address: number, line: number | undefined): boolean {
+    return (
+      line !== undefined &&
+      entry.tag === Tag.inlinedSubroutine &&
+      numberOf(entry.attributes.get(Attribute.callLine)) === line &&
+      (rangesOf(this.#units, entry)[0]?.low === address ||
+        numberOf(entry.attributes.get(Attribute.entryPc)) === address)
+    );
+  }
+
+  #scopeAt(unit: Unit, address: number, line: number): Scope | undefined {
+    const path = this.#path(unit, address, line);
     const fn = path.findLast((e) => e.tag === Tag.subprogram || e.tag === Tag.inlinedSubroutine);
     if (fn === undefined) return undefined;
     const ranges = rangesOf(this.#units, fn);

@@ -94,7 +94,7 @@ export class DebugInformation {
           ...(frame === undefined ? {} : { frame }),
           variables: () =>
             (variables ??= new Map(
-              [...program.variables(place.address)].map(([name, v]): [string, SourceVariable] => [
+              [...program.variables(place.address, place.line)].map(([name, v]): [string, SourceVariable] => [
                 name,
                 {
                   name,

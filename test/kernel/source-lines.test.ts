@@ -111,6 +111,15 @@ describe("variables at a line", () => {
     expect(stdout).toContain("@[twice, 4]: 2");
   });
 
+  it("the line of a call that is inlined there is the caller's, with the caller's variables", () => {
+    for (const name of ["gcc-O2", "gcc-O1-no-pie", "gcc-O2-dwarf4", "apart"]) {
+      const script = `uprobe:BIN@variables.c:${line("call")} { @[func, vars.buf->len] = count(); }`;
+      const { stdout, stderr } = scry(name, script);
+      expect([name, stderr]).toEqual([name, ""]);
+      expect(stdout.split("\n").sort().join(" "), name).toBe("@[work, 11]: 3 @[work, 5]: 6");
+    }
+  });
+
   const mistakes: readonly (readonly [script: string, said: RegExp])[] = [
     [
       `uprobe:BIN@variables.c:${line("end")} { print(vars.sum) }`,

@@ -27,7 +27,7 @@ static inline __attribute__((always_inline)) int twice(int value) {
 __attribute__((noinline)) long work(struct buffer *buf, int n) {
   long sum = 0;
   for (int i = 0; i < n; i++) {
-    int part = twice(i) + (int)buf->len;
+    int part = twice(i) + (int)buf->len;  /* at: call */
     sum += part;                  /* at: loop */
     if (sum > 1000) {
       char text[32];

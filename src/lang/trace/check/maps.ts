@@ -61,7 +61,9 @@ export function useKey(c: CheckState, map: MapExpression, key: Expression | unde
     c.changed = true;
     return use;
   }
-  const joined = joinTypes(use.keyType, stored);
+  // A number that no signed one holds makes the keys unsigned, whichever was there first.
+  const beyond = key.kind === "integer" && type.kind === "int" && !type.signed && use.keyType.kind === "int";
+  const joined = beyond ? UINT64 : joinTypes(use.keyType, stored);
   if (joined === undefined)
     error(
       c,

@@ -24,7 +24,7 @@ export function storedType(type: Type): Type {
 export function keyTypeOf(type: Type, e: Expression): Type {
   if (type.kind === "int")
     return e.kind === "integer" || e.kind === "parameter"
-      ? INT64
+      ? storedType(type)
       : type.bits < 32 && type.enum === undefined
         ? { ...type, bits: 32 }
         : type;
