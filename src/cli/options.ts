@@ -203,10 +203,6 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "take the kernel's functions that can be traced from this file",
     example: "scry --traceable-functions functions.txt -e 'kprobe:vfs_* { @[func] = count(); }'",
   },
-  "usdt-file-activation": {
-    help: "accepted; semaphores are activated through the file in any case",
-    example: "scry --usdt-file-activation -p 1 script.bt",
-  },
   "no-feature": {
     value: "LIST",
     completes: "none",
@@ -226,11 +222,16 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
   stdio: { help: "accepted, as editors say it; there is no other way", example: "scry lsp --stdio" },
   version: { short: "V", help: "print the version", example: "scry --version" },
   help: { short: "h", help: "print this help", example: "scry record --help" },
-  // bpftrace's, taken so that its command lines work; what they choose between does not exist here.
+  "no-warnings": { help: "do not print warnings about the program", example: "scry --no-warnings script.bt" },
   warnings: {
     short: "k",
     help: "warn where a look-up or a read fails while the script runs",
     example: "scry -k -e 'tracepoint:syscalls:sys_enter_openat { print(str(args.filename)); }'",
+  },
+  // bpftrace's, taken so that its command lines work; what they choose between does not exist here.
+  "usdt-file-activation": {
+    help: "accepted; semaphores are activated through the file in any case",
+    example: "scry --usdt-file-activation -p 1 script.bt",
   },
   "dwarf-pid": {
     value: "PID",
@@ -238,7 +239,6 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "accepted; dw_ustack unwinds every process",
     example: "scry --dwarf-pid 1 -e 'profile:hz:99 { @[dw_ustack] = count(); }'",
   },
-  "no-warnings": { help: "do not print warnings about the program", example: "scry --no-warnings script.bt" },
 };
 
 /** The options of these names, in this order. Throws on a name that the table has not. */
