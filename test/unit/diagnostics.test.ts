@@ -27,6 +27,7 @@ describe("diagnostics", () => {
 
   const cases: readonly (readonly [script: string, said: string])[] = [
     ['begin { @x = 1; @x = "a"; }', "Type mismatch for @x"],
+    ["begin { @x[1] = 1; print(@x, percnt); }", "HINT: Did you mean 'percent'?"],
     ['begin { @x[1] = 1; @x["a"] = 1; }', "Argument mismatch for @x"],
     ["begin { @x = count(); @x = 5; }", "@x"],
     ["begin { @x = count(); @x = hist(5); }", "@x"],

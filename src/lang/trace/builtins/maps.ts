@@ -11,6 +11,7 @@ import {
   typeName,
   UINT64,
 } from "../../../schema/index.ts";
+import { nearest } from "../../../source/index.ts";
 import {
   type BuiltinUse,
   type CheckState,
@@ -101,7 +102,10 @@ export const mapBuiltins: Builtins = {
         for (const n of others) {
           constantCount(c, n);
           const v = constant(c, n);
-          if (v === undefined && c.final) error(c, "SCRY1262", "print() requires literals for top and div", n.span);
+          if (v === undefined && c.final) {
+            const words = n.kind === "identifier" ? nearest(n.name, Object.keys(printWords)) : [];
+            error(c, "SCRY1262", "print() requires literals for top and div", n.span, words);
+          }
         }
         return NONE;
       }
