@@ -67,7 +67,12 @@ export const Attribute = {
   strOffsetsBase: 0x72,
   addrBase: 0x73,
   rnglistsBase: 0x74,
+  dwoName: 0x76,
   loclistsBase: 0x8c,
+  gnuDwoName: 0x2130,
+  gnuDwoId: 0x2131,
+  gnuRangesBase: 0x2132,
+  gnuAddrBase: 0x2133,
 } as const;
 
 export const Form = {
@@ -114,6 +119,8 @@ export const Form = {
   addrx2: 0x2a,
   addrx3: 0x2b,
   addrx4: 0x2c,
+  gnuAddrIndex: 0x1f01,
+  gnuStrIndex: 0x1f02,
   gnuRefAlt: 0x1f20,
   gnuStrpAlt: 0x1f21,
 } as const;

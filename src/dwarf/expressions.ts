@@ -4,7 +4,7 @@
 import { ByteReader } from "../source/index.ts";
 import type { Range } from "./ranges.ts";
 import { sectionOffset } from "./unit-length.ts";
-import type { Unit, Units, Value } from "./units.ts";
+import type { Unit, Value } from "./units.ts";
 
 /** A 64-bit number at run time. */
 export type Term =
@@ -64,7 +64,6 @@ export class NotReadable extends Error {}
  * variable is not there: undefined. Throws NotReadable for what cannot be worked out by sums and loads.
  */
 export function locate(
-  units: Units,
   unit: Unit,
   bytes: Uint8Array,
   frameBase: (() => Term | undefined) | undefined,
@@ -186,10 +185,12 @@ export function locate(
         case 0x9f:
           return { kind: "value", value: pop() };
         case 0xa1:
-          push({ kind: "static", address: BigInt(units.indexedAddress(unit, cursor.uleb())) });
+        case 0xfb:
+          push({ kind: "static", address: BigInt(unit.units.indexedAddress(unit, cursor.uleb())) });
           break;
         case 0xa2:
-          push(constant(units.indexedAddress(unit, cursor.uleb())));
+        case 0xfc:
+          push(constant(unit.units.indexedAddress(unit, cursor.uleb())));
           break;
         case 0x93:
         case 0x9d:
@@ -230,10 +231,11 @@ export interface ListedLocation extends Range {
  * Where something is, by the value of its location attribute: one expression for everywhere, or a list by addresses
  * (.debug_loclists, .debug_loc).
  */
-export function locationList(units: Units, unit: Unit, value: Value): readonly ListedLocation[] {
+export function locationList(unit: Unit, value: Value): readonly ListedLocation[] {
+  const { units } = unit;
   if (value.kind === "block") return [{ low: 0, high: Number.POSITIVE_INFINITY, expression: value.bytes }];
   if (value.kind !== "offset" && value.kind !== "number") return [];
-  if (unit.version < 5) return oldList(units, unit, value.value);
+  if (unit.version < 5) return units.split ? gnuSplitList(unit, value.value) : oldList(unit, value.value);
   let at = value.value;
   if (value.kind === "offset" && value.indexed) {
     const base = units.bases(unit).loclists;
@@ -297,7 +299,8 @@ export function locationList(units: Units, unit: Unit, value: Value): readonly L
   }
 }
 
-function oldList(units: Units, unit: Unit, at: number): ListedLocation[] {
+function oldList(unit: Unit, at: number): ListedLocation[] {
+  const { units } = unit;
   const cursor = units.sections.reader("loc", at);
   const found: ListedLocation[] = [];
   let base = units.bases(unit).low;
@@ -308,5 +311,25 @@ function oldList(units: Units, unit: Unit, at: number): ListedLocation[] {
     if (low === 0 && high === 0) return found;
     if (low >= most) base = high;
     else found.push({ low: low + base, high: high + base, expression: cursor.block(cursor.u16()) });
+  }
+}
+
+/** The lists of split units before version 5 (GCC's "DebugFission"): by numbers of the table of addresses. */
+function gnuSplitList(unit: Unit, at: number): ListedLocation[] {
+  const { units } = unit;
+  const cursor = units.sections.reader("loc", at);
+  const found: ListedLocation[] = [];
+  const indexed = (): number => units.indexedAddress(unit, cursor.uleb());
+  for (;;) {
+    const kind = cursor.u8();
+    if (kind === 0) return found;
+    const low = indexed();
+    // A base of addresses, which only pairs of offsets would use; no compiler writes those.
+    if (kind === 1) continue;
+    if (kind !== 2 && kind !== 3) throw cursor.damage(`a location of kind ${kind} in a split list`);
+    // GCC 12 writes -1 for some of length 1.
+    const high = kind === 2 ? indexed() : low + cursor.s32();
+    const expression = cursor.block(cursor.u16());
+    if (high > low) found.push({ low, high, expression });
   }
 }

@@ -18,6 +18,7 @@ export {
   type Variable,
 } from "./program.ts";
 export type { DwarfOptions } from "./sections.ts";
+export type { SplitFiles } from "./split.ts";
 export { DwarfTypes } from "./types.ts";
 export type { Units, Value } from "./units.ts";
 export { DISPLACEMENT_ZERO, SavedFrame, SignalFrame, UnwindBits, UnwindKind } from "./unwind-rules.ts";

@@ -9,8 +9,9 @@ import { type FrameEntry, frameEntries, frameEntryAt, frameRowAt, frameTerm } fr
 import { type LineRow, lineHeader, lineRows } from "./lines.ts";
 import { covers, type Range, rangesOf } from "./ranges.ts";
 import { type DwarfOptions, debugSections, type Sections } from "./sections.ts";
+import { type SplitFiles, SplitUnits, splitFileOf } from "./split.ts";
 import { numberOf } from "./types.ts";
-import { type Entry, inherited, isUnit, nameOf, type Unit, Units, type Value } from "./units.ts";
+import { childrenOf, type Entry, inherited, isUnit, nameOf, rootOf, type Unit, Units, type Value } from "./units.ts";
 
 /** A place in the code. */
 export interface CodePlace {
@@ -53,15 +54,17 @@ export interface Parameter {
 }
 
 /**
- * Opens the debug information of a file; `code` is the program where that is another file (call frames are in it). Throws
- * FormatError for what cannot be read; undefined where there is none.
+ * Opens the debug information of a file; `code` is the program where that is another file (call frames are in it), `split`
+ * opens what stands apart from both. Throws FormatError for what cannot be read; undefined where there is none.
  */
 export function openDwarf(
   file: ElfFile,
-  options: DwarfOptions & { readonly code?: ElfFile } = {},
+  options: DwarfOptions & { readonly code?: ElfFile; readonly split?: SplitFiles } = {},
 ): DwarfProgram | undefined {
   const sections = debugSections(file, options);
-  return sections.bytes("info").length === 0 ? undefined : new DwarfProgram(options.code ?? file, sections);
+  return sections.bytes("info").length === 0
+    ? undefined
+    : new DwarfProgram(options.code ?? file, sections, new SplitUnits(sections, options.split, options));
 }
 
 const NAMED_TAGS: Readonly<Record<"struct" | "union" | "enum" | "typedef", readonly number[]>> = {
@@ -75,13 +78,15 @@ export class DwarfProgram {
   readonly #file: ElfFile;
   readonly #sections: Sections;
   readonly #units: Units;
+  readonly #split: SplitUnits;
   #frames: readonly FrameEntry[] | undefined;
   readonly #rows = new Map<Unit, { files: readonly string[]; rows: readonly LineRow[] }>();
 
-  constructor(file: ElfFile, sections: Sections) {
+  constructor(file: ElfFile, sections: Sections, split: SplitUnits) {
     this.#file = file;
     this.#sections = sections;
     this.#units = new Units(sections);
+    this.#split = split;
   }
 
   /** Source files, as their compilers were given them. */
@@ -103,12 +108,14 @@ export class DwarfProgram {
     const found: CodePlace[] = [];
     const lines = new Set<number>();
     let known = false;
+    let absent: string | undefined;
     for (const unit of this.#units.all()) {
       const header = this.#header(unit);
       if (header === undefined) continue;
       const numbers = new Set(header.files.flatMap((path, i) => (endsWithPath(path, file) ? [i] : [])));
       if (numbers.size === 0) continue;
       known = true;
+      if (this.#split.bodyOf(unit) === undefined) absent ??= splitFileOf(rootOf(unit));
       const { rows, files } = this.#table(unit);
       const best = new Map<string, { row: LineRow; scope: Scope }>();
       rows.forEach((row, i) => {
@@ -131,6 +138,8 @@ export class DwarfProgram {
         });
     }
     if (!known) throw new NoCodeError(`there is no source file ${file} in the debug information`, []);
+    if (found.length === 0 && absent !== undefined)
+      throw new NoCodeError(`what ${file} declares is in ${absent}, which cannot be found, nor a package of it`, []);
     if (found.length === 0)
       throw new NoCodeError(
         `there is no code of line ${line}${column === undefined ? "" : `, column ${column},`} of ${file}`,
@@ -176,7 +185,7 @@ export class DwarfProgram {
       return this.#path(unit, address)
         .filter((entry) => entry.tag === Tag.inlinedSubroutine)
         .map((entry) => ({
-          name: nameOf(this.#units, entry),
+          name: nameOf(entry),
           call: { file: files[number(entry, Attribute.callFile)] ?? "", line: number(entry, Attribute.callLine) },
         }))
         .reverse();
@@ -195,23 +204,23 @@ export class DwarfProgram {
       const scopes = this.#path(unit, address, line);
       if (scopes.length === 0) continue;
       const here = line ?? this.#lineIn(unit, address);
-      const frameBase = this.#frameBase(unit, scopes, address);
+      const frameBase = this.#frameBase(scopes, address);
       // From the innermost scope outwards; an inlined function does not see its caller's variables.
       for (let i = scopes.length - 1; i >= 0; i--) {
         const scope = scopes[i] as Entry;
-        for (const child of this.#units.children(scope))
+        for (const child of childrenOf(scope))
           if (child.tag === Tag.variable || child.tag === Tag.formalParameter) {
-            const name = nameOf(this.#units, child);
+            const name = nameOf(child);
             if (name !== "" && !found.has(name))
               found.set(name, this.#variable(unit, child, name, address, here, frameBase));
           }
         if (scope.tag === Tag.subprogram || scope.tag === Tag.inlinedSubroutine) break;
       }
       // What the file itself declares.
-      const root = this.#units.root(unit);
-      for (const child of this.#units.children(root))
+      const root = this.#root(unit);
+      for (const child of childrenOf(root))
         if (child.tag === Tag.variable) {
-          const name = nameOf(this.#units, child);
+          const name = nameOf(child);
           if (name !== "" && !found.has(name) && child.attributes.has(Attribute.location))
             found.set(name, this.#variable(unit, child, name, address, here, frameBase));
         }
@@ -225,14 +234,14 @@ export class DwarfProgram {
     for (const unit of this.#units.all()) {
       if (!covers(this.#unitRanges(unit), address)) continue;
       const fn = this.#path(unit, address).find((e) => e.tag === Tag.subprogram);
-      if (fn === undefined || rangesOf(this.#units, fn)[0]?.low !== address) continue;
-      return [...this.#units.children(this.#withChildren(fn))].flatMap((child) =>
+      if (fn === undefined || rangesOf(fn)[0]?.low !== address) continue;
+      return [...childrenOf(this.#withChildren(fn))].flatMap((child) =>
         child.tag === Tag.formalParameter
           ? [
               {
-                name: nameOf(this.#units, child),
-                units: this.#units,
-                type: inherited(this.#units, child, Attribute.type),
+                name: nameOf(child),
+                units: child.unit.units,
+                type: inherited(child, Attribute.type),
               },
             ]
           : [],
@@ -246,8 +255,8 @@ export class DwarfProgram {
     for (const unit of this.#units.all()) {
       if (!covers(this.#unitRanges(unit), address)) continue;
       const fn = this.#path(unit, address).find((e) => e.tag === Tag.subprogram);
-      if (fn !== undefined && rangesOf(this.#units, fn)[0]?.low === address)
-        return { units: this.#units, type: inherited(this.#units, fn, Attribute.type) };
+      if (fn !== undefined && rangesOf(fn)[0]?.low === address)
+        return { units: fn.unit.units, type: inherited(fn, Attribute.type) };
     }
     return undefined;
   }
@@ -259,23 +268,19 @@ export class DwarfProgram {
   ): { readonly units: Units; readonly type: Value } | undefined {
     const tags = NAMED_TAGS[tag];
     const within = (parent: Entry): Entry | undefined => {
-      for (const child of this.#units.children(parent)) {
+      for (const child of childrenOf(parent)) {
         if (child.tag === Tag.namespace) {
           const found = within(child);
           if (found !== undefined) return found;
         }
-        if (
-          tags.includes(child.tag) &&
-          !child.attributes.has(Attribute.declaration) &&
-          nameOf(this.#units, child) === name
-        )
+        if (tags.includes(child.tag) && !child.attributes.has(Attribute.declaration) && nameOf(child) === name)
           return child;
       }
       return undefined;
     };
     for (const unit of this.#units.all()) {
-      const found = within(this.#units.root(unit));
-      if (found !== undefined) return { units: this.#units, type: { kind: "reference", offset: found.offset } };
+      const found = within(this.#root(unit));
+      if (found !== undefined) return { units: found.unit.units, type: { kind: "reference", offset: found.offset } };
     }
     return undefined;
   }
@@ -283,7 +288,7 @@ export class DwarfProgram {
   #withChildren(entry: Entry): Entry {
     if (entry.hasChildren) return entry;
     const origin = entry.attributes.get(Attribute.abstractOrigin) ?? entry.attributes.get(Attribute.specification);
-    return origin?.kind === "reference" ? this.#units.at(origin.offset) : entry;
+    return origin?.kind === "reference" ? entry.unit.units.at(origin.offset) : entry;
   }
 
   #variable(
@@ -297,8 +302,8 @@ export class DwarfProgram {
     const base = {
       name,
       parameter: entry.tag === Tag.formalParameter,
-      units: this.#units,
-      type: inherited(this.#units, entry, Attribute.type),
+      units: entry.unit.units,
+      type: inherited(entry, Attribute.type),
     };
     const constant = entry.attributes.get(Attribute.constValue);
     if (constant?.kind === "number")
@@ -308,14 +313,14 @@ export class DwarfProgram {
         lines: [],
       };
     if (constant?.kind === "block") return { ...base, location: { kind: "bytes", bytes: constant.bytes }, lines: [] };
-    const value = entry.attributes.get(Attribute.location) ?? inherited(this.#units, entry, Attribute.location);
+    const value = entry.attributes.get(Attribute.location) ?? inherited(entry, Attribute.location);
     if (value === undefined) return { ...base, why: "it was optimised out", lines: [] };
-    const list = locationList(this.#units, unit, value).filter((l) => l.expression.length > 0);
+    const list = locationList(entry.unit, value).filter((l) => l.expression.length > 0);
     const here = list.find((l) => l.low <= address && address < l.high);
     const lines = (): number[] => this.#linesOf(unit, list, line);
     if (here === undefined) return { ...base, why: "it is optimised out here", lines: lines() };
     try {
-      const location = locate(this.#units, unit, here.expression, frameBase);
+      const location = locate(entry.unit, here.expression, frameBase);
       return location === undefined
         ? { ...base, why: "it is optimised out here", lines: lines() }
         : { ...base, location, lines: [] };
@@ -335,13 +340,13 @@ export class DwarfProgram {
     return nearest(lines, line);
   }
 
-  #frameBase(unit: Unit, scopes: readonly Entry[], address: number): () => Term | undefined {
+  #frameBase(scopes: readonly Entry[], address: number): () => Term | undefined {
     return () => {
       const fn = scopes.find((e) => e.tag === Tag.subprogram);
-      const value = fn === undefined ? undefined : inherited(this.#units, fn, Attribute.frameBase);
-      if (value === undefined) return undefined;
-      const here = locationList(this.#units, unit, value).find((l) => l.low <= address && address < l.high);
-      const location = here === undefined ? undefined : locate(this.#units, unit, here.expression, undefined);
+      const value = fn === undefined ? undefined : inherited(fn, Attribute.frameBase);
+      if (fn === undefined || value === undefined) return undefined;
+      const here = locationList(fn.unit, value).find((l) => l.low <= address && address < l.high);
+      const location = here === undefined ? undefined : locate(fn.unit, here.expression, undefined);
       if (location?.kind === "register") return { kind: "register", number: location.number };
       return location?.kind === "memory" ? location.address : undefined;
     };
@@ -358,7 +363,7 @@ export class DwarfProgram {
   // --- where things stand ---------------------------------------------------------------------------------------------
 
   #header(unit: Unit): ReturnType<typeof lineHeader> {
-    return isUnit(this.#units.root(unit).tag) ? lineHeader(this.#units, unit) : undefined;
+    return isUnit(rootOf(unit).tag) ? lineHeader(this.#units, unit) : undefined;
   }
 
   #table(unit: Unit): { files: readonly string[]; rows: readonly LineRow[] } {
@@ -380,9 +385,14 @@ export class DwarfProgram {
     return 0;
   }
 
+  /** The entry that a unit's entries are below: in another file where they stand apart, and that file is here. */
+  #root(unit: Unit): Entry {
+    return rootOf(this.#split.bodyOf(unit) ?? unit);
+  }
+
   #unitRanges(unit: Unit): readonly Range[] {
     this.#units.bases(unit);
-    return rangesOf(this.#units, this.#units.root(unit));
+    return rangesOf(rootOf(unit));
   }
 
   /**
@@ -391,8 +401,8 @@ export class DwarfProgram {
    */
   #path(unit: Unit, address: number, line?: number): Entry[] {
     const path: Entry[] = [];
-    let parent: Entry = this.#units.root(unit);
-    this.#units.bases(unit);
+    let parent: Entry = this.#root(unit);
+    parent.unit.units.bases(parent.unit);
     for (;;) {
       const inner: Entry | undefined = this.#childAt(parent, address);
       if (inner === undefined || this.#isCallOf(inner, address, line)) return path;
@@ -402,9 +412,9 @@ export class DwarfProgram {
   }
 
   #childAt(parent: Entry, address: number): Entry | undefined {
-    for (const child of this.#units.children(parent)) {
+    for (const child of childrenOf(parent)) {
       if (child.tag === Tag.subprogram || child.tag === Tag.lexicalBlock || child.tag === Tag.inlinedSubroutine) {
-        if (covers(rangesOf(this.#units, child), address)) return child;
+        if (covers(rangesOf(child), address)) return child;
       } else if (child.tag === Tag.namespace || child.tag === Tag.structureType || child.tag === Tag.classType) {
         const inside = this.#childAt(child, address);
         if (inside !== undefined) return inside;
@@ -418,8 +428,7 @@ export class DwarfProgram {
       line !== undefined &&
       entry.tag === Tag.inlinedSubroutine &&
       numberOf(entry.attributes.get(Attribute.callLine)) === line &&
-      (rangesOf(this.#units, entry)[0]?.low === address ||
-        numberOf(entry.attributes.get(Attribute.entryPc)) === address)
+      (rangesOf(entry)[0]?.low === address || numberOf(entry.attributes.get(Attribute.entryPc)) === address)
     );
   }
 
@@ -427,10 +436,10 @@ export class DwarfProgram {
     const path = this.#path(unit, address, line);
     const fn = path.findLast((e) => e.tag === Tag.subprogram || e.tag === Tag.inlinedSubroutine);
     if (fn === undefined) return undefined;
-    const ranges = rangesOf(this.#units, fn);
+    const ranges = rangesOf(fn);
     return {
       key: fn.offset,
-      name: nameOf(this.#units, fn),
+      name: nameOf(fn),
       inlined: fn.tag === Tag.inlinedSubroutine,
       code: { address: ranges[0]?.low ?? 0, ranges },
     };

@@ -2,7 +2,7 @@
 
 import { Attribute } from "./constants.ts";
 import { sectionOffset } from "./unit-length.ts";
-import type { Entry, Unit, Units } from "./units.ts";
+import type { Entry, Unit } from "./units.ts";
 
 /** Addresses from `low` up to, not with, `high`. */
 export interface Range {
@@ -14,7 +14,7 @@ export const covers = (ranges: readonly Range[], address: number): boolean =>
   ranges.some((r) => r.low <= address && address < r.high);
 
 /** The addresses of an entry; none where it has no code. */
-export function rangesOf(units: Units, entry: Entry): Range[] {
+export function rangesOf(entry: Entry): Range[] {
   const low = entry.attributes.get(Attribute.lowPc);
   const high = entry.attributes.get(Attribute.highPc);
   if (low?.kind === "address" && high !== undefined) {
@@ -26,19 +26,22 @@ export function rangesOf(units: Units, entry: Entry): Range[] {
   if (ranges === undefined) return [];
   if (ranges.kind !== "offset" && ranges.kind !== "number") return [];
   const { unit } = entry;
-  if (unit.version < 5) return oldRanges(units, unit, ranges.value);
+  const { units } = unit;
+  if (unit.version < 5) return oldRanges(unit, ranges.value);
   let at = ranges.value;
   if (ranges.kind === "offset" && ranges.indexed) {
     const base = units.bases(unit).rnglists;
     at = base + sectionOffset(units.sections.reader("rnglists", base + at * (unit.wide ? 8 : 4)), unit.wide);
   }
-  return rangeList(units, unit, at);
+  return rangeList(unit, at);
 }
 
-function oldRanges(units: Units, unit: Unit, at: number): Range[] {
-  const cursor = units.sections.reader("ranges", at);
+function oldRanges(unit: Unit, at: number): Range[] {
+  const bases = unit.units.bases(unit);
+  // A split unit's count from where its skeleton says.
+  const cursor = unit.units.sections.reader("ranges", unit.units.split ? bases.ranges + at : at);
   const found: Range[] = [];
-  let base = units.bases(unit).low;
+  let base = bases.low;
   const most = 2 ** (8 * unit.addressSize) - 1;
   for (;;) {
     const low = cursor.word(unit.addressSize);
@@ -49,7 +52,8 @@ function oldRanges(units: Units, unit: Unit, at: number): Range[] {
   }
 }
 
-function rangeList(units: Units, unit: Unit, at: number): Range[] {
+function rangeList(unit: Unit, at: number): Range[] {
+  const { units } = unit;
   const cursor = units.sections.reader("rnglists", at);
   const found: Range[] = [];
   let base = units.bases(unit).low;

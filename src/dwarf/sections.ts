@@ -23,13 +23,27 @@ const ELFCOMPRESS_ZLIB = 1;
 /** zlib makes nothing smaller than by this much (RFC 1951: 258 bytes of two bits). */
 const MOST_RATIO = 1032;
 
-export function debugSections(file: ElfFile, options: DwarfOptions): Sections {
+/**
+ * The sections of a file. `suffix` follows their names (".dwo" in split ones); `parts` says which bytes of a section to
+ * take, of those that it names.
+ */
+export function debugSections(
+  file: ElfFile,
+  options: DwarfOptions,
+  suffix = "",
+  parts?: ReadonlyMap<string, { readonly offset: number; readonly size: number }>,
+): Sections {
   const known = new Map<string, { readonly bytes: Uint8Array; readonly what: string }>();
   const section = (name: string): { readonly bytes: Uint8Array; readonly what: string } => {
     let found = known.get(name);
     if (found === undefined) {
-      const what = `${options.name === undefined ? "" : `${options.name}: `}.debug_${name}`;
-      known.set(name, (found = { bytes: read(file, `.debug_${name}`, what, options), what }));
+      const what = `${options.name === undefined ? "" : `${options.name}: `}.debug_${name}${suffix}`;
+      const whole = read(file, `.debug_${name}${suffix}`, what, options);
+      const part = parts?.get(name);
+      if (part !== undefined && part.offset + part.size > whole.length)
+        throw new FormatError(what, "a part of it goes beyond its end");
+      const bytes = part === undefined ? whole : whole.subarray(part.offset, part.offset + part.size);
+      known.set(name, (found = { bytes, what }));
     }
     return found;
   };

@@ -87,9 +87,9 @@ export class DwarfTypes extends BtfLayer {
       return { kind: "array", id, name: "", element, index: this.#indexType(), count };
     }
     const { units, entry } = source;
-    const name = nameOf(units, entry);
-    const target = (): number => this.idOf(units, inherited(units, entry, Attribute.type));
-    const size = numberOf(inherited(units, entry, Attribute.byteSize)) ?? 0;
+    const name = nameOf(entry);
+    const target = (): number => this.idOf(units, inherited(entry, Attribute.type));
+    const size = numberOf(inherited(entry, Attribute.byteSize)) ?? 0;
     switch (entry.tag) {
       case Tag.baseType:
         return baseType(id, name, size, numberOf(entry.attributes.get(Attribute.encoding)) ?? 0);
@@ -108,9 +108,7 @@ export class DwarfTypes extends BtfLayer {
         const values = [...units.children(entry)].flatMap((child) => {
           if (child.tag !== Tag.enumerator) return [];
           const value = child.attributes.get(Attribute.constValue);
-          return value?.kind === "number"
-            ? [{ name: nameOf(units, child), value: value.big ?? BigInt(value.value) }]
-            : [];
+          return value?.kind === "number" ? [{ name: nameOf(child), value: value.big ?? BigInt(value.value) }] : [];
         });
         return {
           kind: size > 4 ? "enum64" : "enum",
@@ -163,7 +161,7 @@ export class DwarfTypes extends BtfLayer {
       const bitOffset = bits ?? (old === undefined ? byte * 8 : byte * 8 + storage() - old - bitSize);
       // A base class is a struct without a name inside of this one.
       members.push({
-        name: child.tag === Tag.inheritance ? "" : nameOf(units, child),
+        name: child.tag === Tag.inheritance ? "" : nameOf(child),
         type,
         bitOffset,
         bitfieldSize: bitSize,

@@ -39,6 +39,8 @@ export interface Entry {
 }
 
 export interface Unit {
+  /** The file's units, of which it is one. */
+  readonly units: Units;
   readonly offset: number;
   readonly end: number;
   readonly version: number;
@@ -47,16 +49,36 @@ export interface Unit {
   /** Where its first entry begins. */
   readonly first: number;
   readonly abbreviations: number;
+  /** What a skeleton and its split unit have in common (DWARF 5, 7.5.1.2); before version 5 an attribute has it. */
+  readonly id?: bigint;
+}
+
+/** Where what a unit finds through tables begins in their sections, and the base of its addresses. */
+export interface Bases {
+  str: number;
+  addr: number;
+  ranges: number;
+  rnglists: number;
+  loclists: number;
+  low: number;
 }
 
 export class Units {
   readonly sections: Sections;
   #units: Unit[] | undefined;
   readonly #tables = new Map<number, ReadonlyMap<number, Abbreviation>>();
-  readonly #bases = new Map<Unit, { str: number; addr: number; rnglists: number; loclists: number; low: number }>();
+  readonly #bases = new Map<Unit, Bases>();
+  readonly #skeleton: Bases | undefined;
 
-  constructor(sections: Sections) {
+  /** `skeleton`: of units that stand apart from their program, what the unit that they belong to says of its tables. */
+  constructor(sections: Sections, skeleton?: Bases) {
     this.sections = sections;
+    this.#skeleton = skeleton;
+  }
+
+  /** Whether its units stand apart from their program. */
+  get split(): boolean {
+    return this.#skeleton !== undefined;
   }
 
   /** All of them, in order. */
@@ -73,18 +95,20 @@ export class Units {
       if (version < 2 || version > 5) throw cursor.damage(`DWARF version ${version} is not known`, offset);
       let addressSize: number;
       let abbreviations: number;
+      let id: bigint | undefined;
       if (version >= 5) {
         const type = cursor.u8();
         addressSize = cursor.u8();
         abbreviations = sectionOffset(cursor, wide);
         // Skeletons and split units have an id, type units a signature and an offset.
-        if (type === 4 || type === 5) cursor.skip(8);
+        if (type === 4 || type === 5) id = BigInt.asUintN(64, cursor.s64());
         else if (type === 2 || type === 6) cursor.skip(wide ? 16 : 12);
       } else {
         abbreviations = sectionOffset(cursor, wide);
         addressSize = cursor.u8();
       }
-      units.push({ offset, end, version, wide, addressSize, first: cursor.at, abbreviations });
+      const unit = { units: this, offset, end, version, wide, addressSize, first: cursor.at, abbreviations };
+      units.push(id === undefined ? unit : { ...unit, id });
       cursor.at = end;
     }
     this.#units = units;
@@ -188,12 +212,19 @@ export class Units {
   }
 
   /** Bases that a unit's root gives for what is found through tables. */
-  bases(unit: Unit): { str: number; addr: number; rnglists: number; loclists: number; low: number } {
+  bases(unit: Unit): Bases {
     let bases = this.#bases.get(unit);
     if (bases !== undefined) return bases;
     // While the root itself is read, its own indexed strings cannot be: it is read again once the bases are known.
-    bases = { str: unit.wide ? 16 : 8, addr: unit.wide ? 16 : 8, rnglists: 0, loclists: 0, low: 0 };
+    const header = unit.wide ? 16 : 8;
+    const lists = unit.wide ? 20 : 12;
+    bases = { str: header, addr: header, ranges: 0, rnglists: lists, loclists: lists, low: 0 };
     this.#bases.set(unit, bases);
+    if (this.#skeleton !== undefined) {
+      // Its tables of strings and lists are its own, from their beginning; those before version 5 had no header.
+      const { addr, ranges, low } = this.#skeleton;
+      return Object.assign(bases, { addr, ranges, low, str: unit.version < 5 ? 0 : header });
+    }
     const number = (attribute: number): number | undefined => {
       const value = this.root(unit).attributes.get(attribute);
       return value?.kind === "offset" || value?.kind === "number" || value?.kind === "address"
@@ -201,9 +232,10 @@ export class Units {
         : undefined;
     };
     bases.str = number(Attribute.strOffsetsBase) ?? bases.str;
-    bases.addr = number(Attribute.addrBase) ?? bases.addr;
-    bases.rnglists = number(Attribute.rnglistsBase) ?? (unit.wide ? 20 : 12);
-    bases.loclists = number(Attribute.loclistsBase) ?? (unit.wide ? 20 : 12);
+    bases.addr = number(Attribute.addrBase) ?? number(Attribute.gnuAddrBase) ?? bases.addr;
+    bases.ranges = number(Attribute.gnuRangesBase) ?? 0;
+    bases.rnglists = number(Attribute.rnglistsBase) ?? lists;
+    bases.loclists = number(Attribute.loclistsBase) ?? lists;
     bases.low = number(Attribute.lowPc) ?? 0;
     return bases;
   }
@@ -257,6 +289,7 @@ export class Units {
       case Form.addr:
         return { kind: "address", value: cursor.word(unit.addressSize) };
       case Form.addrx:
+      case Form.gnuAddrIndex:
         return { kind: "address", value: this.indexedAddress(unit, cursor.uleb()) };
       case Form.addrx1:
         return { kind: "address", value: this.indexedAddress(unit, cursor.u8()) };
@@ -295,6 +328,7 @@ export class Units {
       case Form.lineStrp:
         return text(this.text("line_str", sectionOffset(cursor, unit.wide)));
       case Form.strx:
+      case Form.gnuStrIndex:
         return text(this.#indexedText(unit, cursor.uleb()));
       case Form.strx1:
         return text(this.#indexedText(unit, cursor.u8()));
@@ -355,22 +389,27 @@ export class Units {
 // --- what entries say --------------------------------------------------------------------------------------------------
 
 /** An attribute of an entry, or of the one that it completes (its specification or abstract origin). */
-export function inherited(units: Units, entry: Entry, attribute: number): Value | undefined {
+export function inherited(entry: Entry, attribute: number): Value | undefined {
   let at: Entry | undefined = entry;
   for (let steps = 0; at !== undefined && steps < 8; steps++) {
     const own = at.attributes.get(attribute);
     if (own !== undefined) return own;
     const origin: Value | undefined =
       at.attributes.get(Attribute.abstractOrigin) ?? at.attributes.get(Attribute.specification);
-    at = origin?.kind === "reference" ? units.at(origin.offset) : undefined;
+    at = origin?.kind === "reference" ? entry.unit.units.at(origin.offset) : undefined;
   }
   return undefined;
 }
 
-export function nameOf(units: Units, entry: Entry): string {
-  const name = inherited(units, entry, Attribute.name);
+export function nameOf(entry: Entry): string {
+  const name = inherited(entry, Attribute.name);
   return name?.kind === "text" ? name.text : "";
 }
+
+/** The entries below one, without those further down. */
+export const childrenOf = (parent: Entry): Generator<Entry> => parent.unit.units.children(parent);
+
+export const rootOf = (unit: Unit): Entry => unit.units.root(unit);
 
 export const isUnit = (tag: number): boolean =>
   tag === Tag.compileUnit || tag === Tag.partialUnit || tag === Tag.skeletonUnit || tag === Tag.typeUnit;

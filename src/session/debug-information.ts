@@ -6,7 +6,7 @@ import type { ElfFile } from "../elf/index.ts";
 import { ProbeError, type SourcePlace, type SourceVariable } from "../probes/index.ts";
 import type { InlinedFrame } from "../schema/index.ts";
 import { FormatError } from "../source/index.ts";
-import { fileSymbols, findDebugFile, openElf } from "../symbols/index.ts";
+import { fileSymbols, findDebugFile, openElf, splitFiles } from "../symbols/index.ts";
 
 /** One for each compilation: ids of types are its own. */
 export class DebugInformation {
@@ -41,6 +41,7 @@ export class DebugInformation {
         program = openDwarf(debug, {
           code: elf,
           name: path,
+          split: splitFiles(path, openElf, this.#folders),
           inflate: (bytes, size) =>
             process.getBuiltinModule("node:zlib").inflateSync(bytes, { maxOutputLength: size + 1 }),
         });

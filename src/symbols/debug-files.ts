@@ -8,7 +8,7 @@
 // .gnu_debugdata (Fedora's "MiniDebugInfo"), are compressed by xz, and are not read.
 
 import { realpathSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { buildId, crc32, debugLink, type ElfFile } from "../elf/index.ts";
 import { FormatError } from "../source/index.ts";
 
@@ -21,14 +21,7 @@ export function findDebugFile(
   open: (path: string) => ElfFile,
   more: readonly string[] = [],
 ): ElfFile | undefined {
-  const tryOpen = (place: string): ElfFile | undefined => {
-    try {
-      return open(place);
-    } catch (error) {
-      if (error instanceof FormatError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
-      throw error;
-    }
-  };
+  const tryOpen = (place: string): ElfFile | undefined => openIfThere(place, open);
   const root = /^\/proc\/\d+\/root(?=\/)/.exec(path)?.[0];
   const roots = root === undefined ? [""] : [root, ""];
   const id = buildId(elf);
@@ -58,6 +51,46 @@ export function findDebugFile(
     }
   }
   return undefined;
+}
+
+function openIfThere(place: string, open: (path: string) => ElfFile): ElfFile | undefined {
+  try {
+    return open(place);
+  } catch (error) {
+    if (error instanceof FormatError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Where the debug information that stands apart from a program lies (gcc -gsplit-dwarf): PROGRAM.dwp beside it, and each
+ * file where it was compiled, beside the program, or in one of `more`. Whether it is the program's, its reader sees.
+ */
+export function splitFiles(
+  path: string,
+  open: (path: string) => ElfFile,
+  more: readonly string[] = [],
+): {
+  readonly unit: (name: string, folder: string) => ElfFile | undefined;
+  readonly package: () => ElfFile | undefined;
+} {
+  const first = (places: readonly string[]): ElfFile | undefined => {
+    for (const place of places) {
+      const found = openIfThere(place, open);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  const root = /^\/proc\/\d+\/root(?=\/)/.exec(path)?.[0] ?? "";
+  const folders = [dirname(path), dirname(real(path)), ...more];
+  return {
+    unit: (name, folder) => {
+      const compiled = isAbsolute(name) ? name : join(folder, name);
+      const places = isAbsolute(compiled) ? [`${root}${compiled}`] : [];
+      return first([...places, ...folders.map((f) => join(f, basename(name)))]);
+    },
+    package: () => first([`${path}.dwp`, `${real(path)}.dwp`, ...more.map((f) => join(f, `${basename(path)}.dwp`))]),
+  };
 }
 
 function real(path: string): string {

@@ -1,5 +1,5 @@
 // Address → name and name → address: the kernel, programs and libraries, processes, JITs; C++ names as people write them.
-export { findDebugFile } from "./debug-files.ts";
+export { findDebugFile, splitFiles } from "./debug-files.ts";
 export {
   type CoveringSymbol,
   type FileSymbol,

@@ -24,6 +24,7 @@ const builds: readonly (readonly [name: string, compiler: string, ...flags: stri
   ["gcc-O2-dwarf4", "gcc", "-O2", "-gdwarf-4"],
   ["gcc-O1-no-pie", "gcc", "-O1", "-g", "-no-pie"],
   ["gcc-O2-compressed", "gcc", "-O2", "-g", "-gz=zlib"],
+  ["gcc-O2-split", "gcc", "-O2", "-g", "-gsplit-dwarf"],
   ["clang-O2", "clang", "-O2", "-g"],
   ["clang-O0-dwarf4", "clang", "-O0", "-gdwarf-4"],
 ];
