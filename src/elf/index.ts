@@ -1,4 +1,5 @@
 // ELF files, over bytes: sections, symbols, notes, USDT probes, Go's tables, and where in a function a uprobe may stand.
+export { type ArchiveMember, archiveMembers } from "./archive.ts";
 export { crc32 } from "./crc32.ts";
 export {
   type ElfFile,

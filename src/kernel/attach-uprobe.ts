@@ -1,5 +1,6 @@
 // Functions and static probes of programs: one perf event for each, or one link for many (Linux 6.6).
 
+import { placeInFile } from "./archives.ts";
 import { type Attachable, type Attacher, type Attachment, createLink, setProgram } from "./attachment.ts";
 import { firstCpu } from "./cpus.ts";
 import { UnsupportedError } from "./errors.ts";
@@ -13,17 +14,19 @@ export const attachUprobe: Attacher<"uprobe"> = (program, target, kernel) => {
   const name = `${target.return ? "uretprobe" : "uprobe"}:${target.path}+0x${target.offset.toString(16)}`;
   const unit = probeUnit(kernel, "uprobe");
   if (unit === undefined) throw new UnsupportedError(`${name}: this kernel was built without CONFIG_UPROBE_EVENTS`);
+  const place = placeInFile(target.path, target.offset);
+  const shift = place.offset - target.offset;
   let config = target.return ? unit.returnBit : 0n;
   if (target.semaphore !== undefined) {
     if (unit.semaphoreShift === undefined) {
       throw new UnsupportedError(`${name}: this kernel cannot count USDT semaphores (ref_ctr_offset, Linux 4.20)`);
     }
-    config |= BigInt(target.semaphore) << unit.semaphoreShift;
+    config |= BigInt(target.semaphore + shift) << unit.semaphoreShift;
   }
   const pid = target.pid ?? -1;
   const event = openPerfEvent(
     kernel,
-    { type: unit.type, config, sample: 1, config1: target.path, config2: target.offset },
+    { type: unit.type, config, sample: 1, config1: place.path, config2: place.offset },
     pid,
     pid === -1 ? firstCpu(kernel) : -1,
     name,
@@ -51,10 +54,13 @@ const BPF_F_UPROBE_MULTI_RETURN = 1;
  * 500; a perf event in 120 ms, each.
  */
 export function attachUprobeMulti(program: Attachable, places: UprobeMulti, kernel: Kernel = liveKernel()): Attachment {
+  const { path, offset: shift } = placeInFile(places.path, 0);
   const uprobes = {
-    path: places.path,
-    offsets: wordBytes(places.offsets),
-    ref_ctr_offsets: places.semaphores?.some((offset) => offset !== 0) ? wordBytes(places.semaphores) : undefined,
+    path,
+    offsets: wordBytes(places.offsets.map((offset) => offset + shift)),
+    ref_ctr_offsets: places.semaphores?.some((offset) => offset !== 0)
+      ? wordBytes(places.semaphores.map((offset) => (offset === 0 ? 0 : offset + shift)))
+      : undefined,
     cookies: places.cookies === undefined ? undefined : wordBytes(places.cookies),
     cnt: places.offsets.length,
     flags: places.return ? BPF_F_UPROBE_MULTI_RETURN : 0,

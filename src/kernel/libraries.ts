@@ -1,6 +1,7 @@
 // Where programs and shared libraries lie: PATH, the dynamic linker's cache.
 
 import { accessSync, constants, statSync } from "node:fs";
+import { archivedFile } from "./archives.ts";
 import type { Kernel } from "./kernel.ts";
 import { liveKernel } from "./live-kernel.ts";
 import { offsetOf, sizeOf } from "./struct.ts";
@@ -98,7 +99,8 @@ export function libraryPath(name: string, kernel: Kernel = liveKernel()): string
   return undefined;
 }
 
-/** A program along PATH, a library by the linker's cache, or a path: what a probe's target names. */
+/** A program along PATH, a library by the linker's cache, or a path, into an archive too (`x.zip!/y.so`): what a probe's target names. */
 export function binaryPath(name: string): string | undefined {
+  if (archivedFile(name) !== undefined) return name;
   return which(name) ?? (name.includes("/") ? undefined : libraryPath(name));
 }

@@ -20,7 +20,7 @@ export function userFunction(name: "uprobe" | "uretprobe", aliases: readonly str
     syntax: `${name}:BINARY:FUNCTION${returns ? "" : "[+OFFSET]"} or ${name}:BINARY:ADDRESS`,
     doc: returns
       ? "The return of a function of a program or library: retval is what it gives. In Go programs it stands on each return instruction, so that it does not break them."
-      : "A function of a program or library, by its name (C++ and Rust names as people write them), a pattern, or an address; or a line of source by debug information (BINARY@FILE:LINE). Arguments are arg0, arg1, …, and by their names in `args` where debug information has them. BINARY is a path, or a name that is looked for as the shell or the loader does.",
+      : "A function of a program or library, by its name (C++ and Rust names as people write them), a pattern, or an address; or a line of source by debug information (BINARY@FILE:LINE). Arguments are arg0, arg1, …, and by their names in `args` where debug information has them. BINARY is a path, a library within a zip archive (app.zip!/lib/x.so, stored and not compressed), or a name that is looked for as the shell or the loader does.",
     example: returns
       ? 'uretprobe:/bin/bash:readline { printf("%s\\n", str(retval)); }'
       : "uprobe:/bin/bash:readline { @[pid] = count(); }",

@@ -11,7 +11,7 @@ import {
   parseElf,
   type SourceLine,
 } from "../elf/index.ts";
-import { systemCalls } from "../kernel/index.ts";
+import { archivedFile, systemCalls } from "../kernel/index.ts";
 import { FormatError } from "../source/index.ts";
 import { findDebugFile } from "./debug-files.ts";
 import { type ForeignFile, openForeign } from "./foreign-file.ts";
@@ -141,22 +141,35 @@ const MAP_PRIVATE = 2;
 
 /** Opens an ELF file. Throws a FormatError for one that is none, a system error for one that cannot be read. */
 export function openElf(path: string): ElfFile {
-  const file = openForeign(path);
+  const { file, part } = openPart(path);
   try {
-    return readElf(path, file);
+    return readElf(path, file, part);
   } finally {
     file.close();
   }
 }
 
-function readElf(path: string, { fd, stat }: ForeignFile): ElfFile {
+/** The file of a path, and which bytes of it are meant: not all where it is within an archive. */
+function openPart(path: string): { readonly file: ForeignFile; readonly part?: Part } {
+  const inside = archivedFile(path);
+  return inside === undefined ? { file: openForeign(path) } : { file: openForeign(inside.archive), part: inside };
+}
+
+interface Part {
+  readonly offset: number;
+  readonly size: number;
+}
+
+function readElf(path: string, { fd, stat }: ForeignFile, part?: Part): ElfFile {
+  const cut = (bytes: Uint8Array): ElfFile =>
+    parseElf(part === undefined ? bytes : bytes.subarray(part.offset, part.offset + part.size));
   if (stat.size > MAP_FROM) {
     const pages = systemCalls().mmap(stat.size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (typeof pages !== "number") return parseElf(new Uint8Array(pages));
+    if (typeof pages !== "number") return cut(new Uint8Array(pages));
   }
   if (stat.size > MOST_READ)
     throw new FormatError(path, `it is too large to be read: ${Math.floor(stat.size / 2 ** 20)} MiB`);
-  return parseElf(readFileSync(fd));
+  return cut(readFileSync(fd));
 }
 
 /** A file that cannot be mapped is read up to this size. */
@@ -174,12 +187,12 @@ const files = new Recent<string, FileSymbols>(KEPT_BYTES, ({ elf }) =>
  * Throws as `openElf` does.
  */
 export function fileSymbols(path: string): FileSymbols {
-  const file = openForeign(path);
+  const { file, part } = openPart(path);
   try {
     const { dev, ino, mtimeMs } = file.stat;
-    const key = `${dev}:${ino}:${mtimeMs}`;
+    const key = `${dev}:${ino}:${mtimeMs}${part === undefined ? "" : `:${part.offset}`}`;
     let symbols = files.get(key);
-    if (symbols === undefined) files.set(key, (symbols = new FileSymbols(path, readElf(path, file))));
+    if (symbols === undefined) files.set(key, (symbols = new FileSymbols(path, readElf(path, file, part))));
     return symbols;
   } finally {
     file.close();

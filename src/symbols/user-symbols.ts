@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import type { SourceLine } from "../elf/index.ts";
-import { type Mapping, processMaps, SystemCallError } from "../kernel/index.ts";
+import { type Mapping, membersOf, processMaps, SystemCallError } from "../kernel/index.ts";
 import { type FileSymbols, tryFileSymbols } from "./file-symbols.ts";
 import { PerfMapFile } from "./perf-map.ts";
 import { Recent } from "./recent.ts";
@@ -21,7 +21,7 @@ export interface UserSymbol {
 export class UserSymbols {
   readonly pid: number;
   #maps: readonly Mapping[] = [];
-  readonly #files = new Map<string, FileSymbols | null>();
+  readonly #files = new Map<string, MappedFile | null>();
   readonly #warn: (message: string) => void;
   #jit: PerfMapFile | null | undefined;
   #read = false;
@@ -43,11 +43,11 @@ export class UserSymbols {
     const mapping = this.#find(address);
     if (mapping === undefined) return undefined;
     const file = mapping.path.startsWith("/") ? this.#file(mapping) : undefined;
-    const place = Number(address - mapping.start) + mapping.offset;
-    const found = file?.at(place);
+    const place = Number(address - mapping.start) + mapping.offset - (file?.base ?? 0);
+    const found = file?.symbols.at(place);
     if (found !== undefined) {
-      const source = file?.line(place);
-      return { ...found, module: mapping.path, ...(source === undefined ? {} : { source }) };
+      const source = file?.symbols.line(place);
+      return { ...found, module: file?.module ?? mapping.path, ...(source === undefined ? {} : { source }) };
     }
     this.#jit ??= jitMap(this.pid, this.#warn);
     const jit = this.#jit?.lookup(Number(address));
@@ -57,9 +57,10 @@ export class UserSymbols {
   /** The file that an address lies in, and where in it: what is left to say where no function is known. */
   module(address: bigint): { readonly path: string; readonly fileOffset: number } | undefined {
     const mapping = this.#find(address);
-    return mapping === undefined || mapping.path === ""
-      ? undefined
-      : { path: mapping.path, fileOffset: Number(address - mapping.start) + mapping.offset };
+    if (mapping === undefined || mapping.path === "") return undefined;
+    const file = this.#file(mapping);
+    const fileOffset = Number(address - mapping.start) + mapping.offset - (file?.base ?? 0);
+    return { path: file?.module ?? mapping.path, fileOffset };
   }
 
   /** The address of a function or variable of any of the process's files; undefined where there is none. */
@@ -68,8 +69,8 @@ export class UserSymbols {
     for (const mapping of this.#maps) {
       if (mapping.permissions[2] !== "x" || !mapping.path.startsWith("/")) continue;
       const file = this.#file(mapping);
-      const symbol = file?.find(name);
-      const start = file?.elf.address(mapping.offset);
+      const symbol = file?.symbols.find(name);
+      const start = file?.symbols.elf.address(mapping.offset - file.base);
       if (symbol !== undefined && start !== undefined) return mapping.start + BigInt(symbol.address - start);
     }
     return undefined;
@@ -111,21 +112,42 @@ export class UserSymbols {
     return mapping !== undefined && address < mapping.end ? mapping : undefined;
   }
 
-  #file(mapping: Mapping): FileSymbols | undefined {
+  #file(mapping: Mapping): MappedFile | undefined {
     if (!mapping.path.startsWith("/")) return undefined;
     const key = `${mapping.device}:${mapping.inode}`;
-    let file = this.#files.get(key);
+    let file = this.#files.get(key) ?? this.#files.get(`${key}:${mapping.offset}`);
     if (file === undefined) {
       // A file that was replaced or deleted is still there under map_files; one of another mount namespace under root.
       const range = `${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
       const places = [`/proc/${this.pid}/root${mapping.path}`, mapping.path];
       if (mapping.deleted) places.splice(0, 2, `/proc/${this.pid}/map_files/${range}`);
       file = null;
-      for (const place of places) if ((file = tryFileSymbols(place) ?? null) !== null) break;
-      this.#files.set(key, file);
+      for (const place of places) if ((file = openMapped(place, mapping) ?? null) !== null) break;
+      // Of an archive each mapping may be another file.
+      this.#files.set(file !== null && file.base > 0 ? `${key}:${mapping.offset}` : key, file);
     }
     return file ?? undefined;
   }
+}
+
+/** The symbols of what is mapped: of the file, or of the member of an archive that the mapping begins in. */
+interface MappedFile {
+  readonly symbols: FileSymbols;
+  /** Where it begins in the file. */
+  readonly base: number;
+  /** What it is called, where that is not the file's path. */
+  readonly module?: string;
+}
+
+function openMapped(place: string, mapping: Mapping): MappedFile | undefined {
+  const symbols = tryFileSymbols(place);
+  if (symbols !== undefined) return { symbols, base: 0 };
+  // A library begins at a page of its archive; its first mapping may begin before it only by alignment.
+  const member = membersOf(place)?.find((m) => m.offset <= mapping.offset && mapping.offset < m.offset + m.size);
+  const inside = member === undefined ? undefined : tryFileSymbols(`${place}!/${member.name}`);
+  return member === undefined || inside === undefined
+    ? undefined
+    : { symbols: inside, base: member.offset, module: `${mapping.path}!/${member.name}` };
 }
 
 /** A process's list, named after the process's id as it sees itself, in its own /tmp; null where there can be none. */
