@@ -41,7 +41,7 @@ interface ControlRecord {
   readonly site: EventSite;
   /** How far the event ring was filled when the record was made. */
   readonly position: number;
-  readonly args: readonly number[];
+  readonly args: readonly bigint[];
 }
 
 /** Looks at rings whose records are not finished yet. */
@@ -54,6 +54,7 @@ export class RunReader {
   exit: RunEnd | undefined;
   readonly #listener: RunListener;
   readonly #stores: Stores;
+  readonly #unwatch: (address: bigint) => void;
   readonly #globals: DataView;
   readonly #events: StoredRing | undefined;
   readonly #control: StoredRing | undefined;
@@ -62,11 +63,19 @@ export class RunReader {
   #lost = 0;
   readonly #warned = new Map<number, number>();
 
-  constructor(script: CompiledScript, listener: RunListener, stores: Stores, resolver: Resolver) {
+  /** `unwatch`: the script wants no more events of an address. */
+  constructor(
+    script: CompiledScript,
+    listener: RunListener,
+    stores: Stores,
+    resolver: Resolver,
+    unwatch: (address: bigint) => void = () => {},
+  ) {
     this.script = script;
     this.resolver = resolver;
     this.#listener = listener;
     this.#stores = stores;
+    this.#unwatch = unwatch;
     this.#globals = stores.globals;
     this.#events = stores.ring(EVENTS);
     this.#control = stores.ring(CONTROL);
@@ -145,7 +154,7 @@ export class RunReader {
       this.#controls.push({
         site,
         position: Number(view.getBigUint64(offset + 8, true)),
-        args: site.fields.map((f) => Number(view.getBigInt64(offset + f.offset, true))),
+        args: site.fields.map((f) => view.getBigInt64(offset + f.offset, true)),
       });
     });
   }
@@ -162,8 +171,9 @@ export class RunReader {
     );
   }
 
-  #controlled(site: EventSite, args: readonly number[]): void {
+  #controlled(site: EventSite, words: readonly bigint[]): void {
     const action = site.action;
+    const args = words.map(Number);
     switch (action.kind) {
       case "exit":
         this.exit ??= { code: args[0] ?? 0 };
@@ -178,6 +188,9 @@ export class RunReader {
       case "zero":
         zeroMap(this.script, this.#stores, this.#scriptMap(action.map));
         this.#listener.cleared?.(action.map);
+        return;
+      case "unwatch":
+        this.#unwatch(BigInt.asUintN(64, words[0] ?? 0n));
         return;
       default:
         return;

@@ -44,6 +44,8 @@ export type EventAction =
   | { readonly kind: "time"; readonly format: string }
   | { readonly kind: "join"; readonly separator: string; readonly size: number }
   | { readonly kind: "cat" | "system"; readonly format: readonly FormatPart[] }
+  /** `unwatch(address)`: the word after the header. */
+  | { readonly kind: "unwatch" }
   | { readonly kind: "exit" };
 
 export interface EventSite {

@@ -87,41 +87,47 @@ export class RunningScript implements ScriptRun {
       multi: multiLink,
       ...(options.logLevel === undefined ? {} : { logLevel: options.logLevel }),
     });
-    const globals = (this.#object.maps.get(GLOBALS) as KernelMap).mapped();
-    this.#globals = new DataView(globals);
-    this.#flags = new Int32Array(globals, 0, HEADER.size >> 2);
-    this.#globals.setBigUint64(HEADER.startTime, bootNanoseconds(), true);
-    this.#events = this.#ring(EVENTS);
-    this.#control = this.#ring(CONTROL);
-    this.resolver = liveResolver(
-      script,
-      (name) => this.#object.maps.get(name),
-      (message) => this.#listener.warning(message),
-    );
-    const rings = new Map([
-      [EVENTS, this.#events],
-      [CONTROL, this.#control],
-    ]);
-    const stores: Stores = {
-      map: (name) => this.#object.maps.get(name),
-      ring: (name) => rings.get(name),
-      globals: this.#globals,
-    };
-    this.#reader = new RunReader(script, listener, stores, this.resolver);
-    const { unwinds, follows, cgroup } = script;
-    const map = (name: string): KernelMap | undefined => this.#object.maps.get(name);
-    if (follows !== undefined) this.#followed = new Followed(map, follows);
-    // A script that no event can be of has no such map.
-    const within = map(SELECTION.cgroup);
-    if (cgroup !== undefined && within !== undefined) this.#cgroup = new CgroupOfRun(within, cgroup);
-    if (unwinds !== undefined) {
-      const tables = new UnwindTables(
+    try {
+      const globals = (this.#object.maps.get(GLOBALS) as KernelMap).mapped();
+      this.#globals = new DataView(globals);
+      this.#flags = new Int32Array(globals, 0, HEADER.size >> 2);
+      this.#globals.setBigUint64(HEADER.startTime, bootNanoseconds(), true);
+      this.#events = this.#ring(EVENTS);
+      this.#control = this.#ring(CONTROL);
+      this.resolver = liveResolver(
+        script,
         (name) => this.#object.maps.get(name),
-        unwinds.childPid,
-        (message) => listener.warning(message),
+        (message) => this.#listener.warning(message),
       );
-      this.#unwindTables = tables;
-      if (unwinds.pid !== undefined) tables.add(unwinds.pid);
+      const rings = new Map([
+        [EVENTS, this.#events],
+        [CONTROL, this.#control],
+      ]);
+      const stores: Stores = {
+        map: (name) => this.#object.maps.get(name),
+        ring: (name) => rings.get(name),
+        globals: this.#globals,
+      };
+      this.#reader = new RunReader(script, listener, stores, this.resolver, (address) => this.#unwatch(address));
+      const { unwinds, follows, cgroup } = script;
+      const map = (name: string): KernelMap | undefined => this.#object.maps.get(name);
+      if (follows !== undefined) this.#followed = new Followed(map, follows);
+      // A script that no event can be of has no such map.
+      const within = map(SELECTION.cgroup);
+      if (cgroup !== undefined && within !== undefined) this.#cgroup = new CgroupOfRun(within, cgroup);
+      if (unwinds !== undefined) {
+        const tables = new UnwindTables(
+          (name) => this.#object.maps.get(name),
+          unwinds.childPid,
+          (message) => listener.warning(message),
+        );
+        this.#unwindTables = tables;
+        if (unwinds.pid !== undefined) tables.add(unwinds.pid);
+      }
+    } catch (error) {
+      // Nobody gets a run to close.
+      this.#object.close();
+      throw error;
     }
   }
 
@@ -158,6 +164,13 @@ export class RunningScript implements ScriptRun {
       const targets = program.spec.attach.filter((t) => t.kind !== "test_run" && t.kind !== "signal");
       this.#attachments.push(...attachEach(program, targets));
     }
+  }
+
+  /** Takes the watchpoints of an address away. */
+  #unwatch(address: bigint): void {
+    const watched = (a: Attachment): boolean => a.target.kind === "watchpoint" && a.target.address === address;
+    void detachAll(this.#attachments.filter(watched));
+    this.#attachments.splice(0, this.#attachments.length, ...this.#attachments.filter((a) => !watched(a)));
   }
 
   #follow(): void {

@@ -142,6 +142,8 @@ int main(int argc, char **argv)
       sum += probe_bytes(bytes_with_zero, 8) + probe_bytes(mac, 6) + probe_bytes(v4, 4) + probe_bytes(v6, 16);
   } else if (!strcmp(mode, "touch")) {
     for (long i = 0; i < n; i++) watched = i;
+  } else if (!strcmp(mode, "touch-slowly")) {
+    for (long i = 0; i < n; i++) watched = i, usleep(20000);
   } else if (!strcmp(mode, "spin")) {
     struct timespec t;
     long long end;

@@ -354,6 +354,13 @@ export const sourceCases: readonly SourceCase[] = [
     cost: { probe: "watchpoint:ADDRESS:8:w", load: "touch" },
   },
   {
+    name: "watchpoint that is taken away",
+    missing: () => (hasFeature("breakpoints") ? undefined : "this machine's hardware breakpoints never fire"),
+    script: (l) => `watchpoint:${l.address}:8:w /pid == $1/ { @ = count(); unwatch(${l.address}); }`,
+    load: ["touch-slowly", 50],
+    check: atLeast("@", 1, 25),
+  },
+  {
     name: "iter",
     missing: first(BTF, () =>
       liveEnvironment().btf()?.find("bpf_iter_task", "func") === undefined ? "task iterator (Linux 5.8)" : undefined,

@@ -109,6 +109,24 @@ export const controlBuiltins: Builtins = {
       return { kind: "none" };
     },
   },
+  unwatch: {
+    doc: "Takes the watchpoints of an address away, soon after it is called: what happens meanwhile is still seen.",
+    signature: "unwatch(address)",
+    types: "int → none",
+    example: "watchpoint:0x10000000:8:w { @first = nsecs; unwatch(0x10000000); }",
+    arity: [1, 1],
+    check: (c, call) => {
+      const e = call.args[0] as Expression;
+      const type = check(c, e);
+      if (type.kind !== "none" && type.kind !== "int")
+        error(c, "SCRY1292", `unwatch() only supports int arguments (${typeName(type)} provided)`, call.span);
+      return NONE;
+    },
+    lower: (l, call) => {
+      emitEvent(l, { kind: "unwatch" }, [{ expression: call.args[0] as Expression, type: UINT64 }], "control");
+      return { kind: "none" };
+    },
+  },
   assert: {
     doc: "Ends the script with code 1 and the message when the condition does not hold; in a test: probe the test has failed.",
     signature: 'assert(condition, "message")',
