@@ -33,6 +33,10 @@ export abstract class BtfLayer implements Btf {
     return this.below()?.find(name, kinds);
   }
 
+  findEach(name: string, kinds?: BtfKind | readonly BtfKind[]): number[] {
+    return this.below()?.findEach(name, kinds) ?? [];
+  }
+
   findAll(pattern: string | RegExp, kinds?: BtfKind | readonly BtfKind[]): BtfEntry[] {
     return this.below()?.findAll(pattern, kinds) ?? [];
   }

@@ -220,26 +220,31 @@ class Reader implements Btf {
   // --- look-up --------------------------------------------------------------------------------------------------
 
   find(name: string, kinds?: BtfKind | readonly BtfKind[]): number | undefined {
-    if (name === "") return undefined;
-    const offsets = this.#offsetsOf(name);
-    if (offsets.length > 0) {
-      const mask = kindMask(kinds);
-      const index = this.#index();
-      const words = this.#words;
-      const only = offsets.length === 1 ? (offsets[0] as number) : -1;
-      const several = only < 0 ? new Set(offsets) : undefined;
-      for (let i = 0; i < index.length; i++) {
-        const at = index[i] as number;
-        const word = words[at] as number;
-        if (
-          (several === undefined ? word === only : several.has(word)) &&
-          (mask >>> (((words[at + 1] as number) >>> 24) & 31)) & 1
-        ) {
-          return this.firstId + i;
-        }
-      }
+    for (const id of this.#named(name, kinds)) return id;
+    return name === "" ? undefined : this.base?.find(name, kinds);
+  }
+
+  findEach(name: string, kinds?: BtfKind | readonly BtfKind[]): number[] {
+    return [...this.#named(name, kinds)];
+  }
+
+  *#named(name: string, kinds: BtfKind | readonly BtfKind[] | undefined): Generator<number> {
+    const offsets = name === "" ? [] : this.#offsetsOf(name);
+    if (offsets.length === 0) return;
+    const mask = kindMask(kinds);
+    const index = this.#index();
+    const words = this.#words;
+    const only = offsets.length === 1 ? (offsets[0] as number) : -1;
+    const several = only < 0 ? new Set(offsets) : undefined;
+    for (let i = 0; i < index.length; i++) {
+      const at = index[i] as number;
+      const word = words[at] as number;
+      if (
+        (several === undefined ? word === only : several.has(word)) &&
+        (mask >>> (((words[at + 1] as number) >>> 24) & 31)) & 1
+      )
+        yield this.firstId + i;
     }
-    return this.base?.find(name, kinds);
   }
 
   findAll(pattern: string | RegExp, kinds?: BtfKind | readonly BtfKind[]): BtfEntry[] {

@@ -167,6 +167,8 @@ export interface Btf {
   kind(id: number): BtfKind;
   /** The id of the first type with this name and, where given, one of these kinds. Searches this BTF, then its base. */
   find(name: string, kinds?: BtfKind | readonly BtfKind[]): number | undefined;
+  /** The ids of all types with this name and, where given, one of these kinds; this BTF's own only. */
+  findEach(name: string, kinds?: BtfKind | readonly BtfKind[]): number[];
   /** All named types that a glob (`*`, `?`, `[abc]`) or expression matches, this BTF's own only, in order of ids. */
   findAll(pattern: string | RegExp, kinds?: BtfKind | readonly BtfKind[]): BtfEntry[];
   /** The type behind typedef, const, volatile, restrict and type_tag. */

@@ -59,8 +59,11 @@ function assembly(code: readonly ObjectInstruction[]): string {
           return ref.function;
         case "kfunc":
           return ref.name;
-        default:
+        case "type-id":
+        case "field-offset":
           return ref.type;
+        default:
+          return undefined;
       }
     },
   });

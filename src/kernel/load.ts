@@ -1,5 +1,6 @@
 // Loads an object into the kernel: maps, types, then each program, linked, encoded and relocated.
 
+import { asksForTypes, CoreError, resolveCore } from "../co-re/index.ts";
 import { encode } from "../isa/index.ts";
 import {
   attachType,
@@ -14,10 +15,11 @@ import type { Span } from "../source/index.ts";
 import { SystemCallError, UnsupportedError, VerifierError } from "./errors.ts";
 import { hasFeature } from "./features.ts";
 import type { BpfAttr, Kernel } from "./kernel.ts";
+import { kernelBtf } from "./kernel-types.ts";
 import { liveKernel } from "./live-kernel.ts";
 import { createMap, type KernelMap } from "./maps.ts";
 import { chargedBpf } from "./memory-limit.ts";
-import { moduleBtf, openModuleBtf, openProgram, programFunctions } from "./module-types.ts";
+import { allModuleTypes, moduleBtf, openModuleBtf, openProgram, programFunctions } from "./module-types.ts";
 import { AttachType, BPF_F_NO_PREALLOC, BPF_F_SLEEPABLE, BpfCommand } from "./numbers.ts";
 import { addRecords, loadBtf, ProgramTypes } from "./program-types.ts";
 import { relocate, typeId } from "./relocate.ts";
@@ -156,7 +158,8 @@ export async function loadObjectParallel(
   return new LoadedObject(preparation.maps, ordered, preparation.owned, kernel);
 }
 
-function prepare(kernel: Kernel, object: BpfObject, options: LoadOptions): Preparation {
+function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Preparation {
+  const object = answered(kernel, given);
   const maps = new Map<string, KernelMap>();
   const owned: KernelMap[] = [];
   const passing: number[] = [];
@@ -206,6 +209,17 @@ function prepare(kernel: Kernel, object: BpfObject, options: LoadOptions): Prepa
     return { kernel, maps, owned, programs, passing };
   } catch (error) {
     undo({ kernel, maps, owned, programs: [], passing }, []);
+    throw error;
+  }
+}
+
+/** The object with all that it asks of this kernel's types. */
+function answered(kernel: Kernel, object: BpfObject): BpfObject {
+  if (!asksForTypes(object)) return object;
+  try {
+    return resolveCore(object, { btf: kernelBtf(kernel), modules: () => allModuleTypes(kernel) });
+  } catch (error) {
+    if (error instanceof CoreError) throw new UnsupportedError(`program "${error.program}": ${error.message}`);
     throw error;
   }
 }

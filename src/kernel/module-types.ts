@@ -32,6 +32,20 @@ export function moduleBtf(name: string, kernel: Kernel = liveKernel()): Btf | un
   return modules.get(name);
 }
 
+/** The types of all modules that are loaded. */
+export function* allModuleTypes(kernel: Kernel = liveKernel()): Iterable<Btf> {
+  let names: readonly string[];
+  try {
+    names = kernel.files.list("/sys/kernel/btf");
+  } catch {
+    return;
+  }
+  for (const name of names) {
+    const btf = name === "vmlinux" ? undefined : moduleBtf(name, kernel);
+    if (btf !== undefined) yield btf;
+  }
+}
+
 /** A descriptor of a module's BTF, to be closed by the caller. Throws an UnsupportedError where there is none. */
 export function openModuleBtf(module: string, kernel: Kernel): number {
   const wanted = module.replaceAll("-", "_");

@@ -52,6 +52,10 @@ function fill(
     case "type-id":
       view.setInt32(at + IMM, kernelType(kernel, ref.type), true);
       return;
+    case "core":
+      throw new RangeError("a question of the kernel's types is left without an answer");
+    case "poison":
+      return;
     case "field-offset":
       fillField(kernel, view, at, ref);
   }

@@ -164,6 +164,11 @@ export function prepare(spec: ProgramSpec, resolver: Resolver, source?: SourceTe
         case "kfunc":
           report("SCRY7003", `the embedded machine does not have the kernel function ${ref.name}`, span);
           break;
+        case "core":
+        case "poison":
+          // What the compiler assumed.
+          plain(instruction, slot, words);
+          break;
         case "type-id":
           // There are no kernel types here: an id that names none.
           plain(instruction, slot, words);

@@ -1,7 +1,7 @@
 // Reads a `.o` file that clang, or our own writer, made into an object: programs by their sections, maps and global data
 // by BTF, functions of .text copied into each program that reaches them, fields to relocate kept as references.
 
-import { type Btf, type BtfType, openBtf, placeDataSections, type SectionPlan } from "../btf/index.ts";
+import { type Btf, openBtf, placeDataSections, type SectionPlan } from "../btf/index.ts";
 import {
   type ElfFile,
   type ElfSection,
@@ -16,21 +16,11 @@ import { ByteReader, FormatError, type SourceText, type Span } from "../source/i
 import { decodeBtfExt, type ExtLine, type ExtRelocation } from "./btf-ext.ts";
 import { mapTypeName } from "./map-types.ts";
 import type { BpfObject, FunctionSpec, MapSpec, ObjectInstruction, ProgramSpec, Reference } from "./object.ts";
+import { CORE_QUESTIONS } from "./object.ts";
 import { programOfSection } from "./section-names.ts";
 
 export interface ReadObject {
   readonly object: BpfObject;
-  /** CO-RE relocations of kinds that a reference cannot say yet; the instruction holds what the compiler assumed. */
-  readonly unresolved: readonly {
-    readonly program: string;
-    readonly function: string;
-    /** Index of the instruction in its function. */
-    readonly index: number;
-    /** `enum bpf_core_relo_kind` */
-    readonly kind: number;
-    readonly type: string;
-    readonly access: string;
-  }[];
   /** Code sections whose name says nothing that we know; their programs are left out. */
   readonly skipped: readonly string[];
 }
@@ -82,7 +72,6 @@ class ObjectReader {
   readonly #symbols: readonly ElfSymbol[];
   readonly #code = new Map<number, Code>();
   readonly #maps: MapSpec[] = [];
-  readonly #unresolved: ReadObject["unresolved"][number][] = [];
   readonly #source: ReturnType<typeof sourceOf>;
 
   constructor(file: ElfFile) {
@@ -131,7 +120,7 @@ class ObjectReader {
       ...(this.#btf === undefined ? {} : { types: this.#btf }),
       ...(this.#source === undefined ? {} : { source: this.#source.text }),
     };
-    return { object, unresolved: this.#unresolved, skipped };
+    return { object, skipped };
   }
 
   // --- maps and data --------------------------------------------------------------------------------------------
@@ -230,7 +219,7 @@ class ObjectReader {
       };
       specs.push({
         name: one.name,
-        code: this.#functionCode(entry.name, one, reach),
+        code: this.#functionCode(one, reach),
         parameters: this.#parameters(one.name),
       });
     }
@@ -244,7 +233,7 @@ class ObjectReader {
     return proto?.kind === "func_proto" ? proto.params.length : 1;
   }
 
-  #functionCode(program: string, fn: CodeFunction, reach: (target: CodeFunction) => string): ObjectInstruction[] {
+  #functionCode(fn: CodeFunction, reach: (target: CodeFunction) => string): ObjectInstruction[] {
     const code = this.#code.get(fn.section.index) as Code;
     const out: ObjectInstruction[] = [];
     let span: Span | undefined;
@@ -257,7 +246,7 @@ class ObjectReader {
       const found =
         core === undefined
           ? this.#reference(instruction, slot, code, fn, reach)
-          : { instruction, ref: this.#coreReference(core, program, fn.name, out.length) };
+          : { instruction, ref: this.#coreReference(core) };
       out.push({
         ...found.instruction,
         ...(found.ref === undefined ? {} : { ref: found.ref }),
@@ -338,37 +327,11 @@ class ObjectReader {
     return map.name;
   }
 
-  #coreReference(core: ExtRelocation, program: string, fn: string, index: number): Reference | undefined {
-    const btf = this.#btf as Btf;
-    const access = btf.string(core.access);
-    const type = btf.resolve(core.type);
-    const path = core.kind === 0 ? fieldPath(btf, type, access) : undefined;
-    if (path !== undefined && type.name !== "") return { kind: "field-offset", type: type.name, path };
-    if (core.kind === 7 && access === "0" && type.name !== "") return { kind: "type-id", type: type.name };
-    this.#unresolved.push({ program, function: fn, index, kind: core.kind, type: type.name, access });
-    return undefined;
+  #coreReference(core: ExtRelocation): Reference {
+    const ask = CORE_QUESTIONS[core.kind];
+    if (ask === undefined) throw new FormatError(WHAT, `a CO-RE relocation of kind ${core.kind} is not known`);
+    return { kind: "core", ask, type: core.type, access: (this.#btf as Btf).string(core.access) };
   }
-}
-
-/** The names along an access string: `0:2:1` is the second member of the third; elements of arrays are `[n]`. */
-function fieldPath(btf: Btf, root: BtfType, access: string): string[] | undefined {
-  const [first, ...steps] = access.split(":").map(Number);
-  if (first !== 0 || steps.length === 0) return undefined;
-  const path: string[] = [];
-  let type = root;
-  for (const step of steps) {
-    if (type.kind === "array") {
-      path.push(`[${step}]`);
-      type = btf.resolve(type.element);
-      continue;
-    }
-    if (type.kind !== "struct" && type.kind !== "union") return undefined;
-    const member = type.members[step];
-    if (member === undefined) return undefined;
-    if (member.name !== "") path.push(member.name);
-    type = btf.resolve(member.type);
-  }
-  return path;
 }
 
 /** A map from its variable in .maps, by the rules of libbpf's parse_btf_map_def. */

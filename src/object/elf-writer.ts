@@ -305,6 +305,9 @@ class ObjectWriter {
         section.core.push({ offset: slot * SLOT_BYTES, type, access: this.#btf.string("0"), kind: 7 });
         return { op, dst, src: 0, off, imm: type, ...(op === Opcode.LDDW ? { imm64: BigInt(type) } : {}) };
       }
+      case "core":
+      case "poison":
+        throw new ObjectFileError("what was compiled for other types cannot be written into a .o file yet");
       case "kfunc":
         throw new ObjectFileError(`the kernel function ${ref.name} cannot be written into a .o file yet`);
     }

@@ -24,6 +24,7 @@ export type {
   BpfObject,
   ContextField,
   ContextLayout,
+  CoreQuestion,
   FunctionSpec,
   MapSpec,
   ObjectInstruction,
@@ -31,6 +32,7 @@ export type {
   ProgramTarget,
   Reference,
 } from "./object.ts";
+export { CORE_QUESTIONS } from "./object.ts";
 export {
   PROGRAM_TYPES,
   type ProgramType,

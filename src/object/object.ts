@@ -119,7 +119,34 @@ export type Reference =
   /** `lddw` with the BTF id of a kernel type as its immediate (for `bpf_rdonly_cast` and its like: mov imm). */
   | { readonly kind: "type-id"; readonly type: string }
   /** The offset (`off` of a load, `imm` of an add) of a field of a kernel type, to be found on the running kernel. */
-  | { readonly kind: "field-offset"; readonly type: string; readonly path: readonly string[] };
+  | { readonly kind: "field-offset"; readonly type: string; readonly path: readonly string[] }
+
+  /**
+   * A question that the types of the running kernel answer (CO-RE), on the instruction that holds what the compiler
+   * assumed: `co-re` puts the answer in its place. `type` is an id in `BpfObject.types`, `access` the way into it.
+   */
+  | { readonly kind: "core"; readonly ask: CoreQuestion; readonly type: number; readonly access: string }
+  /** Code that must never be reached, since what it asks for does not exist here; `reason` says what. */
+  | { readonly kind: "poison"; readonly reason: string };
+
+/** `enum bpf_core_relo_kind` of linux/bpf.h, in its order. */
+export const CORE_QUESTIONS = [
+  "field-offset",
+  "field-size",
+  "field-exists",
+  "field-signed",
+  "field-left-shift",
+  "field-right-shift",
+  "type-id-local",
+  "type-id",
+  "type-exists",
+  "type-size",
+  "enumerator-exists",
+  "enumerator-value",
+  "type-matches",
+] as const;
+
+export type CoreQuestion = (typeof CORE_QUESTIONS)[number];
 
 export type AttachTarget = (
   | { readonly kind: "tracepoint"; readonly category: string; readonly name: string }

@@ -1,0 +1,2 @@
+// Compile once, run everywhere: what an object asks of the types of the kernel that it is loaded on, answered.
+export { asksForTypes, CoreError, POISON, resolveCore, type TargetTypes } from "./resolve.ts";
