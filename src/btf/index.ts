@@ -8,6 +8,7 @@ export {
   FUNCTION_RECORD_SIZE,
   LINE_RECORD_SIZE,
 } from "./ext.ts";
+export { typesForKernel } from "./kernel-form.ts";
 export { BtfLayer } from "./layer.ts";
 export { type PrintCOptions, printC, typeNameC } from "./print-c.ts";
 export { printTypeScript } from "./print-ts.ts";

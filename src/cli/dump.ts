@@ -58,6 +58,7 @@ function assembly(code: readonly ObjectInstruction[]): string {
         case "function":
           return ref.function;
         case "kfunc":
+        case "ksym":
           return ref.name;
         case "type-id":
         case "field-offset":

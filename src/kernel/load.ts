@@ -1,12 +1,15 @@
 // Loads an object into the kernel: maps, types, then each program, linked, encoded and relocated.
 
+import { typesForKernel } from "../btf/index.ts";
 import { asksForTypes, CoreError, resolveCore } from "../co-re/index.ts";
 import { encode } from "../isa/index.ts";
 import {
   attachType,
   type BpfObject,
+  KCONFIG,
   type LinkedProgram,
   link,
+  MAP_TYPES,
   type MapSpec,
   PROGRAM_TYPES,
   type ProgramSpec,
@@ -20,9 +23,11 @@ import { liveKernel } from "./live-kernel.ts";
 import { createMap, type KernelMap } from "./maps.ts";
 import { chargedBpf } from "./memory-limit.ts";
 import { allModuleTypes, moduleBtf, openModuleBtf, openProgram, programFunctions } from "./module-types.ts";
+import { ModuleTypes } from "./names.ts";
 import { AttachType, BPF_F_NO_PREALLOC, BPF_F_SLEEPABLE, BpfCommand } from "./numbers.ts";
 import { addRecords, loadBtf, ProgramTypes } from "./program-types.ts";
 import { relocate, typeId } from "./relocate.ts";
+import { settingsBytes } from "./settings.ts";
 import { objectName, textOf } from "./struct.ts";
 import { structOpsMember } from "./struct-ops.ts";
 import { checked } from "./system-calls.ts";
@@ -116,8 +121,7 @@ export function loadObject(object: BpfObject, options: LoadOptions = {}, kernel:
     undo(preparation, programs.values());
     throw error;
   }
-  for (const fd of preparation.passing) kernel.calls.close(fd);
-  return new LoadedObject(preparation.maps, programs, preparation.owned, kernel);
+  return loaded(preparation, object, programs);
 }
 
 /**
@@ -150,12 +154,45 @@ export async function loadObjectParallel(
     undo(preparation, programs.values());
     throw error;
   }
-  for (const fd of preparation.passing) calls.close(fd);
   // In the order of the object, whichever came back first.
   const ordered = new Map(
     preparation.programs.map(({ spec }) => [spec.name, programs.get(spec.name) as LoadedProgram]),
   );
-  return new LoadedObject(preparation.maps, ordered, preparation.owned, kernel);
+  return loaded(preparation, object, ordered);
+}
+
+/** What is loaded, with arrays of programs filled as the object declares them. */
+function loaded(
+  preparation: Preparation,
+  object: BpfObject,
+  programs: ReadonlyMap<string, LoadedProgram>,
+): LoadedObject {
+  const { kernel, maps, owned, passing } = preparation;
+  for (const fd of passing) kernel.calls.close(fd);
+  const made = new LoadedObject(maps, programs, owned, kernel);
+  try {
+    for (const { name, type, entries } of object.maps)
+      if (type === "prog_array") fill(maps, name, entries, (entry) => programs.get(entry)?.fd);
+  } catch (error) {
+    made.close();
+    throw error;
+  }
+  return made;
+}
+
+/** Writes the entries that a map is declared with: descriptors of maps or programs. */
+function fill(
+  maps: ReadonlyMap<string, KernelMap>,
+  name: string,
+  entries: MapSpec["entries"],
+  fdOf: (entry: string) => number | undefined,
+): void {
+  for (const { index, name: entry } of entries ?? []) {
+    const fd = fdOf(entry);
+    if (fd === undefined) throw new UnsupportedError(`map "${name}": its entry ${index}, ${entry}, is not loaded`);
+    const bytes = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
+    maps.get(name)?.update(bytes(index), bytes(fd));
+  }
 }
 
 function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Preparation {
@@ -168,24 +205,28 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
       object.types !== undefined &&
       object.maps.some((map) => map.keyType !== undefined || map.valueType !== undefined)
     ) {
-      passing.push(loadBtf(kernel, object.types.bytes, "types of the object"));
+      passing.push(loadBtf(kernel, typesForKernel(object.types.bytes), "types of the object"));
     }
     const [btfFd] = passing;
-    for (const spec of object.maps) {
+    for (const plan of object.maps) {
+      const spec = withSettings(kernel, object, plan);
       const given = options.maps?.get(spec.name);
       const map = given ?? createMap(allocated(kernel, spec), btfFd === undefined ? {} : { btfFd }, kernel);
       if (given === undefined) owned.push(map);
       maps.set(spec.name, map);
     }
+    for (const { name, type, entries } of object.maps)
+      if (MAP_TYPES[type].ofMaps) fill(maps, name, entries, (entry) => maps.get(entry)?.fd);
     const linked = object.programs.map((spec) => link(spec));
     const types = new ProgramTypes(object.source);
     const records = linked.map((program) => (wantsTypes(program, object) ? types.records(program) : undefined));
     let typesFd = -1;
     if (records.some((record) => record !== undefined)) passing.push((typesFd = types.load(kernel)));
+    const modules = new ModuleTypes(kernel);
     const programs = object.programs.map((spec, i): Prepared => {
       const program = linked[i] as LinkedProgram;
       const code = encode(program.instructions);
-      relocate(kernel, code, program, maps);
+      relocate(kernel, code, program, maps, modules);
       const expected = expectedAttachType(kernel, spec, options);
       const attr = kernel.bpfAttr("PROG_LOAD", {
         prog_type: PROGRAM_TYPES[spec.type].number,
@@ -206,6 +247,9 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
       }
       return { spec, linked: program, attr, attachType: expected };
     });
+    passing.push(...modules.descriptors);
+    const list = modules.list;
+    if (list !== undefined) for (const { attr } of programs) attr.set({ fd_array: list });
     return { kernel, maps, owned, programs, passing };
   } catch (error) {
     undo({ kernel, maps, owned, programs: [], passing }, []);
@@ -222,6 +266,12 @@ function answered(kernel: Kernel, object: BpfObject): BpfObject {
     if (error instanceof CoreError) throw new UnsupportedError(`program "${error.program}": ${error.message}`);
     throw error;
   }
+}
+
+/** The map of settings with what this kernel was built with. */
+function withSettings(kernel: Kernel, object: BpfObject, spec: MapSpec): MapSpec {
+  if (spec.name !== KCONFIG || object.settings === undefined) return spec;
+  return { ...spec, initial: settingsBytes(kernel, object.settings, spec.valueSize) };
 }
 
 /** A hash as this kernel lets tracing programs have it. */

@@ -245,6 +245,15 @@ function grown(bytes: Uint8Array, length: number): Uint8Array {
   return larger;
 }
 
+/** Map types that cannot be without types of their values. */
+const NEED_TYPES: ReadonlySet<string> = new Set([
+  "task_storage",
+  "sk_storage",
+  "inode_storage",
+  "cgrp_storage",
+  "struct_ops",
+]);
+
 /** Map types that share the entries of one hash, and take no BPF_F_NO_PREALLOC by themselves. */
 const withoutPreallocation: ReadonlySet<string> = new Set([
   "task_storage",
@@ -257,7 +266,11 @@ const withoutPreallocation: ReadonlySet<string> = new Set([
 /**
  * Creates a map. What `spec.initial` says is written into element 0. Throws a SystemCallError.
  */
-export function createMap(spec: MapSpec, options: KernelMapOptions = {}, kernel: Kernel = liveKernel()): KernelMap {
+export function createMap(plan: MapSpec, options: KernelMapOptions = {}, kernel: Kernel = liveKernel()): KernelMap {
+  const spec =
+    plan.type === "perf_event_array" && plan.maxEntries === 0
+      ? { ...plan, maxEntries: possibleCpus(kernel).length }
+      : plan;
   const flags = (spec.flags ?? 0) | (withoutPreallocation.has(spec.type) ? BPF_F_NO_PREALLOC : 0);
   const attr = kernel.bpfAttr("MAP_CREATE", {
     map_type: MAP_TYPES[spec.type].number,
@@ -266,15 +279,20 @@ export function createMap(spec: MapSpec, options: KernelMapOptions = {}, kernel:
     max_entries: spec.maxEntries,
     map_flags: flags,
     map_name: objectName(spec.name),
+    map_extra: spec.extra,
+    numa_node: spec.numaNode,
   });
-  if (options.btfFd !== undefined && (spec.keyType !== undefined || spec.valueType !== undefined)) {
-    attr.set({ btf_fd: options.btfFd, btf_key_type_id: spec.keyType, btf_value_type_id: spec.valueType });
+  const typed = options.btfFd !== undefined && (spec.keyType !== undefined || spec.valueType !== undefined);
+  if (typed) attr.set({ btf_fd: options.btfFd, btf_key_type_id: spec.keyType, btf_value_type_id: spec.valueType });
+  using inner = spec.inner === undefined ? undefined : createMap(spec.inner, {}, kernel);
+  if (inner !== undefined) attr.set({ inner_map_fd: inner.fd });
+  let result = chargedBpf(kernel, "MAP_CREATE", attr);
+  // Some kinds of map, on some kernels, take no types; only what is in their values needs them.
+  if (result === -EINVAL && typed && !NEED_TYPES.has(spec.type)) {
+    attr.set({ btf_fd: 0, btf_key_type_id: 0, btf_value_type_id: 0 });
+    result = chargedBpf(kernel, "MAP_CREATE", attr);
   }
-  const fd = checked(
-    chargedBpf(kernel, "MAP_CREATE", attr),
-    "bpf(BPF_MAP_CREATE)",
-    `map "${spec.name}" (${spec.type})`,
-  );
+  const fd = checked(result, "bpf(BPF_MAP_CREATE)", `map "${spec.name}" (${spec.type})`);
   const map = new KernelMap(fd, spec, kernel);
   try {
     if (spec.initial !== undefined) writeInitial(map, spec.initial);

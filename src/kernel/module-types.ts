@@ -34,15 +34,18 @@ export function moduleBtf(name: string, kernel: Kernel = liveKernel()): Btf | un
 
 /** The types of all modules that are loaded. */
 export function* allModuleTypes(kernel: Kernel = liveKernel()): Iterable<Btf> {
-  let names: readonly string[];
-  try {
-    names = kernel.files.list("/sys/kernel/btf");
-  } catch {
-    return;
-  }
-  for (const name of names) {
-    const btf = name === "vmlinux" ? undefined : moduleBtf(name, kernel);
+  for (const name of moduleNames(kernel)) {
+    const btf = moduleBtf(name, kernel);
     if (btf !== undefined) yield btf;
+  }
+}
+
+/** The modules that the kernel keeps types of. */
+export function moduleNames(kernel: Kernel = liveKernel()): readonly string[] {
+  try {
+    return kernel.files.list("/sys/kernel/btf").filter((name) => name !== "vmlinux");
+  } catch {
+    return [];
   }
 }
 

@@ -1,13 +1,16 @@
 // Fills in what only the running kernel knows: descriptors of maps, BTF ids, offsets of fields. On the encoded bytes.
 
 import type { BtfKind } from "../btf/index.ts";
+import { POISON } from "../co-re/index.ts";
 import type { LinkedProgram, MachineReference } from "../object/index.ts";
 import { UnsupportedError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
 import { kernelBtf } from "./kernel-types.ts";
 import { bpfInsn } from "./layouts.ts";
 import type { KernelMap } from "./maps.ts";
+import { findKernelName, type ModuleTypes } from "./names.ts";
 import { offsetOf, sizeOf } from "./struct.ts";
+import { symbolAddress } from "./traceable-functions.ts";
 
 const OFF: number = offsetOf(bpfInsn, "off");
 const REGS: number = offsetOf(bpfInsn, "regs");
@@ -21,9 +24,10 @@ export function relocate(
   code: Uint8Array,
   program: LinkedProgram,
   maps: ReadonlyMap<string, KernelMap>,
+  modules: ModuleTypes,
 ): void {
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
-  for (const { slot, ref } of program.relocations) fill(kernel, view, slot * sizeOf(bpfInsn), ref, maps);
+  for (const { slot, ref } of program.relocations) fill(kernel, view, slot * sizeOf(bpfInsn), ref, maps, modules);
 }
 
 function fill(
@@ -32,6 +36,7 @@ function fill(
   at: number,
   ref: MachineReference,
   maps: ReadonlyMap<string, KernelMap>,
+  modules: ModuleTypes,
 ): void {
   switch (ref.kind) {
     case "map":
@@ -44,10 +49,23 @@ function fill(
       view.setInt32(at + IMM, mapFd(ref.map, maps), true);
       view.setInt32(at + SECOND_IMM, ref.offset, true);
       return;
-    case "kfunc":
+    case "kfunc": {
+      const found = findKernelName(kernel, ref.name, "func");
+      if (found === undefined && ref.weak === true) {
+        // As libbpf has it: a call of a helper that does not exist.
+        setSource(view, at, 0);
+        view.setInt32(at + IMM, POISON, true);
+        return;
+      }
+      if (found === undefined)
+        throw new UnsupportedError(`this kernel has no function "${ref.name}" for programs (kfunc)`);
       setSource(view, at, 2);
-      view.setInt16(at + OFF, 0, true);
-      view.setInt32(at + IMM, typeId(kernel, ref.name, "func"), true);
+      view.setInt16(at + OFF, found.module === undefined ? 0 : modules.of(found.module).index, true);
+      view.setInt32(at + IMM, found.id, true);
+      return;
+    }
+    case "ksym":
+      fillSymbol(kernel, view, at, ref, modules);
       return;
     case "type-id":
       view.setInt32(at + IMM, kernelType(kernel, ref.type), true);
@@ -59,6 +77,38 @@ function fill(
     case "field-offset":
       fillField(kernel, view, at, ref);
   }
+}
+
+function fillSymbol(
+  kernel: Kernel,
+  view: DataView,
+  at: number,
+  ref: MachineReference & { kind: "ksym" },
+  modules: ModuleTypes,
+): void {
+  const missing = (): void => {
+    if (!ref.weak) throw new UnsupportedError(`this kernel has no symbol "${ref.name}"`);
+    view.setInt32(at + IMM, 0, true);
+    view.setInt32(at + SECOND_IMM, 0, true);
+  };
+  if (ref.typed) {
+    const found = findKernelName(kernel, ref.name, "var") ?? findKernelName(kernel, ref.name, "func");
+    if (found === undefined) {
+      missing();
+      return;
+    }
+    setSource(view, at, 3);
+    view.setInt32(at + IMM, found.id, true);
+    view.setInt32(at + SECOND_IMM, found.module === undefined ? 0 : modules.of(found.module).fd, true);
+    return;
+  }
+  const address = symbolAddress(ref.name, kernel);
+  if (address === undefined) {
+    missing();
+    return;
+  }
+  view.setInt32(at + IMM, Number(BigInt.asIntN(32, address)), true);
+  view.setInt32(at + SECOND_IMM, Number(BigInt.asIntN(32, address >> 32n)), true);
 }
 
 function fillField(kernel: Kernel, view: DataView, at: number, ref: MachineReference & { kind: "field-offset" }): void {

@@ -79,6 +79,14 @@ function* kallsymsFunctions(text: string, wanted: (name: string) => boolean, mod
     if (wanted(name as string) && (module === undefined || module === (owner ?? "vmlinux"))) yield name as string;
 }
 
+/** The address of a function or variable of the kernel or a module, by /proc/kallsyms; undefined where it hides it. */
+export function symbolAddress(name: string, kernel: Kernel = liveKernel()): bigint | undefined {
+  const text = kernel.once(kallsyms);
+  const match = new RegExp(`^([0-9a-f]+) \\S ${name.replace(/[^\w]/g, "\\$&")}(?:\\t.*)?$`, "m").exec(text);
+  const address = match === null ? 0n : BigInt(`0x${match[1]}`);
+  return address === 0n ? undefined : address;
+}
+
 /** Where functions of this name begin; several where the kernel has several; none where it is unknown or hidden. */
 export function functionAddresses(name: string, module?: string, kernel: Kernel = liveKernel()): readonly bigint[] {
   const text = kernel.once(kallsyms);

@@ -169,6 +169,10 @@ export function prepare(spec: ProgramSpec, resolver: Resolver, source?: SourceTe
           // What the compiler assumed.
           plain(instruction, slot, words);
           break;
+        case "ksym":
+          if (ref.weak) plain(instruction, slot, words);
+          else report("SCRY7003", `the embedded machine does not have ${ref.name} of the kernel`, span);
+          break;
         case "type-id":
           // There are no kernel types here: an id that names none.
           plain(instruction, slot, words);

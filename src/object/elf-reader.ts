@@ -14,7 +14,8 @@ import {
 import { decode, EncodingError, type Instruction, Opcode, SLOT_BYTES } from "../isa/index.ts";
 import { ByteReader, FormatError, type SourceText, type Span } from "../source/index.ts";
 import { decodeBtfExt, type ExtLine, type ExtRelocation } from "./btf-ext.ts";
-import { mapTypeName } from "./map-types.ts";
+import { declaredEntries, mapOfVariable } from "./elf-maps.ts";
+import { type Externs, KCONFIG, readExterns } from "./externs.ts";
 import type { BpfObject, FunctionSpec, MapSpec, ObjectInstruction, ProgramSpec, Reference } from "./object.ts";
 import { CORE_QUESTIONS } from "./object.ts";
 import { programOfSection } from "./section-names.ts";
@@ -73,6 +74,7 @@ class ObjectReader {
   readonly #code = new Map<number, Code>();
   readonly #maps: MapSpec[] = [];
   readonly #source: ReturnType<typeof sourceOf>;
+  readonly #externs: Externs | undefined;
 
   constructor(file: ElfFile) {
     this.#file = file;
@@ -82,6 +84,8 @@ class ObjectReader {
     this.#btf =
       btf === undefined ? undefined : openBtf(placeDataSections(file.data(btf), (name) => sectionPlan(file, name)));
     this.#symbols = [...file.symbols()];
+    const weak = new Set(this.#symbols.filter((s) => s.bind === "weak" && s.section === 0).map((s) => s.name));
+    this.#externs = this.#btf === undefined ? undefined : readExterns(this.#btf, (name) => weak.has(name));
     const ext = file.section(".BTF.ext");
     const sections = ext === undefined || this.#btf === undefined ? [] : decodeBtfExt(file.data(ext));
     this.#source = sourceOf(
@@ -118,6 +122,9 @@ class ObjectReader {
       programs,
       license: license === undefined ? "" : textAt(this.#file.data(license), 0),
       ...(this.#btf === undefined ? {} : { types: this.#btf }),
+      ...(this.#externs === undefined || this.#externs.settings.size === 0
+        ? {}
+        : { settings: [...this.#externs.settings.values()] }),
       ...(this.#source === undefined ? {} : { source: this.#source.text }),
     };
     return { object, skipped };
@@ -137,10 +144,25 @@ class ObjectReader {
     if (btf === undefined || datasec === undefined) throw new FormatError(WHAT, "section .maps has no BTF");
     const type = btf.type(datasec);
     if (type.kind !== "datasec") return;
-    for (const { type: id } of type.variables) this.#maps.push(mapOf(btf, id));
+    const entries = declaredEntries(this.#file, this.#symbols, section);
+    for (const { type: id } of type.variables) {
+      const map = mapOfVariable(btf, id);
+      const own = entries.get(map.name);
+      this.#maps.push(own === undefined ? map.spec : { ...map.spec, entries: map.entriesAt(own) });
+    }
   }
 
   #readData(): void {
+    const settings = this.#externs?.size ?? 0;
+    if (settings > 0)
+      this.#maps.push({
+        name: KCONFIG,
+        type: "array",
+        keySize: 4,
+        valueSize: settings,
+        maxEntries: 1,
+        flags: MMAPABLE | RDONLY_PROG,
+      });
     for (const section of this.#file.sections) {
       if (!DATA.test(section.name) || section.size === 0 || (section.flags & SectionFlag.ALLOC) === 0) continue;
       const initial = this.#file.data(section).slice();
@@ -284,15 +306,16 @@ class ObjectReader {
     const { symbol } = relocation;
     if (instruction.op === Opcode.CALL) {
       if (symbol.section === 0)
-        return { instruction: { ...instruction, src: 2, imm: 0 }, ref: { kind: "kfunc", name: symbol.name } };
+        return {
+          instruction: { ...instruction, src: 2, imm: 0 },
+          ref: { kind: "kfunc", name: symbol.name, ...(symbol.bind === "weak" ? { weak: true as const } : {}) },
+        };
       const target = this.#functionAt(symbol.section, symbol.value / SLOT_BYTES + instruction.imm + 1);
       return { instruction: { ...instruction, src: 1, imm: 0 }, ref: { kind: "call", function: reach(target) } };
     }
     if (instruction.op !== Opcode.LDDW)
       throw new FormatError(WHAT, `${fn.name}: a relocation on opcode ${instruction.op}`);
     const section = this.#file.sections[symbol.section];
-    if (section === undefined || symbol.section === 0)
-      throw new FormatError(WHAT, `${fn.name}: nothing defines ${symbol.name}`);
     const plain = (src: number): Instruction => ({
       op: instruction.op,
       dst: instruction.dst,
@@ -301,6 +324,17 @@ class ObjectReader {
       imm: 0,
       imm64: 0n,
     });
+    if (section === undefined || symbol.section === 0) {
+      const setting = this.#externs?.settings.get(symbol.name);
+      if (setting !== undefined)
+        return {
+          instruction: plain(2),
+          ref: { kind: "map-value", map: KCONFIG, offset: setting.offset + instruction.imm },
+        };
+      const extern = this.#externs?.symbols.get(symbol.name);
+      if (extern !== undefined) return { instruction: plain(0), ref: { kind: "ksym", ...extern } };
+      throw new FormatError(WHAT, `${fn.name}: nothing defines ${symbol.name}`);
+    }
     if (section.name === ".maps")
       return { instruction: plain(1), ref: { kind: "map", map: this.#mapAt(symbol, instruction.imm) } };
     if (DATA.test(section.name)) {
@@ -332,41 +366,6 @@ class ObjectReader {
     if (ask === undefined) throw new FormatError(WHAT, `a CO-RE relocation of kind ${core.kind} is not known`);
     return { kind: "core", ask, type: core.type, access: (this.#btf as Btf).string(core.access) };
   }
-}
-
-/** A map from its variable in .maps, by the rules of libbpf's parse_btf_map_def. */
-function mapOf(btf: Btf, id: number): MapSpec {
-  const variable = btf.type(id);
-  const name = variable.name;
-  const numbers = new Map<string, number>();
-  const types = new Map<string, number>();
-  for (const member of btf.members(variable.kind === "var" ? variable.type : id)) {
-    const pointer = btf.resolve(member.type);
-    if (pointer.kind !== "ptr") continue;
-    const target = btf.resolve(pointer.type);
-    if (member.name === "key" || member.name === "value") types.set(member.name, pointer.type);
-    else if (target.kind === "array") numbers.set(member.name, target.count);
-  }
-  const number = numbers.get("type");
-  const type = number === undefined ? undefined : mapTypeName(number);
-  if (type === undefined) throw new FormatError(WHAT, `map ${name}: type ${number} is not known`);
-  const size = (what: "key" | "value"): number => {
-    const id = types.get(what);
-    return numbers.get(`${what}_size`) ?? (id === undefined ? 0 : (btf.sizeof(id) ?? 0));
-  };
-  const flags = numbers.get("map_flags");
-  const keyType = types.get("key");
-  const valueType = types.get("value");
-  return {
-    name,
-    type,
-    keySize: size("key"),
-    valueSize: size("value"),
-    maxEntries: numbers.get("max_entries") ?? 0,
-    ...(flags === undefined ? {} : { flags }),
-    ...(keyType === undefined ? {} : { keyType }),
-    ...(valueType === undefined ? {} : { valueType }),
-  };
 }
 
 /** The source that line records tell of, put together from their texts: the file that most of them name. */

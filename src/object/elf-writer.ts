@@ -306,6 +306,7 @@ class ObjectWriter {
         return { op, dst, src: 0, off, imm: type, ...(op === Opcode.LDDW ? { imm64: BigInt(type) } : {}) };
       }
       case "core":
+      case "ksym":
       case "poison":
         throw new ObjectFileError("what was compiled for other types cannot be written into a .o file yet");
       case "kfunc":

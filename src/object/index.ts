@@ -5,6 +5,7 @@ export { attachType, attachTypeNames, type CgroupAttachType } from "./attach-typ
 export { type ContextRule, type ContextRules, SkBuff, XdpMd } from "./contexts.ts";
 export { type ReadObject, readObject } from "./elf-reader.ts";
 export { ObjectFileError, type WriteObjectOptions, writeObject } from "./elf-writer.ts";
+export { KCONFIG, type KernelSetting } from "./externs.ts";
 export {
   type Helper,
   type HelperArgument,

@@ -6,34 +6,38 @@ interface MapTypeRow {
   readonly number: number;
   /** The smallest map of it; absent where one cannot be made without another map or types. Sizes in bytes. */
   readonly smallest?: { readonly keySize: number; readonly valueSize: number; readonly maxEntries: number };
+  /** The kernel takes no types of its keys and values (libbpf: bpf_object__create_map). */
+  readonly untyped?: true;
+  /** Its entries are other maps. */
+  readonly ofMaps?: true;
 }
 
 const rows = {
   hash: { number: 1, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
   array: { number: 2, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
-  prog_array: { number: 3, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
-  perf_event_array: { number: 4, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
+  prog_array: { number: 3, untyped: true, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
+  perf_event_array: { number: 4, untyped: true, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
   percpu_hash: { number: 5, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
   percpu_array: { number: 6, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
-  stack_trace: { number: 7, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
-  cgroup_array: { number: 8, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
+  stack_trace: { number: 7, untyped: true, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
+  cgroup_array: { number: 8, untyped: true, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
   lru_hash: { number: 9, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
   lru_percpu_hash: { number: 10, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
   lpm_trie: { number: 11 },
-  array_of_maps: { number: 12 },
-  hash_of_maps: { number: 13 },
-  devmap: { number: 14, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
-  sockmap: { number: 15, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
-  cpumap: { number: 16, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
-  xskmap: { number: 17, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
-  sockhash: { number: 18, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
+  array_of_maps: { number: 12, untyped: true, ofMaps: true },
+  hash_of_maps: { number: 13, untyped: true, ofMaps: true },
+  devmap: { number: 14, untyped: true, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
+  sockmap: { number: 15, untyped: true, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
+  cpumap: { number: 16, untyped: true, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
+  xskmap: { number: 17, untyped: true, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
+  sockhash: { number: 18, untyped: true, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
   cgroup_storage: { number: 19 },
   reuseport_sockarray: { number: 20, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
   percpu_cgroup_storage: { number: 21 },
-  queue: { number: 22, smallest: { keySize: 0, valueSize: 8, maxEntries: 1 } },
-  stack: { number: 23, smallest: { keySize: 0, valueSize: 8, maxEntries: 1 } },
+  queue: { number: 22, untyped: true, smallest: { keySize: 0, valueSize: 8, maxEntries: 1 } },
+  stack: { number: 23, untyped: true, smallest: { keySize: 0, valueSize: 8, maxEntries: 1 } },
   sk_storage: { number: 24 },
-  devmap_hash: { number: 25, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
+  devmap_hash: { number: 25, untyped: true, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
   struct_ops: { number: 26 },
   ringbuf: { number: 27, smallest: { keySize: 0, valueSize: 0, maxEntries: 4096 } },
   inode_storage: { number: 28 },
@@ -41,7 +45,7 @@ const rows = {
   bloom_filter: { number: 30, smallest: { keySize: 0, valueSize: 8, maxEntries: 1 } },
   user_ringbuf: { number: 31, smallest: { keySize: 0, valueSize: 0, maxEntries: 4096 } },
   cgrp_storage: { number: 32 },
-  arena: { number: 33 },
+  arena: { number: 33, untyped: true },
 } as const;
 
 /** A map type by its name in `enum bpf_map_type`: lower case, without `BPF_MAP_TYPE_`. */

@@ -4,6 +4,7 @@ import type { Btf } from "../btf/index.ts";
 import type { Instruction } from "../isa/index.ts";
 import type { SourceText, Span } from "../source/index.ts";
 import type { CgroupAttachType } from "./attach-types.ts";
+import type { KernelSetting } from "./externs.ts";
 import type { MapType } from "./map-types.ts";
 import type { ProgramType, TargetKind } from "./program-types.ts";
 
@@ -14,6 +15,8 @@ export interface BpfObject {
   readonly types?: Btf;
   /** As the kernel wants it, e.g. "GPL". */
   readonly license: string;
+  /** What the map `.kconfig` is filled with before anything is loaded. */
+  readonly settings?: readonly KernelSetting[];
   /** The text that the spans of the programs refer to. */
   readonly source?: SourceText;
 }
@@ -26,10 +29,20 @@ export interface MapSpec {
   readonly keySize: number;
   /** Bytes; for per-CPU maps of one CPU's value. */
   readonly valueSize: number;
-  /** For a ring buffer: bytes, a power of two and a multiple of the page size. */
+  /** For a ring buffer: bytes, a power of two and a multiple of the page size. Of perf event arrays 0: one for each CPU. */
   readonly maxEntries: number;
   /** `BPF_F_*` of `BPF_MAP_CREATE`. */
   readonly flags?: number;
+  /** `map_extra`: what it means, the type says (hash functions of a bloom filter, the address of an arena). */
+  readonly extra?: bigint;
+  /** The NUMA node that its memory is to be of. */
+  readonly numaNode?: number;
+  /** Shared by its name below bpffs: made by whoever comes first, and kept. */
+  readonly pinned?: true;
+  /** Of maps of maps: what the entries look like. */
+  readonly inner?: MapSpec;
+  /** What entries begin with, by their index: names of maps, or of programs in an array of those. */
+  readonly entries?: readonly { readonly index: number; readonly name: string }[];
   /** For an array: what element 0 starts with (global data). Shorter than the value: the rest is zero. */
   readonly initial?: Uint8Array;
   /** BTF ids in `BpfObject.types` of key and value; task storage and spin locks need them. */
@@ -114,8 +127,13 @@ export type Reference =
   | { readonly kind: "call"; readonly function: string }
   /** `lddw` with the address of a function of the same program, to be a callback (subtype 4). */
   | { readonly kind: "function"; readonly function: string }
-  /** `call` of a kernel function by BTF (subtype 2). */
-  | { readonly kind: "kfunc"; readonly name: string }
+  /** `call` of a kernel function by BTF (subtype 2); weak: code that must not be reached where there is none. */
+  | { readonly kind: "kfunc"; readonly name: string; readonly weak?: true }
+  /**
+   * `lddw` with the address of a variable or function of the kernel: a pointer of a type that the verifier knows, where the
+   * kernel's types say it (subtype 3), else a number. Weak: 0 where there is none.
+   */
+  | { readonly kind: "ksym"; readonly name: string; readonly typed: boolean; readonly weak: boolean }
   /** `lddw` with the BTF id of a kernel type as its immediate (for `bpf_rdonly_cast` and its like: mov imm). */
   | { readonly kind: "type-id"; readonly type: string }
   /** The offset (`off` of a load, `imm` of an add) of a field of a kernel type, to be found on the running kernel. */

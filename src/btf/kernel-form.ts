@@ -1,0 +1,61 @@
+// The types of an object as a kernel takes them: what stands for things outside of the object (variables and functions that
+// are extern, the sections that list them) becomes something of the same length that says nothing (libbpf's
+// bpf_object__sanitize_btf and bpf_object__create_dummy_ksym_var do so too).
+
+import { ByteReader } from "../source/index.ts";
+import { KIND_NUMBERS, KINDS } from "./layout.ts";
+
+/** `BTF_VAR_GLOBAL_EXTERN`, `BTF_FUNC_EXTERN` */
+const EXTERN = 2;
+const GLOBAL = 1;
+/** Sections without bytes. */
+const OUTSIDE: ReadonlySet<string> = new Set([".kconfig", ".ksyms"]);
+
+/** A copy. Throws FormatError for bytes that are cut short. */
+export function typesForKernel(bytes: Uint8Array): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  const reader = new ByteReader(copy, "BTF");
+  const view = new DataView(copy.buffer);
+  const u32 = (at: number): number => reader.seek(at).u32();
+  const header = u32(4);
+  const start = header + u32(8);
+  const end = start + u32(12);
+  const strings = header + u32(16);
+  const text = (offset: number): string => reader.seek(strings + offset).text();
+  let int = 0;
+  const outside: (readonly [at: number, kind: number])[] = [];
+  for (let at = start, id = 1; at + 12 <= end; id++) {
+    const info = u32(at + 4);
+    const number = (info >>> 24) & 0x1f;
+    const words = KINDS[number];
+    if (words === undefined) return copy;
+    if (number === KIND_NUMBERS.int && u32(at + 8) === 4 && int === 0) int = id;
+    const external =
+      (number === KIND_NUMBERS.var && u32(at + 12) === EXTERN) ||
+      (number === KIND_NUMBERS.func && (info & 0xffff) === EXTERN) ||
+      (number === KIND_NUMBERS.datasec && OUTSIDE.has(text(u32(at))));
+    if (external) outside.push([at, number]);
+    at += 12 + 4 * (words.fixed + words.each * (info & 0xffff));
+  }
+  for (const [at, number] of outside) {
+    if (number === KIND_NUMBERS.var) {
+      view.setUint32(at + 8, int, true);
+      view.setUint32(at + 12, GLOBAL, true);
+    } else if (number === KIND_NUMBERS.func) {
+      // A name of the function's type.
+      view.setUint32(at + 4, (KIND_NUMBERS.typedef ?? 0) << 24, true);
+    } else {
+      // A struct without a name, of numbers without names.
+      const count = u32(at + 4) & 0xffff;
+      view.setUint32(at, 0, true);
+      view.setUint32(at + 4, ((KIND_NUMBERS.struct ?? 0) << 24) | count, true);
+      view.setUint32(at + 8, count * 4, true);
+      for (let i = 0; i < count; i++) {
+        view.setUint32(at + 12 + i * 12, 0, true);
+        view.setUint32(at + 16 + i * 12, int, true);
+        view.setUint32(at + 20 + i * 12, i * 32, true);
+      }
+    }
+  }
+  return copy;
+}
