@@ -150,7 +150,17 @@ export function zeroMap(script: CompiledScript, stores: Stores, map: ScriptMap):
   for (const m of storedMaps(stores, map)) {
     const { count, keys } = m.dump();
     const zeros = new Uint8Array(m.valueBytes);
-    for (let i = 0; i < count; i++)
-      m.update(keys.subarray(i * m.spec.keySize, (i + 1) * m.spec.keySize), zeros, "exist");
+    for (let i = 0; i < count; i++) zeroEntry(m, keys.subarray(i * m.spec.keySize, (i + 1) * m.spec.keySize), zeros);
+  }
+}
+
+const ENOENT = 2;
+
+/** Programs go on deleting meanwhile: an entry that is gone needs no zero, and none is made for it. */
+function zeroEntry(m: StoredMap, key: Uint8Array, zeros: Uint8Array): void {
+  try {
+    m.update(key, zeros, "exist");
+  } catch (e) {
+    if (!(e instanceof Error && "errno" in e && e.errno === ENOENT)) throw e;
   }
 }

@@ -83,7 +83,7 @@ export class RunReader {
 
   /** Is there something to be read? */
   get waiting(): boolean {
-    return (this.#events?.available() ?? 0) > 0 || (this.#control?.available() ?? 0) > 0;
+    return this.#controls.length > 0 || (this.#events?.available() ?? 0) > 0 || (this.#control?.available() ?? 0) > 0;
   }
 
   /** Looks, without printing anything yet, whether the script has called exit. */
@@ -103,6 +103,8 @@ export class RunReader {
       if (this.exit !== undefined) break;
       count += this.#drainEvents(c.position) + 1;
       this.#controlled(c.site, c.args);
+      // That can take long (a large map is read); its ring must not fill up meanwhile. The next look acts on these.
+      this.#collectControls();
     }
     if (this.exit === undefined) count += this.#drainEvents(end);
     return count;
