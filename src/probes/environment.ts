@@ -148,8 +148,8 @@ export interface System {
   codeAt?(path: string, address: number): number | undefined;
   /** The function of a binary that this byte of the file belongs to; absent: such are not known. */
   functionAt?(path: string, offset: number): UserFunction | undefined;
-  /** Address of a symbol as its file has it, before it is loaded anywhere. */
-  userAddress(path: string, name: string): bigint | undefined;
+  /** A symbol of a binary, for code of it that is so many bytes from the start of the file. */
+  userSymbol(path: string, name: string, offset: number): UserSymbol | undefined;
   usdt(path: string, provider: string, name: string): readonly UsdtSite[];
   /** Where the code of a line of a program's source is; the file by the end of its path. Throws ProbeError. */
   sourceLine?(path: string, file: string, line: number, column?: number): readonly SourcePlace[];
@@ -200,6 +200,16 @@ export interface Request {
   readonly includes?: readonly string[];
   /** Which providers' probes this run is for; absent: all but those on request. The others are left out of the script. */
   wants?(provider: string, name: string): boolean;
+}
+
+/** A symbol of a program, function or variable. */
+export interface UserSymbol {
+  /** As the file has it. */
+  readonly address: bigint;
+  /** Bytes; 0 where it is not known. */
+  readonly size: number;
+  /** Bytes to it from the code that was asked for; absent where the file is loaded at the addresses that it has. */
+  readonly distance?: bigint;
 }
 
 /** All three: who asks takes the part that it needs. */

@@ -191,7 +191,7 @@ export function recordedEnvironment(probes: RecordedProbes, options: RecordedOpt
       });
     },
     kernelAddress: () => undefined,
-    userAddress: () => undefined,
+    userSymbol: () => undefined,
     cgroupId: () => undefined,
   };
 }

@@ -147,9 +147,13 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
     attaches: hasFeature,
     kfuncAllowed: (type, name) => hasKfunc(type, name),
     kernelAddress: (name) => kernelSymbols().address(name),
-    userAddress: (path, name) => {
-      const found = fileSymbols(path).find(name);
-      return found === undefined ? undefined : BigInt(found.address);
+    userSymbol: (path, name, offset) => {
+      const file = fileSymbols(path);
+      const found = file.find(name);
+      if (found === undefined) return undefined;
+      const symbol = { address: BigInt(found.address), size: found.size };
+      const code = file.elf.type === "exec" ? undefined : file.elf.address(offset);
+      return code === undefined ? symbol : { ...symbol, distance: symbol.address - BigInt(code) };
     },
     cgroupId: (path) => {
       try {

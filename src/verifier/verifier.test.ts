@@ -312,7 +312,7 @@ const environment: ProbeEnvironment = {
   binary: (name) => name,
   functions: () => [],
   kernelAddress: () => undefined,
-  userAddress: () => undefined,
+  userSymbol: () => undefined,
   cgroupId: () => undefined,
   usdt: () => [],
 };

@@ -26,7 +26,7 @@ export const environment: ProbeEnvironment = {
   functions: () => [],
   usdt: () => [],
   kernelAddress: () => undefined,
-  userAddress: () => undefined,
+  userSymbol: () => undefined,
   cgroupId: () => undefined,
 };
 

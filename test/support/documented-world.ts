@@ -51,7 +51,7 @@ export const documentedWorld = (btf?: Btf): ProbeEnvironment => ({
   tracepointFormat: () => FIELDS,
   kernelFunctions: (name) => (name === "no_such_function" ? [] : one(name)),
   kernelAddress: () => 1n,
-  userAddress: () => 1n,
+  userSymbol: () => ({ address: 1n, size: 8 }),
   cgroupId: () => 1n,
   btf: () => btf,
   binary: (name) => (name.includes("@") ? undefined : name),

@@ -126,7 +126,7 @@ export const typedEnvironment: ProbeEnvironment = {
     ["main", "probe_me", "probe_text"]
       .filter((n) => matchesPattern(name, n))
       .map((n, i) => ({ name: n, offset: 0x1000 + i * 64, address: 0x401000 + i * 64, size: 64 })),
-  userAddress: (_path, name) => (name === "main" ? 0x401000n : undefined),
+  userSymbol: (_path, name) => (name === "main" ? { address: 0x401000n, size: 0 } : undefined),
   usdt: (_path, provider, name) =>
     matchesPattern(provider, "scrytest") && matchesPattern(name, "numbers")
       ? [{ provider: "scrytest", name: "numbers", offset: 0x1100, args: "-4@%edi 8@-8(%rbp) 8@$5" }]

@@ -4,6 +4,7 @@
 import { contextOf, type Operand, stackInto, unwoundStackInto } from "../../../codegen/index.ts";
 import type { Value } from "../../../compiler/index.ts";
 import { register } from "../../../elf/index.ts";
+import { registerOffsets } from "../../../probes/index.ts";
 import { isNumeric, type StackMode, type Type, typeName, UINT64 } from "../../../schema/index.ts";
 import {
   type BuiltinUse,
@@ -25,6 +26,12 @@ function addressArgument(c: CheckState, call: BuiltinUse): void {
   const type = check(c, e);
   if (type.kind !== "none" && !isNumeric(type))
     error(c, "SCRY1287", `${call.name}() expects an integer or pointer argument (${typeName(type)} provided)`, e.span);
+}
+
+/** A pointer to what a symbol of so many bytes is taken for: a signed integer, of 64 bits where there is none that large. */
+function pointerOfSize(size: number): Type {
+  const bits = size === 1 || size === 2 || size === 4 ? ((size * 8) as 8 | 16 | 32) : 64;
+  return { kind: "pointer", to: { kind: "int", bits, signed: true }, space: "user" };
 }
 
 const STACK_MODES: readonly StackMode[] = ["bpftrace", "perf", "raw", "build_id"];
@@ -147,12 +154,12 @@ export const addressBuiltins: Builtins = {
       ),
   },
   uaddr: {
-    doc: "Address of a symbol of the probed program, as its file has it.",
+    doc: "Address of a symbol of the probed program, where that is loaded: a pointer to an integer of the symbol's size.",
     signature: 'uaddr("name")',
-    types: "string literal → uint64",
-    example: 'uprobe:/bin/bash:readline { printf("%x\\n", uaddr("readline")); }',
+    types: "string literal → pointer",
+    example: 'uprobe:/bin/bash:readline { printf("%d\\n", *uaddr("history_length")); }',
     arity: [1, 1],
-    wants: "binary",
+    wants: "place",
     where: {
       allows: (variant) => variant.attach.kind === "uprobe",
       message: () => "uaddr can only be used with u(ret)probes and usdt probes",
@@ -163,17 +170,24 @@ export const addressBuiltins: Builtins = {
       const name = constantText(c, e);
       const { attach } = firstVariant(c);
       if (name === undefined) return error(c, "SCRY1270", "uaddr() requires a string literal", e.span);
-      if (attach.kind === "uprobe" && c.env.userAddress(attach.path, name) === undefined)
-        return error(c, "SCRY1289", `Could not resolve symbol: ${attach.path}:${name}`, e.span);
-      return UINT64;
+      if (attach.kind !== "uprobe") return UINT64;
+      const symbol = c.env.userSymbol(attach.path, name, attach.offset);
+      if (symbol === undefined) return error(c, "SCRY1289", `Could not resolve symbol: ${attach.path}:${name}`, e.span);
+      return pointerOfSize(symbol.size);
     },
     lower: (l, call) => {
-      const attach = l.variant.attach;
+      const { b } = l;
+      const { attach } = l.variant;
       const name = constantText(l.check, call.args[0] as Expression) ?? "";
-      return number(
-        UINT64,
-        l.b.const(attach.kind === "uprobe" ? (l.check.env.userAddress(attach.path, name) ?? 0n) : 0n),
-      );
+      const symbol = attach.kind === "uprobe" ? l.check.env.userSymbol(attach.path, name, attach.offset) : undefined;
+      const type = pointerOfSize(symbol?.size ?? 0);
+      if (attach.kind !== "uprobe" || symbol?.distance === undefined)
+        return number(type, b.const(symbol?.address ?? 0n));
+      // Where this code stands says where the file was loaded; what returns stands in its caller.
+      const code = attach.return
+        ? b.helper("get_func_ip", [contextOf(l)])
+        : b.load("u64", contextOf(l), registerOffsets(l.check.env.machine).instructionPointer);
+      return number(type, b.add(code, b.const(symbol.distance)));
     },
   },
   reg: {

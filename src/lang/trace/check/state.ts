@@ -57,8 +57,8 @@ export type Want =
   /** `arg0` and its like, by their names. */
   | "numbered"
   | "result"
-  /** Which binary it is in. */
-  | "binary"
+  /** Which binary it is in, and where. */
+  | "place"
   /** Which of several probes has fired. */
   | "identity"
   /** How the goroutine is found. */

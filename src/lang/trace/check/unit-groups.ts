@@ -118,7 +118,7 @@ function signature(probe: ResolvedProbe, variant: ProbeVariant, wants: Wants): s
   }
   if (wants.whole) parts.push([...(variant.args?.values() ?? [])].map((a) => [a.name, a.access, a.type]));
   if (wants.has("numbered")) parts.push(probe.numberedArgs);
-  if (wants.has("binary") && variant.attach.kind === "uprobe") parts.push(variant.attach.path);
+  if (wants.has("place") && variant.attach.kind === "uprobe") parts.push(variant.attach.path, variant.attach.offset);
   if (probe.special === true || variant.attach.kind === "perf_event" || variant.attach.kind === "watchpoint")
     parts.push(probe.name);
   return JSON.stringify(parts, (_k, v) => (typeof v === "bigint" ? v.toString() : v));

@@ -27,7 +27,8 @@ export function withStandIns({ tokens }: ScannedText, env: ProbeEnvironment): Pr
         : env.usdt(file, provider, probe),
     functionNames: (file, fn) =>
       file === "" ? [] : (env.functionNames?.(file, fn) ?? env.functions(file, fn).map((f) => f.name)),
-    userAddress: (file, symbol) => (file === "" ? 0n : env.userAddress(file, symbol)),
+    userSymbol: (file, symbol, offset) =>
+      file === "" ? { address: 0n, size: 0 } : env.userSymbol(file, symbol, offset),
     codeAt: (file, address) => (file === "" ? address : (env.codeAt?.(file, address) ?? address)),
     functionAt: (file, offset) => (file === "" ? undefined : env.functionAt?.(file, offset)),
     insideInstruction: (file, start, offset) =>
