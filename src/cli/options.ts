@@ -222,7 +222,10 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
   stdio: { help: "accepted, as editors say it; there is no other way", example: "scry lsp --stdio" },
   version: { short: "V", help: "print the version", example: "scry --version" },
   help: { short: "h", help: "print this help", example: "scry record --help" },
-  "no-warnings": { help: "do not print warnings about the program", example: "scry --no-warnings script.bt" },
+  "no-warnings": {
+    help: "do not print warnings, neither about the program nor of its run (warnf)",
+    example: "scry --no-warnings script.bt",
+  },
   warnings: {
     short: "k",
     help: "warn where a look-up or a read fails while the script runs",

@@ -76,7 +76,7 @@ export async function run(line: CommandLine): Promise<number> {
     const view = output.open(running);
     if (dump?.verifier === true) for (const l of running.logs()) write(`${l.program}:\n${l.log}\n`);
     const status = await work(running, script, view, streams, { quiet, child, pid, dry: given.has("dry-run") });
-    if (!quiet) say(streams.messages, lossWarnings(running.losses()), script.source);
+    if (!quiet && !given.has("no-warnings")) say(streams.messages, lossWarnings(running.losses()), script.source);
     if (statistics !== undefined) {
       const counted = running.statistics();
       if (given.get("format") === "json") streams.out.text(statisticsJson(counted, script.source));

@@ -32,6 +32,7 @@ export interface ScriptOutput {
 export function scriptOutput({ given }: CommandLine, streams: Streams): ScriptOutput {
   const every = given.get("buffering") ?? "line";
   const quiet = given.has("quiet");
+  const warnings = !given.has("no-warnings");
   const printers: (RecordPrinter | undefined)[] = [];
   let view!: View;
   let script!: CompiledScript;
@@ -40,7 +41,9 @@ export function scriptOutput({ given }: CommandLine, streams: Streams): ScriptOu
     listener: {
       record: (site, data, bytes, offset) => {
         let print = printers[site.id];
-        if (print === undefined) printers[site.id] = print = printerOf(site, view, resolver, script);
+        if (print === undefined)
+          printers[site.id] = print =
+            warnings || !isWarning(site) ? printerOf(site, view, resolver, script) : () => undefined;
         print(data, bytes, offset);
         if (every === "none") view.flush();
       },
@@ -53,7 +56,7 @@ export function scriptOutput({ given }: CommandLine, streams: Streams): ScriptOu
         if (every !== "full") view.flush();
       },
       warning: (message) => {
-        if (quiet) return;
+        if (quiet || !warnings) return;
         // Some is said before there is a view.
         const open: View | undefined = view;
         if (open?.said === undefined) warn(streams.messages, message);
@@ -76,6 +79,10 @@ export function scriptOutput({ given }: CommandLine, streams: Streams): ScriptOu
     },
   };
 }
+
+/** What `--no-warnings` leaves out of what the script sends. */
+const isWarning = ({ action }: EventSite): boolean =>
+  action.kind === "helper-error" || (action.kind === "printf" && action.stream === "warn");
 
 function printerOf(site: EventSite, view: View, resolver: Resolver, script: CompiledScript): RecordPrinter {
   const action = site.action;

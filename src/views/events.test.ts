@@ -197,6 +197,18 @@ describe("messages with a place", () => {
       messages: "stdin:1:9-29: WARNING: hey 5\nstdin:1:31-50: ERROR: x q\n",
     });
   });
+  test("text, with the uses of macros that led there", () => {
+    const span = { start: 0, end: 5, from: { start: 6, end: 11, from: { start: 12, end: 13 } } };
+    const { messages } = show(textView, (view) =>
+      record(view, { kind: "printf", format: parseFormat("no\n"), stream: "error", span }, []),
+    );
+    const [head, ...uses] = messages.split("\n");
+    expect(head).toBe("stdin:1:1-6: ERROR: no");
+    expect(uses.filter((line) => line.startsWith("stdin:"))).toEqual([
+      "stdin:1:7-12: ERROR: expanded from",
+      "stdin:1:13-14: ERROR: expanded from",
+    ]);
+  });
   test("JSON, to the data", () => {
     expect(json(run)).toBe(
       '{"type": "warnf", "msg": "hey 5\\n", "filename": "stdin", "line": 1, "col": 9}\n{"type": "errorf", "msg": "x q", "filename": "stdin", "line": 1, "col": 31}\n',

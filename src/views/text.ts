@@ -84,7 +84,7 @@ export function joinReader(site: EventSite, separator: string, size: number): (v
   };
 }
 
-/** `stdin:1:9-29: WARNING: …`, without the line break that the message may end in. */
+/** `stdin:1:9-29: WARNING: …`, without the line break that the message may end in, and the uses of macros that led there. */
 function writeLocated(
   sink: ByteSink,
   part: "warning" | "error",
@@ -103,6 +103,9 @@ function writeLocated(
   }
   sink.painted(part.toUpperCase(), part);
   sink.text(`: ${text}\n`);
+  if (span?.from === undefined) return;
+  const uses: Diagnostic = { code: "SCRY1060", severity: part, message: "expanded from", span: span.from };
+  sink.meant(`${formatDiagnostic(uses, source, undefined, sink.looks)}\n`);
 }
 
 /** Maps that are printed at the end: those with entries, in byte order of their names. */
