@@ -121,6 +121,9 @@ export function setValue(c: CheckState, map: MapExpression, type: Type, span: Sp
   noteWidth(c, map.name, "value", narrow);
 }
 
+/** What an expression gives in the end: of a block what stands last in it. */
+const lastValue = (e: Expression): Expression => (e.kind === "block" ? lastValue(e.value) : e);
+
 export function assignMap(c: CheckState, target: MapExpression, operator: string, value: Expression, span: Span): void {
   useKey(c, target);
   const type = check(c, value);
@@ -141,7 +144,8 @@ export function assignMap(c: CheckState, target: MapExpression, operator: string
       error(c, "SCRY1210", `'${operator}' cannot be used on ${typeName(now)}`, span);
     return;
   }
-  if (isAggregate(type) && value.kind !== "call") {
+  const given = lastValue(value);
+  if (isAggregate(type) && given.kind !== "call") {
     if (isReadableAggregate(type)) {
       error(
         c,
@@ -149,7 +153,7 @@ export function assignMap(c: CheckState, target: MapExpression, operator: string
         `Map value '${typeName(type)}' cannot be assigned from one map to another. The function that returns this type must be called directly e.g. \`${target.name} = ${type.kind}(…);\`.`,
         span,
         [
-          `Add a cast to integer if you want the value of the aggregate, e.g. \`${target.name} = (int64)${value.kind === "map" ? value.name : "@other"};\`.`,
+          `Add a cast to integer if you want the value of the aggregate, e.g. \`${target.name} = (int64)${given.kind === "map" ? given.name : "@other"};\`.`,
         ],
       );
     } else error(c, "SCRY1211", `Map value '${typeName(type)}' cannot be assigned from one map to another.`, span);

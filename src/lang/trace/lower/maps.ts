@@ -9,6 +9,7 @@ import {
   mapNumber,
   mapOperandAt,
   type Operand,
+  scoped,
   scriptMap,
   storeMemory,
   storeNumber,
@@ -17,7 +18,7 @@ import type { Value } from "../../../compiler/index.ts";
 import { type AggregateType, isAggregate, isScalar } from "../../../schema/index.ts";
 import { constant } from "../check/index.ts";
 import type { AssignOperator, CallExpression, Expression, MapExpression } from "../parse/index.ts";
-import { into, type LowerState, typed, typeOf, value } from "./state.ts";
+import { into, type LowerState, statement, typed, typeOf, value } from "./state.ts";
 import { scaled } from "./strides.ts";
 
 /** A key of the script as the maps of the kernel take it. */
@@ -68,7 +69,7 @@ export function assignMap(l: LowerState, target: MapExpression, operator: Assign
   const map = scriptMap(l, target.name);
   const type = map.valueType;
   if (isAggregate(type)) {
-    if (e.kind === "call" && isAggregate(typeOf(l, e))) aggregate(l, target, type, e);
+    aggregated(l, target, type, e);
     return;
   }
   if (operator === "+=" || operator === "-=") {
@@ -89,6 +90,16 @@ function functionAddress(l: LowerState): Value {
   const known = others.length === 0 ? l.check.env.kernelAddress(only?.func ?? "") : undefined;
   if (known !== undefined) return l.b.const(known);
   return l.variant.attach.kind === "kprobe" ? l.b.helper("get_func_ip", [contextOf(l)]) : l.b.const(0);
+}
+
+/** `@x = count()`, or a block that ends with it. */
+function aggregated(l: LowerState, target: MapExpression, type: AggregateType, e: Expression): void {
+  if (e.kind === "block")
+    scoped(l, () => {
+      for (const s of e.statements) statement(l, s);
+      aggregated(l, target, type, e.value);
+    });
+  else if (e.kind === "call" && isAggregate(typeOf(l, e))) aggregate(l, target, type, e);
 }
 
 /** `@x = count()`, `@x[k] = hist(n)`: the call says what the map's value is changed by. */

@@ -116,18 +116,17 @@ class MacroTable {
   #asExpression(e: CallExpression | IdentifierExpression, at: Place): Expression {
     const { statements, value, span } = this.#expand(e, at);
     if (value === undefined) return this.#fail("SCRY1042", "Invalid expression for assignment", span);
-    if (statements.length === 0) return value;
-    return { kind: "block", statements, value, span } satisfies BlockExpression;
+    return blockValue(statements, value, span);
   }
 
   #asStatement(e: CallExpression | IdentifierExpression, whole: Span, at: Place): Statement {
     const { statements, value, span } = this.#expand(e, at);
-    const last: Statement[] = value === undefined ? [] : [{ kind: "discard", expression: value, span: value.span }];
-    return {
-      kind: "block",
-      block: { statements: [...statements, ...last], span },
-      span: at.use === undefined ? whole : span,
-    };
+    // What it gives nobody takes: said as bpftrace does, of the call, or of the statement where the macro has some.
+    const last: Statement[] =
+      value === undefined
+        ? []
+        : [{ kind: "expression", expression: value, span: statements.length === 0 ? span : whole }];
+    return { ...statementOf([...statements, ...last], span), span: at.use === undefined ? whole : span };
   }
 
   #expand(
@@ -184,11 +183,16 @@ class MacroTable {
       span: moved,
     };
     if (types !== undefined) return { ...inPlace(macro, types, args, body), span };
-    return {
-      statements: rewriteStatements(macro.statements, body),
-      ...(macro.value === undefined ? {} : { value: rewriteExpression(macro.value, body) }),
-      span,
-    };
+    const { value } = macro;
+    const statements = rewriteStatements(macro.statements, body);
+    if (value === undefined) return { statements, span };
+    if (!this.#isUse(value) || named.has(value.name))
+      return { statements, value: rewriteExpression(value, body), span };
+    // A use that stands last gives what its own macro gives: nothing, maybe.
+    const last = this.#expand(this.#moveUse(value, body, moved), within);
+    return last.value === undefined
+      ? { statements: [...statements, statementOf(last.statements, last.span)], span }
+      : { statements, value: blockValue(last.statements, last.value, last.span), span };
   }
 
   /** A use within a macro's body, as it stands where the macro is used. */
@@ -250,6 +254,15 @@ class MacroTable {
     );
   }
 }
+
+const statementOf = (statements: Statement[], span: Span): Statement => ({
+  kind: "block",
+  block: { statements, span },
+  span,
+});
+
+const blockValue = (statements: Statement[], value: Expression, span: Span): Expression =>
+  statements.length === 0 ? value : ({ kind: "block", statements, value, span } satisfies BlockExpression);
 
 /** What a function's parameters are given, its body, and its result. */
 function inPlace(
