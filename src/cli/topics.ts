@@ -55,7 +55,7 @@ export interface Topic {
 interface Scripted {
   readonly example: string;
   readonly given?: string;
-  readonly unsafe?: true;
+  readonly unsafe?: "function" | "macro";
 }
 
 /** The example of an entry whose example is a script. */

@@ -52,6 +52,22 @@ describe("what bpftrace cannot run here", () => {
     }
   });
 
+  it("a place within a macro is told with the uses that led there, while the script runs too", async () => {
+    const script = 'macro bad() { errorf("no"); } macro worse() { bad() } begin { worse(); }';
+    const { stderr } = await runScry(["-q", "-e", script]);
+    expect(stderr.split("\n").filter((line) => line.startsWith("stdin:"))).toEqual([
+      "stdin:1:15-27: ERROR: no",
+      "stdin:1:47-52: ERROR: expanded from",
+      "stdin:1:63-70: ERROR: expanded from",
+    ]);
+  });
+
+  it("--no-warnings leaves out what is said of the run, and errors stay", async () => {
+    const script = 'begin { $z = 0; print(1 / $z); warnf("w"); errorf("e"); }';
+    const ended = await runScry(["-q", "--no-warnings", "-e", script]);
+    expect([ended.stdout.trim(), ended.stderr]).toEqual(["1", "stdin:1:44-55: ERROR: e\n"]);
+  });
+
   it("a helper that the kernel refuses is named", async () => {
     const ended = await runScry(["--unsafe", "-e", "begin { print(write_user(0, 1)); }"]);
     expect(ended.stderr).toMatch(/^$|helper bpf_probe_write_user not supported in probe/);

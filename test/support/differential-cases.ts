@@ -657,6 +657,12 @@ const tracing: readonly DifferentialCase[] = [
     load: ["call", 10],
   },
   {
+    name: "uprobe: variables of the file, wherever it was loaded",
+    script:
+      'uprobe:LOAD:probe_me /pid == $1/ { print(*uaddr("watched")); print((uint64)uaddr("watched") == (uint64)$2); print(sizeof(*uaddr("watched"))); print(sizeof(*uaddr("mac"))); } uretprobe:LOAD:probe_me /pid == $1/ { print((uint64)uaddr("watched") == (uint64)$2); print(*(uint8 *)uaddr("mac")); }',
+    load: ["call", 2],
+  },
+  {
     name: "uretprobe",
     script: "uretprobe:LOAD:probe_me /pid == $1/ { @[retval] = count(); @f[func] = count(); }",
     load: ["call", 10],
@@ -943,6 +949,38 @@ const language: readonly DifferentialCase[] = [
   {
     name: "macro: an expression is replaced where it stands",
     script: "macro inc(x) { $y = x + 1; $z = x + 2; $y + $z } begin { $y = 2; print(inc({ $y += 1; $y })); }",
+  },
+  {
+    name: "macro: what stands last in it gives nothing",
+    script: 'macro inner(x) { printf("<%d>\\n", x); } macro outer(x) { inner(x) } begin { outer(3); outer(4) }',
+  },
+  {
+    name: "macro: an aggregate",
+    script:
+      "macro once() { count() } macro mean($x) { let $y = $x * 2; avg($y) } begin { $n = 21; @c = once(); @[1] = mean($n); @[1] = mean($n); }",
+  },
+  {
+    name: "a block that ends with an aggregate",
+    script:
+      'begin { @a = { let $n = 4; sum($n) }; @h["k"] = { if (1) { print("in") } hist(9) }; @c = { { count() } }; }',
+  },
+  {
+    name: "casts: strings to booleans",
+    script:
+      'begin { $s = "ab"; $e = ""; print(((bool)"x", (bool)"", (bool)$s, (bool)$e)); @m = "q"; print((bool)@m); @m = ""; print((bool)@m); }',
+  },
+  begin(
+    "str() of literal numbers",
+    'print(str(0)); print(str(-31)); print(str(0x1f)); print(str(157, 2)); print(sizeof(str(1234))); @[str(5)] = str(6); print(str(7) == "7");',
+  ),
+  begin("--no-warnings, of the run too", '$z = 0; print(8 / $z); warnf("w"); errorf("e"); print("end");', {
+    options: ["--no-warnings"],
+    textOnly: "bpftrace prints the division in JSON all the same",
+  }),
+  {
+    name: "config: keys as the environment has them",
+    script:
+      "config = { BPFTRACE_MAX_MAP_KEYS = 77; BPFTRACE_MAX_STRLEN = 99 } begin { print(config().max_map_keys); print(config().max_strlen); }",
   },
   {
     name: "macro: in macros, in any order",

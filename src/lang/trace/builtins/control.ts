@@ -40,7 +40,7 @@ function sender(name: "signal" | "signal_thread", helper: "send_signal" | "send_
     types: "int or string literal → none",
     example: `tracepoint:syscalls:sys_enter_openat /comm == "runaway"/ { ${name}("SIGSTOP"); }`,
     arity: [1, 1],
-    unsafe: true,
+    unsafe: "macro",
     where: {
       allows: (variant) => variant.context !== "none" && variant.context !== "iter",
       message: (_use, probe) => `${name} can not be used with "${probe.provider}" probes`,

@@ -1,6 +1,7 @@
 // Numbers as the names they stand for: errors, signals, system calls; and addresses from their text.
 
 import { contextOf, eitherNumber } from "../../../codegen/index.ts";
+import type { Value } from "../../../compiler/index.ts";
 import type { ProgramType } from "../../../object/index.ts";
 import {
   BOOL,
@@ -16,7 +17,7 @@ import {
   utf8Length,
 } from "../../../schema/index.ts";
 import { type BuiltinUse, type CheckState, check, constant, constantText, error } from "../check/index.ts";
-import { typeOf, value } from "../lower/index.ts";
+import { type LowerState, ownMemory, typeOf, value } from "../lower/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { addressBytes } from "./address-text.ts";
 import type { Builtin, Builtins, Said } from "./builtin.ts";
@@ -53,6 +54,18 @@ const bytesOf = (c: CheckState, use: BuiltinUse): readonly number[] | undefined 
 const WRITERS: ReadonlySet<ProgramType> = new Set(["kprobe", "tracepoint", "raw_tracepoint", "tracing", "perf_event"]);
 /** Bytes that are put on the stack. */
 const MOST_WRITTEN = 256n;
+
+const isAddress = (type: Type): boolean => type.kind === "pointer" || type.kind === "int" || type.kind === "none";
+
+/** Does it stand for bytes that the program has itself? */
+const isBytes = (type: Type): boolean => type.kind === "string" || type.kind === "buffer" || type.kind === "array";
+
+/** A number as it is; of what stands for bytes the address at which the program has them. */
+function addressOf(l: LowerState, e: Expression): Value {
+  if (!isBytes(typeOf(l, e))) return value(l, e);
+  const { pointer, offset } = ownMemory(l, e);
+  return offset === 0 ? pointer : l.b.add(pointer, offset);
+}
 
 export const nameBuiltins: Builtins = {
   strerror: named(
@@ -124,7 +137,7 @@ export const nameBuiltins: Builtins = {
       const bytes = [...new TextEncoder().encode(format), 0];
       const slot = l.b.slot(Math.ceil(bytes.length / 8) * 8);
       for (const [i, byte] of bytes.entries()) l.b.store(8, slot, i, byte);
-      const values = use.args.slice(1).map((e) => value(l, e));
+      const values = use.args.slice(1).map((e) => addressOf(l, e));
       l.b.helper("trace_printk", [slot, l.b.const(bytes.length), ...values]);
       return { kind: "none" };
     },
@@ -135,7 +148,7 @@ export const nameBuiltins: Builtins = {
     types: "int → none",
     example: 'kprobe:should_failslab /comm == "victim"/ { override(-12); }',
     arity: [1, 1],
-    unsafe: true,
+    unsafe: "function",
     effects: true,
     where: {
       allows: (variant) => variant.attach.kind === "kprobe",
@@ -156,7 +169,7 @@ export const nameBuiltins: Builtins = {
     types: "pointer, pointer, int literal → bool",
     example: 'uprobe:/bin/bash:readline { _ = write_user((int32 *)reg("sp"), 1); }',
     arity: [2, 3],
-    unsafe: true,
+    unsafe: "macro",
     effects: true,
     where: {
       allows: (variant) => WRITERS.has(variant.programType),
@@ -165,12 +178,19 @@ export const nameBuiltins: Builtins = {
     check: (c, use) => {
       const [to, what, bytes] = use.args as [Expression, Expression, Expression?];
       const addresses = bytes === undefined ? [to] : [to, what];
-      for (const e of use.args) {
-        const type = check(c, e);
-        if (addresses.includes(e) && type.kind !== "pointer" && type.kind !== "int" && type.kind !== "none")
-          error(c, "SCRY1287", `write_user() expects a pointer (${typeName(type)} provided)`, e.span);
-      }
+      const types = use.args.map((e) => check(c, e));
+      for (const [i, type] of types.entries())
+        if (addresses.includes(use.args[i] as Expression) && !isAddress(type) && !(i === 1 && isBytes(type)))
+          error(
+            c,
+            "SCRY1287",
+            `write_user() expects a pointer (${typeName(type)} provided)`,
+            (use.args[i] as Expression).span,
+          );
       const count = bytes === undefined ? 1n : constant(c, bytes);
+      const from = types[1] as Type;
+      if (bytes !== undefined && count !== undefined && isBytes(from) && count > BigInt(sizeOf(from)))
+        error(c, "SCRY1287", `write_user() is given ${sizeOf(from)} bytes, not ${count}`, bytes.span);
       if (bytes !== undefined && (count === undefined || count < 1n || count > MOST_WRITTEN))
         error(c, "SCRY1287", `write_user() writes 1 to ${MOST_WRITTEN} bytes, as a literal says`, bytes.span);
       return BOOL;
@@ -183,7 +203,7 @@ export const nameBuiltins: Builtins = {
       const size = bytes === undefined ? sizeOf(wanted) : Number(constant(l.check, bytes));
       const slot = b.slot(Math.ceil(size / 8) * 8);
       if (bytes === undefined) b.store(64, slot, 0, value(l, what));
-      else b.helper("probe_read_kernel", [slot, b.const(size), value(l, what)]);
+      else b.helper("probe_read_kernel", [slot, b.const(size), addressOf(l, what)]);
       const answer = b.helper("probe_write_user", [value(l, to), slot, b.const(size)]);
       return {
         kind: "value",

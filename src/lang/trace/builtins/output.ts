@@ -89,7 +89,7 @@ function formatted(
     signature: `${name}(format, …)`,
     types: "string literal, … → none",
     arity: [1, 129],
-    ...(unsafe ? { unsafe } : {}),
+    ...(unsafe ? { unsafe: "function" } : {}),
     check: (c, call) => {
       checkFormat(c, call);
       return NONE;

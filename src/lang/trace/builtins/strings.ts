@@ -74,19 +74,30 @@ function parameterText(c: CheckState, use: BuiltinUse): string | undefined {
   return n === undefined ? text : text.slice(0, Number(n));
 }
 
+/** What str() gives before the script runs: of a parameter its text, of a literal number its digits. */
+function foldedText(c: CheckState, use: BuiltinUse): string | undefined {
+  const [e, length] = use.args;
+  const negative = e?.kind === "unary" && e.operator === "-" && e.operand.kind === "integer";
+  if (e?.kind !== "integer" && !negative) return parameterText(c, use);
+  const text = String(constant(c, e));
+  const n = length === undefined ? undefined : constant(c, length);
+  if (length !== undefined && (n === undefined || n < 0n)) return undefined;
+  return n === undefined ? text : text.slice(0, Number(n));
+}
+
 export const stringBuiltins: Builtins = {
   str: {
-    doc: "The string at an address, up to max_strlen bytes or the given length, which counts the zero at the end. Of a parameter ($1) its text.",
+    doc: "The string at an address, up to max_strlen bytes or the given length, which counts the zero at the end. Of a parameter ($1) its text, of a literal number its digits.",
     signature: "str(address[, length])",
     types: "int, pointer, string or array; int → string",
     example: "tracepoint:syscalls:sys_enter_openat { print(str(args.filename)); }",
     arity: [1, 2],
-    foldText: parameterText,
+    foldText: foldedText,
     check: (c, call) => {
       const e = call.args[0] as Expression;
       const known = call.args[1] === undefined ? undefined : constant(c, call.args[1]);
       const most = c.options.maxStrlen + 1;
-      const text = parameterText(c, call);
+      const text = foldedText(c, call);
       if (text !== undefined) return { kind: "string", size: utf8Length(text) + 1 };
       const type = check(c, e);
       if (
@@ -99,8 +110,8 @@ export const stringBuiltins: Builtins = {
         error(
           c,
           "SCRY1281",
-          `str() expects an integer or a pointer type as first argument (${typeName(type)} provided)`,
-          e.span,
+          `str() expects a string, integer or a pointer type as first argument (${typeName(type)} provided)`,
+          call.span,
         );
       const length = call.args[1];
       if (length === undefined)
@@ -122,7 +133,7 @@ export const stringBuiltins: Builtins = {
       const b = l.b;
       const e = call.args[0] as Expression;
       const size = type.kind === "string" ? type.size : 64;
-      const text = parameterText(l.check, call);
+      const text = foldedText(l.check, call);
       if (text !== undefined) {
         writeText(l, text, size, to, offset, options);
         return [];

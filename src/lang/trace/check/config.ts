@@ -208,8 +208,13 @@ const RENAMED: Readonly<Record<string, string>> = {
   cat_bytes_max: "max_cat_bytes",
 };
 
-export const isConfigKey = (name: string): boolean =>
-  configKeys.some((k) => k.key === (Object.hasOwn(RENAMED, name) ? RENAMED[name] : name));
+/** A key by any of its names: as it is, as it was once, and as the environment has it (BPFTRACE_MAX_STRLEN). */
+function keyOf(name: string): string {
+  const key = name.toLowerCase().replace(/^bpftrace_/, "");
+  return Object.hasOwn(RENAMED, key) ? (RENAMED[key] as string) : key;
+}
+
+export const isConfigKey = (name: string): boolean => configKeys.some((k) => k.key === keyOf(name));
 
 /** The options with one more setting; a text instead says what is wrong with it. */
 export function withSetting(
@@ -217,7 +222,7 @@ export function withSetting(
   name: string,
   value: string | number | boolean,
 ): ScriptOptions | string {
-  const key = RENAMED[name] ?? name;
+  const key = keyOf(name);
   const entry = configKeys.find((k) => k.key === key);
   if (entry === undefined) return `${name}: not a known configuration option`;
   let plain: string | number | boolean = value;

@@ -241,6 +241,11 @@ function identifierType(c: CheckState, e: IdentifierExpression): Type {
   return error(c, "SCRY1223", `Unknown identifier: '${e.name}'`, e.span, nearest(e.name, names(c, "variable")));
 }
 
+const UNSAFE = {
+  function: "an unsafe function being used in safe mode",
+  macro: "unsafe. To use you need the --unsafe flag",
+} as const;
+
 function callType(c: CheckState, e: CallExpression): Type {
   const builtin = builtinOf(c.builtins, e);
   const callable = builtin !== undefined && (builtin.arity !== undefined || e.args.length === 0);
@@ -249,8 +254,8 @@ function callType(c: CheckState, e: CallExpression): Type {
     if (c.later.has(e.name)) return error(c, "SCRY1911", `${e.name}() is not supported yet`, e.nameSpan);
     return error(c, "SCRY1224", `Unknown function: '${e.name}'`, e.span, nearest(e.name, names(c, "function")));
   }
-  if (builtin.unsafe === true && !c.env.unsafe)
-    error(c, "SCRY1225", `${e.name}() is an unsafe function being used in safe mode`, e.span, [
+  if (builtin.unsafe !== undefined && !c.env.unsafe)
+    error(c, "SCRY1225", `${e.name}() is ${UNSAFE[builtin.unsafe]}`, e.span, [
       "Use --unsafe to allow functions with side effects on the system",
     ]);
   const [least, most] = builtin.arity ?? [0, 0];

@@ -173,7 +173,8 @@ export function castType(c: CheckState, to: Type, operand: Expression, span: Spa
       from.kind === "float" ||
       from.kind === "ksym" ||
       from.kind === "username" ||
-      from.kind === "cgroup_path"
+      from.kind === "cgroup_path" ||
+      (to.kind === "bool" && from.kind === "string")
     )
       return to;
     return bad();

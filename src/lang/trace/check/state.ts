@@ -82,8 +82,8 @@ export interface CheckedBuiltin {
   readonly arity?: readonly [number, number];
   /** A function that is shown among the variables too, because it is mostly written without arguments. */
   readonly alsoVariable?: true;
-  /** Has effects on the system: only with --unsafe. */
-  readonly unsafe?: true;
+  /** Has effects on the system: only with --unsafe. bpftrace's macros say so in other words than its functions. */
+  readonly unsafe?: "function" | "macro";
   readonly wants?: Want;
   /** Its fields are the probe's arguments: `args.filename`. */
   readonly members?: true;

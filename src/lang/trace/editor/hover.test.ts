@@ -24,7 +24,7 @@ const hovers: readonly (readonly [marked: string, said: string | undefined])[] =
   ["begin { pi|d }", "pid: uint32"],
   ["begin { p|id", "pid"],
   ["begin { print(ar|g0) }", "argN"],
-  ["begin { st|r(0) }", "str(address[, length]): string[1025]"],
+  ["begin { st|r(pid) }", "str(address[, length]): string[1025]"],
   ["begin { $x = 1; print($|x); }", "$x: int64"],
   ["begin { let $x|x: uint8 = 1; }", "$xx: uint8"],
   ["begin { for $|i : 0..3 { } }", "$i: int64"],
