@@ -41,7 +41,7 @@ export {
   writeText,
 } from "./memory.ts";
 export { reaper } from "./reaper.ts";
-export { stackInto, stackLength } from "./stacks.ts";
+export { keptLength, stackInto, stackLength } from "./stacks.ts";
 export {
   CodegenError,
   contextOf,

@@ -3,7 +3,7 @@
 // ours under a number made of its addresses.
 
 import { INT, type Value, type Variable } from "../compiler/index.ts";
-import { DISPLACED, HEADER, stackMaps, type Type } from "../schema/index.ts";
+import { DISPLACED, HEADER, STACK_NUMBER_BITS, stackMaps, type Type } from "../schema/index.ts";
 import { either } from "./choice.ts";
 import type { Lengths } from "./memory.ts";
 import { contextOf, increment, type ProgramState, scoped } from "./state.ts";
@@ -35,7 +35,12 @@ export function stackInto(p: ProgramState, type: Type, to: Value, offset: number
   );
   b.jump(after);
   b.enter(after);
-  b.store(64, to, offset, b.read(result));
+  b.store(
+    64,
+    to,
+    offset,
+    withLength(p, b.read(result), () => stackLength(p, type)),
+  );
   if (type.kind === "ustack") b.store(64, to, offset + 8, b.binary("shr", b.helper("get_current_pid_tgid", []), 32));
   return [];
 }
@@ -53,6 +58,27 @@ export function stackLength(p: ProgramState, type: Type): Value {
     (some, none) => b.branch("sgt", bytes, 0, some, none),
     () => b.binary("shr", bytes, 3),
     () => b.const(0),
+  );
+}
+
+/** A stack's number with how many frames it has, where the script asks for that. */
+export function withLength(p: ProgramState, number: Value, length: () => Value): Value {
+  if (p.object.stackLengths !== true) return number;
+  return either(
+    p,
+    (some, none) => p.b.branch("sge", number, 0, some, none),
+    () => p.b.binary("or", number, p.b.binary("shl", length(), STACK_NUMBER_BITS)),
+    () => number,
+  );
+}
+
+/** How many frames a stack has that was taken before, by its number; 0 where there was none. */
+export function keptLength(p: ProgramState, number: Value): Value {
+  return either(
+    p,
+    (some, none) => p.b.branch("sge", number, 0, some, none),
+    () => p.b.binary("shr", number, STACK_NUMBER_BITS),
+    () => p.b.const(0),
   );
 }
 

@@ -29,6 +29,8 @@ export interface ObjectState {
   readonly sites: EventSite[];
   /** Numbers of frames of the stacks that are taken. */
   readonly stackLimits: Set<number>;
+  /** The number of frames is kept with each stack: the script asks for it later. */
+  readonly stackLengths?: true;
   /** Are stacks unwound by tables? */
   unwinds: boolean;
   /** Helpers that fail are told of (`-k`). */

@@ -9,6 +9,7 @@ import { FunctionBuilder, INT, type Value } from "../compiler/index.ts";
 import { CacheEntry, DISPLACED, HEADER, stackMaps, type Type, UNWIND, UNWIND_CACHE } from "../schema/index.ts";
 import { currentIdValue } from "./current-task.ts";
 import type { Lengths } from "./memory.ts";
+import { withLength } from "./stacks.ts";
 import { increment, type ProgramState, scoped, within } from "./state.ts";
 import {
   FrameKind,
@@ -62,7 +63,8 @@ function unwindFunction(p: ProgramState, limit: number): string {
     if (bytes <= 256) b.zero(frames, 0, bytes);
     const key = b.slot(8);
     const hash = walk(p, registers, b.param(0), frames, key, limit);
-    b.return(keep(p, frames, hash, key, limit));
+    const number = keep(p, frames, hash, key, limit);
+    b.return(withLength(p, number, () => countFrames(p, frames, limit)));
     p.functions.push(b.finish());
   });
   return name;
@@ -151,6 +153,20 @@ function walk(p: ProgramState, registers: Registers, process: Value, frames: Val
   b.jump(end);
   b.enter(end);
   return b.read(hash);
+}
+
+/** The frames of a stack end with a zero, or with the room for them. */
+function countFrames(p: ProgramState, frames: Value, limit: number): Value {
+  const b = p.b;
+  const count = variable("count");
+  b.write(count, b.const(0));
+  b.loop(limit, (index, leave) => {
+    const next = b.block("frame");
+    b.branch("eq", b.load("u64", b.add(frames, b.binary("shl", index, 3)), 0), 0, leave, next);
+    b.enter(next);
+    b.write(count, b.add(b.read(count), 1));
+  });
+  return b.read(count);
 }
 
 /** Keeps the stack under a number made of its addresses; gives the number, or -1 where there was no room. */

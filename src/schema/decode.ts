@@ -5,6 +5,7 @@
 
 import { aggregateWords, elementOffsets, sizeOf } from "./layout.ts";
 import { numberName, UNNAMED } from "./named-numbers.ts";
+import { STACK_NUMBER_BITS } from "./stack-maps.ts";
 import { timeSeriesDecoder } from "./time-series.ts";
 import type { AggregateType, IntType, StructType, Type } from "./types.ts";
 import type {
@@ -183,11 +184,15 @@ function mac(view: DataView, offset: number): string {
   return text;
 }
 
+/** Of the upper half of a stack's word what belongs to its number. */
+const NUMBER_HIGH = 2 ** (STACK_NUMBER_BITS - 32) - 1;
+
 function stackDecoder(type: Type & { kind: "kstack" | "ustack" }, resolver: Resolver): ValueDecoder {
   const user = type.kind === "ustack";
   return (view, offset) => {
-    const id = Number(readSigned64(view, offset));
-    if (id < 0) return { kind: "stack", frames: [] };
+    const high = view.getInt32(offset + 4, true);
+    if (high < 0) return { kind: "stack", frames: [] };
+    const id = (high & NUMBER_HIGH) * 0x1_0000_0000 + view.getUint32(offset, true);
     const pid = user ? view.getUint32(offset + 8, true) : 0;
     const addresses = user ? resolver.ustack(id, type.limit) : resolver.kstack(id, type.limit);
     return {

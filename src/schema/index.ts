@@ -16,7 +16,7 @@ export * from "./layout.ts";
 export { numberName } from "./named-numbers.ts";
 export type { ScriptOptions } from "./options.ts";
 export * from "./selection.ts";
-export { DISPLACED, stackMaps } from "./stack-maps.ts";
+export { DISPLACED, STACK_NUMBER_BITS, stackMaps } from "./stack-maps.ts";
 export * from "./storage.ts";
 export { isRawByte, utf8, utf8Length } from "./text.ts";
 export * from "./types.ts";

@@ -40,6 +40,11 @@ describe("what bpftrace cannot run here", () => {
       "begin { $a = kstack; $b = $a; print($a == $b); print($a == kstack); }",
       "true\nfalse\n\n\n",
     ],
+    [
+      "how many frames a kept stack has, the kernel's and one that is unwound",
+      "begin { $k = kstack; $u = dw_ustack; print(len($k) == len(kstack)); print(len($k) > 3); print(len($u) > 0); $s = kstack(2); print(len($s)); }",
+      "true\ntrue\ntrue\n2\n\n\n",
+    ],
     ["functions", FUNCTIONS, PRINTED],
   ];
   it.each(cases)("%s", async (_, script, printed) => {

@@ -657,6 +657,12 @@ const tracing: readonly DifferentialCase[] = [
     load: ["call", 10],
   },
   {
+    name: "stacks: how many frames one has that was kept",
+    script:
+      "uprobe:LOAD:probe_me /pid == $1/ { $three = ustack(3); $all = ustack; @m[1] = ustack(2); @n[ustack(1)] = 1; print(len($three)); print(len($all) == len(ustack)); print(len(@m[1])); for ($e : @n) { print(len($e.0)) } @c[len($three)] = count(); clear(@m); clear(@n); }",
+    load: ["call", 2],
+  },
+  {
     name: "uprobe: variables of the file, wherever it was loaded",
     script:
       'uprobe:LOAD:probe_me /pid == $1/ { print(*uaddr("watched")); print((uint64)uaddr("watched") == (uint64)$2); print(sizeof(*uaddr("watched"))); print(sizeof(*uaddr("mac"))); } uretprobe:LOAD:probe_me /pid == $1/ { print((uint64)uaddr("watched") == (uint64)$2); print(*(uint8 *)uaddr("mac")); }',

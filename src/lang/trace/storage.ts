@@ -48,6 +48,7 @@ export function planScript({ state, units }: CheckedScript): ScriptStorage {
     plan,
     sites: [],
     stackLimits: new Set(),
+    ...(state.stackLengths ? { stackLengths: true } : {}),
     unwinds: false,
     frameBytes: 0,
   };

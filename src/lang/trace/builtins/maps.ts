@@ -1,6 +1,7 @@
 // Functions on whole maps and their keys: print, clear, zero, delete, has_key, len.
 
-import { countEntries, deleteKey, hasKey, scriptMap, stackLength } from "../../../codegen/index.ts";
+import { countEntries, deleteKey, hasKey, keptLength, scriptMap, stackLength } from "../../../codegen/index.ts";
+import type { Value } from "../../../compiler/index.ts";
 import {
   BOOL,
   INT64,
@@ -24,13 +25,20 @@ import {
   valued,
   warn,
 } from "../check/index.ts";
-import { emitEvent, keyOf, literal, printfType, typeOf } from "../lower/index.ts";
+import { emitEvent, keyOf, type LowerState, literal, ownMemory, printfType, typeOf } from "../lower/index.ts";
 import type { Expression, MapExpression } from "../parse/index.ts";
 import type { Builtin, Builtins, Said } from "./builtin.ts";
 import { checkWords, printingOf, printWords, splitWords } from "./print-words.ts";
 
 const isStackUse = (e: Expression): boolean =>
   (e.kind === "identifier" || e.kind === "call") && /^(?:__builtin_)?[ku]stack$/.test(e.name);
+
+function lengthOf(l: LowerState, e: Expression): Value {
+  if (e.kind === "map" && e.key === undefined) return countEntries(l, scriptMap(l, e.name));
+  if (isStackUse(e)) return stackLength(l, typeOf(l, e));
+  const { pointer, offset } = ownMemory(l, e);
+  return keptLength(l, l.b.load("u64", pointer, offset));
+}
 
 function wholeMap(c: CheckState, call: BuiltinUse, e: Expression | undefined): MapExpression | undefined {
   if (e?.kind !== "map" || e.key !== undefined) {
@@ -207,7 +215,7 @@ export const mapBuiltins: Builtins = {
     },
   },
   len: {
-    doc: "Number of entries of a map, or of frames of a stack that is taken here.",
+    doc: "Number of entries of a map, or of frames of a stack.",
     signature: "len(@map) or len(kstack)",
     types: "map or stack → uint64",
     example:
@@ -217,11 +225,12 @@ export const mapBuiltins: Builtins = {
       const e = call.args[0] as Expression;
       if (e.kind !== "map" || e.key !== undefined) {
         const type = check(c, e);
-        if (isStackUse(e) && (type.kind === "kstack" || type.kind === "ustack")) return UINT64;
+        if (type.kind === "kstack" || type.kind === "ustack") {
+          if (!isStackUse(e)) c.stackLengths = true;
+          return UINT64;
+        }
         if (type.kind === "none" && !c.final) return UINT64;
-        return error(c, "SCRY1268", "call to len() expects a map, ustack, or kstack", call.span, [
-          "Of a stack the number of frames is known where it is taken: len(kstack)",
-        ]);
+        return error(c, "SCRY1268", "call to len() expects a map, ustack, or kstack", call.span);
       }
       const use = mapUse(c, e.name);
       use.walked = true;
@@ -232,8 +241,7 @@ export const mapBuiltins: Builtins = {
     },
     lower: (l, call) => {
       const e = call.args[0] as Expression;
-      const value = e.kind === "map" ? countEntries(l, scriptMap(l, e.name)) : stackLength(l, typeOf(l, e));
-      return { kind: "value", type: UINT64, value };
+      return { kind: "value", type: UINT64, value: lengthOf(l, e) };
     },
   },
 };

@@ -117,6 +117,8 @@ export interface CheckState {
   readonly diagnostics: Diagnostic[];
   /** Maps that were used without keys. */
   readonly usedAsScalar: Set<string>;
+  /** Is a stack's number of frames asked for where the stack is not taken? */
+  stackLengths: boolean;
   /** Set when a pass changed a type that an earlier expression may have used. */
   changed: boolean;
   /** In the last pass, what is still unknown is an error. */
@@ -181,6 +183,7 @@ export function checkState(
     narrow: new Map(),
     diagnostics: [],
     usedAsScalar: new Set(),
+    stackLengths: false,
     changed: false,
     final: false,
     over: false,
