@@ -273,7 +273,13 @@ export const addressBuiltins: Builtins = {
       const e = call.args[0];
       if (e === undefined) return UINT64;
       if (e.kind === "identifier" && CLOCKS[e.name] !== undefined) return UINT64;
-      return error(c, "SCRY1287", "Invalid timestamp mode", e.span, ["Clocks are boot, monotonic, tai and sw_tai"]);
+      return error(
+        c,
+        "SCRY1287",
+        e.kind === "identifier" ? `Invalid timestamp mode: ${e.name}` : "Invalid timestamp mode",
+        e.span,
+        ["Clocks are boot, monotonic, tai and sw_tai"],
+      );
     },
     lower: (l, call) => {
       const e = call.args[0];

@@ -186,9 +186,19 @@ export const controlBuiltins: Builtins = {
     example: "begin { print(offsetof(struct task_struct, comm)); exit(); }",
     arity: [1, 2],
     check: (c, call) => {
-      if (fieldOffset(c, call) === undefined)
-        return error(c, "SCRY1293", "offsetof() needs a struct and one of its fields", call.span);
-      return UINT64;
+      if (fieldOffset(c, call) !== undefined) return UINT64;
+      const type = typeAsked(c, call);
+      const names = memberPath(call.args.at(-1));
+      // Of a type that is not known that was said.
+      if (type.kind === "none") return UINT64;
+      return error(
+        c,
+        "SCRY1293",
+        type.kind === "struct" && names !== undefined
+          ? `'${typeName(type)}' has no field named '${names.join(".")}'`
+          : "offsetof() needs a struct and one of its fields",
+        call.span,
+      );
     },
     fold: (c, call) => BigInt(fieldOffset(c, call) ?? 0),
     lower: (l, call) => ({ kind: "value", type: UINT64, value: l.b.const(fieldOffset(l.check, call) ?? 0) }),
@@ -198,11 +208,13 @@ export const controlBuiltins: Builtins = {
 const fieldOffset = (c: CheckState, call: BuiltinUse): number | undefined =>
   memberOffset(c, typeAsked(c, call), call.args.at(-1));
 
+/** The names of `a.b.c`. */
+const memberPath = (e: Expression | undefined): string[] | undefined =>
+  e?.kind === "identifier" ? [e.name] : e?.kind === "field" ? [...(memberPath(e.object) ?? []), e.name] : undefined;
+
 /** Bytes from the start of a struct to the field that `a.b.c` names; undefined where there is none. */
 export function memberOffset(c: CheckState, type: Type, member: Expression | undefined): number | undefined {
-  const path = (e: Expression | undefined): string[] | undefined =>
-    e?.kind === "identifier" ? [e.name] : e?.kind === "field" ? [...(path(e.object) ?? []), e.name] : undefined;
-  const names = path(member);
+  const names = memberPath(member);
   if (type.kind !== "struct" || names === undefined) return undefined;
   const field = c.env.btf()?.field(type.btf.id, names);
   // Of a bit field: its first byte.

@@ -42,7 +42,7 @@ function lengthOf(l: LowerState, e: Expression): Value {
 
 function wholeMap(c: CheckState, call: BuiltinUse, e: Expression | undefined): MapExpression | undefined {
   if (e?.kind !== "map" || e.key !== undefined) {
-    if (e?.kind !== "map") error(c, "SCRY1260", `${call.name}() expects a map to be provided`, e?.span ?? call.span);
+    if (e?.kind !== "map") error(c, "SCRY1260", `${call.name}() expects a map argument`, e?.span ?? call.span);
     else error(c, "SCRY1260", `The map passed to ${call.name}() should not be indexed by a key`, e.span);
     return undefined;
   }

@@ -106,7 +106,7 @@ export const nameBuiltins: Builtins = {
         return error(c, "SCRY1270", "pton() expects an string literal at the first argument", use.span);
       const bytes = bytesOf(c, use);
       if (bytes === undefined)
-        return error(c, "SCRY1285", `pton() expects an string argument of an IPv4/IPv6 address, got ${text}`, use.span);
+        return error(c, "SCRY1285", `pton() expects a valid IPv4/IPv6 address, got ${text}`, use.span);
       return {
         kind: "array",
         of: { kind: "int", bits: 8, signed: false },

@@ -260,22 +260,18 @@ function callType(c: CheckState, e: CallExpression): Type {
     ]);
   const [least, most] = builtin.arity ?? [0, 0];
   if (e.args.length < least || e.args.length > most)
-    return error(c, "SCRY1226", `${e.name}() requires ${arity(least, most, e.args.length)}`, e.span, [
-      builtin.signature,
-    ]);
+    return error(c, "SCRY1226", `${e.name}() ${arity(least, most, e.args.length)}`, e.span, [builtin.signature]);
   return builtinType(c, builtin, e);
 }
 
 const arity = (least: number, most: number, given: number): string => {
-  const plural = (n: number): string => `${n} argument${n === 1 ? "" : "s"}`;
+  const some = (n: number): string => (n === 1 ? "one argument" : `${n} arguments`);
   const wanted =
     least === most
-      ? plural(least)
+      ? `requires ${least === 0 ? "no arguments" : least === 1 ? "1 argument" : some(least)}`
       : given < least
-        ? `at least ${least === 1 ? "one argument" : plural(least)}`
-        : most === 0
-          ? "no arguments"
-          : `up to ${most} arguments`;
+        ? `requires at least ${some(least)}`
+        : `takes up to ${some(most)}`;
   return `${wanted} (${given} provided)`;
 };
 
