@@ -983,6 +983,14 @@ const language: readonly DifferentialCase[] = [
     options: ["--no-warnings"],
     textOnly: "bpftrace prints the division in JSON all the same",
   }),
+  begin("cpid without a command", "print(cpid); @[cpid] = 1;", {
+    textOnly: "bpftrace sends its warning while it runs, which is data of JSON",
+  }),
+  {
+    name: "config: names that keys had once",
+    script:
+      "config = { strlen = 77; map_keys_max = 9 } begin { print(config().max_strlen); print(config().max_map_keys); }",
+  },
   {
     name: "config: keys as the environment has them",
     script:

@@ -3,7 +3,7 @@
 import { currentField, currentIdValue, fail, memberOperand, type Operand, once } from "../../../codegen/index.ts";
 import type { Value } from "../../../compiler/index.ts";
 import { GLOBALS, HEADER, INT32, type Type, typeName, UINT32, UINT64 } from "../../../schema/index.ts";
-import { type CheckState, check, error } from "../check/index.ts";
+import { type CheckState, check, error, warn } from "../check/index.ts";
 import { type LowerState, value } from "../lower/index.ts";
 import type { Builtin, Builtins, Said } from "./builtin.ts";
 
@@ -282,16 +282,16 @@ export const taskBuiltins: Builtins = {
     lower: (l) => number(UINT64, l.b.const(l.check.env.cpus)),
   },
   cpid: {
-    doc: "Process id of the command that was started with -c.",
+    doc: "Process id of the command that was started with -c; 0 where none was.",
     signature: "cpid",
     types: "uint32",
     example: "tracepoint:syscalls:sys_enter_openat /pid == cpid/ { print(str(args.filename)); }",
     given: "-c ls",
     cost: 0,
-    check: (c, use) =>
-      c.env.childPid === undefined
-        ? error(c, "SCRY1242", "cpid can only be used with the -c option", use.span)
-        : UINT32,
+    check: (c, use) => {
+      if (c.env.childPid === undefined) warn(c, "SCRY1242", "No child command (`-c`); cpid is zero", use.span);
+      return UINT32;
+    },
     lower: (l) => number(UINT32, l.b.const(l.check.env.childPid ?? 0)),
   },
   has_cpid: {

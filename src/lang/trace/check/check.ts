@@ -5,6 +5,7 @@ import type { ProbeEnvironment } from "../../../probes/index.ts";
 import type { ScriptOptions } from "../../../schema/index.ts";
 import { nearest, type SourceText } from "../../../source/index.ts";
 import type { Script } from "../parse/index.ts";
+import { renamedKey } from "./config.ts";
 import { expressionType } from "./expressions.ts";
 import { mapTypes } from "./map-types.ts";
 import { mapUse } from "./maps.ts";
@@ -40,6 +41,10 @@ export function checkScript(
   }
   c.final = true;
   for (const unit of units) checkUnit(c, unit);
+  for (const { key, span } of script.config) {
+    const now = renamedKey(key);
+    if (now !== undefined) warn(c, "SCRY1022", `${key} has been renamed, please use ${now}`, span);
+  }
   for (const d of script.mapDeclarations)
     if (c.maps.get(d.name)?.valueType === undefined && c.maps.get(d.name)?.keyType === undefined)
       warn(c, "SCRY1258", `Unused map: ${d.name}`, d.span);

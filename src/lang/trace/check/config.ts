@@ -208,11 +208,16 @@ const RENAMED: Readonly<Record<string, string>> = {
   cat_bytes_max: "max_cat_bytes",
 };
 
-/** A key by any of its names: as it is, as it was once, and as the environment has it (BPFTRACE_MAX_STRLEN). */
-function keyOf(name: string): string {
-  const key = name.toLowerCase().replace(/^bpftrace_/, "");
-  return Object.hasOwn(RENAMED, key) ? (RENAMED[key] as string) : key;
+/** A key may stand as in the environment: BPFTRACE_MAX_STRLEN. */
+const plainKey = (name: string): string => name.toLowerCase().replace(/^bpftrace_/, "");
+
+/** What a key is called now that had another name once. */
+export function renamedKey(name: string): string | undefined {
+  const key = plainKey(name);
+  return Object.hasOwn(RENAMED, key) ? RENAMED[key] : undefined;
 }
+
+const keyOf = (name: string): string => renamedKey(name) ?? plainKey(name);
 
 export const isConfigKey = (name: string): boolean => configKeys.some((k) => k.key === keyOf(name));
 
