@@ -66,7 +66,7 @@ export function eventReader(
         const kind = action.kind;
         return (view, bytes, offset) => ({ kind, text: write(view, bytes, offset) });
       }
-      const kind = action.stream === "out" ? "printf" : action.stream === "warn" ? "warnf" : "errorf";
+      const kind = action.stream === "out" ? "printf" : action.stream === "error" ? "errorf" : "warnf";
       return (view, bytes, offset) => ({ kind, text: write(view, bytes, offset), args: args(view, offset) });
     }
     case "time":

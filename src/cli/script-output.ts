@@ -82,7 +82,8 @@ export function scriptOutput({ given }: CommandLine, streams: Streams): ScriptOu
 
 /** What `--no-warnings` leaves out of what the script sends. */
 const isWarning = ({ action }: EventSite): boolean =>
-  action.kind === "helper-error" || (action.kind === "printf" && action.stream === "warn");
+  action.kind === "helper-error" ||
+  (action.kind === "printf" && (action.stream === "warn" || action.stream === "fault"));
 
 function printerOf(site: EventSite, view: View, resolver: Resolver, script: CompiledScript): RecordPrinter {
   const action = site.action;

@@ -31,7 +31,8 @@ export type EventAction =
   | {
       readonly kind: "printf";
       readonly format: readonly FormatPart[];
-      readonly stream: "out" | "warn" | "error";
+      /** `fault`: what the running script met without having asked for it to be said. */
+      readonly stream: "out" | "warn" | "error" | "fault";
       readonly span?: Span;
     }
   /** A helper has failed (`-k`); the word after the header is what it answered. */

@@ -98,7 +98,7 @@ export function jsonStrictView(options: ViewOptions): View {
       const json = strictWriter(type);
       return (view: DataView, base: number): string => json(decode(view, base + offset));
     });
-    const type = action.stream === "out" ? "printf" : action.stream === "warn" ? "warnf" : "errorf";
+    const type = action.stream === "out" ? "printf" : action.stream === "error" ? "errorf" : "warnf";
     const after = type === "printf" ? "" : `,"place":${placeJson(action.span, source)}`;
     let text: Uint8Array = new Uint8Array(0);
     const scratch = new ByteSink((piece) => {

@@ -241,6 +241,8 @@ function writeEscaped(out: ByteSink, bytes: Uint8Array): void {
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+const TYPES = { warn: "warnf", error: "errorf", fault: "runtime_error" } as const;
+
 export function jsonView(options: ViewOptions): View {
   const { out, messages, resolver, source, now = systemClock } = options;
   const scratch = new ByteSink(() => {});
@@ -255,12 +257,7 @@ export function jsonView(options: ViewOptions): View {
     return `, "filename": ${jsonString(own.name)}, "line": ${line}, "col": ${column}`;
   };
 
-  const located = (
-    type: "warnf" | "errorf",
-    message: string,
-    span: Span | undefined,
-    place: SourceText | undefined,
-  ): void => {
+  const located = (type: string, message: string, span: Span | undefined, place: SourceText | undefined): void => {
     out.text(`{"type": "${type}", "msg": ${jsonString(message)}${whereOf(span, place)}}\n`);
   };
 
@@ -281,7 +278,7 @@ export function jsonView(options: ViewOptions): View {
           };
         }
         const text = compileText(action.format, site.fields, resolver);
-        const type = action.stream === "warn" ? "warnf" : "errorf";
+        const type = TYPES[action.stream];
         return (view, bytes, base) => located(type, text(view, bytes, base), action.span, source);
       }
       case "helper-error": {

@@ -128,7 +128,7 @@ export function textView(options: ViewOptions): View {
           return (view, bytes, base) => write(view, bytes, base, out);
         }
         const text = compileText(action.format, site.fields, resolver);
-        const part = action.stream === "warn" ? "warning" : "error";
+        const part = action.stream === "error" ? "error" : "warning";
         return (view, bytes, base) => writeLocated(messages, part, text(view, bytes, base), action.span, source);
       }
       case "helper-error": {

@@ -299,6 +299,7 @@ const expressions: readonly DifferentialCase[] = [
   begin("division by zero", '$a = 7; $z = 0; printf("%d %d\\n", $a / $z, $a % $z)', {
     textOnly: "the peer says each time as JSON, we say how often on stderr",
   }),
+  begin("division by zero, with its place", "$z = 0; @ = 7 / $z;"),
   begin("unsigned division", '$a = (uint64)18446744073709551615; printf("%lu %lu\\n", $a / 2, $a % 10)'),
   begin(
     "shifts",

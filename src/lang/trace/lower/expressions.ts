@@ -203,8 +203,8 @@ function ternary(l: LowerState, e: Expression & { kind: "ternary" }): Value {
 function tellDivision(l: LowerState, span: Span): void {
   const b = l.b;
   const seen = b.load("u64", b.mapValue(GLOBALS, HEADER.divisions), 0);
-  const text = "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result.\n";
-  b.when("eq", seen, 0, () => emitRecord(l, { kind: "printf", format: [text], stream: "warn", span }, [], "events"), {
+  const text = "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result.";
+  b.when("eq", seen, 0, () => emitRecord(l, { kind: "printf", format: [text], stream: "fault", span }, [], "events"), {
     unlikely: "then",
   });
 }
