@@ -1038,10 +1038,6 @@ const language: readonly DifferentialCase[] = [
       options: ["--no-warnings"],
     },
   ),
-  begin(
-    "sizes of what the language sees",
-    '$t = (1, (2, "x")); print((sizeof($t), sizeof($t.1))); $t = (70000, (2, "x")); @m[1] = (1, 2000); for ($kv : @m) { print((sizeof($kv), sizeof($kv.1))) } for ($i : 0..2) { print(sizeof($i)) } clear(@m)',
-  ),
   begin("errors in place of addresses", "print(is_err(0)); print(is_err((uint64)-2))"),
   begin("casts: bytes as a number", "$a = (uint8[8])12345; print($a); print((uint64)$a); print((uint16[2])0x00020001)"),
   begin("addresses of variables", "$x = 5; $p = &$x; print(*$p)"),

@@ -41,9 +41,6 @@ import {
 import { joinTypes, storable, storedType } from "./type-rules.ts";
 import { typeFrom, valued } from "./types.ts";
 
-/** Characters of a text that a message shows. */
-const MOST_SHOWN = 200;
-
 /** The type of an expression; those within it are noted. */
 export function expressionType(c: CheckState, e: Expression): Type {
   switch (e.kind) {
@@ -52,13 +49,6 @@ export function expressionType(c: CheckState, e: Expression): Type {
     case "boolean":
       return BOOL;
     case "string":
-      if (utf8Length(e.value) >= c.options.maxStrlen)
-        error(
-          c,
-          "SCRY1277",
-          `String is too long (over ${c.options.maxStrlen} bytes): ${e.value.length > MOST_SHOWN ? `${e.value.slice(0, MOST_SHOWN)}…` : e.value}`,
-          e.span,
-        );
       return { kind: "string", size: utf8Length(e.value) + 1 };
     case "parameter":
       if (e.index > 0 && (c.env.params[e.index - 1] ?? "") === "")
@@ -183,10 +173,7 @@ export function expressionType(c: CheckState, e: Expression): Type {
       );
     }
     case "cast":
-      return castType(c, typeFrom(c, e.to, e.operand), e.operand, e.span, {
-        start: e.span.start,
-        end: e.to.span.end + ")".length,
-      });
+      return castType(c, typeFrom(c, e.to, e.operand), e.operand, e.span);
     case "tuple": {
       const elements = e.elements.map((x) => storedType(elementType(c, x)));
       return elements.some((t) => t.kind === "none") ? NONE : { kind: "tuple", elements };

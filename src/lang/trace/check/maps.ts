@@ -18,7 +18,6 @@ import { refuseFloats } from "./floats.ts";
 import { alreadySaid, type CheckState, check, error, note } from "./state.ts";
 import { joinTypes, keyTypeOf, storable, storedType } from "./type-rules.ts";
 import { valued } from "./types.ts";
-import { narrowType, shown, shownType, wider, withWidths } from "./widths.ts";
 
 export function mapUse(c: CheckState, name: string): MapUse {
   let use = c.maps.get(name);
@@ -59,7 +58,6 @@ export function useKey(c: CheckState, map: MapExpression, key: Expression | unde
         map.span,
       );
     use.keyType = stored;
-    noteWidth(c, map.name, "key", narrowType(c, key, type));
     c.changed = true;
     return use;
   }
@@ -70,26 +68,17 @@ export function useKey(c: CheckState, map: MapExpression, key: Expression | unde
     error(
       c,
       "SCRY1214",
-      `Argument mismatch for ${map.name}: trying to access with arguments: '${shownType(c, type, key)}' when map expects arguments: '${shown(withWidths(use.keyType, c.narrow.get(map.name)?.key))}'`,
+      `Argument mismatch for ${map.name}: trying to access with arguments: '${typeName(type)}' when map expects arguments: '${typeName(use.keyType)}'`,
       map.span,
     );
   else if (!sameType(joined, use.keyType)) {
     use.keyType = joined;
     c.changed = true;
   }
-  noteWidth(c, map.name, "key", narrowType(c, key, type));
   return use;
 }
 
-/** Notes how wide the integers are that a map is given as keys or values. */
-function noteWidth(c: CheckState, name: string, side: "key" | "value", narrow: Type): void {
-  let widths = c.narrow.get(name);
-  if (widths === undefined) c.narrow.set(name, (widths = {}));
-  widths[side] = wider(widths[side], narrow);
-}
-
-/** `narrow`: the type with its integers as wide as they need be. */
-export function setValue(c: CheckState, map: MapExpression, type: Type, span: Span, narrow: Type = type): void {
+export function setValue(c: CheckState, map: MapExpression, type: Type, span: Span): void {
   const use = mapUse(c, map.name);
   if (map.key === undefined) c.usedAsScalar.add(map.name);
   if (type.kind === "none") return;
@@ -100,7 +89,6 @@ export function setValue(c: CheckState, map: MapExpression, type: Type, span: Sp
   }
   if (use.valueType === undefined || use.valueType.kind === "none") {
     use.valueType = stored;
-    noteWidth(c, map.name, "value", narrow);
     c.changed = true;
     return;
   }
@@ -111,14 +99,13 @@ export function setValue(c: CheckState, map: MapExpression, type: Type, span: Sp
       "SCRY1215",
       stored.kind === use.valueType.kind && isAggregate(stored)
         ? `Different ${stored.kind === "hist" ? "bits in a single hist" : `${stored.kind} bounds in a single map`} unsupported`
-        : `Type mismatch for ${map.name}: trying to assign value of type '${shown(narrow)}' when map already has a type '${shown(withWidths(use.valueType, c.narrow.get(map.name)?.value))}'`,
+        : `Type mismatch for ${map.name}: trying to assign value of type '${typeName(type)}' when map already has a type '${typeName(use.valueType)}'`,
       span,
     );
   else if (!sameType(joined, use.valueType)) {
     use.valueType = joined;
     c.changed = true;
   }
-  noteWidth(c, map.name, "value", narrow);
 }
 
 /** What an expression gives in the end: of a block what stands last in it. */
@@ -161,6 +148,6 @@ export function assignMap(c: CheckState, target: MapExpression, operator: string
   }
   if (type.kind === "none" && c.final && !alreadySaid(c, value))
     error(c, "SCRY1246", `Cannot assign a value of no type to ${target.name}`, span);
-  setValue(c, target, type, isAggregate(type) ? value.span : span, narrowType(c, value, type));
+  setValue(c, target, type, isAggregate(type) ? value.span : span);
   note(c, target, mapUse(c, target.name).valueType ?? NONE);
 }

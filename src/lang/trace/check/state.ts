@@ -38,8 +38,8 @@ export interface VariableInfo {
   captured: boolean;
   /** Declared, and nothing given to it yet. */
   untyped?: boolean;
-  /** Its type with integers as wide as the widest that it was given. */
-  narrow?: Type;
+  /** Bits of the widest integer that it was given. */
+  width?: number;
   /** Where `let` declares it. */
   declaration?: Span;
   /** Where a `let` declares it. */
@@ -112,8 +112,6 @@ export interface CheckState {
   /** How expressions and statements are checked; they contain each other. */
   readonly rules: Rules;
   readonly maps: Map<string, MapUse>;
-  /** Types of keys and values with integers as wide as the widest that they were given. */
-  readonly narrow: Map<string, { key?: Type; value?: Type }>;
   readonly diagnostics: Diagnostic[];
   /** Maps that were used without keys. */
   readonly usedAsScalar: Set<string>;
@@ -180,7 +178,6 @@ export function checkState(
     later,
     rules,
     maps: new Map(),
-    narrow: new Map(),
     diagnostics: [],
     usedAsScalar: new Set(),
     stackLengths: false,

@@ -23,7 +23,7 @@ import {
 } from "./state.ts";
 import { assignable, joinTypes, storedType } from "./type-rules.ts";
 import { typeFrom, valued } from "./types.ts";
-import { narrowType, shown, shownType, wider, withWidths } from "./widths.ts";
+import { shownType, widthOf } from "./widths.ts";
 export function checkUnit(c: CheckState, unit: Unit): void {
   c.unit = unit;
   unit.variables.clear();
@@ -162,9 +162,7 @@ export function statement(c: CheckState, s: Statement): void {
         if (type.kind !== "none" && type.kind !== "int" && type.kind !== "bool")
           error(c, "SCRY1204", "Loop range requires an integer for the bounds", bound.span);
       }
-      scoped(c, s.variable, INT64, wider(narrowType(c, s.from), narrowType(c, s.to)), () =>
-        loop(c, () => loopBody(c, s)),
-      );
+      scoped(c, s.variable, INT64, () => loop(c, () => loopBody(c, s)));
       return;
     }
     case "for-map": {
@@ -198,10 +196,7 @@ export function statement(c: CheckState, s: Statement): void {
           isAggregate(value) ? { kind: "int", bits: 64, signed: "signed" in value && value.signed } : value,
         ],
       };
-      const widths = c.narrow.get(s.map.name);
-      const [key, held] = pair.elements as [Type, Type];
-      const narrow = { ...pair, elements: [withWidths(key, widths?.key), withWidths(held, widths?.value)] };
-      scoped(c, s.variable, pair, narrow, () => loop(c, () => checkBlock(c, s.body)), true);
+      scoped(c, s.variable, pair, () => loop(c, () => checkBlock(c, s.body)), true);
       c.level--;
       c.walks--;
       return;
@@ -314,15 +309,7 @@ function loop(c: CheckState, body: () => void): void {
   c.loops--;
 }
 
-/** `narrow`: the variable's type with its integers as wide as they need be. */
-function scoped(
-  c: CheckState,
-  variable: VariableExpression,
-  type: Type,
-  narrow: Type,
-  body: () => void,
-  replace = false,
-): void {
+function scoped(c: CheckState, variable: VariableExpression, type: Type, body: () => void, replace = false): void {
   if (lookup(c, variable.name) !== undefined)
     error(
       c,
@@ -334,7 +321,6 @@ function scoped(
   c.scopes.push(scope);
   const info = declare(c, scope, variable, type);
   if (replace) info.type = type;
-  info.narrow = narrow;
   bind(c, variable, info);
   body();
   c.scopes.pop();
@@ -363,7 +349,8 @@ function declare(
 
 /** Notes how wide a value is that the variable is given. */
 function widen(c: CheckState, info: VariableInfo, value: Expression): void {
-  info.narrow = wider(info.narrow, narrowType(c, value));
+  const width = widthOf(c, value);
+  if (width !== undefined) info.width = Math.max(info.width ?? 0, width);
 }
 
 function compound(c: CheckState, target: VariableExpression, value: Expression): Type {
@@ -404,10 +391,12 @@ function assignVariable(
   } else if (stored.kind !== "none") {
     const joined = joinTypes(info.type, stored);
     if (joined === undefined) {
+      const { type, width } = info;
+      const have = type.kind === "int" && width !== undefined ? `${type.signed ? "" : "u"}int${width}` : typeName(type);
       error(
         c,
         "SCRY1203",
-        `Type mismatch for ${target.name}: trying to assign value of type '${shownType(c, value, expression)}' when variable already has a type '${shown(withWidths(info.type, info.narrow))}'`,
+        `Type mismatch for ${target.name}: trying to assign value of type '${shownType(c, value, expression)}' when variable already has a type '${have}'`,
         span,
       );
     } else if (!sameType(joined, info.type)) {
