@@ -1,6 +1,6 @@
 // Comparing memory of our own: a string with a text by whole words, two strings byte by byte.
 
-import type { Block } from "../compiler/index.ts";
+import type { Block, Value } from "../compiler/index.ts";
 import { sizeOf, utf8 } from "../schema/index.ts";
 import type { Operand } from "./memory.ts";
 import type { ProgramState } from "./state.ts";
@@ -59,4 +59,24 @@ export function compareStrings(
     b.branch("eq", x, 0, leave, next);
   });
   b.jump(equal);
+}
+
+/** Goes on where two buffers of our own memory have the same bytes: their lengths, then as many bytes. */
+export function compareBuffers(
+  p: ProgramState,
+  a: Operand & { kind: "memory" },
+  c: Operand & { kind: "memory" },
+  different: Block,
+): void {
+  const b = p.b;
+  const length = b.load("u32", a.pointer, a.offset);
+  b.must("eq", length, b.load("u32", c.pointer, c.offset), different);
+  const room = Math.min(...[a, c].map(({ type }) => (type.kind === "buffer" ? type.size : 0)));
+  b.loop(room, (at, leave, next) => {
+    const more = b.block("more");
+    b.branch("ult", at, length, more, leave);
+    b.enter(more);
+    const byte = (op: Operand & { kind: "memory" }): Value => b.load("u8", b.add(b.add(op.pointer, op.offset), at), 4);
+    b.branch("eq", byte(a), byte(c), next, different);
+  });
 }

@@ -15,7 +15,7 @@ import {
   sizeOf,
   type Type,
 } from "../schema/index.ts";
-import { branchIfLong, type IntoOptions, type Lengths } from "./memory.ts";
+import { branchIfLong, type IntoOptions, type Lengths } from "./long-strings.ts";
 import { addSite, increment, type ProgramState, scoped } from "./state.ts";
 
 /** linux/bpf.h */

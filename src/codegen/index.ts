@@ -4,7 +4,7 @@ export { readAggregate } from "./aggregate-values.ts";
 export { aggregates } from "./aggregates.ts";
 export { accessOperand, argument, syscallNumber } from "./arguments.ts";
 export { atMost, either, eitherNumber } from "./choice.ts";
-export { compareStrings, compareText } from "./compare.ts";
+export { compareBuffers, compareStrings, compareText } from "./compare.ts";
 export { currentField, currentIdValue } from "./current-task.ts";
 export { emitRecord, mayBeLong, type RecordPart, submit } from "./events.ts";
 export { floatMagnitude, truncateFloat, widenFloat } from "./floats.ts";
@@ -12,6 +12,7 @@ export { type ChildId, followPrograms, type LiveThreads } from "./follow-program
 export { goid } from "./goroutine.ts";
 export { guards, MOST_COMPARED, SYSCALL_BITS } from "./guards.ts";
 export { tellHelperError, tellIfNegative } from "./helper-errors.ts";
+export { branchIfLong, type IntoOptions, type Lengths, NONE_LONG } from "./long-strings.ts";
 export { entryOffset, type KeySource, lookup, type Place, update, withEntry } from "./map-entries.ts";
 export {
   addToNumber,
@@ -27,13 +28,9 @@ export {
 } from "./maps.ts";
 export { elementSize, memberOperand } from "./members.ts";
 export {
-  branchIfLong,
   copyInto,
-  type IntoOptions,
-  type Lengths,
   loadScalar,
   loadSize,
-  NONE_LONG,
   type Operand,
   padGaps,
   readForeign,

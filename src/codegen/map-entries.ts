@@ -2,7 +2,7 @@
 
 import { INT, type Value, type Variable } from "../compiler/index.ts";
 import { GLOBALS, isScalar, type MapStorage, type ScriptMap, sizeOf, type Type } from "../schema/index.ts";
-import { branchIfLong, type IntoOptions, type Lengths } from "./memory.ts";
+import { branchIfLong, type IntoOptions, type Lengths } from "./long-strings.ts";
 import { increment, once, type ProgramState, scoped } from "./state.ts";
 
 /** linux/bpf.h */

@@ -6,8 +6,9 @@ import { GLOBALS, isAggregate, isScalar, type ScriptMap, sizeOf, type Type, UINT
 import { readAggregate } from "./aggregate-values.ts";
 import { either, eitherNumber } from "./choice.ts";
 import { tellHelperError, tellIfNegative } from "./helper-errors.ts";
+import type { Lengths } from "./long-strings.ts";
 import { entryOffset, type KeyedStorage, type KeySource, lookup, update, withEntry, withPlace } from "./map-entries.ts";
-import { type Lengths, loadSize, type Operand } from "./memory.ts";
+import { loadSize, type Operand } from "./memory.ts";
 import { cpuPart, emptyCallback, fail, here, type ProgramState } from "./state.ts";
 
 export function scriptMap(p: ProgramState, name: string): ScriptMap {

@@ -1,8 +1,9 @@
-// Values that do not fit a register: reading them from foreign memory, copying them, writing texts; and how the short and the
-// long form of strings are told apart.
+// Values that do not fit a register: reading them from foreign memory, copying them, writing texts.
 
-import type { Block, LoadSize, StoreSize, Value } from "../compiler/index.ts";
-import { elementOffsets, isScalar, SHORT_STRING, sizeOf, type Type, utf8 } from "../schema/index.ts";
+import type { LoadSize, StoreSize, Value } from "../compiler/index.ts";
+import { elementOffsets, elementPlaces, isScalar, SHORT_STRING, sizeOf, type Type, utf8 } from "../schema/index.ts";
+import { tellIfNegative } from "./helper-errors.ts";
+import { type IntoOptions, type Lengths, NONE_LONG } from "./long-strings.ts";
 import type { ProgramState } from "./state.ts";
 
 export type MemorySpace = "own" | "ctx" | "kernel" | "user";
@@ -20,18 +21,6 @@ export type Operand =
       readonly padded?: boolean;
     }
   | { readonly kind: "none" };
-
-/** What reads of strings answered: SHORT_STRING where the string may be longer than the short form. */
-export type Lengths = readonly Value[];
-
-export const NONE_LONG: Lengths = [];
-
-export interface IntoOptions {
-  /** Fill what the value does not reach with zeros, as a key needs it. */
-  readonly pad: boolean;
-  /** Strings get at most SHORT_STRING bytes; the answer says whether one was longer. */
-  readonly short?: boolean;
-}
 
 const LOADS: Readonly<Record<string, LoadSize>> = {
   u8: "u8",
@@ -72,7 +61,8 @@ export function readForeign(
   const b = p.b;
   const destination = toOffset === 0 ? to : b.add(to, toOffset);
   const source = fromOffset === 0 ? from : b.add(from, fromOffset);
-  b.helper(space === "user" ? "probe_read_user" : "probe_read_kernel", [destination, b.const(size), source]);
+  const helper = space === "user" ? "probe_read_user" : "probe_read_kernel";
+  tellIfNegative(p, helper, b.helper(helper, [destination, b.const(size), source]));
 }
 
 /** The number that lies there. */
@@ -143,7 +133,8 @@ export function copyInto(
   }
   if (type.kind === "string") return copyString(p, op, type.size, to, offset, options);
   if ((type.kind === "tuple" || type.kind === "record") && (op.type.kind === "tuple" || op.type.kind === "record")) {
-    if (sizeOf(type) === sizeOf(op.type) && !options.short) {
+    const places = elementPlaces(op.type, type);
+    if (sizeOf(type) === sizeOf(op.type) && !options.short && places.every((place, i) => place === i)) {
       copyBytes(p, op, sizeOf(type), to, offset);
       return NONE_LONG;
     }
@@ -152,7 +143,12 @@ export function copyInto(
     if (options.pad) padGaps(p, type, to, offset);
     const lengths: Value[] = [];
     for (const [i, element] of type.elements.entries()) {
-      const part: Operand = { ...op, type: op.type.elements[i] as Type, offset: op.offset + (from[i] as number) };
+      const place = places[i] as number;
+      const part: Operand = {
+        ...op,
+        type: op.type.elements[place] as Type,
+        offset: op.offset + (from[place] as number),
+      };
       lengths.push(...copyInto(p, part, element, to, offset + (goal[i] as number), options));
     }
     return lengths;
@@ -220,23 +216,10 @@ function copyString(
   if (options.pad) b.zero(to, offset, size);
   const destination = offset === 0 ? to : b.add(to, offset);
   const source = op.offset === 0 ? op.pointer : b.add(op.pointer, op.offset);
-  const got = b.helper(op.space === "user" ? "probe_read_user_str" : "probe_read_kernel_str", [
-    destination,
-    b.const(Math.min(size, have)),
-    source,
-  ]);
+  const helper = op.space === "user" ? "probe_read_user_str" : "probe_read_kernel_str";
+  const got = b.helper(helper, [destination, b.const(Math.min(size, have)), source]);
+  tellIfNegative(p, helper, got);
   return options.short === true && have > SHORT_STRING ? [got] : NONE_LONG;
-}
-
-/** Goes to `long` when one of the strings did not fit the short form, else to `short`. */
-export function branchIfLong(p: ProgramState, lengths: Lengths, long: Block, short: Block): void {
-  const b = p.b;
-  for (const length of lengths) {
-    const next = b.block("fits");
-    b.branch("eq", length, SHORT_STRING, long, next, { unlikely: "then" });
-    b.enter(next);
-  }
-  b.jump(short);
 }
 
 /** A text that is known now, by stores of constants. */

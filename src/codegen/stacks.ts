@@ -5,7 +5,7 @@
 import { INT, type Value, type Variable } from "../compiler/index.ts";
 import { DISPLACED, HEADER, STACK_NUMBER_BITS, stackMaps, type Type } from "../schema/index.ts";
 import { either } from "./choice.ts";
-import type { Lengths } from "./memory.ts";
+import type { Lengths } from "./long-strings.ts";
 import { contextOf, increment, type ProgramState, scoped } from "./state.ts";
 
 /** linux/bpf.h */

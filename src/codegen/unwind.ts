@@ -8,7 +8,7 @@
 import { FunctionBuilder, INT, type Value } from "../compiler/index.ts";
 import { CacheEntry, DISPLACED, HEADER, stackMaps, type Type, UNWIND, UNWIND_CACHE } from "../schema/index.ts";
 import { currentIdValue } from "./current-task.ts";
-import type { Lengths } from "./memory.ts";
+import type { Lengths } from "./long-strings.ts";
 import { withLength } from "./stacks.ts";
 import { increment, type ProgramState, scoped, within } from "./state.ts";
 import {

@@ -167,6 +167,22 @@ const maps: readonly DifferentialCase[] = [
     { textOnly: "JSON: the peer takes all spaces out of keys" },
   ),
   begin("maps: boolean keys", "@x[true] = 10000000001; @x[false] = 10000000002"),
+  begin(
+    "records: fields are told apart by their names",
+    '$a = (a=1, b="x"); $b = (b="longer", a=300); print($a == $b); print($a == (b="x", a=1)); $a = $b; print($a); @x[$a] = 1; @x[$b] = 2;',
+  ),
+  begin(
+    "records: values are made in the order in which they are written",
+    '$r = (a={ printf("a"); 1 }, b={ printf("b"); 2 }); $r = (b={ printf("B"); 3 }, a={ printf("A\\n"); 4 }); print($r)',
+  ),
+  begin(
+    "buffers compared",
+    '$a = buf("hi", 2); $b = buf("bye", 3); print($a == $b); print($a == $a); print($a != buf("hi", 2)); print(buf("ab", 2) == buf("ab\\0", 3)); print(buf("hidden", 2) == $a)',
+  ),
+  begin(
+    "constants: arithmetic of literals is one",
+    'unroll (1 + 2) { printf("a") } @ = lhist(5, 0, 10 * 10, 5 + 5); print(strncmp("ab", "ac", 2 - 1)); $t = (1, 2, 3); print($t[4 / 2]); print($t[1 << 1]); print($t[3 & 1]); print(buf("hello", 2 + 1))',
+  ),
   begin("maps: record values", '@x[1] = (a=1, b="x"); @x[2] = (a=2, b="y")'),
   begin("maps: tuple values", '@x[1] = (1, "a"); @x[3] = (3, "c"); @x[2] = (-2, "b")'),
   begin("maps: negative values sort as signed", "@x[1] = -10000000000; @x[2] = 10000000000; @x[3] = 0; @x[4] = -100"),

@@ -3,7 +3,7 @@
 
 import { isAggregate, type Type } from "../../../schema/index.ts";
 import type { Expression } from "../parse/index.ts";
-import { constant, constantText } from "./constants.ts";
+import { arithmetic, constant, constantText } from "./constants.ts";
 import { builtinOf, type CheckState, noted } from "./state.ts";
 
 export type Known = bigint | boolean | string;
@@ -76,29 +76,5 @@ function binary(operator: string, left: Known, right: Known): Known | undefined 
     case ">=":
       return a >= b;
   }
-  const wide = (n: bigint): bigint => BigInt.asIntN(64, n);
-  switch (operator) {
-    case "+":
-      return wide(a + b);
-    case "-":
-      return wide(a - b);
-    case "*":
-      return wide(a * b);
-    case "/":
-      return b === 0n ? 1n : wide(a / b);
-    case "%":
-      return b === 0n ? 1n : wide(a % b);
-    case "&":
-      return a & b;
-    case "|":
-      return a | b;
-    case "^":
-      return a ^ b;
-    case "<<":
-      return wide(a << (b & 63n));
-    case ">>":
-      return a >> (b & 63n);
-    default:
-      return undefined;
-  }
+  return arithmetic(operator, a, b);
 }

@@ -19,6 +19,35 @@ export function parseInteger(text: string): bigint {
   return BigInt(/^0[0-7]+$/.test(text) ? `0o${text.slice(1)}` : text);
 }
 
+/** What arithmetic gives, in 64 bits as the running script has it; undefined for what is none. */
+export function arithmetic(operator: string, a: bigint, b: bigint): bigint | undefined {
+  const wide = (n: bigint): bigint => BigInt.asIntN(64, n);
+  switch (operator) {
+    case "+":
+      return wide(a + b);
+    case "-":
+      return wide(a - b);
+    case "*":
+      return wide(a * b);
+    case "/":
+      return b === 0n ? 1n : wide(a / b);
+    case "%":
+      return b === 0n ? 1n : wide(a % b);
+    case "&":
+      return a & b;
+    case "|":
+      return a | b;
+    case "^":
+      return a ^ b;
+    case "<<":
+      return wide(a << (b & 63n));
+    case ">>":
+      return a >> (b & 63n);
+    default:
+      return undefined;
+  }
+}
+
 /** The number of an expression; undefined where only the running script knows it. */
 export function constant(c: CheckState, e: Expression): bigint | undefined {
   switch (e.kind) {
@@ -42,6 +71,11 @@ export function constant(c: CheckState, e: Expression): bigint | undefined {
       if (e.operator !== "-") return undefined;
       const value = constant(c, e.operand);
       return value === undefined ? undefined : -value;
+    }
+    case "binary": {
+      const left = constant(c, e.left);
+      const right = left === undefined ? undefined : constant(c, e.right);
+      return left === undefined || right === undefined ? undefined : arithmetic(e.operator, left, right);
     }
     default:
       return undefined;

@@ -68,7 +68,6 @@ const COMPARED_WHOLE: ReadonlySet<Type["kind"]> = new Set([
   "mac",
   "username",
   "cgroup_path",
-  "record",
 ]);
 
 export function binaryType(c: CheckState, e: Expression & { kind: "binary" }): Type {
@@ -111,7 +110,8 @@ export function binaryType(c: CheckState, e: Expression & { kind: "binary" }): T
     case "==":
     case "!=":
       if (left.kind === "string" && right.kind === "string") return BOOL;
-      if (left.kind === "tuple" && right.kind === "tuple")
+      if (left.kind === "buffer" && right.kind === "buffer") return BOOL;
+      if ((left.kind === "tuple" || left.kind === "record") && left.kind === right.kind)
         return joinTypes(left, right) === undefined ? mismatch() : BOOL;
       if (left.kind === "array" && right.kind === "array")
         return sameType(left.of, right.of) && left.count === right.count ? BOOL : mismatch();

@@ -1,6 +1,7 @@
 // Which types go together: joining, storing, assigning, arithmetic; and constants that the checker reads.
 
 import {
+  elementPlaces,
   INT64,
   isAggregate,
   isNumeric,
@@ -80,8 +81,11 @@ export function joinTypes(a: Type, b: Type): Type | undefined {
     const elements = a.elements.map((x, i) => joinTypes(x, b.elements[i] as Type));
     return elements.includes(undefined) ? undefined : { kind: "tuple", elements: elements as Type[] };
   }
-  if (a.kind === "record" && b.kind === "record" && a.names.join() === b.names.join()) {
-    const elements = a.elements.map((x, i) => joinTypes(x, b.elements[i] as Type));
+  if (a.kind === "record" && b.kind === "record" && a.names.length === b.names.length) {
+    // Fields are told apart by their names; they lie as those of the first.
+    const places = elementPlaces(b, a);
+    if (places.includes(-1)) return undefined;
+    const elements = a.elements.map((x, i) => joinTypes(x, b.elements[places[i] as number] as Type));
     return elements.includes(undefined) ? undefined : { ...a, elements: elements as Type[] };
   }
   if (a.kind === "array" && b.kind === "array") return a.count === b.count && sameType(a.of, b.of) ? a : undefined;

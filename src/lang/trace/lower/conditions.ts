@@ -1,6 +1,7 @@
 // Truth: conditions as ways through the program, comparisons of numbers, strings, tuples and probes.
 
 import {
+  compareBuffers,
   compareStrings,
   compareText,
   eitherNumber,
@@ -11,7 +12,15 @@ import {
 } from "../../../codegen/index.ts";
 import type { Block, Condition, Value } from "../../../compiler/index.ts";
 import type { ResolvedProbe } from "../../../probes/index.ts";
-import { elementOffsets, isNumeric, isScalar, sizeOf, type Type, typeName } from "../../../schema/index.ts";
+import {
+  elementOffsets,
+  elementPlaces,
+  isNumeric,
+  isScalar,
+  sizeOf,
+  type Type,
+  typeName,
+} from "../../../schema/index.ts";
 import type { Span } from "../../../source/index.ts";
 import { constant, constantText } from "../check/index.ts";
 import type { Expression } from "../parse/index.ts";
@@ -193,23 +202,29 @@ function branchUnlessEqual(l: LowerState, a: InMemory, c: InMemory, span: Span, 
     b.enter(next);
     return;
   }
+  if (a.type.kind === "buffer" && c.type.kind === "buffer") {
+    compareBuffers(l, a, c, different);
+    return;
+  }
   if ((a.type.kind === "tuple" || a.type.kind === "record") && (c.type.kind === "tuple" || c.type.kind === "record")) {
     const [from, other] = [a.type.elements, c.type.elements];
     const [fromAt, otherAt] = [elementOffsets(from), elementOffsets(other)];
     const part = (op: InMemory, type: Type, at: number): InMemory => ({ ...op, type, offset: op.offset + at });
-    for (const [i, type] of from.entries())
+    const places = elementPlaces(c.type, a.type);
+    for (const [i, type] of from.entries()) {
+      const place = places[i] as number;
       branchUnlessEqual(
         l,
         part(a, type, fromAt[i] as number),
-        part(c, other[i] as Type, otherAt[i] as number),
+        part(c, other[place] as Type, otherAt[place] as number),
         span,
         different,
       );
+    }
     return;
   }
   const size = sizeOf(a.type);
-  if (size > 512 || a.type.kind === "buffer")
-    fail(l, "SCRY1904", `comparing '${typeName(a.type)}' is not supported yet`, span);
+  if (size > 512) fail(l, "SCRY1904", `comparing '${typeName(a.type)}' is not supported yet`, span);
   const aligned = (a.offset | c.offset | size) % 8 === 0;
   const step = aligned ? 8 : 1;
   for (let at = 0; at < size; at += step) {

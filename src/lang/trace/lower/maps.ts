@@ -45,21 +45,10 @@ function sameInRun(l: LowerState, e: Expression): string | undefined {
 }
 
 /** The number that a map holds; 0 where it holds none. */
-export const mapValue = (l: LowerState, e: MapExpression): Value =>
-  at(l, e, () => mapNumber(l, scriptMap(l, e.name), keyOf(l, e.key)));
+export const mapValue = (l: LowerState, e: MapExpression): Value => mapNumber(l, scriptMap(l, e.name), keyOf(l, e.key));
 
 export const mapOperand = (l: LowerState, e: MapExpression): Operand =>
-  at(l, e, () => mapOperandAt(l, scriptMap(l, e.name), keyOf(l, e.key)));
-
-/** What is told of a look-up that fails is told of this place. */
-function at<T>(l: LowerState, e: Expression, make: () => T): T {
-  if (l.object.tellErrors !== true) return make();
-  const before = l.b.span;
-  l.b.span = e.span;
-  const made = make();
-  l.b.span = before;
-  return made;
-}
+  mapOperandAt(l, scriptMap(l, e.name), keyOf(l, e.key));
 
 /** `@x++`, `@x[k] += n`. Gives the value before or after. */
 export const changeMap = (l: LowerState, target: MapExpression, by: Value, after: boolean, unused: boolean): Value =>

@@ -14,7 +14,16 @@ import {
   writeText,
 } from "../../../codegen/index.ts";
 import { INT, type Value, type Variable } from "../../../compiler/index.ts";
-import { elementOffsets, isAggregate, isScalar, SHORT_STRING, sizeOf, type Type, utf8 } from "../../../schema/index.ts";
+import {
+  elementOffsets,
+  elementPlaces,
+  isAggregate,
+  isScalar,
+  SHORT_STRING,
+  sizeOf,
+  type Type,
+  utf8,
+} from "../../../schema/index.ts";
 import { builtinOf, constantText, userSpace } from "../check/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { fieldOperand, indexOperand } from "./fields.ts";
@@ -96,9 +105,12 @@ export function lowerInto(
     if (parts !== undefined) {
       const offsets = elementOffsets(type.elements);
       if (options.pad) padGaps(l, type, to, offset);
-      return parts.flatMap((part, i) =>
-        into(l, part, type.elements[i] as Type, to, offset + (offsets[i] as number), options),
-      );
+      // In the order in which they are written, each where its name has it.
+      const places = elementPlaces(type, typeOf(l, e) as typeof type);
+      return parts.flatMap((part, i) => {
+        const place = places[i] as number;
+        return into(l, part, type.elements[place] as Type, to, offset + (offsets[place] as number), options);
+      });
     }
     if (e.kind === "variable") {
       const pair = l.pairs.get(infoOf(l, e));

@@ -3,7 +3,7 @@
 import { copyInto, type Operand } from "../../../codegen/index.ts";
 import { sizeOf } from "../../../schema/index.ts";
 import type { Expression } from "../parse/index.ts";
-import { into, type LowerState, operand, typeOf } from "./state.ts";
+import { at, into, type LowerState, operand, typeOf } from "./state.ts";
 
 /** The value in memory of our own. */
 export function materialise(l: LowerState, e: Expression, pad = false): Operand & { kind: "memory" } {
@@ -20,7 +20,7 @@ export function ownMemory(l: LowerState, e: Expression): Operand & { kind: "memo
     if (op.kind === "memory" && op.space === "own") return op;
     if (op.kind === "memory") {
       const slot = l.b.slot(Math.max(8, Math.ceil(sizeOf(op.type) / 8) * 8));
-      copyInto(l, op, op.type, slot, 0, { pad: false });
+      at(l, e, () => copyInto(l, op, op.type, slot, 0, { pad: false }));
       return { kind: "memory", type: op.type, pointer: slot, offset: 0, space: "own" };
     }
   }

@@ -71,10 +71,11 @@ export interface LowerRules {
 }
 
 /** The number that an expression stands for. With `unused`, only what it does matters. */
-export const value = (l: LowerState, e: Expression, unused = false): Value => l.rules.value(l, e, unused);
+export const value = (l: LowerState, e: Expression, unused = false): Value =>
+  at(l, e, () => l.rules.value(l, e, unused));
 
 /** Where the value of an expression lies, or the register that it is in. */
-export const operand = (l: LowerState, e: Expression): Operand => l.rules.operand(l, e);
+export const operand = (l: LowerState, e: Expression): Operand => at(l, e, () => l.rules.operand(l, e));
 
 /**
  * Writes the value of `e`, as a value of `type`, to a place of our own. With `short`, gives the lengths of the strings
@@ -87,7 +88,17 @@ export const into = (
   to: Value,
   offset: number,
   options: IntoOptions,
-): Lengths => l.rules.into(l, e, type, to, offset, options);
+): Lengths => at(l, e, () => l.rules.into(l, e, type, to, offset, options));
+
+/** What is told of a look-up or a read that fails is told of this place. */
+export function at<T>(l: LowerState, e: Expression, make: () => T): T {
+  if (l.object.tellErrors !== true) return make();
+  const before = l.b.span;
+  l.b.span = e.span;
+  const made = make();
+  l.b.span = before;
+  return made;
+}
 
 /** Goes to `yes` or to `no`. */
 export const condition = (l: LowerState, e: Expression, yes: Block, no: Block): void =>

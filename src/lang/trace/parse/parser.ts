@@ -407,7 +407,13 @@ class Parser extends ExpressionParser {
         at = end + 1;
       } else if (c === "$" && /[0-9]/.test(text[at + 1] ?? "")) {
         const digits = (/^[0-9]+/.exec(text.slice(at + 1)) as RegExpExecArray)[0];
-        part += this.params[Number(digits) - 1] ?? "";
+        // A parameter may be several parts, or the whole point.
+        const [first = "", ...others] = (this.params[Number(digits) - 1] ?? "").split(/(?<!:):(?!:)/);
+        part += first;
+        for (const other of others) {
+          parts.push(part);
+          part = other;
+        }
         at += 1 + digits.length;
       } else if (c === ":" && !(parts.length > 1 && text[at + 1] === ":" && /[A-Za-z_~]/.test(text[at + 2] ?? ""))) {
         parts.push(part);
