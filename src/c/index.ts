@@ -3,4 +3,4 @@ export { type CNumber, evaluate } from "./constant-expression.ts";
 export { constantContext, type DeclarationOptions, readDeclarations } from "./declarations.ts";
 export { type IncludeRequest, type Macro, Preprocessor, type PreprocessorOptions } from "./preprocessor.ts";
 export { type CToken, spell, tokenize } from "./tokens.ts";
-export { CTypes } from "./type-table.ts";
+export { CTypes, isDeclared } from "./type-table.ts";

@@ -6,6 +6,9 @@ import { FormatError } from "../source/index.ts";
 
 const FIRST = 1 << 30;
 
+/** Was the type declared in C, and not taken from the kernel or a program? */
+export const isDeclared = (id: number): boolean => id >= FIRST;
+
 type Without<T> = T extends BtfType ? Omit<T, "id"> : never;
 /** A type that has no id yet. */
 export type NewType = Without<BtfType>;

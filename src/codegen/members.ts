@@ -1,7 +1,7 @@
 // Members of structs and unions in foreign memory, by BTF.
 
 import type { Btf } from "../btf/index.ts";
-import { typeOfBtf } from "../probes/index.ts";
+import { typeOfMember } from "../probes/index.ts";
 import { sizeOf, type Type } from "../schema/index.ts";
 import { loadScalar, type Operand, readForeign } from "./memory.ts";
 import type { ProgramState } from "./state.ts";
@@ -28,8 +28,12 @@ export function memberOperand(
   const pointer =
     op.kind === "value" ? op.value : op.kind === "none" ? b.const(0) : follows ? loadScalar(p, op) : op.pointer;
   const start = op.kind === "memory" && !follows ? op.offset : 0;
-  const type = typeOfBtf(btf, field.type, struct.space);
-  if (field.bitfieldSize === 0) return { kind: "memory", type, pointer, offset: start + field.bitOffset / 8, space };
+  const type = typeOfMember(btf, field.type, struct.space);
+  if (field.bitfieldSize === 0) {
+    // A text of our own memory that need not end is read like one of others, which ends it.
+    const foreign = type.kind === "string" && space === "own" ? "kernel" : space;
+    return { kind: "memory", type, pointer, offset: start + field.bitOffset / 8, space: foreign };
+  }
   const shift = field.bitOffset & 7;
   const bytes = Math.ceil((shift + field.bitfieldSize) / 8);
   // Of a packed struct, a field of up to 64 bits may lie in nine bytes.

@@ -1,6 +1,7 @@
 // Kernel types (BTF, C spellings) as types of the language.
 
 import type { Btf, BtfType } from "../btf/index.ts";
+import { isDeclared } from "../c/index.ts";
 import {
   type AddressSpace,
   DOUBLE,
@@ -55,6 +56,12 @@ export function typeOfBtf(btf: Btf, id: number, space: AddressSpace): Type {
     default:
       return { kind: "none" };
   }
+}
+
+/** The type of a member that is read alone. A text in a struct that the script declares may fill its place: it gets a NUL. */
+export function typeOfMember(btf: Btf, id: number, space: AddressSpace): Type {
+  const type = typeOfBtf(btf, id, space);
+  return type.kind === "string" && isDeclared(resolve(btf, id).id) ? { kind: "string", size: type.size + 1 } : type;
 }
 
 function resolve(btf: Btf, id: number): BtfType {

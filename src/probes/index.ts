@@ -1,6 +1,6 @@
 // What can be asked of a system: the providers of probes, what they have to know of the world, and how each probe's
 // arguments are reached. Any language names its places by it.
-export { namedIntType, spellingOf, typeOfBtf, typeOfSpelling, withLayouts } from "./btf-types.ts";
+export { namedIntType, spellingOf, typeOfBtf, typeOfMember, typeOfSpelling, withLayouts } from "./btf-types.ts";
 export { contextLayout } from "./context-layout.ts";
 export { describeArguments, spelledArgument } from "./describe.ts";
 export { dwarfRegister } from "./dwarf-places.ts";

@@ -44,6 +44,17 @@ describe("what bpftrace cannot run here", () => {
       "how many frames a kept stack has, the kernel's and one that is unwound",
       "begin { $k = kstack; $u = dw_ustack; print(len($k) == len(kstack)); print(len($k) > 3); print(len($u) > 0); $s = kstack(2); print(len($s)); }",
       "true\ntrue\ntrue\n2\n\n\n",
+      ],
+      [
+      "a text that fills its place in a struct of the script",
+      `struct word { char first[3]; char rest[2]; } struct address { char v4[4]; }
+       begin {
+         $at = (uint64)curtask.nsproxy.uts_ns + offsetof(struct uts_namespace, name);
+         $w = (struct word *)$at; $copy = *$w;
+         print($w.first); print(sizeof($w.first)); print((1, $w.rest)); print($copy.first); print($copy);
+         print($copy.first == "Lin"); print(buf($copy.first)); print(ntop(((struct address *)$at).v4)); @[$w.first] = $copy.rest;
+       }`,
+      "Lin\n4\n(1, ux)\nLin\n{ .first = Lin, .rest = ux }\ntrue\nLin\n76.105.110.117\n\n\n@[Lin]: ux\n",
     ],
     ["functions", FUNCTIONS, PRINTED],
   ];
@@ -71,6 +82,19 @@ describe("what bpftrace cannot run here", () => {
     const script = 'begin { $z = 0; print(1 / $z); warnf("w"); errorf("e"); }';
     const ended = await runScry(["-q", "--no-warnings", "-e", script]);
     expect([ended.stdout.trim(), ended.stderr]).toEqual(["1", "stdin:1:44-55: ERROR: e\n"]);
+  });
+
+  it("with -k, reads that fail are told with their place", async () => {
+    const read = "((struct task_struct *)0).comm";
+    const script = `begin { print(${read}); print(1); }`;
+    const at = script.indexOf(read);
+    const ended = await runScry(["-k", "-q", "-e", script]);
+    expect(ended.stdout).toBe("\n1\n\n\n");
+    expect(ended.stderr).toMatch(
+      new RegExp(
+        `^stdin:1:${at + 2}-${at + 1 + read.length}: WARNING: .*\nAdditional Info - helper: probe_read_kernel_str, retcode: -\\d+\n`,
+      ),
+    );
   });
 
   it("a helper that the kernel refuses is named", async () => {

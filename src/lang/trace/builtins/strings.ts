@@ -30,7 +30,16 @@ import {
   utf8,
   utf8Length,
 } from "../../../schema/index.ts";
-import { type BuiltinUse, type CheckState, check, constant, constantText, error, narrowBytes } from "../check/index.ts";
+import {
+  type BuiltinUse,
+  bytesInPlace,
+  type CheckState,
+  check,
+  constant,
+  constantText,
+  error,
+  narrowBytes,
+} from "../check/index.ts";
 import { branchByProbe, type LowerState, operand, ownMemory, typeOf, value } from "../lower/index.ts";
 import type { Expression } from "../parse/index.ts";
 import type { Builtins } from "./builtin.ts";
@@ -187,7 +196,7 @@ export const stringBuiltins: Builtins = {
       const length = call.args[1];
       if (length === undefined) {
         if (type.kind === "array") return { kind: "buffer", size: sizeOf(type) };
-        if (type.kind === "string") return { kind: "buffer", size: type.size };
+        if (type.kind === "string") return { kind: "buffer", size: bytesInPlace(c, e, type) };
         if (type.kind !== "none")
           error(c, "SCRY1282", "buf() expects a length argument for a pointer or an integer", call.span);
         return { kind: "buffer", size: c.options.maxStrlen };
@@ -452,7 +461,7 @@ export const stringBuiltins: Builtins = {
       const e = call.args.at(-1) as Expression;
       if (call.args.length === 2) check(c, call.args[0] as Expression);
       const type = check(c, e);
-      if (type.kind !== "none" && type.kind !== "int" && !isBytes(type, 4) && !isBytes(type, 16))
+      if (type.kind !== "none" && type.kind !== "int" && ![4, 16].includes(bytesOfArray(c, e, type) ?? 0))
         error(c, "SCRY1285", `ntop() expects an integer or array argument, got ${typeName(type)}`, e.span);
       return { kind: "inet" };
     },
@@ -469,7 +478,7 @@ export const stringBuiltins: Builtins = {
       const e = call.args[0] as Expression;
       const type = check(c, e);
       if (e.kind === "string") error(c, "SCRY1286", "macaddr() does not support literal string arguments", call.span);
-      else if (type.kind !== "none" && !isBytes(type, 6))
+      else if (type.kind !== "none" && bytesOfArray(c, e, type) !== 6)
         error(
           c,
           "SCRY1286",
@@ -512,8 +521,9 @@ export const stringBuiltins: Builtins = {
 const literalWidth = (c: CheckState, e: Expression): 8 | 16 | 32 | 64 =>
   ((narrowBytes(c, e) ?? 8) * 8) as 8 | 16 | 32 | 64;
 
-const isBytes = (type: Type, count: number): boolean =>
-  (type.kind === "array" && sizeOf(type) === count) || (type.kind === "string" && type.size === count);
+/** Bytes of an array, or of a text where it lies. */
+const bytesOfArray = (c: CheckState, e: Expression, type: Type): number | undefined =>
+  type.kind === "array" ? sizeOf(type) : type.kind === "string" ? bytesInPlace(c, e, type) : undefined;
 
 function bytesInto(l: LowerState, e: Expression, to: Value, offset: number, size: number): void {
   const op = operand(l, e);
@@ -531,10 +541,11 @@ function inetInto(l: LowerState, call: BuiltinUse, to: Value, offset: number): L
   const e = call.args.at(-1) as Expression;
   const type = typeOf(l, e);
   for (let i = 0; i < 20; i += 4) b.store(32, to, offset + i, 0);
+  const size = bytesOfArray(l.check, e, type) ?? 4;
   const family =
-    call.args.length === 2 ? value(l, call.args[0] as Expression) : b.const(isBytes(type, 16) ? AF_INET6 : AF_INET);
+    call.args.length === 2 ? value(l, call.args[0] as Expression) : b.const(size === 16 ? AF_INET6 : AF_INET);
   b.store(32, to, offset, family);
   if (type.kind === "int") b.store(32, to, offset + 4, value(l, e));
-  else bytesInto(l, e, to, offset + 4, Math.min(16, sizeOf(type)));
+  else bytesInto(l, e, to, offset + 4, Math.min(16, size));
   return [];
 }

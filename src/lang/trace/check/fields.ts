@@ -1,10 +1,10 @@
 // Fields: of structs, tuples and records, and the arguments of the probe.
 
-import { type ProbeArgument, typeOfBtf } from "../../../probes/index.ts";
+import { type ProbeArgument, typeOfBtf, typeOfMember } from "../../../probes/index.ts";
 import { NONE, type Type, typeName } from "../../../schema/index.ts";
 import { nearest } from "../../../source/index.ts";
-import type { FieldExpression, IdentifierExpression } from "../parse/index.ts";
-import { type BuiltinUse, type CheckState, check, error, firstProbe, firstVariant, note } from "./state.ts";
+import type { Expression, FieldExpression, IdentifierExpression } from "../parse/index.ts";
+import { type BuiltinUse, type CheckState, check, error, firstProbe, firstVariant, note, noted } from "./state.ts";
 
 /** `args.x`, `task.pid`, `$kv.0`, `$r.name` */
 export function fieldType(c: CheckState, e: FieldExpression): Type {
@@ -52,7 +52,7 @@ export function fieldType(c: CheckState, e: FieldExpression): Type {
           .filter((n) => n !== ""),
       ),
     );
-  const type = typeOfBtf(btf, field.type, struct.space);
+  const type = typeOfMember(btf, field.type, struct.space);
   const kept = btf.resolve(field.type);
   if (type.kind === "none" && kept.kind === "float")
     return error(
@@ -62,6 +62,17 @@ export function fieldType(c: CheckState, e: FieldExpression): Type {
       e.nameSpan,
     );
   return field.bitfieldSize > 0 && type.kind === "int" ? { kind: "int", bits: 64, signed: type.signed } : type;
+}
+
+/** Bytes of a text where it lies: a member of a struct may have fewer than it is read as (see `typeOfMember`). */
+export function bytesInPlace(c: CheckState, e: Expression, type: Type & { readonly kind: "string" }): number {
+  const object = e.kind === "field" ? noted(c, e.object) : undefined;
+  const struct = object?.kind === "pointer" ? object.to : object;
+  if (e.kind !== "field" || struct?.kind !== "struct") return type.size;
+  const btf = c.env.btf();
+  const member = btf?.field(struct.btf.id, [e.name]);
+  const place = btf === undefined || member === undefined ? type : typeOfBtf(btf, member.type, struct.space);
+  return place.kind === "string" ? place.size : type.size;
 }
 
 /** The arguments of the probe by their names; undefined where it has none, which is said. */

@@ -4,7 +4,7 @@ export { type CheckedScript, checkScript, MAP_TYPES } from "./check.ts";
 export { comptimeValue, type Known, truthOf } from "./comptime.ts";
 export { configKeys, defaultOptions, isConfigKey, readSettings } from "./config.ts";
 export { constant, constantText, isInteger, parseInteger } from "./constants.ts";
-export { probeArguments } from "./fields.ts";
+export { bytesInPlace, probeArguments } from "./fields.ts";
 export { floatBits, refuseFloats } from "./floats.ts";
 export { mapTypes } from "./map-types.ts";
 export { mapUse, useKey } from "./maps.ts";
