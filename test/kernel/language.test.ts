@@ -44,8 +44,8 @@ describe("what bpftrace cannot run here", () => {
       "how many frames a kept stack has, the kernel's and one that is unwound",
       "begin { $k = kstack; $u = dw_ustack; print(len($k) == len(kstack)); print(len($k) > 3); print(len($u) > 0); $s = kstack(2); print(len($s)); }",
       "true\ntrue\ntrue\n2\n\n\n",
-      ],
-      [
+    ],
+    [
       "a text that fills its place in a struct of the script",
       `struct word { char first[3]; char rest[2]; } struct address { char v4[4]; }
        begin {

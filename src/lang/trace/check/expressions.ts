@@ -40,6 +40,7 @@ import {
 } from "./state.ts";
 import { joinTypes, storable, storedType } from "./type-rules.ts";
 import { typeFrom, valued } from "./types.ts";
+import { narrowMap } from "./widths.ts";
 
 /** The type of an expression; those within it are noted. */
 export function expressionType(c: CheckState, e: Expression): Type {
@@ -128,6 +129,7 @@ export function expressionType(c: CheckState, e: Expression): Type {
             `The ${e.by === 1 ? "++" : "--"} operator can not be used on a map of type ${typeName(held)}`,
             e.span,
           );
+        narrowMap(c, e.target.name, "value", undefined, held);
         note(c, e.target, held);
         return held;
       }
@@ -143,6 +145,7 @@ export function expressionType(c: CheckState, e: Expression): Type {
           `The ${e.by === 1 ? "++" : "--"} operator can not be used on ${typeName(info.type)}`,
           e.span,
         );
+      info.narrow = info.type;
       return info.type;
     }
     case "binary":

@@ -18,6 +18,7 @@ import { refuseFloats } from "./floats.ts";
 import { alreadySaid, type CheckState, check, error, note } from "./state.ts";
 import { joinTypes, keyTypeOf, storable, storedType } from "./type-rules.ts";
 import { valued } from "./types.ts";
+import { narrowMap, shownName, shownType } from "./widths.ts";
 
 export function mapUse(c: CheckState, name: string): MapUse {
   let use = c.maps.get(name);
@@ -58,6 +59,7 @@ export function useKey(c: CheckState, map: MapExpression, key: Expression | unde
         map.span,
       );
     use.keyType = stored;
+    narrowMap(c, map.name, "key", key, stored);
     c.changed = true;
     return use;
   }
@@ -68,17 +70,18 @@ export function useKey(c: CheckState, map: MapExpression, key: Expression | unde
     error(
       c,
       "SCRY1214",
-      `Argument mismatch for ${map.name}: trying to access with arguments: '${typeName(type)}' when map expects arguments: '${typeName(use.keyType)}'`,
+      `Argument mismatch for ${map.name}: trying to access with arguments: '${shownType(c, type, key)}' when map expects arguments: '${shownName(c.narrowMaps.get(map.name)?.key ?? use.keyType)}'`,
       map.span,
     );
   else if (!sameType(joined, use.keyType)) {
     use.keyType = joined;
     c.changed = true;
   }
+  if (joined !== undefined) narrowMap(c, map.name, "key", key, joined);
   return use;
 }
 
-export function setValue(c: CheckState, map: MapExpression, type: Type, span: Span): void {
+export function setValue(c: CheckState, map: MapExpression, type: Type, span: Span, value?: Expression): void {
   const use = mapUse(c, map.name);
   if (map.key === undefined) c.usedAsScalar.add(map.name);
   if (type.kind === "none") return;
@@ -99,7 +102,7 @@ export function setValue(c: CheckState, map: MapExpression, type: Type, span: Sp
       "SCRY1215",
       stored.kind === use.valueType.kind && isAggregate(stored)
         ? `Different ${stored.kind === "hist" ? "bits in a single hist" : `${stored.kind} bounds in a single map`} unsupported`
-        : `Type mismatch for ${map.name}: trying to assign value of type '${typeName(type)}' when map already has a type '${typeName(use.valueType)}'`,
+        : `Type mismatch for ${map.name}: trying to assign value of type '${shownType(c, type, value)}' when map already has a type '${shownName(c.narrowMaps.get(map.name)?.value ?? use.valueType)}'`,
       span,
     );
   else if (!sameType(joined, use.valueType)) {
@@ -127,6 +130,7 @@ export function assignMap(c: CheckState, target: MapExpression, operator: string
       );
     setValue(c, target, type.kind === "int" && !type.signed ? UINT64 : INT64, span);
     const now = mapUse(c, target.name).valueType;
+    narrowMap(c, target.name, "value", undefined, now ?? INT64);
     if (now !== undefined && isAggregate(now))
       error(c, "SCRY1210", `'${operator}' cannot be used on ${typeName(now)}`, span);
     return;
@@ -148,6 +152,7 @@ export function assignMap(c: CheckState, target: MapExpression, operator: string
   }
   if (type.kind === "none" && c.final && !alreadySaid(c, value))
     error(c, "SCRY1246", `Cannot assign a value of no type to ${target.name}`, span);
-  setValue(c, target, type, isAggregate(type) ? value.span : span);
+  setValue(c, target, type, isAggregate(type) ? value.span : span, value);
+  narrowMap(c, target.name, "value", value, mapUse(c, target.name).valueType ?? NONE);
   note(c, target, mapUse(c, target.name).valueType ?? NONE);
 }

@@ -38,8 +38,8 @@ export interface VariableInfo {
   captured: boolean;
   /** Declared, and nothing given to it yet. */
   untyped?: boolean;
-  /** Bits of the widest integer that it was given. */
-  width?: number;
+  /** The widest type of what it was given, as the language sees it. */
+  narrow?: Type;
   /** Where `let` declares it. */
   declaration?: Span;
   /** Where a `let` declares it. */
@@ -112,6 +112,8 @@ export interface CheckState {
   /** How expressions and statements are checked; they contain each other. */
   readonly rules: Rules;
   readonly maps: Map<string, MapUse>;
+  /** Their types as the language sees them. */
+  readonly narrowMaps: Map<string, { readonly key?: Type; readonly value?: Type }>;
   readonly diagnostics: Diagnostic[];
   /** Maps that were used without keys. */
   readonly usedAsScalar: Set<string>;
@@ -181,6 +183,7 @@ export function checkState(
     diagnostics: [],
     usedAsScalar: new Set(),
     stackLengths: false,
+    narrowMaps: new Map(),
     changed: false,
     final: false,
     over: false,

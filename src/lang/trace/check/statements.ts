@@ -23,7 +23,7 @@ import {
 } from "./state.ts";
 import { assignable, joinTypes, storedType } from "./type-rules.ts";
 import { typeFrom, valued } from "./types.ts";
-import { shownType, widthOf } from "./widths.ts";
+import { narrowed, shownName, shownType } from "./widths.ts";
 export function checkUnit(c: CheckState, unit: Unit): void {
   c.unit = unit;
   unit.variables.clear();
@@ -126,11 +126,12 @@ export function statement(c: CheckState, s: Statement): void {
           `Type mismatch for ${s.variable.name}: trying to assign value of type '${shownType(c, value, s.value)}' when variable already has a type '${typeName(declared)}'`,
           { ...s.span, end: s.value?.span.end ?? s.span.end },
         );
+      if (declared !== undefined) info.narrow = declared;
       info.declaration ??= declarationSpan(s);
       info.declaredAt = { ...s.span, end: s.value === undefined ? s.variable.span.end : s.span.end };
       if (s.value !== undefined) {
         info.assigned = true;
-        widen(c, info, s.value);
+        if (declared === undefined) widen(c, info, s.value);
       }
       bind(c, s.variable, info);
       return;
@@ -189,14 +190,19 @@ export function statement(c: CheckState, s: Statement): void {
       note(c, s.map, NONE);
       c.level++;
       c.walks++;
-      const pair: Type = {
+      const pair: Type & { readonly kind: "tuple" } = {
         kind: "tuple",
         elements: [
           use.keyType ?? NONE,
           isAggregate(value) ? { kind: "int", bits: 64, signed: "signed" in value && value.signed } : value,
         ],
       };
-      scoped(c, s.variable, pair, () => loop(c, () => checkBlock(c, s.body)), true);
+      const seen = c.narrowMaps.get(s.map.name);
+      const narrow: Type = {
+        kind: "tuple",
+        elements: [seen?.key ?? (pair.elements[0] as Type), seen?.value ?? (pair.elements[1] as Type)],
+      };
+      scoped(c, s.variable, pair, () => loop(c, () => checkBlock(c, s.body)), narrow);
       c.level--;
       c.walks--;
       return;
@@ -309,7 +315,7 @@ function loop(c: CheckState, body: () => void): void {
   c.loops--;
 }
 
-function scoped(c: CheckState, variable: VariableExpression, type: Type, body: () => void, replace = false): void {
+function scoped(c: CheckState, variable: VariableExpression, type: Type, body: () => void, narrow?: Type): void {
   if (lookup(c, variable.name) !== undefined)
     error(
       c,
@@ -320,7 +326,10 @@ function scoped(c: CheckState, variable: VariableExpression, type: Type, body: (
   const scope = new Map<string, VariableInfo>();
   c.scopes.push(scope);
   const info = declare(c, scope, variable, type);
-  if (replace) info.type = type;
+  if (narrow !== undefined) {
+    info.type = type;
+    info.narrow = narrow;
+  }
   bind(c, variable, info);
   body();
   c.scopes.pop();
@@ -347,10 +356,10 @@ function declare(
   return info;
 }
 
-/** Notes how wide a value is that the variable is given. */
+/** Notes what the variable is given, as the language sees it. */
 function widen(c: CheckState, info: VariableInfo, value: Expression): void {
-  const width = widthOf(c, value);
-  if (width !== undefined) info.width = Math.max(info.width ?? 0, width);
+  const narrow = narrowed(c, info.narrow, value, info.type);
+  if (narrow !== undefined) info.narrow = narrow;
 }
 
 function compound(c: CheckState, target: VariableExpression, value: Expression): Type {
@@ -365,7 +374,9 @@ function compound(c: CheckState, target: VariableExpression, value: Expression):
       `Type mismatch for an arithmetic assignment: '${typeName(left)}' and '${typeName(right)}'`,
       value.span,
     );
-  return left.kind === "pointer" ? left : left.kind === "none" ? right : left;
+  const info = lookup(c, target.name);
+  if (info !== undefined) info.narrow = info.type;
+  return left.kind === "none" ? right : left;
 }
 
 function assignVariable(
@@ -391,8 +402,7 @@ function assignVariable(
   } else if (stored.kind !== "none") {
     const joined = joinTypes(info.type, stored);
     if (joined === undefined) {
-      const { type, width } = info;
-      const have = type.kind === "int" && width !== undefined ? `${type.signed ? "" : "u"}int${width}` : typeName(type);
+      const have = shownName(info.narrow ?? info.type);
       error(
         c,
         "SCRY1203",
