@@ -172,6 +172,11 @@ const maps: readonly DifferentialCase[] = [
     '$t = (1, 300); $t = (2, 70000); print(sizeof($t)); print(sizeof($t.1)); $u = ((int16)1, (int8)2, (1, "abc")); print(sizeof($u)); @m = (1, (int32)2); print(sizeof(@m)); @n = 5; print(sizeof(@n)); $x = 1; $x += 5; print(sizeof($x)); @n++; @k[(int16)3] = 1; @k[500] = (int64)2; for ($kv : @k) { print(sizeof($kv.0)); print(sizeof($kv)); } let $o: int16 = 5; print(sizeof($o)); print(sizeof((a=1, b=(int32)2)));',
     { options: ["--no-warnings"] },
   ),
+  {
+    name: "config: keys that change nothing any more",
+    script:
+      "config = { unstable_map_decl = 1; unstable_import = true; max_type_res_iterations = 3 } let @a = hash(1); begin { @a[0] = 1; }",
+  },
   begin(
     "records: fields are told apart by their names",
     '$a = (a=1, b="x"); $b = (b="longer", a=300); print($a == $b); print($a == (b="x", a=1)); $a = $b; print($a); @x[$a] = 1; @x[$b] = 2;',

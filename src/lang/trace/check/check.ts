@@ -5,7 +5,7 @@ import type { ProbeEnvironment } from "../../../probes/index.ts";
 import type { ScriptOptions } from "../../../schema/index.ts";
 import { nearest, type SourceText } from "../../../source/index.ts";
 import type { Script } from "../parse/index.ts";
-import { renamedKey } from "./config.ts";
+import { bygoneSettings, renamedKey } from "./config.ts";
 import { expressionType } from "./expressions.ts";
 import { mapTypes } from "./map-types.ts";
 import { mapUse } from "./maps.ts";
@@ -45,6 +45,8 @@ export function checkScript(
     const now = renamedKey(key);
     if (now !== undefined) warn(c, "SCRY1022", `${key} has been renamed, please use ${now}`, span);
   }
+  for (const { key, span } of bygoneSettings(script))
+    warn(c, "SCRY1020", `${key} is deprecated and has no effect`, span);
   for (const d of script.mapDeclarations)
     if (c.maps.get(d.name)?.valueType === undefined && c.maps.get(d.name)?.keyType === undefined)
       warn(c, "SCRY1258", `Unused map: ${d.name}`, d.span);

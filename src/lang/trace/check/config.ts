@@ -221,12 +221,27 @@ const keyOf = (name: string): string => renamedKey(name) ?? plainKey(name);
 
 export const isConfigKey = (name: string): boolean => configKeys.some((k) => k.key === keyOf(name));
 
+/** Keys of older bpftraces, which change nothing any more. */
+const BYGONE: ReadonlySet<string> = new Set([
+  "max_type_res_iterations",
+  "symbol_source",
+  "unstable_addr",
+  "unstable_import",
+  "unstable_macro",
+  "unstable_map_decl",
+]);
+
+/** The script's settings that change nothing any more. */
+export const bygoneSettings = (script: Script): Script["config"] =>
+  script.config.filter(({ key }) => BYGONE.has(plainKey(key)));
+
 /** The options with one more setting; a text instead says what is wrong with it. */
 export function withSetting(
   options: ScriptOptions,
   name: string,
   value: string | number | boolean,
 ): ScriptOptions | string {
+  if (BYGONE.has(plainKey(name))) return options;
   const key = keyOf(name);
   const entry = configKeys.find((k) => k.key === key);
   if (entry === undefined) return `${name}: not a known configuration option`;
