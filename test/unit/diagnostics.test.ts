@@ -72,6 +72,10 @@ describe("diagnostics", () => {
     ["interval:xs:1 { }", "unit"],
     ["software:nothing:1 { }", "not a software event"],
     ["watchpoint:0x1:3:w { }", "length"],
+    ['begin { @a = (int8)1; @a = "x"; }', "'string[2]' when map already has a type 'int8'"],
+    ['begin { @[1, 2000] = 1; @["x", 2] = 1; }', "'(string[2],int8)' when map expects arguments: '(int8,int16)'"],
+    ['begin { $t = (1, 70000); $t = "x"; }', "when variable already has a type '(int8,int32)'"],
+    ['config = { max_strlen = 8 } begin { print("eight888"); }', "String is too long (over 8 bytes): eight888"],
     ["fn m() { 1 }  begin { }", "expected ':'"],
     ["fn m($a: int64): int64 { return m($a); } begin { print(m(1)); }", "Recursive function call"],
     ['fn m($a: int64): int64 { return "a"; } begin { print(m(1)); }', "of type 'int64', got 'string[2]'"],
@@ -208,10 +212,10 @@ describe("diagnostics", () => {
 
   it("shows of a long line the part around the place, of a binary text", () => {
     const [head, line, marks] = diagnostics(
-      `begin { $x = "${"a".repeat(2000)}"; print($y); /* ${"b".repeat(2000)} */ }`,
+      `begin { /* ${"a".repeat(2000)} */ print($y); /* ${"b".repeat(2000)} */ }`,
     ).split("\n");
     expect(head).toMatch(/^stdin:1:\d+-\d+: ERROR/);
-    expect(line).toMatch(/^…a+"; print\(\$y\); \/\* b+…$/);
+    expect(line).toMatch(/^…a+ \*\/ print\(\$y\); \/\* b+…$/);
     expect(line).toHaveLength(500);
     expect(line?.slice(marks?.indexOf("~"), (marks?.lastIndexOf("~") ?? 0) + 1)).toBe("$y");
     expect(diagnostics("begin { \x1b[31m }")).toBe(

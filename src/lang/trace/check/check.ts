@@ -51,6 +51,9 @@ export function checkScript(
     if (c.maps.get(d.name)?.valueType === undefined && c.maps.get(d.name)?.keyType === undefined)
       warn(c, "SCRY1258", `Unused map: ${d.name}`, d.span);
   c.over = true;
+  // Whether a cast is needed is not asked of what is wrong.
+  if (hasErrors(c))
+    c.diagnostics.splice(0, c.diagnostics.length, ...c.diagnostics.filter((d) => d.code !== "SCRY1276"));
   if (!hasErrors(c)) checkNamedParameters(c);
   return { state: c, units };
 }

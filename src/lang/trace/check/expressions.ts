@@ -42,6 +42,10 @@ import { joinTypes, storable, storedType } from "./type-rules.ts";
 import { typeFrom, valued } from "./types.ts";
 import { narrowMap } from "./widths.ts";
 
+/** Characters of a text that a message shows. */
+const MOST_SHOWN = 200;
+const beginning = (text: string): string => (text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text);
+
 /** The type of an expression; those within it are noted. */
 export function expressionType(c: CheckState, e: Expression): Type {
   switch (e.kind) {
@@ -50,6 +54,8 @@ export function expressionType(c: CheckState, e: Expression): Type {
     case "boolean":
       return BOOL;
     case "string":
+      if (utf8Length(e.value) >= c.options.maxStrlen)
+        error(c, "SCRY1277", `String is too long (over ${c.options.maxStrlen} bytes): ${beginning(e.value)}`, e.span);
       return { kind: "string", size: utf8Length(e.value) + 1 };
     case "parameter":
       if (e.index > 0 && (c.env.params[e.index - 1] ?? "") === "")
@@ -176,7 +182,10 @@ export function expressionType(c: CheckState, e: Expression): Type {
       );
     }
     case "cast":
-      return castType(c, typeFrom(c, e.to, e.operand), e.operand, e.span);
+      return castType(c, typeFrom(c, e.to, e.operand), e.operand, e.span, {
+        start: e.span.start,
+        end: e.to.span.end + ")".length,
+      });
     case "tuple": {
       const elements = e.elements.map((x) => storedType(elementType(c, x)));
       return elements.some((t) => t.kind === "none") ? NONE : { kind: "tuple", elements };

@@ -8,7 +8,7 @@ import { castToFloat, refuseFloats } from "./floats.ts";
 import { mapUse } from "./maps.ts";
 import { alreadySaid, type CheckState, check, error, lookup, note, warn } from "./state.ts";
 import { intResult, joinTypes } from "./type-rules.ts";
-import { shownType } from "./widths.ts";
+import { castsToItself, shownType } from "./widths.ts";
 
 export function unaryType(c: CheckState, operator: string, operand: Expression, span: Span): Type {
   if (operator === "&") return addressType(c, operand);
@@ -155,12 +155,15 @@ export function binaryType(c: CheckState, e: Expression & { kind: "binary" }): T
   }
 }
 
-export function castType(c: CheckState, to: Type, operand: Expression, span: Span): Type {
+/** `span`: of the whole cast, `castSpan` of the type in its parentheses. */
+export function castType(c: CheckState, to: Type, operand: Expression, span: Span, castSpan: Span): Type {
   const from = check(c, operand);
   if (from.kind === "none" && c.final && !alreadySaid(c, operand))
     return error(c, "SCRY1246", "Cannot cast a value of no type", operand.span);
   if (from.kind === "none" || to.kind === "none") return to;
-  const bad = (): Type => error(c, "SCRY1238", `Cannot cast from "${typeName(from)}" to "${typeName(to)}"`, span);
+  const bad = (): Type => error(c, "SCRY1238", `Cannot cast from "${typeName(from)}" to "${typeName(to)}"`, castSpan);
+  if (c.final && castsToItself(c, to, operand))
+    warn(c, "SCRY1276", `Unnecessary cast: expression is already of type ${typeName(to)}`, castSpan);
   if (to.kind === "float") return castToFloat(c, to, from, operand, span);
   if (to.kind === "int" || to.kind === "bool") {
     // The bytes of an array as a number.

@@ -21,10 +21,10 @@ import {
   type VariableInfo,
   warn,
 } from "./state.ts";
-import { assignable, storedType } from "./type-rules.ts";
+import { assignable, joinTypes, storedType } from "./type-rules.ts";
 import { typeFrom, valued } from "./types.ts";
 import { assignVariable, compound, declare, widen } from "./variables.ts";
-import { shownType } from "./widths.ts";
+import { narrowType, shownType } from "./widths.ts";
 
 export function checkUnit(c: CheckState, unit: Unit): void {
   c.unit = unit;
@@ -165,7 +165,9 @@ export function statement(c: CheckState, s: Statement): void {
         if (type.kind !== "none" && type.kind !== "int" && type.kind !== "bool")
           error(c, "SCRY1204", "Loop range requires an integer for the bounds", bound.span);
       }
-      scoped(c, s.variable, INT64, () => loop(c, () => loopBody(c, s)));
+      const ends = [s.from, s.to].map((bound) => narrowType(c, bound) ?? INT64);
+      const narrow = ends.reduce((a, b) => joinTypes(a, b) ?? INT64);
+      scoped(c, s.variable, INT64, () => loop(c, () => loopBody(c, s)), narrow);
       return;
     }
     case "for-map": {

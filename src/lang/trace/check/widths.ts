@@ -1,7 +1,7 @@
 // The types of values as the language sees them, where they may be narrower than they are kept: a literal has the smallest
 // type that holds it; a variable or a map the widest of what it was given.
 
-import { intType, isNumeric, sizeOf, type Type, typeName } from "../../../schema/index.ts";
+import { intType, isNumeric, sameType, sizeOf, type Type, typeName } from "../../../schema/index.ts";
 import type { Expression } from "../parse/index.ts";
 import { constant } from "./constants.ts";
 import { type CheckState, noted } from "./state.ts";
@@ -117,3 +117,21 @@ export function shownName(type: Type): string {
   if (type.kind !== "record") return typeName(type);
   return `record { ${type.elements.map((t, i) => `.${type.names[i]} = ${shownName(t)}`).join(", ")} }`;
 }
+
+/** Whether a cast gives what is there already. What operators give is not asked: it is wider than it need be. */
+export function castsToItself(c: CheckState, to: Type, operand: Expression): boolean {
+  if (!ASKED.has(operand.kind) || to.kind === "bool" || to.kind === "array") return false;
+  const seen = narrowType(c, operand);
+  return seen !== undefined && sameType(seen, to);
+}
+
+const ASKED: ReadonlySet<Expression["kind"]> = new Set([
+  "integer",
+  "string",
+  "variable",
+  "map",
+  "identifier",
+  "call",
+  "field",
+  "cast",
+]);
