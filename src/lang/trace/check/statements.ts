@@ -107,7 +107,7 @@ export function statement(c: CheckState, s: Statement): void {
         if (before.declaration !== undefined)
           error(c, "SCRY1202", "This is the initial declaration.", before.declaration);
       }
-      const declared = s.declared === undefined ? undefined : typeFrom(c, s.declared);
+      const declared = s.declared === undefined ? undefined : valued(c, typeFrom(c, s.declared));
       const value = s.value === undefined ? undefined : check(c, s.value);
       if (value?.kind === "none" && s.value !== undefined && !alreadySaid(c, s.value))
         error(c, "SCRY1246", "Cannot assign a value of no type", s.value.span);
