@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Failing, FakeKernel } from "../../test/support/fake-kernel.ts";
 import type { AttachTarget } from "../object/index.ts";
-import { attach, attachEach, detachAll, readIterator, silence } from "./attach.ts";
+import { attach, attachEach, detachAll, readIterator, runsLatestFirst, silence } from "./attach.ts";
 import type { Attachable } from "./attachment.ts";
 import { SystemCallError, UnsupportedError } from "./errors.ts";
 import { AttachType } from "./numbers.ts";
@@ -330,6 +330,25 @@ const cases: readonly Case[] = [
 /** Attaches as a session does; but without the trials of what cookies the kernel keeps, where there is only one. */
 const attachCase = ({ program = plain, targets }: Case, { kernel }: FakeKernel) =>
   targets.length === 1 ? [attach(program, targets[0] as AttachTarget, kernel)] : attachEach(program, targets, kernel);
+
+describe("the order of programs at one place", () => {
+  it("is the kernel's: functions have the latest first, tracepoints last", () => {
+    const latestFirst = (target: AttachTarget, attachType?: number): boolean =>
+      runsLatestFirst({ ...plain, ...(attachType === undefined ? {} : { attachType }) }, target);
+    const kprobe = { kind: "kprobe", function: "f", offset: 0, return: false } as const;
+    expect([uprobe, { ...uprobe, return: true }, kprobe].map((t) => latestFirst(t))).toEqual([true, true, true]);
+    expect(latestFirst({ ...kprobe, return: true })).toBe(false);
+    expect([AttachType.fentry, AttachType.fexit].map((t) => latestFirst({ kind: "trampoline" }, t))).toEqual([
+      true,
+      true,
+    ]);
+    expect([AttachType.lsm, AttachType.rawTracepoint].map((t) => latestFirst({ kind: "trampoline" }, t))).toEqual([
+      false,
+      false,
+    ]);
+    expect(latestFirst({ kind: "tracepoint", category: "sched", name: "sched_switch" })).toBe(false);
+  });
+});
 
 describe("attaching to", () => {
   for (const place of cases) {

@@ -146,6 +146,23 @@ export function attach(program: Attachable, target: AttachTarget, kernel: Kernel
 }
 
 /**
+ * Does the kernel run the program that was attached last before all others of the place? It puts functions' probes and
+ * static probes at the head of its list, tracepoints and perf events at the end.
+ */
+export function runsLatestFirst({ attachType }: Attachable, target: AttachTarget): boolean {
+  switch (target.kind) {
+    case "uprobe":
+      return true;
+    case "kprobe":
+      return !target.return;
+    case "trampoline":
+      return attachType === AttachType.fentry || attachType === AttachType.fexit;
+    default:
+      return false;
+  }
+}
+
+/**
  * Attaches a program to many targets: by few links where it was loaded for that (`LoadOptions.multi`), else one by one.
  * Where one target cannot be attached, none is.
  */

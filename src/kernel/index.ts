@@ -1,7 +1,19 @@
 // The live kernel: system calls, maps, programs, attachments, ring buffers, events, features, processes.
 
 export { type ArchivedFile, archivedFile, membersOf } from "./archives.ts";
-export { attach, attachEach, detachAll, readIterator, silence } from "./attach.ts";
+export {
+  attach,
+  attach,
+  attachEach,
+  attachEach,
+  detachAll,
+  detachAll,
+  readIterator,
+  readIterator,
+  runsLatestFirst,
+  silence,
+  silence,
+} from "./attach.ts";
 export { attachKprobeMulti, type KprobeMulti, NO_KPROBES } from "./attach-kprobe.ts";
 export { attachUprobeMulti, type UprobeMulti } from "./attach-uprobe.ts";
 export type { Attachable, Attachment } from "./attachment.ts";

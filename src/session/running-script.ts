@@ -7,16 +7,19 @@ import {
   hasFeature,
   type KernelMap,
   type LoadedObject,
+  type LoadedProgram,
   loadObject,
   multiLink,
   Poller,
   programInfo,
   RingBuffer,
   readIterator,
+  runsLatestFirst,
   silence,
   testRun,
   UnsupportedError,
 } from "../kernel/index.ts";
+import type { AttachTarget } from "../object/index.ts";
 import { obstacle, providerOf } from "../probes/index.ts";
 import {
   type MapContents,
@@ -157,13 +160,20 @@ export class RunningScript implements ScriptRun {
   /** Attaches everything else. What cannot attach throws, and nothing stays attached. */
   attach(): void {
     this.#follow();
-    for (const [name, role] of this.script.programs) {
-      if (role.kind === "begin" || role.kind === "end" || followPrograms.has(name)) continue;
+    for (const { program, targets } of this.#inOrder()) this.#attachments.push(...attachEach(program, targets));
+  }
+
+  /** What is to be attached, in the order in which probes of one place then run as they stand in the script. */
+  #inOrder(): { readonly program: LoadedProgram; readonly targets: readonly AttachTarget[] }[] {
+    const all = [...this.script.programs].flatMap(([name, role]) => {
       const program = this.#object.programs.get(name);
-      if (program === undefined) continue;
+      if (role.kind === "begin" || role.kind === "end" || followPrograms.has(name) || program === undefined) return [];
       const targets = program.spec.attach.filter((t) => t.kind !== "test_run" && t.kind !== "signal");
-      this.#attachments.push(...attachEach(program, targets));
-    }
+      return targets.length === 0 ? [] : [{ program, targets }];
+    });
+    const backwards = ({ program, targets }: (typeof all)[number]): boolean =>
+      targets.some((t) => runsLatestFirst(program, t));
+    return [...all.filter(backwards).reverse(), ...all.filter((a) => !backwards(a))];
   }
 
   /** Takes the watchpoints of an address away. */
