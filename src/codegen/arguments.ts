@@ -84,7 +84,8 @@ function usdtArgument(p: ProgramState, context: Value, a: UsdtArgument): Value {
     a.size === 8 ? v : a.signed ? b.sext(v, (a.size * 8) as 8) : b.zext(v, (a.size * 8) as 8);
   switch (a.kind) {
     case "constant":
-      return b.const(a.value);
+      // Compilers write constants without a sign of their own as they like: $-1 is also 4@, a 32-bit one.
+      return b.const(a.signed ? BigInt.asIntN(a.size * 8, a.value) : BigInt.asUintN(a.size * 8, a.value));
     case "register": {
       const whole = b.load("u64", context, a.register.offset);
       return cut(a.register.shift === 0 ? whole : b.binary("shr", whole, a.register.shift));
