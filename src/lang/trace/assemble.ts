@@ -60,7 +60,8 @@ export function assemble(
     sites,
     programs: new Map(programs.map((p) => [p.spec.name, p.role])),
     probeNames: probeNames(units),
-    probeCount: units.reduce((n, u) => n + u.resolved.length, 0),
+    // A probe that is at several places, as an inlined function's, is one.
+    probeCount: units.reduce((n, u) => n + new Set(u.resolved.map((r) => r.name)).size, 0),
     endsByItself: units.every((u) => providerOf(u.resolved[0]?.provider ?? "")?.endsByItself === true),
     warnings: diagnostics.filter((d) => d.severity === "warning"),
     ...(env.follow === undefined ? {} : { follows: { pid: env.follow, waits: env.follow === env.childPid } }),
