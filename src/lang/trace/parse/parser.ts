@@ -401,10 +401,10 @@ class Parser extends ExpressionParser {
       )
         break;
       if (c === '"') {
-        const end = text.indexOf('"', at + 1);
-        if (end < 0) this.fail("SCRY1004", "unterminated string", { start: at, end: text.length });
-        part += text.slice(at + 1, end);
-        at = end + 1;
+        const quoted = /^"((?:[^"\\]|\\.)*)"/s.exec(text.slice(at, at + LONGEST_POINT))?.[1];
+        if (quoted === undefined) this.fail("SCRY1004", "unterminated string", { start: at, end: text.length });
+        part += quoted.replace(/\\(.)/gs, "$1");
+        at += quoted.length + 2;
       } else if (c === "$" && /[0-9]/.test(text[at + 1] ?? "")) {
         const digits = (/^[0-9]+/.exec(text.slice(at + 1)) as RegExpExecArray)[0];
         // A parameter may be several parts, or the whole point.
