@@ -68,37 +68,46 @@ function resolve(btf: Btf, id: number): BtfType {
   return btf.resolve(id);
 }
 
-/** A type as C writes it in a list of parameters, without its qualifiers: `struct file *`, `char * *`, `size_t`. */
-export function spellingOf(btf: Btf, id: number): string {
+/**
+ * A type as C writes it in a list of parameters: `const struct file *`, `char * *`, `size_t`. A pointer may also be a star
+ * without a space before it, as debuggers have it.
+ */
+export function spellingOf(btf: Btf, id: number, star: " *" | "*" = " *"): string {
   let stars = "";
+  let qualifiers: string[] = [];
+  const before = (): string => qualifiers.map((q) => `${q} `).join("");
   let at = id;
   for (let depth = 0; depth < 64; depth++) {
     const type = btf.type(at);
     switch (type.kind) {
       case "const":
       case "volatile":
+        qualifiers.push(type.kind);
+        at = type.type;
+        continue;
       case "restrict":
       case "type_tag":
         at = type.type;
         continue;
       case "ptr":
-        stars = ` *${stars}`;
+        stars = `${star}${qualifiers.map((q) => ` ${q}`).join("")}${stars}`;
+        qualifiers = [];
         at = type.type;
         continue;
       case "array":
-        return `${spellingOf(btf, type.element)}[${type.count}]${stars}`;
+        return `${before()}${spellingOf(btf, type.element, star)}[${type.count}]${stars}`;
       case "struct":
       case "union":
       case "enum":
-        return `${type.kind} ${type.name === "" ? "(anonymous)" : type.name}${stars}`;
+        return `${before()}${type.kind} ${type.name === "" ? "(anonymous)" : type.name}${stars}`;
       case "enum64":
-        return `enum ${type.name}${stars}`;
+        return `${before()}enum ${type.name}${stars}`;
       case "fwd":
-        return `${type.union ? "union" : "struct"} ${type.name}${stars}`;
+        return `${before()}${type.union ? "union" : "struct"} ${type.name}${stars}`;
       case "func_proto":
         return `void${stars}`;
       default:
-        return `${type.name === "" ? "void" : type.name}${stars}`;
+        return `${before()}${type.name === "" ? "void" : type.name}${stars}`;
     }
   }
   return "void";

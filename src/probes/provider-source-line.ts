@@ -109,7 +109,8 @@ export function namedParameters(
     parameters.map(({ name, type: id }): ProbeArgument => {
       const type = typeOfBtf(btf, id, "user");
       const kind = btf.resolve(id).kind;
-      const lost = (why: string): ProbeArgument => ({ name, type, access: { kind: "lost", why, lines: [] } });
+      const spelling = spellingOf(btf, id, "*");
+      const lost = (why: string): ProbeArgument => ({ name, type, access: { kind: "lost", why, lines: [] }, spelling });
       // They take registers of their own, and none of those for the other arguments.
       if (kind === "float") return lost(floatRegister(type, floats++, env.machine));
       // Where a struct goes depends on its fields; what comes after it can then not be told either.
@@ -119,7 +120,7 @@ export function namedParameters(
         return lost("it is a struct passed by value");
       }
       if (index >= 6) return lost("it is passed on the stack");
-      return { name, type, access: { kind: "register", index: index++ }, spelling: spellingOf(btf, id) };
+      return { name, type, access: { kind: "register", index: index++ }, spelling };
     }),
   );
 }
