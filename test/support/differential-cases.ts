@@ -679,6 +679,18 @@ const tracing: readonly DifferentialCase[] = [
     load: ["call", 10],
   },
   {
+    name: "uprobe: probes of one place run in the script's order",
+    script:
+      'uprobe:LOAD:probe_me /pid == $1/ { printf("a"); } uprobe:LOAD:probe_me /pid == $1/ { printf("b"); } uprobe:LOAD:probe_me /pid == $1/ { printf("c "); } uretprobe:LOAD:probe_me /pid == $1/ { printf("d"); } uretprobe:LOAD:probe_me /pid == $1/ { printf("e\\n"); }',
+    load: ["call", 5],
+  },
+  {
+    name: "uprobe: variables declared as structs and arrays of them",
+    script:
+      'struct pair { int a; int b; }; uprobe:LOAD:probe_point { let $p : struct pair = *(struct pair *)arg0; let $q : struct pair[2]; $q = *(struct pair[2] *)arg0; printf("%d %d %d\\n", $p.a, $q[0].a, $p.b == $q[0].b); }',
+    load: ["point", 4],
+  },
+  {
     name: "uprobe: without a pid",
     script: "uprobe:LOAD:probe_me { @[arg0, comm] = count(); @f[func] = count(); @p[probe] = count(); }",
     load: ["call", 10],
@@ -808,6 +820,22 @@ const tracing: readonly DifferentialCase[] = [
     name: "usdt: strings, and the name alone",
     script: 'usdt:LOAD:text { printf("%s %d\\n", str(arg0, 9), arg1); }',
     load: ["usdt", 3],
+  },
+  {
+    name: "usdt: constants have their width and sign",
+    script: 'usdt:LOAD:scrytest:constants /pid == $1/ { printf("%ld %ld %ld\\n", arg0, arg1, arg2); }',
+    load: ["usdt", 3],
+  },
+  {
+    name: "usdt: probes of one place run in the script's order",
+    script:
+      'usdt:LOAD:scrytest:plain /pid == $1/ { printf("a"); } usdt:LOAD:scrytest:plain /pid == $1/ { printf("b"); } usdt:LOAD:scrytest:plain /pid == $1/ { printf("c\\n"); }',
+    load: ["usdt", 3],
+  },
+  {
+    name: "usdt: quoted, with escapes",
+    script: 'usdt:LOAD:"\\scrytest":"plai\\n" { @[probe] = count(); }',
+    load: ["usdt", 5],
   },
   { name: "usdt: a semaphore", script: "usdt:LOAD:scrytest:guarded { @[arg0] = count(); }", load: ["usdt", 5] },
   { name: "usdt: wildcards", script: "usdt:LOAD:scrytest:* { @[probe] = count(); }", load: ["usdt", 5] },

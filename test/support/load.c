@@ -22,6 +22,7 @@ SEMAPHORE(plain);
 SEMAPHORE(numbers);
 SEMAPHORE(text);
 SEMAPHORE(guarded);
+SEMAPHORE(constants);
 #endif
 
 struct point {
@@ -159,6 +160,7 @@ int main(int argc, char **argv)
       STAP_PROBE(scrytest, plain);
       STAP_PROBE3(scrytest, numbers, i, (short)-i, (unsigned char)(200 + i));
       STAP_PROBE2(scrytest, text, long_text, (long)sizeof long_text);
+      STAP_PROBE3(scrytest, constants, 0xf3f2f1f0u, (unsigned char)240, (short)-3600);
       if (scrytest_guarded_semaphore) STAP_PROBE1(scrytest, guarded, i * 2);
     }
 #endif
