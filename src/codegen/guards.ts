@@ -4,7 +4,7 @@ import type { Block } from "../compiler/index.ts";
 import { providerOf } from "../probes/index.ts";
 import { Follow, GLOBALS, SELECTION } from "../schema/index.ts";
 import { syscallNumber } from "./arguments.ts";
-import { currentIdValue } from "./current-task.ts";
+import { currentId, globalId } from "./current-task.ts";
 import { followedByte } from "./follow-programs.ts";
 import { contextOf, type ProgramState } from "./state.ts";
 
@@ -65,8 +65,8 @@ function whose(p: ProgramState, leave: Block): void {
   const { pid, follow, cgroup } = p.object;
   const attach = p.variant.attach;
   const already = (attach.kind === "uprobe" || attach.kind === "watchpoint") && attach.pid !== undefined;
-  if (pid !== undefined && !already) b.must("eq", currentIdValue(p, "tgid", "high"), pid, leave);
-  if (follow) b.must("ne", b.load("u8", followedByte(b, currentIdValue(p, "tgid", "high")), 0), Follow.no, leave);
+  if (pid !== undefined && !already) b.must("eq", currentId(p, "process"), pid, leave);
+  if (follow) b.must("ne", b.load("u8", followedByte(b, globalId(p, "process")), 0), Follow.no, leave);
   if (cgroup) {
     // Negative where there is no such group.
     const within = b.helper("current_task_under_cgroup", [b.map(SELECTION.cgroup), b.const(0)]);

@@ -5,6 +5,7 @@
 import { INT, type Value, type Variable } from "../compiler/index.ts";
 import { DISPLACED, HEADER, STACK_NUMBER_BITS, stackMaps, type Type } from "../schema/index.ts";
 import { either } from "./choice.ts";
+import { processOfAddress } from "./current-task.ts";
 import type { Lengths } from "./long-strings.ts";
 import { contextOf, increment, type ProgramState, scoped } from "./state.ts";
 
@@ -41,7 +42,7 @@ export function stackInto(p: ProgramState, type: Type, to: Value, offset: number
     offset,
     withLength(p, b.read(result), () => stackLength(p, type)),
   );
-  if (type.kind === "ustack") b.store(64, to, offset + 8, b.binary("shr", b.helper("get_current_pid_tgid", []), 32));
+  if (type.kind === "ustack") b.store(64, to, offset + 8, processOfAddress(p));
   return [];
 }
 

@@ -7,7 +7,7 @@
 
 import { FunctionBuilder, INT, type Value } from "../compiler/index.ts";
 import { CacheEntry, DISPLACED, HEADER, stackMaps, type Type, UNWIND, UNWIND_CACHE } from "../schema/index.ts";
-import { currentIdValue } from "./current-task.ts";
+import { globalId } from "./current-task.ts";
 import type { Lengths } from "./long-strings.ts";
 import { withLength } from "./stacks.ts";
 import { increment, type ProgramState, scoped, within } from "./state.ts";
@@ -34,7 +34,7 @@ export function unwoundStackInto(p: ProgramState, type: Type, to: Value, offset:
   p.object.stackLimits.add(type.limit);
   p.object.unwinds = true;
   const result = variable("stack");
-  const process = currentIdValue(p, "tgid", "high");
+  const process = globalId(p, "process");
   b.write(result, b.const(-1));
   const after = b.block("unwound");
   scoped(p, () => {

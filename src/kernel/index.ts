@@ -1,19 +1,7 @@
 // The live kernel: system calls, maps, programs, attachments, ring buffers, events, features, processes.
 
 export { type ArchivedFile, archivedFile, membersOf } from "./archives.ts";
-export {
-  attach,
-  attach,
-  attachEach,
-  attachEach,
-  detachAll,
-  detachAll,
-  readIterator,
-  readIterator,
-  runsLatestFirst,
-  silence,
-  silence,
-} from "./attach.ts";
+export { attach, attachEach, detachAll, readIterator, runsLatestFirst, silence } from "./attach.ts";
 export { attachKprobeMulti, type KprobeMulti, NO_KPROBES } from "./attach-kprobe.ts";
 export { attachUprobeMulti, type UprobeMulti } from "./attach-uprobe.ts";
 export type { Attachable, Attachment } from "./attachment.ts";
@@ -49,7 +37,9 @@ export {
   parseMaps,
   processExists,
   processMaps,
+  processNamespace,
   processParents,
+  rootOf,
 } from "./processes.ts";
 export { enableStatistics, type ProgramInfo, programInfo } from "./program-info.ts";
 export { type RecordReader, RingBuffer } from "./ring-buffer.ts";

@@ -4,7 +4,7 @@ import { diagnose } from "./diagnosis.ts";
 import { UnsupportedError } from "./errors.ts";
 import { hasFeature } from "./features.ts";
 import { kernelBtf } from "./kernel-types.ts";
-import { executableOf, mappedLibraries, processExists, processMaps, processParents } from "./processes.ts";
+import { executableOf, mappedLibraries, processExists, processMaps, processParents, rootOf } from "./processes.ts";
 import { functionAddresses, traceableFunctions } from "./traceable-functions.ts";
 import { listTracepoints, tracefs, tracepointFormat } from "./tracefs.ts";
 
@@ -96,6 +96,16 @@ describe("a kernel's files", () => {
     expect([executableOf(7, kernel), mappedLibraries(7, kernel)]).toEqual(["/bin/a", ["/lib/b.so"]]);
     expect(processMaps(7, kernel)).toHaveLength(2);
     expect(() => processMaps(8, kernel)).toThrow("process 8");
+  });
+
+  it("say where the files of a process are", () => {
+    const own = { "/proc/self/ns/mnt": "mnt:[1]", "/proc/self/root": "/" };
+    const rootFor = (namespace: string, root: string): string =>
+      rootOf(7, withFiles({ ...own, "/proc/7/ns/mnt": namespace, "/proc/7/root": root }).kernel);
+    expect(rootFor("mnt:[1]", "/")).toBe("");
+    expect(rootFor("mnt:[2]", "/")).toBe("/proc/7/root");
+    expect(rootFor("mnt:[1]", "/srv/jail")).toBe("/proc/7/root");
+    expect(() => rootOf(7, withFiles(own).kernel)).toThrow("process 7");
   });
 });
 

@@ -1,5 +1,6 @@
 // What a process is made of, as /proc shows it: its executable, and what it has mapped.
 
+import { statSync } from "node:fs";
 import { refusal } from "./capabilities.ts";
 import { SystemCallError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
@@ -69,6 +70,29 @@ export function mappedLibraries(pid: number, kernel: Kernel = liveKernel()): str
 export function executableOf(pid: number, kernel: Kernel = liveKernel()): string {
   try {
     return kernel.files.link(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, "");
+  } catch (error) {
+    throw processError(pid, error);
+  }
+}
+
+/** Number of the first namespace of processes (`PROC_PID_INIT_INO` of linux/proc_ns.h). */
+const FIRST_PROCESS_NAMESPACE = 0xefff_fffcn;
+
+/** The namespace in which this process counts processes; undefined for the system's first. */
+export function processNamespace(): { readonly device: bigint; readonly inode: bigint } | undefined {
+  const { dev: device, ino: inode } = statSync("/proc/self/ns/pid", { bigint: true });
+  return inode === FIRST_PROCESS_NAMESPACE ? undefined : { device, inode };
+}
+
+/**
+ * Where the files of a process are for us: `/proc/PID/root` for one that sees others (a container), else nothing. Throws
+ * a SystemCallError where there is no such process.
+ */
+export function rootOf(pid: number, kernel: Kernel = liveKernel()): string {
+  const { files } = kernel;
+  try {
+    const same = (what: string): boolean => files.link(`/proc/${pid}/${what}`) === files.link(`/proc/self/${what}`);
+    return same("ns/mnt") && same("root") ? "" : `/proc/${pid}/root`;
   } catch (error) {
     throw processError(pid, error);
   }

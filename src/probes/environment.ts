@@ -116,6 +116,8 @@ export interface Target {
   moduleBtf?(module: string): Btf | undefined;
   /** What the kernel has not got; absent: it has all of it. */
   lacks?(part: KernelPart): boolean;
+  /** The namespace in which this process counts processes; absent: the system's first, as the kernel counts them. */
+  readonly processNamespace?: { readonly device: bigint; readonly inode: bigint };
   /** Tracepoints come with their records only: there are no registers of a system call behind them. */
   readonly recordsOnly?: boolean;
 }

@@ -4,18 +4,15 @@ import { statSync } from "node:fs";
 import { demangle } from "../demangle/index.ts";
 import { uprobeEntry, usdtNotes, x86Length } from "../elf/index.ts";
 import {
-  binaryPath,
-  executableOf,
   functionAddresses,
   hasFeature,
   hasHelper,
   hasKfunc,
   kernelBtf,
-  libraryPath,
   listTracepoints,
-  mappedLibraries,
   moduleBtf,
   possibleCpus,
+  processNamespace,
   programFunctions,
   syscallNumber,
   traceableFunctions,
@@ -43,9 +40,9 @@ import {
   openElf,
   tryFileSymbols,
 } from "../symbols/index.ts";
+import { binaryNamed, matchingBinaries } from "./binaries.ts";
 import { DebugInformation } from "./debug-information.ts";
 import { HeaderFiles } from "./header-files.ts";
-import { matchingFiles } from "./matching-files.ts";
 
 export interface LiveOptions {
   readonly params?: readonly string[];
@@ -98,6 +95,7 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
     ...(options.cgroup === undefined ? {} : { cgroup: options.cgroup }),
     ...(options.childPid === undefined ? {} : { childPid: options.childPid }),
     cpus: possibleCpus().length,
+    ...namespaced(),
     machine,
     unsafe: options.unsafe ?? false,
     btf: () => debug.btf(),
@@ -128,12 +126,8 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
       return programFunctions().filter((f) => wanted.test(f.name));
     },
     syscallNumber: (name) => syscallNumber(name),
-    binary: (name) =>
-      options.pid !== undefined && name === "" ? executableOf(options.pid) : findBinary(name, options.pid),
-    binaries: (pattern) =>
-      (options.pid !== undefined && pattern === "*" ? filesOf(options.pid) : matchingFiles(pattern)).filter(
-        (path) => tryFileSymbols(path) !== undefined,
-      ),
+    binary: (name) => binaryNamed(name, options.pid),
+    binaries: (pattern) => matchingBinaries(pattern, options.pid).filter((path) => tryFileSymbols(path) !== undefined),
     functions: (path, name) => findFunctions(path, name, machine),
     functionNames: (path, name) => readable(path, () => fileSymbols(path).functionNames(patternRegExp(name))),
     codeAt,
@@ -163,6 +157,12 @@ export function liveEnvironment(options: LiveOptions = {}): ProbeEnvironment {
       }
     },
   };
+}
+
+/** Processes have other ids for us than for the kernel where we run in a namespace of our own. */
+function namespaced(): Pick<ProbeEnvironment, "processNamespace"> {
+  const namespace = processNamespace();
+  return namespace === undefined ? {} : { processNamespace: namespace };
 }
 
 function findTracepoints(category: string, name: string): readonly TracepointName[] {
@@ -216,16 +216,6 @@ function findKernelFunctions(pattern: string, module?: string): readonly string[
   const wanted = patternRegExp(pattern);
   return traceableFunctions((name) => wanted.test(name), module);
 }
-
-function findBinary(name: string, pid: number | undefined): string | undefined {
-  if (name === "") return undefined;
-  const found = binaryPath(name) ?? libraryPath(name);
-  if (found !== undefined) return found;
-  return pid === undefined ? undefined : mappedLibraries(pid).find((path) => path.includes(name));
-}
-
-/** The files whose code a process has mapped, its executable first. */
-const filesOf = (pid: number): string[] => [...new Set([executableOf(pid), ...mappedLibraries(pid)])];
 
 function findFunctions(path: string, name: string, machine: "x86_64" | "aarch64"): readonly UserFunction[] {
   const file = readable(path, () => fileSymbols(path));

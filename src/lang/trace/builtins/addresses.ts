@@ -1,7 +1,7 @@
 // Addresses and what stands for them: ksym, usym, kaddr, uaddr, stacks, registers, cgroups, and the forms of builtins
 // that take an argument (nsecs(tai), kstack(3)).
 
-import { contextOf, type Operand, stackInto, unwoundStackInto } from "../../../codegen/index.ts";
+import { contextOf, type Operand, processOfAddress, stackInto, unwoundStackInto } from "../../../codegen/index.ts";
 import type { Value } from "../../../compiler/index.ts";
 import { register } from "../../../elf/index.ts";
 import { registerOffsets } from "../../../probes/index.ts";
@@ -128,7 +128,7 @@ export const addressBuiltins: Builtins = {
     into: (l, call, _type, to, offset) => {
       const b = l.b;
       b.store(64, to, offset, value(l, call.args[0] as Expression));
-      b.store(64, to, offset + 8, b.binary("shr", b.helper("get_current_pid_tgid", []), 32));
+      b.store(64, to, offset + 8, processOfAddress(l));
       return [];
     },
   },

@@ -1,6 +1,15 @@
 // Variables that tell who is running, where and when: pid, comm, cpu, nsecs….
 
-import { currentField, currentIdValue, fail, memberOperand, type Operand, once } from "../../../codegen/index.ts";
+import {
+  currentField,
+  currentId,
+  fail,
+  globalId,
+  memberOperand,
+  type Operand,
+  once,
+  type TaskId,
+} from "../../../codegen/index.ts";
 import type { Value } from "../../../compiler/index.ts";
 import { GLOBALS, HEADER, INT32, type Type, typeName, UINT32, UINT64 } from "../../../schema/index.ts";
 import { type CheckState, check, error, warn } from "../check/index.ts";
@@ -32,16 +41,32 @@ function fromHelper(
   };
 }
 
+/** Whose count of processes is meant: that of who runs the script, or that of the system. */
+const COUNTS: Readonly<Record<string, (l: LowerState, id: TaskId) => Value>> = { curr_ns: currentId, init: globalId };
+
 /** The process's or the thread's id. */
-function currentId(name: string, said: Said, field: "tgid" | "pid", half: "low" | "high"): Builtin {
+function idOf(name: string, said: Said, id: TaskId): Builtin {
   return {
     ...said,
-    signature: name,
-    types: typeName(UINT32),
+    signature: `${name}[(curr_ns|init)]`,
+    types: `word → ${typeName(UINT32)}`,
+    arity: [0, 1],
+    alsoVariable: true,
     sameInRun: true,
     cost: 3,
-    check: () => UINT32,
-    lower: (l) => number(UINT32, currentIdValue(l, field, half)),
+    check: (c, use) => {
+      const e = use.args[0];
+      if (e === undefined) return UINT32;
+      if (e.kind !== "identifier")
+        return error(c, "SCRY1287", `${name}() only supports curr_ns and init as the argument`, use.span);
+      if (COUNTS[e.name] !== undefined) return UINT32;
+      return error(c, "SCRY1287", `Invalid PID namespace mode: ${e.name} (expects: curr_ns or init)`, e.span);
+    },
+    lower: (l, use) => {
+      const e = use.args[0];
+      const count = e?.kind === "identifier" ? COUNTS[e.name] : undefined;
+      return number(UINT32, (count ?? currentId)(l, id));
+    },
   };
 }
 
@@ -109,23 +134,21 @@ function commInto(l: LowerState, size: number, to: Value, offset: number, pad: b
 }
 
 export const taskBuiltins: Builtins = {
-  pid: currentId(
+  pid: idOf(
     "pid",
     {
-      doc: "Process id: what ps calls PID and the kernel tgid, the same in all threads of a process.",
+      doc: "Process id: what ps calls PID and the kernel tgid, the same in all threads of a process; in a container as /proc there has it. pid(init) is the kernel's own count.",
       example: "tracepoint:syscalls:sys_enter_openat /pid != 1/ { @opens[pid, comm] = count(); }",
     },
-    "tgid",
-    "high",
+    "process",
   ),
-  tid: currentId(
+  tid: idOf(
     "tid",
     {
       doc: "Thread id, which the kernel calls pid; the usual key of what is kept from one event of a thread to its next.",
       example: "tracepoint:syscalls:sys_enter_openat { @opens[pid, tid] = count(); }",
     },
-    "pid",
-    "low",
+    "thread",
   ),
   uid: fromHelper(
     "uid",

@@ -116,7 +116,7 @@ function names(script: EditedScript, offset: number, item: Item, prefix: string)
   for (const m of [...script.macros, ...languageMacros])
     items.push({ text: m.name, kind: "macro", detail: macroSignature(m) });
   for (const [name, b] of builtins) {
-    const kind = b.arity === undefined ? "builtin" : "function";
+    const kind = b.arity === undefined || b.alsoVariable === true ? "builtin" : "function";
     // `argN` stands for as many names as there are arguments.
     const texts = /^s?argN$/.test(name) ? [0, 1, 2, 3, 4, 5].map((n) => name.replace("N", `${n}`)) : [name];
     for (const text of texts) items.push({ text, kind, detail: b.signature, doc: b.doc });

@@ -36,7 +36,7 @@ export function semanticTokens(script: EditedScript): SemanticToken[] {
   const { tokens } = script.scanned;
   const found: SemanticToken[] = [];
   tokens.forEach((t, i) => {
-    const what = kindOf(t, tokens[i - 1], macros);
+    const what = kindOf(t, tokens[i - 1], tokens[i + 1], macros);
     if (what !== undefined) found.push({ start: t.start, end: t.end, kind: what[0], builtin: what[1] ?? false });
   });
   return found;
@@ -56,6 +56,7 @@ const KINDS: Readonly<Partial<Record<Scanned["kind"], TokenKind>>> = {
 function kindOf(
   t: Scanned,
   before: Scanned | undefined,
+  after: Scanned | undefined,
   macros: ReadonlySet<string>,
 ): readonly [kind: TokenKind, builtin?: boolean] | undefined {
   const kind = KINDS[t.kind];
@@ -66,7 +67,10 @@ function kindOf(
   if (macros.has(t.text)) return ["macro"];
   if (WORDS.has(t.text)) return ["keyword"];
   const builtin = builtinOf(builtins, { kind: "identifier", name: t.text });
-  if (builtin !== undefined) return [builtin.arity === undefined ? "variable" : "function", true];
+  if (builtin !== undefined) {
+    const called = builtin.arity !== undefined && (builtin.alsoVariable !== true || after?.text === "(");
+    return [called ? "function" : "variable", true];
+  }
   if (TYPE_WORDS.has(t.text)) return ["type", true];
   return undefined;
 }
