@@ -3,9 +3,11 @@
 
 import { DiagnosticError } from "../../src/source/index.ts";
 
-/** Numbers from a seed (a linear congruential generator). */
+/** Numbers from a seed (a linear congruential generator). Seeds that follow each other begin with unlike ones. */
 export function numbers(seed: number): (below: number) => number {
-  let state = seed >>> 0;
+  let state = Math.imul(seed ^ (seed >>> 16), 0x85ebca6b);
+  state = Math.imul(state ^ (state >>> 13), 0xc2b2ae35);
+  state = (state ^ (state >>> 16)) >>> 0;
   return (below) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return Math.floor((state / 2 ** 32) * below);
