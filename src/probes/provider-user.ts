@@ -105,7 +105,7 @@ function byAddress(place: string, path: string, returns: boolean, env: ProbeEnvi
   if (offset === undefined)
     throw new ProbeError(
       "SCRY1128",
-      `Could not resolve address: ${path}:${place}`,
+      `Could not resolve address: ${path}:0x${address.toString(16)}`,
       ["It is an address as the file's symbols have it, in a part that is executed"],
       true,
     );
