@@ -139,6 +139,17 @@ const cases: readonly Case[] = [
     ending: ["close(10)", "close(11)"],
   },
   {
+    name: "a clock of a process, in each of its threads",
+    targets: [{ kind: "perf_event", type: 1, config: 0, period: 1000, cpus: "each", pid: 42 }],
+    calls: [
+      "perf_event_open(type=1, sample_period=0x3e8, bits=2; pid=42, cpu=-1) = 10",
+      "ioctl(10, PERF_EVENT_IOC_SET_BPF, 3) = 0",
+      "perf_event_open(type=1, sample_period=0x3e8, bits=2; pid=43, cpu=-1) = 11",
+      "ioctl(11, PERF_EVENT_IOC_SET_BPF, 3) = 0",
+    ],
+    ending: ["close(10)", "close(11)"],
+  },
+  {
     name: "a watchpoint on the threads of a process",
     targets: [{ kind: "watchpoint", address: 0x7f0000001000n, length: 4, mode: "w", pid: 42 }],
     calls: [

@@ -76,15 +76,18 @@ const attachers: { readonly [K in Kind]: Attacher<K> } = {
 
   perf_event(program, target, kernel) {
     const name = `perf event ${target.type}:${target.config}`;
-    const cpus = target.cpus === "first" ? [firstCpu(kernel)] : onlineCpus(kernel);
+    const { pid } = target;
     const sample = target.frequency ?? target.period ?? 1;
     const event = { type: target.type, config: target.config, sample, frequency: target.frequency !== undefined };
-    return {
-      fds: openAll(kernel, cpus, (cpu) =>
-        setProgram(kernel, openSampling(kernel, event, cpu, name), program, target.cookie, name),
-      ),
-      slow: true,
+    const open = (where: number): number[] => {
+      const fd =
+        pid === undefined
+          ? openSampling(kernel, event, -1, where, name)
+          : openSampling(kernel, { ...event, inherit: true }, where, -1, name);
+      return setProgram(kernel, fd, program, target.cookie, name);
     };
+    const cpus = (): readonly number[] => (target.cpus === "first" ? [firstCpu(kernel)] : onlineCpus(kernel));
+    return { fds: openAll(kernel, pid === undefined ? cpus() : threadsOf(kernel, pid), open), slow: true };
   },
 
   watchpoint(program, target, kernel) {
@@ -320,9 +323,9 @@ export async function detachAll(attachments: readonly Attachment[]): Promise<voi
   if (failed !== undefined) throw failed;
 }
 
-function openSampling(kernel: Kernel, event: PerfEventAttribute, cpu: number, name: string): number {
+function openSampling(kernel: Kernel, event: PerfEventAttribute, pid: number, cpu: number, name: string): number {
   try {
-    return openPerfEvent(kernel, event, -1, cpu, name);
+    return openPerfEvent(kernel, event, pid, cpu, name);
   } catch (error) {
     // ENOENT: no PMU takes this type and number, as in most virtual machines for hardware events.
     if (error instanceof SystemCallError && error.code === "ENOENT") {

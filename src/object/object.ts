@@ -198,6 +198,8 @@ export type AttachTarget = (
       readonly period?: number;
       readonly frequency?: number;
       readonly cpus: "each" | "first";
+      /** Counts only what this process does, wherever it runs; absent: what each of the CPUs does. */
+      readonly pid?: number;
     }
   | {
       readonly kind: "watchpoint";

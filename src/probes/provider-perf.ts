@@ -1,6 +1,7 @@
 // What perf_event_open(2) offers: `profile`, `interval`, `software`, `hardware`, `watchpoint`.
 
 import { nearest } from "../source/index.ts";
+import type { ProbeEnvironment } from "./environment.ts";
 import { matchesPattern } from "./pattern.ts";
 import { ProbeError, type Provider, wrongSyntax } from "./provider.ts";
 
@@ -29,7 +30,7 @@ export function timer(name: "profile" | "interval", aliases: readonly string[], 
         ? "profile:hz:99 { @[kstack] = count(); }"
         : "profile:hz:99 { @[comm] = count(); } interval:s:5 { print(@, 10); clear(@); }",
     since: "4.9",
-    resolve(_point, parts) {
+    resolve(_point, parts, env) {
       let unit = parts.length === 2 ? (parts[0] as string) : "ns";
       let value = Number(parts.at(-1));
       const literal = /^(\d+)(ns|us|ms|s|m|h|d)$/.exec(parts.at(-1) as string);
@@ -57,7 +58,14 @@ export function timer(name: "profile" | "interval", aliases: readonly string[], 
             {
               programType: "perf_event",
               context: "perf",
-              attach: { kind: "perf_event", type: PERF_TYPE_SOFTWARE, config: PERF_COUNT_SW_CPU_CLOCK, ...rate, cpus },
+              attach: {
+                kind: "perf_event",
+                type: PERF_TYPE_SOFTWARE,
+                config: PERF_COUNT_SW_CPU_CLOCK,
+                ...rate,
+                cpus,
+                ...(cpus === "first" ? {} : ofProcess(env)),
+              },
               args: undefined,
             },
           ],
@@ -67,6 +75,12 @@ export function timer(name: "profile" | "interval", aliases: readonly string[], 
   };
   return provider;
 }
+
+/**
+ * Of one process its own events are counted: a CPU's clock would hardly meet one that runs shortly after each of its
+ * timers, and every 100th fault of all processes is seldom this one's.
+ */
+const ofProcess = ({ pid }: ProbeEnvironment): { readonly pid?: number } => (pid === undefined ? {} : { pid });
 
 interface CountedEvent {
   readonly config: number;
@@ -136,7 +150,7 @@ export function counter(
         ? "software:page-faults:100 { @[comm] = count(); }"
         : "hardware:cache-misses:1000000 { @[comm] = count(); }",
     since: "4.9",
-    resolve(_point, parts) {
+    resolve(_point, parts, env) {
       if (parts.length < 1 || parts.length > 2) throw wrongSyntax(provider);
       const word = parts[0] as string;
       const event = events[word] ?? Object.values(events).find((e) => e.alias === word);
@@ -154,7 +168,7 @@ export function counter(
             {
               programType: "perf_event",
               context: "perf",
-              attach: { kind: "perf_event", type, config: event.config, period, cpus: "each" },
+              attach: { kind: "perf_event", type, config: event.config, period, cpus: "each", ...ofProcess(env) },
               args: undefined,
             },
           ],
