@@ -72,8 +72,9 @@ export class VerifierError extends SystemCallError {
   /** Where in the object's source the refused instruction comes from. */
   readonly span: Span | undefined;
 
-  constructor(program: string, errno: number, log: string, span?: Span) {
-    super("bpf(BPF_PROG_LOAD)", errno, `the kernel's verifier refused program "${program}"`, lastComplaint(log));
+  /** `why`: where it is known better than the log says it. */
+  constructor(program: string, errno: number, log: string, span?: Span, why?: string) {
+    super("bpf(BPF_PROG_LOAD)", errno, `the kernel's verifier refused program "${program}"`, why ?? lastComplaint(log));
     this.name = "VerifierError";
     this.program = program;
     this.log = log;

@@ -1,7 +1,7 @@
 // Loads an object into the kernel: maps, types, then each program, linked, encoded and relocated.
 
 import { typesForKernel } from "../btf/index.ts";
-import { asksForTypes, CoreError, resolveCore } from "../co-re/index.ts";
+import { asksForTypes, CoreError, POISON, resolveCore } from "../co-re/index.ts";
 import { encode } from "../isa/index.ts";
 import {
   attachType,
@@ -24,7 +24,7 @@ import { createMap, type KernelMap } from "./maps.ts";
 import { chargedBpf } from "./memory-limit.ts";
 import { allModuleTypes, moduleBtf, openModuleBtf, openProgram, programFunctions } from "./module-types.ts";
 import { ModuleTypes } from "./names.ts";
-import { AttachType, BPF_F_NO_PREALLOC, BPF_F_SLEEPABLE, BpfCommand } from "./numbers.ts";
+import { AttachType, BPF_F_NO_PREALLOC, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, BpfCommand } from "./numbers.ts";
 import { addRecords, loadBtf, ProgramTypes } from "./program-types.ts";
 import { relocate, typeId } from "./relocate.ts";
 import { settingsBytes } from "./settings.ts";
@@ -43,6 +43,8 @@ export interface LoadOptions {
    * attached one by one (`attach`). The answer is how: `session` shares a program between entry and return.
    */
   readonly multi?: (program: ProgramSpec) => "uprobe" | "kprobe" | "kprobe-session" | undefined;
+  /** Which programs are loaded; absent: all but those that are optional. */
+  readonly wanted?: (program: ProgramSpec) => boolean;
   /** Maps that exist already, by their names in the object; they stay the caller's to close. */
   readonly maps?: ReadonlyMap<string, KernelMap>;
 }
@@ -196,7 +198,8 @@ function fill(
 }
 
 function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Preparation {
-  const object = answered(kernel, given);
+  const wanted = options.wanted ?? ((program: ProgramSpec) => program.optional !== true);
+  const object = answered(kernel, { ...given, programs: given.programs.filter(wanted) });
   const maps = new Map<string, KernelMap>();
   const owned: KernelMap[] = [];
   const passing: number[] = [];
@@ -233,7 +236,7 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
         insn_cnt: program.slots,
         insns: code,
         license: object.license,
-        prog_flags: spec.sleepable ? BPF_F_SLEEPABLE : 0,
+        prog_flags: (spec.sleepable ? BPF_F_SLEEPABLE : 0) | (spec.frags ? BPF_F_XDP_HAS_FRAGS : 0),
         prog_name: objectName(spec.name),
         expected_attach_type: expected,
       });
@@ -303,6 +306,7 @@ const targets = {
   tp_btf: { attachType: AttachType.rawTracepoint, prefix: "btf_trace_", kind: "typedef" },
   fentry: { attachType: AttachType.fentry, prefix: "", kind: "func" },
   fexit: { attachType: AttachType.fexit, prefix: "", kind: "func" },
+  fmod_ret: { attachType: attachType("modify_return"), prefix: "", kind: "func" },
   iter: { attachType: AttachType.iter, prefix: "bpf_iter_", kind: "func" },
   lsm: { attachType: AttachType.lsm, prefix: "bpf_lsm_", kind: "func" },
   struct_ops: { attachType: 0, prefix: "", kind: "struct" },
@@ -347,9 +351,9 @@ function expectedAttachType(kernel: Kernel, spec: ProgramSpec, options: LoadOpti
   // Which of the struct's functions it is, by number.
   if (spec.target?.kind === "struct_ops")
     return structOpsMember(kernel, spec.target.name, spec.target.member ?? "").index;
+  if (spec.attachType !== undefined) return attachType(spec.attachType);
   if (spec.target !== undefined) return targets[spec.target.kind].attachType;
   const [first] = spec.attach;
-  if (spec.attachType !== undefined) return attachType(spec.attachType);
   if (first?.kind === "cgroup") return attachType(`cgroup_${first.attachType}`);
   if (first?.kind === "xdp") return AttachType.xdp;
   if (spec.type === "sk_lookup") return AttachType.skLookup;
@@ -389,13 +393,28 @@ function loadWithLog(kernel: Kernel, attr: BpfAttr<"PROG_LOAD">, level: number):
 
 function refusal(prepared: Prepared, errno: number, log: string): Error {
   if (log.trim() === "") return new SystemCallError("bpf(BPF_PROG_LOAD)", errno, `program "${prepared.spec.name}"`);
-  return new VerifierError(prepared.spec.name, errno, log, spanOf(log, prepared.linked));
+  const slot = lastSlot(log);
+  const { linked } = prepared;
+  return new VerifierError(prepared.spec.name, errno, log, spanOf(slot, linked), poisonAt(slot, log, linked));
 }
 
-/** The place in the source of the last instruction that the log shows (`12: (7b) …`). */
-function spanOf(log: string, program: LinkedProgram): Span | undefined {
+/** What code asks for that the verifier has come to, and that this kernel does not have. */
+function poisonAt(slot: number, log: string, { relocations }: LinkedProgram): string | undefined {
+  if (!log.includes(`#${POISON}`)) return undefined;
+  const found = relocations.find((one) => one.slot === slot)?.ref;
+  if (found?.kind === "poison") return `${found.reason}, and the program does not ask before it uses it`;
+  return found?.kind === "kfunc" ? `this kernel has no function ${found.name} for programs (kfunc)` : undefined;
+}
+
+/** The slot of the last instruction that the log shows (`12: (7b) …`). */
+function lastSlot(log: string): number {
   let slot = -1;
   for (const match of log.matchAll(/^(\d+): \([0-9a-f]{2}\)/gm)) slot = Number(match[1]);
+  return slot;
+}
+
+/** The place in the source of an instruction. */
+function spanOf(slot: number, program: LinkedProgram): Span | undefined {
   let span: Span | undefined;
   for (const line of program.lines) if (line.slot <= slot) span = line.span;
   return span;

@@ -4,7 +4,7 @@
 
 import { type BpfMap, MAP_TYPES, type MapDump, type MapSpec, UPDATE_FLAGS, type UpdateMode } from "../object/index.ts";
 import { possibleCpus } from "./cpus.ts";
-import { UnsupportedError } from "./errors.ts";
+import { SystemCallError, UnsupportedError } from "./errors.ts";
 import type { BpfAttr, Kernel } from "./kernel.ts";
 import { liveKernel } from "./live-kernel.ts";
 import { chargedBpf } from "./memory-limit.ts";
@@ -292,7 +292,9 @@ export function createMap(plan: MapSpec, options: KernelMapOptions = {}, kernel:
     attr.set({ btf_fd: 0, btf_key_type_id: 0, btf_value_type_id: 0 });
     result = chargedBpf(kernel, "MAP_CREATE", attr);
   }
-  const fd = checked(result, "bpf(BPF_MAP_CREATE)", `map "${spec.name}" (${spec.type})`);
+  const purpose = `map "${spec.name}" (${spec.type})`;
+  if (result === -EINVAL) throw new SystemCallError("bpf(BPF_MAP_CREATE)", EINVAL, purpose, unsaid(spec));
+  const fd = checked(result, "bpf(BPF_MAP_CREATE)", purpose);
   const map = new KernelMap(fd, spec, kernel);
   try {
     if (spec.initial !== undefined) writeInitial(map, spec.initial);
@@ -305,6 +307,14 @@ export function createMap(plan: MapSpec, options: KernelMapOptions = {}, kernel:
     throw error;
   }
   return map;
+}
+
+/** What a map's declaration leaves to whoever loads it. */
+function unsaid({ type, maxEntries, valueSize }: MapSpec): string | undefined {
+  if (maxEntries === 0 && !NEED_TYPES.has(type)) return "it has no number of entries: whoever loads it has to say one";
+  return valueSize === 0 && !/ringbuf|arena/.test(type)
+    ? "its values have no size: whoever loads it has to say one"
+    : undefined;
 }
 
 function writeInitial(map: KernelMap, initial: Uint8Array): void {

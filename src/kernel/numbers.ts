@@ -52,6 +52,7 @@ export const BPF_F_RDONLY_PROG: number = 1 << 7;
 export const BPF_F_MMAPABLE: number = 1 << 10;
 /** Of program loading. */
 export const BPF_F_SLEEPABLE: number = 1 << 4;
+export const BPF_F_XDP_HAS_FRAGS: number = 1 << 5;
 
 /** `enum perf_type_id` */
 export const PERF_TYPE_SOFTWARE = 1;

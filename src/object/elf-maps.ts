@@ -59,10 +59,12 @@ function mapOf(btf: Btf, type: number, name: string): MapSpec {
   const numbers = new Map<string, number>();
   const types = new Map<string, number>();
   let inner: MapSpec | undefined;
+  let entries = false;
   for (const member of btf.members(type)) {
     const held = btf.resolve(member.type);
     if (member.name === "values") {
       inner = innerOf(btf, member.type, name);
+      entries = true;
       continue;
     }
     if (held.kind !== "ptr")
@@ -95,7 +97,7 @@ function mapOf(btf: Btf, type: number, name: string): MapSpec {
     name,
     type: kind,
     keySize: size("key"),
-    valueSize: row.ofMaps ? 4 : size("value"),
+    valueSize: row.ofMaps || entries ? 4 : size("value"),
     maxEntries: entriesOf(kind, numbers.get("max_entries") ?? 0),
     ...(flags === 0 ? {} : { flags }),
     ...(extra === undefined ? {} : { extra: BigInt(extra) }),

@@ -18,11 +18,11 @@ import { declaredEntries, mapOfVariable } from "./elf-maps.ts";
 import { type Externs, KCONFIG, readExterns } from "./externs.ts";
 import type { BpfObject, FunctionSpec, MapSpec, ObjectInstruction, ProgramSpec, Reference } from "./object.ts";
 import { CORE_QUESTIONS } from "./object.ts";
-import { programOfSection } from "./section-names.ts";
+import { likelySection, programOfSection } from "./section-names.ts";
 
 export interface ReadObject {
   readonly object: BpfObject;
-  /** Code sections whose name says nothing that we know; their programs are left out. */
+  /** Code sections whose name says nothing that we know, where they are not an error; their programs are left out. */
   readonly skipped: readonly string[];
 }
 
@@ -33,9 +33,14 @@ const MMAPABLE = 0x400;
 const WHAT = "object file";
 const DATA = /^\.(?:data|rodata|bss)(?:\.|$)/;
 
+export interface ReadOptions {
+  /** What is done with code in sections whose name says nothing: an error, as libbpf has it, or its programs are left out. */
+  readonly unknownSections?: "error" | "skip";
+}
+
 /** Throws FormatError for bytes that do not hold together, or hold what an object cannot say yet. */
-export function readObject(bytes: Uint8Array): ReadObject {
-  return new ObjectReader(parseElf(bytes)).read();
+export function readObject(bytes: Uint8Array, options: ReadOptions = {}): ReadObject {
+  return new ObjectReader(parseElf(bytes)).read(options);
 }
 
 interface Relocation {
@@ -65,6 +70,14 @@ function sectionPlan(file: ElfFile, name: string): SectionPlan | undefined {
   if (section === undefined) return undefined;
   const symbols = new Map([...file.symbols()].filter((s) => s.section === section.index).map((s) => [s.name, s.value]));
   return { size: section.size, offsetOf: (variable) => symbols.get(variable) };
+}
+
+function unknownSection(name: string): FormatError {
+  const hint = likelySection(name);
+  return new FormatError(
+    WHAT,
+    `section ${name} says nothing of what its programs are${hint === undefined ? "" : `. ${hint}`}`,
+  );
 }
 
 class ObjectReader {
@@ -100,7 +113,7 @@ class ObjectReader {
     }
   }
 
-  read(): ReadObject {
+  read({ unknownSections = "error" }: ReadOptions): ReadObject {
     this.#readMaps();
     this.#readData();
     const programs: ProgramSpec[] = [];
@@ -110,6 +123,7 @@ class ObjectReader {
       if (section.name === ".text") continue;
       const kind = programOfSection(section.name);
       if (kind === undefined) {
+        if (unknownSections === "error") throw unknownSection(section.name);
         skipped.push(section.name);
         continue;
       }

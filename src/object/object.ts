@@ -61,6 +61,10 @@ export interface ProgramSpec {
   /** For `tracing` and `lsm`: the kernel type that the program is verified against, by name in the kernel's BTF. */
   readonly target?: ProgramTarget;
   readonly sleepable?: boolean;
+  /** XDP: it takes packets in several pieces. */
+  readonly frags?: true;
+  /** Loaded only where somebody asks for it (`SEC("?…")`). */
+  readonly optional?: true;
   /** `expected_attach_type` by its name in `attach-types.ts`; absent: what its target and attachments imply, or none. */
   readonly attachType?: string;
   /** How the fields of an event lie in this program's context, where the language knows: see `machine.fire`. */

@@ -51,7 +51,7 @@ export type ProgramType =
   | "netfilter";
 
 /** What a program of a type that is verified against a kernel type is of that: see `ProgramTarget`. */
-export type TargetKind = "tp_btf" | "fentry" | "fexit" | "iter" | "lsm" | "struct_ops";
+export type TargetKind = "tp_btf" | "fentry" | "fexit" | "fmod_ret" | "iter" | "lsm" | "struct_ops";
 
 export interface SectionRow {
   /** Without what follows a `/`, and without `.s` (sleepable). */
@@ -60,6 +60,8 @@ export interface SectionRow {
   readonly target?: TargetKind;
   /** `expected_attach_type`, as in `attach-types.ts`; absent: 0, or by what it is attached to. */
   readonly attachType?: string;
+  /** Its programs take packets in several pieces (`BPF_F_XDP_HAS_FRAGS`). */
+  readonly frags?: true;
 }
 
 export type Range = readonly [lowest: bigint, highest: bigint];
@@ -126,6 +128,9 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
     number: 3,
     sections: [
       ...sections("tc"),
+      // libbpf's other names of tcx/….
+      { prefix: "tc/ingress", attachType: "tcx_ingress" },
+      { prefix: "tc/egress", attachType: "tcx_egress" },
       { prefix: "tcx/ingress", attachType: "tcx_ingress" },
       { prefix: "tcx/egress", attachType: "tcx_egress" },
       { prefix: "netkit/primary", attachType: "netkit_primary" },
@@ -147,6 +152,9 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
       { prefix: "xdp", attachType: "xdp" },
       { prefix: "xdp/devmap", attachType: "xdp_devmap" },
       { prefix: "xdp/cpumap", attachType: "xdp_cpumap" },
+      { prefix: "xdp.frags", attachType: "xdp", frags: true },
+      { prefix: "xdp.frags/devmap", attachType: "xdp_devmap", frags: true },
+      { prefix: "xdp.frags/cpumap", attachType: "xdp_cpumap", frags: true },
     ],
     context: () => XDP,
     packet: "write",
@@ -262,6 +270,7 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
       { prefix: "tp_btf", target: "tp_btf", attachType: "trace_raw_tp" },
       { prefix: "fentry", target: "fentry", attachType: "trace_fentry" },
       { prefix: "fexit", target: "fexit", attachType: "trace_fexit" },
+      { prefix: "fmod_ret", target: "fmod_ret", attachType: "modify_return" },
       { prefix: "iter", target: "iter", attachType: "trace_iter" },
     ],
     context: () => words(96),
@@ -273,7 +282,10 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
   ext: { number: 28, sections: sections("freplace") },
   lsm: {
     number: 29,
-    sections: [{ prefix: "lsm", target: "lsm", attachType: "lsm_mac" }],
+    sections: [
+      { prefix: "lsm", target: "lsm", attachType: "lsm_mac" },
+      { prefix: "lsm_cgroup", target: "lsm", attachType: "lsm_cgroup" },
+    ],
     context: () => words(96),
     kernelWords: true,
     groups: ["TRACE"],

@@ -1,5 +1,6 @@
 // The section names that say what a program in a `.o` file is (libbpf's SEC(), Documentation/bpf/libbpf/program_types.rst).
 
+import { nearest } from "../source/index.ts";
 import type { AttachTarget, ProgramSpec } from "./object.ts";
 import { PROGRAM_TYPES, type ProgramType, type SectionRow } from "./program-types.ts";
 
@@ -20,11 +21,17 @@ export function sectionName(program: ProgramSpec): string {
   const sleepable = program.sleepable && program.type !== "syscall" ? ".s" : "";
   const first: AttachTarget | undefined = program.attach[0];
   if (program.target !== undefined) {
-    const rule = rows().find((one) => one.target === program.target?.kind);
+    const rule = rows().find(
+      (one) =>
+        one.target === program.target?.kind &&
+        (program.attachType === undefined || one.attachType === program.attachType),
+    );
     if (rule !== undefined) return `${rule.prefix}${sleepable}/${program.target.name}`;
   }
   const wanted = program.attachType ?? (first?.kind === "cgroup" ? `cgroup_${first.attachType}` : undefined);
-  const exact = rows().find((one) => one.type === program.type && one.attachType === wanted);
+  const exact = rows().find(
+    (one) => one.type === program.type && one.attachType === wanted && one.frags === program.frags,
+  );
   if (wanted !== undefined && exact !== undefined) return exact.prefix;
   switch (first?.kind) {
     case "tracepoint":
@@ -47,10 +54,14 @@ export function sectionName(program: ProgramSpec): string {
 
 /** What a section's name says of the programs in it; undefined for a section that holds none that we know. */
 export function programOfSection(
-  section: string,
+  name: string,
 ):
-  | (Pick<ProgramSpec, "type" | "attach"> & Partial<Pick<ProgramSpec, "target" | "sleepable" | "attachType">>)
+  | (Pick<ProgramSpec, "type" | "attach"> &
+      Partial<Pick<ProgramSpec, "target" | "sleepable" | "attachType" | "frags" | "optional">>)
   | undefined {
+  // `?` says that it is loaded only where somebody asks for it.
+  const optional = name.startsWith("?");
+  const section = optional ? name.slice(1) : name;
   let best: Section | undefined;
   let sleepable = false;
   for (const rule of rows()) {
@@ -62,21 +73,33 @@ export function programOfSection(
     }
   }
   if (best === undefined) return undefined;
-  const name = section.slice(best.prefix.length + (sleepable ? 2 : 0)).replace(/^[/+]/, "");
+  const rest = section.slice(best.prefix.length + (sleepable ? 2 : 0)).replace(/^[/+]/, "");
   const head = {
     type: best.type,
     ...(sleepable || best.type === "syscall" ? { sleepable: true as const } : {}),
     // What it is verified against says that already.
-    ...(best.attachType === undefined || best.target !== undefined ? {} : { attachType: best.attachType }),
+    ...(best.attachType === undefined || (best.target !== undefined && best.attachType !== "lsm_cgroup")
+      ? {}
+      : { attachType: best.attachType }),
+    ...(best.frags === undefined ? {} : { frags: best.frags }),
+    ...(optional ? { optional: true as const } : {}),
   };
   if (best.target !== undefined) {
     return {
       ...head,
       attach: [{ kind: best.target === "iter" ? "iter" : "trampoline" }],
-      ...(name === "" ? {} : { target: { kind: best.target, name } }),
+      ...(rest === "" ? {} : { target: { kind: best.target, name: rest } }),
     };
   }
-  return { ...head, attach: name === "" ? [] : attachOf(best, name) };
+  return { ...head, attach: rest === "" ? [] : attachOf(best, rest) };
+}
+
+/** "Did you mean …?" for a name that says nothing. */
+export function likelySection(name: string): string | undefined {
+  const bare = name.replace(/^\?/, "");
+  const [head = ""] = bare.split("/");
+  const prefixes = rows().map((one) => one.prefix);
+  return (nearest(bare, prefixes)[0] ?? nearest(head, prefixes)[0])?.replace(/'(.*)'/, 'SEC("$1")');
 }
 
 function attachOf(rule: Section, name: string): readonly AttachTarget[] {
