@@ -42,9 +42,11 @@ export async function run(line: CommandLine): Promise<number> {
   const pid = given.has("pid") ? pidOf(given.get("pid") as string) : undefined;
   const selection = selectionOf(line);
   if (given.has("emit-elf")) refuseSelection(line, "object");
-  if (given.has("cmd")) child = await spawnWaiting(commandOf(given.get("cmd") as string));
+  // From before the command is there until all is taken down: a signal ends the run, not this process.
+  hearOfEnd();
   let running: RunningScript | undefined;
   try {
+    if (given.has("cmd")) child = await spawnWaiting(commandOf(given.get("cmd") as string));
     const env = liveEnvironment({
       params,
       named,
@@ -73,6 +75,8 @@ export async function run(line: CommandLine): Promise<number> {
     streams.messages.flush();
     if (given.has("stats")) statistics = enableStatistics();
     running = loaded(script, output.listener, dump?.verifier === true ? write : undefined);
+    const started = running;
+    endsBy(() => started.stop());
     const view = output.open(running);
     if (dump?.verifier === true) for (const l of running.logs()) write(`${l.program}:\n${l.log}\n`);
     const status = await work(running, script, view, streams, { quiet, child, pid, dry: given.has("dry-run") });
@@ -91,6 +95,30 @@ export async function run(line: CommandLine): Promise<number> {
     // The kernel counts until this is closed.
     if (statistics !== undefined) process.getBuiltinModule("node:fs").closeSync(statistics);
   }
+}
+
+/** The signals by which a user ends a run. */
+const ENDING = ["SIGINT", "SIGTERM"] as const;
+let asked = 0;
+let ended: (() => void) | undefined;
+
+/** Hears of a signal by which a user ends the run. Asked twice, the user means it. */
+function endOfRun(): void {
+  if (asked++ > 0) process.exit(130);
+  ended?.();
+}
+
+/** From here on until this process is gone a signal ends the run that `endsBy` names, and not this process. */
+function hearOfEnd(): void {
+  asked = 0;
+  ended = undefined;
+  for (const name of ENDING) if (!process.listeners(name).includes(endOfRun)) process.on(name, endOfRun);
+}
+
+/** How the run is ended; at once, where that was asked for already. */
+function endsBy(end: () => void): void {
+  ended = end;
+  if (asked > 0) end();
 }
 
 /** Runs a script; where `say` is given, the verifier's log is wanted, and told of a program that it refuses. */
@@ -121,14 +149,6 @@ async function work(
   streams: Streams,
   options: Work,
 ): Promise<number> {
-  let asked = 0;
-  const stop = (): void => {
-    // Asked twice, the user means it.
-    if (asked++ > 0) process.exit(130);
-    running.stop();
-  };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
   for (const name of running.signals()) process.on(name as NodeJS.Signals, () => running.signal(name));
   let watch: NodeJS.Timeout | undefined;
   let redraw: NodeJS.Timeout | undefined;
@@ -170,8 +190,6 @@ async function work(
   } finally {
     clearInterval(watch);
     clearInterval(redraw);
-    process.off("SIGINT", stop);
-    process.off("SIGTERM", stop);
   }
 }
 

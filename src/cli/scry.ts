@@ -47,3 +47,7 @@ if (whole && (cachedData === undefined || script.cachedDataRejected === true)) {
     // Not our folder: the next run compiles again.
   }
 }
+
+// Everything is written by now. Left to itself, Node would take its handlers of signals off some milliseconds before the
+// process is gone, and one that comes then would make a good end look like a bad one.
+process.exit();

@@ -144,7 +144,7 @@ describe("floats of a program", () => {
       ["uint16", 16, false],
     ] as const;
     const list = (x: string): string =>
-      types.map(([t, , signed]) => `(${signed ? "int64" : "uint64"})(${t})${x}`).join(", ");
+      types.map(([t, bits, signed]) => `${bits === 64 ? "" : signed ? "(int64)" : "(uint64)"}(${t})${x}`).join(", ");
     const format = types.map(([, , signed]) => (signed ? "%ld" : "%lu")).join(" ");
     const script = `config = { max_strlen = 64 } uprobe:BIN:see { printf("${format} ${format}\\n", ${list("*args.at")}, ${list("args.s->single")}); }`;
     const { out, said } = traced(numbers, script);

@@ -70,7 +70,7 @@ describe("trace()", () => {
   it("keeps keys apart that only differ beyond the short form", async () => {
     const long = "0123456789".repeat(9);
     const session = await trace(
-      `begin { @a["${long}x"] = 1; @a["${long}y"] = 2; @a["short"] = 3; @a[str(0)] = 4; delete(@a, "${long}x"); exit(); }`,
+      `begin { @a["${long}x"] = 1; @a["${long}y"] = 2; @a["short"] = 3; @a[str((uint64)0)] = 4; delete(@a, "${long}x"); exit(); }`,
     );
     await session.ended;
     expect(

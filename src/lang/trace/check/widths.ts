@@ -120,7 +120,7 @@ export function shownName(type: Type): string {
 
 /** Whether a cast gives what is there already. What operators give is not asked: it is wider than it need be. */
 export function castsToItself(c: CheckState, to: Type, operand: Expression): boolean {
-  if (!ASKED.has(operand.kind) || to.kind === "bool" || to.kind === "array") return false;
+  if (!ASKED.has(operand.kind) || to.kind === "bool" || to.kind === "array" || to.kind === "float") return false;
   const seen = narrowType(c, operand);
   return seen !== undefined && sameType(seen, to);
 }
