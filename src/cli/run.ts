@@ -16,7 +16,7 @@ import { say } from "./messages.ts";
 import type { CommandLine } from "./options.ts";
 import { placesOf, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
-import { lossWarnings, statisticsJson, statisticsText } from "./statistics.ts";
+import { lossWarnings, statisticsJson, statisticsStrict, statisticsText } from "./statistics.ts";
 import { openStreams, type Streams } from "./streams.ts";
 import { commandOf, pidOf, refuseSelection, selectionOf } from "./target.ts";
 
@@ -83,7 +83,9 @@ export async function run(line: CommandLine): Promise<number> {
     if (!quiet && !given.has("no-warnings")) say(streams.messages, lossWarnings(running.losses()), script.source);
     if (statistics !== undefined) {
       const counted = running.statistics();
-      if (given.get("format") === "json") streams.out.text(statisticsJson(counted, script.source));
+      const format = given.get("format");
+      if (format === "json") streams.out.text(statisticsJson(counted, script.source));
+      else if (format === "json-strict") streams.out.text(statisticsStrict(counted, script.source));
       else write(statisticsText(counted, script.source));
       view.flush();
     }

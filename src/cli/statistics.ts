@@ -2,6 +2,7 @@
 
 import type { RunningScript } from "../session/index.ts";
 import { type Diagnostic, lineColumn, type SourceText, type Span } from "../source/index.ts";
+import { placeJson } from "../views/index.ts";
 
 type ProbeStatistics = ReturnType<RunningScript["statistics"]>[number];
 
@@ -62,6 +63,15 @@ export function statisticsJson(statistics: readonly ProbeStatistics[], source: S
     missed: Number(s.missed),
   }));
   return `${JSON.stringify({ type: "probe_statistics", data })}\n`;
+}
+
+/** The same by the schema of docs/json-strict.md. */
+export function statisticsStrict(statistics: readonly ProbeStatistics[], source: SourceText): string {
+  const rows = statistics.map(
+    (s) =>
+      `{"probes":${JSON.stringify(s.probes.map((p) => p.name))},"place":${placeJson(s.span, source)},"runs":${s.runs},"nanoseconds":${s.nanoseconds},"missed":${s.missed}}`,
+  );
+  return `{"type":"probe_statistics","data":[${rows.join(",")}]}\n`;
 }
 
 /** A warning for each place of the script whose records found no room. */

@@ -3,7 +3,7 @@ export { ByteSink, type Flush } from "./byte-sink.ts";
 export { escapeControls } from "./control-bytes.ts";
 export { formatValue } from "./format-value.ts";
 export { jsonView } from "./json.ts";
-export { jsonStrictView, strictDiagnostic } from "./json-strict.ts";
+export { jsonStrictView, placeJson, strictDiagnostic } from "./json-strict.ts";
 export { compilePrintf, compileText, type PrintfWriter } from "./printf.ts";
 export { formatTime } from "./strftime.ts";
 export { joinReader, nonEmptyByName, textView } from "./text.ts";

@@ -37,7 +37,8 @@ import { lastEpoch } from "./time-series.ts";
 import type { MapSnapshot, RecordPrinter, View, ViewOptions } from "./view.ts";
 
 /** A place in a script, from and up to; null where there is none. */
-function placeJson(span: Span | undefined, source: SourceText | undefined): string {
+/** A place of a script as an object. */
+export function placeJson(span: Span | undefined, source: SourceText | undefined): string {
   const own = span?.file ?? source;
   if (span === undefined || own === undefined) return "null";
   const from = lineColumn(own, span.start);

@@ -188,4 +188,21 @@ describe("a line of strict JSON", () => {
         .map((l) => l.data.name),
     ).toEqual(["three"]);
   });
+
+  it("of --stats says runs and time of each probe", () => {
+    const { stdout } = spawnSync(
+      process.execPath,
+      [scryCommand(), "-q", "-f", "json-strict", "--stats", "-e", "begin { $x = 1; } end { $y = 2; }"],
+      { encoding: "utf8" },
+    );
+    expect(faultsOf(stdout)).toEqual([]);
+    const { type, data } = JSON.parse(stdout.trim()) as { type: string; data: { probes: string[]; runs: number }[] };
+    expect([type, data.map((p) => [p.probes, p.runs])]).toEqual([
+      "probe_statistics",
+      [
+        [["begin"], 1],
+        [["end"], 1],
+      ],
+    ]);
+  });
 });
