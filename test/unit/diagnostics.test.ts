@@ -72,6 +72,7 @@ describe("diagnostics", () => {
     ["interval:xs:1 { }", "unit"],
     ["software:nothing:1 { }", "not a software event"],
     ["watchpoint:0x1:3:w { }", "length"],
+    ["tracepoint:syscalls:sys_enter_openat { print(filename); }", "Did you mean 'args.filename'?"],
     ['begin { @a = (int8)1; @a = "x"; }', "'string[2]' when map already has a type 'int8'"],
     ['begin { @[1, 2000] = 1; @["x", 2] = 1; }', "'(string[2],int8)' when map expects arguments: '(int8,int16)'"],
     ['begin { $t = (1, 70000); $t = "x"; }', "when variable already has a type '(int8,int32)'"],

@@ -237,7 +237,11 @@ function identifierType(c: CheckState, e: IdentifierExpression): Type {
   const enumerator = btf?.enumerator(e.name);
   if (btf !== undefined && enumerator !== undefined) return typeOfBtf(btf, enumerator.type, "kernel");
   if (headerConstant(e.name) !== undefined) return INT64;
-  return error(c, "SCRY1223", `Unknown identifier: '${e.name}'`, e.span, nearest(e.name, names(c, "variable")));
+  // The probe has it, but by its field.
+  const own =
+    c.unit.variants[0]?.args?.has(e.name) === true ? (c.unit.resolved[0]?.variables ? "vars" : "args") : undefined;
+  const hints = own === undefined ? nearest(e.name, names(c, "variable")) : [`Did you mean '${own}.${e.name}'?`];
+  return error(c, "SCRY1223", `Unknown identifier: '${e.name}'`, e.span, hints);
 }
 
 const UNSAFE = {
