@@ -16,7 +16,7 @@ import { say } from "./messages.ts";
 import type { CommandLine } from "./options.ts";
 import { placesOf, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
-import { lossWarnings, statisticsJson, statisticsStrict, statisticsText } from "./statistics.ts";
+import { lossWarnings, skipWarnings, statisticsJson, statisticsStrict, statisticsText } from "./statistics.ts";
 import { openStreams, type Streams } from "./streams.ts";
 import { commandOf, pidOf, refuseSelection, selectionOf } from "./target.ts";
 
@@ -80,7 +80,8 @@ export async function run(line: CommandLine): Promise<number> {
     const view = output.open(running);
     if (dump?.verifier === true) for (const l of running.logs()) write(`${l.program}:\n${l.log}\n`);
     const status = await work(running, script, view, streams, { quiet, child, pid, dry: given.has("dry-run") });
-    if (!quiet && !given.has("no-warnings")) say(streams.messages, lossWarnings(running.losses()), script.source);
+    if (!quiet && !given.has("no-warnings"))
+      say(streams.messages, [...lossWarnings(running.losses()), ...skipWarnings(running.skipped())], script.source);
     if (statistics !== undefined) {
       const counted = running.statistics();
       const format = given.get("format");

@@ -74,6 +74,16 @@ export function statisticsStrict(statistics: readonly ProbeStatistics[], source:
   return `{"type":"probe_statistics","data":[${rows.join(",")}]}\n`;
 }
 
+/** A warning for each probe of which the kernel has skipped runs. */
+export const skipWarnings = (skipped: ReturnType<RunningScript["skipped"]>): readonly Diagnostic[] =>
+  skipped.map(({ span, count }) => ({
+    code: "SCRY1062",
+    severity: "warning",
+    message: `${count} event${count === 1 ? " was" : "s were"} skipped by the kernel: this probe was at work on that CPU already`,
+    span,
+    hints: [],
+  }));
+
 /** A warning for each place of the script whose records found no room. */
 export const lossWarnings = (losses: ReturnType<RunningScript["losses"]>): readonly Diagnostic[] =>
   losses.map(({ span, count }) => ({

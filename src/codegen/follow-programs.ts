@@ -75,7 +75,8 @@ function exited(b: FunctionBuilder, threads: LiveThreads | undefined, leave: Blo
   b.must("ne", b.load("u8", own, 0), Follow.no, leave);
   if (threads === undefined) b.must("eq", b.binary("sub", process, b.zext(both, 32)), 0, leave);
   else {
-    const signal = readWord(b, b.load("u64", b.param(0), 0), threads.signal, 8);
+    // Who ends is who runs here, whatever kind of program this is.
+    const signal = readWord(b, b.helper("get_current_task", [], INT), threads.signal, 8);
     b.must("eq", readWord(b, signal, threads.live, 4), 0, leave);
   }
   b.store(8, own, 0, Follow.ended);

@@ -299,6 +299,15 @@ export class RunningScript implements ScriptRun {
     return this.#reader.losses();
   }
 
+  /** Probes of which the kernel has skipped runs, since the program was at work on that CPU, and how many. */
+  skipped(): readonly { readonly span: Span; readonly count: number }[] {
+    return [...this.script.programs].flatMap(([name, { span }]) => {
+      const program = this.#object.programs.get(name);
+      const count = program === undefined || span === undefined ? 0 : Number(programInfo(program.fd).recursionMisses);
+      return count === 0 || span === undefined ? [] : [{ span, count }];
+    });
+  }
+
   // --- maps -----------------------------------------------------------------------------------------------------
 
   /** What a map holds now. Throws RangeError for a name that the script does not have. */
