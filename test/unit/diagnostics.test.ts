@@ -211,6 +211,12 @@ describe("diagnostics", () => {
     for (const n of [3000, 50_000]) expect(diagnostics(`begin { ${levels(n)} }`)).toContain("nested more than");
   });
 
+  it("takes formats that are longer than texts", () => {
+    const script =
+      'config = { max_strlen = 8 } begin { printf("%s and %s\\n", "a", "b"); assert(1 == 1, "a message"); }';
+    expect(diagnostics(script)).toBe("");
+  });
+
   it("shows of a long line the part around the place, of a binary text", () => {
     const [head, line, marks] = diagnostics(
       `begin { /* ${"a".repeat(2000)} */ print($y); /* ${"b".repeat(2000)} */ }`,

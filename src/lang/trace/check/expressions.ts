@@ -54,7 +54,7 @@ export function expressionType(c: CheckState, e: Expression): Type {
     case "boolean":
       return BOOL;
     case "string":
-      if (utf8Length(e.value) >= c.options.maxStrlen)
+      if (utf8Length(e.value) >= c.options.maxStrlen && !c.literals.has(e))
         error(c, "SCRY1277", `String is too long (over ${c.options.maxStrlen} bytes): ${beginning(e.value)}`, e.span);
       return { kind: "string", size: utf8Length(e.value) + 1 };
     case "parameter":
@@ -250,6 +250,8 @@ const UNSAFE = {
 } as const;
 
 function callType(c: CheckState, e: CallExpression): Type {
+  // Formats, names and messages; what is printed is a text of its own.
+  if (e.name !== "print") for (const argument of e.args) if (argument.kind === "string") c.literals.add(argument);
   const builtin = builtinOf(c.builtins, e);
   const callable = builtin !== undefined && (builtin.arity !== undefined || e.args.length === 0);
   if (builtin === undefined || !callable) {

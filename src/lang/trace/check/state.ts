@@ -135,6 +135,8 @@ export interface CheckState {
   loops: number;
   /** The function in whose body this is. */
   returns: (Statement & { kind: "inline" }) | undefined;
+  /** Literals that functions read when compiling, and that are no texts of the running script. */
+  readonly literals: Set<Expression>;
   /** What was said already, by place and words. */
   readonly said: Set<string>;
   /** Named parameters that the script knows: what they are without being given, and what is said of them. */
@@ -193,6 +195,7 @@ export function checkState(
     walks: 0,
     loops: 0,
     returns: undefined,
+    literals: new Set(),
     said: new Set(),
     parameters: new Map(),
     remembered: new Map(),
