@@ -11,7 +11,7 @@ export {
 export { typesForKernel } from "./kernel-form.ts";
 export { BtfLayer } from "./layer.ts";
 export { type PrintCOptions, printC, typeNameC } from "./print-c.ts";
-export { printTypeScript } from "./print-ts.ts";
+export { printTypeScript, TypeScriptTypes } from "./print-ts.ts";
 export { type OpenBtfOptions, openBtf } from "./reader.ts";
 export type {
   Btf,
@@ -39,5 +39,6 @@ export type {
   BtfVar,
   BtfVoid,
 } from "./types.ts";
+export { type BtfValue, type ValueCodec, valueCodec } from "./values.ts";
 export { fieldOf, membersOf, resolveType, sizeOfType } from "./walk.ts";
 export { BtfWriter } from "./writer.ts";

@@ -12,6 +12,7 @@ export { errnoName, SystemCallError, UnsupportedError, VerifierError } from "./e
 export { doWithout, type Feature, featureNames, hasFeature, hasHelper, hasKfunc, hasMap } from "./features.ts";
 export type { Finding } from "./finding.ts";
 export { Kernel, type KernelFiles } from "./kernel.ts";
+export { ids, type LinkInfo, linkInfo, type MapInfo, mapInfo, openMap } from "./kernel-objects.ts";
 export { kernelBtf, kernelBtfBytes } from "./kernel-types.ts";
 export { binaryPath, libraryPath, parseLibraryCache, which } from "./libraries.ts";
 export { liveKernel, systemCalls } from "./live-kernel.ts";
@@ -28,6 +29,8 @@ export {
 export { createMap, type KernelMap, type KernelMapOptions } from "./maps.ts";
 export { type LoadedFunction, moduleBtf, programFunctions } from "./module-types.ts";
 export { inNetworkNamespace } from "./net-namespace.ts";
+export { PerfBuffer, type PerfBufferOptions, type PerfRecordReader } from "./perf-buffer.ts";
+export { BPF_FILES, bpfFileSystems, openPinned, pin, unpin } from "./pins.ts";
 export { multiLink } from "./placement.ts";
 export { Poller } from "./poller.ts";
 export {
@@ -58,3 +61,4 @@ export {
   tracepointFormat,
   tracepointId,
 } from "./tracefs.ts";
+export { UserRingBuffer } from "./user-ring-buffer.ts";

@@ -53,6 +53,8 @@ describe("layouts are those of the running kernel", () => {
   it.each([
     ["bpf_prog_info", layouts.bpfProgInfo, none],
     ["bpf_btf_info", layouts.bpfBtfInfo, none],
+    ["bpf_map_info", layouts.bpfMapInfo, none],
+    ["bpf_link_info", layouts.bpfLinkInfo, none],
     ["bpf_func_info", layouts.bpfFuncInfo, none],
     ["perf_event_attr", layouts.perfEventAttr, { bits: "disabled" }],
     ["nlmsghdr", layouts.nlmsghdr, none],

@@ -25,6 +25,7 @@ export const bpfAttr = {
   MAP_LOOKUP_ELEM: { map_fd: "u32", key: "ptr", value: "ptr", flags: "u64" },
   MAP_UPDATE_ELEM: { map_fd: "u32", key: "ptr", value: "ptr", flags: "u64" },
   MAP_DELETE_ELEM: { map_fd: "u32", key: "ptr", value: "ptr", flags: "u64" },
+  MAP_LOOKUP_AND_DELETE_ELEM: { map_fd: "u32", key: "ptr", value: "ptr", flags: "u64" },
   MAP_GET_NEXT_KEY: { map_fd: "u32", key: "ptr", next_key: "ptr" },
   PROG_LOAD: {
     prog_type: "u32",
@@ -54,6 +55,21 @@ export const bpfAttr = {
     core_relo_rec_size: "u32",
   },
   OBJ_PIN: { pathname: "ptr", bpf_fd: "u32", file_flags: "u32" },
+  OBJ_GET: { pathname: "ptr", bpf_fd: "u32", file_flags: "u32" },
+  PROG_ATTACH: {
+    "target_fd|target_ifindex": "u32",
+    attach_bpf_fd: "u32",
+    attach_type: "u32",
+    attach_flags: "u32",
+    replace_bpf_fd: "u32",
+  },
+  PROG_DETACH: {
+    "target_fd|target_ifindex": "u32",
+    attach_bpf_fd: "u32",
+    attach_type: "u32",
+    attach_flags: "u32",
+    replace_bpf_fd: "u32",
+  },
   PROG_TEST_RUN: {
     prog_fd: "u32",
     retval: "u32",
@@ -73,6 +89,10 @@ export const bpfAttr = {
   },
   PROG_GET_NEXT_ID: { start_id: "u32", next_id: "u32" },
   PROG_GET_FD_BY_ID: { prog_id: "u32", next_id: "u32", open_flags: "u32" },
+  MAP_GET_NEXT_ID: { start_id: "u32", next_id: "u32" },
+  MAP_GET_FD_BY_ID: { map_id: "u32", next_id: "u32", open_flags: "u32" },
+  LINK_GET_NEXT_ID: { start_id: "u32", next_id: "u32" },
+  LINK_GET_FD_BY_ID: { link_id: "u32", next_id: "u32", open_flags: "u32" },
   OBJ_GET_INFO_BY_FD: { bpf_fd: "u32", info_len: "u32", info: "ptr" },
   RAW_TRACEPOINT_OPEN: { name: "ptr", prog_fd: "u32", cookie: "u64" },
   BTF_LOAD: {
@@ -124,8 +144,25 @@ export const bpfAttr = {
         flags: "u32",
         pid: "u32",
       },
+      netfilter: { pf: "u32", hooknum: "u32", priority: "s32", flags: "u32" },
     },
   },
+  /** BPF_LINK_CREATE for an iterator: what it is to walk over (`union bpf_iter_link_info`). */
+  LINK_CREATE_ITER: {
+    "prog_fd|map_fd": "u32",
+    "target_fd|target_ifindex": "u32",
+    attach_type: "u32",
+    flags: "u32",
+    iter_info: "ptr",
+    iter_info_len: "u32",
+  },
+  LINK_UPDATE: {
+    link_fd: "u32",
+    "new_prog_fd|new_map_fd": "u32",
+    flags: "u32",
+    "old_prog_fd|old_map_fd": "u32",
+  },
+  LINK_DETACH: { link_fd: "u32" },
   ENABLE_STATS: { type: "u32" },
   ITER_CREATE: { link_fd: "u32", flags: "u32" },
 } as const;
@@ -170,6 +207,42 @@ export const bpfProgInfo = {
   verified_insns: "u32",
   attach_btf_obj_id: "u32",
   attach_btf_id: "u32",
+} as const;
+
+/** The same of a map: `struct bpf_map_info`. */
+export const bpfMapInfo = {
+  type: "u32",
+  id: "u32",
+  key_size: "u32",
+  value_size: "u32",
+  max_entries: "u32",
+  map_flags: "u32",
+  name: "char[16]",
+  ifindex: "u32",
+  btf_vmlinux_value_type_id: "u32",
+  netns_dev: "u64",
+  netns_ino: "u64",
+  btf_id: "u32",
+  btf_key_type_id: "u32",
+  btf_value_type_id: "u32",
+  btf_vmlinux_id: "u32",
+  map_extra: "u64",
+} as const;
+
+/** The same of a link: `struct bpf_link_info`. Behind the first three, fields of its type; some have a name's room. */
+export const bpfLinkInfo = {
+  type: "u32",
+  id: "u32",
+  prog_id: "u32",
+  union: {
+    raw_tracepoint: { tp_name: "ptr", tp_name_len: "u32" },
+    tracing: { attach_type: "u32", target_obj_id: "u32", target_btf_id: "u32" },
+    cgroup: { cgroup_id: "u64", attach_type: "u32" },
+    netns: { netns_ino: "u32", attach_type: "u32" },
+    xdp: { ifindex: "u32" },
+    tcx: { ifindex: "u32", attach_type: "u32" },
+    kprobe_multi: { addrs: "ptr", count: "u32", flags: "u32" },
+  },
 } as const;
 
 /** The same of BTF: `struct bpf_btf_info`. */

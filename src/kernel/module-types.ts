@@ -4,10 +4,11 @@
 import { type Btf, openBtf } from "../btf/index.ts";
 import { UnsupportedError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
+import { ids, infoOf } from "./kernel-objects.ts";
 import { kernelBtf } from "./kernel-types.ts";
 import { bpfBtfInfo, bpfFuncInfo, bpfProgInfo } from "./layouts.ts";
 import { liveKernel } from "./live-kernel.ts";
-import { type Layout, type Struct, textOf, type Values } from "./struct.ts";
+import { textOf } from "./struct.ts";
 import { checked } from "./system-calls.ts";
 
 /** Types of modules that were asked for, by their names. */
@@ -112,20 +113,5 @@ function btfById(kernel: Kernel, id: number): Btf | undefined {
     return infoOf(kernel, fd, bpfBtfInfo, { btf: bytes, btf_size: size }) === undefined ? undefined : openBtf(bytes);
   } finally {
     kernel.calls.close(fd);
-  }
-}
-
-/** What the kernel says of an object; `wanted` tells it what else to write where. Undefined where it refuses. */
-function infoOf<L extends Layout>(kernel: Kernel, fd: number, layout: L, wanted: Values<L>): Struct<L> | undefined {
-  const info = kernel.struct(layout, wanted);
-  const attr = { bpf_fd: fd, info_len: info.bytes.length, info: info.bytes };
-  return kernel.bpf("OBJ_GET_INFO_BY_FD", attr) < 0 ? undefined : info;
-}
-
-function* ids(kernel: Kernel, command: "BTF_GET_NEXT_ID" | "PROG_GET_NEXT_ID"): Iterable<number> {
-  for (let id = 0; ; ) {
-    const attr = kernel.bpfAttr(command, { start_id: id });
-    if (kernel.bpf(command, attr) < 0) return;
-    yield (id = attr.get("next_id"));
   }
 }

@@ -12,6 +12,8 @@ export interface PerfEventAttribute {
   /** Events between samples; with `frequency`, samples per second. */
   readonly sample?: number;
   readonly frequency?: boolean;
+  /** `PERF_SAMPLE_*`: what its records hold. */
+  readonly sampleType?: number;
   /** Also in children and threads that the task starts later. */
   readonly inherit?: boolean;
   /** Only what happens outside the kernel, which needs no privilege where perf_event_paranoid is 2 or less. */
@@ -41,6 +43,7 @@ export function openPerfEvent(
     size: sizeOf(perfEventAttr),
     config: event.config,
     sample_period: event.sample,
+    sample_type: event.sampleType,
     bits: (event.inherit ? INHERIT : 0) | (event.userOnly ? EXCLUDE_KERNEL : 0) | (event.frequency ? FREQUENCY : 0),
     wakeup_events: 1,
     bp_type: event.breakpointType,

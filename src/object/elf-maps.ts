@@ -90,14 +90,18 @@ function mapOf(btf: Btf, type: number, name: string): MapSpec {
   const node = numbers.get("numa_node");
   const flags = node === undefined ? said : said | NUMA_NODE;
   const extra = numbers.get("map_extra");
-  const typed = row.untyped !== true;
+  const typed = row.untyped !== true && row.ring !== true;
   const keyType = typed ? types.get("key") : undefined;
   const valueType = typed ? types.get("value") : undefined;
+  // Only a struct says what records are: `int` stands there by custom, for the descriptors in a perf event array.
+  const declared = row.ring ? types.get("value") : undefined;
+  const recordType = declared !== undefined && btf.members(declared).length > 0 ? declared : undefined;
   return {
     name,
     type: kind,
-    keySize: size("key"),
-    valueSize: row.ofMaps || entries ? 4 : size("value"),
+    keySize: kind === "ringbuf" || kind === "user_ringbuf" ? 0 : size("key"),
+    valueSize:
+      kind === "ringbuf" || kind === "user_ringbuf" ? 0 : row.ofMaps || entries || row.ring ? 4 : size("value"),
     maxEntries: entriesOf(kind, numbers.get("max_entries") ?? 0),
     ...(flags === 0 ? {} : { flags }),
     ...(extra === undefined ? {} : { extra: BigInt(extra) }),
@@ -105,6 +109,7 @@ function mapOf(btf: Btf, type: number, name: string): MapSpec {
     ...(numbers.get("pinning") === 1 ? { pinned: true as const } : {}),
     ...(keyType === undefined ? {} : { keyType }),
     ...(valueType === undefined ? {} : { valueType }),
+    ...(recordType === undefined ? {} : { recordType }),
     ...(row.ofMaps && inner !== undefined ? { inner } : {}),
   };
 }

@@ -15,6 +15,7 @@ import { decode, EncodingError, type Instruction, Opcode, SLOT_BYTES } from "../
 import { ByteReader, FormatError, type SourceText, type Span } from "../source/index.ts";
 import { decodeBtfExt, type ExtLine, type ExtRelocation } from "./btf-ext.ts";
 import { declaredEntries, mapOfVariable } from "./elf-maps.ts";
+import { readStructOps, withMember } from "./elf-struct-ops.ts";
 import { type Externs, KCONFIG, readExterns } from "./externs.ts";
 import type { BpfObject, FunctionSpec, MapSpec, ObjectInstruction, ProgramSpec, Reference } from "./object.ts";
 import { CORE_QUESTIONS } from "./object.ts";
@@ -116,6 +117,7 @@ class ObjectReader {
   read({ unknownSections = "error" }: ReadOptions): ReadObject {
     this.#readMaps();
     this.#readData();
+    const structOps = this.#btf === undefined ? [] : readStructOps(this.#file, this.#btf, this.#symbols);
     const programs: ProgramSpec[] = [];
     const skipped: string[] = [];
     for (const [index, code] of this.#code) {
@@ -128,7 +130,12 @@ class ObjectReader {
         continue;
       }
       for (const entry of code.functions)
-        programs.push({ ...kind, name: entry.name, functions: this.#functions(entry) });
+        programs.push(
+          withMember(
+            { ...kind, section: section.name, name: entry.name, functions: this.#functions(entry) },
+            structOps,
+          ),
+        );
     }
     const license = this.#file.section("license");
     const object: BpfObject = {
@@ -139,6 +146,7 @@ class ObjectReader {
       ...(this.#externs === undefined || this.#externs.settings.size === 0
         ? {}
         : { settings: [...this.#externs.settings.values()] }),
+      ...(structOps.length === 0 ? {} : { structOps }),
       ...(this.#source === undefined ? {} : { source: this.#source.text }),
     };
     return { object, skipped };

@@ -32,6 +32,7 @@ export type {
   ProgramSpec,
   ProgramTarget,
   Reference,
+  StructOpsSpec,
 } from "./object.ts";
 export { CORE_QUESTIONS } from "./object.ts";
 export {

@@ -8,6 +8,8 @@ interface MapTypeRow {
   readonly smallest?: { readonly keySize: number; readonly valueSize: number; readonly maxEntries: number };
   /** The kernel takes no types of its keys and values (libbpf: bpf_object__create_map). */
   readonly untyped?: true;
+  /** It is read (or written) record by record, not by key: its declaration may say what these are. */
+  readonly ring?: true;
   /** Its entries are other maps. */
   readonly ofMaps?: true;
 }
@@ -16,7 +18,7 @@ const rows = {
   hash: { number: 1, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
   array: { number: 2, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
   prog_array: { number: 3, untyped: true, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
-  perf_event_array: { number: 4, untyped: true, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
+  perf_event_array: { number: 4, ring: true, untyped: true, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
   percpu_hash: { number: 5, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
   percpu_array: { number: 6, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
   stack_trace: { number: 7, untyped: true, smallest: { keySize: 4, valueSize: 8, maxEntries: 1 } },
@@ -39,11 +41,11 @@ const rows = {
   sk_storage: { number: 24 },
   devmap_hash: { number: 25, untyped: true, smallest: { keySize: 4, valueSize: 4, maxEntries: 1 } },
   struct_ops: { number: 26 },
-  ringbuf: { number: 27, smallest: { keySize: 0, valueSize: 0, maxEntries: 4096 } },
+  ringbuf: { number: 27, ring: true, smallest: { keySize: 0, valueSize: 0, maxEntries: 4096 } },
   inode_storage: { number: 28 },
   task_storage: { number: 29 },
   bloom_filter: { number: 30, smallest: { keySize: 0, valueSize: 8, maxEntries: 1 } },
-  user_ringbuf: { number: 31, smallest: { keySize: 0, valueSize: 0, maxEntries: 4096 } },
+  user_ringbuf: { number: 31, ring: true, smallest: { keySize: 0, valueSize: 0, maxEntries: 4096 } },
   cgrp_storage: { number: 32 },
   arena: { number: 33, untyped: true },
 } as const;

@@ -17,6 +17,8 @@ export interface BpfObject {
   readonly license: string;
   /** What the map `.kconfig` is filled with before anything is loaded. */
   readonly settings?: readonly KernelSetting[];
+  /** Structs of the kernel's whose functions are programs of this object. */
+  readonly structOps?: readonly StructOpsSpec[];
   /** The text that the spans of the programs refer to. */
   readonly source?: SourceText;
 }
@@ -48,6 +50,20 @@ export interface MapSpec {
   /** BTF ids in `BpfObject.types` of key and value; task storage and spin locks need them. */
   readonly keyType?: number;
   readonly valueType?: number;
+  /** Of rings, which the kernel keeps no types of: what their records are, where the declaration says so (`__type(value, …)`). */
+  readonly recordType?: number;
+}
+
+/** A variable in section `.struct_ops` or `.struct_ops.link`. */
+export interface StructOpsSpec {
+  /** Of the variable. */
+  readonly name: string;
+  /** Of the kernel's struct: `tcp_congestion_ops`. */
+  readonly struct: string;
+  /** It is at work as long as a link holds it (Linux 6.4), not until it is deleted. */
+  readonly link: boolean;
+  /** Members that are not zero: a program for a function, or the bytes of anything else. */
+  readonly members: readonly { readonly name: string; readonly value: { readonly program: string } | Uint8Array }[];
 }
 
 export interface ProgramSpec {
@@ -65,6 +81,8 @@ export interface ProgramSpec {
   readonly frags?: true;
   /** Loaded only where somebody asks for it (`SEC("?…")`). */
   readonly optional?: true;
+  /** The section of the file that it came from, which may say where it attaches in words that only a loader can resolve. */
+  readonly section?: string;
   /** `expected_attach_type` by its name in `attach-types.ts`; absent: what its target and attachments imply, or none. */
   readonly attachType?: string;
   /** How the fields of an event lie in this program's context, where the language knows: see `machine.fire`. */
