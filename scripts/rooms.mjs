@@ -36,6 +36,7 @@ const order = [
   "kernel",
   "symbols",
   "session",
+  "loader",
   "views",
   "tools",
   "lsp",

@@ -1,7 +1,7 @@
 // Where packets and sockets pass: XDP, traffic control, cgroups, sockets, socket lookup.
 
 import { attachType } from "../object/index.ts";
-import { type Attacher, createLink, type LinkCreate } from "./attachment.ts";
+import { type Attachable, type Attacher, createLink, type LinkCreate } from "./attachment.ts";
 import { SystemCallError, UnsupportedError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
 import { tcmsg } from "./layouts.ts";
@@ -165,8 +165,8 @@ function removeFilter(kernel: Kernel, index: number, direction: "ingress" | "egr
 
 export const attachCgroup: Attacher<"cgroup"> = (program, target, kernel) => {
   const { calls } = kernel;
-  const name = `cgroup:${target.path}:${target.attachType}`;
-  const number = attachType(`cgroup_${target.attachType}`);
+  const name = `cgroup:${target.path}${target.attachType === undefined ? "" : `:${target.attachType}`}`;
+  const number = target.attachType === undefined ? program.attachType : attachType(`cgroup_${target.attachType}`);
   const folder = calls.open(target.path, O_RDONLY | O_CLOEXEC);
   if (folder < 0) throw new SystemCallError("open", -folder, target.path);
   try {
@@ -203,16 +203,49 @@ export const attachSocket: Attacher<"socket"> = (program, target, kernel) => {
   };
 };
 
-export const attachSkLookup: Attacher<"sk_lookup"> = (program, target, kernel) => {
-  const path = target.netns ?? "/proc/self/ns/net";
+/** A link to a network namespace. */
+function attachToNamespace(program: Attachable, netns: string | undefined, type: number, what: string, kernel: Kernel) {
+  const path = netns ?? "/proc/self/ns/net";
   const namespace = openNamespace(kernel, path);
-  const link = { prog_fd: program.fd, target_fd: namespace, attach_type: AttachType.skLookup };
+  const link = { prog_fd: program.fd, target_fd: namespace, attach_type: type };
   try {
-    return {
-      fds: [createLink(kernel, link, `sk_lookup in ${path}`)],
-      slow: false,
-    };
+    return { fds: [createLink(kernel, link, `${what} in ${path}`)], slow: false };
   } finally {
     kernel.calls.close(namespace);
   }
+}
+
+export const attachSkLookup: Attacher<"sk_lookup"> = (program, target, kernel) =>
+  attachToNamespace(program, target.netns, AttachType.skLookup, "sk_lookup", kernel);
+
+export const attachFlowDissector: Attacher<"flow_dissector"> = (program, target, kernel) =>
+  attachToNamespace(program, target.netns, AttachType.flowDissector, "flow_dissector", kernel);
+
+/** `enum nfproto`, and `enum nf_inet_hooks` in its order (linux/netfilter.h). */
+const FAMILIES = { ipv4: 2, ipv6: 10 } as const;
+const HOOKS = ["prerouting", "input", "forward", "output", "postrouting"] as const;
+
+export const attachNetfilter: Attacher<"netfilter"> = (program, target, kernel) => {
+  const name = `netfilter:${target.family}:${target.hook}`;
+  const netfilter = {
+    pf: FAMILIES[target.family],
+    hooknum: HOOKS.indexOf(target.hook),
+    priority: target.priority,
+  };
+  const link = { prog_fd: program.fd, attach_type: AttachType.netfilter, netfilter };
+  return { fds: [linkThere(kernel, target.netns, link, name)], slow: false };
+};
+
+export const attachNetkit: Attacher<"netkit"> = (program, target, kernel) => {
+  const index = inNetworkNamespace(target.netns, () => interfaceIndex(target.interface, kernel), kernel);
+  const attach_type = program.attachType ?? AttachType.netkitPrimary;
+  const link = { prog_fd: program.fd, target_ifindex: index, attach_type };
+  return { fds: [linkThere(kernel, target.netns, link, `netkit:${target.interface}`)], slow: false };
+};
+
+/** Not by a link: those came with Linux 6.10. */
+export const attachSockmap: Attacher<"sockmap"> = (program, target, kernel) => {
+  const attr = { target_fd: target.map, attach_bpf_fd: program.fd, attach_type: program.attachType };
+  checked(kernel.bpf("PROG_ATTACH", attr), "bpf(BPF_PROG_ATTACH)", `program "${program.name}" to a map of sockets`);
+  return { fds: [], slow: false, undo: () => void kernel.bpf("PROG_DETACH", attr) };
 };

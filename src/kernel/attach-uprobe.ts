@@ -68,7 +68,7 @@ export function attachUprobeMulti(program: Attachable, places: UprobeMulti, kern
   };
   const fd = createLink(
     kernel,
-    { prog_fd: program.fd, attach_type: AttachType.uprobeMulti, uprobe_multi: uprobes },
+    { prog_fd: program.fd, attach_type: program.attachType ?? AttachType.uprobeMulti, uprobe_multi: uprobes },
     `${places.return ? "uretprobe" : "uprobe"}:${places.path} (${places.offsets.length} place${places.offsets.length === 1 ? "" : "s"})`,
   );
   const base = { kind: "uprobe", path: places.path, offset: places.offsets[0] ?? 0, return: places.return } as const;

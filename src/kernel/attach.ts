@@ -5,7 +5,17 @@
 
 import type { AttachTarget } from "../object/index.ts";
 import { attachKprobe, attachKprobeMulti } from "./attach-kprobe.ts";
-import { attachCgroup, attachSkLookup, attachSocket, attachTc, attachXdp } from "./attach-network.ts";
+import {
+  attachCgroup,
+  attachFlowDissector,
+  attachNetfilter,
+  attachNetkit,
+  attachSkLookup,
+  attachSocket,
+  attachSockmap,
+  attachTc,
+  attachXdp,
+} from "./attach-network.ts";
 import { attachUprobe, attachUprobeMulti } from "./attach-uprobe.ts";
 import {
   type Attachable,
@@ -116,11 +126,27 @@ const attachers: { readonly [K in Kind]: Attacher<K> } = {
   },
 
   iter(program, target, kernel) {
-    const fd = createLink(
-      kernel,
-      { prog_fd: program.fd, attach_type: AttachType.iter },
-      `iter program "${program.name}"`,
-    );
+    const link = { prog_fd: program.fd, attach_type: AttachType.iter };
+    const purpose = `iter program "${program.name}"`;
+    // `union bpf_iter_link_info` of linux/bpf.h: a map, or tid, pid and pid_fd of whose tasks are walked.
+    const over =
+      target.map !== undefined
+        ? Uint32Array.of(target.map)
+        : target.pid !== undefined
+          ? Uint32Array.of(0, target.pid, 0)
+          : undefined;
+    const fd =
+      over === undefined
+        ? createLink(kernel, link, purpose)
+        : checked(
+            kernel.bpf("LINK_CREATE_ITER", {
+              ...link,
+              iter_info: new Uint8Array(over.buffer),
+              iter_info_len: over.byteLength,
+            }),
+            "bpf(BPF_LINK_CREATE)",
+            purpose,
+          );
     if (target.pin !== undefined) {
       const path = target.pin.startsWith("/") ? target.pin : `/sys/fs/bpf/${target.pin}`;
       const result = kernel.bpf("OBJ_PIN", { pathname: path, bpf_fd: fd });
@@ -139,6 +165,10 @@ const attachers: { readonly [K in Kind]: Attacher<K> } = {
   cgroup: attachCgroup,
   socket: attachSocket,
   sk_lookup: attachSkLookup,
+  flow_dissector: attachFlowDissector,
+  netfilter: attachNetfilter,
+  netkit: attachNetkit,
+  sockmap: attachSockmap,
 };
 
 /** Attaches a program to one target. Throws a SystemCallError or an UnsupportedError; then nothing stays attached. */
@@ -176,7 +206,7 @@ export function attachEach(
 ): Attachment[] {
   const attachments: Attachment[] = [];
   try {
-    if (program.attachType === AttachType.uprobeMulti)
+    if (program.attachType === AttachType.uprobeMulti || program.attachType === AttachType.uprobeSession)
       attachManyUprobes(kernel, program, targets as UprobeTarget[], attachments);
     else if (program.attachType === AttachType.kprobeMulti)
       attachManyKprobes(kernel, program, targets as KprobeTarget[], attachments);
@@ -280,19 +310,21 @@ function groupBy<T>(items: readonly T[], key: (item: T) => string): readonly (re
 }
 
 /** Runs an iterator once and gives what it wrote. */
-export function readIterator(attachment: Attachment): Uint8Array {
-  const { kernel, fds } = attachment;
+export const readIterator = ({ kernel, fds }: Attachment): Uint8Array =>
+  concatenated([...iteratorOutput(fds[0] as number, kernel)]);
+
+/** The same piece by piece, by the descriptor of its link. Throws a SystemCallError. */
+export function* iteratorOutput(link: number, kernel: Kernel = liveKernel()): Iterable<Uint8Array> {
   const { calls } = kernel;
-  const fd = checked(kernel.bpf("ITER_CREATE", { link_fd: fds[0] }), "bpf(BPF_ITER_CREATE)");
-  const chunks: Uint8Array[] = [];
+  const fd = checked(kernel.bpf("ITER_CREATE", { link_fd: link }), "bpf(BPF_ITER_CREATE)");
   try {
     const buffer = new Uint8Array(65536);
     for (;;) {
       const length = calls.read(fd, buffer);
       // EAGAIN: the kernel has visited a million objects and lets others run; it goes on where it stopped.
       if (length === -11) continue;
-      if (checked(length, "read", "iterator") === 0) return concatenated(chunks);
-      chunks.push(buffer.slice(0, length));
+      if (checked(length, "read", "iterator") === 0) return;
+      yield buffer.slice(0, length);
     }
   } finally {
     calls.close(fd);

@@ -1,7 +1,7 @@
 // The live kernel: system calls, maps, programs, attachments, ring buffers, events, features, processes.
 
 export { type ArchivedFile, archivedFile, membersOf } from "./archives.ts";
-export { attach, attachEach, detachAll, readIterator, runsLatestFirst, silence } from "./attach.ts";
+export { attach, attachEach, detachAll, iteratorOutput, readIterator, runsLatestFirst, silence } from "./attach.ts";
 export { attachKprobeMulti, type KprobeMulti, NO_KPROBES } from "./attach-kprobe.ts";
 export { attachUprobeMulti, type UprobeMulti } from "./attach-uprobe.ts";
 export type { Attachable, Attachment } from "./attachment.ts";
@@ -26,7 +26,7 @@ export {
   type TestRunResult,
   testRun,
 } from "./load.ts";
-export { createMap, type KernelMap, type KernelMapOptions } from "./maps.ts";
+export { createMap, KernelMap, type KernelMapOptions } from "./maps.ts";
 export { type LoadedFunction, moduleBtf, programFunctions } from "./module-types.ts";
 export { inNetworkNamespace } from "./net-namespace.ts";
 export { PerfBuffer, type PerfBufferOptions, type PerfRecordReader } from "./perf-buffer.ts";

@@ -20,7 +20,7 @@ import { hasFeature } from "./features.ts";
 import type { BpfAttr, Kernel } from "./kernel.ts";
 import { kernelBtf } from "./kernel-types.ts";
 import { liveKernel } from "./live-kernel.ts";
-import { createMap, type KernelMap } from "./maps.ts";
+import { createMap, hasTypes, type KernelMap } from "./maps.ts";
 import { chargedBpf } from "./memory-limit.ts";
 import { allModuleTypes, moduleBtf, openModuleBtf, openProgram, programFunctions } from "./module-types.ts";
 import { ModuleTypes } from "./names.ts";
@@ -204,10 +204,7 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
   const owned: KernelMap[] = [];
   const passing: number[] = [];
   try {
-    if (
-      object.types !== undefined &&
-      object.maps.some((map) => map.keyType !== undefined || map.valueType !== undefined)
-    ) {
+    if (object.types !== undefined && object.maps.some(hasTypes)) {
       passing.push(loadBtf(kernel, typesForKernel(object.types.bytes), "types of the object"));
     }
     const [btfFd] = passing;
@@ -354,7 +351,7 @@ function expectedAttachType(kernel: Kernel, spec: ProgramSpec, options: LoadOpti
   if (spec.attachType !== undefined) return attachType(spec.attachType);
   if (spec.target !== undefined) return targets[spec.target.kind].attachType;
   const [first] = spec.attach;
-  if (first?.kind === "cgroup") return attachType(`cgroup_${first.attachType}`);
+  if (first?.kind === "cgroup" && first.attachType !== undefined) return attachType(`cgroup_${first.attachType}`);
   if (first?.kind === "xdp") return AttachType.xdp;
   if (spec.type === "sk_lookup") return AttachType.skLookup;
   const multi = options.multi?.(spec);

@@ -282,7 +282,7 @@ export function createMap(plan: MapSpec, options: KernelMapOptions = {}, kernel:
     map_extra: spec.extra,
     numa_node: spec.numaNode,
   });
-  const typed = options.btfFd !== undefined && (spec.keyType !== undefined || spec.valueType !== undefined);
+  const typed = options.btfFd !== undefined && hasTypes(spec);
   if (typed) attr.set({ btf_fd: options.btfFd, btf_key_type_id: spec.keyType, btf_value_type_id: spec.valueType });
   using inner = spec.inner === undefined ? undefined : createMap(spec.inner, {}, kernel);
   if (inner !== undefined) attr.set({ inner_map_fd: inner.fd });
@@ -308,6 +308,10 @@ export function createMap(plan: MapSpec, options: KernelMapOptions = {}, kernel:
   }
   return map;
 }
+
+/** Is the kernel told the types of its keys and values? */
+export const hasTypes = (spec: MapSpec): boolean =>
+  MAP_TYPES[spec.type].untyped !== true && (spec.keyType !== undefined || spec.valueType !== undefined);
 
 /** What a map's declaration leaves to whoever loads it. */
 function unsaid({ type, maxEntries, valueSize }: MapSpec): string | undefined {

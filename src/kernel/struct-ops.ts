@@ -20,8 +20,8 @@ const BPF_MAP_TYPE_STRUCT_OPS = 26;
 const BPF_F_LINK: number = 1 << 13;
 const EINVAL = 22;
 
-/** What a member of the struct is: a program for a function, a number, or text for an array of characters. */
-export type StructOpsValue = Attachable | number | bigint | string;
+/** What a member of the struct is: a program for a function, a number, text for an array of characters, or its bytes. */
+export type StructOpsValue = Attachable | number | bigint | string | Uint8Array;
 
 export interface StructOps {
   /** Takes the struct away from the kernel again. */
@@ -134,6 +134,11 @@ function put(into: Uint8Array, offset: number, size: number, value: StructOpsVal
     const bytes = new TextEncoder().encode(value);
     if (bytes.length >= size) throw new RangeError(`${what}: text of at most ${size - 1} bytes`);
     into.set(bytes, offset);
+    return;
+  }
+  if (value instanceof Uint8Array) {
+    if (value.length > size) throw new RangeError(`${what}: at most ${size} bytes`);
+    into.set(value, offset);
     return;
   }
   const number = BigInt(typeof value === "object" ? value.fd : value);

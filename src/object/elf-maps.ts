@@ -90,7 +90,7 @@ function mapOf(btf: Btf, type: number, name: string): MapSpec {
   const node = numbers.get("numa_node");
   const flags = node === undefined ? said : said | NUMA_NODE;
   const extra = numbers.get("map_extra");
-  const typed = row.untyped !== true && row.ring !== true;
+  const typed = row.ring !== true;
   const keyType = typed ? types.get("key") : undefined;
   const valueType = typed ? types.get("value") : undefined;
   // Only a struct says what records are: `int` stands there by custom, for the descriptors in a perf event array.

@@ -230,7 +230,13 @@ export type AttachTarget = (
       readonly mode: string;
       readonly pid?: number;
     }
-  | { readonly kind: "iter"; readonly pin?: string }
+  | {
+      readonly kind: "iter";
+      readonly pin?: string;
+      /** What it walks over, where its kind asks: the descriptor of a map, or the process whose tasks are meant. */
+      readonly map?: number;
+      readonly pid?: number;
+    }
   /** Run once by `BPF_PROG_TEST_RUN` when the session says so (`begin`, `end`, `test`). */
   | { readonly kind: "test_run"; readonly when: "begin" | "end" | "test" | "bench" }
   | { readonly kind: "signal"; readonly signal: string }
@@ -250,12 +256,26 @@ export type AttachTarget = (
       readonly by?: "tcx" | "clsact";
       readonly netns?: string;
     }
-  /** A folder of a cgroup2 file system, and what of its sockets the program is asked about. */
-  | { readonly kind: "cgroup"; readonly path: string; readonly attachType: CgroupAttachType }
+  /** A folder of a cgroup2 file system, and what of its sockets the program is asked about; absent: what it was loaded for. */
+  | { readonly kind: "cgroup"; readonly path: string; readonly attachType?: CgroupAttachType }
   /** Filters what a socket of this process receives; the descriptor stays the caller's. */
   | { readonly kind: "socket"; readonly fd: number }
   /** Chooses the listening socket of a connection in a network namespace. */
   | { readonly kind: "sk_lookup"; readonly netns?: string }
+  /** Takes packets apart for a network namespace. */
+  | { readonly kind: "flow_dissector"; readonly netns?: string }
+  /** A hook of the packet filter, in this process's network namespace or another. Lower priorities run first. */
+  | {
+      readonly kind: "netfilter";
+      readonly family: "ipv4" | "ipv6";
+      readonly hook: "prerouting" | "input" | "forward" | "output" | "postrouting";
+      readonly priority: number;
+      readonly netns?: string;
+    }
+  /** The host's end of a netkit pair. */
+  | { readonly kind: "netkit"; readonly interface: string; readonly netns?: string }
+  /** Handles what the sockets of a sockmap or sockhash receive or send; `map` is its descriptor, the caller's. */
+  | { readonly kind: "sockmap"; readonly map: number }
 ) & {
   /** What `bpf_get_attach_cookie` answers in the program. */
   readonly cookie?: bigint;

@@ -28,7 +28,9 @@ export function sectionName(program: ProgramSpec): string {
     );
     if (rule !== undefined) return `${rule.prefix}${sleepable}/${program.target.name}`;
   }
-  const wanted = program.attachType ?? (first?.kind === "cgroup" ? `cgroup_${first.attachType}` : undefined);
+  const wanted =
+    program.attachType ??
+    (first?.kind === "cgroup" && first.attachType !== undefined ? `cgroup_${first.attachType}` : undefined);
   const exact = rows().find(
     (one) => one.type === program.type && one.attachType === wanted && one.frags === program.frags,
   );

@@ -1,0 +1,9 @@
+// Objects of BPF programs: opened, changed, loaded, attached; their maps, variables and rings typed by BTF.
+export type { AttachOptions } from "./attach-options.ts";
+export { Link } from "./links.ts";
+export { ObjectMap } from "./object-map.ts";
+export { ObjectProgram } from "./object-program.ts";
+export { ObjectFile, type OpenOptions, openObject } from "./open-object.ts";
+export { type RecordOptions, RecordStream } from "./record-stream.ts";
+export { type Place, sectionPlace } from "./section-places.ts";
+export type { Given, MapShape, ObjectShape } from "./shape.ts";

@@ -1,0 +1,366 @@
+// The loader on the live kernel: objects of C, compiled here, that see only what these tests start.
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, rmSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compileC, compileProgram, hasClang, workFolder } from "../../test/support/c-object.ts";
+import { bpfFileSystems } from "../kernel/index.ts";
+import { openObject } from "./index.ts";
+
+const folder = workFolder();
+afterAll(() => folder.remove());
+if (!hasClang) console.warn("\n*** not tested: the loader, for want of clang ***\n");
+
+/** Calls that tests watch this process itself make. */
+const nudge = (): void => void execFileSync("true");
+
+const EVENTS = `
+enum kind { QUIET = 1, LOUD = 7 };
+struct point { s32 x; u64 y; };
+struct event { u32 pid; enum kind kind; u64 when; char comm[16]; struct point at; u8 flags:3, rest:5; bool ok; };
+const volatile u32 wanted = 0;
+const volatile char greeting[16] = "none";
+u64 seen = 0;
+struct point last = { .x = -5, .y = 5 };
+static volatile u64 hidden[3];
+struct { __uint(type, 27); __uint(max_entries, 65536); __type(value, struct event); } events SEC(".maps");
+struct { __uint(type, 4); __uint(key_size, 4); __uint(value_size, 4); } perf SEC(".maps");
+struct { __uint(type, 1); __uint(max_entries, 8); __type(key, struct point); __type(value, struct event); } table SEC(".maps");
+struct { __uint(type, 6); __uint(max_entries, 2); __type(key, u32); __type(value, u64); } percpu SEC(".maps");
+struct { __uint(type, 1); __uint(max_entries, 4); __uint(key_size, 3); __uint(value_size, 5); } plain SEC(".maps");
+struct { __uint(type, 22); __uint(max_entries, 4); __type(value, u32); } queue SEC(".maps");
+SEC("raw_tp/sys_enter") int f(u64 *ctx) {
+  u32 pid = pid_tgid() >> 32;
+  if (pid != wanted) return 0;
+  __sync_fetch_and_add(&seen, 1);
+  hidden[1] = seen;
+  u32 zero = 0;
+  u64 *count = lookup(&percpu, &zero);
+  if (count) *count += 1;
+  if (ctx[1] != 39 /* getpid */ && seen > 3) return 0;
+  struct event *e = ring_reserve(&events, sizeof(*e), 0);
+  if (!e) return 0;
+  e->pid = pid; e->kind = LOUD; e->when = ktime(); comm(e->comm, 16); e->at.x = -3; e->at.y = 1ull << 40; e->flags = 5; e->rest = 9; e->ok = 1;
+  perf_output(ctx, &perf, 0xffffffff, e, sizeof(*e));
+  last = e->at;
+  ring_submit(e, 0);
+  return 0;
+}
+SEC("raw_tp/sys_exit") int g(u64 *ctx) { return 0; }
+SEC("?raw_tp/sys_exit") int h(u64 *ctx) { return 0; }
+`;
+
+describe.skipIf(!hasClang)("an object", () => {
+  let path = "";
+  beforeAll(() => {
+    path = compileC(folder.path, "events", EVENTS);
+  });
+
+  it("is opened, changed, loaded, attached; its rings, variables and maps are typed", async () => {
+    await using object = await openObject(path);
+    expect(object.name).toBe("events");
+    expect(Object.keys(object.programs)).toEqual(["f", "g", "h"]);
+    object.rodata["wanted"] = process.pid;
+    object.rodata["greeting"] = "hello";
+    expect(object.rodata["greeting"]).toBe("hello");
+    expect(object.data["last"]).toEqual({ x: -5, y: 5n });
+    object.map("table").maxEntries = 16;
+    object.program("g").load = false;
+    expect(() => object.map("tabel")).toThrow("events has no map tabel. Did you mean 'table'?");
+    await object.load();
+    expect(object.program("h").isLoaded).toBe(false);
+    expect(object.map("table").info()).toMatchObject({ type: "hash", maxEntries: 16, keySize: 16 });
+    expect(() => {
+      object.rodata["wanted"] = 1;
+    }).toThrow("cannot be written any more");
+    expect(() => {
+      object.map("table").maxEntries = 4;
+    }).toThrow("is loaded");
+    await using records = object.map("events").records();
+    await using perf = object.map("perf").records({ type: "event" });
+    const links = await object.attach();
+    expect(links.map((l) => l.name)).toEqual(["f"]);
+    expect(links[0]?.info()).toMatchObject([{ type: "raw_tracepoint", program: object.program("f").info().id }]);
+    nudge();
+    const [first] = await records.next();
+    expect(first).toMatchObject({
+      pid: process.pid,
+      kind: "LOUD",
+      at: { x: -3, y: 1n << 40n },
+      flags: 5,
+      rest: 9,
+      ok: true,
+    });
+    expect(first).toHaveProperty("comm", expect.stringMatching(/^[\x20-\x7e]+$/));
+    const [same] = await perf.next();
+    expect(same).toMatchObject({ pid: process.pid, kind: "LOUD" });
+    expect(perf.lost).toBe(0);
+    expect(object.bss["seen"]).toBeGreaterThan(0n);
+    expect((object.bss["hidden"] as bigint[])[1]).toBeGreaterThan(0n);
+    expect(object.data["last"]).toEqual({ x: -3, y: 1n << 40n });
+    object.data["last"] = { x: 12 };
+    expect(object.map("percpu").get(0)).toEqual(expect.arrayContaining([expect.any(BigInt)]));
+    for (const link of links) await link.detach();
+    expect(object.links).toEqual([]);
+    object.data["last"] = { x: 12 };
+    expect(object.data["last"]).toEqual({ x: 12, y: 1n << 40n });
+  });
+
+  it("reads and writes maps of every shape", async () => {
+    await using object = await openObject(path);
+    await object.load();
+    const table = object.map("table");
+    table.set({ x: 1, y: 2 }, { pid: 3, kind: "QUIET", comm: "me", flags: 7, at: { y: 9n } });
+    table.set({ x: 2 }, { kind: 4 });
+    expect(table.get({ x: 1, y: 2n })).toMatchObject({ pid: 3, kind: "QUIET", comm: "me", flags: 7, rest: 0 });
+    expect(table.get({ x: 2 })).toMatchObject({ kind: 4, at: { x: 0, y: 0n } });
+    expect(table.keys()).toHaveLength(2);
+    expect([...table].map(([key]) => (key as { x: number }).x).sort()).toEqual([1, 2]);
+    expect(table.delete({ x: 2 })).toBe(true);
+    expect(table.has({ x: 2 })).toBe(false);
+    expect(() => table.set({ x: 1, z: 2 }, {})).toThrow("table: a key: struct point has no member z");
+    expect(() => table.set({ x: 1 }, { comm: "seventeen letters" })).toThrow(/comm is text of at most 16 bytes/);
+    expect(() => table.set({ x: 1 }, { flags: 8 })).toThrow(/flags is a number of 3 bits, not 8/);
+    expect(() => table.set({ x: 1 }, { kind: "SILENT" })).toThrow(/a name of enum kind \(QUIET, LOUD\)/);
+    const percpu = object.map("percpu");
+    const cpus = (percpu.get(1) as bigint[]).length;
+    percpu.set(
+      1,
+      Array.from({ length: cpus }, (_, i) => i),
+    );
+    expect(percpu.get(1)).toEqual(Array.from({ length: cpus }, (_, i) => BigInt(i)));
+    const plain = object.map("plain");
+    plain.set(Uint8Array.of(1, 2, 3), Uint8Array.of(1, 2, 3, 4, 5));
+    expect(plain.entries()).toEqual([[Uint8Array.of(1, 2, 3), Uint8Array.of(1, 2, 3, 4, 5)]]);
+    const queue = object.map("queue");
+    queue.push(5);
+    queue.push(6);
+    expect([queue.peek(), queue.pop(), queue.pop(), queue.pop()]).toEqual([5, 5, 6, undefined]);
+    expect(() => plain.records()).toThrow("it is no ring");
+  });
+});
+
+describe.skipIf(!hasClang)("places", () => {
+  const children: ChildProcess[] = [];
+  afterAll(() => {
+    for (const child of children) child.kill();
+  });
+  const start = async (program: string): Promise<ChildProcess> => {
+    const child = spawn(program, { stdio: ["pipe", "pipe", "inherit"] });
+    children.push(child);
+    await once(child.stdout as NodeJS.ReadableStream, "data");
+    return child;
+  };
+
+  const TARGET = `
+#include <stdio.h>
+#include <sys/sdt.h>
+__attribute__((noinline)) int twice(int n) { asm volatile(""); return n * 2; }
+__attribute__((noinline)) int third(int n) { asm volatile(""); return n * 3; }
+int main(void) {
+  char line[64];
+  puts("ready"); fflush(stdout);
+  for (int i = 1; fgets(line, sizeof line, stdin); i++) {
+    int r = twice(i) + third(i);
+    short s = -2;
+    DTRACE_PROBE3(own, step, i, r, s);
+    puts("done"); fflush(stdout);
+  }
+}`;
+  const hasSdt = existsSync("/usr/include/x86_64-linux-gnu/sys/sdt.h") || existsSync("/usr/include/sys/sdt.h");
+
+  const step = async (child: ChildProcess): Promise<void> => {
+    child.stdin?.write("x\n");
+    await once(child.stdout as NodeJS.ReadableStream, "data");
+  };
+
+  it("attaches functions of programs by their section, and by options", async () => {
+    const program = compileProgram(folder.path, "target", hasSdt ? TARGET : TARGET.replace(/.*(sdt\.h|DTRACE).*/g, ""));
+    const path = compileC(
+      folder.path,
+      "functions",
+      `struct regs { u64 r[21]; };
+      u64 calls, sum, returns, odd; u64 cookie;
+      SEC("uprobe/${program}:twice") int entry(struct regs *r) { calls++; sum += r->r[14]; return 0; }
+      SEC("uretprobe/${program}:twice") int back(struct regs *r) { returns += (u32)r->r[10]; return 0; }
+      SEC("uprobe") int other(struct regs *r) { odd++; cookie = attach_cookie(r); return 0; }
+      SEC("uprobe/${program}:nothing") int none(struct regs *r) { return 0; }`,
+    );
+    const child = await start(program);
+    await using object = await openObject(path);
+    await object.load();
+    await expect(object.attach()).rejects.toThrow(/target has no function nothing/);
+    expect(object.links).toEqual([]);
+    object.program("none").autoAttach = false;
+    const links = await object.attach({ pid: child.pid as number });
+    expect(links).toHaveLength(2);
+    await expect(object.program("other").attach()).rejects.toThrow(/attach\(\) needs function/);
+    const other = await object.program("other").attach({ path: program, function: "third", cookie: 77 });
+    await step(child);
+    await step(child);
+    expect(object.bss).toMatchObject({ calls: 2n, sum: 3n, returns: 6n, odd: 2n, cookie: 77n });
+    await other.detach();
+    await step(child);
+    expect(object.bss).toMatchObject({ calls: 3n, odd: 2n });
+    await expect(object.program("other").attach({ path: "no-such-program" })).rejects.toThrow("there is no program");
+  });
+
+  it("attaches a pattern of functions by one link", async () => {
+    const program = compileProgram(folder.path, "target", hasSdt ? TARGET : TARGET.replace(/.*(sdt\.h|DTRACE).*/g, ""));
+    const path = compileC(
+      folder.path,
+      "many",
+      `u64 calls; SEC("uprobe.multi/${program}:t*[er]") int all(void *r) { calls++; return 0; }
+      SEC("uprobe.multi/${program}:thi?d") int some(void *r) { calls += 100; return 0; }`,
+    );
+    const child = await start(program);
+    await using object = await openObject(path);
+    await object.load();
+    object.program("all").autoAttach = false;
+    await object.attach({ pid: child.pid as number });
+    await object.program("all").attach({ path: program, functions: ["twice", "third"], pid: child.pid as number });
+    await step(child);
+    expect(object.bss["calls"]).toBe(102n);
+  });
+
+  it.skipIf(!hasSdt)("attaches static probes by libbpf's protocol, with their arguments", async () => {
+    const program = compileProgram(folder.path, "target", TARGET);
+    const path = compileC(
+      folder.path,
+      "static",
+      `enum __bpf_usdt_arg_type { BPF_USDT_ARG_CONST, BPF_USDT_ARG_REG, BPF_USDT_ARG_REG_DEREF };
+      struct __bpf_usdt_arg_spec { u64 val_off; enum __bpf_usdt_arg_type arg_type; short reg_off; bool arg_signed; char arg_bitshift; };
+      struct __bpf_usdt_spec { struct __bpf_usdt_arg_spec args[12]; u64 usdt_cookie; short arg_cnt; };
+      struct { __uint(type, 2); __uint(max_entries, 256); __type(key, int); __type(value, struct __bpf_usdt_spec); } __bpf_usdt_specs SEC(".maps");
+      s64 values[3]; u64 hits; u64 cookie; s64 count;
+      static __attribute__((always_inline)) s64 arg(void *ctx, struct __bpf_usdt_spec *spec, int n) {
+        struct __bpf_usdt_arg_spec *a = &spec->args[n];
+        u64 v = 0;
+        if (a->arg_type == BPF_USDT_ARG_CONST) v = a->val_off;
+        else {
+          read_kernel(&v, 8, ctx + a->reg_off);
+          if (a->arg_type == BPF_USDT_ARG_REG_DEREF) read_user(&v, 8, (void *)v + a->val_off);
+        }
+        v <<= a->arg_bitshift;
+        return a->arg_signed ? (s64)v >> a->arg_bitshift : v >> a->arg_bitshift;
+      }
+      SEC("usdt/${program}:own:step") int probe(void *ctx) {
+        int id = attach_cookie(ctx);
+        struct __bpf_usdt_spec *spec = lookup(&__bpf_usdt_specs, &id);
+        if (!spec) return 0;
+        hits++; cookie = spec->usdt_cookie; count = spec->arg_cnt;
+        for (int i = 0; i < 3; i++) values[i] = arg(ctx, spec, i);
+        return 0;
+      }`,
+    );
+    const child = await start(program);
+    await using object = await openObject(path);
+    await object.load();
+    const [link] = await object.attach({ pid: child.pid as number });
+    await step(child);
+    expect(object.bss).toMatchObject({ hits: 1n, count: 3n, values: [1n, 5n, -2n] });
+    await link?.detach();
+    await using again = await object.program("probe").attach({
+      path: program,
+      usdt: { provider: "own", name: "step" },
+      pid: child.pid as number,
+      cookie: 5,
+    });
+    expect(again.places).toHaveLength(1);
+    await step(child);
+    expect(object.bss).toMatchObject({ hits: 2n, cookie: 5n, values: [2n, 10n, -2n] });
+    await expect(
+      object.program("probe").attach({ path: program, usdt: { provider: "own", name: "stop" } }),
+    ).rejects.toThrow("Did you mean 'own:step'?");
+  });
+
+  it("runs iterators, takes records from the user's side, replaces the program of a link", async () => {
+    const path = compileC(
+      folder.path,
+      "iterator",
+      `struct seq_file; struct meta { struct seq_file *seq; u64 session; u64 number; };
+      struct ctx { struct meta *meta; void *map; };
+      struct { __uint(type, 31); __uint(max_entries, 4096); __type(value, struct { u32 a; u32 b; }); } input SEC(".maps");
+      u64 total, taken;
+      static long each(void *dynptr, void *ctx) { u32 v[2] = {}; dynptr_read(v, 8, dynptr, 0, 0); total += v[0] * v[1]; return 0; }
+      SEC("raw_tp/sys_enter") int drain(u64 *ctx) { return 0; }
+      SEC("iter/bpf_map") int maps(struct ctx *ctx) { char line[] = "map\\n"; if (ctx->map) seq_write(ctx->meta->seq, line, 4); return 0; }
+      SEC("syscall") int take(void *ctx) { taken = user_ring_drain(&input, each, 0, 0); return 0; }
+      SEC("lsm_cgroup/socket_post_create") int never(u64 *ctx) { return 1; }`,
+    );
+    await using object = await openObject(path);
+    object.program("never").load = false;
+    await object.load();
+    let text = "";
+    for await (const part of object.program("maps").iterateText()) text += part;
+    expect(text).toMatch(/^(map\n)+$/);
+    const input = object.map("input");
+    expect(input.produce({ a: 3, b: 4 })).toBe(true);
+    expect(input.produce(new Uint8Array(Uint32Array.of(5, 6).buffer))).toBe(true);
+    object.program("take").testRun();
+    expect(object.bss).toMatchObject({ total: 42n, taken: 2n });
+    expect(() => input.produce(new Uint8Array(5000))).toThrow("does not fit");
+    for (let i = 0; i < 300; i++) input.produce({ a: 1, b: 1 });
+    expect(input.produce({ a: 1, b: 1 })).toBe(false);
+    object.program("take").testRun();
+    expect(input.produce({ a: 1, b: 1 })).toBe(true);
+  });
+
+  it.skipIf(!existsSync("/sys/kernel/tracing/events/syscalls"))("tracepoints by name", async () => {
+    const path = compileC(
+      folder.path,
+      "point",
+      `const volatile u32 wanted; u64 calls;
+      SEC("tracepoint/syscalls/sys_enter_getcwd") int a(void *c) { if ((u32)(pid_tgid() >> 32) == wanted) calls++; return 0; }
+      SEC("tp") int b(void *c) { if ((u32)(pid_tgid() >> 32) == wanted) calls += 10; return 0; }`,
+    );
+    await using object = await openObject(path);
+    object.rodata["wanted"] = process.pid;
+    await object.load();
+    expect(await object.attach()).toHaveLength(1);
+    await using second = await object.program("b").attach({ tracepoint: "syscalls:sys_enter_getcwd" });
+    expect(second.info()[0]?.type).toBe("perf_event");
+    process.chdir("/tmp");
+    process.cwd();
+    expect(object.bss["calls"]).toBe(11n);
+    await expect(object.program("b").attach({ tracepoint: "syscalls:sys_enter_nothing" })).rejects.toThrow(
+      "this kernel has no such tracepoint",
+    );
+  });
+});
+
+describe.skipIf(!hasClang || !bpfFileSystems().includes("/sys/fs/bpf"))("pins", () => {
+  const name = `scry_test_${process.pid}`;
+  const pinned = `/sys/fs/bpf/${name}`;
+  afterAll(() => rmSync(pinned, { force: true }));
+  const source = (entries: number): string =>
+    `struct { __uint(type, 1); __uint(max_entries, ${entries}); __type(key, u32); __type(value, u64); __uint(pinning, 1); } ${name} SEC(".maps");
+    SEC("raw_tp/sys_exit") int f(u64 *ctx) { u32 k = 0; lookup(&${name}, &k); return 0; }`;
+
+  it("share a map by its name, and refuse one of another shape", async () => {
+    const path = compileC(folder.path, "pins", source(4));
+    {
+      await using first = await openObject(path);
+      await first.load();
+      first.map(name).set(1, 11);
+    }
+    expect(existsSync(pinned)).toBe(true);
+    await using second = await openObject(path);
+    await second.load();
+    expect(second.map(name).get(1)).toBe(11n);
+    await using other = await openObject(compileC(folder.path, "other", source(5)));
+    await expect(other.load()).rejects.toThrow(
+      `what is pinned at ${pinned} is another map: its number of entries is 4, not 5`,
+    );
+    await using third = await openObject(path);
+    third.map(name).pinPath = undefined;
+    third.map(name).reuse(second.map(name));
+    await third.load();
+    expect(third.map(name).get(1)).toBe(11n);
+    await using nowhere = await openObject(path, { pins: "/tmp" });
+    await expect(nowhere.load()).rejects.toThrow("this path is in no BPF file system");
+    second.map(name).unpin();
+    expect(existsSync(pinned)).toBe(false);
+  });
+});

@@ -1,0 +1,222 @@
+// One program of an object: whether and as what it is loaded, then where it attaches.
+
+import {
+  type Attachment,
+  attachEach,
+  attachKprobeMulti,
+  hasFeature,
+  type Kernel,
+  type LoadedProgram,
+  type ProgramInfo,
+  pin,
+  programInfo,
+  type TestRunInput,
+  type TestRunResult,
+  testRun,
+  UnsupportedError,
+} from "../kernel/index.ts";
+import type { AttachTarget, ProgramSpec, ProgramTarget } from "../object/index.ts";
+import { type AttachOptions, placeOf } from "./attach-options.ts";
+import { Link } from "./links.ts";
+import { sectionPlace } from "./section-places.ts";
+import { type UsdtSpecs, usdtTargets } from "./usdt.ts";
+
+/** What a program needs of the object that it is of. */
+export interface ProgramOwner {
+  readonly kernel: Kernel;
+  /** Where arguments of static probes are written down; absent: no program asks for them. */
+  usdtSpecs(): UsdtSpecs | undefined;
+  /** The object keeps links until they are detached, or it is closed itself. */
+  keep(link: Link): void;
+  drop(link: Link): void;
+}
+
+export class ObjectProgram {
+  readonly name: string;
+  readonly #owner: ProgramOwner;
+  #spec: ProgramSpec;
+  #load: boolean;
+  #loaded: LoadedProgram | undefined;
+  /** `object.attach()` attaches it too. */
+  autoAttach = true;
+
+  constructor(spec: ProgramSpec, owner: ProgramOwner) {
+    this.name = spec.name;
+    this.#spec = spec;
+    this.#owner = owner;
+    this.#load = spec.optional !== true;
+  }
+
+  /** What will be, or was, loaded. */
+  get spec(): ProgramSpec {
+    return this.#spec;
+  }
+
+  /** The section of the file that it is from. */
+  get section(): string {
+    return this.#spec.section ?? "";
+  }
+
+  get type(): ProgramSpec["type"] {
+    return this.#spec.type;
+  }
+
+  set type(type: ProgramSpec["type"]) {
+    this.#change({ type });
+  }
+
+  /** It is loaded with the object: all are but those whose section begins with `?`. */
+  get load(): boolean {
+    return this.#load;
+  }
+
+  set load(load: boolean) {
+    this.#change({});
+    this.#load = load;
+  }
+
+  /** `expected_attach_type` by its name: lower case, without `BPF_`. */
+  get attachType(): string | undefined {
+    return this.#spec.attachType;
+  }
+
+  set attachType(attachType: string) {
+    this.#change({ attachType });
+  }
+
+  /** What it is verified against and attaches to: of `fentry`, `fexit`, `fmod_ret`, `tp_btf`, `lsm` and `iter` programs. */
+  get target(): ProgramTarget | undefined {
+    return this.#spec.target;
+  }
+
+  set target(target: ProgramTarget) {
+    this.#change({ target });
+  }
+
+  #change(change: Partial<ProgramSpec>): void {
+    if (this.#loaded !== undefined) throw new Error(`program ${this.name} is loaded: it cannot be changed any more`);
+    this.#spec = { ...this.#spec, ...change };
+  }
+
+  /** It is loaded: for the loader. */
+  loaded(program: LoadedProgram): void {
+    this.#loaded = program;
+  }
+
+  #program(): LoadedProgram {
+    if (this.#loaded === undefined)
+      throw new Error(`program ${this.name} is not loaded${this.#load ? " yet" : ": its `load` is false"}`);
+    return this.#loaded;
+  }
+
+  get isLoaded(): boolean {
+    return this.#loaded !== undefined;
+  }
+
+  get fd(): number {
+    return this.#program().fd;
+  }
+
+  /** The verifier's log, where it was asked for. */
+  get log(): string | undefined {
+    return this.#program().log;
+  }
+
+  /** What the kernel says of it. */
+  info(): ProgramInfo {
+    return programInfo(this.fd, this.#owner.kernel);
+  }
+
+  /** Runs it once here and now, by BPF_PROG_TEST_RUN. */
+  testRun(input: TestRunInput = {}): TestRunResult {
+    return testRun(this.fd, input, this.#owner.kernel);
+  }
+
+  /** Gives it a name in a BPF file system. */
+  pin(path: string): void {
+    pin(this.fd, path, this.#owner.kernel);
+  }
+
+  /** What `object.attach()` needs to be told of it, since its section does not say it; undefined: nothing. */
+  get needs(): string | undefined {
+    const place = sectionPlace(this.#spec, this.#owner.kernel);
+    return place.kind === "asked" ? place.needs : undefined;
+  }
+
+  /**
+   * Attaches it: as its section says, or as the options do. Throws an UnsupportedError or a SystemCallError; then nothing
+   * stays attached.
+   */
+  async attach(options: AttachOptions = {}): Promise<Link> {
+    const program = this.#program();
+    const { kernel } = this.#owner;
+    const place = placeOf(this.#spec, options, kernel);
+    switch (place.kind) {
+      case "asked":
+        throw new UnsupportedError(
+          `program "${this.name}" (${this.type}): SEC("${this.section}") does not say where: attach() needs ${place.needs}`,
+        );
+      case "usdt": {
+        const { pid, cookie } = options;
+        const own = {
+          ...place,
+          ...(pid === undefined ? {} : { pid }),
+          ...(cookie === undefined ? {} : { cookie: BigInt(cookie) }),
+        };
+        const { targets, release } = usdtTargets(own, this.#owner.usdtSpecs(), kernel);
+        try {
+          return this.#link(attachEach(program, targets, kernel), release);
+        } catch (error) {
+          release();
+          throw error;
+        }
+      }
+      case "kprobes": {
+        const cookies =
+          options.cookie === undefined ? {} : { cookies: place.functions.map(() => BigInt(options.cookie ?? 0)) };
+        return this.#link([attachKprobeMulti(program, { ...place, ...cookies }, kernel)]);
+      }
+      case "targets":
+        return this.#link(
+          attachEach(
+            program,
+            place.targets.map((target) => linkable(target, kernel)),
+            kernel,
+          ),
+        );
+    }
+  }
+
+  #link(attachments: readonly Attachment[], after?: () => void): Link {
+    const link: Link = new Link(this.name, attachments, () => {
+      after?.();
+      this.#owner.drop(link);
+    });
+    this.#owner.keep(link);
+    return link;
+  }
+
+  /** Runs an iterator once: what it writes, piece by piece. Takes the options of `attach`. */
+  async *iterate(options: AttachOptions = {}): AsyncIterable<Uint8Array> {
+    const link = await this.attach(options);
+    try {
+      yield* link.output();
+    } finally {
+      link.close();
+    }
+  }
+
+  /** The same as text. */
+  async *iterateText(options: AttachOptions = {}): AsyncIterable<string> {
+    const decoder = new TextDecoder();
+    for await (const bytes of this.iterate(options)) yield decoder.decode(bytes, { stream: true });
+    const rest = decoder.decode();
+    if (rest !== "") yield rest;
+  }
+}
+
+/** A perf event's program is held by a link where the kernel has them (Linux 5.15), so that it can be pinned and asked about. */
+function linkable(target: AttachTarget, kernel: Kernel): AttachTarget {
+  if (target.cookie !== undefined || !/^(?:tracepoint|kprobe|uprobe|perf_event)$/.test(target.kind)) return target;
+  return hasFeature("perfEventCookie", kernel) ? { ...target, cookie: 0n } : target;
+}

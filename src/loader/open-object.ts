@@ -1,0 +1,296 @@
+// An object of BPF programs, from a `.o` file to what is at work in the kernel: opened, changed, loaded, attached, closed.
+
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import {
+  BPF_FILES,
+  hasFeature,
+  type Kernel,
+  type KernelMap,
+  type LoadedObject,
+  type LoadOptions,
+  liveKernel,
+  loadObject,
+  registerStructOps,
+  type StructOps,
+  type StructOpsValue,
+  UnsupportedError,
+} from "../kernel/index.ts";
+import { type BpfObject, readObject, type StructOpsSpec } from "../object/index.ts";
+import { DiagnosticError, nearest } from "../source/index.ts";
+import type { AttachOptions } from "./attach-options.ts";
+import { type SectionMemory, sectionKey, sectionObject } from "./data-section.ts";
+import type { Link } from "./links.ts";
+import { ObjectMap } from "./object-map.ts";
+import { ObjectProgram, type ProgramOwner } from "./object-program.ts";
+import { sectionPlace } from "./section-places.ts";
+import type { ObjectShape } from "./shape.ts";
+import { USDT_SPECS, UsdtSpecs } from "./usdt.ts";
+
+export interface OpenOptions {
+  /** What messages call it; the file's name unless said otherwise. */
+  readonly name?: string;
+  /** What is done with code in sections whose name says nothing: an error, or its programs are left out. */
+  readonly unknownSections?: "error" | "skip";
+  /** Keeps the verifier's log of every program (`program.log`): 1 short, 2 each instruction. */
+  readonly logLevel?: 1 | 2;
+  /** Where maps are looked for, and pinned, that are declared so. `/sys/fs/bpf` unless said otherwise. */
+  readonly pins?: string;
+  readonly kernel?: Kernel;
+}
+
+type Maps<S extends ObjectShape> = { readonly [N in keyof S["maps"]]: ObjectMap<S["maps"][N]> };
+type Programs<S extends ObjectShape> = { readonly [N in keyof S["programs"]]: ObjectProgram };
+type Section<S extends ObjectShape, N extends string> = N extends keyof S["data"] ? S["data"][N] : never;
+
+/** A read object that is not loaded yet, or is. It owns all that it has loaded and attached. */
+export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposable, AsyncDisposable {
+  readonly name: string;
+  /** As it was read. */
+  readonly file: BpfObject;
+  /** Sections of code that were left out. */
+  readonly skipped: readonly string[];
+  /** By their names in C; data sections are maps too (`.bss`). */
+  readonly maps: Maps<S>;
+  readonly programs: Programs<S>;
+  /** Variables of data sections, by `rodata`, `data`, `bss`, and the names of others in the file. */
+  readonly sections: S["data"];
+  /** How much the verifier tells of each program: see `OpenOptions.logLevel`. */
+  logLevel: 1 | 2 | undefined;
+  readonly #kernel: Kernel;
+  readonly #memory = new Map<string, SectionMemory>();
+  readonly #links = new Set<Link>();
+  readonly #structs: StructOps[] = [];
+  #usdt: UsdtSpecs | undefined;
+  #loaded: LoadedObject | undefined;
+  #closed = false;
+
+  constructor(bytes: Uint8Array, options: OpenOptions = {}) {
+    this.name = options.name ?? "object";
+    const { object, skipped } = readObject(
+      bytes,
+      options.unknownSections === undefined ? {} : { unknownSections: options.unknownSections },
+    );
+    this.file = object;
+    this.skipped = skipped;
+    this.logLevel = options.logLevel;
+    this.#kernel = options.kernel ?? liveKernel();
+    const pins = options.pins ?? BPF_FILES;
+    const maps: Record<string, ObjectMap> = Object.create(null) as Record<string, ObjectMap>;
+    const sections: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+    for (const spec of object.maps) {
+      maps[spec.name] = new ObjectMap(spec, object.types, pins, this.#kernel);
+      if (!isData(spec.name)) continue;
+      const bytes = new Uint8Array(spec.valueSize);
+      bytes.set((spec.initial ?? new Uint8Array()).subarray(0, bytes.length));
+      const memory: SectionMemory = { view: new DataView(bytes.buffer), writable: true };
+      this.#memory.set(spec.name, memory);
+      sections[sectionKey(spec.name)] = sectionObject(object.types, spec.name, memory);
+    }
+    const programs: Record<string, ObjectProgram> = Object.create(null) as Record<string, ObjectProgram>;
+    for (const spec of object.programs) programs[spec.name] = new ObjectProgram(spec, this.#owner());
+    this.maps = maps as unknown as Maps<S>;
+    this.programs = programs as unknown as Programs<S>;
+    this.sections = sections as S["data"];
+  }
+
+  #owner(): ProgramOwner {
+    return {
+      kernel: this.#kernel,
+      usdtSpecs: () => {
+        const map = (this.maps as unknown as Readonly<Record<string, ObjectMap | undefined>>)[USDT_SPECS];
+        return map === undefined ? undefined : (this.#usdt ??= new UsdtSpecs(map));
+      },
+      keep: (link) => void this.#links.add(link),
+      drop: (link) => void this.#links.delete(link),
+    };
+  }
+
+  /** Constants of the programs, to be set before loading. */
+  get rodata(): Section<S, "rodata"> {
+    return this.#section("rodata") as Section<S, "rodata">;
+  }
+
+  /** Variables that begin with a value. */
+  get data(): Section<S, "data"> {
+    return this.#section("data") as Section<S, "data">;
+  }
+
+  /** Variables that begin with zero. */
+  get bss(): Section<S, "bss"> {
+    return this.#section("bss") as Section<S, "bss">;
+  }
+
+  #section(name: string): object {
+    const section = (this.sections as Readonly<Record<string, object | undefined>>)[name];
+    if (section === undefined) throw new UnsupportedError(`${this.name} has no section .${name}`);
+    return section;
+  }
+
+  /** A map by its name. Throws an UnsupportedError where the object has none such. */
+  map<N extends keyof S["maps"] & string>(name: N): ObjectMap<S["maps"][N]> {
+    return this.#named(this.maps as unknown as Record<string, ObjectMap<S["maps"][N]>>, name, "map");
+  }
+
+  /** A program by its name. Throws as `map` does. */
+  program(name: keyof S["programs"] & string): ObjectProgram {
+    return this.#named(this.programs as Record<string, ObjectProgram>, name, "program");
+  }
+
+  #named<T>(all: Readonly<Record<string, T>>, name: string, what: string): T {
+    const found = all[name];
+    if (found === undefined) {
+      const hint = nearest(name, Object.keys(all))[0];
+      throw new UnsupportedError(`${this.name} has no ${what} ${name}${hint === undefined ? "" : `. ${hint}`}`);
+    }
+    return found;
+  }
+
+  get isLoaded(): boolean {
+    return this.#loaded !== undefined;
+  }
+
+  /**
+   * Loads maps and programs. Throws a VerifierError for a program that the verifier refuses, a SystemCallError or an
+   * UnsupportedError for what the kernel does not have or allow; then nothing stays loaded.
+   */
+  async load(): Promise<this> {
+    if (this.#closed) throw new Error(`${this.name} is closed`);
+    if (this.#loaded !== undefined) throw new Error(`${this.name} is loaded already`);
+    const maps = Object.values(this.maps) as ObjectMap[];
+    const programs = new Map(Object.entries(this.programs as Record<string, ObjectProgram>));
+    const reused = new Map<string, KernelMap>();
+    for (const map of maps) {
+      const existing = map.existing();
+      if (existing !== undefined) reused.set(map.name, existing);
+    }
+    const object: BpfObject = {
+      ...this.file,
+      maps: maps.map(({ name, spec }) => {
+        const memory = this.#memory.get(name);
+        return memory === undefined ? spec : { ...spec, initial: new Uint8Array(memory.view.buffer) };
+      }),
+      programs: [...programs.values()].map(({ spec }) => spec),
+    };
+    const options: LoadOptions = {
+      maps: reused,
+      wanted: ({ name }) => programs.get(name)?.load === true,
+      // All places of a static probe are held by one link, where there are such: it closes four times as fast.
+      multi: ({ section }) =>
+        section !== undefined && /^\??usdt/.test(section) && hasFeature("uprobeMulti", this.#kernel)
+          ? "uprobe"
+          : undefined,
+      ...(this.logLevel === undefined ? {} : { logLevel: this.logLevel }),
+    };
+    const loaded = loadObject(object, options, this.#kernel);
+    try {
+      for (const map of maps) {
+        const own = loaded.maps.get(map.name);
+        if (own !== undefined) map.loaded(own);
+      }
+    } catch (error) {
+      loaded.close();
+      throw error;
+    }
+    this.#loaded = loaded;
+    for (const [name, program] of loaded.programs) programs.get(name)?.loaded(program);
+    for (const [section, memory] of this.#memory) {
+      // Constants stay as they were when programs were verified with them.
+      if (section.startsWith(".rodata")) memory.writable = false;
+      else if (loaded.maps.has(section)) {
+        const map = loaded.maps.get(section) as KernelMap;
+        memory.view = new DataView(map.mapped(), 0, map.spec.valueSize);
+      }
+    }
+    return this;
+  }
+
+  /**
+   * Attaches all programs that are loaded and whose section says where, and registers structs of the kernel's. Programs
+   * that need to be told where (an interface, a cgroup) are left to `program.attach(…)`. `pid` is for functions and
+   * static probes of programs. Where one cannot be attached, none is.
+   */
+  async attach(options: Pick<AttachOptions, "pid"> = {}): Promise<readonly Link[]> {
+    const links: Link[] = [];
+    try {
+      for (const program of Object.values(this.programs as Record<string, ObjectProgram>)) {
+        if (!program.isLoaded || !program.autoAttach || program.type === "struct_ops") continue;
+        if (sectionPlace(program.spec, this.#kernel).kind === "asked") continue;
+        const user = program.type === "kprobe" ? options : {};
+        links.push(await program.attach(user));
+      }
+      for (const struct of this.file.structOps ?? []) this.#structs.push(this.#register(struct));
+    } catch (error) {
+      for (const link of links) await link.detach();
+      throw error;
+    }
+    return links;
+  }
+
+  #register(spec: StructOpsSpec): StructOps {
+    const members: Record<string, StructOpsValue> = {};
+    for (const { name, value } of spec.members) {
+      if (value instanceof Uint8Array) members[name] = value;
+      else {
+        const { fd, name: program } = this.program(value.program);
+        members[name] = { fd, name: program };
+      }
+    }
+    return registerStructOps(spec.struct, members, this.#kernel);
+  }
+
+  /** What is attached. */
+  get links(): readonly Link[] {
+    return [...this.#links];
+  }
+
+  /** Detaches and unloads everything, without blocking. What is pinned stays. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#links].map((link) => link.detach()));
+    this.#unload();
+  }
+
+  #unload(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const struct of this.#structs) struct.close();
+    for (const memory of this.#memory.values()) memory.view = new DataView(new ArrayBuffer(memory.view.byteLength));
+    for (const map of Object.values(this.maps) as ObjectMap[]) map.closed();
+    this.#loaded?.close();
+  }
+
+  [Symbol.dispose](): void {
+    for (const link of [...this.#links]) link.close();
+    this.#unload();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+const isData = (name: string): boolean => /^\.(?:rodata|data|bss)(?:\.|$)/.test(name);
+
+/**
+ * Reads an object file, or its bytes. Nothing is loaded yet. Throws FormatError for bytes that are no such object,
+ * DiagnosticError for a file that cannot be read.
+ */
+export async function openObject<S extends ObjectShape = ObjectShape>(
+  source: string | Uint8Array,
+  options: OpenOptions = {},
+): Promise<ObjectFile<S>> {
+  if (typeof source !== "string") return new ObjectFile<S>(source, options);
+  const name = options.name ?? basename(source).replace(/(?:\.bpf)?\.o$/, "");
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(source);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    const why =
+      { ENOENT: "there is no such file", EACCES: "permission denied", EISDIR: "it is a folder" }[code] ?? code;
+    throw new DiagnosticError([
+      { code: "SCRY1126", severity: "error", message: `failed to open the object '${source}': ${why}` },
+    ]);
+  }
+  return new ObjectFile<S>(bytes, { ...options, name });
+}

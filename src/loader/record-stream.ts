@@ -1,0 +1,131 @@
+// Records of a ring, as they come: an AsyncIterable, or batches for a callback. One reader at a time for each ring.
+
+import { type Kernel, type KernelMap, PerfBuffer, Poller, RingBuffer } from "../kernel/index.ts";
+
+export interface RecordOptions<T> {
+  /** What a record is: the name of a struct in the object's types, or a function that reads its bytes (valid during the call). */
+  readonly type?: string | ((bytes: Uint8Array, cpu: number | undefined) => T);
+  /** Of perf buffers: pages of each CPU's ring, a power of two. 64 unless said otherwise. */
+  readonly pages?: number;
+  /** Milliseconds after which the ring is looked at even if nobody has woken us (records may be sent without). 200 unless said otherwise. */
+  readonly interval?: number;
+  /** Ends the reading when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** Reads one piece of memory after the other; answers how many records there were. */
+type Drain = (read: (bytes: Uint8Array, cpu: number | undefined) => void) => number;
+
+interface Source {
+  readonly fds: readonly number[];
+  readonly drain: Drain;
+  readonly lost: () => number;
+  readonly close: () => void;
+}
+
+export class RecordStream<T> implements AsyncIterable<T>, Disposable, AsyncDisposable {
+  readonly #source: Source;
+  readonly #decode: (bytes: Uint8Array, cpu: number | undefined) => T;
+  readonly #poller: Poller;
+  readonly #interval: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #abort = (): void => this.stop();
+  #stopped = false;
+  #closed = false;
+
+  constructor(
+    map: KernelMap,
+    decode: (bytes: Uint8Array, cpu: number | undefined) => T,
+    options: Pick<RecordOptions<T>, "pages" | "interval" | "signal">,
+  ) {
+    this.#source = map.spec.type === "ringbuf" ? ringSource(map) : perfSource(map, options.pages);
+    this.#decode = decode;
+    this.#interval = options.interval ?? 200;
+    try {
+      this.#poller = new Poller(this.#source.fds, map.kernel as Kernel);
+    } catch (error) {
+      this.#source.close();
+      throw error;
+    }
+    this.#signal = options.signal;
+    if (this.#signal?.aborted) this.#stopped = true;
+    this.#signal?.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  /** Records that the kernel had no room for. Of a ring buffer it does not say: programs are told, and may count them. */
+  get lost(): number {
+    return this.#source.lost();
+  }
+
+  /** What is there now, without waiting. */
+  take(): T[] {
+    const records: T[] = [];
+    if (!this.#closed) this.#source.drain((bytes, cpu) => records.push(this.#decode(bytes, cpu)));
+    return records;
+  }
+
+  /** Waits until there are records, and gives them; none where the reading was ended. */
+  async next(): Promise<T[]> {
+    for (;;) {
+      const records = this.take();
+      if (records.length > 0 || this.#stopped || this.#closed) return records;
+      await this.#poller.wait(this.#interval);
+    }
+  }
+
+  /** Hands on each batch of records until the reading is ended by `stop()` or by `signal`. */
+  async forEachBatch(read: (records: readonly T[]) => void): Promise<void> {
+    for (let records = await this.next(); records.length > 0; records = await this.next()) read(records);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void> {
+    for (let records = await this.next(); records.length > 0; records = await this.next()) yield* records;
+  }
+
+  /** Ends the reading: what is there already is still given. */
+  stop(): void {
+    this.#stopped = true;
+    this.#poller.wake();
+  }
+
+  /** Ends the reading at once, and gives the memory back. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#signal?.removeEventListener("abort", this.#abort);
+    await this.#poller.close();
+    this.#source.close();
+  }
+
+  [Symbol.dispose](): void {
+    void this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function ringSource(map: KernelMap): Source {
+  const ring = new RingBuffer(map);
+  return {
+    fds: [map.fd],
+    drain: (read) =>
+      ring.drain((offset, length) => read(ring.bytes.subarray(offset, offset + length), undefined), MOST_AT_ONCE),
+    lost: () => 0,
+    close: () => ring.close(),
+  };
+}
+
+function perfSource(map: KernelMap, pages: number | undefined): Source {
+  const buffer = new PerfBuffer(map, pages === undefined ? {} : { pages });
+  return {
+    fds: buffer.fds,
+    drain: (read) => buffer.drain((bytes, offset, length, cpu) => read(bytes.subarray(offset, offset + length), cpu)),
+    lost: () => buffer.lost,
+    close: () => buffer.close(),
+  };
+}
+
+/** A ring that is filled as fast as it is read must not keep its reader for ever. */
+const MOST_AT_ONCE = 65536;
