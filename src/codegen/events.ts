@@ -11,6 +11,8 @@ import {
   GLOBALS,
   HEADER,
   hasLongString,
+  PACKET_HEADER,
+  PACKETS,
   shortType,
   sizeOf,
   type Type,
@@ -63,6 +65,23 @@ export function reserve(p: ProgramState, site: EventSite, size: number, fill: (r
   fill(record);
   b.jump(after);
   b.enter(after);
+}
+
+/** linux/bpf.h; how much of a packet is sent stands in the upper half. */
+const BPF_F_CURRENT_CPU = 0xffffffffn;
+const MOST_PACKET = 0xfffff;
+
+/** Sends a packet's first bytes away; answers 0, or what is wrong as a negative number. */
+export function emitPacket(p: ProgramState, action: EventAction, packet: Value, length: Value): Value {
+  const b = p.b;
+  const site = addSite(p, action, [], PACKET_HEADER.size, "packets");
+  const head = b.slot(PACKET_HEADER.size);
+  const bytes = b.and(length, MOST_PACKET);
+  b.store(32, head, PACKET_HEADER.site, site.id);
+  b.store(32, head, PACKET_HEADER.length, bytes);
+  b.store(64, head, PACKET_HEADER.time, b.helper("ktime_get_boot_ns", []));
+  const flags = b.binary("or", b.binary("shl", bytes, 32), b.const(BPF_F_CURRENT_CPU));
+  return b.helper("skb_output", [packet, b.map(PACKETS), flags, head, b.const(PACKET_HEADER.size)]);
 }
 
 /** Sends a record with these values. */

@@ -6,7 +6,7 @@ export { accessOperand, argument, syscallNumber } from "./arguments.ts";
 export { atMost, either, eitherNumber } from "./choice.ts";
 export { compareBuffers, compareStrings, compareText } from "./compare.ts";
 export { currentField, currentId, globalId, processOfAddress, type TaskId } from "./current-task.ts";
-export { emitRecord, mayBeLong, type RecordPart, submit } from "./events.ts";
+export { emitPacket, emitRecord, mayBeLong, type RecordPart, submit } from "./events.ts";
 export { floatMagnitude, truncateFloat, widenFloat } from "./floats.ts";
 export { type ChildId, followPrograms, type LiveThreads } from "./follow-programs.ts";
 export { goid } from "./goroutine.ts";

@@ -45,6 +45,8 @@ export type EventAction =
   | { readonly kind: "time"; readonly format: string }
   | { readonly kind: "join"; readonly separator: string; readonly size: number }
   | { readonly kind: "cat" | "system"; readonly format: readonly FormatPart[] }
+  /** `skboutput`: a packet, from this byte of it on, into a pcap file. */
+  | { readonly kind: "packet"; readonly path: string; readonly from: number }
   /** `unwatch(address)`: the word after the header. */
   | { readonly kind: "unwatch" }
   | { readonly kind: "exit" };
@@ -56,7 +58,7 @@ export interface EventSite {
   /** Bytes of the record. */
   readonly size: number;
   /** Control records also carry, at byte 8, how far the event ring was filled when they were made. */
-  readonly ring: "events" | "control";
+  readonly ring: "events" | "control" | "packets";
   /** What sends it. */
   readonly span: Span;
 }

@@ -19,6 +19,11 @@ import type { Type } from "./types.ts";
 export const GLOBALS = "scry.globals";
 export const EVENTS = "scry.events";
 export const CONTROL = "scry.control";
+/** Rings of packets, one for each CPU. */
+export const PACKETS = "scry.packets";
+
+/** What stands before a packet in its ring (byte offsets): whose it is, how long, when (nanoseconds since boot). */
+export const PACKET_HEADER = { site: 0, length: 4, time: 8, size: 16 } as const;
 
 /** Words of the header of the global data (byte offsets). */
 export const HEADER = {

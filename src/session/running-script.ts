@@ -36,6 +36,7 @@ import {
   FOLLOW_PROGRAMS,
   GLOBALS,
   HEADER,
+  PACKETS,
   type ProgramRole,
   type Resolver,
   SELECTION,
@@ -44,6 +45,7 @@ import { DiagnosticError, type Span } from "../source/index.ts";
 import { CgroupOfRun } from "./cgroup-of-run.ts";
 import { Followed, followPrograms } from "./followed.ts";
 import { missingParts } from "./missing-parts.ts";
+import { PacketFiles } from "./packet-files.ts";
 import { bootNanoseconds, liveResolver } from "./resolver.ts";
 import { UnwindTables } from "./unwind-tables.ts";
 
@@ -74,6 +76,7 @@ export class RunningScript implements ScriptRun {
   readonly #unwindTables: UnwindTables | undefined;
   readonly #followed: Followed | undefined;
   readonly #cgroup: CgroupOfRun | undefined;
+  readonly #packets: PacketFiles | undefined;
   readonly #attachments: Attachment[] = [];
   #poller: Poller | undefined;
   #stopping = false;
@@ -114,6 +117,9 @@ export class RunningScript implements ScriptRun {
       this.#reader = new RunReader(script, listener, stores, this.resolver, (address) => this.#unwatch(address));
       const { unwinds, follows, cgroup } = script;
       const map = (name: string): KernelMap | undefined => this.#object.maps.get(name);
+      const packets = map(PACKETS);
+      if (packets !== undefined)
+        this.#packets = new PacketFiles(packets, script, this.resolver, (message) => listener.warning(message));
       if (follows !== undefined) this.#followed = new Followed(map, follows);
       // A script that no event can be of has no such map.
       const within = map(SELECTION.cgroup);
@@ -244,18 +250,21 @@ export class RunningScript implements ScriptRun {
     this.#listener.pause();
     if (this.script.endsByItself || this.exited) return;
     const poller = new Poller(
-      [this.#events, this.#control, this.#unwindTables?.ring].flatMap((r) => (r === undefined ? [] : [r.fd])),
+      [this.#events, this.#control, this.#unwindTables?.ring]
+        .flatMap((r) => (r === undefined ? [] : [r.fd]))
+        .concat(this.#packets?.fds ?? []),
     );
     this.#poller = poller;
     let idle = 0;
     let beat = Date.now();
     while (!this.#stopping && !this.exited) {
       this.#unwindTables?.serve();
-      const found = this.#reader.drain();
+      const found = this.#reader.drain() + (this.#packets?.drain() ?? 0);
       if (this.exited) break;
       if (Date.now() - beat > HEARTBEAT_MILLISECONDS) {
         beat = Date.now();
         this.#reader.report(false);
+        this.#tellLostPackets();
         this.#cgroup?.refresh();
       }
       if (found >= BUSY_RECORDS) {
@@ -274,6 +283,11 @@ export class RunningScript implements ScriptRun {
       if (!this.#reader.waiting) await poller.wait(HEARTBEAT_MILLISECONDS);
       this.#arm(0);
     }
+  }
+
+  #tellLostPackets(): void {
+    const lost = this.#packets?.takeLost() ?? 0;
+    if (lost > 0) this.#listener.lost(lost);
   }
 
   /** Tells the programs whether the next record shall wake us. */
@@ -331,6 +345,8 @@ export class RunningScript implements ScriptRun {
     const quick = this.#attachments.filter((a) => !a.slow);
     void detachAll(quick);
     this.#attachments.splice(0, this.#attachments.length, ...this.#attachments.filter((a) => a.slow));
+    this.#packets?.drain();
+    this.#tellLostPackets();
     return this.#reader.finish(() => {
       for (const [name, role] of this.script.programs)
         if (role.kind === "end") testRun((this.#object.programs.get(name) as { fd: number }).fd);
@@ -345,6 +361,7 @@ export class RunningScript implements ScriptRun {
     await this.#poller?.close();
     await detachAll(this.#attachments);
     this.#unwindTables?.close();
+    this.#packets?.close();
     this.#events?.close();
     this.#control?.close();
     this.resolver[Symbol.dispose]();

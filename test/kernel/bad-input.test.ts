@@ -37,7 +37,6 @@ describe("scripts", () => {
       /no field named 'filenam'[\s\S]*~+[\s\S]*HINT: Did you mean 'filename'/,
     ],
     ["an unknown function", "begin { printff(1); }", /Unknown function: 'printff'[\s\S]*Did you mean 'printf'/],
-    ["a function that is to come", "begin { skboutput(1, 2, 3, 4); }", /skboutput\(\) is not supported yet/],
     ["an unknown map", "begin { print(@nothing); }", /Undefined map: @nothing/],
     ["an unknown variable", "begin { print($nothing); }", /\$nothing/],
     ["an unknown identifier", "begin { print(nothing); }", /Unknown identifier: 'nothing'/],

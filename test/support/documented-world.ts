@@ -108,6 +108,7 @@ export const NEEDS_TYPES: ReadonlySet<string> = new Set([
   "functions offsetof",
   "functions container_of",
   "functions path",
+  "functions skboutput",
   "functions socket_cookie",
 ]);
 

@@ -85,7 +85,6 @@ describe("diagnostics", () => {
     ["fn m($a: int64): int64 { break; return 1; } begin { for $i : 0..3 { print(m($i)); } }", "allowed in a function"],
     ['fn m($a: int64): int64 { return $a; } begin { print(m("a")); }', "Type mismatch for $a"],
     ["fn m($a: int64): int64 { return $a; } begin { print(m()); }", "different number of arguments"],
-    ["begin { print(skboutput(1)); }", "not supported yet"],
     ["config = { nothing = 1 } begin { }", "nothing"],
     ["config = { max_strlen = 0 } begin { }", "max_strlen"],
     ["let @x = nohash(5); begin { @x[1] = 1; }", "Invalid bpf map type"],

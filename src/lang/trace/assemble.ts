@@ -8,6 +8,7 @@ import {
   type CompiledScript,
   EVENTS,
   GLOBALS,
+  PACKETS,
   selectionMaps,
   stackMaps,
   unwindMaps,
@@ -88,7 +89,7 @@ function stackSpecs(limit: number): MapSpec[] {
 
 /** A control record says how full the event ring was, so that order is kept: with control records there are both rings. */
 function ringSpecs(shared: ObjectState, units: readonly Unit[], ringBytes: number, pages: number): MapSpec[] {
-  const sends = (ring: "events" | "control"): boolean => shared.sites.some((s) => s.ring === ring);
+  const sends = (ring: "events" | "control" | "packets"): boolean => shared.sites.some((s) => s.ring === ring);
   const ring = (name: string, maxEntries: number): MapSpec => ({
     name,
     type: "ringbuf",
@@ -100,6 +101,9 @@ function ringSpecs(shared: ObjectState, units: readonly Unit[], ringBytes: numbe
   return [
     ...(sends("events") || sends("control") ? [ring(EVENTS, events)] : []),
     ...(sends("control") ? [ring(CONTROL, CONTROL_BYTES)] : []),
+    ...(sends("packets")
+      ? [{ name: PACKETS, type: "perf_event_array", keySize: 4, valueSize: 4, maxEntries: 0 } as const]
+      : []),
   ];
 }
 

@@ -5,7 +5,7 @@ import type { ProbeEnvironment } from "../../probes/index.ts";
 import type { CompiledScript } from "../../schema/index.ts";
 import { DiagnosticError, type SourceText } from "../../source/index.ts";
 import { assemble } from "./assemble.ts";
-import { builtins, laterFunctions } from "./builtins/index.ts";
+import { builtins } from "./builtins/index.ts";
 import { checkScript, readScript, readSettings, stopOnErrors, withDeclarations } from "./check/index.ts";
 import type { Script } from "./parse/index.ts";
 import { type Dump, housekeeping, makePrograms } from "./programs.ts";
@@ -63,7 +63,7 @@ function compile(
   const env = withDeclarations(script, system);
   // 2. and 3. Its probes, as units of a program each; types; what is wrong.
   const settings = readSettings(script, source, options.settings ?? []);
-  const checked = checkScript(script, env, settings, source, builtins, laterFunctions);
+  const checked = checkScript(script, env, settings, source, builtins);
   stopOnErrors(checked.state);
   // 4. Where its maps are kept.
   const storage = planScript(checked);

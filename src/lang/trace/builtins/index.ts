@@ -19,7 +19,6 @@ import { typeQuestions } from "./types-asked.ts";
 
 export { aggregateBuiltins } from "./aggregates.ts";
 export type { Builtin } from "./builtin.ts";
-export { laterFunctions } from "./later.ts";
 
 /** Every builtin by its name. */
 export const builtins: ReadonlyMap<string, Builtin> = new Map(

@@ -1,6 +1,6 @@
 // Functions that send something to the reader: printf and its kin, time, join, cat, system.
 
-import { joinInto } from "../../../codegen/index.ts";
+import { emitPacket, joinInto } from "../../../codegen/index.ts";
 import {
   type EventAction,
   type FormatPart,
@@ -14,7 +14,7 @@ import {
   type Type,
   typeName,
 } from "../../../schema/index.ts";
-import { type BuiltinUse, type CheckState, check, constantText, error } from "../check/index.ts";
+import { type BuiltinUse, type CheckState, check, constant, constantText, error } from "../check/index.ts";
 import { emitEvent, formatEvent, typeOf, value } from "../lower/index.ts";
 import type { Expression } from "../parse/index.ts";
 import type { Builtin, Builtins, Said } from "./builtin.ts";
@@ -154,6 +154,53 @@ export const outputBuiltins: Builtins = {
     (format) => ({ kind: "system", format }),
     true,
   ),
+  skboutput: {
+    doc: "Writes a packet (struct sk_buff) to a pcap file, whose packets begin with their IP header: so many bytes of it, without those before the offset (14 of an Ethernet header). Gives 0, or a negative number where it cannot.",
+    signature: "skboutput(path, skb, length, offset)",
+    types: "string literal, struct sk_buff *, int, int literal → int32",
+    example: 'fentry:__dev_queue_xmit { $ok = skboutput("/tmp/out.pcap", args.skb, args.skb.len, 14); }',
+    since: "5.5",
+    arity: [4, 4],
+    where: {
+      allows: (variant) => variant.programType === "tracing",
+      message: (_use, probe) => `skboutput can not be used with "${probe.provider}" probes`,
+    },
+    check: (c, call) => {
+      const [path, packet, length, from] = call.args as [Expression, Expression, Expression, Expression];
+      for (const e of call.args) check(c, e);
+      if (constantText(c, path) === undefined)
+        error(c, "SCRY1270", "skboutput() requires a string literal for its path", path.span);
+      const type = check(c, packet);
+      const to = type.kind === "pointer" ? type.to : undefined;
+      if (type.kind !== "none" && !(to?.kind === "struct" && /(^|\s)sk_buff$/.test(to.btf.name)))
+        error(
+          c,
+          "SCRY1274",
+          `skboutput() takes a pointer to a struct sk_buff (${typeName(type)} provided)`,
+          packet.span,
+        );
+      const size = check(c, length);
+      if (size.kind !== "int" && size.kind !== "none")
+        error(c, "SCRY1274", `skboutput() only supports int arguments (${typeName(size)} provided)`, length.span);
+      const bytes = constant(c, from);
+      if (bytes === undefined || bytes < 0n || bytes > 65_535n)
+        error(c, "SCRY1270", "skboutput() requires a literal from 0 to 65535 for its offset", from.span);
+      return { kind: "int", bits: 32, signed: true };
+    },
+    lower: (l, call) => {
+      const [path, packet, length, from] = call.args as [Expression, Expression, Expression, Expression];
+      const action = {
+        kind: "packet",
+        path: constantText(l.check, path) ?? "",
+        from: Number(constant(l.check, from) ?? 0n),
+      } as const;
+      return {
+        kind: "value",
+        type: { kind: "int", bits: 32, signed: true },
+        value: emitPacket(l, action, value(l, packet), value(l, length)),
+      };
+    },
+  },
   time: {
     doc: "Prints the time of day by a format of strftime(3), which is `%H:%M:%S\\n` where none is given. The time is that of printing; see strftime for an event's own.",
     signature: "time([format])",

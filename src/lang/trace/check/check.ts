@@ -29,9 +29,8 @@ export function checkScript(
   options: ScriptOptions,
   source: SourceText,
   builtins: ReadonlyMap<string, CheckedBuiltin>,
-  later: ReadonlySet<string>,
 ): CheckedScript {
-  const c = checkState(env, options, source, builtins, later, { expression: expressionType, statement });
+  const c = checkState(env, options, source, builtins, { expression: expressionType, statement });
   const units = resolveUnits(script, c);
   declareMaps(script, c);
   for (let pass = 0; pass < MOST_PASSES; pass++) {

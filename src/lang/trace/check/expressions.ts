@@ -256,7 +256,6 @@ function callType(c: CheckState, e: CallExpression): Type {
   const callable = builtin !== undefined && (builtin.arity !== undefined || e.args.length === 0);
   if (builtin === undefined || !callable) {
     for (const a of e.args) check(c, a);
-    if (c.later.has(e.name)) return error(c, "SCRY1911", `${e.name}() is not supported yet`, e.nameSpan);
     return error(c, "SCRY1224", `Unknown function: '${e.name}'`, e.span, nearest(e.name, names(c, "function")));
   }
   if (builtin.unsafe !== undefined && !c.env.unsafe)

@@ -107,8 +107,6 @@ export interface CheckState {
   readonly options: ScriptOptions;
   readonly source: SourceText;
   readonly builtins: ReadonlyMap<string, CheckedBuiltin>;
-  /** Names of functions that are still to come. */
-  readonly later: ReadonlySet<string>;
   /** How expressions and statements are checked; they contain each other. */
   readonly rules: Rules;
   readonly maps: Map<string, MapUse>;
@@ -171,7 +169,6 @@ export function checkState(
   options: ScriptOptions,
   source: SourceText,
   builtins: ReadonlyMap<string, CheckedBuiltin>,
-  later: ReadonlySet<string>,
   rules: Rules,
 ): CheckState {
   return {
@@ -179,7 +176,6 @@ export function checkState(
     options,
     source,
     builtins,
-    later,
     rules,
     maps: new Map(),
     diagnostics: [],

@@ -2,7 +2,7 @@
 
 import type { ProbeEnvironment } from "../../../probes/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText } from "../../../source/index.ts";
-import { builtins, laterFunctions } from "../builtins/index.ts";
+import { builtins } from "../builtins/index.ts";
 import { type CheckedScript, checkScript, readScript, readSettings, withDeclarations } from "../check/index.ts";
 import { type Item, itemIn, scan } from "./scan.ts";
 
@@ -30,7 +30,7 @@ function analyzeWith(
     const script = readScript(source, system, all);
     headersMissing = (script.c?.skipped.length ?? 0) > 0;
     env = withDeclarations(script, system);
-    const checked = checkScript(script, env, readSettings(script, source, []), source, builtins, laterFunctions);
+    const checked = checkScript(script, env, readSettings(script, source, []), source, builtins);
 
     const { diagnostics } = checked.state;
     return { diagnostics, checked, env, headersMissing };
