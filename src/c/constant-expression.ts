@@ -264,7 +264,7 @@ function apply(operator: string, a: CNumber, b: CNumber, int: number): CNumber {
 }
 
 /** The value of an integer constant with its suffix; throws DiagnosticError for a number with a fraction. */
-function integerOf(token: CToken, int: number): CNumber {
+export function integerOf(token: CToken, int: number): CNumber {
   const match = /^(0[xX][0-9a-fA-F']+|0[bB][01']+|[0-9']+)([uUlL]*)$/.exec(token.text);
   if (match === null) return fail("SCRY1003", `invalid integer literal: ${token.text}`, token);
   const digits = (match[1] as string).replaceAll("'", "");
@@ -277,9 +277,9 @@ function integerOf(token: CToken, int: number): CNumber {
   return typed(value, /^0./.test(digits), bits);
 }
 
-const ESCAPES: Readonly<Record<string, number>> = { n: 10, t: 9, r: 13, a: 7, b: 8, f: 12, v: 11, e: 27 };
+export const ESCAPES: Readonly<Record<string, number>> = { n: 10, t: 9, r: 13, a: 7, b: 8, f: 12, v: 11, e: 27 };
 
-function characterOf(token: CToken): bigint {
+export function characterOf(token: CToken): bigint {
   const inner = token.text.slice(token.text.indexOf("'") + 1, -1);
   const codes = [...inner.matchAll(/\\(?:([0-7]{1,3})|x([0-9a-fA-F]+)|([\s\S]))|([\s\S])/gu)].map(
     ([, octal, hexadecimal, escaped, plain]) => {

@@ -1,6 +1,20 @@
-// C's text as far as declarations go: preprocessor, constant expressions, and the types that are declared, as BTF.
+// C's text: preprocessor, constant expressions, the types that are declared, as BTF, and functions as trees.
 export { type CNumber, evaluate } from "./constant-expression.ts";
 export { constantContext, type DeclarationOptions, readDeclarations } from "./declarations.ts";
+export type { UnitOptions } from "./expressions.ts";
 export { type IncludeRequest, type Macro, Preprocessor, type PreprocessorOptions } from "./preprocessor.ts";
+export { type ReadUnit, readUnit } from "./statements.ts";
 export { type CToken, spell, tokenize } from "./tokens.ts";
+export type {
+  CBinary,
+  CComparison,
+  CExpression,
+  CFunction,
+  CInitializer,
+  CPlace,
+  CStatement,
+  CUnit,
+  CVariable,
+} from "./tree.ts";
 export { CTypes, isDeclared } from "./type-table.ts";
+export { joined, refuse, rootOf, Typing } from "./typing.ts";

@@ -1,7 +1,7 @@
 // C's preprocessor: inclusion, conditionals, macros with and without parameters (C11 6.10), and the extensions of GNU C
 // that headers use: `#include_next`, `#pragma once`, `args...`, `, ## __VA_ARGS__`, `__has_include`.
 
-import type { SourceText, Span } from "../source/index.ts";
+import { lineColumn, type SourceText, type Span } from "../source/index.ts";
 import { evaluate } from "./constant-expression.ts";
 import { type CToken, fail, spell, tokenize } from "./tokens.ts";
 
@@ -28,6 +28,8 @@ export interface PreprocessorOptions {
   include?(request: IncludeRequest): SourceText | undefined;
   /** Macros that stand before the first line: name and text. */
   readonly defines?: readonly (readonly [name: string, text: string])[];
+  /** Answers `__has_builtin(name)`, `__has_attribute(name)` and the like; absent: no to all. */
+  has?(operator: string, name: string): boolean;
 }
 
 const MOST_FILES = 2_000;
@@ -44,6 +46,8 @@ const MOST_TOKENS = 2_000_000;
 const ASKS = /^(?:defined|__has_\w+)$/;
 /** They stand for no text, but `#ifdef` knows them. */
 const KNOWN = /^__has_include(?:_next)?$/;
+/** Macros whose text is another one at each use. */
+const CHANGING = /^__(?:COUNTER|LINE|FILE|INCLUDE_LEVEL)__$/;
 
 interface Conditional {
   /** Is what follows read? Never, where what stands around it is not. */
@@ -61,6 +65,7 @@ export class Preprocessor {
   #files = 0;
   #text = 0;
   #expanded = 0;
+  #counter = 0;
   #nested = 0;
   /** The `#if` that is being answered. */
   #asking: CToken | undefined;
@@ -96,7 +101,7 @@ export class Preprocessor {
   }
 
   #isDefined(name: string): boolean {
-    return this.macros.has(name) || KNOWN.test(name);
+    return this.macros.has(name) || KNOWN.test(name) || CHANGING.test(name);
   }
 
   /** Reads the lines `from…to` of a file for their directives alone; says of each conditional whether what follows holds. */
@@ -226,7 +231,9 @@ export class Preprocessor {
     const holds =
       operator.text === "defined"
         ? this.#isDefined(name.text)
-        : KNOWN.test(operator.text) && this.#find(at, inner, operator.text === "__has_include_next") !== undefined;
+        : KNOWN.test(operator.text)
+          ? this.#find(at, inner, operator.text === "__has_include_next") !== undefined
+          : this.#options.has?.(operator.text, name.text) === true;
     return { ...operator, kind: "number", text: holds ? "1" : "0" };
   }
 
@@ -312,6 +319,16 @@ export class Preprocessor {
         continue;
       }
       const macro = t.kind === "identifier" ? this.macros.get(t.text) : undefined;
+      if (macro === undefined && t.kind === "identifier" && t.text.startsWith("_")) {
+        if (t.text === "_Pragma") {
+          passParentheses(left);
+          continue;
+        }
+        if (CHANGING.test(t.text)) {
+          out.push(this.#changing(t));
+          continue;
+        }
+      }
       if (macro === undefined || t.from?.includes(t.text) === true) {
         out.push(t);
         continue;
@@ -340,8 +357,18 @@ export class Preprocessor {
     return out;
   }
 
+  /** What one of the macros that change stands for here. */
+  #changing(t: CToken): CToken {
+    if (t.text === "__FILE__") return { ...t, kind: "string", text: JSON.stringify(t.file.name) };
+    const value =
+      t.text === "__COUNTER__" ? this.#counter++ : t.text === "__LINE__" ? lineColumn(t.file, t.span.start).line : 0;
+    return { ...t, kind: "number", text: `${value}` };
+  }
+
   #substitute(macro: Macro, use: CToken, args: CToken[][] | undefined, from: readonly string[]): CToken[] {
-    const { body, params = [] } = macro;
+    const { params = [] } = macro;
+    const body =
+      macro.variadic === true ? optional(macro.body, (args?.[params.length - 1] ?? []).length > 0) : macro.body;
     const placed = (t: CToken): CToken => ({ ...t, file: use.file, span: use.span });
     const parameter = (t: CToken | undefined): number =>
       t?.kind === "identifier" && args !== undefined ? params.indexOf(t.text) : -1;
@@ -393,6 +420,28 @@ const conditional = (holds: boolean, at: CToken): Conditional => ({ holds, taken
 /** There may be more than a call takes arguments. */
 function append(to: CToken[], tokens: readonly CToken[]): void {
   for (const t of tokens) to.push(t);
+}
+
+/** A body with what stands in `__VA_OPT__(…)` where arguments are left for it, without where there are none. */
+function optional(body: readonly CToken[], given: boolean): readonly CToken[] {
+  const at = body.findIndex((t) => t.text === "__VA_OPT__");
+  if (at < 0 || body[at + 1]?.text !== "(") return body;
+  const rest = body.slice(at + 1).reverse();
+  const inner = passParentheses(rest);
+  return [...body.slice(0, at), ...(given ? inner : []), ...optional(rest.reverse(), given)];
+}
+
+/** Takes what stands in parentheses from what is left to read; gives it without them. */
+function passParentheses(left: CToken[]): CToken[] {
+  const inner: CToken[] = [];
+  while (left.at(-1)?.kind === "newline") left.pop();
+  if (left.at(-1)?.text !== "(") return inner;
+  for (let depth = 0, t = left.pop(); t !== undefined; t = left.pop()) {
+    if (t.text === "(") depth++;
+    if (t.text === ")" && --depth === 0) break;
+    inner.push(t);
+  }
+  return inner.slice(1);
 }
 
 /** `#x`: the text of an argument as a string. */

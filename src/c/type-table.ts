@@ -24,6 +24,8 @@ export class CTypes extends BtfLayer {
   readonly #enumerators = new Map<string, { readonly type: number; readonly value: bigint }>();
   /** Bytes by which types are aligned that say so, or whose members do. */
   readonly #aligned = new Map<number, number>();
+  /** Structs and unions whose members are looked for in the running kernel (`preserve_access_index`). */
+  readonly #preserved = new Set<number>();
 
   constructor(below: () => Btf | undefined) {
     super();
@@ -134,6 +136,14 @@ export class CTypes extends BtfLayer {
   }
   qualified(kind: "const" | "volatile", type: number): number {
     return this.#once({ kind, name: "", type });
+  }
+
+  preserve(id: number): void {
+    this.#preserved.add(id);
+  }
+  /** Are the members of this struct to be looked for in the running kernel? All that its types have are. */
+  preserved(id: number): boolean {
+    return id < FIRST ? id > 0 : this.#preserved.has(id);
   }
 
   align(id: number, bytes: number): void {

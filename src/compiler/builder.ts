@@ -1,6 +1,7 @@
 // Builds a function in SSA form while its source is walked: variables are written and read by name, and block
 // parameters appear where they are needed (Braun et al., "Simple and Efficient Construction of SSA Form", CC 2013).
 
+import type { CoreQuestion } from "../object/index.ts";
 import type { Span } from "../source/index.ts";
 import {
   type AtomicOp,
@@ -186,6 +187,9 @@ export class FunctionBuilder {
   }
   call(name: string, args: Value[], type: ValueType = INT): Value {
     return this.emit({ op: "call", function: name }, args, type);
+  }
+  core(ask: CoreQuestion, type: number, access: string, value: bigint, wide = false): Value {
+    return this.emit({ op: "core", ask, type, access, value, ...(wide ? { wide } : {}) }, [], INT);
   }
   typeId(type: string): Value {
     return this.emit({ op: "type-id", type }, [], INT);

@@ -11,6 +11,7 @@
 //       branch eq.64 %1, 4242, b1, done
 //     …
 
+import type { CoreQuestion } from "../object/index.ts";
 import type { Span } from "../source/index.ts";
 
 export type Width = 32 | 64;
@@ -105,8 +106,23 @@ export type Operation =
   | { readonly op: "function"; readonly function: string }
   /** up to five arguments */
   | { readonly op: "helper"; readonly helper: string }
-  | { readonly op: "kfunc"; readonly kfunc: string }
+  /** weak: 0 in place of the call where the kernel has none, and never reached then */
+  | { readonly op: "kfunc"; readonly kfunc: string; readonly weak?: true }
   | { readonly op: "call"; readonly function: string }
+  /**
+   * what the running kernel's types answer (CO-RE), where the object's own say `value`; `wide`: of 64 bits. Added to an
+   * address, it becomes the offset of loads and stores
+   */
+  | {
+      readonly op: "core";
+      readonly ask: CoreQuestion;
+      readonly type: number;
+      readonly access: string;
+      readonly value: bigint;
+      readonly wide?: true;
+    }
+  /** the address of a variable or function of the kernel */
+  | { readonly op: "ksym"; readonly name: string; readonly typed: boolean; readonly weak: boolean }
   /** the BTF id of a kernel type, known when loaded */
   | { readonly op: "type-id"; readonly type: string };
 

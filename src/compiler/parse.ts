@@ -1,5 +1,6 @@
 // The text form of the IR, read: its grammar stands in `text.ts`.
 
+import type { CoreQuestion } from "../object/index.ts";
 import { newInstr } from "./graph.ts";
 import {
   type AtomicOp,
@@ -249,7 +250,22 @@ class Parser {
       case "helper":
         return [{ op: "helper", helper: this.#word() }, this.#operands()];
       case "kfunc":
-        return [{ op: "kfunc", kfunc: this.#word() }, this.#operands()];
+        return [
+          { op: "kfunc", kfunc: this.#word(), ...(rest.includes("weak") ? { weak: true } : {}) },
+          this.#operands(),
+        ];
+      case "core": {
+        const ask = this.#word() as CoreQuestion;
+        this.#expect(",");
+        const type = this.#number();
+        this.#expect(",");
+        const access = this.#word();
+        this.#expect(",");
+        const value = BigInt(this.#word());
+        return [{ op: "core", ask, type, access, value, ...(rest.includes("wide") ? { wide: true } : {}) }, []];
+      }
+      case "ksym":
+        return [{ op: "ksym", name: this.#word(), typed: rest.includes("typed"), weak: rest.includes("weak") }, []];
       case "call":
         return [{ op: "call", function: this.#word() }, this.#operands()];
       case "type-id":

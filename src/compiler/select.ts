@@ -34,8 +34,20 @@ import type { Reference } from "../object/index.ts";
 import { helperNumber } from "../object/index.ts";
 import type { Span } from "../source/index.ts";
 import { commutes, swapped } from "./arithmetic.ts";
-import { constantOf, endOf, useCounts } from "./graph.ts";
-import type { BinaryOp, Block, Condition, Edge, Instr, IrFunction, StoreSize, Value, Width } from "./ir.ts";
+import { constantOf, endOf, terminatorArgs, useCounts } from "./graph.ts";
+import {
+  type BinaryOp,
+  type Block,
+  type Condition,
+  type Edge,
+  edgesOf,
+  type Instr,
+  type IrFunction,
+  type Operation,
+  type StoreSize,
+  type Value,
+  type Width,
+} from "./ir.ts";
 import {
   type EdgeSource,
   FIRST_VIRTUAL,
@@ -74,6 +86,8 @@ class Selector {
   readonly #uses: Map<Value, number>;
   /** Addresses made earlier in this block, still good where no call stands between. */
   readonly #made = new Map<Value, number>();
+  /** Addresses whose distance from their base is asked of the kernel's types, and is the offset of all that use them. */
+  readonly #asked: ReadonlySet<Value>;
   #next = FIRST_VIRTUAL;
   #code: MachineInstr[] = [];
   #span: Span | undefined;
@@ -82,6 +96,7 @@ class Selector {
     this.#fn = fn;
     this.#cpu = options.cpu;
     this.#uses = useCounts(fn);
+    this.#asked = askedAddresses(fn);
   }
 
   run(order: readonly Block[], frequency: (block: Block) => number): MachineFunction {
@@ -199,6 +214,8 @@ class Selector {
       case "map-value":
       case "function":
       case "type-id":
+      case "core":
+      case "ksym":
       case "slot":
         return true;
       case "add":
@@ -236,6 +253,21 @@ class Selector {
       case "function":
         zeroWide(Wide.FUNCTION, { kind: "function", function: operation.function });
         return;
+      case "core": {
+        const { ask, type, access, value: assumed, wide: long } = operation;
+        const ref: Reference = { kind: "core", ask, type, access };
+        if (long === true) {
+          const imm64 = BigInt.asUintN(64, assumed);
+          const imm = Number(BigInt.asIntN(32, imm64));
+          this.#push({ op: Opcode.LDDW, dst: register, src: 0, off: 0, imm, imm64 }, undefined, ref);
+        } else this.#push(movImm(register, Number(BigInt.asIntN(32, assumed))), undefined, ref);
+        return;
+      }
+      case "ksym": {
+        const { name, typed, weak } = operation;
+        zeroWide(Wide.IMM, { kind: "ksym", name, typed, weak });
+        return;
+      }
       case "type-id":
         zeroWide(Wide.IMM, { kind: "type-id", type: operation.type });
         return;
@@ -260,7 +292,20 @@ class Selector {
     return register;
   }
 
-  #memory(pointer: Value, offset: number): { base: number; offset: number; area: FrameArea | undefined } {
+  #memory(
+    pointer: Value,
+    offset: number,
+  ): { base: number; offset: number; area: FrameArea | undefined; ref?: Reference | undefined } {
+    if (this.#asked.has(pointer)) {
+      const [base, distance] = (pointer.def as Instr).args as [Value, Value];
+      const { ask, type, access, value } = coreOf(distance) as CoreOperation;
+      return {
+        base: this.#read(base),
+        offset: Number(value),
+        area: undefined,
+        ref: { kind: "core", ask, type, access },
+      };
+    }
     const frame = this.#frameAddress(pointer);
     if (frame !== undefined) return { base: FRAME_POINTER, offset: frame.offset + offset, area: frame.area };
     return { base: this.#read(pointer), offset, area: undefined };
@@ -276,6 +321,8 @@ class Selector {
       case "map-value":
       case "function":
       case "type-id":
+      case "core":
+      case "ksym":
         return;
       case "neg": {
         const d = this.#register(instr);
@@ -324,7 +371,7 @@ class Selector {
         this.#call(
           instr,
           { op: Opcode.CALL, dst: 0, src: 2, off: 0, imm: 0 },
-          { kind: "kfunc", name: operation.kfunc },
+          { kind: "kfunc", name: operation.kfunc, ...(operation.weak === true ? { weak: true as const } : {}) },
         );
         return;
       case "call":
@@ -346,10 +393,17 @@ class Selector {
     let a = left;
     let b = right;
     const d = this.#register(instr);
-    if (op === "add" && this.#frameAddress(instr) !== undefined) return;
+    if (op === "add" && (this.#frameAddress(instr) !== undefined || this.#asked.has(instr))) return;
+    const question = op === "add" && width === 64 ? coreOf(b) : undefined;
+    if (question !== undefined && question.wide !== true) {
+      this.#into(a, d);
+      const { ask, type, access, value } = question;
+      this.#push(aluImm(Alu.ADD, 64, d, Number(value)), undefined, { kind: "core", ask, type, access });
+      return;
+    }
     // What is overwritten should be the operand that nothing else needs; but a number plus an address in a function's
     // frame is one in the entry's frame to the kernel's verifier, which forgets the frame (seen on Linux 6.18).
-    if (commutes(op) && constantOf(b) === undefined && a.type.kind !== "stack") {
+    if (commutes(op) && constantOf(b) === undefined && a.type.kind !== "stack" && a.type.kind !== "memory") {
       if (
         constantOf(a) !== undefined ||
         b.type.kind === "stack" ||
@@ -406,10 +460,10 @@ class Selector {
     const at = this.#memory(pointer, offset);
     const d = this.#register(instr);
     const bits = Number(size.slice(1)) as MemoryBits;
-    if (size.startsWith("u")) this.#push(load(bits, d, at.base, at.offset), at.area);
-    else if (this.#cpu >= 4) this.#push(loadSigned(bits as 8 | 16 | 32, d, at.base, at.offset), at.area);
+    if (size.startsWith("u")) this.#push(load(bits, d, at.base, at.offset), at.area, at.ref);
+    else if (this.#cpu >= 4) this.#push(loadSigned(bits as 8 | 16 | 32, d, at.base, at.offset), at.area, at.ref);
     else {
-      this.#push(load(bits, d, at.base, at.offset), at.area);
+      this.#push(load(bits, d, at.base, at.offset), at.area, at.ref);
       this.#push(aluImm(Alu.LSH, 64, d, 64 - bits));
       this.#push(aluImm(Alu.ARSH, 64, d, 64 - bits));
     }
@@ -418,8 +472,8 @@ class Selector {
   #store(size: StoreSize, pointer: Value, offset: number, value: Value): void {
     const at = this.#memory(pointer, offset);
     const imm = size === 64 ? immediate(value) : immediate32(value);
-    if (imm !== undefined) this.#push(storeImm(size, at.base, at.offset, imm), at.area);
-    else this.#push(storeReg(size, at.base, at.offset, this.#read(value)), at.area);
+    if (imm !== undefined) this.#push(storeImm(size, at.base, at.offset, imm), at.area, at.ref);
+    else this.#push(storeReg(size, at.base, at.offset, this.#read(value)), at.area, at.ref);
   }
 
   #call(instr: Instr, call: Instruction, ref?: Reference): void {
@@ -446,6 +500,37 @@ class Selector {
         : branchReg(JUMP[when], width, first, this.#read(b), 0);
     return machineInstr(instruction, this.#span);
   }
+}
+
+type CoreOperation = Extract<Operation, { op: "core" }>;
+
+const coreOf = (value: Value): CoreOperation | undefined => {
+  const operation = value.def?.operation;
+  return operation?.op === "core" ? operation : undefined;
+};
+
+/** Sums of an address and a question that only loads and stores use, at no further distance. */
+function askedAddresses(fn: IrFunction): ReadonlySet<Value> {
+  const found = new Set<Value>();
+  for (const block of fn.blocks)
+    for (const instr of block.instrs) {
+      const { operation, args } = instr;
+      if (operation.op !== "add" || operation.width !== 64) continue;
+      const question = coreOf(args[1] as Value);
+      if (question?.ask === "field-offset" && question.wide !== true && question.value <= 32767n) found.add(instr);
+    }
+  if (found.size === 0) return found;
+  for (const block of fn.blocks) {
+    for (const { operation, args } of block.instrs) {
+      const accesses = (operation.op === "load" || operation.op === "store") && operation.offset === 0;
+      args.forEach((arg, i) => {
+        if (!(accesses && i === 0)) found.delete(arg);
+      });
+    }
+    for (const arg of terminatorArgs(endOf(block))) found.delete(arg);
+    for (const edge of edgesOf(endOf(block))) for (const arg of edge.args) found.delete(arg);
+  }
+  return found;
 }
 
 /** Selects instructions for the blocks in this order. `zero` and `copy` must be expanded, branch edges be bare. */

@@ -114,9 +114,15 @@ function operationText(instr: Instr): string {
     case "helper":
       return `helper ${name(operation.helper)}${tail}`;
     case "kfunc":
-      return `kfunc ${name(operation.kfunc)}${tail}`;
+      return `kfunc${operation.weak === true ? ".weak" : ""} ${name(operation.kfunc)}${tail}`;
     case "call":
       return `call ${name(operation.function)}${tail}`;
+    case "core": {
+      const { ask, type, access, value, wide } = operation;
+      return `core${wide === true ? ".wide" : ""} ${ask}, ${type}, ${JSON.stringify(access)}, ${value}`;
+    }
+    case "ksym":
+      return `ksym${operation.typed ? ".typed" : ""}${operation.weak ? ".weak" : ""} ${name(operation.name)}`;
     case "type-id":
       return `type-id ${name(operation.type)}`;
     default:

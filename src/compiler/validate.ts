@@ -12,6 +12,8 @@ const COUNTS: Partial<Record<Operation["op"], number>> = {
   "map-value": 0,
   function: 0,
   "type-id": 0,
+  core: 0,
+  ksym: 0,
   neg: 1,
   zext: 1,
   sext: 1,

@@ -55,7 +55,8 @@ export function mapOfVariable(btf: Btf, id: number): DeclaredMap {
   };
 }
 
-function mapOf(btf: Btf, type: number, name: string): MapSpec {
+/** The map that a struct of this type declares. Throws FormatError likewise. */
+export function mapOf(btf: Btf, type: number, name: string): MapSpec {
   const numbers = new Map<string, number>();
   const types = new Map<string, number>();
   let inner: MapSpec | undefined;

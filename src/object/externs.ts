@@ -36,7 +36,7 @@ export interface Externs {
 }
 
 /** `isWeak` says it of a symbol of the file. Throws FormatError for a type that no setting has. */
-export function readExterns(btf: Btf, isWeak: (name: string) => boolean): Externs {
+export function readExterns(btf: Pick<Btf, "find" | "type">, isWeak: (name: string) => boolean): Externs {
   const settings = new Map<string, KernelSetting>();
   const symbols = new Map<string, KernelSymbol>();
   let size = 0;
@@ -63,13 +63,13 @@ export function readExterns(btf: Btf, isWeak: (name: string) => boolean): Extern
   return { settings, symbols, size };
 }
 
-function alignment(btf: Btf, variable: number): number {
+function alignment(btf: Pick<Btf, "type">, variable: number): number {
   const type = btf.type(variable);
   const held = type.kind === "var" ? resolveType(btf, type.type) : type;
   return held.kind === "array" ? 1 : Math.max(1, Math.min(8, sizeOfType(btf, held.id) ?? 1));
 }
 
-function formOf(btf: Btf, variable: number): KernelSetting["form"] {
+function formOf(btf: Pick<Btf, "type">, variable: number): KernelSetting["form"] {
   const type = btf.type(variable);
   const held = type.kind === "var" ? resolveType(btf, type.type) : type;
   if (held.kind === "int") {

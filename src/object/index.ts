@@ -3,9 +3,10 @@
 export { assembleCode } from "./assemble-code.ts";
 export { attachType, attachTypeNames, type CgroupAttachType } from "./attach-types.ts";
 export { type ContextRule, type ContextRules, SkBuff, XdpMd } from "./contexts.ts";
+export { mapOf } from "./elf-maps.ts";
 export { type ReadObject, readObject } from "./elf-reader.ts";
 export { ObjectFileError, type WriteObjectOptions, writeObject } from "./elf-writer.ts";
-export { KCONFIG, type KernelSetting } from "./externs.ts";
+export { type Externs, KCONFIG, type KernelSetting, readExterns } from "./externs.ts";
 export {
   type Helper,
   type HelperArgument,
@@ -43,3 +44,4 @@ export {
   returnRange,
   type TargetKind,
 } from "./program-types.ts";
+export { programOfSection } from "./section-names.ts";

@@ -146,6 +146,8 @@ class Interpreter {
         return this.#helper(operation.helper, args);
       case "kfunc":
       case "type-id":
+      case "core":
+      case "ksym":
       case "slot":
         throw new Error(`${operation.op} cannot be interpreted`);
       default:

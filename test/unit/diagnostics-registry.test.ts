@@ -8,6 +8,7 @@ import { diagnosticsOf } from "../../src/cli/messages.ts";
 import { options, parseCommandLine } from "../../src/cli/options.ts";
 import { assemble } from "../../src/isa/index.ts";
 import { SystemCallError, UnsupportedError, VerifierError } from "../../src/kernel/index.ts";
+import { compileC } from "../../src/lang/c/index.ts";
 import { compileScript } from "../../src/lang/trace/index.ts";
 import { assembleCode, type BpfObject, type ProgramType } from "../../src/object/index.ts";
 import type { ProbeEnvironment } from "../../src/probes/index.ts";
@@ -62,6 +63,7 @@ const calls: Readonly<Record<string, unknown>> = {
 
 const runners: Readonly<Record<string, (text: string) => readonly string[]>> = {
   scry: compiled(),
+  c: (text) => compileC({ name: "example.bpf.c", text }).diagnostics.map((d) => d.code),
   "scry-deep": () => compiled()(`begin { @x = ${"1 + ".repeat(3000)}1; }`),
   "scry-test": compiled({ wants: (provider) => provider === "test" }),
   "scry-nobtf": compiled(),

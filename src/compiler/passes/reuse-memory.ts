@@ -116,6 +116,9 @@ class MemoryReuse {
       const slot = slotOf(pointer);
       if (slot !== undefined) this.#slots.delete(slot);
       else if (pointer.type.kind === "stack") this.#slots.clear();
+      // An address of which nothing is known may lead to a slot that has been given away.
+      else if (pointer.type.kind === "int" || pointer.type.kind === "memory")
+        for (const escaped of this.#escaping) this.#slots.delete(escaped);
       return;
     }
     const cells = new Map<number, Cell>();

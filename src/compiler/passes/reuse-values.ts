@@ -39,6 +39,10 @@ function keyOf(instr: Instr): string | undefined {
       return `map-value ${operation.offset} ${operation.map}`;
     case "function":
       return `function ${operation.function}`;
+    case "core":
+      return `core ${operation.ask} ${operation.type} ${operation.access}`;
+    case "ksym":
+      return `ksym ${operation.name}`;
     case "type-id":
       return `type-id ${operation.type}`;
     case "helper":

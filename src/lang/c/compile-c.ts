@@ -1,0 +1,362 @@
+// The journey of C text: tokens, the tree with its types, maps and global data, a program for each function in a section that
+// says what it is, as IR and as object code.
+
+import type { Btf } from "../../btf/index.ts";
+import {
+  type CFunction,
+  CTypes,
+  type CUnit,
+  type CVariable,
+  type IncludeRequest,
+  Preprocessor,
+  readUnit,
+  Typing,
+} from "../../c/index.ts";
+import { type Cpu, compile, type IrFunction, type IrProgram, printIr, StackError } from "../../compiler/index.ts";
+import {
+  type BpfObject,
+  type Externs,
+  helper,
+  KCONFIG,
+  type MapSpec,
+  mapOf,
+  type ProgramSpec,
+  programOfSection,
+  readExterns,
+} from "../../object/index.ts";
+import { type Diagnostic, DiagnosticError, FormatError, type SourceText, type Span } from "../../source/index.ts";
+import { DataSections } from "./data.ts";
+import { FunctionLowering } from "./functions.ts";
+import { type Machine, ownHeader } from "./headers/index.ts";
+import { helperFunction } from "./helpers.ts";
+import { ObjectTypes } from "./object-types.ts";
+import type { Shared } from "./places.ts";
+
+export interface CompileCOptions {
+  /** The types of the kernel that `vmlinux.h` stands for; none: all must be declared. */
+  btf?(): Btf | undefined;
+  /** Finds a header that is none of our own. */
+  include?(request: IncludeRequest): SourceText | undefined;
+  /** Macros from outside (`-D`): name and text. */
+  readonly defines?: readonly (readonly [name: string, text: string])[];
+  /** Headers that stand before the text. */
+  readonly includes?: readonly string[];
+  /** Whose registers `PT_REGS_PARM1` and the like read; x86 by default. */
+  readonly machine?: Machine;
+  readonly cpu?: Cpu;
+  /** Called with the IR's text before and after each pass. */
+  readonly dump?: (pass: string, text: string) => void;
+}
+
+export interface CompiledC {
+  /** Absent where something is wrong. */
+  readonly object?: BpfObject;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Map sections and programs of sections that nothing is known of. */
+  readonly skipped: readonly string[];
+}
+
+const RDONLY_PROG = 0x80;
+const MMAPABLE = 0x400;
+
+const KNOWN_BUILTINS =
+  /^__builtin_(?:preserve_(?:access_index|field_info|type_info|enum_value)|btf_type_id|bswap(?:16|32|64)|memcpy|memset|memmove|memcmp|expect|constant_p|ctzl*|clzl*|popcountl*|ffsl*|unreachable|trap|offsetof|types_compatible_p|choose_expr)$/;
+const KNOWN_ATTRIBUTES =
+  /^(?:__)?(?:preserve_access_index|packed|aligned|section|always_inline|noinline|weak|unused|used|btf_decl_tag|btf_type_tag|visibility|fallthrough)(?:__)?$/;
+
+const PREDEFINED: readonly (readonly [string, string])[] = [
+  ["__STDC__", "1"],
+  ["__STDC_VERSION__", "201112L"],
+  ["__STDC_HOSTED__", "0"],
+  ["__GNUC__", "12"],
+  ["__GNUC_MINOR__", "2"],
+  ["__bpf__", "1"],
+  ["__BPF__", "1"],
+  ["__BPF_CPU_VERSION__", "4"],
+  ["__SCRY__", "1"],
+  ["__LP64__", "1"],
+  ["_LP64", "1"],
+  ["__CHAR_BIT__", "8"],
+  ["__SIZEOF_INT__", "4"],
+  ["__SIZEOF_LONG__", "8"],
+  ["__SIZEOF_POINTER__", "8"],
+  ["__ORDER_LITTLE_ENDIAN__", "1234"],
+  ["__ORDER_BIG_ENDIAN__", "4321"],
+  ["__BYTE_ORDER__", "1234"],
+  ["__INT_MAX__", "2147483647"],
+  ["__LONG_MAX__", "9223372036854775807L"],
+  ["__SIZE_TYPE__", "unsigned long"],
+  ["__PTRDIFF_TYPE__", "long"],
+];
+
+/** Compiles C text for BPF. What is wrong with it is answered, not thrown. */
+export function compileC(source: SourceText, options: CompileCOptions = {}): CompiledC {
+  const machine = options.machine ?? "x86";
+  const types = new CTypes(() => options.btf?.());
+  try {
+    const preprocessor = new Preprocessor({
+      include: (request) => {
+        const found = request.quoted ? options.include?.(request) : undefined;
+        return found ?? ownHeader(request.name, machine) ?? options.include?.(request);
+      },
+      defines: [...PREDEFINED, [`__TARGET_ARCH_${machine}`, "1"], ...(options.defines ?? [])],
+      has: (operator, name) =>
+        operator === "__has_builtin"
+          ? KNOWN_BUILTINS.test(name)
+          : operator === "__has_attribute" && KNOWN_ATTRIBUTES.test(name),
+    });
+    const before = (options.includes ?? []).map((name) => `#include "${name}"\n`).join("");
+    const tokens = [
+      ...(before === "" ? [] : preprocessor.run({ name: "<command line>", text: before })),
+      ...preprocessor.run(source),
+    ].filter((t) => t.kind !== "end" && t.kind !== "newline");
+    const end = { kind: "end" as const, text: "end of file", file: source, space: false };
+    tokens.push({ ...end, span: { start: source.text.length, end: source.text.length } });
+    const { unit, diagnostics } = readUnit(tokens, types, source, { implicit: helperFunction });
+    if (diagnostics.length > 0) return { diagnostics, skipped: [] };
+    return new Compilation(source, types, unit, options).run();
+  } catch (error) {
+    if (error instanceof DiagnosticError) return { diagnostics: located(error, source), skipped: [] };
+    throw error;
+  }
+}
+
+/** Diagnostics whose places say in which text they are. */
+function located(error: DiagnosticError, main: SourceText): readonly Diagnostic[] {
+  const { source } = error;
+  if (source === undefined || source === main) return error.diagnostics;
+  return error.diagnostics.map((d) =>
+    d.span === undefined || d.span.file !== undefined ? d : { ...d, span: { ...d.span, file: source } },
+  );
+}
+
+class Compilation {
+  readonly #source: SourceText;
+  readonly #types: CTypes;
+  readonly #unit: CUnit;
+  readonly #options: CompileCOptions;
+  readonly #typing: Typing;
+  readonly #data: DataSections;
+  readonly #written: ObjectTypes;
+  readonly #maps = new Map<CVariable, string>();
+  readonly #diagnostics: Diagnostic[] = [];
+  readonly #skipped: string[] = [];
+
+  constructor(source: SourceText, types: CTypes, unit: CUnit, options: CompileCOptions) {
+    this.#source = source;
+    this.#types = types;
+    this.#unit = unit;
+    this.#options = options;
+    this.#typing = new Typing(types);
+    this.#data = new DataSections(this.#typing);
+    this.#written = new ObjectTypes(types);
+  }
+
+  run(): CompiledC {
+    const specs = this.#attempt(() => this.#mapSpecs()) ?? [];
+    const externs = this.#attempt(() => this.#externs()) ?? { settings: new Map(), symbols: new Map(), size: 0 };
+    // Data that no program reads is there all the same: whoever loads the object may set it.
+    for (const variable of this.#unit.globals)
+      if (variable.storage === "global" && !this.#isApart(variable)) this.#attempt(() => this.#data.place(variable));
+    const programs: ProgramSpec[] = [];
+    for (const fn of this.#unit.functions) {
+      if (fn.section === undefined || fn.body === undefined || fn.section === ".ksyms") continue;
+      const kind = programOfSection(fn.section.replace(/^\?/, ""));
+      if (kind === undefined) {
+        this.#skipped.push(fn.section);
+        continue;
+      }
+      const program = this.#attempt(() => this.#program(fn, externs));
+      if (program !== undefined) programs.push({ ...kind, name: fn.name, functions: program });
+    }
+    if (this.#diagnostics.length > 0) return { diagnostics: this.#diagnostics, skipped: this.#skipped };
+    return { object: this.#object(specs, externs, programs), diagnostics: [], skipped: this.#skipped };
+  }
+
+  #attempt<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof DiagnosticError)) throw error;
+      this.#diagnostics.push(...located(error, this.#source));
+      return undefined;
+    }
+  }
+
+  #isApart = ({ section }: CVariable): boolean =>
+    section === ".maps" ||
+    section === "license" ||
+    section === ".kconfig" ||
+    section === ".ksyms" ||
+    section === "version";
+
+  // --- maps and names of the kernel -----------------------------------------------------------------------------
+
+  #mapSpecs(): MapSpec[] {
+    const specs: MapSpec[] = [];
+    for (const variable of this.#unit.globals) {
+      if (variable.section !== ".maps" || variable.storage !== "global") continue;
+      try {
+        const spec = mapOf(this.#types, this.#typing.resolve(variable.type).id, variable.name);
+        this.#maps.set(variable, variable.name);
+        specs.push(this.#withEntries(spec, variable));
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        this.#diagnostics.push({ code: "SCRY1313", severity: "error", message: error.message, span: variable.span });
+      }
+    }
+    return specs;
+  }
+
+  /** What `.values = { [0] = &inner }` says. */
+  #withEntries(spec: MapSpec, variable: CVariable): MapSpec {
+    const values = this.#types.members(variable.type).find((m) => m.name === "values");
+    const start = values?.bitOffset ?? 0;
+    const entries = (variable.initial?.entries ?? []).flatMap(({ offset, value }) => {
+      let at = value;
+      while (at.kind === "convert") at = at.of;
+      const named = at.kind === "address" ? at.of : at;
+      const name =
+        named.kind === "variable" ? named.variable.name : named.kind === "function" ? named.function.name : undefined;
+      return name === undefined ? [] : [{ index: (offset - start) / 64, name }];
+    });
+    return entries.length === 0 ? spec : { ...spec, entries };
+  }
+
+  #withTypes(spec: MapSpec): MapSpec {
+    const { keyType, valueType, inner, ...rest } = spec;
+    return {
+      ...rest,
+      ...(keyType === undefined ? {} : { keyType: this.#written.whole(keyType) }),
+      ...(valueType === undefined ? {} : { valueType: this.#written.whole(valueType) }),
+      ...(inner === undefined ? {} : { inner: this.#withTypes(inner) }),
+    };
+  }
+
+  #externs(): Externs {
+    const types = this.#types;
+    const sections = new Map<string, { type: number; offset: number; size: number }[]>();
+    const weak = new Set<string>();
+    const add = (section: string, id: number, name: string, isWeak: boolean): void => {
+      const list = sections.get(section) ?? [];
+      list.push({ type: id, offset: 0, size: 0 });
+      sections.set(section, list);
+      if (isWeak) weak.add(name);
+    };
+    const seen = new Set<string>();
+    for (const { name, type, section, storage, attributes } of this.#unit.globals) {
+      if (storage !== "extern" || section === undefined || seen.has(name)) continue;
+      seen.add(name);
+      add(section, types.add({ kind: "var", name, type, linkage: "extern" }), name, attributes.has("weak"));
+    }
+    for (const { name, type, section, attributes, body, uses } of this.#unit.functions)
+      if (section === ".ksyms" && body === undefined && uses > 0)
+        add(section, types.add({ kind: "func", name, type, linkage: "extern" }), name, attributes.has("weak"));
+    const ids = new Map<string, number>();
+    for (const [name, variables] of sections) ids.set(name, types.add({ kind: "datasec", name, size: 0, variables }));
+    return readExterns({ find: (name) => ids.get(name), type: (id) => types.type(id) }, (name) => weak.has(name));
+  }
+
+  // --- programs -------------------------------------------------------------------------------------------------
+
+  #program(entry: CFunction, externs: Externs): ProgramSpec["functions"] {
+    const functions: IrFunction[] = [];
+    const waiting: CFunction[] = [];
+    const names = new Map<CFunction, string>();
+    const shared: Shared = {
+      typing: this.#typing,
+      data: this.#data,
+      types: this.#written,
+      maps: this.#maps,
+      externs,
+      called: (fn) => {
+        let name = names.get(fn);
+        if (name === undefined) {
+          names.set(fn, (name = fn.name));
+          waiting.push(fn);
+        }
+        return name;
+      },
+    };
+    names.set(entry, entry.name);
+    functions.push(settled(new FunctionLowering(entry.name, entry, shared, true).lower()));
+    for (let fn = waiting.shift(); fn !== undefined; fn = waiting.shift())
+      functions.push(settled(new FunctionLowering(fn.name, fn, shared, false).lower()));
+    const program: IrProgram = { name: entry.name, functions };
+    this.#options.dump?.("lower", printIr(program));
+    try {
+      const { dump, cpu } = this.#options;
+      return compile(program, { ...(dump === undefined ? {} : { dump }), ...(cpu === undefined ? {} : { cpu }) })
+        .functions;
+    } catch (error) {
+      if (!(error instanceof StackError)) throw error;
+      const span: Span = entry.span;
+      throw new DiagnosticError(
+        [{ code: "SCRY1311", severity: "error", message: `'${entry.name}': ${error.message}`, span }],
+        span.file ?? this.#source,
+      );
+    }
+  }
+
+  #object(specs: readonly MapSpec[], externs: Externs, programs: readonly ProgramSpec[]): BpfObject {
+    const written = programs.map((program) => ({
+      ...program,
+      functions: program.functions.map((fn) => ({ ...fn, code: fn.code.map((one) => this.#written.instruction(one)) })),
+    }));
+    const maps = [
+      ...specs.map((spec) => this.#withTypes(spec)),
+      ...(externs.size === 0
+        ? []
+        : [
+            {
+              name: KCONFIG,
+              type: "array" as const,
+              keySize: 4,
+              valueSize: externs.size,
+              maxEntries: 1,
+              flags: MMAPABLE | RDONLY_PROG,
+            },
+          ]),
+      ...this.#data.maps(),
+    ];
+    const types = this.#written.encoded();
+    return {
+      maps,
+      programs: written,
+      license: this.#license(),
+      ...(externs.settings.size === 0 ? {} : { settings: [...externs.settings.values()] }),
+      ...(types === undefined ? {} : { types }),
+      source: this.#source,
+    };
+  }
+
+  #license(): string {
+    const variable = this.#unit.globals.find((v) => v.section === "license");
+    const value = variable?.initial?.entries[0]?.value;
+    return value?.kind === "text" ? new TextDecoder().decode(value.bytes.subarray(0, value.bytes.indexOf(0))) : "";
+  }
+}
+
+/**
+ * A context that a program writes to, hands on, or whose packet moves, gives something else at each read: then it is an
+ * address like others.
+ */
+function settled(fn: IrFunction): IrFunction {
+  const moves = fn.blocks.some((block) =>
+    block.instrs.some(({ operation, args }) => {
+      if (operation.op === "helper" && helper(operation.helper)?.movesPacket === true) return true;
+      if (operation.op === "call" || operation.op === "kfunc") return args.some((arg) => arg.type.kind === "ctx");
+      return (operation.op === "store" || operation.op === "atomic") && args[0]?.type.kind === "ctx";
+    }),
+  );
+  if (!moves) return fn;
+  const plain = (value: { type: { kind: string } }): void => {
+    if (value.type.kind === "ctx") Object.assign(value, { type: { kind: "memory" } });
+  };
+  fn.params.forEach(plain);
+  for (const block of fn.blocks) {
+    block.params.forEach(plain);
+    block.instrs.forEach(plain);
+  }
+  return fn;
+}

@@ -1,0 +1,160 @@
+// The types that go with an object: those of keys and values of its maps whole, and of structs whose members are looked for
+// in the running kernel (CO-RE) as much as the programs ask about: the kernel's own have hundreds of members.
+
+import { type Btf, BtfWriter, openBtf } from "../../btf/index.ts";
+import type { CTypes } from "../../c/index.ts";
+import type { CoreQuestion, ObjectInstruction, Reference } from "../../object/index.ts";
+import { FormatError } from "../../source/index.ts";
+
+/** What is asked about below a type: members and elements by their numbers. */
+interface Asked {
+  readonly below: Map<number, Asked>;
+}
+
+type CoreReference = Extract<Reference, { kind: "core" }>;
+
+export class ObjectTypes {
+  readonly #types: CTypes;
+  readonly #writer = new BtfWriter();
+  readonly #whole = new Map<number, number>();
+  readonly #asked = new Map<number, Asked>();
+  readonly #written = new Map<number, number>();
+  #used = false;
+
+  constructor(types: CTypes) {
+    this.#types = types;
+  }
+
+  /** Notes a question that a program asks, by types of the text. */
+  ask(question: CoreQuestion, type: number, access: string): void {
+    const under = (map: Map<number, Asked>, key: number): Asked => {
+      const known = map.get(key) ?? { below: new Map() };
+      map.set(key, known);
+      return known;
+    };
+    let at = under(this.#asked, type);
+    if (!question.startsWith("field-")) return;
+    for (const step of access.split(":").slice(1).map(Number)) at = under(at.below, step);
+  }
+
+  /** The reference with the ids and numbers of the types that are written. All must have been asked before. */
+  written(ref: CoreReference): CoreReference {
+    let root = this.#written.get(ref.type);
+    if (root === undefined) this.#written.set(ref.type, (root = this.#root(ref.type)));
+    if (!ref.ask.startsWith("field-")) return { ...ref, type: root };
+    const [first, ...steps] = ref.access.split(":").map(Number);
+    let asked = this.#asked.get(ref.type);
+    let type = ref.type;
+    const numbers = steps.map((step) => {
+      const found = this.#types.resolve(type);
+      const own = asked;
+      asked = asked?.below.get(step);
+      if (found.kind === "array") {
+        type = found.element;
+        return step;
+      }
+      if (found.kind !== "struct" && found.kind !== "union") throw new FormatError("C", `no step into a ${found.kind}`);
+      type = found.members[step]?.type ?? 0;
+      return [...(own?.below.keys() ?? [])].sort((a, b) => a - b).indexOf(step);
+    });
+    return { ...ref, type: root, access: [first, ...numbers].join(":") };
+  }
+
+  instruction(one: ObjectInstruction): ObjectInstruction {
+    return one.ref?.kind === "core" ? { ...one, ref: this.written(one.ref) } : one;
+  }
+
+  /** Undefined where nothing needs them. */
+  encoded(): Btf | undefined {
+    return this.#used ? openBtf(this.#writer.encode()) : undefined;
+  }
+
+  // --- writing --------------------------------------------------------------------------------------------------
+
+  #root(id: number): number {
+    this.#used = true;
+    const type = this.#types.type(id);
+    if (type.kind === "typedef") return this.#writer.typedef(type.name, this.#root(type.type));
+    const asked = this.#asked.get(id);
+    return asked === undefined ? this.whole(id) : this.#part(id, asked, true);
+  }
+
+  #part(id: number, asked: Asked, root: boolean): number {
+    const type = this.#types.resolve(id);
+    if (type.kind === "array") {
+      const below: Asked = { below: new Map() };
+      for (const one of asked.below.values()) for (const [step, next] of one.below) below.below.set(step, next);
+      return this.#writer.array(this.#part(type.element, below, false), type.count, this.#index());
+    }
+    if (type.kind !== "struct" && type.kind !== "union") {
+      if (type.kind === "ptr") return this.#writer.ptr(0);
+      if ((type.kind === "enum" || type.kind === "enum64") && !root)
+        return this.#writer.enum(type.name, type.size, [], type.signed);
+      return this.whole(id);
+    }
+    const members = [...asked.below]
+      .sort(([a], [b]) => a - b)
+      .flatMap(([index, below]) => {
+        const member = type.members[index];
+        return member === undefined ? [] : [{ ...member, type: this.#part(member.type, below, false) }];
+      });
+    return this.#writer[type.kind](type.name, type.size, members);
+  }
+
+  #index(): number {
+    return this.#writer.int("unsigned int", 4);
+  }
+
+  /** The whole type; what pointers lead to is only named. */
+  whole(id: number, behind = false): number {
+    if (id === 0) return 0;
+    this.#used = true;
+    const known = this.#whole.get(id);
+    if (known !== undefined) return known;
+    const type = this.#types.type(id);
+    const writer = this.#writer;
+    if (behind && (type.kind === "struct" || type.kind === "union"))
+      return type.name === "" ? 0 : writer.fwd(type.name, type.kind);
+    const made = ((): number => {
+      switch (type.kind) {
+        case "int":
+          return writer.int(type.name, type.size, { signed: type.signed, char: type.char, bool: type.bool });
+        case "float":
+          return writer.float(type.name, type.size);
+        case "ptr":
+          return writer.ptr(this.whole(type.type, true));
+        case "typedef":
+          return writer.typedef(type.name, this.whole(type.type, behind));
+        case "const":
+        case "volatile":
+        case "restrict":
+          return writer[type.kind](this.whole(type.type, behind));
+        case "type_tag":
+          return writer.typeTag(type.name, this.whole(type.type, behind));
+        case "array":
+          return writer.array(this.whole(type.element, behind), type.count, this.#index());
+        case "struct":
+        case "union":
+          return writer[type.kind](
+            type.name,
+            type.size,
+            type.members.map((m) => ({ ...m, type: this.whole(m.type) })),
+          );
+        case "enum":
+        case "enum64":
+          return writer[type.kind](type.name, type.size, type.values, type.signed);
+        case "fwd":
+          return writer.fwd(type.name, type.union ? "union" : "struct");
+        case "func_proto":
+          return writer.funcProto(
+            this.whole(type.returns, true),
+            type.params.map((p) => ({ name: p.name, type: this.whole(p.type, true) })),
+          );
+        default:
+          return 0;
+      }
+    })();
+    if (!behind) this.#whole.set(id, made);
+    return made;
+  }
+}
