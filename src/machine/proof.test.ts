@@ -77,11 +77,11 @@ describe("unchecked code runs only where everything is as the verifier takes it 
   test("a context of numbers is as large as its type's, in every tier", () => {
     const code = (offset: number): string => `r0 = *(u64 *)(r1 + ${offset})\nexit`;
     for (const tier of ["interpreter", "wasm-interpreter", "jit"] as const) {
-      const inside = embedded(objectOf({ code: code(2040), type: "tracepoint" }), { tier });
+      const inside = embedded(objectOf({ code: code(8184), type: "tracepoint" }), { tier });
       expect(inside.isUnchecked()).toBe(true);
-      inside.run(undefined, { context: new Uint8Array(4096).fill(1) });
+      inside.run(undefined, { context: new Uint8Array(16_384).fill(1) });
       expect(inside.run(undefined, { context: [1n] })).toMatchObject({ r0: 0n });
-      const beyond = embedded(objectOf({ code: code(2048), type: "tracepoint" }), { tier });
+      const beyond = embedded(objectOf({ code: code(8192), type: "tracepoint" }), { tier });
       expect(beyond.isUnchecked()).toBe(false);
       expect(beyond.run(undefined, { context: [1n] }).trap?.kind).toBe("read");
     }

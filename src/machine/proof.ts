@@ -25,7 +25,7 @@ const ON_PACKETS: ReadonlySet<ProgramType> = new Set<ProgramType>([
   "cgroup_skb",
 ]);
 
-/** Types whose context is numbers, of which the largest that the verifier knows has `CONTEXT_FLOOR` bytes. */
+/** Types whose context is numbers. */
 const ON_NUMBERS: ReadonlySet<ProgramType> = new Set<ProgramType>([
   "kprobe",
   "tracepoint",
@@ -34,10 +34,12 @@ const ON_NUMBERS: ReadonlySet<ProgramType> = new Set<ProgramType>([
   "perf_event",
 ]);
 
-/** A context of numbers has at least so many bytes, zeros behind what was given: a program may read all of its type's. */
-export const CONTEXT_FLOOR = 2048;
-
-export const hasContextOfNumbers = (type: ProgramType): boolean => ON_NUMBERS.has(type);
+/**
+ * A context of numbers has at least so many bytes, zeros behind what was given: a program may read all that the verifier
+ * knows of its type's, whatever the machine that it is verified for.
+ */
+export const contextFloor = (type: ProgramType): number =>
+  ON_NUMBERS.has(type) ? (type === "tracepoint" ? 8192 : 2048) : 0;
 
 /** Does a run set up what the verifier expects of a program of this type? */
 export function isAsVerified(type: ProgramType, input: RunInput): boolean {

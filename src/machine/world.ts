@@ -3,7 +3,7 @@
 import { type ProgramSpec, SkBuff } from "../object/index.ts";
 import { CONTEXT, CONTEXT_BYTES, type Memory, STACK_BASE, STACK_TOP, State } from "./memory.ts";
 import { packetKind, placePacket, setPacket } from "./packet.ts";
-import { CONTEXT_FLOOR, hasContextOfNumbers, isAsVerified } from "./proof.ts";
+import { contextFloor, isAsVerified } from "./proof.ts";
 import type { RunInput } from "./run.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -94,7 +94,7 @@ export class World {
             ? input.context
             : new Uint8Array(BigInt64Array.from(input.context.map((word) => BigInt.asIntN(64, word))).buffer);
       if (bytes.length > CONTEXT_BYTES) throw new RangeError(`a context of ${bytes.length} bytes; 65536 is the most`);
-      const room = hasContextOfNumbers(spec.type) ? Math.max(bytes.length, CONTEXT_FLOOR) : bytes.length;
+      const room = Math.max(bytes.length, contextFloor(spec.type));
       memory.u8.fill(0, CONTEXT + bytes.length, CONTEXT + room);
       memory.u8.set(bytes, CONTEXT);
       memory.allow(CONTEXT, room, "write");

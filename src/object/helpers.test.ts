@@ -12,7 +12,7 @@ import {
 } from "./index.ts";
 
 const ARGUMENTS = new Set(
-  "map key value value-or-null value-output memory memory-or-null output output-or-null fixed size size-or-zero allocation-size any context function stack-or-null constant-string record kernel kernel-or-null per-cpu socket sock-common spin-lock timer kptr dynptr dynptr-output".split(
+  "map key value value-or-null value-output memory memory-or-null output output-or-null fixed size size-or-zero allocation-size any context context-or-null context-or-socket function stack-or-null constant-string record kernel kernel-or-null per-cpu socket sock-common spin-lock timer kptr dynptr dynptr-output".split(
     " ",
   ),
 );

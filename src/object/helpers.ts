@@ -30,6 +30,9 @@ export type HelperArgument =
   | "allocation-size"
   | "any"
   | "context"
+  | "context-or-null"
+  /** The one or the other, by the type of the program. */
+  | "context-or-socket"
   /** A function of the same program, to be called back. */
   | "function"
   | "stack-or-null"
@@ -80,7 +83,7 @@ export interface Helper {
   readonly silent?: true;
   /** It leaves memory as it was, but for maps: what its pointers lead to is only read. */
   readonly keepsMemory?: true;
-  /** Types of programs that may call it; absent: all. Lenient where the kernel's lists differ in little things. */
+  /** Types of programs that may call it, where no kernel was asked (helper-permissions.ts); absent: all. */
   readonly programs?: ReadonlySet<ProgramType>;
   /** Only for programs under a licence that the kernel takes for GPL-compatible. */
   readonly gpl?: true;
@@ -143,7 +146,7 @@ skb_under_cgroup context map any -> int; maps=cgroup_array
 get_hash_recalc context -> int
 get_current_task () -> int; gpl constant
 probe_write_user any memory size -> int; for=TRACE gpl keeps
-current_task_under_cgroup map any -> int; for=TRACE gpl maps=cgroup_array since=4.9
+current_task_under_cgroup map any -> int; for=TRACE maps=cgroup_array since=4.9
 skb_change_tail context any any -> int; for=SKB moves
 skb_pull_data context any -> int; for=SKB moves
 csum_update context any -> int; for=SKB
@@ -152,10 +155,10 @@ get_numa_node_id () -> int; constant since=4.10
 skb_change_head context any any -> int; for=SKB moves
 xdp_adjust_head context any -> int; for=xdp moves
 probe_read_str output size-or-zero any -> int; for=TRACE gpl sized since=4.11
-get_socket_cookie context -> int; constant since=4.12
+get_socket_cookie context-or-socket -> int; constant since=4.12
 get_socket_uid context -> int
 set_hash context any -> int; for=SKB since=4.13
-setsockopt context any any memory size -> int
+setsockopt context-or-socket any any memory size -> int
 skb_adjust_room context any any any -> int; for=SKB moves
 redirect_map map any any -> int; for=xdp maps=devmap,devmap_hash,cpumap,xskmap since=4.14
 sk_redirect_map context map any any -> int; maps=sockmap
@@ -163,7 +166,7 @@ sock_map_update context map key any -> int
 xdp_adjust_meta context any -> int; for=xdp moves since=4.15
 perf_event_read_value map any output size -> int; for=TRACE gpl maps=perf_event_array
 perf_prog_read_value context output size -> int; for=TRACE gpl
-getsockopt context any any output size -> int
+getsockopt context-or-socket any any output size -> int
 override_return context any -> int; for=TRACE gpl keeps since=4.16
 sock_ops_cb_flags_set context any -> int
 msg_redirect_map context map any any -> int; maps=sockmap since=4.17
@@ -175,7 +178,7 @@ xdp_adjust_tail context any -> int; for=xdp moves since=4.18
 skb_get_xfrm_state context any output size any -> int; for=SKB
 get_stack context output size-or-zero any -> int; for=TRACE gpl sized
 skb_load_bytes_relative context any output size any -> int; for=SKB,socket_filter,cgroup_skb,flow_dissector
-fib_lookup context memory size any -> int; for=CLS,xdp
+fib_lookup context memory size any -> int; gpl for=CLS,xdp
 sock_hash_update context map key any -> int
 msg_redirect_hash context map key any -> int
 sk_redirect_hash context map key any -> int
@@ -183,8 +186,8 @@ lwt_push_encap context any memory size -> int; moves packet
 lwt_seg6_store_bytes context any memory size -> int; moves
 lwt_seg6_adjust_srh context any any -> int; moves
 lwt_seg6_action context any memory size -> int; moves
-rc_repeat context -> int
-rc_keydown context any any any -> int
+rc_repeat context -> int; for=lirc_mode2
+rc_keydown context any any any -> int; for=lirc_mode2
 skb_cgroup_id context -> int
 get_current_cgroup_id () -> int; constant
 get_local_storage map any -> map-value; maps=cgroup_storage,percpu_cgroup_storage since=4.19
@@ -198,7 +201,7 @@ map_pop_elem map value-output -> int; packet maps=queue,stack
 map_peek_elem map value-output -> int; packet maps=queue,stack,bloom_filter
 msg_push_data context any any any -> int; moves
 msg_pop_data context any any any -> int; moves since=5.0
-rc_pointer_rel context any any -> int
+rc_pointer_rel context any any -> int; for=lirc_mode2
 spin_lock spin-lock -> void; since=5.1
 spin_unlock spin-lock -> void
 sk_fullsock sock-common -> socket-or-null
@@ -206,7 +209,7 @@ tcp_sock sock-common -> tcp-socket-or-null
 skb_ecn_set_ce context -> int; for=SKB
 get_listener_sock sock-common -> socket-or-null
 skc_lookup_tcp context memory size any any -> sock-common-or-null; for=!TRACE,socket_filter packet since=5.2
-tcp_check_syncookie sock-common memory size memory size -> int; packet
+tcp_check_syncookie sock-common memory size memory size -> int; gpl packet
 sysctl_get_name context output size any -> int
 sysctl_get_current_value context output-or-null size-or-zero -> int
 sysctl_get_new_value context output size -> int
@@ -215,20 +218,20 @@ strtol memory size any fixed -> int; bytes=8
 strtoul memory size any fixed -> int; bytes=8
 sk_storage_get map sock-common value-or-null any -> map-value-or-null; maps=sk_storage
 sk_storage_delete map sock-common -> int; maps=sk_storage
-send_signal any -> int; for=TRACE gpl keeps since=5.3
-tcp_gen_syncookie sock-common memory size memory size -> int; packet
+send_signal any -> int; for=TRACE keeps since=5.3
+tcp_gen_syncookie sock-common memory size memory size -> int; gpl packet
 skb_output kernel map any memory size-or-zero -> int; gpl maps=perf_event_array since=5.5
 probe_read_user output size-or-zero any -> int; gpl
 probe_read_kernel output size-or-zero any -> int; gpl
 probe_read_user_str output size-or-zero any -> int; gpl sized
 probe_read_kernel_str output size-or-zero any -> int; gpl sized
-tcp_send_ack kernel any -> int; since=5.6
-send_signal_thread any -> int; for=TRACE gpl
+tcp_send_ack kernel any -> int; for=struct_ops since=5.6
+send_signal_thread any -> int; for=TRACE
 jiffies64 () -> int; keeps
 read_branch_records context output-or-null size-or-zero any -> int; for=TRACE gpl since=5.7
 get_ns_current_pid_tgid any any output size -> int
 xdp_output kernel map any memory size-or-zero -> int; gpl maps=perf_event_array
-get_netns_cookie context -> int
+get_netns_cookie context-or-null -> int
 get_current_ancestor_cgroup_id any -> int; constant
 sk_assign context sock-common any -> int
 ktime_get_boot_ns () -> int; silent keeps since=5.8
@@ -247,59 +250,59 @@ skc_to_tcp_sock sock-common -> kernel-or-null
 skc_to_tcp_timewait_sock sock-common -> kernel-or-null
 skc_to_tcp_request_sock sock-common -> kernel-or-null
 skc_to_udp6_sock sock-common -> kernel-or-null
-get_task_stack kernel output size-or-zero any -> int; for=TRACE gpl sized
+get_task_stack kernel output size-or-zero any -> int; for=TRACE sized
 load_hdr_opt context output size any -> int; since=5.10
 store_hdr_opt context memory size any -> int; moves
 reserve_hdr_opt context any any -> int
-inode_storage_get map kernel value-or-null any -> map-value-or-null; maps=inode_storage
-inode_storage_delete map kernel -> int; maps=inode_storage
-d_path kernel output size-or-zero -> int; gpl
+inode_storage_get map kernel value-or-null any -> map-value-or-null; for=lsm,tracing maps=inode_storage
+inode_storage_delete map kernel -> int; for=lsm,tracing maps=inode_storage
+d_path kernel output size-or-zero -> int
 copy_from_user output size-or-zero any -> int; for=TRACE
-snprintf_btf output size memory size any -> int; gpl
+snprintf_btf output size memory size any -> int
 seq_printf_btf kernel memory size-or-zero any -> int; gpl
 skb_cgroup_classid context -> int
 redirect_neigh any memory-or-null size-or-zero any -> int; for=SKB
 per_cpu_ptr per-cpu any -> memory-or-null
 this_cpu_ptr per-cpu -> memory
 redirect_peer any any -> int; for=SKB
-task_storage_get map kernel-or-null value-or-null any -> map-value-or-null; gpl keeps maps=task_storage since=5.11
-task_storage_delete map kernel-or-null -> int; gpl keeps maps=task_storage
+task_storage_get map kernel-or-null value-or-null any -> map-value-or-null; keeps maps=task_storage since=5.11
+task_storage_delete map kernel-or-null -> int; keeps maps=task_storage
 get_current_task_btf () -> kernel; gpl constant
-bprm_opts_set kernel any -> int
+bprm_opts_set kernel any -> int; for=lsm
 ktime_get_coarse_ns () -> int; silent keeps
-ima_inode_hash kernel output size -> int; gpl
+ima_inode_hash kernel output size -> int; for=lsm gpl
 sock_from_file kernel -> kernel-or-null
-check_mtu context any fixed any any -> int; for=CLS,xdp bytes=4 since=5.12
+check_mtu context any fixed any any -> int; gpl for=CLS,xdp bytes=4 since=5.12
 for_each_map_elem map function stack-or-null any -> int; maps=HASH,ARRAY since=5.13
-snprintf output-or-null size-or-zero constant-string memory-or-null size-or-zero -> int
+snprintf output-or-null size-or-zero constant-string memory-or-null size-or-zero -> int; gpl
 sys_bpf any memory size -> int; since=5.14
 btf_find_by_name_kind memory size any any -> int
 sys_close any -> int
-timer_init timer map any -> int; maps=HASH,array since=5.15
-timer_set_callback timer function -> int
-timer_start timer any any -> int
-timer_cancel timer -> int
+timer_init timer map any -> int; gpl maps=HASH,array since=5.15
+timer_set_callback timer function -> int; gpl
+timer_start timer any any -> int; gpl
+timer_cancel timer -> int; gpl
 get_func_ip context -> int; for=TRACE gpl constant
-get_attach_cookie context -> int; for=TRACE gpl constant
+get_attach_cookie context -> int; for=TRACE constant
 task_pt_regs kernel -> kernel; gpl
 get_branch_snapshot output size-or-zero any -> int; for=TRACE gpl since=5.16
 trace_vprintk memory size memory-or-null size-or-zero -> int; gpl
 skc_to_unix_sock sock-common -> kernel-or-null
 kallsyms_lookup_name memory size-or-zero any fixed -> int; bytes=8
-find_vma kernel any function stack-or-null any -> int; for=TRACE gpl since=5.17
+find_vma kernel any function stack-or-null any -> int; for=TRACE since=5.17
 loop any function stack-or-null any -> int
 strncmp memory size constant-string -> int; keeps
-get_func_arg context any fixed -> int; for=TRACE bytes=8
-get_func_ret context fixed -> int; for=TRACE bytes=8
-get_func_arg_cnt context -> int; for=TRACE constant
+get_func_arg context any fixed -> int; for=tracing bytes=8
+get_func_ret context fixed -> int; for=tracing bytes=8
+get_func_arg_cnt context -> int; for=tracing constant
 get_retval () -> int; since=5.18
 set_retval any -> int
 xdp_get_buff_len context -> int; for=xdp
 xdp_load_bytes context any output size -> int; for=xdp
 xdp_store_bytes context any output size -> int; for=xdp
-copy_from_user_task output size-or-zero any kernel any -> int; for=TRACE
+copy_from_user_task output size-or-zero any kernel any -> int; gpl for=TRACE
 skb_set_tstamp context any any -> int; for=SKB
-ima_file_hash kernel output size -> int; gpl
+ima_file_hash kernel output size -> int; for=lsm gpl
 kptr_xchg kptr kernel-or-null -> kernel-or-null; since=5.19
 map_lookup_percpu_elem map key any -> map-value-or-null; packet keeps maps=percpu_array,percpu_hash,lru_percpu_hash
 skc_to_mptcp_sock sock-common -> kernel-or-null
@@ -310,10 +313,10 @@ ringbuf_discard_dynptr dynptr any -> void
 dynptr_read output size-or-zero dynptr any any -> int
 dynptr_write dynptr any memory size-or-zero any -> int
 dynptr_data dynptr any allocation-size -> memory-or-null
-tcp_raw_gen_syncookie_ipv4 fixed memory size-or-zero -> int; packet bytes=20 since=6.0
-tcp_raw_gen_syncookie_ipv6 fixed memory size-or-zero -> int; packet bytes=40
-tcp_raw_check_syncookie_ipv4 fixed fixed -> int; packet bytes=20,20
-tcp_raw_check_syncookie_ipv6 fixed fixed -> int; packet bytes=40,20
+tcp_raw_gen_syncookie_ipv4 fixed memory size-or-zero -> int; gpl packet bytes=20 since=6.0
+tcp_raw_gen_syncookie_ipv6 fixed memory size-or-zero -> int; gpl packet bytes=40
+tcp_raw_check_syncookie_ipv4 fixed fixed -> int; gpl packet bytes=20,20
+tcp_raw_check_syncookie_ipv6 fixed fixed -> int; gpl packet bytes=40,20
 ktime_get_tai_ns () -> int; silent keeps since=6.1
 user_ringbuf_drain map function stack-or-null any -> int; maps=user_ringbuf
 cgrp_storage_get map kernel-or-null value-or-null any -> map-value-or-null; maps=cgrp_storage since=6.2

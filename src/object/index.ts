@@ -7,6 +7,7 @@ export { mapOf } from "./elf-maps.ts";
 export { type ReadObject, readObject } from "./elf-reader.ts";
 export { ObjectFileError, type WriteObjectOptions, writeObject } from "./elf-writer.ts";
 export { type Externs, KCONFIG, type KernelSetting, readExterns } from "./externs.ts";
+export { mayCall, needsSleep } from "./helper-permissions.ts";
 export {
   type Helper,
   type HelperArgument,
@@ -35,7 +36,7 @@ export type {
   Reference,
   StructOpsSpec,
 } from "./object.ts";
-export { CORE_QUESTIONS } from "./object.ts";
+export { attachTypeOf, CORE_QUESTIONS } from "./object.ts";
 export {
   PROGRAM_TYPES,
   type ProgramType,
@@ -45,3 +46,4 @@ export {
   type TargetKind,
 } from "./program-types.ts";
 export { programOfSection } from "./section-names.ts";
+export { SOCKETS } from "./socket-contexts.ts";

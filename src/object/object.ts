@@ -89,6 +89,12 @@ export interface ProgramSpec {
   readonly context?: ContextLayout;
 }
 
+/** What a program is loaded for, by its name in `attach-types.ts`; undefined where nothing says it. */
+export function attachTypeOf({ attachType, attach }: ProgramSpec): string | undefined {
+  const [first] = attach;
+  return attachType ?? (first?.kind === "cgroup" ? `cgroup_${first.attachType}` : undefined);
+}
+
 export interface ProgramTarget {
   readonly kind: TargetKind;
   /** Of the tracepoint, function or hook; for `struct_ops` of the struct. */

@@ -5,15 +5,33 @@
 // Documentation/bpf/libbpf/program_types.rst.
 
 import {
+  ARGUMENTS,
+  CALLED,
   CGROUP_SKB,
   type ContextRules,
+  FLOW_DISSECTOR,
+  LIGHTWEIGHT_TUNNEL,
   perfEvent,
   registers,
   SOCKET_FILTER,
+  STREAM,
+  TRACEPOINT,
   TRAFFIC_CONTROL,
-  words,
+  WRITABLE_ARGUMENTS,
   XDP,
 } from "./contexts.ts";
+import {
+  CGROUP_DEVICE,
+  CGROUP_SOCK,
+  CGROUP_SOCKOPT,
+  CGROUP_SYSCTL,
+  NETFILTER,
+  SK_LOOKUP,
+  SK_MSG,
+  SK_REUSEPORT,
+  SOCK_ADDR,
+  SOCK_OPS,
+} from "./socket-contexts.ts";
 
 /** By the names of `enum bpf_prog_type`, lower case, without `BPF_PROG_TYPE_`. */
 export type ProgramType =
@@ -75,8 +93,8 @@ export interface ProgramTypeRow {
   readonly context?: (machine: string) => ContextRules;
   /** Words of the context may point to kernel objects. */
   readonly kernelWords?: true;
-  /** What it may return, for one kind of target or all; absent: anything. */
-  readonly returns?: Range | Readonly<Partial<Record<TargetKind, Range>>>;
+  /** What it may return: for all, or by what it is for, a kind of target or an attach type (`else`: any other). */
+  readonly returns?: Range | Readonly<Record<string, Range>>;
   /** It has a packet of its own, which it may look into, or change as well (may_access_direct_pkt_data). */
   readonly packet?: "read" | "write";
   /** It has the loads of classic BPF (may_access_skb). */
@@ -122,6 +140,7 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
       { prefix: "uprobe.session", attachType: "trace_uprobe_session" },
     ],
     context: registers,
+    returns: { trace_kprobe_session: YES_OR_NO, trace_uprobe_session: YES_OR_NO },
     groups: ["TRACE"],
   },
   sched_cls: {
@@ -143,7 +162,7 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
   tracepoint: {
     number: 5,
     sections: sections("tracepoint", "tp"),
-    context: () => words(2048),
+    context: () => TRACEPOINT,
     groups: ["TRACE"],
   },
   xdp: {
@@ -169,7 +188,8 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
       { prefix: "cgroup_skb/egress", attachType: "cgroup_inet_egress" },
     ],
     context: () => CGROUP_SKB,
-    returns: [0n, 3n],
+    // Two bits of an egress program say that the network is congested.
+    returns: { else: YES_OR_NO, cgroup_inet_egress: [0n, 3n] },
     packet: "read",
   },
   cgroup_sock: {
@@ -183,14 +203,35 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
         post_bind6: "inet6_post_bind",
       }),
     ],
+    context: () => CGROUP_SOCK,
     returns: YES_OR_NO,
   },
-  lwt_in: { number: 10, sections: sections("lwt_in"), groups: ["SKB"] },
-  lwt_out: { number: 11, sections: sections("lwt_out"), groups: ["SKB"] },
-  lwt_xmit: { number: 12, sections: sections("lwt_xmit"), groups: ["SKB"] },
+  lwt_in: {
+    number: 10,
+    sections: sections("lwt_in"),
+    context: () => LIGHTWEIGHT_TUNNEL,
+    packet: "read",
+    groups: ["SKB"],
+  },
+  lwt_out: {
+    number: 11,
+    sections: sections("lwt_out"),
+    context: () => LIGHTWEIGHT_TUNNEL,
+    packet: "read",
+    groups: ["SKB"],
+  },
+  lwt_xmit: {
+    number: 12,
+    sections: sections("lwt_xmit"),
+    context: () => LIGHTWEIGHT_TUNNEL,
+    packet: "write",
+    groups: ["SKB"],
+  },
   sock_ops: {
     number: 13,
     sections: [{ prefix: "sockops", attachType: "cgroup_sock_ops" }],
+    context: () => SOCK_OPS,
+    packet: "read",
     returns: YES_OR_NO,
   },
   sk_skb: {
@@ -201,18 +242,26 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
       { prefix: "sk_skb/stream_verdict", attachType: "sk_skb_stream_verdict" },
       { prefix: "sk_skb/verdict", attachType: "sk_skb_verdict" },
     ],
+    context: () => STREAM,
+    packet: "write",
     groups: ["SKB"],
   },
   cgroup_device: {
     number: 15,
     sections: [{ prefix: "cgroup/dev", attachType: "cgroup_device" }],
+    context: () => CGROUP_DEVICE,
     returns: YES_OR_NO,
   },
-  sk_msg: { number: 16, sections: [{ prefix: "sk_msg", attachType: "sk_msg_verdict" }] },
+  sk_msg: {
+    number: 16,
+    sections: [{ prefix: "sk_msg", attachType: "sk_msg_verdict" }],
+    context: () => SK_MSG,
+    packet: "write",
+  },
   raw_tracepoint: {
     number: 17,
     sections: sections("raw_tracepoint", "raw_tp"),
-    context: () => words(96),
+    context: () => ARGUMENTS,
     groups: ["TRACE"],
   },
   cgroup_sock_addr: {
@@ -236,9 +285,28 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
       getsockname6: "inet6_getsockname",
       getsockname_unix: "unix_getsockname",
     }),
-    returns: YES_OR_NO,
+    context: () => SOCK_ADDR,
+    returns: {
+      else: YES_OR_NO,
+      cgroup_inet4_bind: [0n, 3n],
+      cgroup_inet6_bind: [0n, 3n],
+      ...Object.fromEntries(
+        ["recvmsg", "getpeername", "getsockname"].flatMap((what) =>
+          ["inet4", "inet6", "unix"].map((family): [string, Range] => [
+            `cgroup_${what === "recvmsg" ? family.replace("inet", "udp") : family}_${what}`,
+            [1n, 1n],
+          ]),
+        ),
+      ),
+    },
   },
-  lwt_seg6local: { number: 19, sections: sections("lwt_seg6local"), groups: ["SKB"] },
+  lwt_seg6local: {
+    number: 19,
+    sections: sections("lwt_seg6local"),
+    context: () => LIGHTWEIGHT_TUNNEL,
+    packet: "read",
+    groups: ["SKB"],
+  },
   lirc_mode2: { number: 20, sections: [{ prefix: "lirc_mode2", attachType: "lirc_mode2" }] },
   sk_reuseport: {
     number: 21,
@@ -246,22 +314,32 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
       { prefix: "sk_reuseport", attachType: "sk_reuseport_select" },
       { prefix: "sk_reuseport/migrate", attachType: "sk_reuseport_select_or_migrate" },
     ],
+    context: () => SK_REUSEPORT,
+    packet: "read",
   },
-  flow_dissector: { number: 22, sections: [{ prefix: "flow_dissector", attachType: "flow_dissector" }] },
+  flow_dissector: {
+    number: 22,
+    sections: [{ prefix: "flow_dissector", attachType: "flow_dissector" }],
+    context: () => FLOW_DISSECTOR,
+    packet: "read",
+  },
   cgroup_sysctl: {
     number: 23,
     sections: [{ prefix: "cgroup/sysctl", attachType: "cgroup_sysctl" }],
+    context: () => CGROUP_SYSCTL,
     returns: YES_OR_NO,
   },
   raw_tracepoint_writable: {
     number: 24,
     sections: sections("raw_tracepoint.w", "raw_tp.w"),
-    context: () => words(96),
+    context: () => WRITABLE_ARGUMENTS,
     groups: ["TRACE"],
   },
   cgroup_sockopt: {
     number: 25,
     sections: hooks({ getsockopt: "getsockopt", setsockopt: "setsockopt" }),
+    context: () => CGROUP_SOCKOPT,
+    packet: "write",
     returns: YES_OR_NO,
   },
   tracing: {
@@ -273,7 +351,7 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
       { prefix: "fmod_ret", target: "fmod_ret", attachType: "modify_return" },
       { prefix: "iter", target: "iter", attachType: "trace_iter" },
     ],
-    context: () => words(96),
+    context: () => ARGUMENTS,
     kernelWords: true,
     returns: { fentry: [0n, 0n], fexit: [0n, 0n], iter: [0n, 1n] },
     groups: ["TRACE"],
@@ -286,13 +364,23 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
       { prefix: "lsm", target: "lsm", attachType: "lsm_mac" },
       { prefix: "lsm_cgroup", target: "lsm", attachType: "lsm_cgroup" },
     ],
-    context: () => words(96),
+    context: () => ARGUMENTS,
     kernelWords: true,
     groups: ["TRACE"],
   },
-  sk_lookup: { number: 30, sections: [{ prefix: "sk_lookup", attachType: "sk_lookup" }] },
-  syscall: { number: 31, sections: sections("syscall") },
-  netfilter: { number: 32, sections: [{ prefix: "netfilter", attachType: "netfilter" }] },
+  sk_lookup: {
+    number: 30,
+    sections: [{ prefix: "sk_lookup", attachType: "sk_lookup" }],
+    context: () => SK_LOOKUP,
+    returns: YES_OR_NO,
+  },
+  syscall: { number: 31, sections: sections("syscall"), context: () => CALLED },
+  netfilter: {
+    number: 32,
+    sections: [{ prefix: "netfilter", attachType: "netfilter" }],
+    context: () => NETFILTER,
+    returns: YES_OR_NO,
+  },
 };
 
 /** The name of a program type's number; undefined for one that is newer than this table. */
@@ -300,9 +388,10 @@ export function programTypeName(number: number): ProgramType | undefined {
   return (Object.keys(PROGRAM_TYPES) as ProgramType[]).find((type) => PROGRAM_TYPES[type].number === number);
 }
 
-/** What a program of a type may return; undefined: anything. */
-export function returnRange(type: ProgramType, target: TargetKind | undefined): Range | undefined {
+/** What a program of a type may return, by its kind of target or its attach type; undefined: anything. */
+export function returnRange(type: ProgramType, purpose: string | undefined): Range | undefined {
   const { returns } = PROGRAM_TYPES[type];
   if (returns === undefined || Array.isArray(returns)) return returns as Range | undefined;
-  return target === undefined ? undefined : (returns as Partial<Record<TargetKind, Range>>)[target];
+  const rows = returns as Readonly<Record<string, Range>>;
+  return (purpose !== undefined && Object.hasOwn(rows, purpose) ? rows[purpose] : undefined) ?? rows.else;
 }

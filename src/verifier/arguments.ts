@@ -7,7 +7,7 @@ import { handOver, MAX_OFFSET } from "./memory.ts";
 import { refuse } from "./refusal.ts";
 import { describe, isConstant, isZero, type Scalar } from "./scalar.ts";
 import { type State, topFrame } from "./state.ts";
-import { type Pointer, title, type Value } from "./value.ts";
+import { isSocketTarget, type Pointer, title, type Value } from "./value.ts";
 
 /** What the arguments of a call said. */
 export interface Gathered {
@@ -15,12 +15,17 @@ export interface Gathered {
   mapPointer: Pointer | undefined;
   key: { register: number; pointer: Pointer } | undefined;
   callback: number | undefined;
+  /** The socket of which the result may be another view. */
+  socket: Pointer | undefined;
   /** The released reference. */
   released: number | undefined;
   /** The last size argument's greatest value. */
   size: bigint | undefined;
   allocation: number;
 }
+
+/** Programs whose context is no socket, but has one: it is that which is asked for its cookie or its options. */
+const ON_SOCKETS: ReadonlySet<string> = new Set(["sk_reuseport", "cgroup_sockopt", "tracing", "lsm"]);
 
 export function argument(state: State, register: number, name: string): Exclude<Value, { kind: "uninit" }> {
   const value = topFrame(state).regs[register] as Value;
@@ -206,7 +211,15 @@ export function checkArgument(
         refuse("argument", `${name} cannot allocate ${value.umin} bytes`, [register]);
       gathered.allocation = Number(value.umin);
       return;
-    case "context": {
+    case "context":
+    case "context-or-null":
+    case "context-or-socket": {
+      if (isNull && kind === "context-or-null") return;
+      if (kind === "context-or-socket" && ON_SOCKETS.has(checker.program.type)) {
+        const socket = pointerArgument(name, register, "a socket", value);
+        if (!isSocketTarget(socket.to) && socket.to !== "kernel") wrong(name, register, "a socket", value);
+        return;
+      }
       const context = pointerArgument(name, register, "the context", value);
       if (context.to !== "context") wrong(name, register, "the context", value);
       if (context.off !== 0 || !isZero(context.index)) {
@@ -268,8 +281,12 @@ export function checkArgument(
     }
     case "socket":
     case "sock-common": {
+      // A program that chooses a listener may also choose none.
+      if (isNull && name === "sk_assign" && checker.program.type === "sk_lookup") return;
       const socket = pointerArgument(name, register, "a socket", value);
-      if (socket.to !== "socket") wrong(name, register, "a socket", value);
+      const fits = kind === "socket" ? socket.to === "socket" : isSocketTarget(socket.to) || socket.to === "kernel";
+      if (!fits) wrong(name, register, kind === "socket" ? "a full socket" : "a socket", value);
+      gathered.socket = socket;
       if (name === "sk_release") {
         if (socket.ref === 0)
           refuse("reference", `sk_release is given a socket that this program did not look up (r${register})`, [

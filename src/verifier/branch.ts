@@ -64,13 +64,14 @@ function settleNull(state: State, id: number, isNull: boolean): void {
   let ref = 0;
   mapValues(state, (value) => {
     if (value.kind !== "pointer" || !value.nullable || value.id !== id) return value;
-    if (value.ref !== 0) ref = value.ref;
+    // A reference that was taken here is not held where there was none to take; a pointer derived from it says nothing.
+    if (value.ref !== 0 && value.ref === value.id) ref = value.ref;
     return isNull ? constant(0n) : changed(value, { nullable: false, id: value.to === "kernel" ? 0 : id });
   });
   if (isNull && ref !== 0) release(state, ref);
 }
 
-const NEVER_NULL: ReadonlySet<string> = new Set(["map-value", "map-key", "memory", "map", "socket"]);
+const NEVER_NULL: ReadonlySet<string> = new Set(["map-value", "map-key", "memory", "map", "sock-common", "socket"]);
 
 const isPacket = (v: Value): v is Pointer => v.kind === "pointer" && (v.to === "packet" || v.to === "packet-meta");
 const isEnd = (v: Value, of: Pointer): boolean =>

@@ -1,6 +1,6 @@
 // Calls of helpers: may this program call it, and what does it give.
 
-import { type Helper, type HelperArgument, helper, type MapSpec } from "../object/index.ts";
+import { type Helper, type HelperArgument, helper, type MapSpec, mayCall, needsSleep } from "../object/index.ts";
 import { checkArgument, type Gathered } from "./arguments.ts";
 import { enterCallback, type Push } from "./callbacks.ts";
 import type { Checker } from "./checker.ts";
@@ -11,7 +11,7 @@ import { refuse } from "./refusal.ts";
 import { isConstant, signedRange, UNKNOWN, unsignedRange } from "./scalar.ts";
 import { knownOnStack } from "./stack.ts";
 import { type Frame, mapValues, type State, topFrame } from "./state.ts";
-import { changed, pointer, UNINIT, type Value } from "./value.ts";
+import { changed, type Pointer, pointer, type SocketTarget, UNINIT, type Value } from "./value.ts";
 
 const isPacketPointer = (value: Value): boolean =>
   value.kind === "pointer" && (value.to === "packet" || value.to === "packet-end" || value.to === "packet-meta");
@@ -21,8 +21,17 @@ export function callHelper(checker: Checker, state: State, id: number, push: Pus
   const entry = helper(id);
   if (entry === undefined) refuse("helper", `There is no helper number ${id}`, []);
   const { name } = entry;
-  if (entry.programs?.has(checker.program.type) === false) {
-    refuse("helper", `A program of type ${checker.program.type} cannot call ${name}`, []);
+  const { type, sleepable } = checker.program;
+  if (!mayCall(entry, type, checker.attachType)) {
+    refuse("helper", `A program of type ${type}${forWhat(checker)} cannot call ${name}`, []);
+  }
+  if (sleepable !== true && type !== "syscall" && needsSleep(entry)) {
+    refuse(
+      "helper",
+      `${name} may sleep, and this program may not`,
+      [],
+      "let the program sleep (a section ending in .s)",
+    );
   }
   if (entry.gpl === true && !isGpl(checker.object.license)) {
     refuse(
@@ -39,6 +48,7 @@ export function callHelper(checker: Checker, state: State, id: number, push: Pus
     mapPointer: undefined,
     key: undefined,
     callback: undefined,
+    socket: undefined,
     released: undefined,
     size: undefined,
     allocation: 0,
@@ -56,6 +66,9 @@ export function callHelper(checker: Checker, state: State, id: number, push: Pus
   frame.regs[0] = resultOf(checker, state, entry, gathered);
 }
 
+/** What a program is loaded for, where that makes a difference to what it may call. */
+const forWhat = ({ attachType }: Checker): string => (attachType === undefined ? "" : ` (${attachType})`);
+
 function resultOf(checker: Checker, state: State, entry: Helper, gathered: Gathered): Value {
   const { name, returns } = entry;
   switch (returns) {
@@ -68,8 +81,11 @@ function resultOf(checker: Checker, state: State, entry: Helper, gathered: Gathe
     case "map-value":
     case "map-value-or-null": {
       const map = gathered.map as MapSpec;
-      if (map.type === "array_of_maps" || map.type === "hash_of_maps") {
-        refuse("unsupported", `The maps inside of ${map.name} are not known to this verifier`, [1]);
+      if (map.type === "array_of_maps" || map.type === "hash_of_maps") return innerMap(checker, map);
+      if (name === "map_lookup_elem") {
+        if (map.type === "sockmap" || map.type === "sockhash")
+          return socketOf(checker, state, "socket", name, gathered);
+        if (map.type === "xskmap") return pointer("xdp-socket", { nullable: true, id: checker.newId() });
       }
       const sure =
         returns === "map-value" || (name === "map_lookup_elem" && keyIsInside(checker, state, map, gathered));
@@ -84,16 +100,32 @@ function resultOf(checker: Checker, state: State, entry: Helper, gathered: Gathe
       return KERNEL_WORD;
     case "kernel-or-null":
     case "memory-or-null":
-      return changed(KERNEL_WORD, { nullable: true, id: checker.newId() });
+      return changed(KERNEL_WORD, { nullable: true, id: checker.newId(), ref: gathered.socket?.ref ?? 0 });
     case "memory":
       return KERNEL_WORD;
-    default: {
-      const acquires = name.startsWith("sk_lookup_") || name === "skc_lookup_tcp";
-      const id = checker.newId();
-      if (acquires) state.refs = [...state.refs, { id, slot: state.pc }];
-      return pointer("socket", { nullable: true, id, ref: acquires ? id : 0 });
-    }
+    case "socket-or-null":
+      return socketOf(checker, state, "socket", name, gathered);
+    case "tcp-socket-or-null":
+      return socketOf(checker, state, "tcp-socket", name, gathered);
+    case "sock-common-or-null":
+      return socketOf(checker, state, "sock-common", name, gathered);
   }
+}
+
+/** A socket, or null: looked up, to be given back; or another view of the argument's, which is gone with it. */
+function socketOf(checker: Checker, state: State, to: SocketTarget, name: string, { socket }: Gathered): Pointer {
+  const id = checker.newId();
+  if (!name.includes("lookup")) {
+    return pointer(to, { nullable: true, id, ref: name === "get_listener_sock" ? 0 : (socket?.ref ?? 0) });
+  }
+  state.refs = [...state.refs, { id, slot: state.pc }];
+  return pointer(to, { nullable: true, id, ref: id });
+}
+
+/** A map inside of another, or null: all of them are like the one that it was declared with. */
+function innerMap(checker: Checker, map: MapSpec): Pointer {
+  if (map.inner === undefined) refuse("unsupported", `What the maps inside of ${map.name} are like is not said`, [1]);
+  return pointer("map", { map: map.inner, nullable: true, id: checker.newId() });
 }
 
 /** An array has every element from 0 up: a known key that is inside never gives null. */

@@ -1,7 +1,7 @@
 // What every check needs to know: the program, its maps, the profile, and the ids that are given out.
 
 import type { Instruction } from "../isa/index.ts";
-import { type BpfObject, type MapSpec, type ProgramSpec, returnRange } from "../object/index.ts";
+import { attachTypeOf, type BpfObject, type MapSpec, type ProgramSpec, returnRange } from "../object/index.ts";
 import { PlacedFault, type ProgramGraph } from "./program-graph.ts";
 import type { Fault } from "./refusal.ts";
 import { type Relevance, type RelevanceBasis, relevanceBasis, relevanceOf, sameRelevance } from "./relevance.ts";
@@ -34,6 +34,8 @@ export class Checker {
   readonly needed: Relevance;
   /** Bytes of stack that each function uses, by its first slot. */
   readonly stackDepth: Map<number, number> = new Map();
+  /** What the program is loaded for, where that is said. */
+  readonly attachType: string | undefined;
   readonly #maps: ReadonlyMap<string, MapSpec>;
   readonly #basis: RelevanceBasis;
   readonly #deciding: Uint8Array;
@@ -55,7 +57,8 @@ export class Checker {
     this.machine = settings.machine;
     this.cpus = settings.cpus;
     this.memory = settings.memory;
-    this.resultRange = returnRange(program.type, program.target?.kind);
+    this.attachType = attachTypeOf(program) ?? program.target?.kind;
+    this.resultRange = returnRange(program.type, this.attachType);
     this.#maps = new Map(object.maps.map((map) => [map.name, map]));
     this.#basis = relevanceBasis(graph);
     this.#deciding = new Uint8Array(graph.code.length);

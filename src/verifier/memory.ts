@@ -1,10 +1,10 @@
 // May this many bytes be read or written through this pointer? One function for loads, stores, atomics and for memory
 // that is handed to helpers (check_mem_access and check_helper_mem_access of kernel/bpf/verifier.c).
 
-import { PROGRAM_TYPES } from "../object/index.ts";
+import { PROGRAM_TYPES, SOCKETS } from "../object/index.ts";
 import { S64_MIN } from "./bounds.ts";
 import type { Checker } from "./checker.ts";
-import { contextAccess, KERNEL_WORD } from "./contexts.ts";
+import { contextAccess, fieldOf, KERNEL_WORD } from "./contexts.ts";
 import { refuse } from "./refusal.ts";
 import { describe, isConstant, ofSize, UNKNOWN } from "./scalar.ts";
 import { gatherStack, linkStack, overwriteStack, readStack, requireStack, smearStack, writeStack } from "./stack.ts";
@@ -203,9 +203,21 @@ function checkOther(checker: Checker, access: Access): Value {
       checkPacket(checker, access);
       return ofSize(size);
     case "kernel":
-    case "socket":
       if (access.write) refuse("readonly", `${title(pointer)} can only be read`, [register]);
-      return size === 8 && pointer.to === "kernel" ? KERNEL_WORD : ofSize(size);
+      return size === 8 ? KERNEL_WORD : ofSize(size);
+    case "sock-common":
+    case "socket":
+    case "tcp-socket":
+    case "xdp-socket": {
+      if (access.write) refuse("readonly", `${title(pointer)} can only be read`, [register]);
+      if (!isConstant(pointer.index)) {
+        refuse("pointer", `${title(pointer)} is read at an offset that is not known`, [register]);
+      }
+      const off = pointer.off + Number(pointer.index.smin) + access.off;
+      const field = fieldOf(SOCKETS[pointer.to], { off, size, write: false }, title(pointer));
+      if ("wrong" in field) refuse("bounds", `This reads ${field.wrong}`, [register]);
+      return ofSize(size);
+    }
     default:
       return refuse("pointer", `r${register} points to ${title(pointer)}, which has no bytes to access`, [register]);
   }
@@ -260,7 +272,7 @@ function accessContext(checker: Checker, access: Access): Value {
     );
   }
   const answer = contextAccess({
-    attachType: checker.program.attachType,
+    attachType: checker.attachType,
     type: checker.program.type,
     machine: checker.machine,
     off,

@@ -99,7 +99,10 @@ export function pointerArithmetic(
       refuse("arithmetic", `Nothing can be added to r${register}, which is ${title(pointer)}`, blame);
       break;
     case "packet-end":
+    case "sock-common":
     case "socket":
+    case "tcp-socket":
+    case "xdp-socket":
     case "function":
       refuse("arithmetic", `Nothing can be added to r${register}, which is ${title(pointer)}`, blame);
   }

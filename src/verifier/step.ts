@@ -13,7 +13,7 @@ import { refuse } from "./refusal.ts";
 import { isNeeded, linked, read, write } from "./registers.ts";
 import { constant, isZero, signExtended, UNKNOWN } from "./scalar.ts";
 import { type State, topFrame } from "./state.ts";
-import { changed, pointer, title } from "./value.ts";
+import { changed, isSocketTarget, pointer, title } from "./value.ts";
 
 const sizes: readonly number[] = [4, 2, 1, 8];
 const sizeOf = (op: number): number => sizes[(op >> 3) & 3] as number;
@@ -131,7 +131,7 @@ function stepStore(checker: Checker, state: State, i: Instruction): void {
     store(checker, state, access, value);
     return;
   }
-  if (base.to === "context" || base.to === "packet" || base.to === "packet-meta" || base.to === "socket") {
+  if (base.to === "context" || base.to === "packet" || base.to === "packet-meta" || isSocketTarget(base.to)) {
     refuse("pointer", `An atomic operation is not possible on ${title(base)}`, [register]);
   }
   if (i.imm === Atomic.LOAD_ACQ) {

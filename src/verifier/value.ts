@@ -22,8 +22,14 @@ export type PointerTarget =
   | "memory"
   /** A kernel object: read through with faults handled; may be a plain number where types are not known. */
   | "kernel"
-  | "socket"
+  | SocketTarget
   | "function";
+
+/** What is known of a socket: also one that only waits or asks; a full one; one of TCP; one of AF_XDP. */
+export type SocketTarget = "sock-common" | "socket" | "tcp-socket" | "xdp-socket";
+
+export const isSocketTarget = (to: PointerTarget): to is SocketTarget =>
+  to === "sock-common" || to === "socket" || to === "tcp-socket" || to === "xdp-socket";
 
 export interface Pointer {
   readonly kind: "pointer";
@@ -96,7 +102,10 @@ const TITLES: { readonly [target in PointerTarget]: string } = {
   "packet-meta": "the packet's metadata",
   memory: "reserved memory",
   kernel: "a kernel object",
-  socket: "a socket",
+  "sock-common": "a socket",
+  socket: "a full socket",
+  "tcp-socket": "a TCP socket",
+  "xdp-socket": "an XDP socket",
   function: "a function",
 };
 
