@@ -10,8 +10,10 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { loadSource } from "./load-source.mjs";
 
 const { kernelSays } = await loadSource("test/data/verifier-agreement.ts");
-const { readObject } = await loadSource("src/object/index.ts");
-const { allModuleTypes, kernelBtf, liveKernel, loadObject } = await loadSource("test/data/verifier-object-files.ts");
+const { KCONFIG, readObject } = await loadSource("src/object/index.ts");
+const { allModuleTypes, kernelBtf, liveKernel, loadObject, settingsBytes } = await loadSource(
+  "test/data/verifier-object-files.ts",
+);
 const { asksForTypes, resolveCore } = await loadSource("src/co-re/index.ts");
 const { verifyProgram } = await loadSource("src/verifier/index.ts");
 
@@ -45,21 +47,42 @@ const general = (message) =>
     .replace(/\b0x[0-9a-f]+\b|-?\b\d+\b|\b[rR]\d+\b/g, "N")
     .slice(0, 150);
 
+/** A map that is declared without what it needs, with the least of it. */
+const withSizes = (map) => ({
+  ...map,
+  maxEntries: map.maxEntries === 0 && !/storage|perf_event/.test(map.type) ? 1 : map.maxEntries,
+  valueSize: map.type === "stack_trace" && map.valueSize === 0 ? 127 * 8 : map.valueSize,
+});
+
+/** The settings of this kernel in their map, as they are there when the kernel verifies. */
+const withSettings = ({ settings, ...object }) => ({
+  ...object,
+  maps: object.maps.map((map) =>
+    map.name === KCONFIG && settings !== undefined
+      ? { ...map, initial: settingsBytes(liveKernel(), settings, map.valueSize) }
+      : map,
+  ),
+});
+
 for (const file of files) {
   const short = file.replace(/^.*\//, "");
   let object;
   let maps;
   try {
     ({ object } = readObject(readFileSync(file)));
+    // What the user's side sets before it loads.
+    object = { ...object, maps: object.maps.map(withSizes) };
     maps = loadObject({ ...object, programs: [] });
   } catch (error) {
     note(left, `${error.constructor.name}: ${general(error.message)}`, short);
     counts.left++;
     continue;
   }
-  const resolved = asksForTypes(object)
-    ? resolveCore(object, { btf: kernelBtf(), modules: () => allModuleTypes(liveKernel()) })
-    : object;
+  const resolved = withSettings(
+    asksForTypes(object)
+      ? resolveCore(object, { btf: kernelBtf(), modules: () => allModuleTypes(liveKernel()) })
+      : object,
+  );
   for (const [i, program] of object.programs.entries()) {
     const label = `${short}:${program.name}`;
     let kernel;

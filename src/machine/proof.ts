@@ -77,7 +77,7 @@ export function judge(
 ): ProgramResult | undefined {
   // Every instruction has to be followed at least once.
   if (program.slots > LAZY_BUDGET || !isFamiliar(object, program, isReplaced)) return undefined;
-  return verifyProgram(object, program.spec, { profile: "linux", budget: LAZY_BUDGET });
+  return verifyProgram(object, program.spec, { profile: "linux", budget: LAZY_BUDGET, frozen: false });
 }
 
 /** The same at once and by a profile: complaints about a program that is refused, and whether it may run unchecked. */

@@ -18,7 +18,7 @@ export {
   helperName,
   helperNumber,
 } from "./helpers.ts";
-export { type KernelFunction, kernelFunction } from "./kernel-functions.ts";
+export { type DynptrKind, isIteratorNext, type KernelFunction, kernelFunction } from "./kernel-functions.ts";
 export { LinkError, type LinkedProgram, link, type MachineReference } from "./link.ts";
 export { type BpfMap, type MapDump, UPDATE_FLAGS, type UpdateMode } from "./map.ts";
 export { MAP_TYPES, type MapType, mapTypeName } from "./map-types.ts";

@@ -1,27 +1,130 @@
 // Functions of the kernel that programs may call by name (kfuncs): what each takes and gives. One row each.
 //
-// Prototypes: kernel/bpf/helpers.c and kernel/trace/bpf_trace.c; flags such as KF_ACQUIRE: Documentation/bpf/kfuncs.rst.
+// Prototypes: kernel/bpf/helpers.c, kernel/trace/bpf_trace.c, net/core/filter.c; flags such as KF_ACQUIRE, and which
+// programs each is registered for: Documentation/bpf/kfuncs.rst and the BTF_KFUNCS lists beside the prototypes.
+
+import type { ProgramType } from "./program-types.ts";
+
+/** What an argument must be. */
+export type KernelArgument =
+  | "any"
+  /** A kernel object. */
+  | "kernel"
+  /** One that the program acquired, given back here. */
+  | "release"
+  | "context"
+  /** Memory that is read and written, or 0; its size, a constant, is the next argument. */
+  | "buffer-or-null"
+  | "size"
+  | "dynptr"
+  /** A place on the stack that becomes a dynptr, over what the row's `gives` says. */
+  | "dynptr-output"
+  /** An iterator on the stack: made here, moved on, done with. */
+  | "iterator-new"
+  | "iterator-next"
+  | "iterator-destroy";
+
+export type DynptrKind = "local" | "ringbuf" | "skb" | "xdp";
 
 export interface KernelFunction {
-  /** `kernel`: a kernel object; `release`: one that the program acquired, given back here. */
-  readonly args: readonly ("any" | "kernel" | "release")[];
-  /** `acquire`: a kernel object or null, which has to be given back. */
-  readonly returns: "int" | "void" | "kernel" | "acquire";
+  readonly args: readonly KernelArgument[];
+  /**
+   * `acquire`: a kernel object or null, which has to be given back; `number-or-null`: an iterator's next number;
+   * `slice`: memory of the size that was asked for, or null; `slice-readonly`: the same, only read.
+   */
+  readonly returns:
+    | "int"
+    | "void"
+    | "kernel"
+    | "kernel-or-null"
+    | "acquire"
+    | "number-or-null"
+    | "slice"
+    | "slice-readonly";
+  /** What a new dynptr is of; absent: of what the first argument is of. */
+  readonly gives?: DynptrKind;
+  /** Regions that it opens or closes: of RCU, of no preemption. */
+  readonly region?: "rcu-open" | "rcu-close" | "preempt-open" | "preempt-close";
+  /** Types of programs that may call it; absent: all. */
+  readonly programs?: readonly ProgramType[];
 }
+
+const SKB_PROGRAMS: readonly ProgramType[] = [
+  "socket_filter",
+  "sched_cls",
+  "sched_act",
+  "sk_skb",
+  "cgroup_skb",
+  "lwt_in",
+  "lwt_out",
+  "lwt_xmit",
+  "lwt_seg6local",
+  "netfilter",
+  "tracing",
+];
+/** Programs for which the functions on tasks and cgroups are registered. */
+const TASK_PROGRAMS: readonly ProgramType[] = [
+  "tracing",
+  "lsm",
+  "sched_cls",
+  "sched_act",
+  "xdp",
+  "struct_ops",
+  "syscall",
+  "cgroup_skb",
+];
+
+const tasks = (args: KernelFunction["args"], returns: KernelFunction["returns"]): KernelFunction => ({
+  args,
+  returns,
+  programs: TASK_PROGRAMS,
+});
+
+const region = (which: KernelFunction["region"]): KernelFunction => ({
+  args: [],
+  returns: "void",
+  ...(which === undefined ? {} : { region: which }),
+});
 
 const TABLE: Readonly<Record<string, KernelFunction>> = {
   bpf_rdonly_cast: { args: ["any", "any"], returns: "kernel" },
   bpf_cast_to_kern_ctx: { args: ["any"], returns: "kernel" },
-  bpf_task_from_pid: { args: ["any"], returns: "acquire" },
-  bpf_task_acquire: { args: ["kernel"], returns: "acquire" },
-  bpf_task_release: { args: ["release"], returns: "void" },
-  bpf_cgroup_from_id: { args: ["any"], returns: "acquire" },
-  bpf_cgroup_release: { args: ["release"], returns: "void" },
-  bpf_rcu_read_lock: { args: [], returns: "void" },
-  bpf_rcu_read_unlock: { args: [], returns: "void" },
+  bpf_task_from_pid: tasks(["any"], "acquire"),
+  bpf_task_from_vpid: tasks(["any"], "acquire"),
+  bpf_task_acquire: tasks(["kernel"], "acquire"),
+  bpf_task_release: tasks(["release"], "void"),
+  bpf_cgroup_from_id: tasks(["any"], "acquire"),
+  bpf_cgroup_acquire: tasks(["kernel"], "acquire"),
+  bpf_cgroup_ancestor: tasks(["kernel", "any"], "acquire"),
+  bpf_cgroup_release: tasks(["release"], "void"),
+  bpf_task_under_cgroup: tasks(["kernel", "kernel"], "int"),
+  bpf_rcu_read_lock: region("rcu-open"),
+  bpf_rcu_read_unlock: region("rcu-close"),
+  bpf_preempt_disable: region("preempt-open"),
+  bpf_preempt_enable: region("preempt-close"),
   bpf_get_fsverity_digest: { args: ["kernel", "any"], returns: "int" },
+  bpf_dynptr_from_skb: {
+    args: ["context", "any", "dynptr-output"],
+    returns: "int",
+    gives: "skb",
+    programs: SKB_PROGRAMS,
+  },
+  bpf_dynptr_from_xdp: { args: ["context", "any", "dynptr-output"], returns: "int", gives: "xdp", programs: ["xdp"] },
+  bpf_dynptr_slice: { args: ["dynptr", "any", "buffer-or-null", "size"], returns: "slice-readonly" },
+  bpf_dynptr_slice_rdwr: { args: ["dynptr", "any", "buffer-or-null", "size"], returns: "slice" },
+  bpf_dynptr_adjust: { args: ["dynptr", "any", "any"], returns: "int" },
+  bpf_dynptr_is_null: { args: ["dynptr"], returns: "int" },
+  bpf_dynptr_is_rdonly: { args: ["dynptr"], returns: "int" },
+  bpf_dynptr_size: { args: ["dynptr"], returns: "int" },
+  bpf_dynptr_clone: { args: ["dynptr", "dynptr-output"], returns: "int" },
+  bpf_iter_num_new: { args: ["iterator-new", "any", "any"], returns: "int" },
+  bpf_iter_num_next: { args: ["iterator-next"], returns: "number-or-null" },
+  bpf_iter_num_destroy: { args: ["iterator-destroy"], returns: "void" },
 };
 
 /** What is known of a kernel function; undefined for one that has no row. */
 export const kernelFunction = (name: string): KernelFunction | undefined =>
   Object.hasOwn(TABLE, name) ? TABLE[name] : undefined;
+
+/** Does it move an iterator on, so that a loop around it ends when the iterator does? */
+export const isIteratorNext = (name: string): boolean => kernelFunction(name)?.args[0] === "iterator-next";

@@ -6,6 +6,7 @@ import type { Checker } from "./checker.ts";
 import { handOver, MAX_OFFSET } from "./memory.ts";
 import { refuse } from "./refusal.ts";
 import { describe, isConstant, isZero, type Scalar } from "./scalar.ts";
+import { dynptrArgument, dynptrKind, makeDynptr } from "./stack-objects.ts";
 import { type State, topFrame } from "./state.ts";
 import { isSocketTarget, type Pointer, title, type Value } from "./value.ts";
 
@@ -19,6 +20,10 @@ export interface Gathered {
   socket: Pointer | undefined;
   /** The released reference. */
   released: number | undefined;
+  /** The dynptr that the call is about. */
+  dynptr: Pointer | undefined;
+  /** The timer that the call is about. */
+  timer: Pointer | undefined;
   /** The last size argument's greatest value. */
   size: bigint | undefined;
   allocation: number;
@@ -121,6 +126,47 @@ function checkMemoryPair(
   });
 }
 
+const FIELDS = { "spin-lock": "a lock", timer: "a timer", kptr: "a pointer to a kernel object" } as const;
+
+/** A pointer to the field of a map value that the helper is for. */
+function fieldArgument(
+  checker: Checker,
+  name: string,
+  register: number,
+  kind: keyof typeof FIELDS,
+  value: Value,
+): Pointer {
+  const inside = pointerArgument(name, register, "a field of a map value", value);
+  const { map } = inside;
+  if (inside.to !== "map-value" || map?.valueType === undefined || !isConstant(inside.index)) {
+    refuse("argument", `${name} needs ${FIELDS[kind]} in a map value with type information in r${register}`, [
+      register,
+    ]);
+  }
+  const at = BigInt(inside.off) + inside.index.smin;
+  if (!checker.fieldsOf(map).some((field) => field.kind === kind && BigInt(field.from) === at)) {
+    refuse("argument", `${name} needs ${FIELDS[kind]} in r${register}, and at byte ${at} of ${map.name} is none`, [
+      register,
+    ]);
+  }
+  return inside;
+}
+
+/** The same value is the same lock: those of global data have no id of their own. */
+const GLOBAL_LOCK = -1;
+
+function takeLock(checker: Checker, state: State, name: string, register: number, inside: Pointer): void {
+  const id = inside.id === 0 ? GLOBAL_LOCK - checker.object.maps.indexOf(inside.map as MapSpec) : inside.id;
+  if (name === "spin_lock") {
+    if (state.locked !== 0) refuse("reference", "A lock is taken while another is held", [register]);
+    state.locked = id;
+    return;
+  }
+  if (state.locked === 0) refuse("reference", "A lock is given back that is not held", [register]);
+  if (state.locked !== id) refuse("reference", "Another lock is given back than the one that is held", [register]);
+  state.locked = 0;
+}
+
 export function checkArgument(
   checker: Checker,
   state: State,
@@ -156,6 +202,9 @@ export function checkArgument(
       }
       if (map.map.type === "prog_array" && name !== "tail_call") {
         refuse("argument", `${name} does not take a map of type prog_array (${map.map.name})`, [register]);
+      }
+      if (gathered.timer !== undefined && gathered.timer.map !== map.map) {
+        refuse("argument", `${name} is given a timer of another map than ${map.map.name}`, [register]);
       }
       gathered.map ??= map.map;
       gathered.mapPointer ??= map;
@@ -277,6 +326,13 @@ export function checkArgument(
       if (isNull && kind === "kernel-or-null") return;
       const object = pointerArgument(name, register, "a kernel object", value);
       if (object.to !== "kernel") wrong(name, register, "a kernel object", value);
+      if (name === "kptr_xchg") {
+        if (object.ref === 0)
+          refuse("reference", `${name} is given an object that this program did not acquire (r${register})`, [
+            register,
+          ]);
+        gathered.released = object.ref;
+      }
       return;
     }
     case "socket":
@@ -296,23 +352,32 @@ export function checkArgument(
       }
       return;
     }
+    case "dynptr": {
+      const mark = dynptrArgument(state, pointerArgument(name, register, "a dynptr", value), register, name);
+      gathered.dynptr = mark;
+      if (entry.returns === "void") {
+        if (dynptrKind(mark) !== "ringbuf" || mark.ref === 0)
+          refuse("reference", `${name} needs a dynptr over a reserved record in r${register}`, [register]);
+        gathered.released = mark.ref;
+      }
+      return;
+    }
+    case "dynptr-output": {
+      const ring = name === "ringbuf_reserve_dynptr";
+      const ref = ring ? checker.newId() : 0;
+      if (ring) state.refs = [...state.refs, { id: ref, slot: state.pc }];
+      else if ((topFrame(state).regs[1] as Pointer).to !== "map-value")
+        refuse("argument", `${name} takes memory of a map's value only`, [1]);
+      const place = pointerArgument(name, register, "room for a dynptr", value);
+      makeDynptr(checker, state, place, { kind: ring ? "ringbuf" : "local", ref }, register);
+      return;
+    }
     case "spin-lock":
-    case "timer": {
-      const inside = pointerArgument(name, register, "a field of a map value", value);
-      if (inside.to !== "map-value" || inside.map?.valueType === undefined || !isConstant(inside.index)) {
-        refuse(
-          "argument",
-          `${name} needs a ${kind === "timer" ? "timer" : "lock"} in a map value with type information in r${register}`,
-          [register],
-        );
-      }
-      if (kind === "spin-lock") {
-        if (name === "spin_lock" && state.locked)
-          refuse("reference", "A lock is taken while another is held", [register]);
-        if (name === "spin_unlock" && !state.locked)
-          refuse("reference", "A lock is given back that is not held", [register]);
-        state.locked = name === "spin_lock";
-      }
+    case "timer":
+    case "kptr": {
+      const inside = fieldArgument(checker, name, register, kind, value);
+      if (kind === "spin-lock") takeLock(checker, state, name, register, inside);
+      if (kind === "timer") gathered.timer = inside;
       return;
     }
     default:

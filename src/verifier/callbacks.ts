@@ -2,10 +2,12 @@
 
 import type { Helper } from "../object/index.ts";
 import type { Gathered } from "./arguments.ts";
+import type { Checker } from "./checker.ts";
 import { KERNEL_WORD } from "./contexts.ts";
 import { MAX_FRAMES } from "./references.ts";
 import { refuse } from "./refusal.ts";
 import { UNKNOWN } from "./scalar.ts";
+import { givenDynptr } from "./stack-objects.ts";
 import { copyState, newFrame, type State, topFrame } from "./state.ts";
 import { type Pointer, pointer, type Value } from "./value.ts";
 
@@ -13,7 +15,7 @@ import { type Pointer, pointer, type Value } from "./value.ts";
 export type Push = (state: State) => void;
 
 /** Pushes the state in which the callback begins; when it returns, the call is come to again. */
-export function enterCallback(state: State, entry: Helper, gathered: Gathered, push: Push): void {
+export function enterCallback(checker: Checker, state: State, entry: Helper, gathered: Gathered, push: Push): void {
   const { name } = entry;
   const start = gathered.callback as number;
   const regs = topFrame(state).regs;
@@ -26,6 +28,7 @@ export function enterCallback(state: State, entry: Helper, gathered: Gathered, p
     helper: timer ? -1 : state.pc,
     resultMax: timer ? 0n : 1n,
     refs: timer ? 0 : state.refs.length,
+    regions: timer ? 0 : state.regions,
   });
   const { regs: args } = frame;
   switch (name) {
@@ -36,8 +39,12 @@ export function enterCallback(state: State, entry: Helper, gathered: Gathered, p
     case "for_each_map_elem":
       args[1] = gathered.mapPointer as Pointer;
       args[2] = pointer("map-key", { map });
-      args[3] = pointer("map-value", { map });
+      args[3] = pointer("map-value", { map, id: checker.newId() });
       args[4] = regs[3] as Value;
+      break;
+    case "user_ringbuf_drain":
+      args[1] = givenDynptr(checker);
+      args[2] = regs[3] as Value;
       break;
     case "find_vma":
       args[1] = KERNEL_WORD;
@@ -48,7 +55,7 @@ export function enterCallback(state: State, entry: Helper, gathered: Gathered, p
       const inside = regs[1] as Pointer;
       args[1] = pointer("map", { map: inside.map });
       args[2] = pointer("map-key", { map: inside.map });
-      args[3] = pointer("map-value", { map: inside.map });
+      args[3] = pointer("map-value", { map: inside.map, id: checker.newId() });
       break;
     }
     default:
@@ -56,7 +63,10 @@ export function enterCallback(state: State, entry: Helper, gathered: Gathered, p
   }
   const next = copyState(state);
   next.frames = timer ? [frame] : [...next.frames, frame];
-  if (timer) next.refs = [];
+  if (timer) {
+    next.refs = [];
+    next.regions = 0;
+  }
   next.frames[next.frames.length - 1]?.regs.splice(10, 1, pointer("stack", { frame: next.frames.length - 1 }));
   next.from = -1;
   next.pc = start;

@@ -6,15 +6,23 @@ import { enterCallback, type Push } from "./callbacks.ts";
 import type { Checker } from "./checker.ts";
 import { KERNEL_WORD } from "./contexts.ts";
 import { isGpl } from "./licenses.ts";
-import { clobber, release } from "./references.ts";
+import { clobber, release, requireNoRegion } from "./references.ts";
 import { refuse } from "./refusal.ts";
 import { isConstant, signedRange, UNKNOWN, unsignedRange } from "./scalar.ts";
 import { knownOnStack } from "./stack.ts";
+import { dynptrKind } from "./stack-objects.ts";
 import { type Frame, mapValues, type State, topFrame } from "./state.ts";
 import { changed, type Pointer, pointer, type SocketTarget, UNINIT, type Value } from "./value.ts";
 
 const isPacketPointer = (value: Value): boolean =>
-  value.kind === "pointer" && (value.to === "packet" || value.to === "packet-end" || value.to === "packet-meta");
+  value.kind === "pointer" &&
+  (value.to === "packet" ||
+    value.to === "packet-end" ||
+    value.to === "packet-meta" ||
+    (value.ref === 0 && (value.to === "slice" || value.to === "slice-readonly")));
+
+const isOfPacket = (dynptr: Pointer | undefined): boolean =>
+  dynptr !== undefined && (dynptrKind(dynptr) === "skb" || dynptrKind(dynptr) === "xdp");
 
 /** A call of a helper. The state goes on behind it; callbacks are pushed. */
 export function callHelper(checker: Checker, state: State, id: number, push: Push): void {
@@ -25,7 +33,7 @@ export function callHelper(checker: Checker, state: State, id: number, push: Pus
   if (!mayCall(entry, type, checker.attachType)) {
     refuse("helper", `A program of type ${type}${forWhat(checker)} cannot call ${name}`, []);
   }
-  if (sleepable !== true && type !== "syscall" && needsSleep(entry)) {
+  if (((sleepable !== true && type !== "syscall") || state.regions !== 0) && needsSleep(entry)) {
     refuse(
       "helper",
       `${name} may sleep, and this program may not`,
@@ -40,7 +48,7 @@ export function callHelper(checker: Checker, state: State, id: number, push: Pus
       [],
     );
   }
-  if (state.locked && name !== "spin_unlock" && name !== "spin_lock") {
+  if (state.locked !== 0 && name !== "spin_unlock" && name !== "spin_lock") {
     refuse("reference", `${name} is called while a spin lock is held`, [], "give the lock back first");
   }
   const gathered: Gathered = {
@@ -49,18 +57,22 @@ export function callHelper(checker: Checker, state: State, id: number, push: Pus
     key: undefined,
     callback: undefined,
     socket: undefined,
+    dynptr: undefined,
+    timer: undefined,
     released: undefined,
     size: undefined,
     allocation: 0,
   };
   const count = entry.args.length;
   for (let i = 0; i < count; i++) checkArgument(checker, state, entry, i, entry.args[i] as HelperArgument, gathered);
-  if (name === "tail_call" && state.refs.length > 0) {
-    refuse("reference", "A tail call would lose what was not given back yet", []);
+  if (name === "tail_call") {
+    if (state.refs.length > 0) refuse("reference", "A tail call would lose what was not given back yet", []);
+    requireNoRegion(state, "A tail call may end the program");
   }
-  if (gathered.callback !== undefined) enterCallback(state, entry, gathered, push);
+  if (gathered.callback !== undefined) enterCallback(checker, state, entry, gathered, push);
   if (gathered.released !== undefined) release(state, gathered.released);
-  if (entry.movesPacket === true) mapValues(state, (value) => (isPacketPointer(value) ? UNKNOWN : value));
+  if (entry.movesPacket === true || (name === "dynptr_write" && isOfPacket(gathered.dynptr)))
+    mapValues(state, (value) => (isPacketPointer(value) ? UNKNOWN : value));
   const frame = topFrame(state);
   clobber(frame);
   frame.regs[0] = resultOf(checker, state, entry, gathered);
@@ -100,7 +112,11 @@ function resultOf(checker: Checker, state: State, entry: Helper, gathered: Gathe
       return KERNEL_WORD;
     case "kernel-or-null":
     case "memory-or-null":
-      return changed(KERNEL_WORD, { nullable: true, id: checker.newId(), ref: gathered.socket?.ref ?? 0 });
+      if (gathered.dynptr !== undefined) {
+        const { ref } = gathered.dynptr;
+        return pointer("slice", { nullable: true, id: checker.newId(), ref, size: gathered.allocation });
+      }
+      return kernelObject(checker, state, name === "kptr_xchg", gathered.socket?.ref ?? 0);
     case "memory":
       return KERNEL_WORD;
     case "socket-or-null":
@@ -120,6 +136,13 @@ function socketOf(checker: Checker, state: State, to: SocketTarget, name: string
   }
   state.refs = [...state.refs, { id, slot: state.pc }];
   return pointer(to, { nullable: true, id, ref: id });
+}
+
+/** A kernel object, or null: one's own, to be given back, or another view of an argument. */
+function kernelObject(checker: Checker, state: State, own: boolean, ref: number): Pointer {
+  const id = checker.newId();
+  if (own) state.refs = [...state.refs, { id, slot: state.pc }];
+  return changed(KERNEL_WORD, { nullable: true, id, ref: own ? id : ref });
 }
 
 /** A map inside of another, or null: all of them are like the one that it was declared with. */

@@ -1,11 +1,12 @@
 // What every check needs to know: the program, its maps, the profile, and the ids that are given out.
 
 import type { Instruction } from "../isa/index.ts";
-import { attachTypeOf, type BpfObject, type MapSpec, type ProgramSpec, returnRange } from "../object/index.ts";
+import { attachTypeOf, type BpfObject, KCONFIG, type MapSpec, type ProgramSpec, returnRange } from "../object/index.ts";
 import { PlacedFault, type ProgramGraph } from "./program-graph.ts";
 import type { Fault } from "./refusal.ts";
 import { type Relevance, type RelevanceBasis, relevanceBasis, relevanceOf, sameRelevance } from "./relevance.ts";
 import { constant, type Scalar } from "./scalar.ts";
+import { forbiddenIn, type SpecialField, specialFields } from "./special-fields.ts";
 
 export type Profile = "linux" | "strict";
 
@@ -15,7 +16,10 @@ export interface Settings {
   readonly machine: string;
   readonly cpus: number;
   readonly memory: number | undefined;
+  readonly frozen: boolean;
 }
+
+const BPF_F_RDONLY_PROG = 1 << 7;
 
 export class Checker {
   readonly graph: ProgramGraph;
@@ -36,7 +40,10 @@ export class Checker {
   readonly stackDepth: Map<number, number> = new Map();
   /** What the program is loaded for, where that is said. */
   readonly attachType: string | undefined;
+  /** Maps that programs only read keep what they begin with. */
+  readonly frozen: boolean;
   readonly #maps: ReadonlyMap<string, MapSpec>;
+  readonly #fields = new Map<MapSpec, readonly SpecialField[]>();
   readonly #basis: RelevanceBasis;
   readonly #deciding: Uint8Array;
   readonly #links: Uint16Array;
@@ -46,6 +53,7 @@ export class Checker {
   readonly #results: ({ left: Scalar; right: Scalar; result: Scalar } | undefined)[] = [];
   readonly #immediates: (Scalar | undefined)[] = [];
   #outdated = false;
+  #marked = false;
   #ids = 0;
 
   constructor(graph: ProgramGraph, program: ProgramSpec, object: BpfObject, settings: Settings) {
@@ -57,6 +65,7 @@ export class Checker {
     this.machine = settings.machine;
     this.cpus = settings.cpus;
     this.memory = settings.memory;
+    this.frozen = settings.frozen;
     this.attachType = attachTypeOf(program) ?? program.target?.kind;
     this.resultRange = returnRange(program.type, this.attachType);
     this.#maps = new Map(object.maps.map((map) => [map.name, map]));
@@ -124,8 +133,40 @@ export class Checker {
     });
   }
 
+  /** What the kernel looks after in a map's values. */
+  fieldsOf(map: MapSpec): readonly SpecialField[] {
+    let fields = this.#fields.get(map);
+    if (fields === undefined) {
+      const { types } = this.object;
+      fields = types === undefined || map.valueType === undefined ? [] : specialFields(types, map.valueType);
+      this.#fields.set(map, fields);
+    }
+    return fields;
+  }
+
+  /** Are values of the map told apart by where they were looked up, since their locks are? */
+  hasLock(map: MapSpec): boolean {
+    return this.object.types !== undefined && this.fieldsOf(map).some(({ kind }) => kind === "spin-lock");
+  }
+
+  /** What a map that programs only read holds for good, as far as that is known. */
+  constantsOf(map: MapSpec): Uint8Array | undefined {
+    if (!this.frozen || map.initial === undefined || map.type !== "array" || map.maxEntries !== 1) return undefined;
+    if (((map.flags ?? 0) & BPF_F_RDONLY_PROG) === 0) return undefined;
+    return map.name === KCONFIG && this.object.settings !== undefined ? undefined : map.initial;
+  }
+
   map(name: string): MapSpec | undefined {
     return this.#maps.get(name);
+  }
+
+  /** The stack holds things of the kernel's from now on. */
+  marksStack(): void {
+    this.#marked = true;
+  }
+
+  get hasMarks(): boolean {
+    return this.#marked;
   }
 
   newId(): number {
@@ -169,6 +210,8 @@ export class Checker {
       if (![map.keySize, map.valueSize, map.maxEntries].every((n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32)) {
         fail("unsupported", `The sizes of the map ${map.name} are no sizes`);
       }
+      const forbidden = forbiddenIn(this.fieldsOf(map), map, this.program.type);
+      if (forbidden !== undefined) fail("argument", forbidden);
       if (ref.kind === "map") continue;
       if (map.type !== "array" && map.type !== "percpu_array") {
         fail("argument", `Only an array's element has an address, and ${map.name} is of type ${map.type}`);

@@ -21,9 +21,20 @@ interface Link {
 
 /** What the old state's ids and references are called in the new one. Most comparisons end before there is any. */
 class Names {
+  readonly #checker: Checker;
   /** One after another: they are few. */
   #links: Link[] | undefined;
   #refs: number[] | undefined;
+
+  constructor(checker: Checker) {
+    this.#checker = checker;
+  }
+
+  /** Values with a lock are told apart, and each is the same wherever a pointer to it is. */
+  value(old: Pointer, now: Pointer): boolean {
+    if (old.map === undefined || old.to !== "map-value" || !this.#checker.hasLock(old.map)) return true;
+    return this.reference(old.id, now.id);
+  }
 
   #known(old: number): Link | undefined {
     if (this.#links === undefined) return undefined;
@@ -120,6 +131,8 @@ function pointerCovers(old: Pointer, now: Pointer, ids: Names): boolean {
   if (old.size !== now.size) return false;
   if (!ids.reference(old.ref, now.ref)) return false;
   if (isKernelWord(old)) return ids.word(old.id, now.id);
+  if (old.to === "dynptr" && !ids.pointer(old.id, now.id)) return false;
+  if (!ids.value(old, now)) return false;
   return old.nullable ? ids.pointer(old.id, now.id) : true;
 }
 
@@ -190,11 +203,13 @@ export function liveIn(checker: Checker, state: State, depth: number): number {
  * do not matter only counts that they are numbers. Both stand at the same slot.
  */
 export function covers(checker: Checker, relevance: Relevance, old: State, now: State): boolean {
-  if (old.frames.length !== now.frames.length || old.locked !== now.locked) return false;
+  if (old.frames.length !== now.frames.length || old.regions !== now.regions) return false;
+  if ((old.locked === 0) !== (now.locked === 0)) return false;
   if (old.refs.length !== now.refs.length) return false;
   if (!turnsCover(old.turns.drift, now.turns.drift)) return false;
   const strict = checker.wholeStack;
-  const names = new Names();
+  const names = new Names(checker);
+  if (!names.reference(old.locked, now.locked)) return false;
   for (let depth = old.frames.length - 1; depth >= 0; depth--) {
     const a = old.frames[depth] as Frame;
     const b = now.frames[depth] as Frame;

@@ -6,10 +6,11 @@ import { branch } from "./branch.ts";
 import type { Push } from "./callbacks.ts";
 import { callHelper } from "./calls.ts";
 import type { Checker } from "./checker.ts";
+import { nextTurn } from "./control-turns.ts";
 import { callKernelFunction } from "./kernel-functions.ts";
-import { clobber, MAX_FRAMES } from "./references.ts";
+import { clobber, MAX_FRAMES, requireNoRegion } from "./references.ts";
 import { FaultSignal, refuse } from "./refusal.ts";
-import { constant, describe, type Scalar, withDrift } from "./scalar.ts";
+import { describe } from "./scalar.ts";
 import { copyState, newFrame, type State, topFrame } from "./state.ts";
 import { pointer, title, type Value } from "./value.ts";
 
@@ -62,15 +63,6 @@ export function stepJump(checker: Checker, state: State, i: Instruction, push: P
   return true;
 }
 
-/** One more turn that the machine itself counts. It cannot overflow: the machine ends it long before. */
-function nextTurn(turns: Scalar): Scalar {
-  if (turns.drift === undefined) return constant(turns.umin + 1n);
-  return withDrift(
-    turns,
-    turns.drift.map(({ head, loc, delta }) => ({ head, loc, delta: delta + 1n })),
-  );
-}
-
 function call(checker: Checker, state: State, i: Instruction, push: Push): boolean {
   const slot = state.pc;
   if (i.src === 1) {
@@ -89,7 +81,10 @@ function call(checker: Checker, state: State, i: Instruction, push: Push): boole
     const ref = checker.graph.references[slot];
     if (ref?.kind !== "kfunc")
       refuse("unsupported", "A kernel function is called by a number that only a kernel knows", []);
-    callKernelFunction(checker, state, ref.name);
+    callKernelFunction(checker, state, ref.name, (other) => {
+      other.trail = { parent: state.trail, slot, taken: true, to: other.pc, forced: false };
+      push(other);
+    });
   } else {
     callHelper(checker, state, i.imm, (inside) => {
       inside.trail = { parent: state.trail, slot, taken: true, to: inside.pc, forced: false };
@@ -127,6 +122,9 @@ function leave(checker: Checker, state: State): boolean {
         [0],
       );
     }
+    if (state.locked !== 0)
+      refuse("reference", "A callback ends with a spin lock held", [], "give it back before exit");
+    if (state.regions !== callback.regions) refuse("reference", "A callback must close what it opens", []);
     if (state.refs.length !== callback.refs) {
       refuse("reference", "A callback must give back what it takes", [], "release it before exit");
     }
@@ -150,7 +148,8 @@ function leave(checker: Checker, state: State): boolean {
       also: [lost.slot],
     });
   }
-  if (state.locked) refuse("reference", "A spin lock is still held at the end", [], "give it back before exit");
+  if (state.locked !== 0) refuse("reference", "A spin lock is still held at the end", [], "give it back before exit");
+  requireNoRegion(state, "The program ends");
   const range = checker.resultRange;
   if (range !== undefined && (result.kind !== "scalar" || result.smin < range[0] || result.smax > range[1])) {
     refuse(

@@ -7,6 +7,7 @@
 // have all been followed to their ends. Exact, but its cost is the number of turns.
 
 import { Opcode } from "../isa/index.ts";
+import { isIteratorNext } from "../object/index.ts";
 import type { Checker } from "./checker.ts";
 import { covers } from "./compare.ts";
 import { comparable, join, sameShape } from "./join.ts";
@@ -143,7 +144,8 @@ export class Explorer {
       pc: 0,
       frames: [frame],
       refs: [],
-      locked: false,
+      locked: 0,
+      regions: 0,
       turns: constant(0n),
       trail: undefined,
       from: -1,
@@ -186,7 +188,10 @@ export class Explorer {
     if (body === undefined) return false;
     let known = this.#open.get(pc);
     if (known === undefined) {
-      known = body.slots.some((slot) => graph.code[slot]?.op === Opcode.MAY_GOTO);
+      known = body.slots.some((slot) => {
+        const ref = graph.references[slot];
+        return graph.code[slot]?.op === Opcode.MAY_GOTO || (ref?.kind === "kfunc" && isIteratorNext(ref.name));
+      });
       this.#open.set(pc, known);
     }
     return known;

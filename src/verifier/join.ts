@@ -23,7 +23,8 @@ import { changed, isKernelWord, type Pointer, UNINIT, type Value } from "./value
 export function comparable(a: State, b: State): boolean {
   return (
     a.frames.length === b.frames.length &&
-    a.locked === b.locked &&
+    (a.locked === 0) === (b.locked === 0) &&
+    a.regions === b.regions &&
     a.refs.length === b.refs.length &&
     a.refs.every((ref, i) => ref.slot === b.refs[i]?.slot) &&
     a.frames.every((frame, i) => {
@@ -70,7 +71,16 @@ function isJoinable(a: Value, b: Value): boolean {
 }
 
 /** Pointers whose offset is not made variable by a join. */
-const FIXED: ReadonlySet<string> = new Set(["stack", "packet", "packet-meta", "context", "map", "function"]);
+const FIXED: ReadonlySet<string> = new Set([
+  "stack",
+  "packet",
+  "packet-meta",
+  "context",
+  "map",
+  "function",
+  "dynptr",
+  "iterator",
+]);
 
 /** How far a bound that moved may go: the next threshold, or all the way. */
 type Thresholds = readonly bigint[] | undefined;
@@ -269,6 +279,8 @@ export function join(checker: Checker, old: State, now: State, options: JoinOpti
     return { regs, stack, ownsStack: true, callSite: frame.callSite, callback: frame.callback };
   });
   const turns = withDrift(joiner.scalar(old.turns, now.turns), leastTurns(old.turns.drift, now.turns.drift));
-  const { pc, refs, locked, trail, from, origin } = now;
-  return { pc, frames, refs, locked, turns, trail, from, blurred: true, origin };
+  const { pc, refs, regions, trail, from, origin } = now;
+  // A lock that is not the same value's in both is nobody's: it cannot be given back.
+  const locked = old.locked === now.locked ? now.locked : joiner.id(old.locked, now.locked);
+  return { pc, frames, refs, locked, regions, turns, trail, from, blurred: true, origin };
 }

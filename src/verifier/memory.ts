@@ -6,8 +6,10 @@ import { S64_MIN } from "./bounds.ts";
 import type { Checker } from "./checker.ts";
 import { contextAccess, fieldOf, KERNEL_WORD } from "./contexts.ts";
 import { refuse } from "./refusal.ts";
-import { describe, isConstant, ofSize, UNKNOWN } from "./scalar.ts";
+import { constant, describe, isConstant, ofSize, UNKNOWN } from "./scalar.ts";
+import { fieldTouched } from "./special-fields.ts";
 import { gatherStack, linkStack, overwriteStack, readStack, requireStack, smearStack, writeStack } from "./stack.ts";
+import { overwriteMarks, refuseMarks } from "./stack-objects.ts";
 import type { Frame, State } from "./state.ts";
 import { tnumAdd, tnumAligned, tnumConst } from "./tnum.ts";
 import { changed, isKernelWord, type Pointer, title, type Value } from "./value.ts";
@@ -172,6 +174,40 @@ function checkMap(access: Access, helper: boolean): void {
   }
 }
 
+/** What the kernel looks after in a value is left alone; true where it is a pointer that is read. */
+function checkFields(checker: Checker, access: Access, helper: boolean): boolean {
+  const { pointer, off, size, register } = access;
+  const { map } = pointer;
+  if (map === undefined) return false;
+  const field = fieldTouched(checker.fieldsOf(map), pointer, off, size);
+  if (field === undefined) return false;
+  const isPointer = field.kind === "kptr" || field.kind === "kptr-untrusted";
+  const whole =
+    isConstant(pointer.index) && size === 8 && BigInt(pointer.off + off) + pointer.index.smin === BigInt(field.from);
+  if (isPointer && !helper && whole && !(access.write && field.kind === "kptr")) return true;
+  refuse(
+    "pointer",
+    `${map.name} has ${field.name === "kptr" ? "a pointer to a kernel object" : `a ${field.name}`} at byte ${field.from}, which must not be ${
+      helper ? "handed over" : "accessed"
+    } directly`,
+    [register],
+  );
+}
+
+const kernelPointer = (checker: Checker): Value => changed(KERNEL_WORD, { nullable: true, id: checker.newId() });
+
+/** The number at a known place of a map that never changes. */
+function constantAt(checker: Checker, { pointer, off, size, write }: Access): Value | undefined {
+  if (write || pointer.map === undefined || !isConstant(pointer.index)) return undefined;
+  const bytes = checker.constantsOf(pointer.map);
+  if (bytes === undefined) return undefined;
+  const at = pointer.off + off + Number(pointer.index.smin);
+  let value = 0n;
+  // What the map does not begin with is zero.
+  for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[at + i] ?? 0);
+  return constant(value);
+}
+
 function checkAlignment(access: Access): void {
   const all = tnumAdd(tnumConst(BigInt(access.pointer.off + access.off)), access.pointer.index.bits);
   if (!tnumAligned(all, access.size)) {
@@ -190,12 +226,19 @@ function checkOther(checker: Checker, access: Access): Value {
     case "map-value":
       checkMap(access, false);
       checkRegion(access, pointer.map?.valueSize ?? 0, title(pointer));
-      return ofSize(size);
+      return checkFields(checker, access, false)
+        ? kernelPointer(checker)
+        : (constantAt(checker, access) ?? ofSize(size));
     case "map-key":
       if (access.write) refuse("readonly", "A map's key cannot be written", [register]);
       checkRegion(access, pointer.map?.keySize ?? 0, title(pointer));
       return ofSize(size);
+    case "slice-readonly":
+      if (access.write) refuse("readonly", `${title(pointer)} can only be read`, [register]);
+      checkRegion(access, pointer.size, title(pointer));
+      return ofSize(size);
     case "memory":
+    case "slice":
       checkRegion(access, pointer.size, title(pointer));
       return ofSize(size);
     case "packet":
@@ -231,6 +274,7 @@ export function load(checker: Checker, state: State, access: Access): Value {
     const { from, to, fixed } = stackRange(access);
     useStack(checker, state, pointer, from);
     const frame = frameOf(state, pointer);
+    if (checker.hasMarks) refuseMarks(frame, from, to, register);
     if (fixed) {
       const value = readStack(frame, from, size, checker.wholeStack, register);
       return value.kind === "scalar" && access.kept === true
@@ -293,6 +337,7 @@ export function store(checker: Checker, state: State, access: Access, value: Val
     const { from, to, fixed } = stackRange(access);
     useStack(checker, state, pointer, from);
     const frame = frameOf(state, pointer);
+    if (checker.hasMarks) overwriteMarks(state, frame, from, to, access.register);
     if (fixed && value.kind === "pointer" && size !== 8 && !isKernelWord(value)) {
       // Kept as bytes: part of an address is a number to whoever reads it.
       refuse("pointer", "Only part of a pointer is stored on the stack", [access.register]);
@@ -309,7 +354,7 @@ export function store(checker: Checker, state: State, access: Access, value: Val
 /** An atomic operation: what is in memory afterwards may be anything. */
 export function atomicAccess(checker: Checker, state: State, access: Access): Value {
   const { pointer, register } = access;
-  if (!["stack", "map-value", "memory"].includes(pointer.to)) {
+  if (!["stack", "map-value", "memory", "slice"].includes(pointer.to)) {
     refuse("pointer", `An atomic operation is not possible on ${title(pointer)}`, [register]);
   }
   checkAlignment(access);
@@ -341,6 +386,7 @@ export function handOver(checker: Checker, state: State, memory: HelperMemory): 
       const { from, to } = stackRange(access);
       useStack(checker, state, pointer, from);
       const frame = frameOf(state, pointer);
+      if (checker.hasMarks) refuseMarks(frame, from, to, register);
       if (!memory.raw) requireStack(frame, from, to, checker.wholeStack, register);
       // A size that is not known may leave some of it as it was; treated as anything all the same.
       if (write) {
@@ -351,8 +397,15 @@ export function handOver(checker: Checker, state: State, memory: HelperMemory): 
     }
     case "map-value":
     case "memory":
+    case "slice":
+    case "slice-readonly":
     case "map-key":
-      if (pointer.to === "map-value") checkMap(access, true);
+      if (write && pointer.to === "slice-readonly")
+        refuse("readonly", `${title(pointer)} can only be read`, [register]);
+      if (pointer.to === "map-value") {
+        checkMap(access, true);
+        if (size > 0) checkFields(checker, access, true);
+      }
       if (write && pointer.to === "map-key") refuse("readonly", "A map's key cannot be written", [register]);
       checkRegion(
         access,

@@ -103,6 +103,8 @@ export function pointerArithmetic(
     case "socket":
     case "tcp-socket":
     case "xdp-socket":
+    case "dynptr":
+    case "iterator":
     case "function":
       refuse("arithmetic", `Nothing can be added to r${register}, which is ${title(pointer)}`, blame);
   }

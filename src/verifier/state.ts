@@ -33,8 +33,9 @@ export interface CallbackInfo {
   readonly helper: number;
   /** What it may return: 0 up to this. */
   readonly resultMax: bigint;
-  /** References held when it was entered. */
+  /** References held, and regions open, when it was entered. */
   readonly refs: number;
+  readonly regions: number;
 }
 
 export interface Frame {
@@ -69,8 +70,10 @@ export interface State {
   pc: number;
   frames: Frame[];
   refs: readonly Reference[];
-  /** Holds a spin lock. */
-  locked: boolean;
+  /** The spin lock that is held, by the id of the value that it is in; 0: none. */
+  locked: number;
+  /** Regions that are open: in the low byte of RCU, above of no preemption. */
+  regions: number;
   /** Turns through may_goto and callbacks: a counter whose end the machine guarantees. */
   turns: Scalar;
   trail: Trail | undefined;
@@ -119,6 +122,7 @@ export const copyState = (state: State): State => ({
   frames: copyFrames(state.frames),
   refs: state.refs,
   locked: state.locked,
+  regions: state.regions,
   turns: state.turns,
   trail: state.trail,
   from: state.from,

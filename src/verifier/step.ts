@@ -8,7 +8,7 @@ import type { Checker } from "./checker.ts";
 import { KERNEL_WORD } from "./contexts.ts";
 import { stepJump } from "./control.ts";
 import { type Access, atomicAccess, load, requirePointer, store } from "./memory.ts";
-import { clobber } from "./references.ts";
+import { clobber, requireNoRegion } from "./references.ts";
 import { refuse } from "./refusal.ts";
 import { isNeeded, linked, read, write } from "./registers.ts";
 import { constant, isZero, signExtended, UNKNOWN } from "./scalar.ts";
@@ -106,7 +106,8 @@ function packetLoad(checker: Checker, state: State, i: Instruction): void {
   }
   if (state.refs.length > 0)
     refuse("reference", "A packet load may end the program before what was taken is given back", []);
-  if (state.locked) refuse("reference", "A packet load may end the program while a lock is held", []);
+  if (state.locked !== 0) refuse("reference", "A packet load may end the program while a lock is held", []);
+  requireNoRegion(state, "A packet load may end the program");
   if ((i.op & 0xe0) === 0x40) read(state, i.src);
   const frame = topFrame(state);
   clobber(frame);

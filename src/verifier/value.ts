@@ -23,6 +23,12 @@ export type PointerTarget =
   /** A kernel object: read through with faults handled; may be a plain number where types are not known. */
   | "kernel"
   | SocketTarget
+  /** Memory that a dynptr gave, until its packet moves or it is gone. */
+  | "slice"
+  | "slice-readonly"
+  /** A word on the stack of what the kernel keeps there. */
+  | "dynptr"
+  | "iterator"
   | "function";
 
 /** What is known of a socket: also one that only waits or asks; a full one; one of TCP; one of AF_XDP. */
@@ -106,6 +112,10 @@ const TITLES: { readonly [target in PointerTarget]: string } = {
   socket: "a full socket",
   "tcp-socket": "a TCP socket",
   "xdp-socket": "an XDP socket",
+  slice: "a dynptr's memory",
+  "slice-readonly": "a dynptr's memory",
+  dynptr: "a dynptr",
+  iterator: "an iterator",
   function: "a function",
 };
 

@@ -19,6 +19,11 @@ export interface VerifyOptions {
   readonly cpus?: number;
   /** For programs of other machines: r1 points to so many bytes of memory, and r2 holds their number. */
   readonly memory?: number;
+  /**
+   * Do maps that programs may only read keep what they begin with, as loaders freeze them? Default: yes. Their numbers are
+   * constants then, and code that they exclude is not followed.
+   */
+  readonly frozen?: boolean;
   /** Instructions to follow before giving up on a program. By default as many as take less than two seconds. */
   readonly budget?: number;
 }
@@ -87,6 +92,7 @@ export function verifyProgram(object: BpfObject, program: ProgramSpec, options: 
     machine: options.machine ?? "x86_64",
     cpus: options.cpus ?? 8192,
     memory: options.memory,
+    frozen: options.frozen ?? true,
   };
   let graph: ProgramGraph;
   let checker: Checker;
