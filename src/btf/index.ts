@@ -8,7 +8,7 @@ export {
   FUNCTION_RECORD_SIZE,
   LINE_RECORD_SIZE,
 } from "./ext.ts";
-export { typesForKernel } from "./kernel-form.ts";
+export { typesForKernel, withoutSections } from "./kernel-form.ts";
 export { BtfLayer } from "./layer.ts";
 export { type PrintCOptions, printC, typeNameC } from "./print-c.ts";
 export { printTypeScript, TypeScriptTypes } from "./print-ts.ts";

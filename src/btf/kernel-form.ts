@@ -7,12 +7,16 @@ import { KIND_NUMBERS, KINDS } from "./layout.ts";
 
 /** `BTF_VAR_GLOBAL_EXTERN`, `BTF_FUNC_EXTERN` */
 const EXTERN = 2;
-const GLOBAL = 1;
 /** Sections without bytes. */
 const OUTSIDE: ReadonlySet<string> = new Set([".kconfig", ".ksyms"]);
 
 /** A copy. Throws FormatError for bytes that are cut short. */
-export function typesForKernel(bytes: Uint8Array): Uint8Array {
+export const typesForKernel = (bytes: Uint8Array): Uint8Array => hidden(bytes, (section) => OUTSIDE.has(section));
+
+/** A copy in which no section is listed: to be listed anew. */
+export const withoutSections = (bytes: Uint8Array): Uint8Array => hidden(bytes, () => true);
+
+function hidden(bytes: Uint8Array, hides: (section: string) => boolean): Uint8Array {
   const copy = Uint8Array.from(bytes);
   const reader = new ByteReader(copy, "BTF");
   const view = new DataView(copy.buffer);
@@ -33,14 +37,16 @@ export function typesForKernel(bytes: Uint8Array): Uint8Array {
     const external =
       (number === KIND_NUMBERS.var && u32(at + 12) === EXTERN) ||
       (number === KIND_NUMBERS.func && (info & 0xffff) === EXTERN) ||
-      (number === KIND_NUMBERS.datasec && OUTSIDE.has(text(u32(at))));
+      (number === KIND_NUMBERS.datasec && hides(text(u32(at))));
     if (external) outside.push([at, number]);
     at += 12 + 4 * (words.fixed + words.each * (info & 0xffff));
   }
   for (const [at, number] of outside) {
     if (number === KIND_NUMBERS.var) {
-      view.setUint32(at + 8, int, true);
-      view.setUint32(at + 12, GLOBAL, true);
+      // An integer of that name.
+      view.setUint32(at + 4, (KIND_NUMBERS.int ?? 0) << 24, true);
+      view.setUint32(at + 8, 4, true);
+      view.setUint32(at + 12, 32, true);
     } else if (number === KIND_NUMBERS.func) {
       // A name of the function's type.
       view.setUint32(at + 4, (KIND_NUMBERS.typedef ?? 0) << 24, true);

@@ -4,22 +4,24 @@
 //     .maps: one variable a map, described by BTF     .data.NAME: an array that programs address directly
 //     license, .BTF, .BTF.ext, .symtab, .strtab, .rel…
 
-import { type Btf, BtfWriter } from "../btf/index.ts";
+import { type Btf, type BtfMember, BtfWriter, openBtf, withoutSections } from "../btf/index.ts";
 import { type NewSection, SectionFlag, SectionType, writeElf } from "../elf/index.ts";
 import { encode, Opcode, SLOT_BYTES, slotsOf } from "../isa/index.ts";
 import { lineColumn, lineText } from "../source/index.ts";
 import { type ExtFunction, type ExtLine, type ExtRelocation, encodeBtfExt } from "./btf-ext.ts";
+import { ExternWriter } from "./extern-writer.ts";
+import { KCONFIG } from "./externs.ts";
 import { MAP_TYPES } from "./map-types.ts";
-import type { BpfObject, FunctionSpec, MapSpec, ObjectInstruction, ProgramSpec } from "./object.ts";
+import {
+  type BpfObject,
+  CORE_QUESTIONS,
+  type FunctionSpec,
+  type MapSpec,
+  type ObjectInstruction,
+  type ProgramSpec,
+} from "./object.ts";
+import { ObjectFileError } from "./object-file-error.ts";
 import { sectionName } from "./section-names.ts";
-
-/** An object that a `.o` file cannot hold, or a `.o` file that we cannot read. */
-export class ObjectFileError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "ObjectFileError";
-  }
-}
 
 export interface WriteObjectOptions {
   /** The kernel's types, needed only where code refers to fields or types of the kernel: their kinds must be known. */
@@ -27,6 +29,7 @@ export interface WriteObjectOptions {
 }
 
 const R_BPF_64_64 = 1;
+const R_BPF_64_ABS64 = 2;
 const R_BPF_64_32 = 10;
 const EM_BPF = 247;
 const SYMBOL_BYTES = 24;
@@ -35,6 +38,8 @@ const SYMBOL_BYTES = 24;
 const LOCAL_SECTION = 3;
 const GLOBAL_OBJECT = (1 << 4) | 1;
 const GLOBAL_FUNCTION = (1 << 4) | 2;
+const GLOBAL_UNKNOWN = 1 << 4;
+const WEAK_UNKNOWN = 2 << 4;
 
 interface CodeSection {
   readonly name: string;
@@ -46,7 +51,7 @@ interface CodeSection {
   readonly core: ExtRelocation[];
 }
 
-/** Throws ObjectFileError for what the format cannot say (kernel functions, a map used both by handle and directly). */
+/** Throws ObjectFileError for what the format cannot say (a map used both by handle and directly). */
 export function writeObject(object: BpfObject, options: WriteObjectOptions = {}): Uint8Array {
   return new ObjectWriter(object, options).write();
 }
@@ -61,11 +66,14 @@ class ObjectWriter {
   /** Maps whose bytes programs address; each becomes a data section of its own. */
   readonly #data = new Set<string>();
   readonly #coreTypes = new Map<string, number>();
+  /** Names of the kernel that code refers to. */
+  readonly #externs: ExternWriter;
 
   constructor(object: BpfObject, options: WriteObjectOptions) {
     this.#object = object;
     this.#kernel = options.kernel;
-    this.#btf = new BtfWriter(object.types);
+    this.#btf = new BtfWriter(object.types === undefined ? undefined : openBtf(withoutSections(object.types.bytes)));
+    this.#externs = new ExternWriter(this.#btf, options.kernel, object.settings ?? []);
   }
 
   write(): Uint8Array {
@@ -74,6 +82,7 @@ class ObjectWriter {
     const taken = new Set<string>();
     for (const program of this.#object.programs) this.#addProgram(program, text, taken);
     this.#describeMaps();
+    this.#externs.describe();
 
     const code = [...this.#sections.values()].filter((section) => section.slots > 0);
     const sections: NewSection[] = [];
@@ -91,7 +100,7 @@ class ObjectWriter {
         data: encode(one.code),
       });
     }
-    const handles = this.#object.maps.filter((map) => !this.#data.has(map.name));
+    const handles = this.#object.maps.filter((map) => !this.#data.has(map.name) && map.name !== KCONFIG);
     if (handles.length > 0) {
       add({
         name: ".maps",
@@ -101,10 +110,11 @@ class ObjectWriter {
       });
     }
     for (const map of this.#object.maps) {
-      if (!this.#data.has(map.name)) continue;
+      if (!this.#data.has(map.name) || map.name === KCONFIG) continue;
       const data = new Uint8Array(map.valueSize);
       data.set((map.initial ?? new Uint8Array()).subarray(0, map.valueSize));
-      add({ name: dataSection(map), type: SectionType.PROGBITS, flags: SectionFlag.ALLOC | SectionFlag.WRITE, data });
+      const flags = readOnly(map) ? SectionFlag.ALLOC : SectionFlag.ALLOC | SectionFlag.WRITE;
+      add({ name: dataSection(map), type: SectionType.PROGBITS, flags, data });
     }
     add({
       name: "license",
@@ -126,7 +136,20 @@ class ObjectWriter {
     add({ name: ".BTF.ext", type: SectionType.PROGBITS, data: ext, alignment: 4 });
 
     const symbols = this.#symbols(code, handles, indexOf);
-    const symtab = sections.length + code.filter((one) => one.relocations.length > 0).length + 1;
+    const entries = this.#entries(handles, symbols.index);
+    const symtab =
+      sections.length + code.filter((one) => one.relocations.length > 0).length + (entries.length > 0 ? 1 : 0) + 1;
+    if (entries.length > 0) {
+      const data = new Uint8Array(entries.length * 16);
+      const view = new DataView(data.buffer);
+      entries.forEach(({ place, symbol }, i) => {
+        view.setBigUint64(i * 16, BigInt(place), true);
+        view.setUint32(i * 16 + 8, R_BPF_64_ABS64, true);
+        view.setUint32(i * 16 + 12, symbol, true);
+      });
+      const info = indexOf.get(".maps") as number;
+      add({ name: ".rel.maps", type: SectionType.REL, flags: 0x40, data, link: symtab, info, entrySize: 16 });
+    }
     for (const one of code) {
       if (one.relocations.length === 0) continue;
       const data = new Uint8Array(one.relocations.length * 16);
@@ -153,6 +176,24 @@ class ObjectWriter {
 
   // --- maps -----------------------------------------------------------------------------------------------------
 
+  /** What the declarations of maps name: places in section `.maps`, and the symbols that belong there. */
+  #entries(
+    handles: readonly MapSpec[],
+    index: ReadonlyMap<string, number>,
+  ): { readonly place: number; readonly symbol: number }[] {
+    let start = 0;
+    return handles.flatMap((map) => {
+      const size = mapVariableSize(map);
+      const values = start + mapMembers(map).length * 8;
+      start += size;
+      return (map.entries ?? []).map(({ index: at, name }) => {
+        const symbol = index.get(identifier(name));
+        if (symbol === undefined) throw new ObjectFileError(`map ${map.name}: there is no ${name} for its entry ${at}`);
+        return { place: values + at * 8, symbol };
+      });
+    });
+  }
+
   #sortMaps(): void {
     const byHandle = new Set<string>();
     for (const program of this.#object.programs) {
@@ -164,7 +205,7 @@ class ObjectWriter {
       }
     }
     for (const map of this.#object.maps) {
-      if (map.initial !== undefined && map.initial.length > 0 && !this.#data.has(map.name)) {
+      if (map.initial?.some((byte) => byte !== 0) === true && !this.#data.has(map.name)) {
         throw new ObjectFileError(
           `map ${map.name} starts with bytes but no program addresses them, which a .o file cannot say`,
         );
@@ -190,6 +231,7 @@ class ObjectWriter {
     let offset = 0;
     const int = btf.int("int", 4, { signed: true });
     for (const map of this.#object.maps) {
+      if (map.name === KCONFIG) continue;
       if (this.#data.has(map.name)) {
         const bytes = btf.array(btf.int("char", 1, { signed: true, char: true }), map.valueSize, int);
         const variable = btf.var(identifier(map.name), bytes);
@@ -198,17 +240,30 @@ class ObjectWriter {
       }
       // libbpf reads a number from the length of an array that a member points to.
       const number = (value: number): number => btf.ptr(btf.array(int, value, int));
-      const members = mapMembers(map).map(([name, value, type], i) => ({
-        name,
-        type: type === undefined ? number(value) : btf.ptr(type),
-        bitOffset: i * 64,
-        bitfieldSize: 0,
-      }));
+      const members = this.#mapMembers(map, number);
       const size = mapVariableSize(map);
       variables.push({ type: btf.var(identifier(map.name), btf.struct("", size, members)), offset, size });
       offset += size;
     }
     if (variables.length > 0) btf.datasec(".maps", offset, variables);
+  }
+
+  /** The members of a map's struct; of maps of maps and arrays of programs the last is what their entries point to. */
+  #mapMembers(map: MapSpec, number: (value: number) => number): BtfMember[] {
+    const btf = this.#btf;
+    const members = mapMembers(map).map(([name, value, type], i) => ({
+      name,
+      type: type === undefined ? number(value) : btf.ptr(type),
+      bitOffset: i * 64,
+      bitfieldSize: 0,
+    }));
+    if (map.inner === undefined && map.entries === undefined) return members;
+    const held =
+      map.inner === undefined
+        ? btf.funcProto(btf.int("int", 4, { signed: true }), [])
+        : btf.struct("", mapVariableSize(map.inner), this.#mapMembers(map.inner, number));
+    const type = btf.array(btf.ptr(held), 0, btf.int("int", 4, { signed: true }));
+    return [...members, { name: "values", type, bitOffset: members.length * 64, bitfieldSize: 0 }];
   }
 
   // --- code -----------------------------------------------------------------------------------------------------
@@ -283,6 +338,10 @@ class ObjectWriter {
         section.relocations.push({ slot, symbol: identifier(ref.map), type: R_BPF_64_64 });
         return { op, dst, src: 0, off, imm: 0, imm64: 0n };
       case "map-value": {
+        if (ref.map === KCONFIG) {
+          section.relocations.push({ slot, symbol: this.#externs.setting(ref.offset), type: R_BPF_64_64 });
+          return { op, dst, src: 0, off, imm: 0, imm64: 0n };
+        }
         const map = this.#object.maps.find((one) => one.name === ref.map) as MapSpec;
         section.relocations.push({ slot, symbol: dataSection(map), type: R_BPF_64_64 });
         return { op, dst, src: 0, off, imm: ref.offset, imm64: BigInt(ref.offset) };
@@ -305,12 +364,23 @@ class ObjectWriter {
         section.core.push({ offset: slot * SLOT_BYTES, type, access: this.#btf.string("0"), kind: 7 });
         return { op, dst, src: 0, off, imm: type, ...(op === Opcode.LDDW ? { imm64: BigInt(type) } : {}) };
       }
-      case "core":
+      case "core": {
+        const kind = CORE_QUESTIONS.indexOf(ref.ask);
+        const access = this.#btf.string(ref.access);
+        section.core.push({ offset: slot * SLOT_BYTES, type: ref.type, access, kind });
+        const { imm64 } = instruction;
+        return { op, dst, src: 0, off, imm, ...(imm64 === undefined ? {} : { imm64 }), ...(src === 0 ? {} : { src }) };
+      }
       case "ksym":
-      case "poison":
-        throw new ObjectFileError("what was compiled for other types cannot be written into a .o file yet");
+        section.relocations.push({ slot, symbol: this.#externs.symbol(ref), type: R_BPF_64_64 });
+        return { op, dst, src: 0, off, imm: 0, imm64: 0n };
       case "kfunc":
-        throw new ObjectFileError(`the kernel function ${ref.name} cannot be written into a .o file yet`);
+        section.relocations.push({ slot, symbol: this.#externs.function(ref), type: R_BPF_64_32 });
+        return { op, dst, src: 1, off, imm: -1 };
+      case "poison":
+        throw new ObjectFileError(
+          "what was made for one kernel cannot be written into a .o file: the questions are gone",
+        );
     }
   }
 
@@ -398,10 +468,12 @@ class ObjectWriter {
     const index = new Map<string, number>();
     const add = (name: string, key: string, info: number, section: string, value: number, size: number): void => {
       index.set(key, rows.length);
-      rows.push({ name, info, section: indexOf.get(section) as number, value, size });
+      // An empty name is the section of what is defined elsewhere.
+      rows.push({ name, info, section: section === "" ? 0 : (indexOf.get(section) as number), value, size });
     };
     for (const map of this.#object.maps) {
-      if (this.#data.has(map.name)) add("", dataSection(map), LOCAL_SECTION, dataSection(map), 0, 0);
+      if (this.#data.has(map.name) && map.name !== KCONFIG)
+        add("", dataSection(map), LOCAL_SECTION, dataSection(map), 0, 0);
     }
     const text = code.find((one) => one.name === ".text");
     // libbpf knows the address of a static function only by its section, so these are marked global and hidden.
@@ -421,9 +493,10 @@ class ObjectWriter {
       offset += size;
     }
     for (const map of this.#object.maps) {
-      if (this.#data.has(map.name))
+      if (this.#data.has(map.name) && map.name !== KCONFIG)
         add(identifier(map.name), `${map.name}\0data`, GLOBAL_OBJECT, dataSection(map), 0, map.valueSize);
     }
+    for (const { name, weak } of this.#externs.all()) add(name, name, weak ? WEAK_UNKNOWN : GLOBAL_UNKNOWN, "", 0, 0);
     add("_license", "_license", GLOBAL_OBJECT, "license", 0, this.#object.license.length + 1);
     const table = new Uint8Array(rows.length * SYMBOL_BYTES);
     const view = new DataView(table.buffer);
@@ -445,8 +518,18 @@ class ObjectWriter {
   }
 }
 
-/** libbpf gives an array of data its own map when its section is called `.data.` and a name. */
-const dataSection = (map: MapSpec): string => `.data.${identifier(map.name)}`;
+/** `BPF_F_RDONLY_PROG` */
+const RDONLY_PROG = 0x80;
+const readOnly = (map: MapSpec): boolean => ((map.flags ?? 0) & RDONLY_PROG) !== 0;
+
+/**
+ * libbpf gives an array of data its own map when its section is called `.data.` and a name, and freezes those of `.rodata`.
+ * A section of C keeps its name.
+ */
+function dataSection(map: MapSpec): string {
+  if (/^\.(?:data|rodata|bss)(?:\.|$)/.test(map.name)) return map.name.replace(/^\.bss/, ".data.bss");
+  return `${readOnly(map) ? ".rodata" : ".data"}.${identifier(map.name)}`;
+}
 
 /** What a map's variable says of it: name, number, or the type that a member points to. */
 function mapMembers(map: MapSpec): readonly (readonly [name: string, value: number, type?: number])[] {
@@ -456,8 +539,16 @@ function mapMembers(map: MapSpec): readonly (readonly [name: string, value: numb
   if (map.valueType !== undefined) members.push(["value", 0, map.valueType]);
   else if (map.valueSize > 0) members.push(["value_size", map.valueSize]);
   if (map.maxEntries > 0) members.push(["max_entries", map.maxEntries]);
-  if (map.flags !== undefined && map.flags !== 0) members.push(["map_flags", map.flags]);
+  const flags = (map.flags ?? 0) & ~(map.numaNode === undefined ? 0 : NUMA_NODE);
+  if (flags !== 0) members.push(["map_flags", flags]);
+  if (map.extra !== undefined) members.push(["map_extra", Number(map.extra)]);
+  if (map.numaNode !== undefined) members.push(["numa_node", map.numaNode]);
+  if (map.pinned === true) members.push(["pinning", 1]);
   return members;
 }
 
-const mapVariableSize = (map: MapSpec): number => mapMembers(map).length * 8;
+/** `BPF_F_NUMA_NODE` */
+const NUMA_NODE = 4;
+
+const mapVariableSize = (map: MapSpec): number =>
+  (mapMembers(map).length + Math.max(0, ...(map.entries ?? []).map((entry) => entry.index + 1))) * 8;

@@ -5,7 +5,7 @@ export { attachType, attachTypeNames, type CgroupAttachType } from "./attach-typ
 export { type ContextRule, type ContextRules, SkBuff, XdpMd } from "./contexts.ts";
 export { mapOf } from "./elf-maps.ts";
 export { type ReadObject, readObject } from "./elf-reader.ts";
-export { ObjectFileError, type WriteObjectOptions, writeObject } from "./elf-writer.ts";
+export { type WriteObjectOptions, writeObject } from "./elf-writer.ts";
 export { type Externs, KCONFIG, type KernelSetting, readExterns } from "./externs.ts";
 export { mayCall, needsSleep } from "./helper-permissions.ts";
 export {
@@ -37,6 +37,7 @@ export type {
   StructOpsSpec,
 } from "./object.ts";
 export { attachTypeOf, CORE_QUESTIONS } from "./object.ts";
+export { ObjectFileError } from "./object-file-error.ts";
 export {
   PROGRAM_TYPES,
   type ProgramType,
