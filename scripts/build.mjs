@@ -31,6 +31,13 @@ const languageServer = {
     onResolve({ filter: /^vscode-languageserver\// }, () => ({ path: "./language-server.cjs", external: true }));
   },
 };
+/** The commands for objects stand in a file of their own, which shares its parts with the library: no script reads them. */
+const objectCommands = {
+  name: "object-commands",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\/objects\/index\.ts$/ }, () => ({ path: "./object-commands.js", external: true }));
+  },
+};
 await build({
   ...common,
   stdin: { contents: 'module.exports = require("vscode-languageserver/node.js");', resolveDir: root },
@@ -56,7 +63,7 @@ await build({
   format: "cjs",
   minify: true,
   define: { ...common.define, "import.meta.url": "__here" },
-  plugins: [inlineConstants(`${root}src`, withoutHelp), languageServer],
+  plugins: [inlineConstants(`${root}src`, withoutHelp), languageServer, objectCommands],
   // The form that V8's code cache takes has `require` alone.
   supported: { "dynamic-import": false },
   banner: { js: "const __here=require('node:url').pathToFileURL(__filename).href;" },
@@ -96,6 +103,8 @@ const rooms = {
   embedded: "src/embedded-trace.ts",
   kernel: "src/kernel/index.ts",
   symbols: "src/symbols/index.ts",
+  loader: "src/loader/index.ts",
+  "object-commands": "src/cli/objects/index.ts",
   views: "src/views/index.ts",
 };
 await build({

@@ -1,6 +1,20 @@
 // The package: trace a live system from TypeScript; or run a script on recorded events.
 export { type EmbeddedTrace, type EmbeddedTraceOptions, embeddedTrace } from "./embedded-trace.ts";
 export { SystemCallError, UnsupportedError, VerifierError } from "./kernel/index.ts";
+export {
+  type AttachOptions,
+  type Given,
+  type Link,
+  type MapShape,
+  type ObjectFile,
+  type ObjectMap,
+  type ObjectProgram,
+  type ObjectShape,
+  type OpenOptions,
+  openObject,
+  type RecordOptions,
+  type RecordStream,
+} from "./loader/index.ts";
 export { parseRecording, type RecordedEvent, type Recording, recordingLine } from "./replay/index.ts";
 export type {
   EnumValue,

@@ -5,14 +5,22 @@ import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
 import { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
+import { gen } from "./commands/gen.ts";
 import { help } from "./commands/help.ts";
 import { lsp } from "./commands/lsp.ts";
+import { object } from "./commands/object.ts";
+import { ps } from "./commands/ps.ts";
 import { record } from "./commands/record.ts";
+import { run } from "./commands/run.ts";
 import { script } from "./commands/script.ts";
 
 export const commands: readonly [NamedCommand, ...NamedCommand[]] = [
   { name: "", ...script },
   { name: "record", ...record },
+  { name: "run", ...run },
+  { name: "object", ...object },
+  { name: "gen", ...gen },
+  { name: "ps", ...ps },
   { name: "doctor", ...doctor },
   { name: "demo", ...demo },
   { name: "explain", ...explain },

@@ -53,6 +53,47 @@ export function resolveCore(object: BpfObject, target: TargetTypes): BpfObject {
   return { ...object, programs };
 }
 
+/** One question of an object, and what the types of a kernel say to it. */
+export interface CoreAnswer {
+  /** What is asked, in C: `field struct task_struct.mm`. */
+  readonly what: string;
+  readonly ask: CoreQuestion;
+  /** What the compiler took it to be; what it is here. Absent: the kernel does not have it. */
+  readonly assumed?: bigint;
+  readonly found?: bigint;
+  /** Why it cannot be answered. */
+  readonly problem?: string;
+  /** How many instructions ask it. */
+  readonly count: number;
+}
+
+/** All that the programs of an object ask of a kernel's types, each question once. */
+export function coreAnswers(object: BpfObject, target: TargetTypes): readonly CoreAnswer[] {
+  const { types } = object;
+  if (types === undefined) return [];
+  const questions = new Questions(types, target);
+  const found = new Map<string, CoreAnswer>();
+  for (const { functions } of object.programs)
+    for (const { ref } of functions.flatMap(({ code }) => code)) {
+      if (ref?.kind !== "core") continue;
+      const key = `${ref.ask} ${ref.type} ${ref.access}`;
+      const known = found.get(key);
+      found.set(key, known === undefined ? answered(questions, ref) : { ...known, count: known.count + 1 });
+    }
+  return [...found.values()];
+}
+
+function answered(questions: Questions, ref: CoreReference): CoreAnswer {
+  const own = { what: questions.describe(ref), ask: ref.ask, count: 1 };
+  try {
+    const answers = questions.answer(ref);
+    return answers === undefined ? own : { ...own, assumed: answers.assumed.value, found: answers.found.value };
+  } catch (error) {
+    if (!(error instanceof FormatError || error instanceof NoAnswer)) throw error;
+    return { ...own, problem: error.message };
+  }
+}
+
 function resolved(one: ObjectInstruction, questions: Questions, program: string): ObjectInstruction[] {
   if (one.ref?.kind !== "core") return [one];
   const { ref, ...plain } = one;

@@ -15,6 +15,14 @@ export { Kernel, type KernelFiles } from "./kernel.ts";
 export { ids, type LinkInfo, linkInfo, type MapInfo, mapInfo, openMap } from "./kernel-objects.ts";
 export { kernelBtf, kernelBtfBytes } from "./kernel-types.ts";
 export { binaryPath, libraryPath, parseLibraryCache, which } from "./libraries.ts";
+export {
+  type Holder,
+  type ListedProgram,
+  type LoadedLink,
+  listPrograms,
+  type ProgramRuns,
+  programRuns,
+} from "./listing.ts";
 export { liveKernel, systemCalls } from "./live-kernel.ts";
 export {
   type LoadedObject,
@@ -27,7 +35,7 @@ export {
   testRun,
 } from "./load.ts";
 export { createMap, KernelMap, type KernelMapOptions } from "./maps.ts";
-export { type LoadedFunction, moduleBtf, programFunctions } from "./module-types.ts";
+export { allModuleTypes, type LoadedFunction, moduleBtf, programFunctions } from "./module-types.ts";
 export { inNetworkNamespace } from "./net-namespace.ts";
 export { PerfBuffer, type PerfBufferOptions, type PerfRecordReader } from "./perf-buffer.ts";
 export { BPF_FILES, bpfFileSystems, openPinned, pin, unpin } from "./pins.ts";

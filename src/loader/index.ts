@@ -1,6 +1,8 @@
 // Objects of BPF programs: opened, changed, loaded, attached; their maps, variables and rings typed by BTF.
 export type { AttachOptions } from "./attach-options.ts";
+export { type GenerateOptions, generateModule } from "./generate.ts";
 export { Link } from "./links.ts";
+export { type Need, needsOf } from "./needs.ts";
 export { ObjectMap } from "./object-map.ts";
 export { ObjectProgram } from "./object-program.ts";
 export { ObjectFile, type OpenOptions, openObject } from "./open-object.ts";

@@ -17,7 +17,7 @@ import {
   UnsupportedError,
 } from "../kernel/index.ts";
 import { type BpfObject, readObject, type StructOpsSpec } from "../object/index.ts";
-import { DiagnosticError, nearest } from "../source/index.ts";
+import { DiagnosticError, FormatError, nearest } from "../source/index.ts";
 import type { AttachOptions } from "./attach-options.ts";
 import { type SectionMemory, sectionKey, sectionObject } from "./data-section.ts";
 import type { Link } from "./links.ts";
@@ -292,5 +292,9 @@ export async function openObject<S extends ObjectShape = ObjectShape>(
       { code: "SCRY1126", severity: "error", message: `failed to open the object '${source}': ${why}` },
     ]);
   }
-  return new ObjectFile<S>(bytes, { ...options, name });
+  try {
+    return new ObjectFile<S>(bytes, { ...options, name });
+  } catch (error) {
+    throw error instanceof FormatError ? error.of(source) : error;
+  }
 }

@@ -182,7 +182,9 @@ export function sectionPlace(spec: ProgramSpec, kernel: Kernel, pid?: number): P
   const prefix = (slash < 0 ? section : section.slice(0, slash)).replace(/\.s$/, "");
   const rest = slash < 0 ? "" : section.slice(slash + 1);
   const form = FORMS[prefix];
-  if (form !== undefined && rest !== "") return form({ rest, section, kernel, ...(pid === undefined ? {} : { pid }) });
+  // `uretprobe/readline` names a function of no file: whoever attaches it knows which.
+  if (form !== undefined && rest !== "" && (rest.includes(":") || !/^(?:u(?:ret)?probe|usdt)/.test(prefix)))
+    return form({ rest, section, kernel, ...(pid === undefined ? {} : { pid }) });
   const hook = spec.attachType === "lsm_cgroup";
   if (spec.attach.length > 0 && !hook) return { kind: "targets", targets: spec.attach };
   const needs = hook ? "cgroup, a folder of a cgroup2 file system" : NEEDS[spec.type];

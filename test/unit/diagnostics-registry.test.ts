@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { diagnosticsOf } from "../../src/cli/messages.ts";
+import { objectFailure } from "../../src/cli/objects/object-failure.ts";
 import { options, parseCommandLine } from "../../src/cli/options.ts";
 import { assemble } from "../../src/isa/index.ts";
 import { SystemCallError, UnsupportedError, VerifierError } from "../../src/kernel/index.ts";
@@ -82,6 +83,7 @@ const runners: Readonly<Record<string, (text: string) => readonly string[]>> = {
   "asm cgroup_skb": (text) => verified(text, "cgroup_skb"),
   "asm socket_filter": (text) => verified(text, "socket_filter"),
   assemble: (text) => codesOf(() => void assemble(text) as undefined),
+  object: (log) => objectFailure(new VerifierError("p", 13, `${log}\n`))?.diagnostics.map((d) => d.code) ?? [],
   call: (what) =>
     calls[what] === undefined ? ["SCRY2000"] : (diagnosticsOf(calls[what])?.diagnostics.map((d) => d.code) ?? []),
 };

@@ -1,0 +1,26 @@
+// `scry run FILE.o`: an object of BPF programs at work, its rings, messages and maps printed by their types.
+
+import type { Command } from "../command.ts";
+import { type Option, options } from "../options.ts";
+
+export const run: Command = {
+  help: "load an object of BPF programs, attach it, print what it sends",
+  usage: [["[--set NAME=VALUE] [-p PID] FILE.o"]],
+  options: [
+    ...options("set", "type", "pid", "interface"),
+    {
+      ...(options("cgroup")[0] as Option),
+      help: "attach the programs for control groups to this one (a folder of cgroup2)",
+    },
+    {
+      ...(options("dry-run")[0] as Option),
+      help: "load, attach, and close again",
+      example: "scry run --dry-run opensnoop.bpf.o",
+    },
+    ...options("format", "output", "quiet", "raw"),
+  ],
+  completes: "file",
+  examples: ["scry run opensnoop.bpf.o", "scry run --dry-run opensnoop.bpf.o"],
+  // Read when it is wanted: a script's start would be slower for it.
+  run: async (line) => (await import("../objects/index.ts")).runObject(line),
+};

@@ -1,0 +1,36 @@
+// `scry gen`
+
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { kernelBtf } from "../../kernel/index.ts";
+import { generateModule } from "../../loader/index.ts";
+import type { CommandLine } from "../options.ts";
+import { openStreams } from "../streams.ts";
+import { fileOf, openFile } from "./open.ts";
+
+export async function generateText(line: CommandLine): Promise<number> {
+  const file = fileOf(line, "gen");
+  const object = await openFile(file);
+  const { out } = openStreams(line.given);
+  const isKernelType = kernelTypes();
+  out.text(
+    generateModule(object.file, {
+      name: object.name,
+      file: basename(file),
+      ...(isKernelType === undefined ? {} : { isKernelType }),
+      ...(line.given.has("embed") ? { embed: readFileSync(file) } : {}),
+    }),
+  );
+  out.flush();
+  return 0;
+}
+
+/** Which structs are the kernel's own; undefined where it has no types to ask. */
+export function kernelTypes(): ((name: string) => boolean) | undefined {
+  try {
+    const btf = kernelBtf();
+    return (name) => btf.find(name, "struct") !== undefined;
+  } catch {
+    return undefined;
+  }
+}

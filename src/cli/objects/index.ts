@@ -1,0 +1,35 @@
+// The commands that deal with objects of BPF programs. They are read when one of them is called, from a file of their own
+// that shares its parts with the library (see scripts/build.mjs).
+
+import { explainFailure } from "../failures.ts";
+import type { CommandLine } from "../options.ts";
+import { generateText } from "./generate.ts";
+import { objectFailure } from "./object-failure.ts";
+import { printPrograms } from "./ps.ts";
+import { runFile } from "./run.ts";
+import { printObject } from "./show.ts";
+
+/** Classes that errors are told by are this file's own: what goes wrong is explained here. */
+const explained =
+  (run: (line: CommandLine) => Promise<number>) =>
+  async (line: CommandLine): Promise<number> => {
+    const unwaited = (error: unknown): void => {
+      process.exit(explainFailure(error, line.given, objectFailure));
+    };
+    process.prependListener("uncaughtException", unwaited);
+    process.prependListener("unhandledRejection", unwaited);
+    try {
+      return await run(line);
+    } catch (error) {
+      return explainFailure(error, line.given, objectFailure);
+    } finally {
+      process.off("uncaughtException", unwaited);
+      process.off("unhandledRejection", unwaited);
+    }
+  };
+
+type Run = (line: CommandLine) => Promise<number>;
+export const runObject: Run = explained(runFile);
+export const showObject: Run = explained(printObject);
+export const generate: Run = explained(generateText);
+export const listPrograms: Run = explained(printPrograms);

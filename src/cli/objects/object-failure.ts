@@ -1,0 +1,33 @@
+// What failures mean where an object is loaded: its programs are somebody's own, and the kernel's verdict is on them.
+
+import { VerifierError } from "../../kernel/index.ts";
+import type { SourceText } from "../../source/index.ts";
+import { diagnosticsOf, type Found } from "../messages.ts";
+
+/** The text that the spans of the object at hand are in. */
+let source: SourceText | undefined;
+
+export const speakOf = (text: SourceText | undefined): void => {
+  source = text;
+};
+
+/** As `diagnosticsOf`, but for what the verifier refuses. */
+export function objectFailure(error: unknown): Found | undefined {
+  if (!(error instanceof VerifierError)) {
+    if (error instanceof RangeError || error instanceof TypeError) return undefined;
+    return diagnosticsOf(error);
+  }
+  const said = error.message.replace(/^.*? failed with \w+ \((.*)\)$/s, "$1");
+  return {
+    diagnostics: [
+      {
+        code: "SCRY2006",
+        severity: "error",
+        message: `the kernel refuses program "${error.program}": ${said}`,
+        ...(error.span === undefined ? {} : { span: error.span }),
+        hints: ["scry object -v FILE.o shows the verifier's log"],
+      },
+    ],
+    ...(source === undefined ? {} : { source }),
+  };
+}

@@ -1,0 +1,65 @@
+// The object that a command line names, and what it says to change of it.
+
+import { type ObjectFile, type OpenOptions, openObject } from "../../loader/index.ts";
+import { nearest } from "../../source/index.ts";
+import { type CommandLine, UsageError } from "../options.ts";
+import { speakOf } from "./object-failure.ts";
+
+/** The one file of a command line. */
+export function fileOf({ rest }: CommandLine, command: string): string {
+  const [file, ...more] = rest;
+  if (file === undefined) throw new UsageError(`scry ${command} needs an object file: scry ${command} FILE.o`);
+  if (more.length > 0) throw new UsageError(`scry ${command} takes one object file, not '${more.join(" ")}' as well`);
+  return file;
+}
+
+export async function openFile(file: string, options: OpenOptions = {}): Promise<ObjectFile> {
+  const object = await openObject(file, options);
+  speakOf(object.file.source);
+  return object;
+}
+
+/** `--set NAME=VALUE`: variables of the object before it is loaded. */
+export function setVariables(object: ObjectFile, line: CommandLine): void {
+  for (const text of lines(line, "set")) {
+    const [name, value] = pair(text, "--set", "NAME=VALUE");
+    const sections = Object.values(object.sections) as Record<string, unknown>[];
+    const section = sections.find((one) => name in one);
+    if (section === undefined) {
+      const hint = nearest(
+        name,
+        sections.flatMap((one) => Object.keys(one)),
+      )[0];
+      throw new UsageError(`${object.name} has no variable ${name}`, hint === undefined ? [] : [hint]);
+    }
+    try {
+      section[name] = asValue(value, section[name]);
+    } catch (error) {
+      if (error instanceof RangeError || error instanceof SyntaxError)
+        throw new UsageError(`--set ${text}: ${error.message}`, []);
+      throw error;
+    }
+  }
+}
+
+function asValue(text: string, now: unknown): unknown {
+  if (typeof now === "string") {
+    // An enum's number, or text.
+    return text;
+  }
+  if (text === "true" || text === "false") return text === "true";
+  if (/^-?\d+(?:\.\d+)?$/.test(text) && typeof now === "number") return Number(text);
+  if (/^-?(?:0[xX][0-9a-fA-F]+|\d+)$/.test(text)) return text.startsWith("-") ? -BigInt(text.slice(1)) : BigInt(text);
+  if (text.startsWith("{") || text.startsWith("[")) return JSON.parse(text);
+  return text;
+}
+
+/** What stands several times on a command line. */
+export const lines = ({ given }: CommandLine, option: string): readonly string[] =>
+  given.get(option)?.split("\n") ?? [];
+
+export function pair(text: string, option: string, form: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at <= 0) throw new UsageError(`${option} takes ${form}, not '${text}'`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}

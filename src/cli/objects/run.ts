@@ -1,0 +1,225 @@
+// `scry run`
+
+import { UnsupportedError } from "../../kernel/index.ts";
+import type { ObjectFile, ObjectMap, ObjectProgram, RecordStream } from "../../loader/index.ts";
+import { MAP_TYPES } from "../../object/index.ts";
+import { groupFolder } from "../../session/index.ts";
+import type { ByteSink } from "../../views/index.ts";
+import { warn } from "../messages.ts";
+import type { CommandLine } from "../options.ts";
+import { openStreams } from "../streams.ts";
+import { pidOf } from "../target.ts";
+import { fileOf, lines, openFile, pair, setVariables } from "./open.ts";
+import { openPrintk, type PrintkReader, printsText } from "./printk.ts";
+import { type ReadRecord, recordReader } from "./records.ts";
+import { isZero, valueJson, valueText } from "./values.ts";
+
+/** Milliseconds between two looks at trace_pipe, which cannot be waited for. */
+const LOOK = 100;
+
+/** Loads, attaches and prints until Ctrl-C; gives the exit status. */
+export async function runFile(line: CommandLine): Promise<number> {
+  const { given } = line;
+  const streams = openStreams(given);
+  const quiet = given.has("quiet");
+  const say = (text: string): void => {
+    if (!quiet) streams.messages.text(`${text}\n`);
+    streams.messages.flush();
+  };
+  await using object = await openFile(fileOf(line, "run"));
+  setVariables(object, line);
+  const types = typesOf(object, line);
+  await object.load();
+  const printer = new Printer(streams.out, given.get("format")?.startsWith("json") === true);
+  const printk =
+    printsText(object.file) && !given.has("dry-run")
+      ? openPrintk(object.file, (text) => printer.text(text))
+      : undefined;
+  const rings = given.has("dry-run") ? [] : openRings(object, types);
+  try {
+    const { places, left } = await attachAll(object, line);
+    if (places.length === 0 && left.length > 0 && !given.has("dry-run"))
+      throw new UnsupportedError(`nothing of ${object.name} can be attached: ${left.join("; ")}`);
+    for (const text of left) if (!quiet) warn(streams.messages, `not attached: ${text}`);
+    say(
+      `${object.name}: ${places.length === 0 ? "loaded" : `attached ${places.join(", ")}`}${given.has("dry-run") ? "" : "; Ctrl-C ends it"}`,
+    );
+    if (given.has("dry-run")) return 0;
+    await untilStopped(rings, printk, printer);
+    for (const { map, stream } of rings)
+      if (stream.lost > 0)
+        warn(streams.messages, `${map.name}: ${stream.lost} records were lost, since nobody read them in time`);
+    printMaps(object, printer);
+    streams.out.flush();
+    streams.messages.flush();
+    return 0;
+  } finally {
+    printk?.close();
+    for (const { stream } of rings) await stream.close();
+  }
+}
+
+/** `--type MAP=STRUCT` */
+function typesOf(object: ObjectFile, line: CommandLine): ReadonlyMap<string, string> {
+  const types = new Map(lines(line, "type").map((text) => pair(text, "--type", "MAP=STRUCT")));
+  for (const name of types.keys()) object.map(name);
+  return types;
+}
+
+interface Ring {
+  readonly map: ObjectMap;
+  readonly stream: RecordStream<ReadRecord>;
+}
+
+function openRings(object: ObjectFile, types: ReadonlyMap<string, string>): Ring[] {
+  const rings: Ring[] = [];
+  for (const map of Object.values(object.maps) as ObjectMap[]) {
+    if (map.type !== "ringbuf" && map.type !== "perf_event_array") continue;
+    const read = recordReader(object.file.types, map, types.get(map.name));
+    rings.push({ map, stream: map.records({ type: read }) });
+  }
+  return rings;
+}
+
+/** Attaches what sections say, and what the command line does. */
+async function attachAll(object: ObjectFile, line: CommandLine): Promise<{ places: string[]; left: string[] }> {
+  const { given } = line;
+  const pid = given.get("pid");
+  const cgroup = given.get("cgroup");
+  const links = await object.attach(pid === undefined ? {} : { pid: pidOf(pid) });
+  const places = links.map(({ name }) => `${name} (${object.program(name).section})`);
+  places.push(...(object.file.structOps ?? []).map(({ name, struct }) => `${name} (struct ${struct})`));
+  const left: string[] = [];
+  for (const program of Object.values(object.programs) as ObjectProgram[]) {
+    const { needs } = program;
+    if (!program.isLoaded || needs === undefined || program.type === "struct_ops") continue;
+    const options =
+      /^(?:xdp|sched_cls|sched_act)$/.test(program.type) && given.has("interface")
+        ? { interface: given.get("interface") as string, direction: "ingress" as const }
+        : /^cgroup/.test(needs) && cgroup !== undefined
+          ? { cgroup: groupFolder({ cgroup }), direction: "ingress" as const }
+          : undefined;
+    if (options === undefined) {
+      left.push(`${program.name} (${program.type}) ${howTold(needs)}`);
+      continue;
+    }
+    await program.attach(options);
+    places.push(`${program.name} (${given.get("interface") ?? cgroup})`);
+  }
+  return { places, left };
+}
+
+const howTold = (needs: string): string =>
+  needs.startsWith("interface")
+    ? "needs --interface NAME"
+    : needs.startsWith("cgroup")
+      ? "needs --cgroup PATH"
+      : "is attached from TypeScript only (openObject), or by another program";
+
+/** Prints what comes until a signal ends it. */
+async function untilStopped(rings: readonly Ring[], printk: PrintkReader | undefined, printer: Printer): Promise<void> {
+  let stopped = false;
+  let wake: () => void = () => undefined;
+  const stop = (): void => {
+    stopped = true;
+    for (const { stream } of rings) stream.stop();
+    wake();
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  let beat: NodeJS.Timeout | undefined;
+  const look = printk === undefined ? undefined : setInterval(() => printer.batch(() => printk.read()), LOOK);
+  try {
+    const readers = rings.map(({ map, stream }) =>
+      stream.forEachBatch((records) =>
+        printer.batch(() => {
+          for (const record of records) printer.record(map.name, record);
+        }),
+      ),
+    );
+    const idle =
+      rings.length > 0
+        ? []
+        : [
+            new Promise<void>((resolve) => {
+              wake = resolve;
+              // A timer keeps this process alive.
+              beat = setInterval(() => undefined, LOOK);
+              if (stopped) resolve();
+            }),
+          ];
+    await Promise.all([...readers, ...idle]);
+    if (printk !== undefined) printer.batch(() => printk.read());
+  } finally {
+    clearInterval(look);
+    clearInterval(beat);
+    process.off("SIGINT", stop);
+    process.off("SIGTERM", stop);
+  }
+}
+
+/** Maps and variables as they are at the end; what only the loader uses, and what is nothing but zeros, is left out. */
+function printMaps(object: ObjectFile, printer: Printer): void {
+  for (const map of Object.values(object.maps) as ObjectMap[]) {
+    if (map.name.startsWith(".") || map.name.startsWith("__bpf_usdt") || !isReadable(map)) continue;
+    const entries = map.entries().filter(([, value]) => !/array/.test(map.type) || !isZero(value));
+    if (entries.length > 0) printer.map(map.name, map.type, entries);
+  }
+  for (const [name, section] of Object.entries(object.sections))
+    if (!name.includes("rodata") && Object.keys(section).length > 0) printer.variables(name, { ...section });
+}
+
+const isReadable = ({ type }: ObjectMap): boolean =>
+  MAP_TYPES[type].ring !== true &&
+  MAP_TYPES[type].ofMaps !== true &&
+  !/^(?:prog_array|cgroup_array|queue|stack|bloom_filter|arena|struct_ops|stack_trace|devmap|devmap_hash|cpumap|xskmap|sockmap|sockhash|reuseport_sockarray)$|_storage$/.test(
+    type,
+  );
+
+/** Writes what a run gives, as text or as JSON, an object a line. */
+class Printer {
+  readonly #out: ByteSink;
+  readonly #json: boolean;
+
+  constructor(out: ByteSink, json: boolean) {
+    this.#out = out;
+    this.#json = json;
+  }
+
+  /** Several at once, then written out. */
+  batch(print: () => void): void {
+    print();
+    this.#out.flush();
+  }
+
+  record(map: string, { type, value }: ReadRecord): void {
+    if (this.#json)
+      this.#out.text(
+        `{"type":"record","map":${JSON.stringify(map)}${type === undefined ? "" : `,"struct":${JSON.stringify(type)}`},"data":${valueJson(value)}}\n`,
+      );
+    else this.#out.text(`${map}: ${valueText(value)}\n`);
+  }
+
+  text(text: string): void {
+    this.#out.text(this.#json ? `{"type":"printk","data":${JSON.stringify(text)}}\n` : `${text}\n`);
+  }
+
+  map(name: string, type: string, entries: readonly (readonly [unknown, unknown])[]): void {
+    if (this.#json) {
+      const data = entries.map(([key, value]) => `{"key":${valueJson(key)},"value":${valueJson(value)}}`);
+      this.#out.text(`{"type":"map","map":${JSON.stringify(name)},"data":[${data.join(",")}]}\n`);
+      return;
+    }
+    this.#out.text(`\n${name} (${type}, ${entries.length} ${entries.length === 1 ? "entry" : "entries"})\n`);
+    for (const [key, value] of entries) this.#out.text(`  ${valueText(key)}: ${valueText(value)}\n`);
+  }
+
+  variables(section: string, values: Readonly<Record<string, unknown>>): void {
+    if (this.#json) {
+      this.#out.text(`{"type":"variables","section":${JSON.stringify(section)},"data":${valueJson(values)}}\n`);
+      return;
+    }
+    this.#out.text(`\n${section}\n`);
+    for (const [name, value] of Object.entries(values)) this.#out.text(`  ${name}: ${valueText(value)}\n`);
+  }
+}
