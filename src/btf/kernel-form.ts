@@ -13,8 +13,9 @@ const OUTSIDE: ReadonlySet<string> = new Set([".kconfig", ".ksyms"]);
 /** A copy. Throws FormatError for bytes that are cut short. */
 export const typesForKernel = (bytes: Uint8Array): Uint8Array => hidden(bytes, (section) => OUTSIDE.has(section));
 
-/** A copy in which no section is listed: to be listed anew. */
-export const withoutSections = (bytes: Uint8Array): Uint8Array => hidden(bytes, () => true);
+/** A copy in which no sections are listed but those that `keeps` names: the others are to be listed anew. */
+export const withoutSections = (bytes: Uint8Array, keeps: (section: string) => boolean): Uint8Array =>
+  hidden(bytes, (section) => !keeps(section));
 
 function hidden(bytes: Uint8Array, hides: (section: string) => boolean): Uint8Array {
   const copy = Uint8Array.from(bytes);

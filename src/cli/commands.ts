@@ -1,6 +1,7 @@
 // The commands, each by the word that calls it; the first needs none. One row a command, and its file below `commands`.
 
 import type { NamedCommand } from "./command.ts";
+import { build } from "./commands/build.ts";
 import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
 import { doctor } from "./commands/doctor.ts";
@@ -18,6 +19,7 @@ export const commands: readonly [NamedCommand, ...NamedCommand[]] = [
   { name: "", ...script },
   { name: "record", ...record },
   { name: "run", ...run },
+  { name: "build", ...build },
   { name: "object", ...object },
   { name: "gen", ...gen },
   { name: "ps", ...ps },

@@ -88,6 +88,14 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "include this header before the script",
     example: "scry --include linux/types.h script.bt",
   },
+  define: {
+    short: "D",
+    value: "NAME[=TEXT]",
+    completes: "none",
+    many: true,
+    help: "define a macro of C before the text; 1 where nothing is said",
+    example: "scry build -D DEBUG opensnoop.bpf.c -o opensnoop.bpf.o",
+  },
   output: {
     short: "o",
     value: "FILE",

@@ -1,6 +1,5 @@
 // An object of BPF programs, from a `.o` file to what is at work in the kernel: opened, changed, loaded, attached, closed.
 
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import {
   BPF_FILES,
@@ -17,17 +16,19 @@ import {
   UnsupportedError,
 } from "../kernel/index.ts";
 import { type BpfObject, readObject, type StructOpsSpec } from "../object/index.ts";
-import { DiagnosticError, FormatError, nearest } from "../source/index.ts";
+import { FormatError, nearest } from "../source/index.ts";
 import type { AttachOptions } from "./attach-options.ts";
+import type { CSourceOptions } from "./c-source.ts";
 import { type SectionMemory, sectionKey, sectionObject } from "./data-section.ts";
 import type { Link } from "./links.ts";
 import { ObjectMap } from "./object-map.ts";
 import { ObjectProgram, type ProgramOwner } from "./object-program.ts";
+import { readForeign } from "./read-file.ts";
 import { sectionPlace } from "./section-places.ts";
 import type { ObjectShape } from "./shape.ts";
 import { USDT_SPECS, UsdtSpecs } from "./usdt.ts";
 
-export interface OpenOptions {
+export interface OpenOptions extends CSourceOptions {
   /** What messages call it; the file's name unless said otherwise. */
   readonly name?: string;
   /** What is done with code in sections whose name says nothing: an error, or its programs are left out. */
@@ -65,12 +66,13 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
   #loaded: LoadedObject | undefined;
   #closed = false;
 
-  constructor(bytes: Uint8Array, options: OpenOptions = {}) {
+  /** From the bytes of a `.o` file, or an object that was made otherwise. */
+  constructor(from: Uint8Array | BpfObject, options: OpenOptions = {}) {
     this.name = options.name ?? "object";
-    const { object, skipped } = readObject(
-      bytes,
-      options.unknownSections === undefined ? {} : { unknownSections: options.unknownSections },
-    );
+    const { object, skipped } =
+      from instanceof Uint8Array
+        ? readObject(from, options.unknownSections === undefined ? {} : { unknownSections: options.unknownSections })
+        : { object: from, skipped: [] };
     this.file = object;
     this.skipped = skipped;
     this.logLevel = options.logLevel;
@@ -280,18 +282,13 @@ export async function openObject<S extends ObjectShape = ObjectShape>(
   options: OpenOptions = {},
 ): Promise<ObjectFile<S>> {
   if (typeof source !== "string") return new ObjectFile<S>(source, options);
-  const name = options.name ?? basename(source).replace(/(?:\.bpf)?\.o$/, "");
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(source);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? "";
-    const why =
-      { ENOENT: "there is no such file", EACCES: "permission denied", EISDIR: "it is a folder" }[code] ?? code;
-    throw new DiagnosticError([
-      { code: "SCRY1126", severity: "error", message: `failed to open the object '${source}': ${why}` },
-    ]);
+  const name = options.name ?? basename(source).replace(/(?:\.bpf)?\.[oc]$/, "");
+  if (source.endsWith(".c")) {
+    // The compiler is read where it is wanted.
+    const { objectOfC } = await import("./c-source.ts");
+    return new ObjectFile<S>(objectOfC(source, options), { ...options, name });
   }
+  const bytes = readForeign(source);
   try {
     return new ObjectFile<S>(bytes, { ...options, name });
   } catch (error) {

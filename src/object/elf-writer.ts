@@ -66,13 +66,22 @@ class ObjectWriter {
   /** Maps whose bytes programs address; each becomes a data section of its own. */
   readonly #data = new Set<string>();
   readonly #coreTypes = new Map<string, number>();
+  /** Data sections whose variables the object's own types list. */
+  readonly #described = new Set<string>();
   /** Names of the kernel that code refers to. */
   readonly #externs: ExternWriter;
 
   constructor(object: BpfObject, options: WriteObjectOptions) {
     this.#object = object;
     this.#kernel = options.kernel;
-    this.#btf = new BtfWriter(object.types === undefined ? undefined : openBtf(withoutSections(object.types.bytes)));
+    // Sections whose variables are known, and lie where they lay.
+    const { types } = object;
+    for (const map of object.maps) {
+      const id = dataSection(map) === map.name ? types?.find(map.name, "datasec") : undefined;
+      if (id !== undefined && types?.sizeof(id) === map.valueSize) this.#described.add(map.name);
+    }
+    const kept = (section: string): boolean => this.#described.has(section);
+    this.#btf = new BtfWriter(types === undefined ? undefined : openBtf(withoutSections(types.bytes, kept)));
     this.#externs = new ExternWriter(this.#btf, options.kernel, object.settings ?? []);
   }
 
@@ -233,8 +242,9 @@ class ObjectWriter {
     for (const map of this.#object.maps) {
       if (map.name === KCONFIG) continue;
       if (this.#data.has(map.name)) {
+        if (this.#described.has(map.name)) continue;
         const bytes = btf.array(btf.int("char", 1, { signed: true, char: true }), map.valueSize, int);
-        const variable = btf.var(identifier(map.name), bytes);
+        const variable = btf.var(dataVariable(map), bytes);
         btf.datasec(dataSection(map), map.valueSize, [{ type: variable, offset: 0, size: map.valueSize }]);
         continue;
       }
@@ -458,6 +468,18 @@ class ObjectWriter {
     }
   }
 
+  /** The variables of a data section that a loader looks for by their names. */
+  #variablesOf(map: MapSpec): { readonly name: string; readonly offset: number; readonly size: number }[] {
+    if (!this.#described.has(map.name)) return [{ name: dataVariable(map), offset: 0, size: map.valueSize }];
+    const types = this.#object.types as Btf;
+    const section = types.type(types.find(map.name, "datasec") ?? 0);
+    if (section.kind !== "datasec") return [];
+    return section.variables.flatMap(({ type: id, offset, size }) => {
+      const variable = types.type(id);
+      return variable.kind === "var" && variable.linkage === "global" ? [{ name: variable.name, offset, size }] : [];
+    });
+  }
+
   // --- symbols --------------------------------------------------------------------------------------------------
 
   #symbols(code: readonly CodeSection[], handles: readonly MapSpec[], indexOf: ReadonlyMap<string, number>) {
@@ -494,7 +516,8 @@ class ObjectWriter {
     }
     for (const map of this.#object.maps) {
       if (this.#data.has(map.name) && map.name !== KCONFIG)
-        add(identifier(map.name), `${map.name}\0data`, GLOBAL_OBJECT, dataSection(map), 0, map.valueSize);
+        for (const { name, offset: at, size } of this.#variablesOf(map))
+          add(name, `${map.name}\0${name}`, GLOBAL_OBJECT, dataSection(map), at, size);
     }
     for (const { name, weak } of this.#externs.all()) add(name, name, weak ? WEAK_UNKNOWN : GLOBAL_UNKNOWN, "", 0, 0);
     add("_license", "_license", GLOBAL_OBJECT, "license", 0, this.#object.license.length + 1);
@@ -530,6 +553,9 @@ function dataSection(map: MapSpec): string {
   if (/^\.(?:data|rodata|bss)(?:\.|$)/.test(map.name)) return map.name.replace(/^\.bss/, ".data.bss");
   return `${readOnly(map) ? ".rodata" : ".data"}.${identifier(map.name)}`;
 }
+
+/** The one variable that a data section is for BTF. libbpf looks sections up by name alone: it must not be called as one. */
+const dataVariable = (map: MapSpec): string => identifier(map.name).replace(/^\./, "");
 
 /** What a map's variable says of it: name, number, or the type that a member points to. */
 function mapMembers(map: MapSpec): readonly (readonly [name: string, value: number, type?: number])[] {

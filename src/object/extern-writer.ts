@@ -11,6 +11,8 @@ interface Extern {
   readonly section: ".kconfig" | ".ksyms";
   /** Id of its `var` or `func`. */
   readonly id: number;
+  /** Bytes; 0 where only its place is known. */
+  readonly size: number;
 }
 
 export class ExternWriter {
@@ -36,9 +38,8 @@ export class ExternWriter {
       throw new ObjectFileError(
         `byte ${offset} of the kernel's settings is none's beginning, which a .o file cannot say`,
       );
-    return this.#once(setting.name, setting.weak, ".kconfig", () =>
-      this.#btf.var(setting.name, this.#typeOf(setting), "extern"),
-    );
+    const write = (): number => this.#btf.var(setting.name, this.#typeOf(setting), "extern");
+    return this.#once(setting.name, setting.weak, ".kconfig", write, setting.size);
   }
 
   /** Where something of the kernel is. What it is, is not kept: the verifier takes it for a number. */
@@ -60,13 +61,13 @@ export class ExternWriter {
         this.#btf.datasec(
           section,
           0,
-          own.map(({ id }) => ({ type: id, offset: 0, size: 0 })),
+          own.map(({ id, size }) => ({ type: id, offset: 0, size })),
         );
     }
   }
 
-  #once(name: string, weak: boolean, section: Extern["section"], write: () => number): string {
-    if (!this.#found.has(name)) this.#found.set(name, { name, weak, section, id: write() });
+  #once(name: string, weak: boolean, section: Extern["section"], write: () => number, size = 0): string {
+    if (!this.#found.has(name)) this.#found.set(name, { name, weak, section, id: write(), size });
     return name;
   }
 

@@ -1,5 +1,6 @@
 // A script at work: its environment, its run, its maps.
 export { type GroupNames, groupFolder } from "./control-groups.ts";
+export { HeaderFiles } from "./header-files.ts";
 export { type LiveOptions, liveEnvironment } from "./live-environment.ts";
 export { missingParts } from "./missing-parts.ts";
 export { bootNanoseconds } from "./resolver.ts";

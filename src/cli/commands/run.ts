@@ -1,13 +1,13 @@
-// `scry run FILE.o`: an object of BPF programs at work, its rings, messages and maps printed by their types.
+// `scry run FILE.o|FILE.bpf.c`: an object of BPF programs at work, its rings, messages and maps printed by their types.
 
 import type { Command } from "../command.ts";
 import { type Option, options } from "../options.ts";
 
 export const run: Command = {
   help: "load an object of BPF programs, attach it, print what it sends",
-  usage: [["[--set NAME=VALUE] [-p PID] FILE.o"]],
+  usage: [["[--set NAME=VALUE] [-p PID] FILE.o|FILE.bpf.c"]],
   options: [
-    ...options("set", "type", "pid", "interface"),
+    ...options("set", "type", "pid", "interface", "include-dir", "include", "define"),
     {
       ...(options("cgroup")[0] as Option),
       help: "attach the programs for control groups to this one (a folder of cgroup2)",
@@ -20,7 +20,7 @@ export const run: Command = {
     ...options("format", "output", "quiet", "raw"),
   ],
   completes: "file",
-  examples: ["scry run opensnoop.bpf.o", "scry run --dry-run opensnoop.bpf.o"],
+  examples: ["scry run opensnoop.bpf.o", "scry run opensnoop.bpf.c", "scry run --dry-run opensnoop.bpf.o"],
   // Read when it is wanted: a script's start would be slower for it.
   run: async (line) => (await import("../objects/index.ts")).runObject(line),
 };

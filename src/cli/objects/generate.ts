@@ -6,11 +6,11 @@ import { kernelBtf } from "../../kernel/index.ts";
 import { generateModule } from "../../loader/index.ts";
 import type { CommandLine } from "../options.ts";
 import { openStreams } from "../streams.ts";
-import { fileOf, openFile } from "./open.ts";
+import { cOptions, fileOf, openFile } from "./open.ts";
 
 export async function generateText(line: CommandLine): Promise<number> {
   const file = fileOf(line, "gen");
-  const object = await openFile(file);
+  const object = await openFile(file, cOptions(line));
   const { out } = openStreams(line.given);
   const isKernelType = kernelTypes();
   out.text(

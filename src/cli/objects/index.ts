@@ -3,6 +3,7 @@
 
 import { explainFailure } from "../failures.ts";
 import type { CommandLine } from "../options.ts";
+import { buildObject } from "./build.ts";
 import { generateText } from "./generate.ts";
 import { objectFailure } from "./object-failure.ts";
 import { printPrograms } from "./ps.ts";
@@ -30,6 +31,7 @@ const explained =
 
 type Run = (line: CommandLine) => Promise<number>;
 export const runObject: Run = explained(runFile);
+export const build: Run = explained(buildObject);
 export const showObject: Run = explained(printObject);
 export const generate: Run = explained(generateText);
 export const listPrograms: Run = explained(printPrograms);

@@ -5,6 +5,8 @@ import { nearest } from "../../source/index.ts";
 import { type CommandLine, UsageError } from "../options.ts";
 import { speakOf } from "./object-failure.ts";
 
+export { speakOf };
+
 /** The one file of a command line. */
 export function fileOf({ rest }: CommandLine, command: string): string {
   const [file, ...more] = rest;
@@ -12,6 +14,15 @@ export function fileOf({ rest }: CommandLine, command: string): string {
   if (more.length > 0) throw new UsageError(`scry ${command} takes one object file, not '${more.join(" ")}' as well`);
   return file;
 }
+
+/** What a command line says of C text. */
+export const cOptions = (
+  line: CommandLine,
+): { includeFolders: readonly string[]; includes: readonly string[]; defines: readonly string[] } => ({
+  includeFolders: lines(line, "include-dir"),
+  includes: lines(line, "include"),
+  defines: lines(line, "define"),
+});
 
 export async function openFile(file: string, options: OpenOptions = {}): Promise<ObjectFile> {
   const object = await openObject(file, options);

@@ -9,7 +9,7 @@ import { warn } from "../messages.ts";
 import type { CommandLine } from "../options.ts";
 import { openStreams } from "../streams.ts";
 import { pidOf } from "../target.ts";
-import { fileOf, lines, openFile, pair, setVariables } from "./open.ts";
+import { cOptions, fileOf, lines, openFile, pair, setVariables } from "./open.ts";
 import { openPrintk, type PrintkReader, printsText } from "./printk.ts";
 import { type ReadRecord, recordReader } from "./records.ts";
 import { isZero, valueJson, valueText } from "./values.ts";
@@ -26,7 +26,7 @@ export async function runFile(line: CommandLine): Promise<number> {
     if (!quiet) streams.messages.text(`${text}\n`);
     streams.messages.flush();
   };
-  await using object = await openFile(fileOf(line, "run"));
+  await using object = await openFile(fileOf(line, "run"), cOptions(line));
   setVariables(object, line);
   const types = typesOf(object, line);
   await object.load();

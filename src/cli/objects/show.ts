@@ -8,7 +8,7 @@ import { formatDiagnostic } from "../../source/index.ts";
 import type { CommandLine } from "../options.ts";
 import { openStreams } from "../streams.ts";
 import { objectFailure } from "./object-failure.ts";
-import { fileOf, openFile } from "./open.ts";
+import { cOptions, fileOf, openFile } from "./open.ts";
 import { table } from "./ps.ts";
 
 /** What the kernel says to one program. */
@@ -23,7 +23,7 @@ interface Verdict {
 
 export async function printObject(line: CommandLine): Promise<number> {
   const file = fileOf(line, "object");
-  const object = await openFile(file, { unknownSections: "skip" });
+  const object = await openFile(file, { unknownSections: "skip", ...cOptions(line) });
   let verdicts: readonly Verdict[] = [];
   let unasked: string | undefined;
   try {

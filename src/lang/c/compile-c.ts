@@ -319,6 +319,17 @@ class Compilation {
           ]),
       ...this.#data.maps(),
     ];
+    for (const { name, size, variables } of this.#data.sections())
+      this.#written.section(
+        name,
+        size,
+        variables.map(({ variable, offset }) => ({
+          name: variable.name,
+          type: variable.type,
+          offset,
+          size: this.#typing.size(variable.type),
+        })),
+      );
     const types = this.#written.encoded();
     return {
       maps,

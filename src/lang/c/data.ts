@@ -21,6 +21,12 @@ export interface DataPlace {
   readonly offset: number;
 }
 
+export interface PlacedVariable {
+  readonly variable: CVariable;
+  /** Bytes from the start of its section. */
+  readonly offset: number;
+}
+
 export class DataSections {
   readonly #typing: Typing;
   readonly #sections = new Map<string, Section>();
@@ -59,6 +65,17 @@ export class DataSections {
       maxEntries: 1,
       flags: MMAPABLE | (name.startsWith(".rodata") ? RDONLY_PROG : 0),
       ...(name.startsWith(".bss") ? {} : { initial: bytes.slice(0, size) }),
+    }));
+  }
+
+  /** The sections, with the variables in each by their places. */
+  sections(): { readonly name: string; readonly size: number; readonly variables: readonly PlacedVariable[] }[] {
+    return [...this.#sections.values()].map(({ name, size }) => ({
+      name,
+      size,
+      variables: [...this.#places]
+        .flatMap(([variable, place]) => (place.map === name ? [{ variable, offset: place.offset }] : []))
+        .sort((a, b) => a.offset - b.offset),
     }));
   }
 

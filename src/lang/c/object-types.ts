@@ -60,6 +60,27 @@ export class ObjectTypes {
     return { ...ref, type: root, access: [first, ...numbers].join(":") };
   }
 
+  /** A section of data: its variables with their types, so that whoever loads the object can set them. */
+  section(
+    name: string,
+    size: number,
+    variables: readonly {
+      readonly name: string;
+      readonly type: number;
+      readonly offset: number;
+      readonly size: number;
+    }[],
+  ): void {
+    if (variables.length === 0) return;
+    this.#used = true;
+    const written = variables.map((v) => ({
+      type: this.#writer.var(v.name, this.whole(v.type)),
+      offset: v.offset,
+      size: v.size,
+    }));
+    this.#writer.datasec(name, size, written);
+  }
+
   instruction(one: ObjectInstruction): ObjectInstruction {
     return one.ref?.kind === "core" ? { ...one, ref: this.written(one.ref) } : one;
   }

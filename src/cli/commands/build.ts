@@ -1,0 +1,17 @@
+// `scry build FILE.bpf.c -o FILE.o`: C for BPF, as an object that any loader takes.
+
+import type { Command } from "../command.ts";
+import { type Option, options } from "../options.ts";
+
+export const build: Command = {
+  help: "compile C for BPF into an object file, with no clang",
+  usage: [["[-I DIR] [-D NAME[=TEXT]] FILE.bpf.c -o FILE.o"]],
+  options: [
+    ...options("include-dir", "include", "define"),
+    { ...(options("output")[0] as Option), help: "the object; FILE.o beside the text unless said otherwise" },
+    ...options("format"),
+  ],
+  completes: "file",
+  examples: ["scry build opensnoop.bpf.c -o opensnoop.bpf.o"],
+  run: async (line) => (await import("../objects/index.ts")).build(line),
+};
