@@ -40,6 +40,9 @@ class Reader implements Btf {
   #text: string | undefined;
   #offsets: Uint32Array | undefined;
   readonly #types = new Map<number, BtfType>();
+  /** What was searched before, by kinds and name: the first type, and all of them. */
+  readonly #first = new Map<string, number | undefined>();
+  readonly #each = new Map<string, readonly number[]>();
 
   constructor(bytes: Uint8Array, options: OpenBtfOptions) {
     this.bytes = bytes;
@@ -220,18 +223,29 @@ class Reader implements Btf {
   // --- look-up --------------------------------------------------------------------------------------------------
 
   find(name: string, kinds?: BtfKind | readonly BtfKind[]): number | undefined {
-    for (const id of this.#named(name, kinds)) return id;
-    return name === "" ? undefined : this.base?.find(name, kinds);
+    const mask = kindMask(kinds);
+    const key = `${mask} ${name}`;
+    const each = this.#each.get(key);
+    let id = each === undefined ? this.#first.get(key) : each[0];
+    if (each === undefined && id === undefined && !this.#first.has(key)) {
+      id = this.#named(name, mask).next().value as number | undefined;
+      this.#first.set(key, id);
+    }
+    return id ?? (name === "" ? undefined : this.base?.find(name, kinds));
   }
 
   findEach(name: string, kinds?: BtfKind | readonly BtfKind[]): number[] {
-    return [...this.#named(name, kinds)];
+    const mask = kindMask(kinds);
+    const key = `${mask} ${name}`;
+    let found = this.#each.get(key);
+    if (found === undefined) this.#each.set(key, (found = [...this.#named(name, mask)]));
+    return [...found];
   }
 
-  *#named(name: string, kinds: BtfKind | readonly BtfKind[] | undefined): Generator<number> {
+  /** Own types of this name and these kinds. Each search goes through all types: 0.2 ms of the kernel's. */
+  *#named(name: string, mask: number): Generator<number, undefined> {
     const offsets = name === "" ? [] : this.#offsetsOf(name);
     if (offsets.length === 0) return;
-    const mask = kindMask(kinds);
     const index = this.#index();
     const words = this.#words;
     const only = offsets.length === 1 ? (offsets[0] as number) : -1;

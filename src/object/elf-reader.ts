@@ -291,11 +291,7 @@ class ObjectReader {
         core === undefined
           ? this.#reference(instruction, slot, code, fn, reach)
           : { instruction, ref: this.#coreReference(core) };
-      out.push({
-        ...found.instruction,
-        ...(found.ref === undefined ? {} : { ref: found.ref }),
-        ...(span === undefined ? {} : { span }),
-      });
+      out.push(placed(found.instruction, found.ref, span));
     }
     return out;
   }
@@ -388,6 +384,22 @@ class ObjectReader {
     if (ask === undefined) throw new FormatError(WHAT, `a CO-RE relocation of kind ${core.kind} is not known`);
     return { kind: "core", ask, type: core.type, access: (this.#btf as Btf).string(core.access) };
   }
+}
+
+/** Written out member by member: an object has a hundred thousand of them, and spreading takes ten times as long. */
+function placed(
+  { op, dst, src, off, imm, imm64 }: Instruction,
+  ref: Reference | undefined,
+  span: Span | undefined,
+): ObjectInstruction {
+  if (imm64 !== undefined) {
+    if (ref !== undefined)
+      return span === undefined ? { op, dst, src, off, imm, imm64, ref } : { op, dst, src, off, imm, imm64, ref, span };
+    return span === undefined ? { op, dst, src, off, imm, imm64 } : { op, dst, src, off, imm, imm64, span };
+  }
+  if (ref !== undefined)
+    return span === undefined ? { op, dst, src, off, imm, ref } : { op, dst, src, off, imm, ref, span };
+  return span === undefined ? { op, dst, src, off, imm } : { op, dst, src, off, imm, span };
 }
 
 /** The source that line records tell of, put together from their texts: the file that most of them name. */

@@ -67,12 +67,12 @@ export function programOfSection(
   let best: Section | undefined;
   let sleepable = false;
   for (const rule of rows()) {
-    for (const prefix of [rule.prefix, `${rule.prefix}.s`]) {
-      if (section !== prefix && !section.startsWith(`${prefix}/`) && !section.startsWith(`${prefix}+`)) continue;
-      if (best !== undefined && best.prefix.length >= rule.prefix.length) continue;
-      best = rule;
-      sleepable = prefix !== rule.prefix;
-    }
+    const { length } = rule.prefix;
+    if (!section.startsWith(rule.prefix) || (best !== undefined && best.prefix.length >= length)) continue;
+    const sleeps = section.startsWith(".s", length);
+    if (!/^[/+]?$/.test(section.charAt(length + (sleeps ? 2 : 0)))) continue;
+    best = rule;
+    sleepable = sleeps;
   }
   if (best === undefined) return undefined;
   const rest = section.slice(best.prefix.length + (sleepable ? 2 : 0)).replace(/^[/+]/, "");
