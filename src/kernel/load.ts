@@ -22,7 +22,7 @@ import { kernelBtf } from "./kernel-types.ts";
 import { liveKernel } from "./live-kernel.ts";
 import { createMap, hasTypes, type KernelMap } from "./maps.ts";
 import { chargedBpf } from "./memory-limit.ts";
-import { allModuleTypes, moduleBtf, openModuleBtf, openProgram, programFunctions } from "./module-types.ts";
+import { allModuleTypes, functionOfProgram, moduleBtf, openModuleBtf, openProgram } from "./module-types.ts";
 import { ModuleTypes } from "./names.ts";
 import { AttachType, BPF_F_NO_PREALLOC, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, BpfCommand } from "./numbers.ts";
 import { addRecords, loadBtf, ProgramTypes } from "./program-types.ts";
@@ -307,6 +307,7 @@ const targets = {
   iter: { attachType: AttachType.iter, prefix: "bpf_iter_", kind: "func" },
   lsm: { attachType: AttachType.lsm, prefix: "bpf_lsm_", kind: "func" },
   struct_ops: { attachType: 0, prefix: "", kind: "struct" },
+  freplace: { attachType: 0, prefix: "", kind: "func" },
 } as const;
 
 type Target = NonNullable<ProgramSpec["target"]>;
@@ -317,10 +318,13 @@ function targetOf(kernel: Kernel, target: Target): { id: number; fd?: number } {
   const name = prefix + target.name;
   const label = `${target.kind}:${target.module === undefined ? "" : `${target.module}:`}${target.name}`;
   if (target.program !== undefined) {
-    const found = programFunctions(kernel).find((f) => f.program === target.program && f.name === target.name);
-    if (found === undefined) throw new UnsupportedError(`${label}: there is no such BPF program any more`);
-    return { id: found.type, fd: openProgram(target.program, kernel) };
+    const found = functionOfProgram(target.program, target.name, kernel);
+    if (found === undefined)
+      throw new UnsupportedError(`${label}: BPF program ${target.program} has no such function, or is there no more`);
+    return { id: found, fd: openProgram(target.program, kernel) };
   }
+  if (target.kind === "freplace")
+    throw new UnsupportedError(`${label}: whose function is replaced has to be said (the target's program)`);
   if (target.module !== undefined) {
     const id = moduleBtf(target.module, kernel)?.find(name, kind);
     if (id === undefined)

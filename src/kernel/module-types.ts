@@ -98,6 +98,18 @@ export function programFunctions(kernel: Kernel = liveKernel()): LoadedFunction[
   return found;
 }
 
+/** The id of a function of a loaded program in the program's own types: its entry, or one that it calls. */
+export function functionOfProgram(program: number, name: string, kernel: Kernel): number | undefined {
+  const fd = kernel.bpf("PROG_GET_FD_BY_ID", { prog_id: program });
+  if (fd < 0) return undefined;
+  try {
+    const info = infoOf(kernel, fd, bpfProgInfo, {});
+    return info === undefined ? undefined : btfById(kernel, info.get("btf_id"))?.find(name, "func");
+  } finally {
+    kernel.calls.close(fd);
+  }
+}
+
 /** A descriptor of a loaded program, to be closed by the caller. */
 export function openProgram(id: number, kernel: Kernel): number {
   return checked(kernel.bpf("PROG_GET_FD_BY_ID", { prog_id: id }), "bpf(BPF_PROG_GET_FD_BY_ID)", `program ${id}`);

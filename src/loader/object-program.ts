@@ -84,7 +84,7 @@ export class ObjectProgram {
     this.#change({ attachType });
   }
 
-  /** What it is verified against and attaches to: of `fentry`, `fexit`, `fmod_ret`, `tp_btf`, `lsm` and `iter` programs. */
+  /** What it is verified against and attaches to: of `fentry`, `fexit`, `fmod_ret`, `freplace`, `tp_btf`, `lsm`, `iter`. */
   get target(): ProgramTarget | undefined {
     return this.#spec.target;
   }

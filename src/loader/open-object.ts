@@ -256,7 +256,11 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
     if (this.#closed) return;
     this.#closed = true;
     for (const struct of this.#structs) struct.close();
-    for (const memory of this.#memory.values()) memory.view = new DataView(new ArrayBuffer(memory.view.byteLength));
+    // What programs have left in their variables can still be read.
+    for (const memory of this.#memory.values()) {
+      const { buffer, byteOffset, byteLength } = memory.view;
+      memory.view = new DataView(new Uint8Array(buffer, byteOffset, byteLength).slice().buffer);
+    }
     for (const map of Object.values(this.maps) as ObjectMap[]) map.closed();
     this.#loaded?.close();
   }

@@ -69,7 +69,7 @@ export type ProgramType =
   | "netfilter";
 
 /** What a program of a type that is verified against a kernel type is of that: see `ProgramTarget`. */
-export type TargetKind = "tp_btf" | "fentry" | "fexit" | "fmod_ret" | "iter" | "lsm" | "struct_ops";
+export type TargetKind = "tp_btf" | "fentry" | "fexit" | "fmod_ret" | "iter" | "lsm" | "struct_ops" | "freplace";
 
 export interface SectionRow {
   /** Without what follows a `/`, and without `.s` (sleepable). */
@@ -357,7 +357,7 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
     groups: ["TRACE"],
   },
   struct_ops: { number: 27, sections: sections("struct_ops") },
-  ext: { number: 28, sections: sections("freplace") },
+  ext: { number: 28, sections: [{ prefix: "freplace", target: "freplace" }] },
   lsm: {
     number: 29,
     sections: [

@@ -1,0 +1,186 @@
+// Programs that have to be told where they attach, and structs of the kernel's: interfaces and sockets of a network namespace
+// that is made here, functions of programs that are loaded here.
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compileC, hasClang, workFolder } from "../../test/support/c-object.ts";
+import { bpfFileSystems } from "../kernel/index.ts";
+import { openObject } from "./index.ts";
+
+const folder = workFolder();
+const netns = `scry-${process.pid}-places`;
+const path = `/run/netns/${netns}`;
+beforeAll(() => {
+  execFileSync("ip", ["netns", "add", netns]);
+  execFileSync("ip", ["-n", netns, "link", "set", "lo", "up"]);
+});
+afterAll(() => {
+  spawnSync("ip", ["netns", "del", netns]);
+  folder.remove();
+});
+if (!hasClang) console.warn("\n*** not tested: where programs of objects attach, for want of clang ***\n");
+
+/** Sends a packet over the namespace's loopback; answers whether it came back. */
+const ping = (): boolean =>
+  spawnSync("ip", ["netns", "exec", netns, process.execPath, "-e", PING], { timeout: 10_000 }).status === 0;
+const PING = `
+const socket = require("dgram").createSocket("udp4");
+socket.on("message", () => process.exit(0));
+socket.bind(5555, "127.0.0.1", () => socket.send("x", 5555, "127.0.0.1"));
+setTimeout(() => process.exit(1), 300);
+`;
+
+describe.skipIf(!hasClang)("packets", () => {
+  it("XDP and traffic control, by links that are updated, pinned and asked", async () => {
+    const file = compileC(
+      folder.path,
+      "packets",
+      `u64 packets, egress;
+      SEC("xdp") int count(void *ctx) { packets++; return 2; }
+      SEC("xdp") int drop(void *ctx) { packets += 1000; return 1; }
+      SEC("tcx/egress") int out(void *ctx) { egress++; return 0; }
+      SEC("tc") int in(void *ctx) { egress += 1000; return 0; }`,
+    );
+    const pinned = `/sys/fs/bpf/scry_link_${process.pid}`;
+    await using object = await openObject(file);
+    await object.load();
+    expect(await object.attach()).toEqual([]);
+    await expect(object.program("count").attach()).rejects.toThrow("attach() needs interface");
+    await using link = await object.program("count").attach({ interface: "lo", netns: path, mode: "generic" });
+    await using out = await object.program("out").attach({ interface: "lo", netns: path });
+    await using filter = await object
+      .program("in")
+      .attach({ interface: "lo", netns: path, direction: "ingress", by: "clsact" });
+    expect(ping()).toBe(true);
+    expect(Number(object.bss["packets"])).toBeGreaterThan(0);
+    expect(Number(object.bss["egress"]) % 1000).toBeGreaterThan(0);
+    expect(Number(object.bss["egress"])).toBeGreaterThanOrEqual(1000);
+    expect(link.info()).toMatchObject([{ type: "xdp", program: object.program("count").info().id }]);
+    expect(out.info()[0]?.type).toBe("tcx");
+    expect(() => filter.fd).toThrow("has no link");
+    link.update(object.program("drop"));
+    expect(ping()).toBe(false);
+    expect(link.info()[0]?.program).toBe(object.program("drop").info().id);
+    expect(Number(object.bss["packets"])).toBeGreaterThanOrEqual(1000);
+    if (bpfFileSystems().includes("/sys/fs/bpf")) {
+      link.pin(pinned);
+      expect(existsSync(pinned)).toBe(true);
+    }
+    await link.detach();
+    rmSync(pinned, { force: true });
+    expect(ping()).toBe(true);
+    // Twice is once.
+    await link.detach();
+  });
+
+  it("netfilter, socket look-up and maps of sockets", async () => {
+    const file = compileC(
+      folder.path,
+      "sockets",
+      `u64 seen;
+      struct { __uint(type, 15); __uint(max_entries, 2); __type(key, u32); __type(value, u64); } sockets SEC(".maps");
+      SEC("netfilter") int hook(void *ctx) { seen++; return 1; }
+      SEC("sk_lookup") int find(void *ctx) { return 1; }
+      SEC("sk_skb/stream_verdict") int verdict(void *ctx) { return 1; }`,
+    );
+    await using object = await openObject(file);
+    await object.load();
+    await using hook = await object
+      .program("hook")
+      .attach({ netfilter: { family: "ipv4", hook: "input", priority: -10 }, netns: path });
+    expect(hook.info()[0]?.type).toBe("netfilter");
+    expect(ping()).toBe(true);
+    expect(Number(object.bss["seen"])).toBeGreaterThan(0);
+    await using find = await object.program("find").attach({ netns: path });
+    expect(find.info()[0]?.type).toBe("netns");
+    await using sockets = await object.program("verdict").attach({ map: object.map("sockets") });
+    expect(sockets.places).toMatchObject([{ kind: "sockmap" }]);
+  });
+});
+
+describe.skipIf(!hasClang)("functions of others", () => {
+  it("a function of a loaded program is replaced", async () => {
+    const file = compileC(
+      folder.path,
+      "base",
+      `__attribute__((noinline)) int answer(int n) { asm volatile(""); return n + 1; }
+      SEC("tc") int base(struct __sk_buff *ctx) { return answer(4); }`,
+    );
+    await using object = await openObject(file);
+    await object.load();
+    const packet = { data: new Uint8Array(64) };
+    expect(object.program("base").testRun(packet).value).toBe(5);
+    await using other = await openObject(
+      compileC(folder.path, "other", `SEC("freplace/answer") int other(int n) { return n * 10; }`),
+    );
+    await expect(other.load()).rejects.toThrow("freplace:answer: whose function is replaced has to be said");
+    other.program("other").target = {
+      kind: "freplace",
+      name: "answer",
+      program: object.program("base").info().id,
+    };
+    try {
+      await other.load();
+    } catch (error) {
+      // Where programs of this kind are forbidden (lockdown), the kernel has been asked the right thing all the same.
+      expect(error).toMatchObject({ call: "bpf(BPF_PROG_LOAD)", code: "EPERM" });
+      console.warn("\n*** functions of BPF programs are not replaced here: the kernel forbids it ***\n");
+      return;
+    }
+    const [link] = await other.attach();
+    expect(object.program("base").testRun(packet).value).toBe(40);
+    await link?.detach();
+    expect(object.program("base").testRun(packet).value).toBe(5);
+  });
+
+  it("a struct of the kernel's is filled from its declaration", async () => {
+    const file = compileC(
+      folder.path,
+      "congestion",
+      `struct sock; u64 calls;
+      struct tcp_congestion_ops { u32 (*ssthresh)(struct sock *sk); void (*cong_avoid)(struct sock *sk, u32 ack, u32 acked); u32 (*undo_cwnd)(struct sock *sk); char name[16]; };
+      SEC("struct_ops/own_ssthresh") u32 own_ssthresh(u64 *ctx) { calls++; return 2; }
+      SEC("struct_ops/own_avoid") void own_avoid(u64 *ctx) { calls++; }
+      SEC("struct_ops/own_undo") u32 own_undo(u64 *ctx) { return 10; }
+      SEC(".struct_ops.link") struct tcp_congestion_ops own = {
+        .ssthresh = (void *)own_ssthresh, .cong_avoid = (void *)own_avoid, .undo_cwnd = (void *)own_undo, .name = "scry_own",
+      };`,
+    );
+    const available = (): string =>
+      execFileSync("cat", ["/proc/sys/net/ipv4/tcp_available_congestion_control"], { encoding: "utf8" });
+    {
+      await using object = await openObject(file);
+      expect(object.file.structOps).toMatchObject([{ name: "own", struct: "tcp_congestion_ops", link: true }]);
+      await object.load();
+      await object.attach();
+      expect(available()).toContain("scry_own");
+    }
+    expect(available()).not.toContain("scry_own");
+  });
+});
+
+const unified = (): string | undefined => /^\S+ (\S+) cgroup2 /m.exec(readFileSync("/proc/mounts", "utf8"))?.[1];
+describe.skipIf(!hasClang || unified() === undefined)("control groups", () => {
+  it("are told by their folder", async () => {
+    const group = `${unified()}/scry-${process.pid}`;
+    execFileSync("mkdir", [group]);
+    try {
+      const file = compileC(
+        folder.path,
+        "groups",
+        `u64 seen; SEC("cgroup/skb") int both(void *ctx) { seen++; return 1; }
+        SEC("cgroup/connect4") int connect4(void *ctx) { return 1; }`,
+      );
+      await using object = await openObject(file);
+      await object.load();
+      await expect(object.program("both").attach({ cgroup: group })).rejects.toThrow("needs a direction");
+      await using out = await object.program("both").attach({ cgroup: group, direction: "egress" });
+      await using connect = await object.program("connect4").attach({ cgroup: group });
+      expect([out.info()[0]?.type, connect.info()[0]?.type]).toEqual(["cgroup", "cgroup"]);
+      await expect(object.program("connect4").attach({ cgroup: "/tmp" })).rejects.toThrow("no folder of a cgroup2");
+    } finally {
+      execFileSync("rmdir", [group]);
+    }
+  });
+});
