@@ -113,6 +113,26 @@ describe.skipIf(!hasClang)("commands for objects", () => {
     expect(lines.at(-1)).toMatchObject({ type: "variables", section: "bss" });
   });
 
+  it("run takes structs of headers, and shows bytes where there are none", async () => {
+    const bare = compileC(
+      folder.path,
+      "bare",
+      OBJECT.replace("struct event *unused __attribute__((unused));", "").replaceAll("events", "bytes"),
+    );
+    const words = ["run", "-q", "--set", `wanted=${target.pid}`];
+    const enough = (text: string): boolean => /^bytes/m.test(text);
+    const [plain] = await running([...words, bare], enough);
+    expect(plain).toMatch(/^bytes: [0-9a-f]{2} .* 05 … 7 zeros$/m);
+    const header = join(folder.path, "own.h");
+    writeFileSync(
+      header,
+      '#include "vmlinux.h"\nenum kind { QUIET = 1, LOUD = 7 };\nstruct where { int x; __u64 y; };\nstruct record { u32 pid; enum kind kind; char comm[16]; struct where at; };\n',
+    );
+    const [typed] = await running([...words, "--include", header, "--type", "bytes=record", bare], enough);
+    expect(typed).toContain(`bytes: { pid: ${target.pid}, kind: "LOUD", comm: "sh", at: { x: -3, y: 5 } }`);
+    expect(scry("run", "--include", "/no/such.h", bare).stderr).toMatch(/failed to open the header '\/no\/such.h'/);
+  });
+
   it("run --dry-run loads, attaches and closes; XDP where an interface is named", () => {
     const { status, stderr } = scry("run", "--dry-run", "--interface", "lo", path);
     expect(stderr).toBe("own: attached f (raw_tp/sys_enter), pass (lo)\n");
@@ -228,7 +248,7 @@ describe.skipIf(!hasClang)("commands for objects", () => {
       [["run", "--set", "wnated=1", path], /has no variable wnated\nHINT: Did you mean 'wanted'\?/],
       [["run", "--set", "wanted=x", path], /--set wanted=x: wanted is a whole number, not x/],
       [["run", "--set", "wanted", path], /--set takes NAME=VALUE/],
-      [["run", "--type", "events=nothing", path], /have no struct nothing/],
+      [["run", "--type", "events=nothing", path], /has a struct nothing/],
       [["run", "--type", "evnets=event", path], /has no map evnets. Did you mean 'events'/],
     ];
     for (const [words, said] of sentences) {

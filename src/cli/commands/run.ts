@@ -7,7 +7,13 @@ export const run: Command = {
   help: "load an object of BPF programs, attach it, print what it sends",
   usage: [["[--set NAME=VALUE] [-p PID] FILE.o|FILE.bpf.c"]],
   options: [
-    ...options("set", "type", "pid", "interface", "include-dir", "include", "define"),
+    ...options("set", "type"),
+    {
+      ...(options("include")[0] as Option),
+      help: "a C header: of C text before it, of an object with the structs of its records that its own types have not",
+      example: "scry run --include opensnoop.h --type events=event opensnoop.bpf.o",
+    },
+    ...options("include-dir", "define", "pid", "interface"),
     {
       ...(options("cgroup")[0] as Option),
       help: "attach the programs for control groups to this one (a folder of cgroup2)",

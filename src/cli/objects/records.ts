@@ -5,6 +5,7 @@ import type { ObjectMap } from "../../loader/index.ts";
 import { FormatError } from "../../source/index.ts";
 import { UsageError } from "../options.ts";
 import { kernelTypes } from "./generate.ts";
+import type { HeaderTypes } from "./header-types.ts";
 
 /** A record of which no more is known than its bytes. */
 export interface ReadRecord {
@@ -18,26 +19,33 @@ interface Candidate {
   readonly codec: ValueCodec;
 }
 
-/** Reads the records of a map. `type`: the struct that the user says they are. */
+/** Reads the records of a map. `type`: the struct that the user says they are; `headers`: where it may be, too. */
 export function recordReader(
-  btf: Btf | undefined,
+  object: Btf | undefined,
   map: ObjectMap,
   type: string | undefined,
+  headers: HeaderTypes | undefined,
 ): (bytes: Uint8Array) => ReadRecord {
+  const inHeaders = type !== undefined && headers?.btf.find(type, ["struct", "union", "typedef"]) !== undefined;
+  const btf = inHeaders ? headers?.btf : object;
   if (btf === undefined) {
     if (type !== undefined) throw new UsageError(`--type ${map.name}=${type}: the object has no types`, []);
     return (bytes) => ({ value: bytes.slice() });
   }
   const said = type === undefined ? map.spec.recordType : btf.find(type, ["struct", "union", "typedef"]);
   if (type !== undefined && said === undefined)
-    throw new UsageError(`--type ${map.name}=${type}: the object's types have no struct ${type}`, []);
+    throw new UsageError(
+      `--type ${map.name}=${type}: neither the object's types nor a header has a struct ${type}`,
+      [],
+    );
   const padded = map.type === "perf_event_array";
   const named = said === undefined ? undefined : { name: btf.resolve(said).name, codec: valueCodec(btf, said) };
   const known = new Map<number, Candidate | undefined>();
   let all: readonly Candidate[] | undefined;
   return (bytes) => {
     if (named !== undefined) return decoded(named, bytes);
-    if (!known.has(bytes.length)) known.set(bytes.length, best((all ??= candidates(btf)), bytes.length, padded));
+    if (!known.has(bytes.length))
+      known.set(bytes.length, best((all ??= [...ofHeaders(headers), ...candidates(btf)]), bytes.length, padded));
     const found = known.get(bytes.length);
     return found === undefined ? { value: bytes.slice() } : decoded(found, bytes);
   };
@@ -48,6 +56,13 @@ function decoded({ name, codec }: Candidate, bytes: Uint8Array): ReadRecord {
   if (whole !== bytes) whole.set(bytes);
   const view = new DataView(whole.buffer, whole.byteOffset, whole.byteLength);
   return { type: name, value: codec.decode(view, 0, whole.length) };
+}
+
+function ofHeaders(headers: HeaderTypes | undefined): Candidate[] {
+  return (headers?.names ?? []).flatMap((name) => {
+    const id = headers?.btf.find(name, "struct");
+    return headers === undefined || id === undefined ? [] : [{ name, codec: valueCodec(headers.btf, id) }];
+  });
 }
 
 /** Structs that are not the kernel's, or are called as events are. */

@@ -9,6 +9,7 @@ import { warn } from "../messages.ts";
 import type { CommandLine } from "../options.ts";
 import { openStreams } from "../streams.ts";
 import { pidOf } from "../target.ts";
+import { type HeaderTypes, headerTypes } from "./header-types.ts";
 import { cOptions, fileOf, lines, openFile, pair, setVariables } from "./open.ts";
 import { openPrintk, type PrintkReader, printsText } from "./printk.ts";
 import { type ReadRecord, recordReader } from "./records.ts";
@@ -29,13 +30,14 @@ export async function runFile(line: CommandLine): Promise<number> {
   await using object = await openFile(fileOf(line, "run"), cOptions(line));
   setVariables(object, line);
   const types = typesOf(object, line);
+  const headers = headerTypes(lines(line, "include"), object.file.types);
   await object.load();
   const printer = new Printer(streams.out, given.get("format")?.startsWith("json") === true);
   const printk =
     printsText(object.file) && !given.has("dry-run")
       ? openPrintk(object.file, (text) => printer.text(text))
       : undefined;
-  const rings = given.has("dry-run") ? [] : openRings(object, types);
+  const rings = given.has("dry-run") ? [] : openRings(object, types, headers);
   try {
     const { places, left } = await attachAll(object, line);
     if (places.length === 0 && left.length > 0 && !given.has("dry-run"))
@@ -71,11 +73,11 @@ interface Ring {
   readonly stream: RecordStream<ReadRecord>;
 }
 
-function openRings(object: ObjectFile, types: ReadonlyMap<string, string>): Ring[] {
+function openRings(object: ObjectFile, types: ReadonlyMap<string, string>, headers: HeaderTypes | undefined): Ring[] {
   const rings: Ring[] = [];
   for (const map of Object.values(object.maps) as ObjectMap[]) {
     if (map.type !== "ringbuf" && map.type !== "perf_event_array") continue;
-    const read = recordReader(object.file.types, map, types.get(map.name));
+    const read = recordReader(object.file.types, map, types.get(map.name), headers);
     rings.push({ map, stream: map.records({ type: read }) });
   }
   return rings;

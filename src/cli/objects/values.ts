@@ -11,10 +11,21 @@ export function valueText(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
-const hex = (bytes: Uint8Array): string =>
-  Buffer.from(bytes)
+/** Bytes of which no more is known: without the zeros at the end, and the texts that are among them. */
+function hex(bytes: Uint8Array): string {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  const zeros = bytes.length - end;
+  const shown = Buffer.from(bytes.subarray(0, end))
     .toString("hex")
     .replace(/(..)(?=.)/g, "$1 ");
+  const texts =
+    Buffer.from(bytes)
+      .toString("latin1")
+      .match(/[\x20-\x7e]{3,}(?=\0)/g) ?? [];
+  const rest = zeros < 4 ? " 00".repeat(zeros) : ` … ${zeros} zeros`;
+  return `${shown}${rest}${texts.length === 0 ? "" : `  ${texts.map((text) => JSON.stringify(text)).join(" ")}`}`.trim();
+}
 
 /** Numbers of 64 bits are numbers in JSON too, which has no limit for them; bytes are hexadecimal digits. */
 export function valueJson(value: unknown): string {
