@@ -158,6 +158,7 @@ export class Typing {
     }
     if (size < 4) return this.int;
     if (size === 4) return signed ? this.int : this.unsigned;
+    if (size > 8) return value.type;
     return signed ? this.long : this.unsignedLong;
   }
 

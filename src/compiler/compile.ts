@@ -41,9 +41,10 @@ export interface CompiledProgram {
 const SPILL_RESERVE = 64;
 /**
  * A function with callers gets no more (bytes), so that theirs fit as well: less where the entry does not fit above it,
- * whose spilled registers are its own, while slots of a callee find room in scratch.
+ * whose spilled registers are its own, while slots of a callee find room in scratch. More at last, for an entry that needs
+ * little itself.
  */
-const CALLEE_BYTES = [256, 160, 96] as const;
+const CALLEE_BYTES = [256, 160, 96, 400] as const;
 
 /**
  * Compiles a program. The IR given is consumed: the passes change it in place. Throws a StackError for a program that

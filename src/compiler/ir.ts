@@ -80,7 +80,12 @@ export type Operation =
   /** a: reverse the bytes of the low bits, zero the rest */
   | { readonly op: "bswap"; readonly bits: 16 | 32 | 64 }
   /** pointer */
-  | { readonly op: "load"; readonly size: LoadSize; readonly offset: number }
+  | {
+      readonly op: "load";
+      readonly size: LoadSize;
+      readonly offset: number /** Others write there. */;
+      readonly volatile?: true;
+    }
   /** pointer, value */
   | { readonly op: "store"; readonly size: StoreSize; readonly offset: number }
   /** pointer, value; for cmpxchg: pointer, value, expected. Gives the old value when `fetch`. */

@@ -204,7 +204,8 @@ class Parser {
         return [{ op: word, bits: Number(rest[0]) as 16 | 32 | 64 }, this.#operands()];
       case "load": {
         const [pointer, offset] = this.#place();
-        return [{ op: "load", size: rest[0] as LoadSize, offset }, [pointer]];
+        const volatile = rest.includes("volatile") ? { volatile: true as const } : {};
+        return [{ op: "load", size: rest[0] as LoadSize, offset, ...volatile }, [pointer]];
       }
       case "store": {
         const [pointer, offset] = this.#place();

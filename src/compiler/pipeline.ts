@@ -2,6 +2,7 @@
 
 import { countLoops } from "./passes/count-loops.ts";
 import { dce } from "./passes/dce.ts";
+import { deadStores } from "./passes/dead-stores.ts";
 import { expandMemory } from "./passes/expand-memory.ts";
 import { fold } from "./passes/fold.ts";
 import { keepBounds } from "./passes/keep-bounds.ts";
@@ -42,6 +43,7 @@ export const pipeline: readonly Stage[] = [
   { pass: threadJumps, reason: "settled branches make new constant arguments" },
   { pass: mergeBlocks, reason: "settled branches leave straight lines" },
   { pass: tidy, reason: "and unreachable blocks" },
+  { pass: deadStores, reason: "after loads found their values; what they copied is then no more read" },
   { pass: dce, reason: "before slots are placed: those that are not read take no room" },
   { pass: shareSlots, reason: "after dce, so that it sees only real uses; less is left for scratch" },
   { pass: placeSlots, reason: "knows every slot that is left; its addresses are folded next" },

@@ -91,7 +91,7 @@ function operationText(instr: Instr): string {
     case "bswap":
       return `${operation.op}.${operation.bits}${tail}`;
     case "load":
-      return `load.${operation.size} ${place(a, operation.offset)}`;
+      return `load.${operation.size}${operation.volatile === true ? ".volatile" : ""} ${place(a, operation.offset)}`;
     case "store":
       return `store.${operation.size} ${place(a, operation.offset)}, ${valueText(b)}`;
     case "atomic": {

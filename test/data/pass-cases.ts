@@ -309,6 +309,75 @@ b:
   return %3`),
   },
   {
+    pass: "reuse-memory",
+    name: "parts of what was stored are known, and what a narrow store leaves of it",
+    before: p(`entry:
+  %1 = slot 8
+  store.64 %1, 0
+  %2 = load.u32 %0
+  store.32 %1, %2
+  %3 = load.u32 %1
+  %4 = load.u16 %1 + 6
+  %5 = add.64 %3, %4
+  return %5`),
+    after: p(`entry:
+  %1 = slot 8
+  store.64 %1, 0
+  %2 = load.u32 %0
+  store.32 %1, %2
+  %3 = zext.32 %2
+  %5 = add.64 %3, 0
+  return %5`),
+  },
+  {
+    pass: "reuse-memory",
+    name: "what a pointer leads to is loaded once, until something may be written there",
+    before: p(`entry:
+  %1 = map-value m, 8
+  %2 = load.u64 %1
+  %3 = load.u64 %1
+  %4: memory = load.u64 %0
+  store.64 %4, 1
+  %5 = load.u64 %1
+  %6 = load.u64 %1
+  %7 = helper ktime_get_ns
+  %8 = add.64 %2, %3
+  %9 = add.64 %8, %5
+  %10 = add.64 %9, %6
+  return %10`),
+    after: p(`entry:
+  %1 = map-value m, 8
+  %2 = load.u64 %1
+  %4: memory = load.u64 %0
+  store.64 %4, 1
+  %5 = load.u64 %1
+  %7 = helper ktime_get_ns
+  %8 = add.64 %2, %2
+  %9 = add.64 %8, %5
+  %10 = add.64 %9, %5
+  return %10`),
+  },
+  {
+    pass: "dead-stores",
+    name: "what is written again before it is read, and what stands before a return",
+    before: p(`entry:
+  %1 = slot 16
+  store.64 %1, 0
+  store.64 %1 + 8, 0
+  %2 = load.u64 %0
+  store.64 %1, %2
+  %3 = helper get_current_comm %1, 16
+  store.32 %1 + 4, 5
+  return 0`),
+    after: p(`entry:
+  %1 = slot 16
+  store.64 %1 + 8, 0
+  %2 = load.u64 %0
+  store.64 %1, %2
+  %3 = helper get_current_comm %1, 16
+  return 0`),
+  },
+  {
     pass: "dce",
     name: "what nothing reads goes, also round a loop and into a slot",
     before: p(`entry:

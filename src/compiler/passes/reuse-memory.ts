@@ -1,5 +1,5 @@
 // Uses what is known of memory on every path to a place: a load from a slot that was just stored to is the value
-// stored, and a map look-up with a key that was looked up already is the pointer found then.
+// stored, or a part of it, a second load what the first one gave, and a map look-up with a key that was looked up already is the pointer found then.
 //
 // Only a predecessor that was seen before counts, so a loop's header starts with nothing known. A look-up is forgotten
 // at an update or a deletion of its map (a pointer found stays valid for the run, but what is missing may appear, and
@@ -7,19 +7,38 @@
 
 import { helper as helperRow } from "../../object/index.ts";
 import { constantOf, endOf, replaceValues, resolver, reversePostorder } from "../graph.ts";
-import { type Block, edgesOf, type Instr, type IrFunction, type Value } from "../ir.ts";
+import { type Block, edgesOf, type Instr, type IrFunction, type LoadSize, type Value, type ValueType } from "../ir.ts";
 import { slotOf } from "./dce.ts";
 import type { Pass } from "./pass.ts";
 
+/** Bytes that are known: those of a value from its byte `skip` on. */
 interface Cell {
   readonly size: number;
   readonly value: Value;
+  readonly skip: number;
 }
 
-/** What is known at one place. Slots map byte offsets to what was stored there; look-ups map keys to pointers. */
+/** What was last loaded from or stored to a place that is no slot: in a map, a record, or wherever a pointer leads. */
+interface Place {
+  readonly base: string;
+  /** Of the pointer. */
+  readonly kind: ValueType;
+  /** Bytes from the base. */
+  readonly offset: number;
+  readonly size: number;
+  readonly value: Value;
+  /** It was stored there, so that its upper bits may be others. */
+  readonly stored: boolean;
+}
+
+/**
+ * What is known at one place. Slots map byte offsets to what was stored there; look-ups map keys to pointers; places are kept
+ * until something is written that they may be a part of, and up to a call of anything that may write.
+ */
 interface Known {
   readonly slots: Map<Instr, ReadonlyMap<number, Cell>>;
   readonly lookups: Map<string, Value>;
+  readonly places: Map<string, Place>;
 }
 
 /** More than this is not kept in mind at one place, so that the work stays linear; the oldest goes first. */
@@ -49,6 +68,30 @@ function exactPlace(pointer: Value, offset: number): { slot: Instr; offset: numb
   return at?.operation.op === "slot" ? { slot: at, offset: whole } : undefined;
 }
 
+/** What an address is counted from, and how far it is from there. */
+function baseOf(pointer: Value, offset: number): { readonly base: string; readonly offset: number } {
+  let whole = offset;
+  let at = pointer;
+  for (;;) {
+    const operation = at.def?.operation;
+    const distance = operation?.op === "add" ? constantOf((at.def as Instr).args[1] as Value) : undefined;
+    if (distance === undefined) break;
+    whole += Number(distance);
+    at = (at.def as Instr).args[0] as Value;
+  }
+  const operation = at.def?.operation;
+  if (operation?.op === "map-value") return { base: `@${operation.map}`, offset: whole + operation.offset };
+  return { base: `%${at.id}`, offset: whole };
+}
+
+/** Can pointers of these kinds not lead to one place? */
+function apart(a: ValueType, b: ValueType): boolean {
+  if (a.kind === "map-value" && b.kind === "map-value") return a.map !== b.map;
+  const own = (type: ValueType): boolean =>
+    type.kind === "map-value" || type.kind === "record" || type.kind === "stack";
+  return own(a) && own(b) && a.kind !== b.kind;
+}
+
 function intersect(a: Known, b: Known): Known {
   const slots = new Map<Instr, ReadonlyMap<number, Cell>>();
   for (const [slot, cells] of a.slots) {
@@ -57,13 +100,15 @@ function intersect(a: Known, b: Known): Known {
     const both = new Map<number, Cell>();
     for (const [offset, cell] of cells) {
       const other = others.get(offset);
-      if (other?.size === cell.size && other.value === cell.value) both.set(offset, cell);
+      if (other?.size === cell.size && other.value === cell.value && other.skip === cell.skip) both.set(offset, cell);
     }
     if (both.size > 0) slots.set(slot, both);
   }
   const lookups = new Map<string, Value>();
   for (const [key, value] of a.lookups) if (b.lookups.get(key) === value) lookups.set(key, value);
-  return { slots, lookups };
+  const places = new Map<string, Place>();
+  for (const [key, place] of a.places) if (b.places.get(key)?.value === place.value) places.set(key, place);
+  return { slots, lookups, places };
 }
 
 /** Slots whose address goes somewhere that cannot be followed: stored, or handed on to another block. */
@@ -91,6 +136,7 @@ class MemoryReuse {
   readonly #resolve: (value: Value) => Value = resolver(this.replaced);
   #slots = new Map<Instr, ReadonlyMap<number, Cell>>();
   #lookups = new Map<string, Value>();
+  #places = new Map<string, Place>();
 
   constructor(escaping: ReadonlySet<Instr>) {
     this.#escaping = escaping;
@@ -100,13 +146,51 @@ class MemoryReuse {
   block(block: Block, start: Known): Known {
     this.#slots = new Map(start.slots);
     this.#lookups = new Map(start.lookups);
+    this.#places = new Map(start.places);
     block.instrs = block.instrs.filter((instr) => {
       for (let i = 0; i < instr.args.length; i++) instr.args[i] = this.#resolve(instr.args[i] as Value);
       const same = this.#instr(instr);
       if (same !== undefined) this.replaced.set(instr, same);
       return same === undefined;
     });
-    return { slots: this.#slots, lookups: this.#lookups };
+    return { slots: this.#slots, lookups: this.#lookups, places: this.#places };
+  }
+
+  /** Forgets what may be written by a store through this pointer. */
+  #overwrite(pointer: Value, offset: number, size: number): void {
+    const slot = slotOf(pointer);
+    if (slot !== undefined && !this.#escaping.has(slot)) return;
+    const at = slot === undefined ? baseOf(pointer, offset) : undefined;
+    for (const [key, place] of this.#places) {
+      if (at !== undefined && at.base === place.base) {
+        if (at.offset + size <= place.offset || at.offset >= place.offset + place.size) continue;
+      } else if (apart(pointer.type, place.kind)) continue;
+      this.#places.delete(key);
+    }
+  }
+
+  /** A load from what is no slot: what it gives where that is known, else that it is known from here on. */
+  #elsewhere(instr: Instr, operation: Extract<Instr["operation"], { op: "load" }>): Value | undefined {
+    const [pointer] = instr.args as [Value];
+    const { kind } = pointer.type;
+    // The context has rules of its own.
+    if (kind === "stack" || kind === "ctx" || operation.volatile === true || instr.type.kind !== "int")
+      return undefined;
+    const { base, offset } = baseOf(pointer, operation.offset);
+    const bits = Number(operation.size.slice(1));
+    const key = `${base} ${offset} ${bits}`;
+    const known = this.#places.get(key);
+    const signed = operation.size.startsWith("s");
+    if (known === undefined) {
+      const place = { base, kind: pointer.type, offset, size: bits / 8, value: instr, stored: signed };
+      remember(this.#places, key, place);
+      return undefined;
+    }
+    if (known.value.type.kind !== "int") return undefined;
+    if (bits === 64 || (!signed && !known.stored)) return known.value;
+    instr.operation = { op: signed ? "sext" : "zext", bits: bits as 8 | 16 | 32 };
+    instr.args = [known.value];
+    return undefined;
   }
 
   /** Forgets what was known of the bytes [offset, offset + size) of a slot, and maybe knows them anew. */
@@ -123,9 +207,17 @@ class MemoryReuse {
     }
     const cells = new Map<number, Cell>();
     for (const [at, cell] of this.#slots.get(place.slot) ?? []) {
-      if (at + cell.size <= place.offset || at >= place.offset + size) cells.set(at, cell);
+      const end = at + cell.size;
+      const [from, to] = [place.offset, place.offset + size];
+      if (end <= from || at >= to) {
+        cells.set(at, cell);
+        continue;
+      }
+      // What is left of it on either side stays known.
+      if (at < from) cells.set(at, { ...cell, size: from - at });
+      if (end > to) cells.set(to, { size: end - to, value: cell.value, skip: cell.skip + to - at });
     }
-    if (value !== undefined) cells.set(place.offset, { size, value });
+    if (value !== undefined) cells.set(place.offset, { size, value, skip: 0 });
     remember(this.#slots, place.slot, cells);
   }
 
@@ -133,24 +225,33 @@ class MemoryReuse {
     const { operation, args } = instr;
     const [a, b] = args as [Value, Value];
     switch (operation.op) {
-      case "store":
-        this.#write(a, operation.offset, operation.size / 8, b);
+      case "store": {
+        const size = operation.size / 8;
+        this.#write(a, operation.offset, size, b);
+        this.#overwrite(a, operation.offset, size);
+        if (slotOf(a) === undefined && a.type.kind !== "stack" && a.type.kind !== "ctx") {
+          const { base, offset } = baseOf(a, operation.offset);
+          const place = { base, kind: a.type, offset, size, value: b, stored: true };
+          remember(this.#places, `${base} ${offset} ${operation.size}`, place);
+        }
         return undefined;
+      }
       case "zero":
         this.#write(a, operation.offset, operation.size, undefined);
+        this.#overwrite(a, operation.offset, operation.size);
         return undefined;
       case "copy":
         this.#write(a, operation.toOffset, operation.size, undefined);
+        this.#overwrite(a, operation.toOffset, operation.size);
         return undefined;
       case "atomic":
         this.#write(a, operation.offset, operation.size / 8, undefined);
+        this.#overwrite(a, operation.offset, operation.size / 8);
         return undefined;
       case "load": {
-        // Narrow stores cut their value; a load of the same width of all 64 bits is the value itself.
-        if (operation.size !== "u64") return undefined;
         const place = exactPlace(a, operation.offset);
-        const cell = place === undefined ? undefined : this.#slots.get(place.slot)?.get(place.offset);
-        return cell?.size === 8 ? cell.value : undefined;
+        if (place === undefined) return slotOf(a) === undefined ? this.#elsewhere(instr, operation) : undefined;
+        return this.#load(instr, operation.size, place);
       }
       case "helper":
         return this.#helper(instr, operation.helper);
@@ -164,7 +265,40 @@ class MemoryReuse {
     }
   }
 
+  /** What a load gives that is known: the value stored, or the load becomes an extension of it, or a constant. */
+  #load(instr: Instr, size: LoadSize, { slot, offset }: { slot: Instr; offset: number }): Value | undefined {
+    const bits = Number(size.slice(1));
+    const bytes = bits / 8;
+    for (const [at, cell] of this.#slots.get(slot) ?? []) {
+      if (at > offset || at + cell.size < offset + bytes) continue;
+      const skip = cell.skip + offset - at;
+      const constant = constantOf(cell.value);
+      if (constant !== undefined) {
+        const part = constant >> BigInt(skip * 8);
+        const value = size.startsWith("s") ? BigInt.asIntN(bits, part) : BigInt.asIntN(64, BigInt.asUintN(bits, part));
+        instr.operation = { op: "const", value };
+        instr.args = [];
+        return undefined;
+      }
+      if (skip !== 0) return undefined;
+      if (bits === 64) return cell.value;
+      // A pointer is nothing that could be cut.
+      if (cell.value.type.kind !== "int") return undefined;
+      instr.operation = { op: size.startsWith("s") ? "sext" : "zext", bits: bits as 8 | 16 | 32 };
+      instr.args = [cell.value];
+      return undefined;
+    }
+    // Loaded once, it is known.
+    const cells = new Map(this.#slots.get(slot) ?? []);
+    if ([...cells].every(([at, cell]) => at + cell.size <= offset || at >= offset + bytes)) {
+      cells.set(offset, { size: bytes, value: instr, skip: 0 });
+      remember(this.#slots, slot, cells);
+    }
+    return undefined;
+  }
+
   #forget(args: readonly Value[]): void {
+    this.#places.clear();
     for (const arg of args) {
       const slot = slotOf(arg);
       if (slot !== undefined) this.#slots.delete(slot);
@@ -178,6 +312,7 @@ class MemoryReuse {
     const [first] = args;
     const map = first?.def?.operation.op === "map" ? first.def.operation.map : undefined;
     if (helperRow(helper)?.keepsMemory !== true) this.#forget(args);
+    else if (map !== undefined && helper !== "map_lookup_elem") this.#places.clear();
     if (helper === "map_lookup_elem" && map !== undefined) {
       const key = this.#key(args[1] as Value);
       if (key === undefined) return undefined;
@@ -208,7 +343,7 @@ class MemoryReuse {
     while (at < place.slot.operation.size) {
       const cell = cells.get(at);
       if (cell === undefined) return undefined;
-      parts.push(`${cell.size}:${name(cell.value)}`);
+      parts.push(`${cell.size}:${name(cell.value)}${cell.skip === 0 ? "" : `>>${cell.skip}`}`);
       at += cell.size;
     }
     return parts.join(",");
@@ -218,7 +353,9 @@ class MemoryReuse {
 export const reuseMemory: Pass = {
   name: "reuse-memory",
   run(fn) {
-    const interesting = fn.blocks.some((block) => block.instrs.some(({ operation: { op } }) => op === "slot"));
+    const interesting = fn.blocks.some((block) =>
+      block.instrs.some(({ operation: { op } }) => op === "slot" || op === "load"),
+    );
     if (!interesting) return;
     const reuse = new MemoryReuse(escaping(fn));
     const ends = new Map<Block, Known>();
@@ -241,7 +378,7 @@ export const reuseMemory: Pass = {
         }
         known = known === undefined ? end : intersect(known, end);
       }
-      ends.set(block, reuse.block(block, known ?? { slots: new Map(), lookups: new Map() }));
+      ends.set(block, reuse.block(block, known ?? { slots: new Map(), lookups: new Map(), places: new Map() }));
     }
     replaceValues(fn, reuse.replaced);
   },

@@ -14,6 +14,7 @@ import { helper, helperName } from "../../object/index.ts";
 import type { Span } from "../../source/index.ts";
 import { BuiltinLowering } from "./builtins.ts";
 import { type Address, type Frame, POINTER, type Shared } from "./places.ts";
+import { turnsOf } from "./unroll.ts";
 
 /** Registers that arguments are passed in. */
 const MOST_ARGUMENTS = 5;
@@ -61,7 +62,7 @@ export class FunctionLowering extends BuiltinLowering {
       if (!this.typing.isScalar(parameter.type)) refuse("SCRY1312", `'${fn.name}' takes a struct as it is`, fn.span);
       this.#given(parameter, b.param(i));
     });
-    for (const statement of body.statements) this.statement(statement);
+    this.#list(body.statements);
     b.span = body.end;
     if (!b.terminated) b.return(0);
     return b.finish();
@@ -293,7 +294,7 @@ export class FunctionLowering extends BuiltinLowering {
           );
       }
     });
-    for (const statement of body.statements) this.statement(statement);
+    this.#list(body.statements);
     b.jump(leave);
     for (const block of frame.labels.values()) b.seal(block);
     this.#open.pop();
@@ -310,7 +311,7 @@ export class FunctionLowering extends BuiltinLowering {
     const before = last?.kind === "expression" ? of.statements.slice(0, -1) : of.statements;
     const wanted = this.wanted;
     this.wanted = true;
-    for (const statement of before) this.statement(statement);
+    this.#list(before);
     this.wanted = wanted;
     return last?.kind === "expression" ? this.#last(last.value) : this.b.const(0);
   }
@@ -345,7 +346,7 @@ export class FunctionLowering extends BuiltinLowering {
         this.start(of.variable);
         return;
       case "block":
-        for (const statement of of.statements) this.statement(statement);
+        this.#list(of.statements);
         return;
       case "if": {
         const yes = b.block("then");
@@ -457,6 +458,40 @@ export class FunctionLowering extends BuiltinLowering {
     let block = this.frame.labels.get(name);
     if (block === undefined) this.frame.labels.set(name, (block = this.b.block(name)));
     return block;
+  }
+
+  #list(statements: readonly CStatement[]): void {
+    statements.forEach((statement, i) => {
+      const turns =
+        statement.kind === "loop"
+          ? turnsOf(statement, statements[i - 1], this.typing, (fn) => this.#inPlace(fn))
+          : undefined;
+      if (turns === undefined || statement.kind !== "loop") this.statement(statement);
+      else this.#unrolled(statement, turns);
+    });
+  }
+
+  /** Turn by turn; the last asks no more. */
+  #unrolled(of: Extract<CStatement, { kind: "loop" }>, turns: number): void {
+    const { b } = this;
+    const outer = b.span;
+    const leave = b.block("leave");
+    for (let turn = 0; turn < turns; turn++) {
+      b.span = of.span;
+      const body = b.block("body");
+      const next = b.block("next");
+      if (of.condition !== undefined) this.condition(of.condition, body, leave);
+      b.enter(body);
+      this.#around.push({ leave, next });
+      this.statement(of.body);
+      this.#around.pop();
+      b.jump(next);
+      b.enter(next);
+      if (of.step !== undefined) this.#step(of.step);
+    }
+    b.jump(leave);
+    b.enter(leave);
+    b.span = outer;
   }
 
   #loopStatement(of: Extract<CStatement, { kind: "loop" }>): void {

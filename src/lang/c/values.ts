@@ -57,8 +57,8 @@ export abstract class ValueLowering extends PlaceLowering {
     const { b } = this;
     const outer = b.span;
     b.span = of.span;
-    if (this.typing.isInteger(of.type) && this.#wide(of))
-      refuse("SCRY1035", "numbers of 128 bits are not supported", of.span);
+    if (this.typing.isInteger(of.type) && this.#wide(of) && of.kind !== "assign")
+      refuse("SCRY1035", "numbers of 128 bits can only be copied and compared", of.span);
     const result = this.#value(of);
     b.span = outer;
     return result;
@@ -137,7 +137,12 @@ export abstract class ValueLowering extends PlaceLowering {
     }
     const at = this.address(of);
     if (of.kind === "member" && of.bitfieldSize > 0) return this.#readBits(of, at);
-    return this.load(at, of.type, typing.isPointer(of.type));
+    const root = of.kind === "variable" ? of.variable : undefined;
+    const load = this.load(at, of.type, typing.isPointer(of.type));
+    const operation = load.def?.operation;
+    if (operation?.op === "load" && root?.constant !== true && this.#isVolatile(of.type))
+      Object.assign(load, { operation: { ...operation, volatile: true } });
+    return load;
   }
 
   /** A constant of the text that nobody can change. */
@@ -290,6 +295,18 @@ export abstract class ValueLowering extends PlaceLowering {
     else this.address(of);
   }
 
+  /** The two words of a number of 128 bits. */
+  #halves(of: CExpression): readonly [Value, Value] {
+    const { b, typing } = this;
+    if (of.kind === "constant") return [b.const(of.value), b.const(of.value < 0n ? -1 : 0)];
+    if (of.kind === "convert" && !this.#wide(of.of)) {
+      const low = this.converted(this.value(of.of), of.of.type, typing.unsignedLong);
+      return [low, typing.signed(of.of.type) ? b.binary("sar", low, 63) : b.const(0)];
+    }
+    const at = this.address(of.kind === "convert" ? of.of : of);
+    return [b.load("u64", at.base, at.offset), b.load("u64", at.base, at.offset + 8)];
+  }
+
   #unary(of: Of<"unary">): Value {
     const { b } = this;
     if (of.operator === "!") return this.#truth(of);
@@ -374,6 +391,12 @@ export abstract class ValueLowering extends PlaceLowering {
       }
       case "compare": {
         const { type } = of.left;
+        if (this.#wide(of.left) && /^[!=]=$/.test(of.operator)) {
+          const [x, y] = [this.#halves(of.left), this.#halves(of.right)];
+          const differs = b.binary("or", b.binary("xor", x[0], y[0]), b.binary("xor", x[1], y[1]));
+          b.branch(of.operator === "==" ? "eq" : "ne", differs, 0, yes, no, options);
+          break;
+        }
         const signed = typing.signed(type) && !typing.isPointer(type);
         const condition = (signed ? SIGNED : UNSIGNED)[of.operator] as Condition;
         const left = this.value(of.left);
@@ -429,6 +452,13 @@ export abstract class ValueLowering extends PlaceLowering {
 
   #assign(of: Of<"assign">): Value {
     const { typing } = this;
+    if (this.#wide(of) && typing.isInteger(of.type)) {
+      const [low, high] = this.#halves(of.value);
+      const to = this.address(of.target);
+      this.store(to, 8, low);
+      this.store({ base: to.base, offset: to.offset + 8 }, 8, high);
+      return low;
+    }
     if (typing.isScalar(of.type)) {
       const value = this.value(of.value);
       this.write(of.target, value);

@@ -1,0 +1,97 @@
+// Drops stores to slots that are written again before anyone can read them, and those that stand before a return, which ends
+// the slot: a struct that starts as zeros and is then filled, a copy whose members were all known.
+//
+// Within a block, from its end backwards. Whatever uses a slot's address for something else than a load or store at a known
+// place may read all of it, and so may calls, of slots whose address has gone somewhere.
+
+import { constantOf, endOf, terminatorArgs } from "../graph.ts";
+import { edgesOf, type Instr, type Value } from "../ir.ts";
+import { slotOf } from "./dce.ts";
+import type { Pass } from "./pass.ts";
+
+/** The slot and the offset in it, when the address is known exactly. */
+function exactPlace(pointer: Value, offset: number): { slot: Instr; offset: number } | undefined {
+  let whole = offset;
+  let at = pointer.def;
+  while (at?.operation.op === "add" && at.type.kind === "stack") {
+    const distance = constantOf(at.args[1] as Value);
+    if (distance === undefined) return undefined;
+    whole += Number(distance);
+    at = (at.args[0] as Value).def;
+  }
+  return at?.operation.op === "slot" ? { slot: at, offset: whole } : undefined;
+}
+
+export const deadStores: Pass = {
+  name: "dead-stores",
+  run(fn) {
+    const slots = new Set<Instr>();
+    for (const block of fn.blocks) for (const one of block.instrs) if (one.operation.op === "slot") slots.add(one);
+    if (slots.size === 0) return;
+    // Slots whose address is more than an operand of loads, stores and calls that give it back.
+    const escaped = new Set<Instr>();
+    const escapes = (value: Value): void => {
+      const slot = slotOf(value);
+      if (slot !== undefined) escaped.add(slot);
+    };
+    for (const block of fn.blocks) {
+      for (const { operation, args } of block.instrs) {
+        const own = operation.op === "load" || operation.op === "store";
+        const address = operation.op === "add" && constantOf(args[1] as Value) !== undefined;
+        args.forEach((arg, i) => {
+          if (!((own || address) && i === 0)) escapes(arg);
+        });
+      }
+      for (const arg of terminatorArgs(endOf(block))) escapes(arg);
+      for (const edge of edgesOf(endOf(block))) edge.args.forEach(escapes);
+    }
+    for (const block of fn.blocks) {
+      // Bytes of each slot that are written before they are read.
+      const dead = new Map<Instr, Uint8Array>();
+      const bytesOf = (slot: Instr): Uint8Array => {
+        let bytes = dead.get(slot);
+        if (bytes === undefined) {
+          const size = slot.operation.op === "slot" ? slot.operation.size : 0;
+          dead.set(slot, (bytes = new Uint8Array(size)));
+        }
+        return bytes;
+      };
+      if (endOf(block).kind === "return") for (const slot of slots) bytesOf(slot).fill(1);
+      const kept: Instr[] = [];
+      for (let i = block.instrs.length - 1; i >= 0; i--) {
+        const instr = block.instrs[i] as Instr;
+        const { operation, args } = instr;
+        const place =
+          operation.op === "store" || operation.op === "load"
+            ? exactPlace(args[0] as Value, operation.offset)
+            : undefined;
+        if (operation.op === "store" && place !== undefined) {
+          const bytes = bytesOf(place.slot);
+          const size = operation.size / 8;
+          let live = 0;
+          for (let n = 0; n < size; n++) if (bytes[place.offset + n] !== 1) live++;
+          if (live === 0) continue;
+          bytes.fill(1, place.offset, place.offset + size);
+        } else if (operation.op === "load" && place !== undefined) {
+          const size = Number(operation.size.slice(1)) / 8;
+          bytesOf(place.slot).fill(0, place.offset, place.offset + size);
+        } else if (operation.op === "load") {
+          // Through an address that is not followed: of any slot that was given away, or of this one.
+          const slot = slotOf(args[0] as Value);
+          if (slot !== undefined) dead.delete(slot);
+          const { kind } = (args[0] as Value).type;
+          if (kind === "int" || kind === "memory" || kind === "stack") for (const one of escaped) dead.delete(one);
+        } else if (operation.op !== "add" && operation.op !== "const" && operation.op !== "slot") {
+          for (const arg of args) {
+            const slot = slotOf(arg);
+            if (slot !== undefined) dead.delete(slot);
+          }
+          if (/^(?:helper|call|kfunc|atomic|copy|zero)$/.test(operation.op))
+            for (const one of escaped) dead.delete(one);
+        }
+        kept.push(instr);
+      }
+      if (kept.length !== block.instrs.length) block.instrs = kept.reverse();
+    }
+  },
+};
