@@ -71,6 +71,8 @@ export interface Attributes {
   align: number;
   /** The name of the section, and other attributes that say something of functions and variables. */
   section?: string;
+  /** The function that a variable is given to when its block is left. */
+  cleanup?: string;
   readonly words: Set<string>;
 }
 
@@ -411,6 +413,7 @@ export class DeclarationReader {
       if (name === "packed") into.packed = true;
       else if (name === "section" && this.tokens[this.at + 1]?.kind === "string")
         into.section = (this.tokens[this.at + 1] as CToken).text.slice(1, -1);
+      else if (name === "cleanup" && this.is("(")) into.cleanup = this.tokens[this.at + 1]?.text ?? "";
       else into.words.add(name);
       if (name === "aligned") {
         if (this.accept("(")) {

@@ -187,6 +187,7 @@ class UnitReader extends InitializerReader {
     const known = this.scopes.at(-1)?.get(name.text);
     if (known !== undefined && (inBody || known.kind !== "variable"))
       fail("SCRY1032", `redefinition of '${name.text}'`, name);
+    const cleanup = attributes.cleanup === undefined ? undefined : this.#cleanup(attributes.cleanup);
     const variable: CVariable = {
       name: inBody && lasting && this.#function !== undefined ? `${this.#function.name}.${name.text}` : name.text,
       type,
@@ -196,7 +197,8 @@ class UnitReader extends InitializerReader {
       attributes: attributes.words,
       constant: this.#isConstant(type),
       align: Math.max(attributes.align, 0),
-      addressed: false,
+      ...(cleanup?.kind === "function" ? { cleanup: cleanup.function } : {}),
+      addressed: cleanup !== undefined,
     };
     // A second declaration of a global is the same variable.
     const before = known?.kind === "variable" ? known.variable : undefined;
@@ -213,6 +215,12 @@ class UnitReader extends InitializerReader {
     if (found.kind === "fwd" || (found.kind === "array" && found.count === 0 && !lasting))
       fail("SCRY1033", `'${name.text}' has an incomplete type`, name);
     if (used.storage === "local") this.#list.push({ kind: "declare", variable: used, span: used.span });
+  }
+
+  #cleanup(name: string): ReturnType<UnitReader["binding"]> {
+    const found = this.binding(name);
+    if (found?.kind === "function") found.function.uses++;
+    return found;
   }
 
   #isConstant(type: number): boolean {

@@ -17,6 +17,8 @@ export interface CVariable {
   /** Bytes by which it is aligned. */
   readonly align: number;
   initial?: CInitializer;
+  /** Called with its address when its block is left (`__attribute__((cleanup(f)))`). */
+  readonly cleanup?: CFunction;
   /** Is its address taken, so that it must be in memory? */
   addressed: boolean;
 }

@@ -230,6 +230,24 @@ done:
   return 0`),
   },
   {
+    pass: "merge-blocks",
+    name: "a block whose branch is none keeps the parameters that others read",
+    before: p(`entry:
+  %1 = load.u64 %0
+  branch eq.64 %1, 1, a(%1), a(5)
+a(%2: int):
+  branch ne.64 %1, 0, b, b
+b:
+  %3 = add.64 %2, 1
+  return %3`),
+    after: p(`entry:
+  %1 = load.u64 %0
+  branch eq.64 %1, 1, a(%1), a(5)
+a(%2: int):
+  %3 = add.64 %2, 1
+  return %3`),
+  },
+  {
     pass: "reuse-values",
     name: "the pid is asked for once, what an earlier branch settled is not asked again",
     before: p(`entry:

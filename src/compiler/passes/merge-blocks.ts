@@ -44,7 +44,12 @@ function usedBeyondJumps(fn: IrFunction): Set<Value> {
 
 function threadEdges(fn: IrFunction): void {
   const entry = fn.blocks[0] as Block;
-  const passable = fn.blocks.some((block) => endOf(block).kind === "jump" && isEmpty(block));
+  // A branch whose ways are one becomes a jump below.
+  const passable = fn.blocks.some((block) => {
+    const end = endOf(block);
+    const only = end.kind === "jump" || (end.kind === "branch" && end.then.block === end.else.block);
+    return only && isEmpty(block);
+  });
   const used = passable ? usedBeyondJumps(fn) : new Set<Value>();
   for (const block of fn.blocks) {
     const changed = mapEdges(endOf(block), (edge) => followed(edge, entry, used));

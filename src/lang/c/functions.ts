@@ -35,12 +35,16 @@ interface Case {
 interface Around {
   readonly leave: Block;
   readonly next?: Block;
+  /** How many variables of blocks around it wait to be given back. */
+  readonly left: number;
 }
 
 export class FunctionLowering extends BuiltinLowering {
   readonly #around: Around[] = [];
   readonly #cases: Map<CStatement, Block>[] = [];
   readonly #open: CFunction[] = [];
+  /** Variables of open blocks that are given to a function when their block is left. */
+  readonly #left: CVariable[] = [];
   /** What the last expression of `({ … })` gave. */
   #entry: boolean;
 
@@ -273,6 +277,7 @@ export class FunctionLowering extends BuiltinLowering {
       homes: new Map(),
       labels: new Map(),
       leave,
+      left: this.#left.length,
       ...(scalar ? { result: { name: "result", type: this.kind(of.type) } } : {}),
       ...(composite ? { resultPlace: { base: b.slot(typing.size(of.type)), offset: 0 } } : {}),
     };
@@ -344,10 +349,15 @@ export class FunctionLowering extends BuiltinLowering {
       case "declare":
         this.declare(of.variable);
         this.start(of.variable);
+        if (of.variable.cleanup !== undefined) this.#left.push(of.variable);
         return;
-      case "block":
+      case "block": {
+        const depth = this.#left.length;
         this.#list(of.statements);
+        this.#leave(depth);
+        this.#left.length = depth;
         return;
+      }
       case "if": {
         const yes = b.block("then");
         const after = b.block("after");
@@ -393,6 +403,7 @@ export class FunctionLowering extends BuiltinLowering {
         const around = of.kind === "break" ? this.#around.at(-1) : this.#around.findLast((a) => a.next !== undefined);
         const to = of.kind === "break" ? around?.leave : around?.next;
         if (to === undefined) refuse("SCRY1030", `${of.kind} outside of a loop`, of.span);
+        this.#leave(around?.left ?? 0);
         b.jump(to);
         this.#dead();
         return;
@@ -441,12 +452,15 @@ export class FunctionLowering extends BuiltinLowering {
           this.copy(frame.resultPlace, this.address(value), typing.size(value.type), typing.types.alignof(value.type));
         else this.effect(value);
       }
+      this.#leave(frame.left ?? 0);
       b.jump(frame.leave);
     } else if (value === undefined || typing.resolve(value.type).kind === "void") {
       if (value !== undefined) this.effect(value);
+      this.#leave(0);
       b.return(0);
     } else {
       const result = this.value(value);
+      this.#leave(0);
       const narrow =
         this.#entry && value.kind !== "constant" && typing.isInteger(value.type) && typing.size(value.type) <= 4;
       b.return(narrow ? b.zext(result, 32) : result);
@@ -458,6 +472,20 @@ export class FunctionLowering extends BuiltinLowering {
     let block = this.frame.labels.get(name);
     if (block === undefined) this.frame.labels.set(name, (block = this.b.block(name)));
     return block;
+  }
+
+  /** Gives back the variables of all blocks that are left. */
+  #leave(depth: number): void {
+    for (let i = this.#left.length - 1; i >= depth; i--) {
+      const variable = this.#left[i] as CVariable;
+      const fn = variable.cleanup as CFunction;
+      const { span } = variable;
+      const { types } = this.typing;
+      const type = types.pointer(variable.type);
+      const of: CExpression = { kind: "variable", variable, type: variable.type, span };
+      const callee: CExpression = { kind: "function", function: fn, type: fn.type, span };
+      this.value({ kind: "call", callee, args: [{ kind: "address", of, type, span }], type: 0, span });
+    }
   }
 
   #list(statements: readonly CStatement[]): void {
@@ -482,7 +510,7 @@ export class FunctionLowering extends BuiltinLowering {
       const next = b.block("next");
       if (of.condition !== undefined) this.condition(of.condition, body, leave);
       b.enter(body);
-      this.#around.push({ leave, next });
+      this.#around.push({ leave, next, left: this.#left.length });
       this.statement(of.body);
       this.#around.pop();
       b.jump(next);
@@ -509,7 +537,7 @@ export class FunctionLowering extends BuiltinLowering {
       b.at(head);
       ask();
       b.enter(body);
-      this.#around.push({ leave, next });
+      this.#around.push({ leave, next, left: this.#left.length });
       this.statement(of.body);
       this.#around.pop();
       b.jump(next);
@@ -520,7 +548,7 @@ export class FunctionLowering extends BuiltinLowering {
     } else {
       b.jump(body);
       b.at(body);
-      this.#around.push({ leave, next });
+      this.#around.push({ leave, next, left: this.#left.length });
       this.statement(of.body);
       this.#around.pop();
       b.jump(next);
@@ -562,7 +590,7 @@ export class FunctionLowering extends BuiltinLowering {
     this.#choose(value, width, typing.signed(of.value.type), cases, otherwise);
     this.#dead();
     this.#cases.push(blocks);
-    this.#around.push({ leave });
+    this.#around.push({ leave, left: this.#left.length });
     this.statement(of.body);
     this.#around.pop();
     this.#cases.pop();

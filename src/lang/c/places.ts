@@ -35,6 +35,8 @@ export interface Frame {
   readonly labels: Map<string, Block>;
   /** Absent: of the function itself. */
   readonly leave?: Block;
+  /** How many variables of blocks around the call wait to be given back. */
+  readonly left?: number;
   readonly result?: Variable;
   readonly resultPlace?: Address;
 }

@@ -79,7 +79,10 @@ struct bpf_iter_num;
 extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __weak __ksym;
 extern int *bpf_iter_num_next(struct bpf_iter_num *it) __weak __ksym;
 extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __weak __ksym;
-#define bpf_for(i, start, end) for (struct bpf_iter_num ___it = ({ struct bpf_iter_num ___n; bpf_iter_num_new(&___n, (start), (end)); ___n; }), *___p = (void *)0; ({ int *___t = bpf_iter_num_next(&___it); ___p = (void *)___t; if (___t) i = *___t; else bpf_iter_num_destroy(&___it); ___t; }); )
+#define ___bpf_iter(type, it, args...) struct bpf_iter_##type it __attribute__((aligned(8), cleanup(bpf_iter_##type##_destroy))), *___bpf_concat(it, _made) = (bpf_iter_##type##_new(&it, ##args), (void *)0)
+#define bpf_for(i, start, end) for (___bpf_iter(num, ___it, (start), (end)); ({ int *___t = bpf_iter_num_next(&___it); (___t && ((i) = *___t, (i) >= (start) && (i) < (end))); }); )
+#define bpf_repeat(N) for (___bpf_iter(num, ___it, 0, (N)); bpf_iter_num_next(&___it); )
+#define bpf_for_each(type, cur, args...) for (___bpf_iter(type, ___it, ##args); (((cur) = bpf_iter_##type##_next(&___it))); )
 static __always_inline void bpf_tail_call_static(void *ctx, const void *map, const unsigned int slot) { bpf_tail_call(ctx, map, slot); }
 `;
 
