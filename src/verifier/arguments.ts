@@ -216,6 +216,12 @@ export function checkArgument(
     case "value-output": {
       if (isNull && kind === "value-or-null") return;
       const { map } = gathered;
+      if (kind === "value" && (map?.type === "sockmap" || map?.type === "sockhash")) {
+        // A socket is put there by a pointer to it.
+        const socket = pointerArgument(name, register, "a socket", value);
+        if (!isSocketTarget(socket.to) && socket.to !== "kernel") wrong(name, register, "a socket", value);
+        return;
+      }
       if (map === undefined) wrong(name, register, "a map before", value);
       const what = kind === "key" ? "a key" : "a value";
       const memory = pointerArgument(name, register, what, value);
@@ -337,6 +343,12 @@ export function checkArgument(
     }
     case "socket":
     case "sock-common": {
+      // Where the context is a socket itself, it is meant.
+      if (name === "sk_storage_get" && checker.program.type === "cgroup_sock") {
+        const own = pointerArgument(name, register, "the context", value);
+        if (own.to !== "context" || own.off !== 0 || !isZero(own.index)) wrong(name, register, "the context", value);
+        return;
+      }
       // A program that chooses a listener may also choose none.
       if (isNull && name === "sk_assign" && checker.program.type === "sk_lookup") return;
       const socket = pointerArgument(name, register, "a socket", value);

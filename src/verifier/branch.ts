@@ -8,7 +8,7 @@ import { constant, isConstant, isZero, relinked, type Scalar, UNKNOWN, withLink 
 import { shiftedBy } from "./scalar-alu.ts";
 import { decided, refine } from "./scalar-branch.ts";
 import { copyState, mapValues, ownStack, type StackSlot, type State, topFrame } from "./state.ts";
-import { changed, isKernelWord, type Pointer, type Value } from "./value.ts";
+import { AT_END, BEYOND_END, changed, isKernelWord, type Pointer, type Value } from "./value.ts";
 
 /** Both sides of a conditional jump; undefined where it cannot go that way. */
 export interface Ways {
@@ -86,19 +86,36 @@ function extendPacket(state: State, pointer: Pointer, below: boolean): void {
   if (pointer.index.umax > BigInt(MAX_PACKET) || pointer.index.umax + BigInt(pointer.off) > BigInt(MAX_PACKET)) return;
   const reach = pointer.off + (below ? 1 : 0);
   mapValues(state, (value) =>
-    value.kind === "pointer" && value.to === pointer.to && value.id === pointer.id && value.size < reach
+    value.kind === "pointer" &&
+    value.to === pointer.to &&
+    value.id === pointer.id &&
+    value.size >= 0 &&
+    value.size < reach
       ? changed(value, { size: reach })
       : value,
   );
 }
 
 /** For `packet OP end`: on which side the packet is known to reach, and whether it is strictly below the end there. */
-const PACKET_RULES: { readonly [code: number]: { readonly onTaken: boolean; readonly below: boolean } } = {
+interface PacketRule {
+  readonly onTaken: boolean;
+  readonly below: boolean;
+}
+
+const PACKET_RULES: { readonly [code: number]: PacketRule } = {
   [Jmp.JGT]: { onTaken: false, below: false },
   [Jmp.JLT]: { onTaken: true, below: true },
   [Jmp.JGE]: { onTaken: false, below: true },
   [Jmp.JLE]: { onTaken: true, below: false },
 };
+/** Which way a comparison with the end goes where an earlier one has told; undefined where it has not. */
+function knownBeyond({ to, size }: Pointer, { onTaken, below }: PacketRule): boolean | undefined {
+  if (to !== "packet" || size >= 0) return undefined;
+  // At the end: it is not below it, but that it is at most there is open to what was asked.
+  if (size === AT_END && !below) return undefined;
+  return !onTaken;
+}
+
 /** The same comparison with its sides exchanged. */
 const EXCHANGED: { readonly [code: number]: number } = {
   [Jmp.JGT]: Jmp.JLT,
@@ -156,10 +173,22 @@ export function branch(checker: Checker, state: State, i: Instruction): Ways {
     }
   }
   const packet = width === 64 ? comparePacket(code, left, right) : undefined;
+  const rule = packet === undefined ? undefined : PACKET_RULES[packet.code];
+  if (packet !== undefined && rule !== undefined) {
+    const goes = knownBeyond(packet.pointer, rule);
+    if (goes !== undefined) {
+      checker.decides(state.pc);
+      return goes ? { taken: state, fallen: undefined } : { taken: undefined, fallen: state };
+    }
+  }
   const taken = copyState(state);
-  if (packet !== undefined) {
-    const rule = PACKET_RULES[packet.code];
-    if (rule !== undefined) extendPacket(rule.onTaken ? taken : state, packet.pointer, rule.below);
+  if (packet !== undefined && rule !== undefined) {
+    extendPacket(rule.onTaken ? taken : state, packet.pointer, rule.below);
+    const other = topFrame(rule.onTaken ? state : taken).regs;
+    const register = left === packet.pointer ? i.dst : i.src;
+    // Where it is not below the end it is at least there; where it is not at most there, it is behind.
+    if (packet.pointer.to === "packet")
+      other[register] = changed(packet.pointer, { size: rule.below ? AT_END : BEYOND_END });
   }
   return { taken, fallen: state };
 }

@@ -126,7 +126,9 @@ function pointerCovers(old: Pointer, now: Pointer, ids: Names): boolean {
   }
   if (!contains(old.index, now.index)) return false;
   if (old.to === "packet" || old.to === "packet-meta") {
-    return old.size <= now.size && ids.pointer(old.id, now.id);
+    // Which way a comparison with the end goes may rest on it.
+    const reaches = old.size < 0 ? old.size === now.size : old.size <= now.size;
+    return reaches && ids.pointer(old.id, now.id);
   }
   if (old.size !== now.size) return false;
   if (!ids.reference(old.ref, now.ref)) return false;

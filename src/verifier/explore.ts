@@ -43,9 +43,12 @@ export interface Outcome {
 export interface Limits {
   /** Instructions to follow. */
   readonly visits: number;
-  /** Words of states to compare and to copy. */
+  /** Words of states to compare and to copy, with `VISIT_WORDS` for each instruction. */
   readonly words: number;
 }
+
+/** What following an instruction costs, in words of states compared. */
+export const VISIT_WORDS = 3;
 
 interface Saved {
   readonly state: State;
@@ -167,7 +170,7 @@ export class Explorer {
         state = next;
         this.#current = state;
       }
-      if (++this.#visited > visits || this.#words > words) {
+      if (++this.#visited > visits || this.#words + VISIT_WORDS * this.#visited > words) {
         refuse(
           "complex",
           `The program has too many paths to follow: after ${this.#visited} instructions there is no end in sight`,

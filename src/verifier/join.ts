@@ -209,7 +209,7 @@ class Joiner {
     }
     const id = this.id(a.id, b.id);
     if (a === b && id === a.id) return a;
-    const size = packet ? Math.min(a.size, b.size) : a.size;
+    const size = packet ? commonReach(a.size, b.size) : a.size;
     return changed(b, { id, size, index: a.index === b.index ? a.index : this.scalar(a.index, b.index) });
   }
 
@@ -237,6 +237,9 @@ class Joiner {
     return x === y ? x : Byte.MISC;
   }
 }
+
+/** Bytes of a packet that were checked in both; that it lies behind the end is known only where it is in both. */
+const commonReach = (a: number, b: number): number => (a === b ? a : Math.max(0, Math.min(a, b)));
 
 /** A byte as if nothing were spilled: a pointer's bytes are not to be read. */
 function plain(slot: StackSlot, i: number): number {

@@ -117,7 +117,7 @@ function checkPacket(checker: Checker, access: Access): void {
   if (start < 0 || start + size > pointer.size) {
     refuse(
       "packet",
-      pointer.size === 0
+      pointer.size <= 0
         ? `This ${access.write ? "writes" : "reads"} ${bytes(size)} at offset ${start} of ${title(pointer)}, which was not checked to be that long`
         : `This ${access.write ? "writes" : "reads"} ${bytes(size)} at offset ${start} of ${title(pointer)}, of which only ${bytes(pointer.size)} were checked`,
       [register],

@@ -113,7 +113,9 @@ export function pointerArithmetic(
   if (isConstant(offset)) {
     const off = pointer.off + Number(code === Alu.ADD ? offset.smin : -offset.smin);
     if (off >= MAX_OFFSET || off <= -MAX_OFFSET) requireSane(constant(off), pointer, register);
-    return changed(pointer, { off });
+    // At the end, or behind it, is the pointer that was compared, not what is made of it.
+    const moved = pointer.size < 0 && off !== pointer.off;
+    return moved ? changed(pointer, { off, size: 0 }) : changed(pointer, { off });
   }
   const index = binary(code, pointer.index, offset, OPTIONS);
   requireSane(index, pointer, register);
@@ -122,6 +124,6 @@ export function pointerArithmetic(
   });
   if (pointer.to !== "packet" && pointer.to !== "packet-meta") return next;
   // A new place in the packet: nothing is known of how far it is from the end, unless it can only have moved back.
-  const size = code === Alu.SUB && offset.smin >= 0n ? pointer.size : 0;
+  const size = code === Alu.SUB && offset.smin >= 0n ? Math.max(0, pointer.size) : 0;
   return changed(next, { id: checker.newId(), size });
 }

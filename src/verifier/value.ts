@@ -53,11 +53,18 @@ export interface Pointer {
   readonly map: MapSpec | undefined;
   /** Stack: the frame's depth. Function: its first slot. */
   readonly frame: number;
-  /** Packet: bytes from the start (plus the variable part) that were checked against the end. Memory: its size. */
+  /**
+   * Packet: bytes from the start (plus the variable part) that were checked against the end; or, below 0, that it is known
+   * to lie at the end or behind it (`AT_END`, `BEYOND_END`). Memory: its size.
+   */
   readonly size: number;
   /** A record that must be given back at its start. */
   readonly record: boolean;
 }
+
+/** In place of the bytes of a packet that were checked. */
+export const AT_END = -1;
+export const BEYOND_END = -2;
 
 export type Value = Uninit | Scalar | Pointer;
 

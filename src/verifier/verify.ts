@@ -2,9 +2,9 @@
 
 import { type BpfObject, LinkError, type LinkedProgram, link, type ProgramSpec } from "../object/index.ts";
 import { Checker, type Profile } from "./checker.ts";
-import { Explorer, type Outcome } from "./explore.ts";
+import { Explorer, type Outcome, VISIT_WORDS } from "./explore.ts";
 import { buildGraph, PlacedFault, type ProgramGraph } from "./program-graph.ts";
-import type { Refusal } from "./refusal.ts";
+import type { Fault, Refusal } from "./refusal.ts";
 import { earlyRefusal, refusalOf } from "./report.ts";
 import { stackOf } from "./stack-depth.ts";
 
@@ -64,12 +64,14 @@ export function verify(object: BpfObject, options: VerifyOptions): VerifyResult 
 
 /** With widening a program is followed only a few times over: what needs more is left to stepping. */
 const WIDENING_VISITS = 20_000;
-const STEPPING_VISITS = 50_000;
+/** As many as Linux follows (BPF_COMPLEXITY_LIMIT_INSNS): real programs need half of that and more. */
+const STEPPING_VISITS = 1_000_000;
 /** More for programs that are long: for each slot so many. */
 const VISITS_PER_SLOT = 2;
 /** Comparing and copying states is most of the work where there are many of them: it is bounded too, in words. */
-const WORDS = 2_500_000;
+const WIDENING_WORDS = 2_500_000;
 const WORDS_PER_SLOT = 40;
+const STEPPING_WORDS = 8_000_000;
 /** BPF_COMPLEXITY_LIMIT_INSNS: no more is followed by Linux, so no more is taken. */
 const MAX_SLOTS = 1_000_000;
 
@@ -142,16 +144,22 @@ function judge(checker: Checker, budget: number): { result: Outcome; stepped: bo
   if (!open) return { result: first, stepped: false };
   const second = explore(checker, false, Math.min(budget, STEPPING_VISITS));
   const visited = first.visited + second.visited;
-  // Where running it came to no end either, what was found first says more.
-  const lost = second.fault?.reason === "complex" && fault.reason !== "complex";
-  return { result: { ...(lost ? first : second), visited }, stepped: true };
+  if (second.fault?.reason !== "complex") return { result: { ...second, visited }, stepped: true };
+  // Where running it came to no end either, a loop without a known end says more.
+  if (fault.reason === "endless") return { result: { ...first, visited }, stepped: true };
+  // What was found with loops taken together may be no mistake at all: that the time ran out is what is known.
+  const hint =
+    fault.reason === "complex" ? second.fault.missing : `with all turns of its loops taken together: ${fault.message}`;
+  const told: Fault = { ...second.fault, ...(hint === undefined ? {} : { missing: hint }) };
+  return { result: { ...second, fault: told, visited }, stepped: true };
 }
 
 /** Explores until what decides is known: each time, more of it is. */
 function explore(checker: Checker, widening: boolean, visits: number): Outcome {
   let visited = 0;
   for (let round = 0; ; round++) {
-    const words = WORDS + WORDS_PER_SLOT * checker.graph.code.length;
+    const base = widening ? WIDENING_WORDS + VISIT_WORDS * visits : STEPPING_WORDS;
+    const words = base + WORDS_PER_SLOT * checker.graph.code.length;
     const outcome = new Explorer(checker, widening, { visits: visits - visited, words }).run();
     visited += outcome.visited;
     const { fault, state } = outcome;
