@@ -29,10 +29,10 @@ export interface PerfBufferOptions {
 }
 
 /**
- * Called for each record: its payload is `length` bytes from `offset` of `bytes`, valid during the call. Up to 7 bytes at
+ * Called for each record: its payload is `length` bytes from `offset` of `view`, valid during the call. Up to 7 bytes at
  * its end may be padding: what was sent is filled up so that it ends, 4 bytes in, at a multiple of 8.
  */
-export type PerfRecordReader = (bytes: Uint8Array, offset: number, length: number, cpu: number) => void;
+export type PerfRecordReader = (view: DataView, offset: number, length: number, cpu: number) => void;
 
 interface CpuRing {
   readonly cpu: number;
@@ -50,6 +50,7 @@ export class PerfBuffer {
   readonly #rings: CpuRing[] = [];
   /** A record that wraps around is put together here. */
   readonly #whole = new Uint8Array(1 << 16);
+  readonly #wholeView = new DataView(this.#whole.buffer);
   #open = true;
 
   /** Opens a ring for each CPU that is online, and puts it into the map. Throws a SystemCallError. */
@@ -133,20 +134,19 @@ export class PerfBuffer {
         const size = view.getUint16(at + 6, true);
         if (size < RECORD_HEADER) break;
         tail += size;
-        let bytes = data;
+        let words = view;
         let from = at;
         if (at + size > data.length) {
-          bytes = this.#whole;
+          words = this.#wholeView;
           from = 0;
           const first = data.length - at;
-          bytes.set(data.subarray(at));
-          bytes.set(data.subarray(0, size - first), first);
+          this.#whole.set(data.subarray(at));
+          this.#whole.set(data.subarray(0, size - first), first);
         }
-        const words = bytes === data ? view : new DataView(bytes.buffer);
         if (type === PERF_RECORD_SAMPLE) {
           count++;
           const length = words.getUint32(from + RECORD_HEADER, true);
-          read(bytes, from + RECORD_HEADER + LENGTH, Math.min(length, size - RECORD_HEADER - LENGTH), cpu);
+          read(words, from + RECORD_HEADER + LENGTH, Math.min(length, size - RECORD_HEADER - LENGTH), cpu);
         } else if (type === PERF_RECORD_LOST) this.lost += Number(words.getBigUint64(from + RECORD_HEADER + 8, true));
       }
     } finally {

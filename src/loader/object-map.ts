@@ -1,6 +1,6 @@
 // One map of an object: a plan that may be changed until it is loaded; then keys and values, by the object's types.
 
-import type { Btf } from "../btf/index.ts";
+import { type Btf, valueCodec } from "../btf/index.ts";
 import {
   type Kernel,
   KernelMap,
@@ -16,7 +16,7 @@ import {
 } from "../kernel/index.ts";
 import type { MapSpec, MapType, UpdateMode } from "../object/index.ts";
 import { type Codec, elementCodec, keyCodec, typedCodec } from "./codecs.ts";
-import { type RecordOptions, RecordStream } from "./record-stream.ts";
+import { type RecordDecoder, type RecordOptions, RecordStream } from "./record-stream.ts";
 import type { Given, MapShape } from "./shape.ts";
 
 /** What of a map may be changed before it is loaded. */
@@ -304,21 +304,23 @@ export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["ke
     return new RecordStream<T>(map, this.#recordDecoder(options.type), options);
   }
 
-  #recordDecoder<T>(type: RecordOptions<T>["type"]): (bytes: Uint8Array, cpu: number | undefined) => T {
-    if (typeof type === "function") return type;
+  #recordDecoder<T>(type: RecordOptions<T>["type"]): RecordDecoder<T> {
+    const bytesAt = (view: DataView, at: number, length: number): Uint8Array =>
+      new Uint8Array(view.buffer, view.byteOffset + at, length);
+    if (typeof type === "function") return (view, at, length, cpu) => type(bytesAt(view, at, length), cpu);
     const named =
       typeof type === "string" ? this.#btf?.find(type, ["struct", "union", "typedef"]) : this.#spec.recordType;
     if (typeof type === "string" && named === undefined)
       throw new UnsupportedError(`map ${this.name}: the object's types have no struct ${type}`);
-    if (named === undefined || this.#btf === undefined) return (bytes) => bytes.slice() as T;
-    const codec = typedCodec(this.#btf, named, this.name);
-    const short = new Uint8Array(codec.size);
-    return (bytes) => {
-      if (bytes.length >= codec.size) return codec.decode(bytes) as T;
+    if (named === undefined || this.#btf === undefined)
+      return (view, at, length) => bytesAt(view, at, length).slice() as T;
+    const codec = valueCodec(this.#btf, named);
+    return (view, at, length) => {
+      if (length >= codec.size) return codec.decode(view, at, at + length) as T;
       // A program may send less than all of a struct: the rest is zero.
-      short.fill(0);
-      short.set(bytes);
-      return codec.decode(short) as T;
+      const short = new Uint8Array(codec.size);
+      short.set(bytesAt(view, at, length));
+      return codec.decode(new DataView(short.buffer), 0) as T;
     };
   }
 

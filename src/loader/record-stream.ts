@@ -13,8 +13,11 @@ export interface RecordOptions<T> {
   readonly signal?: AbortSignal;
 }
 
-/** Reads one piece of memory after the other; answers how many records there were. */
-type Drain = (read: (bytes: Uint8Array, cpu: number | undefined) => void) => number;
+/** Reads a record where it lies: `length` bytes from `offset` of a view, valid during the call. */
+export type RecordDecoder<T> = (view: DataView, offset: number, length: number, cpu: number | undefined) => T;
+
+/** Reads one record after the other; answers how many there were. */
+type Drain = (read: RecordDecoder<unknown>) => number;
 
 interface Source {
   readonly fds: readonly number[];
@@ -25,7 +28,7 @@ interface Source {
 
 export class RecordStream<T> implements AsyncIterable<T>, Disposable, AsyncDisposable {
   readonly #source: Source;
-  readonly #decode: (bytes: Uint8Array, cpu: number | undefined) => T;
+  readonly #decode: RecordDecoder<T>;
   readonly #poller: Poller;
   readonly #interval: number;
   readonly #signal: AbortSignal | undefined;
@@ -35,7 +38,7 @@ export class RecordStream<T> implements AsyncIterable<T>, Disposable, AsyncDispo
 
   constructor(
     map: KernelMap,
-    decode: (bytes: Uint8Array, cpu: number | undefined) => T,
+    decode: RecordDecoder<T>,
     options: Pick<RecordOptions<T>, "pages" | "interval" | "signal">,
   ) {
     this.#source = map.spec.type === "ringbuf" ? ringSource(map) : perfSource(map, options.pages);
@@ -60,7 +63,9 @@ export class RecordStream<T> implements AsyncIterable<T>, Disposable, AsyncDispo
   /** What is there now, without waiting. */
   take(): T[] {
     const records: T[] = [];
-    if (!this.#closed) this.#source.drain((bytes, cpu) => records.push(this.#decode(bytes, cpu)));
+    const decode = this.#decode;
+    if (!this.#closed)
+      this.#source.drain((view, offset, length, cpu) => records.push(decode(view, offset, length, cpu)));
     return records;
   }
 
@@ -110,8 +115,7 @@ function ringSource(map: KernelMap): Source {
   const ring = new RingBuffer(map);
   return {
     fds: [map.fd],
-    drain: (read) =>
-      ring.drain((offset, length) => read(ring.bytes.subarray(offset, offset + length), undefined), MOST_AT_ONCE),
+    drain: (read) => ring.drain((offset, length) => read(ring.view, offset, length, undefined), MOST_AT_ONCE),
     lost: () => 0,
     close: () => ring.close(),
   };
@@ -121,11 +125,11 @@ function perfSource(map: KernelMap, pages: number | undefined): Source {
   const buffer = new PerfBuffer(map, pages === undefined ? {} : { pages });
   return {
     fds: buffer.fds,
-    drain: (read) => buffer.drain((bytes, offset, length, cpu) => read(bytes.subarray(offset, offset + length), cpu)),
+    drain: (read) => buffer.drain(read),
     lost: () => buffer.lost,
     close: () => buffer.close(),
   };
 }
 
 /** A ring that is filled as fast as it is read must not keep its reader for ever. */
-const MOST_AT_ONCE = 65536;
+const MOST_AT_ONCE = 8192;
