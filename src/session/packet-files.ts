@@ -34,14 +34,14 @@ export class PacketFiles {
 
   /** Writes what there is. */
   drain(): number {
-    return this.#ring.drain((bytes, offset, length) => {
-      const view = new DataView(bytes.buffer, bytes.byteOffset);
+    return this.#ring.drain((view, offset, length) => {
       const { action } = this.#script.sites[view.getUint32(offset + PACKET_HEADER.site, true)] ?? {};
       if (action?.kind !== "packet" || length < PACKET_HEADER.size) return;
       const sent = Math.min(view.getUint32(offset + PACKET_HEADER.length, true), length - PACKET_HEADER.size);
       const time = this.#resolver.wallClock(view.getBigUint64(offset + PACKET_HEADER.time, true));
       const start = offset + PACKET_HEADER.size + Math.min(action.from, sent);
-      this.#write(action.path, bytes.subarray(start, offset + PACKET_HEADER.size + sent), time);
+      const bytes = new Uint8Array(view.buffer, view.byteOffset + start, offset + PACKET_HEADER.size + sent - start);
+      this.#write(action.path, bytes, time);
     });
   }
 
