@@ -1,7 +1,7 @@
 // Objects from C text: `openObject("x.bpf.c")`. Headers are looked for beside the text, in the folders that are given, and
 // where the system has its own; `vmlinux.h` and libbpf's are known without any file.
 
-import { type Kernel, kernelBtf, liveKernel } from "../kernel/index.ts";
+import { hasFeature, type Kernel, kernelBtf, liveKernel } from "../kernel/index.ts";
 import { compileC } from "../lang/c/index.ts";
 import type { BpfObject } from "../object/index.ts";
 import { HeaderFiles } from "../session/index.ts";
@@ -16,6 +16,8 @@ export interface CSourceOptions {
   /** Macros, `NAME` or `NAME=TEXT` (`-D`). */
   readonly defines?: readonly string[];
   readonly kernel?: Kernel;
+  /** For any kernel, not only this one: with the instructions that all have. */
+  readonly portable?: boolean;
 }
 
 /** Throws a DiagnosticError for what is wrong with the text, a system error where it cannot be read. */
@@ -38,6 +40,7 @@ export function objectOfC(path: string, options: CSourceOptions = {}): BpfObject
       const at = text.indexOf("=");
       return at < 0 ? [text, "1"] : [text.slice(0, at), text.slice(at + 1)];
     }),
+    cpu: options.portable !== true && hasFeature("isa4", kernel) ? 4 : 3,
     machine: process.arch === "arm64" ? "arm64" : "x86",
   });
   if (object === undefined) throw new DiagnosticError(diagnostics, source);

@@ -15,6 +15,7 @@ import {
 import {
   attach,
   detachAll,
+  hasFeature,
   type KernelMap,
   kernelBtf,
   type LoadedObject,
@@ -34,7 +35,10 @@ const key = new Uint8Array(4);
 /** The object of a text, with the types of this kernel. */
 function objectOf(text: string): BpfObject {
   const source = { name: "t.bpf.c", text };
-  const { object, diagnostics } = compileC(source, { btf: () => kernelBtf(liveKernel()) });
+  const { object, diagnostics } = compileC(source, {
+    btf: () => kernelBtf(liveKernel()),
+    cpu: hasFeature("isa4") ? 4 : 3,
+  });
   if (object === undefined) throw new DiagnosticError(diagnostics, source);
   return object;
 }

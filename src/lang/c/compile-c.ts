@@ -43,6 +43,7 @@ export interface CompileCOptions {
   readonly includes?: readonly string[];
   /** Whose registers `PT_REGS_PARM1` and the like read; x86 by default. */
   readonly machine?: Machine;
+  /** Of the instruction set: 4 is what Linux 6.6 and later take; 3, which all do, unless said otherwise. */
   readonly cpu?: Cpu;
   /** Called with the IR's text before and after each pass. */
   readonly dump?: (pass: string, text: string) => void;
@@ -72,7 +73,6 @@ const PREDEFINED: readonly (readonly [string, string])[] = [
   ["__GNUC_MINOR__", "2"],
   ["__bpf__", "1"],
   ["__BPF__", "1"],
-  ["__BPF_CPU_VERSION__", "4"],
   ["__SCRY__", "1"],
   ["__LP64__", "1"],
   ["_LP64", "1"],
@@ -99,7 +99,12 @@ export function compileC(source: SourceText, options: CompileCOptions = {}): Com
         const found = request.quoted ? options.include?.(request) : undefined;
         return found ?? ownHeader(request.name, machine) ?? options.include?.(request);
       },
-      defines: [...PREDEFINED, [`__TARGET_ARCH_${machine}`, "1"], ...(options.defines ?? [])],
+      defines: [
+        ...PREDEFINED,
+        ["__BPF_CPU_VERSION__", String(options.cpu ?? 3)],
+        [`__TARGET_ARCH_${machine}`, "1"],
+        ...(options.defines ?? []),
+      ],
       has: (operator, name) =>
         operator === "__has_builtin"
           ? KNOWN_BUILTINS.test(name)
@@ -285,9 +290,8 @@ class Compilation {
     const program: IrProgram = { name: entry.name, functions };
     this.#options.dump?.("lower", printIr(program));
     try {
-      const { dump, cpu } = this.#options;
-      return compile(program, { ...(dump === undefined ? {} : { dump }), ...(cpu === undefined ? {} : { cpu }) })
-        .functions;
+      const { dump, cpu = 3 } = this.#options;
+      return compile(program, { ...(dump === undefined ? {} : { dump }), cpu }).functions;
     } catch (error) {
       if (!(error instanceof StackError)) throw error;
       const span: Span = entry.span;
