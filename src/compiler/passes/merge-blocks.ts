@@ -123,9 +123,21 @@ function mergeStraight(fn: IrFunction): void {
   replaceValues(fn, replaced);
 }
 
+/** A constant's place says nothing, and a block that is passed over must hold none that others read. */
+function gatherConstants(fn: IrFunction): void {
+  const [entry, ...others] = fn.blocks as [Block, ...Block[]];
+  for (const block of others) {
+    const constants = block.instrs.filter(({ operation }) => operation.op === "const");
+    if (constants.length === 0) continue;
+    entry.instrs.unshift(...constants);
+    block.instrs = block.instrs.filter(({ operation }) => operation.op !== "const");
+  }
+}
+
 export const mergeBlocks: Pass = {
   name: "merge-blocks",
   run(fn) {
+    gatherConstants(fn);
     threadEdges(fn);
     returnEarly(fn);
     dropUnreachable(fn);

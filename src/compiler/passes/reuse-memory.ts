@@ -6,8 +6,17 @@
 // what was there may have been replaced), and everything at a call of our own functions or the kernel's.
 
 import { helper as helperRow } from "../../object/index.ts";
-import { constantOf, endOf, replaceValues, resolver, reversePostorder } from "../graph.ts";
-import { type Block, edgesOf, type Instr, type IrFunction, type LoadSize, type Value, type ValueType } from "../ir.ts";
+import { constantOf, endOf, newInstr, replaceValues, resolver, reversePostorder } from "../graph.ts";
+import {
+  type Block,
+  edgesOf,
+  INT,
+  type Instr,
+  type IrFunction,
+  type LoadSize,
+  type Value,
+  type ValueType,
+} from "../ir.ts";
 import { slotOf } from "./dce.ts";
 import type { Pass } from "./pass.ts";
 
@@ -138,8 +147,20 @@ class MemoryReuse {
   #lookups = new Map<string, Value>();
   #places = new Map<string, Place>();
 
-  constructor(escaping: ReadonlySet<Instr>) {
+  readonly #fn: IrFunction;
+  /** Constants that loads turned out to be; they belong at the head of the entry. */
+  readonly constants = new Map<bigint, Instr>();
+
+  constructor(fn: IrFunction, escaping: ReadonlySet<Instr>) {
+    this.#fn = fn;
     this.#escaping = escaping;
+  }
+
+  #constant(value: bigint): Value {
+    let found = this.constants.get(value);
+    if (found === undefined)
+      this.constants.set(value, (found = newInstr(this.#fn, { op: "const", value }, [], INT, undefined)));
+    return found;
   }
 
   /** Goes through the block with what is known at its start; gives what is known at its end. */
@@ -276,9 +297,7 @@ class MemoryReuse {
       if (constant !== undefined) {
         const part = constant >> BigInt(skip * 8);
         const value = size.startsWith("s") ? BigInt.asIntN(bits, part) : BigInt.asIntN(64, BigInt.asUintN(bits, part));
-        instr.operation = { op: "const", value };
-        instr.args = [];
-        return undefined;
+        return this.#constant(value);
       }
       if (skip !== 0) return undefined;
       if (bits === 64) return cell.value;
@@ -357,7 +376,7 @@ export const reuseMemory: Pass = {
       block.instrs.some(({ operation: { op } }) => op === "slot" || op === "load"),
     );
     if (!interesting) return;
-    const reuse = new MemoryReuse(escaping(fn));
+    const reuse = new MemoryReuse(fn, escaping(fn));
     const ends = new Map<Block, Known>();
     const order = reversePostorder(fn);
     const preds = new Map<Block, Block[]>();
@@ -380,6 +399,7 @@ export const reuseMemory: Pass = {
       }
       ends.set(block, reuse.block(block, known ?? { slots: new Map(), lookups: new Map(), places: new Map() }));
     }
+    fn.blocks[0]?.instrs.unshift(...reuse.constants.values());
     replaceValues(fn, reuse.replaced);
   },
 };
