@@ -1,7 +1,7 @@
 // Expressions of C, each method under its rule (C11 6.5), with what GNU C adds: statements as expressions, `typeof`, `a ?: b`,
 // case ranges, the compiler's own functions. What is read is typed at once.
 
-import type { SourceText, Span } from "../source/index.ts";
+import { nearest, type SourceText, type Span } from "../source/index.ts";
 import { BUILTINS, type BuiltinContext } from "./builtins.ts";
 import { type ConstantContext, characterOf, ESCAPES, integerOf } from "./constant-expression.ts";
 import { DeclarationReader } from "./declarations.ts";
@@ -504,7 +504,8 @@ export abstract class ExpressionReader extends DeclarationReader {
       this.scopes[0]?.set(t.text, { kind: "function", function: implicit });
       return { kind: "function", function: implicit, type: implicit.type, span };
     }
-    return fail("SCRY1038", `'${t.text}' is not declared`, t);
+    const known = [...new Set(this.scopes.flatMap((scope) => [...scope.keys()]))];
+    return fail("SCRY1038", `'${t.text}' is not declared`, t, ...nearest(t.text, known));
   }
 
   // --- the compiler's own functions -----------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 // `long` and pointers 64, `char` a sign. Each function makes a node of the tree from its operands.
 
 import { type BtfType, resolveType, typeNameC } from "../btf/index.ts";
-import { DiagnosticError, type Span } from "../source/index.ts";
+import { DiagnosticError, nearest, type Span } from "../source/index.ts";
 import type { CBinary, CComparison, CExpression, CPlace } from "./tree.ts";
 import type { CTypes } from "./type-table.ts";
 
@@ -325,7 +325,8 @@ export class Typing {
       if (type.kind === "fwd") return refuse("SCRY1033", `${this.name(of.type)} is not declared whole`, span);
       if (type.kind === "ptr")
         return refuse(WRONG_TYPE, `'${name}' of a pointer to ${this.name(type.type)}`, span, "Did you mean '->'?");
-      return refuse("SCRY1036", `${this.name(of.type)} has no member named '${name}'`, span);
+      const names = this.#names(of.type);
+      return refuse("SCRY1036", `${this.name(of.type)} has no member named '${name}'`, span, ...nearest(name, names));
     }
     let found = of;
     for (const index of path) {
@@ -336,6 +337,12 @@ export class Typing {
       found = { kind: "member", of: found, index, bitOffset, bitfieldSize, type, span };
     }
     return found;
+  }
+
+  #names(type: number): string[] {
+    const found = this.resolve(type);
+    if (found.kind !== "struct" && found.kind !== "union") return [];
+    return found.members.flatMap((m) => (m.name === "" ? this.#names(m.type) : [m.name]));
   }
 
   /** The way to a member by numbers; more than one where it is in members without names. */

@@ -4,10 +4,12 @@
 import type { Btf } from "../../btf/index.ts";
 import {
   type CFunction,
+  type CToken,
   CTypes,
   type CUnit,
   type CVariable,
   type IncludeRequest,
+  type Macro,
   Preprocessor,
   readUnit,
   Typing,
@@ -118,12 +120,39 @@ export function compileC(source: SourceText, options: CompileCOptions = {}): Com
     const end = { kind: "end" as const, text: "end of file", file: source, space: false };
     tokens.push({ ...end, span: { start: source.text.length, end: source.text.length } });
     const { unit, diagnostics } = readUnit(tokens, types, source, { implicit: helperFunction });
-    if (diagnostics.length > 0) return { diagnostics, skipped: [] };
-    return new Compilation(source, types, unit, options).run();
+    const told = (all: readonly Diagnostic[]): readonly Diagnostic[] =>
+      all.map((d) => withMacros(d, tokens, preprocessor.macros, source));
+    if (diagnostics.length > 0) return { diagnostics: told(diagnostics), skipped: [] };
+    const compiled = new Compilation(source, types, unit, options).run();
+    return { ...compiled, diagnostics: told(compiled.diagnostics) };
   } catch (error) {
     if (error instanceof DiagnosticError) return { diagnostics: located(error, source), skipped: [] };
     throw error;
   }
+}
+
+/** With the macros that the place came from, the innermost first. */
+function withMacros(
+  d: Diagnostic,
+  tokens: readonly CToken[],
+  macros: ReadonlyMap<string, Macro>,
+  main: SourceText,
+): Diagnostic {
+  const { span } = d;
+  if (span === undefined) return d;
+  const file = span.file ?? main;
+  const token = tokens.find((t) => t.file === file && t.span.start === span.start && t.from !== undefined);
+  const related = [...(token?.from ?? [])].reverse().flatMap((name) => {
+    const body = macros.get(name)?.body ?? [];
+    const [first] = body;
+    const last = body.at(-1);
+    if (first === undefined || last === undefined) return [];
+    const place = { start: first.span.start, end: last.span.end };
+    return [
+      { message: `expanded from macro '${name}'`, span: first.file === main ? place : { ...place, file: first.file } },
+    ];
+  });
+  return related.length === 0 ? d : { ...d, related: [...(d.related ?? []), ...related] };
 }
 
 /** Diagnostics whose places say in which text they are. */
