@@ -289,8 +289,15 @@ export class Typing {
     if (!this.isPointer(pointer.type))
       return refuse(WRONG_TYPE, `* of a value of type ${this.name(pointer.type)}, which is no pointer`, span);
     const type = this.target(pointer.type);
-    if (pointer.kind === "address") return pointer.of;
+    // Of the address of a place, the place: also where a cast only changes how its type is qualified.
+    let at = pointer;
+    while (at.kind === "convert" && this.isPointer(at.of.type) && this.#sameTarget(at.type, at.of.type)) at = at.of;
+    if (at.kind === "address" && at.of.kind !== "function") return { ...at.of, span };
     return { kind: "dereference", pointer, type, span };
+  }
+
+  #sameTarget(a: number, b: number): boolean {
+    return this.resolve(this.target(a)).id === this.resolve(this.target(b)).id;
   }
 
   /** `&a` */

@@ -45,13 +45,9 @@ export class FunctionLowering extends BuiltinLowering {
   readonly #open: CFunction[] = [];
   /** Variables of open blocks that are given to a function when their block is left. */
   readonly #left: CVariable[] = [];
-  /** What the last expression of `({ … })` gave. */
-  #entry: boolean;
-
   /** `entry`: the program itself, whose parameter is its context. */
   constructor(name: string, fn: CFunction, shared: Shared, entry: boolean) {
     super(name, paramTypes(fn, shared, entry), fn, shared);
-    this.#entry = entry;
   }
 
   lower(): IrFunction {
@@ -461,9 +457,8 @@ export class FunctionLowering extends BuiltinLowering {
     } else {
       const result = this.value(value);
       this.#leave(0);
-      const narrow =
-        this.#entry && value.kind !== "constant" && typing.isInteger(value.type) && typing.size(value.type) <= 4;
-      b.return(narrow ? b.zext(result, 32) : result);
+      // The kernel takes the low half of it.
+      b.return(result);
     }
     this.#dead();
   }

@@ -174,7 +174,7 @@ ${program("BPF_PROG", "unsigned long long *ctx", "___tr_ctx_cast")}
 ${program("BPF_KPROBE", "struct pt_regs *ctx", "___tr_kprobe_args")}
 ${program("BPF_KRETPROBE", "struct pt_regs *ctx", "___tr_kretprobe_args")}
 extern _Bool LINUX_HAS_SYSCALL_WRAPPER __attribute__((section(".kconfig")));
-#define BPF_KSYSCALL(name, args...) name(struct pt_regs *ctx); extern _Bool LINUX_HAS_SYSCALL_WRAPPER __attribute__((section(".kconfig"))); static __attribute__((always_inline)) typeof(name(0)) ____##name(struct pt_regs *ctx, ##args); typeof(name(0)) name(struct pt_regs *ctx) { struct pt_regs *regs = LINUX_HAS_SYSCALL_WRAPPER ? (struct pt_regs *)PT_REGS_PARM1(ctx) : ctx; if (LINUX_HAS_SYSCALL_WRAPPER) return ____##name(___tr_syscall_args(args)); else return ____##name(___tr_plain_args(args)); } static __attribute__((always_inline)) typeof(name(0)) ____##name(struct pt_regs *ctx, ##args)
+#define BPF_KSYSCALL(name, args...) name(struct pt_regs *ctx); extern _Bool LINUX_HAS_SYSCALL_WRAPPER __attribute__((section(".kconfig"))); static __attribute__((always_inline)) typeof(name(0)) ____##name(struct pt_regs *ctx, ##args); typeof(name(0)) name(struct pt_regs *ctx) { if (LINUX_HAS_SYSCALL_WRAPPER) { struct pt_regs *regs = (struct pt_regs *)PT_REGS_PARM1(ctx); return ____##name(___tr_syscall_args(args)); } else return ____##name(___tr_plain_args(args)); } static __attribute__((always_inline)) typeof(name(0)) ____##name(struct pt_regs *ctx, ##args)
 #define BPF_KPROBE_SYSCALL BPF_KSYSCALL
 #define BPF_UPROBE(name, args...) BPF_KPROBE(name, ##args)
 #define BPF_URETPROBE(name, args...) BPF_KRETPROBE(name, ##args)
