@@ -1,6 +1,6 @@
 // C in the live kernel: the same numbers as by gcc, and programs with maps, a ring and CO-RE that see what this test does.
 
-import { readlinkSync, statSync } from "node:fs";
+import { readFileSync, readlinkSync, statSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import {
   byGcc,
@@ -92,6 +92,15 @@ const volatile int wanted SEC(".rodata.wanted") = 0;
 char LICENSE[] SEC("license") = "GPL";
 static __always_inline bool mine(void) { return bpf_get_current_pid_tgid() >> 32 == wanted; }
 `;
+
+describe("programs of many kinds are loaded", () => {
+  it.each(["kinds", "names"])("%s.bpf.c", (name) => {
+    const object = objectOf(readFileSync(new URL(`../../../test/data/c/${name}.bpf.c`, import.meta.url), "utf8"));
+    expect(object.programs.length).toBeGreaterThan(6);
+    using loaded = loadObject(object);
+    expect(loaded.programs.size).toBe(object.programs.length);
+  });
+});
 
 describe("programs", () => {
   it("send events through a ring, with members of the kernel's structs", () => {

@@ -33,6 +33,7 @@ import { type Machine, ownHeader } from "./headers/index.ts";
 import { helperFunction } from "./helpers.ts";
 import { ObjectTypes } from "./object-types.ts";
 import type { Shared } from "./places.ts";
+import { remembered } from "./remembered-types.ts";
 
 export interface CompileCOptions {
   /** The types of the kernel that `vmlinux.h` stands for; none: all must be declared. */
@@ -94,7 +95,9 @@ const PREDEFINED: readonly (readonly [string, string])[] = [
 /** Compiles C text for BPF. What is wrong with it is answered, not thrown. */
 export function compileC(source: SourceText, options: CompileCOptions = {}): CompiledC {
   const machine = options.machine ?? "x86";
-  const types = new CTypes(() => options.btf?.());
+  const kernel = options.btf?.();
+  const below = kernel === undefined ? undefined : remembered(kernel);
+  const types = new CTypes(() => below);
   try {
     const preprocessor = new Preprocessor({
       include: (request) => {
@@ -121,7 +124,7 @@ export function compileC(source: SourceText, options: CompileCOptions = {}): Com
     tokens.push({ ...end, span: { start: source.text.length, end: source.text.length } });
     const { unit, diagnostics } = readUnit(tokens, types, source, { implicit: helperFunction });
     const told = (all: readonly Diagnostic[]): readonly Diagnostic[] =>
-      all.map((d) => withMacros(d, tokens, preprocessor.macros, source));
+      unlike(all).map((d) => withMacros(d, tokens, preprocessor.macros, source));
     if (diagnostics.length > 0) return { diagnostics: told(diagnostics), skipped: [] };
     const compiled = new Compilation(source, types, unit, options).run();
     return { ...compiled, diagnostics: told(compiled.diagnostics) };
@@ -129,6 +132,17 @@ export function compileC(source: SourceText, options: CompileCOptions = {}): Com
     if (error instanceof DiagnosticError) return { diagnostics: located(error, source), skipped: [] };
     throw error;
   }
+}
+
+/** Each once: a macro may bring the same mistake several times. */
+function unlike(all: readonly Diagnostic[]): readonly Diagnostic[] {
+  const seen = new Set<string>();
+  return all.filter(({ message, span }) => {
+    const key = `${span?.file?.name ?? ""} ${span?.start} ${message}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
 }
 
 /** With the macros that the place came from, the innermost first. */

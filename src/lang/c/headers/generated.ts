@@ -7,7 +7,7 @@ const names = (n: number): string =>
     .join(", ");
 
 /** `src->a1->a2…` as far as `n`. */
-const arrows = (n: number): string => ["src", ...count(1, n).map((i) => `a${i}`)].join("->");
+const arrows = (n: number): string => ["(src)", ...count(1, n).map((i) => `a${i}`)].join("->");
 
 /**
  * Reads a member behind several pointers, one read for each: `p` has what the last one gave. `read` is a helper's name.
