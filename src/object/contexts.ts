@@ -11,6 +11,9 @@ export type ContextPointer =
   | "socket"
   /** `struct bpf_flow_keys` */
   | "flow-keys"
+  /** Memory of a size that the kernel knows where the program is attached. */
+  | "buffer"
+  | "buffer-readonly"
   /** An object of the kernel's own types. */
   | "kernel";
 
@@ -211,7 +214,17 @@ export const words = (bytes: number, from = 0): ContextRules => ({
 export const ARGUMENTS: ContextRules = words(96);
 export const WRITABLE_ARGUMENTS: ContextRules = {
   bytes: 96,
-  fields: [...words(96, 1).fields, field("buffer", 0, 8, DOUBLE)],
+  fields: [...words(96, 1).fields, field("buffer", 0, 8, points("buffer", 8))],
+};
+
+/**
+ * Of iterators over what maps hold: the words that point to keys and values, behind the map
+ * itself (`struct bpf_iter__bpf_map_elem` and its like).
+ */
+export const ITERATED: Readonly<Record<string, Readonly<Record<number, "buffer" | "buffer-readonly">>>> = {
+  bpf_map_elem: { 16: "buffer-readonly", 24: "buffer" },
+  bpf_sk_storage_map: { 24: "buffer" },
+  sockmap: { 16: "buffer-readonly" },
 };
 
 /** As large as PERF_MAX_TRACE_SIZE; what the kernel keeps of the event for itself comes first. */

@@ -2,7 +2,7 @@
 
 export { assembleCode } from "./assemble-code.ts";
 export { attachType, attachTypeNames, type CgroupAttachType } from "./attach-types.ts";
-export { type ContextRule, type ContextRules, SkBuff, XdpMd } from "./contexts.ts";
+export { type ContextRule, type ContextRules, ITERATED, SkBuff, XdpMd } from "./contexts.ts";
 export { mapOf } from "./elf-maps.ts";
 export { type ReadObject, readObject } from "./elf-reader.ts";
 export { type WriteObjectOptions, writeObject } from "./elf-writer.ts";
@@ -18,7 +18,13 @@ export {
   helperName,
   helperNumber,
 } from "./helpers.ts";
-export { type DynptrKind, isIteratorNext, type KernelFunction, kernelFunction } from "./kernel-functions.ts";
+export {
+  type DynptrKind,
+  isIteratorNext,
+  type KernelArgument,
+  type KernelFunction,
+  kernelFunction,
+} from "./kernel-functions.ts";
 export { LinkError, type LinkedProgram, link, type MachineReference } from "./link.ts";
 export { type BpfMap, type MapDump, UPDATE_FLAGS, type UpdateMode } from "./map.ts";
 export { MAP_TYPES, type MapType, mapTypeName } from "./map-types.ts";

@@ -15,6 +15,8 @@ export type KernelArgument =
   | "context"
   /** Memory that is read and written, or 0; its size, a constant, is the next argument. */
   | "buffer-or-null"
+  /** Memory that is read and written; its size, a constant, is the next argument. */
+  | "memory"
   | "size"
   | "dynptr"
   /** A place on the stack that becomes a dynptr, over what the row's `gives` says. */
@@ -86,6 +88,12 @@ const region = (which: KernelFunction["region"]): KernelFunction => ({
   ...(which === undefined ? {} : { region: which }),
 });
 
+/** A connection that is tracked, or a new one, by its addresses and options. */
+const connection: KernelFunction = {
+  args: ["context", "buffer-or-null", "size", "memory", "size"],
+  returns: "acquire",
+};
+
 const TABLE: Readonly<Record<string, KernelFunction>> = {
   bpf_rdonly_cast: { args: ["any", "any"], returns: "kernel" },
   bpf_cast_to_kern_ctx: { args: ["any"], returns: "kernel" },
@@ -117,6 +125,16 @@ const TABLE: Readonly<Record<string, KernelFunction>> = {
   bpf_dynptr_is_rdonly: { args: ["dynptr"], returns: "int" },
   bpf_dynptr_size: { args: ["dynptr"], returns: "int" },
   bpf_dynptr_clone: { args: ["dynptr", "dynptr-output"], returns: "int" },
+  bpf_xdp_ct_lookup: { ...connection, programs: ["xdp"] },
+  bpf_xdp_ct_alloc: { ...connection, programs: ["xdp"] },
+  bpf_skb_ct_lookup: { ...connection, programs: ["sched_cls", "sched_act"] },
+  bpf_skb_ct_alloc: { ...connection, programs: ["sched_cls", "sched_act"] },
+  bpf_ct_insert_entry: { args: ["release"], returns: "acquire" },
+  bpf_ct_release: { args: ["release"], returns: "void" },
+  bpf_ct_set_timeout: { args: ["kernel", "any"], returns: "void" },
+  bpf_ct_change_timeout: { args: ["kernel", "any"], returns: "int" },
+  bpf_ct_set_status: { args: ["kernel", "any"], returns: "int" },
+  bpf_ct_change_status: { args: ["kernel", "any"], returns: "int" },
   bpf_iter_num_new: { args: ["iterator-new", "any", "any"], returns: "int" },
   bpf_iter_num_next: { args: ["iterator-next"], returns: "number-or-null" },
   bpf_iter_num_destroy: { args: ["iterator-destroy"], returns: "void" },

@@ -30,7 +30,7 @@ export function callHelper(checker: Checker, state: State, id: number, push: Pus
   if (entry === undefined) refuse("helper", `There is no helper number ${id}`, []);
   const { name } = entry;
   const { type, sleepable } = checker.program;
-  if (!mayCall(entry, type, checker.attachType)) {
+  if (!mayCall(entry, type, checker.attachType) && !isForIterated(checker, name)) {
     refuse("helper", `A program of type ${type}${forWhat(checker)} cannot call ${name}`, []);
   }
   if (((sleepable !== true && type !== "syscall") || state.regions !== 0) && needsSleep(entry)) {
@@ -77,6 +77,10 @@ export function callHelper(checker: Checker, state: State, id: number, push: Pus
   clobber(frame);
   frame.regs[0] = resultOf(checker, state, entry, gathered);
 }
+
+/** Iterators over sockets may ask and set their options (bpf_iter_tcp_get_func_proto and its like). */
+const isForIterated = ({ program: { target } }: Checker, name: string): boolean =>
+  target?.kind === "iter" && /^(tcp|unix)$/.test(target.name) && (name === "setsockopt" || name === "getsockopt");
 
 /** What a program is loaded for, where that makes a difference to what it may call. */
 const forWhat = ({ attachType }: Checker): string => (attachType === undefined ? "" : ` (${attachType})`);

@@ -197,6 +197,11 @@ export class Checker {
 
   /** Are maps and their values there, also where no path comes by (resolve_pseudo_ldimm64)? Throws PlacedFault. */
   checkReferences(): void {
+    const { type, target } = this.program;
+    if ((type === "tracing" || type === "lsm") && target === undefined) {
+      const message = `A program of type ${type} must say what of the kernel it is for`;
+      throw new PlacedFault(0, { reason: "context", message, registers: [] });
+    }
     for (const [slot, ref] of this.graph.references.entries()) {
       if (ref?.kind !== "map" && ref?.kind !== "map-value") continue;
       const map = this.map(ref.map);

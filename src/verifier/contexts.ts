@@ -1,6 +1,6 @@
 // Accesses to the context of a program and to the structs of sockets, by the rules of object/contexts.ts.
 
-import { type ContextRule, type ContextRules, PROGRAM_TYPES, type ProgramType } from "../object/index.ts";
+import { type ContextRule, type ContextRules, ITERATED, PROGRAM_TYPES, type ProgramType } from "../object/index.ts";
 import { ofSize, UNKNOWN } from "./scalar.ts";
 import { type Pointer, pointer, type Value } from "./value.ts";
 
@@ -14,6 +14,8 @@ export interface ContextQuestion {
   readonly write: boolean;
   /** What the program is loaded for, where that is said. */
   readonly attachType?: string | undefined;
+  /** What an iterator goes over. */
+  readonly iterates?: string | undefined;
 }
 
 /** `struct bpf_flow_keys` */
@@ -68,7 +70,15 @@ export function fieldOf(
 }
 
 /** What an access to the context gives, or why it must not be. */
-export function contextAccess({ type, machine, off, size, write, attachType }: ContextQuestion): ContextAccess {
+export function contextAccess({
+  type,
+  machine,
+  off,
+  size,
+  write,
+  attachType,
+  iterates,
+}: ContextQuestion): ContextAccess {
   const row = PROGRAM_TYPES[type];
   const layout = row.context?.(machine);
   if (layout === undefined) {
@@ -88,7 +98,12 @@ export function contextAccess({ type, machine, off, size, write, attachType }: C
       return { value: pointer(field.holds, { nullable }) };
   }
   // Without the kernel's types a word of these may be a kernel object or a number; both may be read through with care.
-  if (row.kernelWords === true && size === 8) return { value: KERNEL_WORD };
+  if (row.kernelWords === true && size === 8) {
+    // Behind what an iterator's run is about come pointers that are null once it is over.
+    const buffers = iterates === undefined ? undefined : ITERATED[iterates];
+    if (iterates === undefined || off < (buffers === undefined ? 8 : 16)) return { value: KERNEL_WORD };
+    return { value: pointer(buffers?.[off] ?? "kernel", { nullable: true }) };
+  }
   return { value: size === 8 ? UNKNOWN : ofSize(size) };
 }
 

@@ -1,6 +1,6 @@
 // Calls of kernel functions (kfuncs) by name.
 
-import { type KernelFunction, kernelFunction } from "../object/index.ts";
+import { type KernelArgument, type KernelFunction, kernelFunction } from "../object/index.ts";
 import { argument, pointerArgument, wrong } from "./arguments.ts";
 import type { Push } from "./callbacks.ts";
 import type { Checker } from "./checker.ts";
@@ -81,8 +81,9 @@ function checkArgument(
         wrong(name, register, "the context as it was given", value);
       return;
     }
+    case "memory":
     case "buffer-or-null":
-      checkBuffer(checker, state, name, register, value, seen);
+      checkBuffer(checker, state, name, register, kind, value, seen);
       return;
     case "dynptr":
       seen.dynptr = dynptrArgument(state, stackPlace("a dynptr"), register, name);
@@ -102,13 +103,21 @@ function checkArgument(
   }
 }
 
-function checkBuffer(checker: Checker, state: State, name: string, register: number, value: Value, seen: Seen): void {
+function checkBuffer(
+  checker: Checker,
+  state: State,
+  name: string,
+  register: number,
+  kind: KernelArgument,
+  value: Value,
+  seen: Seen,
+): void {
   const size = argument(state, register + 1, name);
   if (size.kind !== "scalar" || !isConstant(size) || size.umin >= BigInt(MAX_OFFSET)) {
     refuse("argument", `${name} needs a size that is known in r${register + 1}`, [register + 1], "use a constant");
   }
   seen.size = Number(size.umin);
-  if (value.kind === "scalar" && isZero(value)) return;
+  if (value.kind === "scalar" && isZero(value) && kind !== "memory") return;
   handOver(checker, state, {
     register,
     pointer: pointerArgument(name, register, "memory", value),

@@ -5,6 +5,7 @@ import { PROGRAM_TYPES, SOCKETS } from "../object/index.ts";
 import { S64_MIN } from "./bounds.ts";
 import type { Checker } from "./checker.ts";
 import { contextAccess, fieldOf, KERNEL_WORD } from "./contexts.ts";
+import { isGpl } from "./licenses.ts";
 import { refuse } from "./refusal.ts";
 import { constant, describe, isConstant, ofSize, UNKNOWN } from "./scalar.ts";
 import { fieldTouched } from "./special-fields.ts";
@@ -208,6 +209,15 @@ function constantAt(checker: Checker, { pointer, off, size, write }: Access): Va
   return constant(value);
 }
 
+/** Memory of a size that is not known here: the kernel looks at how far it is accessed where the program is attached. */
+function checkBuffer({ pointer, off, register, write }: Access): void {
+  if (write && pointer.to === "buffer-readonly") refuse("readonly", `${title(pointer)} can only be read`, [register]);
+  if (!isConstant(pointer.index))
+    refuse("bounds", `${title(pointer)} is accessed at an offset that is not known`, [register]);
+  if (BigInt(pointer.off + off) + pointer.index.smin < 0n)
+    refuse("bounds", `${title(pointer)} is accessed before its start`, [register]);
+}
+
 function checkAlignment(access: Access): void {
   const all = tnumAdd(tnumConst(BigInt(access.pointer.off + access.off)), access.pointer.index.bits);
   if (!tnumAligned(all, access.size)) {
@@ -233,6 +243,10 @@ function checkOther(checker: Checker, access: Access): Value {
       if (access.write) refuse("readonly", "A map's key cannot be written", [register]);
       checkRegion(access, pointer.map?.keySize ?? 0, title(pointer));
       return ofSize(size);
+    case "buffer":
+    case "buffer-readonly":
+      checkBuffer(access);
+      return ofSize(size);
     case "slice-readonly":
       if (access.write) refuse("readonly", `${title(pointer)} can only be read`, [register]);
       checkRegion(access, pointer.size, title(pointer));
@@ -247,6 +261,9 @@ function checkOther(checker: Checker, access: Access): Value {
       return ofSize(size);
     case "kernel":
       if (access.write) refuse("readonly", `${title(pointer)} can only be read`, [register]);
+      if (!isGpl(checker.object.license)) {
+        refuse("pointer", "The kernel's objects are only read by programs under a GPL-compatible licence", [register]);
+      }
       return size === 8 ? KERNEL_WORD : ofSize(size);
     case "sock-common":
     case "socket":
@@ -317,6 +334,7 @@ function accessContext(checker: Checker, access: Access): Value {
   }
   const answer = contextAccess({
     attachType: checker.attachType,
+    iterates: checker.program.target?.kind === "iter" ? checker.program.target.name : undefined,
     type: checker.program.type,
     machine: checker.machine,
     off,
@@ -416,6 +434,10 @@ export function handOver(checker: Checker, state: State, memory: HelperMemory): 
             : pointer.size,
         title(pointer),
       );
+      return;
+    case "buffer":
+    case "buffer-readonly":
+      checkBuffer(access);
       return;
     case "packet":
     case "packet-meta":

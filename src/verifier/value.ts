@@ -26,6 +26,9 @@ export type PointerTarget =
   /** Memory that a dynptr gave, until its packet moves or it is gone. */
   | "slice"
   | "slice-readonly"
+  /** Memory whose size is only known where the program is attached. */
+  | "buffer"
+  | "buffer-readonly"
   /** A word on the stack of what the kernel keeps there. */
   | "dynptr"
   | "iterator"
@@ -121,6 +124,8 @@ const TITLES: { readonly [target in PointerTarget]: string } = {
   "xdp-socket": "an XDP socket",
   slice: "a dynptr's memory",
   "slice-readonly": "a dynptr's memory",
+  buffer: "a buffer",
+  "buffer-readonly": "a buffer",
   dynptr: "a dynptr",
   iterator: "an iterator",
   function: "a function",
