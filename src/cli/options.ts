@@ -231,7 +231,7 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     value: "NAME=VALUE",
     completes: "none",
     many: true,
-    help: "a constant of the object (const volatile in its C): a number, true or false, or text",
+    help: "a variable of the object (const volatile in its C): a number, true or false, or text; or of a map: MAP.max_entries, MAP.value_size",
     example: "scry run --set targ_tgid=42 opensnoop.bpf.o",
   },
   type: {

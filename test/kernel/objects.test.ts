@@ -134,7 +134,7 @@ describe.skipIf(!hasClang)("commands for objects", () => {
   });
 
   it("run --dry-run loads, attaches and closes; XDP where an interface is named", () => {
-    const { status, stderr } = scry("run", "--dry-run", "--interface", "lo", path);
+    const { status, stderr } = scry("run", "--dry-run", "--set", "table.max_entries=64", "--interface", "lo", path);
     expect(stderr).toBe("own: attached f (raw_tp/sys_enter), pass (lo)\n");
     expect(status).toBe(0);
     expect(scry("run", "--interface", "no-such-thing", path).stderr).toMatch(/^ERROR: .*no-such-thing/);
@@ -247,6 +247,9 @@ describe.skipIf(!hasClang)("commands for objects", () => {
       [["object", process.execPath], /not a BPF object/],
       [["run", "--set", "wnated=1", path], /has no variable wnated\nHINT: Did you mean 'wanted'\?/],
       [["run", "--set", "wanted=x", path], /--set wanted=x: wanted is a whole number, not x/],
+      [["run", "--set", "table.max_entries=none", path], /a whole number is needed/],
+      [["run", "--set", "table.colour=1", path], /of a map max_entries, key_size, value_size, map_flags can be set/],
+      [["run", "--set", "tabel.max_entries=1", path], /has no map tabel. Did you mean 'table'/],
       [["run", "--set", "wanted", path], /--set takes NAME=VALUE/],
       [["run", "--type", "events=nothing", path], /has a struct nothing/],
       [["run", "--type", "evnets=event", path], /has no map evnets. Did you mean 'events'/],

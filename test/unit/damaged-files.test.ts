@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inflateSync } from "node:zlib";
 import { afterAll, expect, test } from "vitest";
-import { type Btf, openBtf, placeDataSections, printC, printTypeScript } from "../../src/btf/index.ts";
+import { type Btf, openBtf, placeDataSections, printC, printTypeScript, valueCodec } from "../../src/btf/index.ts";
 import { DwarfTypes, frameEntries, NoCodeError, openDwarf, unwindTable } from "../../src/dwarf/index.ts";
 import {
   buildId,
@@ -24,6 +24,7 @@ import {
   usdtNotes,
 } from "../../src/elf/index.ts";
 import { embeddedTrace } from "../../src/embedded-trace.ts";
+import { generateModule } from "../../src/loader/index.ts";
 import { readObject } from "../../src/object/index.ts";
 import { parseRecording } from "../../src/replay/index.ts";
 import { PerfMap } from "../../src/symbols/index.ts";
@@ -225,6 +226,11 @@ for (const layout of ["1.2", "1.16", "1.18", "1.20"] as const)
     },
   );
 
+/** Types without values are refused; the others have codecs. */
+function tryCodec(btf: Btf | undefined, id: number): void {
+  if (btf !== undefined) valueCodec(btf, id);
+}
+
 const PROGRAM = `
 #define SEC(name) __attribute__((section(name), used))
 struct task { int pid; struct { long runtime; } se; } __attribute__((preserve_access_index));
@@ -258,7 +264,12 @@ if (has("clang"))
       { start: 0, end: 64 },
       ...sections(/^\.(?:BTF|symtab|rel|strtab|maps|data)|^(?:tracepoint|xdp)/)(bytes),
     ],
-    (copy) => void readObject(copy),
+    (copy) => {
+      const { object } = readObject(copy);
+      generateModule(object, { name: "program", file: "program.o", isKernelType: () => false });
+      for (const { id } of object.types?.findAll(/./, ["struct", "datasec"]) ?? [])
+        for (const member of object.types?.members(id) ?? []) tryCodec(object.types, member.type);
+    },
   );
 
 damage(

@@ -30,10 +30,11 @@ export async function openFile(file: string, options: OpenOptions = {}): Promise
   return object;
 }
 
-/** `--set NAME=VALUE`: variables of the object before it is loaded. */
+/** `--set NAME=VALUE`: variables of the object, and sizes of its maps, before it is loaded. */
 export function setVariables(object: ObjectFile, line: CommandLine): void {
   for (const text of lines(line, "set")) {
     const [name, value] = pair(text, "--set", "NAME=VALUE");
+    if (setMapField(object, name, value)) continue;
     const sections = Object.values(object.sections) as Record<string, unknown>[];
     const section = sections.find((one) => name in one);
     if (section === undefined) {
@@ -51,6 +52,28 @@ export function setVariables(object: ObjectFile, line: CommandLine): void {
       throw error;
     }
   }
+}
+
+/** What of a map may be set, by its name in C. */
+const MAP_FIELDS = {
+  max_entries: "maxEntries",
+  key_size: "keySize",
+  value_size: "valueSize",
+  map_flags: "flags",
+} as const;
+
+/** `start.max_entries=1024`; false where no map is meant. */
+function setMapField(object: ObjectFile, name: string, value: string): boolean {
+  const [, map, field] = /^(\w+)\.(\w+)$/.exec(name) ?? [];
+  if (map === undefined || field === undefined) return false;
+  const own = MAP_FIELDS[field as keyof typeof MAP_FIELDS];
+  if (own === undefined)
+    throw new UsageError(`--set ${name}: of a map ${Object.keys(MAP_FIELDS).join(", ")} can be set, not ${field}`, []);
+  const number = Number(value);
+  if (!/^\S+$/.test(value) || !Number.isInteger(number) || number < 0 || number >= 2 ** 32)
+    throw new UsageError(`--set ${name}=${value}: a whole number is needed`, []);
+  object.map(map)[own] = number;
+  return true;
 }
 
 function asValue(text: string, now: unknown): unknown {

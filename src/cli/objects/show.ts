@@ -139,6 +139,7 @@ async function judge(file: string, object: ObjectFile, verbose: boolean): Promis
       const map = own.map(name);
       if (map.maxEntries === 0 && !/perf_event_array|_storage|struct_ops|arena/.test(map.type))
         map.maxEntries = map.type.endsWith("ringbuf") ? 4096 : 1;
+      if (map.type === "stack_trace" && map.valueSize === 0) map.valueSize = DEEPEST_STACK * 8;
     }
     await own.load();
     return wanted.map((name) => {
@@ -172,6 +173,9 @@ async function judge(file: string, object: ObjectFile, verbose: boolean): Promis
   }
   return verdicts;
 }
+
+/** Frames of a stack, unless it is said otherwise (kernel.perf_event_max_stack). */
+const DEEPEST_STACK = 127;
 
 const isRefusal = (error: unknown): error is Error =>
   error instanceof SystemCallError || error instanceof UnsupportedError;
