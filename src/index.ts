@@ -4,6 +4,7 @@ export { SystemCallError, UnsupportedError, VerifierError } from "./kernel/index
 export {
   type AttachOptions,
   type Given,
+  type KernelId,
   type Link,
   type MapShape,
   type ObjectFile,

@@ -92,9 +92,12 @@ const descriptorCodec = (what: string): Codec => {
   };
 };
 
+/** Its values are other objects of the kernel's. */
+export const holdsDescriptors = ({ type }: MapSpec): boolean =>
+  MAP_TYPES[type].ofMaps === true || /^(?:prog_array|perf_event_array|cgroup_array)$/.test(type);
+
 export function elementCodec(spec: MapSpec, btf: Btf | undefined): Codec {
   const what = `${spec.name}: a value`;
-  if (MAP_TYPES[spec.type].ofMaps || /^(?:prog_array|perf_event_array|cgroup_array)$/.test(spec.type))
-    return descriptorCodec(what);
+  if (holdsDescriptors(spec)) return descriptorCodec(what);
   return typedOr(btf, spec.valueType, spec.valueSize, what) ?? bytesCodec(spec.valueSize, what);
 }

@@ -3,7 +3,7 @@
 
 import { type Btf, TypeScriptTypes } from "../btf/index.ts";
 import { type BpfObject, MAP_TYPES, type MapSpec } from "../object/index.ts";
-import { elementCodec, keyCodec } from "./codecs.ts";
+import { elementCodec, holdsDescriptors, keyCodec } from "./codecs.ts";
 import { sectionKey } from "./data-section.ts";
 
 export interface GenerateOptions {
@@ -19,7 +19,7 @@ export interface GenerateOptions {
 
 /** Names that the module uses itself, and those that TypeScript does not let types have. */
 const TAKEN =
-  "ObjectFile OpenOptions openObject Uint8Array Buffer Promise string number bigint boolean object symbol any unknown never void undefined null".split(
+  "KernelId ObjectFile OpenOptions openObject Uint8Array Buffer Promise string number bigint boolean object symbol any unknown never void undefined null".split(
     " ",
   );
 
@@ -41,6 +41,7 @@ export function generateModule(object: BpfObject, options: GenerateOptions): str
   const data = object.maps.flatMap((map) => sectionLines(map, object.types, types));
   for (const id of ownStructs(object.types, options.isKernelType)) types?.text(id);
   const declarations = (types?.declarations ?? []).map((text) => `${text}\n\n`).join("");
+  const ids = object.maps.some(holdsDescriptors);
   const { embed } = options;
   const open =
     embed === undefined
@@ -57,7 +58,7 @@ ${base64Lines(embed)};
 `;
   return `// Made by \`scry gen ${options.file}\`: what that object has, with its types. Not to be edited.
 
-import { type ObjectFile, type OpenOptions, openObject } from "scry/loader";
+import { ${ids ? "type KernelId, " : ""}type ObjectFile, type OpenOptions, openObject } from "scry/loader";
 
 ${declarations}/** The maps, programs and variables of ${options.name}. */
 export interface ${shape} {
@@ -93,7 +94,11 @@ function mapLine(map: MapSpec, btf: Btf | undefined, types: TypeScriptTypes | un
   };
   const ring = MAP_TYPES[map.type].ring === true;
   const keyText = ring ? "never" : typed(map.keyType, map.keySize, keyCodec(map, btf));
-  const element = ring ? "never" : typed(map.valueType, map.valueSize, elementCodec(map, btf));
+  const element = ring
+    ? "never"
+    : holdsDescriptors(map)
+      ? "KernelId"
+      : typed(map.valueType, map.valueSize, elementCodec(map, btf));
   const value = map.type.includes("percpu") ? `readonly ${/[ |]/.test(element) ? `(${element})` : element}[]` : element;
   const record = map.recordType === undefined ? "Uint8Array" : (types?.text(map.recordType, "    ") ?? "Uint8Array");
   return `    /** ${map.type}${map.maxEntries > 0 ? `, ${map.maxEntries} ${ring ? "bytes" : "entries"}` : ""} */

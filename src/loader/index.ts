@@ -9,4 +9,4 @@ export { ObjectProgram } from "./object-program.ts";
 export { ObjectFile, type OpenOptions, openObject } from "./open-object.ts";
 export { type RecordOptions, RecordStream } from "./record-stream.ts";
 export { type Place, sectionPlace } from "./section-places.ts";
-export type { Given, MapShape, ObjectShape } from "./shape.ts";
+export type { Given, KernelId, MapShape, ObjectShape } from "./shape.ts";

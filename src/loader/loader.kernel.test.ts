@@ -141,6 +141,41 @@ describe.skipIf(!hasClang)("an object", () => {
   });
 });
 
+describe.skipIf(!hasClang)("maps of maps and programs", () => {
+  it("take maps and programs, and give their ids", async () => {
+    const path = compileC(
+      folder.path,
+      "nested",
+      `struct inner { __uint(type, 2); __uint(max_entries, 1); __type(key, u32); __type(value, u64); } first SEC(".maps"), second SEC(".maps");
+      struct { __uint(type, 12); __uint(max_entries, 2); __uint(key_size, 4); __array(values, struct inner); } outer SEC(".maps") = { .values = { &first } };
+      struct { __uint(type, 3); __uint(max_entries, 2); __uint(key_size, 4); __uint(value_size, 4); } jumps SEC(".maps");
+      static long (*tail_call)(void *ctx, void *map, u32 index) = (void *) 12;
+      SEC("raw_tp/sys_enter") int f(u64 *ctx) {
+        u32 k = 1, zero = 0;
+        void *inner = lookup(&outer, &k);
+        u64 *value = inner ? lookup(inner, &zero) : 0;
+        if (value) return *value;
+        tail_call(ctx, &jumps, 1);
+        return 1;
+      }
+      SEC("raw_tp/sys_enter") int g(u64 *ctx) { return 77; }`,
+    );
+    await using object = await openObject(path);
+    await object.load();
+    const run = (): number => object.program("f").testRun({ context: new Uint8Array(16) }).value;
+    expect(object.map("outer").get(0)).toBe(object.map("first").info().id);
+    expect(run()).toBe(1);
+    object.map("jumps").set(1, object.program("g"));
+    expect(object.map("jumps").get(1)).toBe(object.program("g").info().id);
+    expect(run()).toBe(77);
+    object.map("second").set(0, 42);
+    object.map("outer").set(1, object.map("second"));
+    expect(run()).toBe(42);
+    expect(object.map("outer").entries()).toHaveLength(2);
+    expect(() => object.map("outer").set(1, {})).toThrow("outer: a value is a whole number");
+  });
+});
+
 describe.skipIf(!hasClang)("places", () => {
   const children: ChildProcess[] = [];
   afterAll(() => {
@@ -204,6 +239,24 @@ int main(void) {
     await step(child);
     expect(object.bss).toMatchObject({ calls: 3n, odd: 2n });
     await expect(object.program("other").attach({ path: "no-such-program" })).rejects.toThrow("there is no program");
+  });
+
+  it("samples one process by its clock", async () => {
+    const path = compileC(
+      folder.path,
+      "samples",
+      `u64 samples, others; const volatile u32 wanted;
+      SEC("perf_event") int sample(void *ctx) { if ((u32)(pid_tgid() >> 32) == wanted) samples++; else others++; return 0; }`,
+    );
+    await using object = await openObject(path);
+    object.rodata["wanted"] = process.pid;
+    await object.load();
+    const event = { type: 1, config: 1, frequency: 999 };
+    await using link = await object.program("sample").attach({ event, pid: process.pid });
+    expect(link.places[0]).toMatchObject({ kind: "perf_event", pid: process.pid });
+    for (const end = Date.now() + 200; Date.now() < end; );
+    expect(Number(object.bss["samples"])).toBeGreaterThan(10);
+    expect(object.bss["others"]).toBe(0n);
   });
 
   it("attaches a pattern of functions by one link", async () => {

@@ -32,6 +32,8 @@ struct { __uint(type, 27); __uint(max_entries, 65536); } events SEC(".maps");
 struct { __uint(type, 4); __uint(key_size, 4); __uint(value_size, 4); } perf SEC(".maps");
 struct { __uint(type, 1); __uint(max_entries, 8); __type(key, u32); __type(value, struct where); } table SEC(".maps");
 struct { __uint(type, 6); __uint(max_entries, 2); __type(key, u32); __type(value, u64); } percpu SEC(".maps");
+struct inner { __uint(type, 2); __uint(max_entries, 1); __type(key, u32); __type(value, u64); } own_inner SEC(".maps");
+struct { __uint(type, 12); __uint(max_entries, 2); __uint(key_size, 4); __array(values, struct inner); } outer SEC(".maps") = { .values = { &own_inner } };
 SEC("raw_tp/sys_enter") int f(u64 *ctx) {
   u32 pid = pid_tgid() >> 32;
   if (!wanted || pid != wanted) return 0;
@@ -142,7 +144,7 @@ describe.skipIf(!hasClang)("commands for objects", () => {
 
   it("object says what there is, and what the kernel says to it", () => {
     const { status, stdout } = scry("object", path);
-    expect(stdout).toContain("own: 2 programs, 6 maps, license GPL");
+    expect(stdout).toContain("own: 2 programs, 8 maps, license GPL");
     expect(stdout).toMatch(/f +raw_tp\/sys_enter +raw_tracepoint +sys_enter/);
     expect(stdout).toMatch(/table +hash +u32 +struct where +8/);
     expect(stdout).toMatch(/5\.8 +map type ringbuf/);
@@ -179,12 +181,14 @@ describe.skipIf(!hasClang)("commands for objects", () => {
       const seen: bigint = object.bss.seen;
       object.maps.table.set(1, { x: 2, y: 3 });
       const y: bigint | undefined = object.map("table").get(1)?.y;
+      object.maps.outer.set(1, object.maps.own_inner);
+      const id: number | undefined = object.maps.outer.get(1);
       const counts: readonly bigint[] | undefined = object.maps.percpu.get(0);
       for await (const e of object.maps.events.records<event>({ type: "event" })) console.log(e.kind === "LOUD", e.at.x);
       await using other = await openEmbedded();
       await other.load();
       await other.program("pass").attach({ interface: "lo" });
-      console.log(seen, y, counts);
+      console.log(seen, y, counts, id);
     `;
     const wrong = [
       "object.rodata.wnated = 5;",
@@ -192,6 +196,7 @@ describe.skipIf(!hasClang)("commands for objects", () => {
       'object.maps.table.set("one", {});',
       'object.program("psas");',
       "object.maps.tabel;",
+      "object.maps.outer.set(1, {});",
     ];
     writeFileSync(join(types, "uses.ts"), uses);
     writeFileSync(
