@@ -172,6 +172,25 @@ export class ObjectProgram {
         }
       }
       case "kprobes": {
+        if (program.attachType === 0) {
+          const cookie = options.cookie === undefined ? {} : { cookie: BigInt(options.cookie) };
+          const each = place.functions.map(
+            (name): AttachTarget => ({
+              kind: "kprobe",
+              function: name,
+              offset: 0,
+              return: place.at === "return",
+              ...cookie,
+            }),
+          );
+          return this.#link(
+            attachEach(
+              program,
+              each.map((target) => linkable(target, kernel)),
+              kernel,
+            ),
+          );
+        }
         const cookies =
           options.cookie === undefined ? {} : { cookies: place.functions.map(() => BigInt(options.cookie ?? 0)) };
         return this.#link([attachKprobeMulti(program, { ...place, ...cookies }, kernel)]);

@@ -15,7 +15,7 @@ import {
   type StructOpsValue,
   UnsupportedError,
 } from "../kernel/index.ts";
-import { type BpfObject, readObject, type StructOpsSpec } from "../object/index.ts";
+import { type BpfObject, type ProgramSpec, readObject, type StructOpsSpec } from "../object/index.ts";
 import { FormatError, nearest } from "../source/index.ts";
 import type { AttachOptions } from "./attach-options.ts";
 import type { CSourceOptions } from "./c-source.ts";
@@ -172,7 +172,7 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
         const memory = this.#memory.get(name);
         return memory === undefined ? spec : { ...spec, initial: new Uint8Array(memory.view.buffer) };
       }),
-      programs: [...programs.values()].map(({ spec }) => spec),
+      programs: [...programs.values()].map(({ spec }) => withoutLink(spec, this.#kernel)),
     };
     const options: LoadOptions = {
       maps: reused,
@@ -273,6 +273,15 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** A program for many places, where the kernel has no link for all of them: it is attached to each by itself. */
+function withoutLink(spec: ProgramSpec, kernel: Kernel): ProgramSpec {
+  const needed = { trace_uprobe_multi: "uprobeMulti", trace_kprobe_multi: "kprobeMulti" } as const;
+  const feature = needed[spec.attachType as keyof typeof needed];
+  if (feature === undefined || hasFeature(feature, kernel)) return spec;
+  const { attachType: _, ...rest } = spec;
+  return rest;
 }
 
 const isData = (name: string): boolean => /^\.(?:rodata|data|bss)(?:\.|$)/.test(name);
