@@ -27,7 +27,8 @@ export interface TypeHere {
   readonly signed: boolean;
 }
 
-const LEVELS: Readonly<Record<string, number>> = {
+/** How tightly binary operators bind (C11 6.5.5 to 6.5.14). */
+export const LEVELS: Readonly<Record<string, number>> = {
   "||": 1,
   "&&": 2,
   "|": 3,

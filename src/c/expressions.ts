@@ -3,7 +3,7 @@
 
 import { nearest, type SourceText, type Span } from "../source/index.ts";
 import { BUILTINS, type BuiltinContext } from "./builtins.ts";
-import { type ConstantContext, characterOf, ESCAPES, integerOf } from "./constant-expression.ts";
+import { type ConstantContext, characterOf, ESCAPES, integerOf, LEVELS } from "./constant-expression.ts";
 import { DeclarationReader } from "./declarations.ts";
 import { type CToken, fail } from "./tokens.ts";
 import type { CBinary, CComparison, CExpression, CFunction, CStatement, CVariable } from "./tree.ts";
@@ -20,26 +20,6 @@ export interface UnitOptions {
   implicit?(name: string, typing: Typing): CFunction | undefined;
 }
 
-const LEVELS: Readonly<Record<string, number>> = {
-  "||": 1,
-  "&&": 2,
-  "|": 3,
-  "^": 4,
-  "&": 5,
-  "==": 6,
-  "!=": 6,
-  "<": 7,
-  ">": 7,
-  "<=": 7,
-  ">=": 7,
-  "<<": 8,
-  ">>": 8,
-  "+": 9,
-  "-": 9,
-  "*": 10,
-  "/": 10,
-  "%": 10,
-};
 const ASSIGNMENT = /^(?:[-+*/%&|^]|<<|>>)?=$/;
 const MOST_NESTED = 200;
 const encoder = new TextEncoder();

@@ -8,19 +8,7 @@ import { constantOf, endOf, terminatorArgs } from "../graph.ts";
 import { edgesOf, type Instr, type Value } from "../ir.ts";
 import { slotOf } from "./dce.ts";
 import type { Pass } from "./pass.ts";
-
-/** The slot and the offset in it, when the address is known exactly. */
-function exactPlace(pointer: Value, offset: number): { slot: Instr; offset: number } | undefined {
-  let whole = offset;
-  let at = pointer.def;
-  while (at?.operation.op === "add" && at.type.kind === "stack") {
-    const distance = constantOf(at.args[1] as Value);
-    if (distance === undefined) return undefined;
-    whole += Number(distance);
-    at = (at.args[0] as Value).def;
-  }
-  return at?.operation.op === "slot" ? { slot: at, offset: whole } : undefined;
-}
+import { exactPlace } from "./reuse-memory.ts";
 
 export const deadStores: Pass = {
   name: "dead-stores",

@@ -65,7 +65,7 @@ const name = (value: Value): string => {
 };
 
 /** The slot and the offset in it, when the address is known exactly. */
-function exactPlace(pointer: Value, offset: number): { slot: Instr; offset: number } | undefined {
+export function exactPlace(pointer: Value, offset: number): { slot: Instr; offset: number } | undefined {
   let whole = offset;
   let at = pointer.def;
   while (at?.operation.op === "add" && at.type.kind === "stack") {
