@@ -28,7 +28,7 @@ const PING = `
 const socket = require("dgram").createSocket("udp4");
 socket.on("message", () => process.exit(0));
 socket.bind(5555, "127.0.0.1", () => socket.send("x", 5555, "127.0.0.1"));
-setTimeout(() => process.exit(1), 300);
+setTimeout(() => process.exit(1), 1500);
 `;
 
 describe.skipIf(!hasClang)("packets", () => {
@@ -89,17 +89,21 @@ describe.skipIf(!hasClang)("packets", () => {
     await object.load();
     await using filter = await openObject(file);
     filter.program("hook").load = true;
-    try {
-      await filter.load();
+    // Before Linux 6.4 there are no such programs.
+    const there = await filter.load().then(
+      () => true,
+      (error: unknown) => {
+        expect(error).toMatchObject({ call: "bpf(BPF_PROG_LOAD)", code: "EINVAL" });
+        return false;
+      },
+    );
+    if (there) {
       await using hook = await filter
         .program("hook")
         .attach({ netfilter: { family: "ipv4", hook: "input", priority: -10 }, netns: path });
       expect(hook.info()[0]?.type).toBe("netfilter");
       expect(ping()).toBe(true);
       expect(Number(filter.bss["seen"])).toBeGreaterThan(0);
-    } catch (error) {
-      // Before Linux 6.4 there are no such programs.
-      expect(error).toMatchObject({ call: "bpf(BPF_PROG_LOAD)", code: "EINVAL" });
     }
     await using find = await object.program("find").attach({ netns: path });
     expect(find.info()[0]?.type).toBe("netns");
