@@ -349,6 +349,24 @@ b:
   },
   {
     pass: "reuse-memory",
+    name: "a number with zeros above it is read whole",
+    before: p(`entry:
+  %1 = slot 8
+  store.64 %1, 0
+  %2 = load.u32 %0
+  store.16 %1, %2
+  %3 = load.u64 %1
+  return %3`),
+    after: p(`entry:
+  %1 = slot 8
+  store.64 %1, 0
+  %2 = load.u32 %0
+  store.16 %1, %2
+  %3 = zext.16 %2
+  return %3`),
+  },
+  {
+    pass: "reuse-memory",
     name: "what a pointer leads to is loaded once, until something may be written there",
     before: p(`entry:
   %1 = map-value m, 8

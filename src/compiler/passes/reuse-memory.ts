@@ -307,8 +307,25 @@ class MemoryReuse {
       instr.args = [cell.value];
       return undefined;
     }
-    // Loaded once, it is known.
     const cells = new Map(this.#slots.get(slot) ?? []);
+    // A number with nothing but zeros above it: the copy of a struct whose room between members was cleared.
+    const low = cells.get(offset);
+    const whole = low?.size === 1 || low?.size === 2 || low?.size === 4;
+    if (low !== undefined && whole && low.skip === 0 && low.size < bytes && low.value.type.kind === "int") {
+      let end = offset + low.size;
+      for (let next = cells.get(end); next !== undefined && end < offset + bytes; next = cells.get(end)) {
+        const constant = constantOf(next.value);
+        const own = Math.min(next.size, offset + bytes - end);
+        if (constant === undefined || BigInt.asUintN(own * 8, constant >> BigInt(next.skip * 8)) !== 0n) break;
+        end += own;
+      }
+      if (end === offset + bytes) {
+        instr.operation = { op: "zext", bits: (low.size * 8) as 8 | 16 | 32 };
+        instr.args = [low.value];
+        return undefined;
+      }
+    }
+    // Loaded once, it is known.
     if ([...cells].every(([at, cell]) => at + cell.size <= offset || at >= offset + bytes)) {
       cells.set(offset, { size: bytes, value: instr, skip: 0 });
       remember(this.#slots, slot, cells);
