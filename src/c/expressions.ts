@@ -451,6 +451,7 @@ export abstract class ExpressionReader extends DeclarationReader {
     const binding = this.binding(t.text);
     if (binding?.kind === "variable") {
       this.at++;
+      binding.variable.used = true;
       return { kind: "variable", variable: binding.variable, type: binding.variable.type, span };
     }
     if (binding?.kind === "function") {

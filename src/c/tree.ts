@@ -19,6 +19,8 @@ export interface CVariable {
   initial?: CInitializer;
   /** Called with its address when its block is left (`__attribute__((cleanup(f)))`). */
   readonly cleanup?: CFunction;
+  /** Does the text name it anywhere? */
+  used?: boolean;
   /** Is its address taken, so that it must be in memory? */
   addressed: boolean;
 }

@@ -213,6 +213,7 @@ class ObjectWriter {
         }
       }
     }
+    for (const { name } of this.#object.maps) if (GLOBAL_DATA.test(name)) this.#data.add(name);
     for (const map of this.#object.maps) {
       if (map.initial?.some((byte) => byte !== 0) === true && !this.#data.has(map.name)) {
         throw new ObjectFileError(
@@ -545,12 +546,15 @@ class ObjectWriter {
 const RDONLY_PROG = 0x80;
 const readOnly = (map: MapSpec): boolean => ((map.flags ?? 0) & RDONLY_PROG) !== 0;
 
+/** Global data of C, whose sections loaders know by these names. */
+const GLOBAL_DATA = /^\.(?:data|rodata|bss)(?:\.|$)/;
+
 /**
  * libbpf gives an array of data its own map when its section is called `.data.` and a name, and freezes those of `.rodata`.
  * A section of C keeps its name.
  */
 function dataSection(map: MapSpec): string {
-  if (/^\.(?:data|rodata|bss)(?:\.|$)/.test(map.name)) return map.name.replace(/^\.bss/, ".data.bss");
+  if (GLOBAL_DATA.test(map.name)) return map.name.replace(/^\.bss/, ".data.bss");
   return `${readOnly(map) ? ".rodata" : ".data"}.${identifier(map.name)}`;
 }
 

@@ -24,7 +24,7 @@ import {
   RingBuffer,
   testRun,
 } from "../../kernel/index.ts";
-import type { BpfObject } from "../../object/index.ts";
+import { type BpfObject, readObject, writeObject } from "../../object/index.ts";
 import { DiagnosticError } from "../../source/index.ts";
 import { compileC } from "./index.ts";
 
@@ -99,6 +99,29 @@ describe("programs of many kinds are loaded", () => {
     expect(object.programs.length).toBeGreaterThan(6);
     using loaded = loadObject(object);
     expect(loaded.programs.size).toBe(object.programs.length);
+  });
+});
+
+describe("an object from C", () => {
+  it("is written as a file with all that it asks of the kernel's types", () => {
+    const object = objectOf(`${HEAD}
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 8); __type(key, u32); __type(value, struct pair { u64 a; u32 b; }); } m SEC(".maps");
+SEC("raw_tp/sched_switch")
+int BPF_PROG(sw, bool preempt, struct task_struct *prev)
+{
+	u32 key = BPF_CORE_READ(prev, real_parent, tgid);
+	struct pair *p = bpf_map_lookup_elem(&m, &key);
+	return p ? p->b : bpf_core_field_exists(prev->comm) + bpf_core_enum_value(enum bpf_map_type, BPF_MAP_TYPE_HASH);
+}`);
+    const { object: back } = readObject(writeObject(object));
+    const asked = (one: BpfObject): string[] =>
+      one.programs.flatMap((p) =>
+        p.functions.flatMap((f) => f.code.flatMap((i) => (i.ref?.kind === "core" ? [i.ref.ask] : []))),
+      );
+    expect(asked(back)).toEqual(["field-offset", "field-offset", "field-exists", "enumerator-value"]);
+    expect(asked(back)).toEqual(asked(object));
+    using loaded = loadObject(back);
+    expect([...loaded.programs.keys()]).toEqual(["sw"]);
   });
 });
 

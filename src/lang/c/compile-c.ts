@@ -292,8 +292,8 @@ class Compilation {
       if (isWeak) weak.add(name);
     };
     const seen = new Set<string>();
-    for (const { name, type, section, storage, attributes } of this.#unit.globals) {
-      if (storage !== "extern" || section === undefined || seen.has(name)) continue;
+    for (const { name, type, section, storage, attributes, used } of this.#unit.globals) {
+      if (storage !== "extern" || section === undefined || used !== true || seen.has(name)) continue;
       seen.add(name);
       add(section, types.add({ kind: "var", name, type, linkage: "extern" }), name, attributes.has("weak"));
     }
