@@ -22,6 +22,8 @@ const MOST_ARGUMENTS = 5;
 const SMALL = 500;
 const MOST_NESTED = 64;
 const MOST_CASES = 8;
+/** Calls that bodies stand in place of, in one program: functions that call each other twice double it each time. */
+const MOST_PLACED = 5_000;
 
 type Of<K extends CExpression["kind"]> = Extract<CExpression, { kind: K }>;
 
@@ -43,6 +45,7 @@ export class FunctionLowering extends BuiltinLowering {
   readonly #around: Around[] = [];
   readonly #cases: Map<CStatement, Block>[] = [];
   readonly #open: CFunction[] = [];
+  #placed = 0;
   /** Variables of open blocks that are given to a function when their block is left. */
   readonly #left: CVariable[] = [];
   /** `entry`: the program itself, whose parameter is its context. */
@@ -263,6 +266,8 @@ export class FunctionLowering extends BuiltinLowering {
   #inlined(of: Of<"call">, fn: CFunction): Value {
     const { b, typing } = this;
     const body = fn.body as NonNullable<CFunction["body"]>;
+    if (++this.#placed > MOST_PLACED)
+      refuse("SCRY1312", `'${this.#open[0]?.name}' is too large with all functions in place of their calls`, of.span);
     const scalar = typing.isScalar(of.type);
     const composite = typing.isComposite(of.type);
     const given = of.args.map((arg) => (typing.isScalar(arg.type) ? this.value(arg) : this.pointer(this.address(arg))));

@@ -28,16 +28,27 @@ function some(node: Node, holds: (node: Node) => boolean): boolean {
   return holds(node) || below(node).some((one) => some(one, holds));
 }
 
-/** Functions that stand in place of their calls count with their bodies. */
-export function weight(node: Node, inPlace: (fn: CFunction) => boolean, depth = 0): number {
+/** Functions that stand in place of their calls count with their bodies, loops that are written out with all their turns. */
+function weight(node: Node, typing: Typing, inPlace: (fn: CFunction) => boolean, depth = 0): number {
   let sum = 1;
+  if (node.kind === "block") {
+    node.statements.forEach((one, i) => {
+      const own = weight(one, typing, inPlace, depth);
+      const turns =
+        one.kind === "loop" && own < MOST_NODES
+          ? turnsOf(one, node.statements[i - 1], typing, inPlace, own)
+          : undefined;
+      sum += own * (turns ?? 1);
+    });
+    return sum;
+  }
   if (node.kind === "call" && node.callee.kind === "function" && depth < 8) {
     const fn = node.callee.function;
     if (fn.body !== undefined && inPlace(fn))
-      for (const statement of fn.body.statements) sum += weight(statement, inPlace, depth + 1);
+      for (const statement of fn.body.statements) sum += weight(statement, typing, inPlace, depth + 1);
   }
   for (const one of below(node)) {
-    sum += weight(one, inPlace, depth);
+    sum += weight(one, typing, inPlace, depth);
     if (sum > MOST_NODES) return sum;
   }
   return sum;
@@ -93,6 +104,8 @@ export function turnsOf(
   before: CStatement | undefined,
   typing: Typing,
   inPlace: (fn: CFunction) => boolean,
+  /** Of its body, where it is known already. */
+  known?: number,
 ): number | undefined {
   const start = given(before);
   const { condition, body } = loop;
@@ -115,5 +128,5 @@ export function turnsOf(
       node.target.variable === variable
     );
   });
-  return changes || turns * weight(body, inPlace) > MOST_NODES ? undefined : turns;
+  return changes || turns * (known ?? weight(body, typing, inPlace)) > MOST_NODES ? undefined : turns;
 }
