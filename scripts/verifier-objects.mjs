@@ -54,7 +54,11 @@ const withSizes = (map) => ({
   valueSize: map.type === "stack_trace" && map.valueSize === 0 ? 127 * 8 : map.valueSize,
 });
 
-/** The settings of this kernel in their map, as they are there when the kernel verifies. */
+/**
+ * The settings of this kernel in their map, as they are there when the kernel verifies.
+ *
+ * @param {any} object
+ */
 const withSettings = ({ settings, ...object }) => ({
   ...object,
   maps: object.maps.map((map) =>

@@ -7,6 +7,7 @@ import type { Fault } from "./refusal.ts";
 import { type Relevance, type RelevanceBasis, relevanceBasis, relevanceOf, sameRelevance } from "./relevance.ts";
 import { constant, type Scalar } from "./scalar.ts";
 import { forbiddenIn, type SpecialField, specialFields } from "./special-fields.ts";
+import { type StackLiveness, stackLiveness } from "./stack-liveness.ts";
 
 export type Profile = "linux" | "strict";
 
@@ -158,6 +159,15 @@ export class Checker {
 
   map(name: string): MapSpec | undefined {
     return this.#maps.get(name);
+  }
+
+  /** Where loops are run turn by turn: words of the stack that may still be read; else all may. */
+  stackLiveness: StackLiveness | undefined;
+  #stackLiveness: StackLiveness | undefined;
+
+  /** From now on loops are run turn by turn, or are not. */
+  stepping(on: boolean): void {
+    this.stackLiveness = on ? (this.#stackLiveness ??= stackLiveness(this.graph)) : undefined;
   }
 
   /** The stack holds things of the kernel's from now on. */

@@ -171,6 +171,10 @@ function slotCovers(old: StackSlot, now: StackSlot, ids: Names, strict: boolean)
 /** Is a byte of it `Byte.SPILL`, that is, both bits 1? */
 const hasSpilled = ({ bytes }: StackSlot): boolean => (bytes & (bytes >> 1) & 0x5555) !== 0;
 
+/** What the kernel keeps there must be where it was, whoever reads it. */
+const isMark = (value: Value | undefined): boolean =>
+  value?.kind === "pointer" && (value.to === "dynptr" || value.to === "iterator");
+
 /** A slot whose number does not matter: only that it is one. */
 function numberCovers(old: StackSlot, now: StackSlot, strict: boolean): boolean {
   if (!strict && (!hasSpilled(now) || isNumber(now.value))) return true;
@@ -227,11 +231,15 @@ export function covers(checker: Checker, relevance: Relevance, old: State, now: 
     }
     if (a.stack === b.stack) continue;
     const words = relevance.stack(checker.graph.functionOf[at]?.start ?? 0);
+    const { stackLiveness } = checker;
+    // Of a caller also what the called function may read.
+    const reads = depth === old.frames.length - 1 ? at : (old.frames[depth + 1] as Frame).callSite;
     for (let word = 0; word < a.stack.length; word++) {
       const x = a.stack[word] as StackSlot;
       if (x === EMPTY_SLOT) continue;
       const y = b.stack[word] ?? EMPTY_SLOT;
       if (x === y && x.value === undefined) continue;
+      if (stackLiveness?.isLive(reads, word) === false && !isMark(x.value) && !isMark(y.value)) continue;
       const plain = words[word] !== 1 && x.value?.kind !== "pointer";
       if (plain ? !numberCovers(x, y, strict) : !slotCovers(x, y, names, strict)) return false;
     }

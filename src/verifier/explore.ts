@@ -83,6 +83,7 @@ export class Explorer {
     this.#widening = widening;
     this.#limits = limits;
     this.#counters = new LoopCounters(checker);
+    checker.stepping(!widening);
   }
 
   run(): Outcome {

@@ -2,13 +2,14 @@
 // that is handed to helpers (check_mem_access and check_helper_mem_access of kernel/bpf/verifier.c).
 
 import { PROGRAM_TYPES, SOCKETS } from "../object/index.ts";
+import type { Access } from "./access.ts";
 import { S64_MIN } from "./bounds.ts";
 import type { Checker } from "./checker.ts";
 import { contextAccess, fieldOf, KERNEL_WORD } from "./contexts.ts";
 import { isGpl } from "./licenses.ts";
+import { checkFields, checkMap, constantAt, kernelPointer } from "./map-values.ts";
 import { refuse } from "./refusal.ts";
-import { constant, describe, isConstant, ofSize, UNKNOWN } from "./scalar.ts";
-import { fieldTouched } from "./special-fields.ts";
+import { describe, isConstant, ofSize, UNKNOWN } from "./scalar.ts";
 import { gatherStack, linkStack, overwriteStack, readStack, requireStack, smearStack, writeStack } from "./stack.ts";
 import { overwriteMarks, refuseMarks } from "./stack-objects.ts";
 import type { Frame, State } from "./state.ts";
@@ -18,20 +19,6 @@ import { changed, isKernelWord, type Pointer, title, type Value } from "./value.
 export const STACK_BYTES = 512;
 /** BPF_MAX_VAR_OFF */
 export const MAX_OFFSET: number = 1 << 29;
-
-const BPF_F_RDONLY_PROG = 1 << 7;
-const BPF_F_WRONLY_PROG = 1 << 8;
-
-export interface Access {
-  readonly register: number;
-  readonly pointer: Pointer;
-  /** The instruction's offset. */
-  readonly off: number;
-  readonly size: number;
-  readonly write: boolean;
-  /** Of a load: what is known of the number matters behind it. */
-  readonly kept?: boolean;
-}
 
 const bytes = (n: number): string => `${n} byte${n === 1 ? "" : "s"}`;
 const signed = (n: number | bigint): string => (n < 0 ? String(n) : `+${n}`);
@@ -161,52 +148,6 @@ function useStack(checker: Checker, state: State, pointer: Pointer, from: number
   const depth = pointer.frame;
   const slot = depth === state.frames.length - 1 ? state.pc : (state.frames[depth + 1] as Frame).callSite;
   checker.usesStack(slot, -from);
-}
-
-function checkMap(access: Access, helper: boolean): void {
-  const map = access.pointer.map;
-  if (map === undefined) return;
-  const flags = map.flags ?? 0;
-  if (access.write && (flags & BPF_F_RDONLY_PROG) !== 0) {
-    refuse("readonly", `The map ${map.name} cannot be written by programs`, [access.register]);
-  }
-  if (!access.write && !helper && (flags & BPF_F_WRONLY_PROG) !== 0) {
-    refuse("readonly", `The map ${map.name} cannot be read by programs`, [access.register]);
-  }
-}
-
-/** What the kernel looks after in a value is left alone; true where it is a pointer that is read. */
-function checkFields(checker: Checker, access: Access, helper: boolean): boolean {
-  const { pointer, off, size, register } = access;
-  const { map } = pointer;
-  if (map === undefined) return false;
-  const field = fieldTouched(checker.fieldsOf(map), pointer, off, size);
-  if (field === undefined) return false;
-  const isPointer = field.kind === "kptr" || field.kind === "kptr-untrusted";
-  const whole =
-    isConstant(pointer.index) && size === 8 && BigInt(pointer.off + off) + pointer.index.smin === BigInt(field.from);
-  if (isPointer && !helper && whole && !(access.write && field.kind === "kptr")) return true;
-  refuse(
-    "pointer",
-    `${map.name} has ${field.name === "kptr" ? "a pointer to a kernel object" : `a ${field.name}`} at byte ${field.from}, which must not be ${
-      helper ? "handed over" : "accessed"
-    } directly`,
-    [register],
-  );
-}
-
-const kernelPointer = (checker: Checker): Value => changed(KERNEL_WORD, { nullable: true, id: checker.newId() });
-
-/** The number at a known place of a map that never changes. */
-function constantAt(checker: Checker, { pointer, off, size, write }: Access): Value | undefined {
-  if (write || pointer.map === undefined || !isConstant(pointer.index)) return undefined;
-  const bytes = checker.constantsOf(pointer.map);
-  if (bytes === undefined) return undefined;
-  const at = pointer.off + off + Number(pointer.index.smin);
-  let value = 0n;
-  // What the map does not begin with is zero.
-  for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[at + i] ?? 0);
-  return constant(value);
 }
 
 /** Memory of a size that is not known here: the kernel looks at how far it is accessed where the program is attached. */

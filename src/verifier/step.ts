@@ -2,12 +2,13 @@
 
 import { Atomic, type Instruction, Opcode, slotsOf } from "../isa/index.ts";
 import { type MachineReference, PROGRAM_TYPES } from "../object/index.ts";
+import type { Access } from "./access.ts";
 import { stepArithmetic } from "./arithmetic.ts";
 import type { Push } from "./callbacks.ts";
 import type { Checker } from "./checker.ts";
 import { KERNEL_WORD } from "./contexts.ts";
 import { stepJump } from "./control.ts";
-import { type Access, atomicAccess, load, requirePointer, store } from "./memory.ts";
+import { atomicAccess, load, requirePointer, store } from "./memory.ts";
 import { clobber, requireNoRegion } from "./references.ts";
 import { refuse } from "./refusal.ts";
 import { isNeeded, linked, read, write } from "./registers.ts";
