@@ -6,7 +6,7 @@ import { emit } from "./emit.ts";
 import { StackError } from "./errors.ts";
 import { FRAME_BYTES, MAY_GOTO_BYTES, roundFrame } from "./frame.ts";
 import { endOf } from "./graph.ts";
-import type { IrFunction, IrProgram } from "./ir.ts";
+import type { Block, IrFunction, IrProgram } from "./ir.ts";
 import { layout } from "./layout.ts";
 import type { PassContext } from "./passes/pass.ts";
 import { slotBytes } from "./passes/place-slots.ts";
@@ -27,6 +27,8 @@ export interface CompileOptions {
   readonly atomicFetch?: boolean;
   /** False for kernels without may_goto (before Linux 6.9): loops get counters of their own, and end sooner. */
   readonly mayGoto?: boolean;
+  /** True for code that kernels before Linux 6.9 take as well: loops come round by a jump, be it one over nothing. */
+  readonly portable?: boolean;
   /** Bytes of stack that the entry function and all that it calls may use together; 512 unless said otherwise. */
   readonly stack?: number;
 }
@@ -93,7 +95,7 @@ function compileWithin(program: IrProgram, options: CompileOptions, calleeBytes:
       scratchMap: options.scratch?.map,
       scratchSize,
     };
-    const { spec, frame } = compileFunction(fn, context, options.dump);
+    const { spec, frame } = compileFunction(fn, context, options);
     scratchSize = context.scratchSize;
     compiled.set(fn.name, { spec, depth: roundFrame(frame) + below });
   };
@@ -137,7 +139,7 @@ const bringsBounds = (fn: IrFunction): boolean =>
 function compileFunction(
   fn: IrFunction,
   context: PassContext,
-  dump: CompileOptions["dump"],
+  { dump, portable = false }: CompileOptions,
 ): { spec: FunctionSpec; frame: number } {
   const run = (target: IrFunction, stages: readonly Stage[], within: PassContext): void => {
     for (const { pass } of stages) {
@@ -157,7 +159,7 @@ function compileFunction(
     context.scratchSize = scratchBefore;
     const within: PassContext = { ...context, bounds, stack: Math.max(0, limit - reserve) };
     run(target, pipeline.slice(placeAt), within);
-    const { order, frequency } = layout(target, context.mayGoto);
+    const { order, frequency, comesRound } = layout(target, context.mayGoto);
     const machine = select(target, order, frequency, { cpu: context.cpu });
     const allocated = allocate(machine);
     const allocation = frameBytes(machine) > limit ? shareSpills(machine, allocated) : allocated;
@@ -165,7 +167,12 @@ function compileFunction(
       bounds = "addresses";
       continue;
     }
-    const { code, frame } = emit(machine, allocation, context.cpu);
+    const { code, frame } = emit(
+      machine,
+      allocation,
+      context.cpu,
+      portable ? (from, to) => comesRound(order[from] as Block, order[to] as Block) : undefined,
+    );
     context.scratchSize = within.scratchSize;
     if (frame <= limit) {
       const context = fn.params[0]?.type.kind === "ctx";

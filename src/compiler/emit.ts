@@ -121,19 +121,27 @@ const jumpItem = (to: MachineBlock, span: Span | undefined): Item => ({
   to,
 });
 
-/** The end of a block, given what follows it. */
+/** Whether the way from one block (its index) to another comes round a loop. */
+export type ComesRound = (from: number, to: number) => boolean;
+
+/**
+ * The end of a block, given what follows it. Where `comesRound` is given, a loop does not come round by falling into its
+ * head: check_cfg of kernels before Linux 6.9 refuses that, and takes a jump over nothing, which the kernel then removes.
+ */
 function endItems(
   block: MachineBlock,
   next: MachineBlock | undefined,
   resolve: (b: MachineBlock) => MachineBlock,
+  comesRound: ComesRound | undefined,
 ): Item[] {
   const end = block.end;
+  const goesTo = (to: MachineBlock, span: Span | undefined): Item[] =>
+    to === next && comesRound?.(block.index, to.index) !== true ? [] : [jumpItem(to, span)];
   switch (end.kind) {
     case "return":
       return [];
     case "jump": {
-      const to = resolve(end.to.to);
-      return to === next ? [] : [jumpItem(to, block.span)];
+      return goesTo(resolve(end.to.to), block.span);
     }
     case "may-goto": {
       const to = resolve(end.next);
@@ -144,7 +152,7 @@ function endItems(
       const then = resolve(end.yes);
       const otherwise = resolve(end.no);
       const { compare } = end;
-      if (then === otherwise) return then === next ? [] : [jumpItem(then, compare.span)];
+      if (then === otherwise) return goesTo(then, compare.span);
       const inverse = INVERSE[compare.op & 0xf0];
       if (then === next && inverse !== undefined) {
         return [{ instr: { ...compare, op: (compare.op & 0x0f) | inverse }, to: otherwise }];
@@ -169,7 +177,7 @@ const slotsOf = ({ instr }: Item, long: boolean): number => {
 };
 
 /** Emits the function. Throws where the code is too long for the instruction set's version 3. */
-export function emit(fn: MachineFunction, allocation: Allocation, cpu: Cpu): Emitted {
+export function emit(fn: MachineFunction, allocation: Allocation, cpu: Cpu, comesRound?: ComesRound): Emitted {
   const asides: FrameArea[] = [];
   const emergency = (which: 0 | 1): FrameArea => {
     let area = asides[which];
@@ -202,7 +210,7 @@ export function emit(fn: MachineFunction, allocation: Allocation, cpu: Cpu): Emi
   kept.forEach((block, i) => {
     firstItem.set(block, items.length);
     for (const instr of bodies[block.index] as MachineInstr[]) items.push({ instr });
-    items.push(...endItems(block, kept[i + 1], resolve));
+    items.push(...endItems(block, kept[i + 1], resolve, comesRound));
   });
 
   // Distances depend on which jumps are long; only ever more of them become so.

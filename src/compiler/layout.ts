@@ -9,6 +9,8 @@ export interface Layout {
   readonly order: readonly Block[];
   /** Executions of a block for one of the entry, estimated. */
   frequency(block: Block): number;
+  /** True where the way from one block to another comes round a loop. */
+  comesRound(from: Block, to: Block): boolean;
 }
 
 const UNLIKELY = 0.02;
@@ -139,5 +141,9 @@ export function layout(fn: IrFunction, rotate = true): Layout {
     if (next === undefined) break;
     chain(next);
   }
-  return { order, frequency: (block) => frequencies.get(block) ?? 0 };
+  return {
+    order,
+    frequency: (block) => frequencies.get(block) ?? 0,
+    comesRound: (from, to) => tree.dominates(to, from),
+  };
 }

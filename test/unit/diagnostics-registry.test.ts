@@ -11,6 +11,7 @@ import { assemble } from "../../src/isa/index.ts";
 import { SystemCallError, UnsupportedError, VerifierError } from "../../src/kernel/index.ts";
 import { compileC } from "../../src/lang/c/index.ts";
 import { compileScript } from "../../src/lang/trace/index.ts";
+import { embedded } from "../../src/machine/index.ts";
 import { assembleCode, type BpfObject, type ProgramType } from "../../src/object/index.ts";
 import type { ProbeEnvironment } from "../../src/probes/index.ts";
 import { parseRecording } from "../../src/replay/index.ts";
@@ -45,6 +46,13 @@ const verified = (text: string, type: ProgramType): readonly string[] => {
     result.accepted ? [] : [refusalDiagnostic(result, object).code],
   );
 };
+
+const inMachine = (text: string): readonly string[] =>
+  codesOf(() => {
+    const functions = [{ name: "p", code: assembleCode(text), parameters: 1 }];
+    embedded({ maps: [], programs: [{ name: "p", type: "xdp", attach: [], functions }], license: "GPL" });
+    return undefined;
+  });
 
 const calls: Readonly<Record<string, unknown>> = {
   "a refusal of the kernel's verifier": new VerifierError("p", 13, "R1 !read_ok\n"),
@@ -82,6 +90,7 @@ const runners: Readonly<Record<string, (text: string) => readonly string[]>> = {
   "asm xdp": (text) => verified(text, "xdp"),
   "asm cgroup_skb": (text) => verified(text, "cgroup_skb"),
   "asm socket_filter": (text) => verified(text, "socket_filter"),
+  machine: inMachine,
   assemble: (text) => codesOf(() => void assemble(text) as undefined),
   object: (log) => objectFailure(new VerifierError("p", 13, `${log}\n`))?.diagnostics.map((d) => d.code) ?? [],
   call: (what) =>

@@ -334,7 +334,7 @@ class Compilation {
     this.#options.dump?.("lower", printIr(program));
     try {
       const { dump, cpu = 3 } = this.#options;
-      return compile(program, { ...(dump === undefined ? {} : { dump }), cpu }).functions;
+      return compile(program, { ...(dump === undefined ? {} : { dump }), cpu, portable: true }).functions;
     } catch (error) {
       if (!(error instanceof StackError)) throw error;
       const span: Span = entry.span;
