@@ -1,6 +1,6 @@
 // Gives each map of a script its place (the ways of storing one are drawn in storage.ts).
 
-import type { MapSpec } from "../object/index.ts";
+import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, type MapSpec } from "../object/index.ts";
 import {
   aggregateWords,
   GLOBALS,
@@ -35,9 +35,6 @@ export interface MapUse {
 
 /** Bytes of a map whose entries are all made beforehand. */
 const MOST_READY = 64 << 20;
-
-const BPF_F_NO_PREALLOC = 1;
-const BPF_F_MMAPABLE = 1 << 10;
 
 export interface StorageOptions {
   readonly cpus: number;

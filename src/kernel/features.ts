@@ -16,7 +16,7 @@ import {
   storeImm,
   wide,
 } from "../isa/index.ts";
-import { MAP_TYPES, type MapType, PROGRAM_TYPES, type ProgramType } from "../object/index.ts";
+import { BPF_F_NO_PREALLOC, MAP_TYPES, type MapType, PROGRAM_TYPES, type ProgramType } from "../object/index.ts";
 import { firstCpu } from "./cpus.ts";
 import type { Kernel } from "./kernel.ts";
 import { kernelBtf } from "./kernel-types.ts";
@@ -24,13 +24,7 @@ import { perfEventAttr } from "./layouts.ts";
 import { liveKernel } from "./live-kernel.ts";
 import { createMap } from "./maps.ts";
 import { chargedBpf } from "./memory-limit.ts";
-import {
-  AttachType,
-  BPF_F_NO_PREALLOC,
-  HW_BREAKPOINT_W,
-  PERF_FLAG_FD_CLOEXEC,
-  PERF_TYPE_BREAKPOINT,
-} from "./numbers.ts";
+import { AttachType, HW_BREAKPOINT_W, PERF_FLAG_FD_CLOEXEC, PERF_TYPE_BREAKPOINT } from "./numbers.ts";
 import { openPerfEvent, probeUnit } from "./perf-events.ts";
 import { sizeOf } from "./struct.ts";
 

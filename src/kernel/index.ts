@@ -30,9 +30,6 @@ export {
   type LoadOptions,
   loadObject,
   loadObjectParallel,
-  type TestRunInput,
-  type TestRunResult,
-  testRun,
 } from "./load.ts";
 export { createMap, KernelMap, type KernelMapOptions } from "./maps.ts";
 export { allModuleTypes, type LoadedFunction, moduleBtf, programFunctions } from "./module-types.ts";
@@ -59,6 +56,7 @@ export { registerStructOps, type StructOps, type StructOpsValue } from "./struct
 export { type SyscallArchitecture, syscallName, syscallNames, syscallNumber } from "./system-call-table.ts";
 export { checked, type SystemCalls } from "./system-calls.ts";
 export { TaskRecords } from "./task-records.ts";
+export { type TestRunInput, type TestRunResult, testRun } from "./test-run.ts";
 export { functionAddresses, parseFtraceList, traceableFunctions } from "./traceable-functions.ts";
 export {
   type FormatField,

@@ -3,9 +3,10 @@ import { count, counters, objectOf } from "../../test/data/small-programs.ts";
 import { type Failing, FakeKernel } from "../../test/support/fake-kernel.ts";
 import type { BpfObject } from "../object/index.ts";
 import { SystemCallError } from "./errors.ts";
-import { loadObject, loadObjectParallel, testRun } from "./load.ts";
+import { loadObject, loadObjectParallel } from "./load.ts";
 import { Poller } from "./poller.ts";
 import { openPacketSocket } from "./sockets.ts";
+import { testRun } from "./test-run.ts";
 
 const files = { "/sys/devices/system/cpu/possible": "0-1\n" };
 const fake = (failing?: Failing): FakeKernel =>

@@ -1,10 +1,10 @@
 // Loads an object into the kernel: maps, types, then each program, linked, encoded and relocated.
 
 import { typesForKernel } from "../btf/index.ts";
-import { asksForTypes, CoreError, POISON, resolveCore } from "../co-re/index.ts";
+import { asksForTypes, CoreError, resolveCore } from "../co-re/index.ts";
 import { encode } from "../isa/index.ts";
 import {
-  attachType,
+  BPF_F_NO_PREALLOC,
   type BpfObject,
   KCONFIG,
   type LinkedProgram,
@@ -14,23 +14,22 @@ import {
   PROGRAM_TYPES,
   type ProgramSpec,
 } from "../object/index.ts";
-import type { Span } from "../source/index.ts";
-import { SystemCallError, UnsupportedError, VerifierError } from "./errors.ts";
+import { UnsupportedError } from "./errors.ts";
 import { hasFeature } from "./features.ts";
 import type { BpfAttr, Kernel } from "./kernel.ts";
 import { kernelBtf } from "./kernel-types.ts";
 import { liveKernel } from "./live-kernel.ts";
 import { createMap, hasTypes, type KernelMap } from "./maps.ts";
 import { chargedBpf } from "./memory-limit.ts";
-import { allModuleTypes, functionOfProgram, moduleBtf, openModuleBtf, openProgram } from "./module-types.ts";
+import { allModuleTypes } from "./module-types.ts";
 import { ModuleTypes } from "./names.ts";
-import { AttachType, BPF_F_NO_PREALLOC, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, BpfCommand } from "./numbers.ts";
+import { BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, BpfCommand } from "./numbers.ts";
 import { addRecords, loadBtf, ProgramTypes } from "./program-types.ts";
-import { relocate, typeId } from "./relocate.ts";
+import { refusal } from "./refusal.ts";
+import { relocate } from "./relocate.ts";
 import { settingsBytes } from "./settings.ts";
 import { objectName, textOf } from "./struct.ts";
-import { structOpsMember } from "./struct-ops.ts";
-import { checked } from "./system-calls.ts";
+import { expectedAttachType, type Multi, targetOf } from "./verified-against.ts";
 
 const LOG_BYTES = 16 << 20;
 const EAGAIN = 11;
@@ -42,7 +41,7 @@ export interface LoadOptions {
    * Which uprobe and kprobe programs will be attached to many places by one link (`attachEach`); these cannot be
    * attached one by one (`attach`). The answer is how: `session` shares a program between entry and return.
    */
-  readonly multi?: (program: ProgramSpec) => "uprobe" | "kprobe" | "kprobe-session" | undefined;
+  readonly multi?: (program: ProgramSpec) => Multi | undefined;
   /** Which programs are loaded; absent: all but those that are optional. */
   readonly wanted?: (program: ProgramSpec) => boolean;
   /** Maps that exist already, by their names in the object; they stay the caller's to close. */
@@ -227,7 +226,7 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
       const program = linked[i] as LinkedProgram;
       const code = encode(program.instructions);
       relocate(kernel, code, program, maps, modules);
-      const expected = expectedAttachType(kernel, spec, options);
+      const expected = expectedAttachType(kernel, spec, options.multi?.(spec));
       const attr = kernel.bpfAttr("PROG_LOAD", {
         prog_type: PROGRAM_TYPES[spec.type].number,
         insn_cnt: program.slots,
@@ -299,74 +298,11 @@ function wantsTypes(program: LinkedProgram, object: BpfObject): boolean {
   return program.instructions.some((instruction) => instruction.op === 0x18 && instruction.src === 4);
 }
 
-const targets = {
-  tp_btf: { attachType: AttachType.rawTracepoint, prefix: "btf_trace_", kind: "typedef" },
-  fentry: { attachType: AttachType.fentry, prefix: "", kind: "func" },
-  fexit: { attachType: AttachType.fexit, prefix: "", kind: "func" },
-  fmod_ret: { attachType: attachType("modify_return"), prefix: "", kind: "func" },
-  iter: { attachType: AttachType.iter, prefix: "bpf_iter_", kind: "func" },
-  lsm: { attachType: AttachType.lsm, prefix: "bpf_lsm_", kind: "func" },
-  struct_ops: { attachType: 0, prefix: "", kind: "struct" },
-  freplace: { attachType: 0, prefix: "", kind: "func" },
-} as const;
-
-type Target = NonNullable<ProgramSpec["target"]>;
-
-/** The BTF id of what a program is verified against, and the descriptor of that BTF where it is not the kernel's. */
-function targetOf(kernel: Kernel, target: Target): { id: number; fd?: number } {
-  const { prefix, kind } = targets[target.kind];
-  const name = prefix + target.name;
-  const label = `${target.kind}:${target.module === undefined ? "" : `${target.module}:`}${target.name}`;
-  if (target.program !== undefined) {
-    const found = functionOfProgram(target.program, target.name, kernel);
-    if (found === undefined)
-      throw new UnsupportedError(`${label}: BPF program ${target.program} has no such function, or is there no more`);
-    return { id: found, fd: openProgram(target.program, kernel) };
-  }
-  if (target.kind === "freplace")
-    throw new UnsupportedError(`${label}: whose function is replaced has to be said (the target's program)`);
-  if (target.module !== undefined) {
-    const id = moduleBtf(target.module, kernel)?.find(name, kind);
-    if (id === undefined)
-      throw new UnsupportedError(
-        `${label}: the kernel has no types of this function of the module (CONFIG_DEBUG_INFO_BTF_MODULES, Linux 5.11); use kprobe:${target.module}:${target.name}`,
-      );
-    return { id, fd: openModuleBtf(target.module, kernel) };
-  }
-  try {
-    return { id: typeId(kernel, name, kind) };
-  } catch (error) {
-    if (!(error instanceof UnsupportedError)) throw error;
-    const instead = kind === "func" && target.kind !== "iter" ? `; use kprobe:${target.name}` : "";
-    throw new UnsupportedError(`${label}: ${error.message}${instead}`);
-  }
-}
-
-const multiTypes = {
-  uprobe: AttachType.uprobeMulti,
-  kprobe: AttachType.kprobeMulti,
-  "kprobe-session": AttachType.kprobeSession,
-} as const;
-
-function expectedAttachType(kernel: Kernel, spec: ProgramSpec, options: LoadOptions): number {
-  // Which of the struct's functions it is, by number.
-  if (spec.target?.kind === "struct_ops")
-    return structOpsMember(kernel, spec.target.name, spec.target.member ?? "").index;
-  if (spec.attachType !== undefined) return attachType(spec.attachType);
-  if (spec.target !== undefined) return targets[spec.target.kind].attachType;
-  const [first] = spec.attach;
-  if (first?.kind === "cgroup" && first.attachType !== undefined) return attachType(`cgroup_${first.attachType}`);
-  if (first?.kind === "xdp") return AttachType.xdp;
-  if (spec.type === "sk_lookup") return AttachType.skLookup;
-  const multi = options.multi?.(spec);
-  return multi === undefined ? 0 : multiTypes[multi];
-}
-
 function loadProgram(kernel: Kernel, prepared: Prepared, options: LoadOptions): LoadedProgram {
   const { spec, attr, attachType } = prepared;
   if (options.logLevel !== undefined) {
     const { result, log } = loadWithLog(kernel, attr, options.logLevel);
-    if (result < 0) throw refusal(prepared, -result, log);
+    if (result < 0) throw refusal(spec.name, prepared.linked, -result, log);
     return { fd: result, name: spec.name, spec, attachType, log };
   }
   const fd = tryLoad(kernel, attr);
@@ -374,7 +310,7 @@ function loadProgram(kernel: Kernel, prepared: Prepared, options: LoadOptions): 
   // The log costs time, so it is asked for only now; the second load fails like the first.
   const { result, log } = loadWithLog(kernel, attr, 1);
   if (result >= 0) return { fd: result, name: spec.name, spec, attachType };
-  throw refusal(prepared, -result, log);
+  throw refusal(spec.name, prepared.linked, -result, log);
 }
 
 /** EAGAIN means that a signal came in the middle of the verification. */
@@ -390,73 +326,4 @@ function loadWithLog(kernel: Kernel, attr: BpfAttr<"PROG_LOAD">, level: number):
   attr.set({ log_level: level, log_size: buffer.length, log_buf: buffer });
   const result = tryLoad(kernel, attr);
   return { result, log: textOf(buffer) };
-}
-
-function refusal(prepared: Prepared, errno: number, log: string): Error {
-  if (log.trim() === "") return new SystemCallError("bpf(BPF_PROG_LOAD)", errno, `program "${prepared.spec.name}"`);
-  const slot = lastSlot(log);
-  const { linked } = prepared;
-  return new VerifierError(prepared.spec.name, errno, log, spanOf(slot, linked), poisonAt(slot, log, linked));
-}
-
-/** What code asks for that the verifier has come to, and that this kernel does not have. */
-function poisonAt(slot: number, log: string, { relocations }: LinkedProgram): string | undefined {
-  if (!log.includes(`#${POISON}`)) return undefined;
-  const found = relocations.find((one) => one.slot === slot)?.ref;
-  if (found?.kind === "poison") return `${found.reason}, and the program does not ask before it uses it`;
-  return found?.kind === "kfunc" ? `this kernel has no function ${found.name} for programs (kfunc)` : undefined;
-}
-
-/** The slot of the last instruction that the log shows (`12: (7b) …`). */
-function lastSlot(log: string): number {
-  let slot = -1;
-  for (const match of log.matchAll(/^(\d+): \([0-9a-f]{2}\)/gm)) slot = Number(match[1]);
-  return slot;
-}
-
-/** The place in the source of an instruction. */
-function spanOf(slot: number, program: LinkedProgram): Span | undefined {
-  let span: Span | undefined;
-  for (const line of program.lines) if (line.slot <= slot) span = line.span;
-  return span;
-}
-
-export interface TestRunInput {
-  /** The context: for raw tracepoints the arguments as 64-bit words (their number must cover what the program reads). */
-  readonly context?: Uint8Array;
-  /** The packet, at least 14 bytes, for XDP and socket programs. */
-  readonly data?: Uint8Array;
-  /** How often to run; for XDP and socket programs only. */
-  readonly repeat?: number;
-  /** On which CPU; for raw tracepoints only. */
-  readonly cpu?: number;
-}
-
-export interface TestRunResult {
-  /** What the program returned, 0..2^32-1. */
-  readonly value: number;
-  /** Of one run, on average. 0 for raw tracepoints. */
-  readonly nanoseconds: number;
-  /** The packet afterwards. */
-  readonly data: Uint8Array;
-}
-
-const BPF_F_TEST_RUN_ON_CPU = 1;
-
-/** Runs a program once here and now, by BPF_PROG_TEST_RUN. Throws a SystemCallError. */
-export function testRun(fd: number, input: TestRunInput = {}, kernel: Kernel = liveKernel()): TestRunResult {
-  const out = new Uint8Array(input.data === undefined ? 0 : input.data.length + 256);
-  const attr = kernel.bpfAttr("PROG_TEST_RUN", { prog_fd: fd });
-  if (input.data !== undefined) {
-    attr.set({ data_size_in: input.data.length, data_size_out: out.length, data_in: input.data, data_out: out });
-    attr.set({ repeat: input.repeat ?? 1 });
-  }
-  if (input.context !== undefined) attr.set({ ctx_size_in: input.context.length, ctx_in: input.context });
-  if (input.cpu !== undefined) attr.set({ flags: BPF_F_TEST_RUN_ON_CPU, cpu: input.cpu });
-  checked(kernel.bpf("PROG_TEST_RUN", attr), "bpf(BPF_PROG_TEST_RUN)", `program ${fd}`);
-  return {
-    value: attr.get("retval"),
-    nanoseconds: attr.get("duration"),
-    data: out.subarray(0, attr.get("data_size_out")),
-  };
 }

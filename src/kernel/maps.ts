@@ -2,13 +2,23 @@
 //
 // Values of a per-CPU map are `cpus` copies one after another, each rounded up to 8 bytes (`valueStride`).
 
-import { type BpfMap, MAP_TYPES, type MapDump, type MapSpec, UPDATE_FLAGS, type UpdateMode } from "../object/index.ts";
+import {
+  BPF_F_MMAPABLE,
+  BPF_F_NO_PREALLOC,
+  BPF_F_RDONLY_PROG,
+  type BpfMap,
+  MAP_TYPES,
+  type MapDump,
+  type MapSpec,
+  UPDATE_FLAGS,
+  type UpdateMode,
+} from "../object/index.ts";
 import { possibleCpus } from "./cpus.ts";
 import { SystemCallError, UnsupportedError } from "./errors.ts";
 import type { BpfAttr, Kernel } from "./kernel.ts";
 import { liveKernel } from "./live-kernel.ts";
 import { chargedBpf } from "./memory-limit.ts";
-import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG, PAGE_SIZE } from "./numbers.ts";
+import { PAGE_SIZE } from "./numbers.ts";
 import { objectName } from "./struct.ts";
 import { checked, MAP_SHARED, PROT_READ, PROT_WRITE } from "./system-calls.ts";
 

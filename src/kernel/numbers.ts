@@ -60,11 +60,7 @@ export const AttachType = {
   uprobeSession: 57,
 } as const;
 
-/** `BPF_F_*` of map creation. */
-export const BPF_F_NO_PREALLOC = 1;
-export const BPF_F_RDONLY_PROG: number = 1 << 7;
-export const BPF_F_MMAPABLE: number = 1 << 10;
-/** Of program loading. */
+/** `BPF_F_*` of program loading; those of maps are in object/map-flags.ts. */
 export const BPF_F_SLEEPABLE: number = 1 << 4;
 export const BPF_F_XDP_HAS_FRAGS: number = 1 << 5;
 

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import { type BpfObject, readObject } from "../object/index.ts";
-import { loadObject, testRun } from "./load.ts";
+import { loadObject } from "./load.ts";
+import { testRun } from "./test-run.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "scry-features-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -8,7 +8,7 @@
 //                     │ len | bits │  0   │ data (8·n)    │     bit 31: busy, bit 30: discarded, as the kernel's
 //                     └────────────┴──────┴───────────────┘
 
-import { MAP_TYPES, type MapSpec, type MapType } from "../object/index.ts";
+import { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, MAP_TYPES, type MapSpec, type MapType } from "../object/index.ts";
 import type { Memory, MemoryPlan } from "./memory.ts";
 
 /** Byte offsets in a header; every field is a 32-bit word. */
@@ -59,10 +59,6 @@ export const ENTRY_KEY = 16;
 export const RING_BUSY = 0x80000000;
 export const RING_DISCARD = 0x40000000;
 export const RING_HEADER = 8;
-
-/** `BPF_F_RDONLY_PROG` and `BPF_F_WRONLY_PROG`. */
-const F_RDONLY_PROG = 1 << 7;
-const F_WRONLY_PROG = 1 << 8;
 
 /** How a type of map keeps its entries. */
 export type MapShape = "array" | "hash" | "trie" | "queue" | "bloom" | "ring" | "events" | "handles" | "none";
@@ -217,7 +213,7 @@ export function installMap(memory: Memory, layout: MapLayout, index: number): vo
   word(Header.INDEX, index);
   word(Header.FLAGS, spec.flags ?? 0);
   const flags = spec.flags ?? 0;
-  const access = flags & F_RDONLY_PROG ? "read" : flags & F_WRONLY_PROG ? "none" : "write";
+  const access = flags & BPF_F_RDONLY_PROG ? "read" : flags & BPF_F_WRONLY_PROG ? "none" : "write";
   // An array is there from the start; the values of a hash are let at when their entry is first used.
   if (kind.shape === "array" && !kind.ofMaps) {
     if (spec.valueSize % 8 === 0) memory.allow(layout.data, layout.entryBytes * layout.maxEntries, access);

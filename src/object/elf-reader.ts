@@ -17,6 +17,8 @@ import { decodeBtfExt, type ExtLine, type ExtRelocation } from "./btf-ext.ts";
 import { declaredEntries, mapOfVariable } from "./elf-maps.ts";
 import { readStructOps, withMember } from "./elf-struct-ops.ts";
 import { type Externs, KCONFIG, readExterns } from "./externs.ts";
+import { globalDataFlags, isGlobalData } from "./global-data.ts";
+import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from "./map-flags.ts";
 import type { BpfObject, FunctionSpec, MapSpec, ObjectInstruction, ProgramSpec, Reference } from "./object.ts";
 import { CORE_QUESTIONS } from "./object.ts";
 import { likelySection, programOfSection } from "./section-names.ts";
@@ -27,12 +29,8 @@ export interface ReadObject {
   readonly skipped: readonly string[];
 }
 
-/** `BPF_F_RDONLY_PROG` and `BPF_F_MMAPABLE`, which loaders give to global data. */
-const RDONLY_PROG = 0x80;
-const MMAPABLE = 0x400;
 /** What is read, for messages. */
 const WHAT = "object file";
-const DATA = /^\.(?:data|rodata|bss)(?:\.|$)/;
 
 export interface ReadOptions {
   /** What is done with code in sections whose name says nothing: an error, as libbpf has it, or its programs are left out. */
@@ -183,10 +181,10 @@ class ObjectReader {
         keySize: 4,
         valueSize: settings,
         maxEntries: 1,
-        flags: MMAPABLE | RDONLY_PROG,
+        flags: BPF_F_MMAPABLE | BPF_F_RDONLY_PROG,
       });
     for (const section of this.#file.sections) {
-      if (!DATA.test(section.name) || section.size === 0 || (section.flags & SectionFlag.ALLOC) === 0) continue;
+      if (!isGlobalData(section.name) || section.size === 0 || (section.flags & SectionFlag.ALLOC) === 0) continue;
       const initial = this.#file.data(section).slice();
       this.#maps.push({
         name: section.name,
@@ -194,7 +192,7 @@ class ObjectReader {
         keySize: 4,
         valueSize: section.size,
         maxEntries: 1,
-        flags: MMAPABLE | (section.name.startsWith(".rodata") ? RDONLY_PROG : 0),
+        flags: globalDataFlags(section.name),
         ...(initial.length === 0 ? {} : { initial }),
       });
     }
@@ -355,7 +353,7 @@ class ObjectReader {
     }
     if (section.name === ".maps")
       return { instruction: plain(1), ref: { kind: "map", map: this.#mapAt(symbol, instruction.imm) } };
-    if (DATA.test(section.name)) {
+    if (isGlobalData(section.name)) {
       return {
         instruction: plain(2),
         ref: { kind: "map-value", map: section.name, offset: symbol.value + instruction.imm },

@@ -11,6 +11,8 @@ import { lineColumn, lineText } from "../source/index.ts";
 import { type ExtFunction, type ExtLine, type ExtRelocation, encodeBtfExt } from "./btf-ext.ts";
 import { ExternWriter } from "./extern-writer.ts";
 import { KCONFIG } from "./externs.ts";
+import { isGlobalData } from "./global-data.ts";
+import { BPF_F_RDONLY_PROG } from "./map-flags.ts";
 import { MAP_TYPES } from "./map-types.ts";
 import {
   type BpfObject,
@@ -213,7 +215,7 @@ class ObjectWriter {
         }
       }
     }
-    for (const { name } of this.#object.maps) if (GLOBAL_DATA.test(name)) this.#data.add(name);
+    for (const { name } of this.#object.maps) if (isGlobalData(name)) this.#data.add(name);
     for (const map of this.#object.maps) {
       if (map.initial?.some((byte) => byte !== 0) === true && !this.#data.has(map.name)) {
         throw new ObjectFileError(
@@ -542,19 +544,14 @@ class ObjectWriter {
   }
 }
 
-/** `BPF_F_RDONLY_PROG` */
-const RDONLY_PROG = 0x80;
-const readOnly = (map: MapSpec): boolean => ((map.flags ?? 0) & RDONLY_PROG) !== 0;
-
-/** Global data of C, whose sections loaders know by these names. */
-const GLOBAL_DATA = /^\.(?:data|rodata|bss)(?:\.|$)/;
+const readOnly = (map: MapSpec): boolean => ((map.flags ?? 0) & BPF_F_RDONLY_PROG) !== 0;
 
 /**
  * libbpf gives an array of data its own map when its section is called `.data.` and a name, and freezes those of `.rodata`.
  * A section of C keeps its name.
  */
 function dataSection(map: MapSpec): string {
-  if (GLOBAL_DATA.test(map.name)) return map.name.replace(/^\.bss/, ".data.bss");
+  if (isGlobalData(map.name)) return map.name.replace(/^\.bss/, ".data.bss");
   return `${readOnly(map) ? ".rodata" : ".data"}.${identifier(map.name)}`;
 }
 

@@ -7,6 +7,7 @@ export { mapOf } from "./elf-maps.ts";
 export { type ReadObject, readObject } from "./elf-reader.ts";
 export { type WriteObjectOptions, writeObject } from "./elf-writer.ts";
 export { type Externs, KCONFIG, type KernelSetting, readExterns } from "./externs.ts";
+export { globalDataFlags } from "./global-data.ts";
 export { mayCall, needsSleep } from "./helper-permissions.ts";
 export {
   type Helper,
@@ -27,6 +28,7 @@ export {
 } from "./kernel-functions.ts";
 export { LinkError, type LinkedProgram, link, type MachineReference } from "./link.ts";
 export { type BpfMap, type MapDump, UPDATE_FLAGS, type UpdateMode } from "./map.ts";
+export { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG } from "./map-flags.ts";
 export { MAP_TYPES, type MapType, mapTypeName } from "./map-types.ts";
 export type {
   AttachTarget,

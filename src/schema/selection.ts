@@ -4,7 +4,7 @@
 //   forks       child → the process that started it, while it is found out what was there at the start
 //   cgroup      the control group that a task must be in, or below
 
-import type { MapSpec } from "../object/index.ts";
+import { BPF_F_MMAPABLE, type MapSpec } from "../object/index.ts";
 
 export const SELECTION = { followed: "scry.followed", forks: "scry.forks", cgroup: "scry.cgroup" } as const;
 
@@ -19,8 +19,6 @@ export const FOLLOW_PROGRAMS = { fork: "scry_follow_fork", exit: "scry_follow_ex
 
 /** Processes that may begin at the start, before it is known what was there. */
 export const FORKS = 8192;
-
-const BPF_F_MMAPABLE = 1 << 10;
 
 export const selectionMaps = (): MapSpec[] => [
   {

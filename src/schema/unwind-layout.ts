@@ -6,7 +6,7 @@
 //   cache       addresses that were looked up before → the second word of their row
 //   wanted      ring: addresses for which nothing is known yet
 
-import type { MapSpec } from "../object/index.ts";
+import { BPF_F_MMAPABLE, type MapSpec } from "../object/index.ts";
 
 export const UNWIND = {
   processes: "unwind.processes",
@@ -68,8 +68,6 @@ export const UNWIND_PROCESSES = 4096;
 export const UNWIND_MAPPINGS: number = 1 << 14;
 /** Rows that there is room for at the least: a browser's fit. */
 export const UNWIND_ROWS: number = 1 << 21;
-
-const BPF_F_MMAPABLE = 1 << 10;
 
 export const unwindMaps = (): MapSpec[] => [
   { name: UNWIND.processes, type: "hash", keySize: 4, valueSize: ProcessEntry.size, maxEntries: UNWIND_PROCESSES },

@@ -1,7 +1,15 @@
 // What every check needs to know: the program, its maps, the profile, and the ids that are given out.
 
 import type { Instruction } from "../isa/index.ts";
-import { attachTypeOf, type BpfObject, KCONFIG, type MapSpec, type ProgramSpec, returnRange } from "../object/index.ts";
+import {
+  attachTypeOf,
+  BPF_F_RDONLY_PROG,
+  type BpfObject,
+  KCONFIG,
+  type MapSpec,
+  type ProgramSpec,
+  returnRange,
+} from "../object/index.ts";
 import { PlacedFault, type ProgramGraph } from "./program-graph.ts";
 import type { Fault } from "./refusal.ts";
 import { type Relevance, type RelevanceBasis, relevanceBasis, relevanceOf, sameRelevance } from "./relevance.ts";
@@ -19,8 +27,6 @@ export interface Settings {
   readonly memory: number | undefined;
   readonly frozen: boolean;
 }
-
-const BPF_F_RDONLY_PROG = 1 << 7;
 
 export class Checker {
   readonly graph: ProgramGraph;

@@ -1,5 +1,6 @@
 // Accesses to values of maps: by the map's flags, by what the kernel looks after in its values, and what is known of them.
 
+import { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG } from "../object/index.ts";
 import type { Access } from "./access.ts";
 import type { Checker } from "./checker.ts";
 import { KERNEL_WORD } from "./contexts.ts";
@@ -7,9 +8,6 @@ import { refuse } from "./refusal.ts";
 import { constant, isConstant } from "./scalar.ts";
 import { fieldTouched } from "./special-fields.ts";
 import { changed, type Value } from "./value.ts";
-
-const BPF_F_RDONLY_PROG = 1 << 7;
-const BPF_F_WRONLY_PROG = 1 << 8;
 
 /** Maps that programs may only read, or only write. */
 export function checkMap(access: Access, helper: boolean): void {

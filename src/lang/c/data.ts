@@ -1,11 +1,8 @@
 // Global data: where each variable lies in the sections that become maps, and the bytes that they start with.
 
 import { type CInitializer, type CVariable, refuse, type Typing } from "../../c/index.ts";
-import type { MapSpec } from "../../object/index.ts";
+import { globalDataFlags, type MapSpec } from "../../object/index.ts";
 
-/** `BPF_F_RDONLY_PROG` and `BPF_F_MMAPABLE`. */
-const RDONLY_PROG = 0x80;
-const MMAPABLE = 0x400;
 /** What the kernel takes for a value of a map that can be mapped into memory. */
 const MOST_BYTES = 1 << 28;
 
@@ -63,7 +60,7 @@ export class DataSections {
       keySize: 4,
       valueSize: size,
       maxEntries: 1,
-      flags: MMAPABLE | (name.startsWith(".rodata") ? RDONLY_PROG : 0),
+      flags: globalDataFlags(name),
       ...(name.startsWith(".bss") ? {} : { initial: bytes.slice(0, size) }),
     }));
   }

@@ -499,6 +499,18 @@ export class FunctionLowering extends BuiltinLowering {
     });
   }
 
+  /** The body of a loop once, and its step: what `continue` leads to. */
+  #turn(of: Extract<CStatement, { kind: "loop" }>, leave: Block): void {
+    const { b } = this;
+    const next = b.block("next");
+    this.#around.push({ leave, next, left: this.#left.length });
+    this.statement(of.body);
+    this.#around.pop();
+    b.jump(next);
+    b.enter(next);
+    if (of.step !== undefined) this.#step(of.step);
+  }
+
   /** Turn by turn; the last asks no more. */
   #unrolled(of: Extract<CStatement, { kind: "loop" }>, turns: number): void {
     const { b } = this;
@@ -507,15 +519,9 @@ export class FunctionLowering extends BuiltinLowering {
     for (let turn = 0; turn < turns; turn++) {
       b.span = of.span;
       const body = b.block("body");
-      const next = b.block("next");
       if (of.condition !== undefined) this.condition(of.condition, body, leave);
       b.enter(body);
-      this.#around.push({ leave, next, left: this.#left.length });
-      this.statement(of.body);
-      this.#around.pop();
-      b.jump(next);
-      b.enter(next);
-      if (of.step !== undefined) this.#step(of.step);
+      this.#turn(of, leave);
     }
     b.jump(leave);
     b.enter(leave);
@@ -525,7 +531,6 @@ export class FunctionLowering extends BuiltinLowering {
   #loopStatement(of: Extract<CStatement, { kind: "loop" }>): void {
     const { b } = this;
     const body = b.block("body");
-    const next = b.block("next");
     const leave = b.block("leave");
     const ask = (): void => {
       if (of.condition === undefined) b.jump(body);
@@ -537,22 +542,13 @@ export class FunctionLowering extends BuiltinLowering {
       b.at(head);
       ask();
       b.enter(body);
-      this.#around.push({ leave, next, left: this.#left.length });
-      this.statement(of.body);
-      this.#around.pop();
-      b.jump(next);
-      b.enter(next);
-      if (of.step !== undefined) this.#step(of.step);
+      this.#turn(of, leave);
       b.jump(head);
       b.seal(head);
     } else {
       b.jump(body);
       b.at(body);
-      this.#around.push({ leave, next, left: this.#left.length });
-      this.statement(of.body);
-      this.#around.pop();
-      b.jump(next);
-      b.enter(next);
+      this.#turn(of, leave);
       ask();
       b.seal(body);
     }

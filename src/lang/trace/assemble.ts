@@ -1,7 +1,7 @@
 // The object of a script, of its programs and of all maps that they use; and the script as data for its reader.
 
 import { globalsSpec, type ObjectState } from "../../codegen/index.ts";
-import type { BpfObject, MapSpec, ProgramSpec } from "../../object/index.ts";
+import { BPF_F_NO_PREALLOC, type BpfObject, type MapSpec, type ProgramSpec } from "../../object/index.ts";
 import { providerOf } from "../../probes/index.ts";
 import {
   CONTROL,
@@ -20,7 +20,6 @@ import type { ScriptStorage } from "./storage.ts";
 const PAGE = 4096;
 const CONTROL_BYTES = 1 << 16;
 const STACK_ENTRIES = 1 << 13;
-const BPF_F_NO_PREALLOC = 1;
 /** Bytes of an event ring that only probes write to that seldom fire. */
 const SMALL_RING = 1 << 18;
 
