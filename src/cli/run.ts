@@ -1,6 +1,5 @@
 // `scry FILE` and `scry -e PROGRAM`: compiles, attaches, prints until the end.
 
-import { writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { enableStatistics, processExists, spawnWaiting, VerifierError, type WaitingChild } from "../kernel/index.ts";
 import { compileScript } from "../lang/trace/index.ts";
@@ -17,7 +16,7 @@ import type { CommandLine } from "./options.ts";
 import { placesOf, scriptOf, settingsFromEnvironment } from "./script.ts";
 import { scriptOutput } from "./script-output.ts";
 import { lossWarnings, skipWarnings, statisticsJson, statisticsStrict, statisticsText } from "./statistics.ts";
-import { openStreams, type Streams } from "./streams.ts";
+import { openStreams, type Streams, writeOutput } from "./streams.ts";
 import { commandOf, pidOf, refuseSelection, selectionOf } from "./target.ts";
 
 const NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED";
@@ -68,7 +67,7 @@ export async function run(line: CommandLine): Promise<number> {
     dump?.object(script.object);
     const elf = given.get("emit-elf");
     if (elf !== undefined) {
-      writeFileSync(elf, writeObject(script.object));
+      writeOutput(elf, writeObject(script.object));
       return 0;
     }
     if (verbose) write(describe(script));

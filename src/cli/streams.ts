@@ -1,6 +1,6 @@
 // Where output goes: a descriptor that is written whole, however slow its other end is.
 
-import { fstatSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
 import { DiagnosticError, type Looks } from "../source/index.ts";
 import { ByteSink, escapeControls } from "../views/index.ts";
 import { looksOf } from "./color.ts";
@@ -98,6 +98,16 @@ function openOutput(file: string): number {
     throw new DiagnosticError([
       { code: "SCRY1116", severity: "error", message: `failed to open the output '${file}': ${why}` },
     ]);
+  }
+}
+
+/** A file that a command makes, whole. Throws DiagnosticError where it cannot be opened or has no room. */
+export function writeOutput(file: string, bytes: Uint8Array): void {
+  const fd = openOutput(file);
+  try {
+    writeAll(fd, bytes, `the output '${file}'`);
+  } finally {
+    closeSync(fd);
   }
 }
 

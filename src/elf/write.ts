@@ -12,7 +12,10 @@ export interface NewSection {
   readonly type: number;
   readonly flags?: number;
   readonly address?: number;
+  /** Nothing for NOBITS. */
   readonly data: Uint8Array;
+  /** What the section has in memory (bytes), where that is not the data's length. */
+  readonly size?: number;
   /** Index of a section, counting from 1 as the file does. */
   readonly link?: number;
   readonly info?: number;
@@ -64,7 +67,7 @@ export function writeElf(type: number, machine: number, sections: readonly NewSe
     u64(place + 8, section.flags ?? 0);
     u64(place + 16, section.address ?? 0);
     u64(place + 24, offsets[i] as number);
-    u64(place + 32, section.data.length);
+    u64(place + 32, section.size ?? section.data.length);
     view.setUint32(place + 40, section.link ?? 0, true);
     view.setUint32(place + 44, section.info ?? 0, true);
     u64(place + 48, section.alignment ?? 8);

@@ -122,10 +122,16 @@ class ObjectWriter {
     }
     for (const map of this.#object.maps) {
       if (!this.#data.has(map.name) || map.name === KCONFIG) continue;
+      const section = dataSection(map);
+      if (section === ".bss") {
+        const flags = SectionFlag.ALLOC | SectionFlag.WRITE;
+        add({ name: section, type: SectionType.NOBITS, flags, data: new Uint8Array(0), size: map.valueSize });
+        continue;
+      }
       const data = new Uint8Array(map.valueSize);
       data.set((map.initial ?? new Uint8Array()).subarray(0, map.valueSize));
       const flags = readOnly(map) ? SectionFlag.ALLOC : SectionFlag.ALLOC | SectionFlag.WRITE;
-      add({ name: dataSection(map), type: SectionType.PROGBITS, flags, data });
+      add({ name: section, type: SectionType.PROGBITS, flags, data });
     }
     add({
       name: "license",
@@ -217,7 +223,7 @@ class ObjectWriter {
     }
     for (const { name } of this.#object.maps) if (isGlobalData(name)) this.#data.add(name);
     for (const map of this.#object.maps) {
-      if (map.initial?.some((byte) => byte !== 0) === true && !this.#data.has(map.name)) {
+      if (startsWithBytes(map) && !this.#data.has(map.name)) {
         throw new ObjectFileError(
           `map ${map.name} starts with bytes but no program addresses them, which a .o file cannot say`,
         );
@@ -544,13 +550,15 @@ class ObjectWriter {
   }
 }
 
+const startsWithBytes = (map: MapSpec): boolean => map.initial?.some((byte) => byte !== 0) === true;
 const readOnly = (map: MapSpec): boolean => ((map.flags ?? 0) & BPF_F_RDONLY_PROG) !== 0;
 
 /**
  * libbpf gives an array of data its own map when its section is called `.data.` and a name, and freezes those of `.rodata`.
- * A section of C keeps its name.
+ * A section of C keeps its name; of those of zeros libbpf knows `.bss` alone.
  */
 function dataSection(map: MapSpec): string {
+  if (map.name === ".bss" && !startsWithBytes(map)) return ".bss";
   if (isGlobalData(map.name)) return map.name.replace(/^\.bss/, ".data.bss");
   return `${readOnly(map) ? ".rodata" : ".data"}.${identifier(map.name)}`;
 }

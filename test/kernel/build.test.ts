@@ -76,7 +76,7 @@ describe("scry build", () => {
       ["events", "ringbuf"],
       [".kconfig", "array"],
       [".rodata", "array"],
-      [".data.bss", "array"],
+      [".bss", "array"],
     ]);
     using loaded = loadObject(object);
     expect([...loaded.programs.keys()]).toEqual(["each"]);
@@ -116,5 +116,24 @@ describe("scry build", () => {
     }
     expect(scry("build", "absent.bpf.c").stderr).toContain("there is no such file");
     expect(scry("build", "each.o").stderr).toContain("takes C text");
+  });
+
+  it("says where it cannot write", () => {
+    for (const words of [["build", "each.bpf.c"], ["--emit-elf"]])
+      for (const [file, says] of [
+        ["none/x.o", "failed to open the output 'none/x.o': its folder does not exist"],
+        ["/dev/full", "the output '/dev/full' cannot be written: no space left on the device"],
+      ] as const) {
+        const ran = scry(...words, ...(words.length > 1 ? ["-o", file] : [file, "-e", "begin { exit(); }"]));
+        expect([ran.status, ran.stderr.trim()]).toEqual([1, `ERROR: ${says}`]);
+      }
+  });
+
+  it("is what gen embeds of C text", () => {
+    const made = scry("gen", "--embed", "each.bpf.c");
+    expect([made.status, made.stderr]).toEqual([0, ""]);
+    const text = [...made.stdout.matchAll(/^ {2}"([\w+/=]+)"/gm)].map(([, line]) => line).join("");
+    const { object } = readObject(Buffer.from(text, "base64"));
+    expect(object.programs.map((p) => p.name)).toEqual(["each"]);
   });
 });

@@ -1,11 +1,11 @@
 // `scry gen`
 
-import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { kernelBtf } from "../../kernel/index.ts";
 import { generateModule } from "../../loader/index.ts";
 import type { CommandLine } from "../options.ts";
 import { openStreams } from "../streams.ts";
+import { objectBytes } from "./build.ts";
 import { cOptions, fileOf, openFile } from "./open.ts";
 
 export async function generateText(line: CommandLine): Promise<number> {
@@ -18,7 +18,7 @@ export async function generateText(line: CommandLine): Promise<number> {
       name: object.name,
       file: basename(file),
       ...(isKernelType === undefined ? {} : { isKernelType }),
-      ...(line.given.has("embed") ? { embed: readFileSync(file) } : {}),
+      ...(line.given.has("embed") ? { embed: objectBytes(line, file) } : {}),
     }),
   );
   out.flush();
