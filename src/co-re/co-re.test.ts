@@ -1,11 +1,12 @@
 // Questions as clang writes them, answered from the types of a "kernel" that clang has compiled too: a table of what is asked
 // and what the answer is.
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { hasClang, lacking } from "../../test/support/skips.ts";
 import { openBtf } from "../btf/index.ts";
 import { parseElf } from "../elf/index.ts";
 import { type BpfObject, type ObjectInstruction, readObject } from "../object/index.ts";
@@ -13,8 +14,6 @@ import { CoreError, resolveCore } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "scry-core-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const clang = process.env["CI"] !== undefined || spawnSync("clang", ["--version"]).status === 0;
-if (!clang) console.warn("\n*** not tested: CO-RE relocations, for want of clang ***\n");
 
 /** Compiles C for BPF; gives its bytes. */
 function compile(text: string): Buffer {
@@ -144,8 +143,8 @@ const askingForMatches = (object: BpfObject): BpfObject =>
 const codeOf = (object: BpfObject): readonly ObjectInstruction[] =>
   object.programs[0]?.functions.flatMap((fn) => fn.code) ?? [];
 
-describe.skipIf(!clang)("CO-RE", () => {
-  const kernel = clang ? typesOf(KERNEL) : undefined;
+describe.skipIf(lacking("CO-RE relocations", { clang: hasClang }))("CO-RE", () => {
+  const kernel = hasClang ? typesOf(KERNEL) : undefined;
   const target = { btf: kernel as NonNullable<typeof kernel>, modules: () => [] };
 
   for (const [declarations, asked, answer] of cases)

@@ -1,23 +1,21 @@
 // Debug information that stands apart from its program says the same as when it is within.
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { hasTool, lacking } from "../../test/support/skips.ts";
 import { parseElf } from "../elf/index.ts";
 import { FormatError } from "../source/index.ts";
 import { type DwarfProgram, NoCodeError, openDwarf, type SplitFiles } from "./index.ts";
 import { DwarfTypes } from "./types.ts";
 
-const has = (command: string): boolean => spawnSync(command, ["--version"]).status === 0;
-const needed = process.env["CI"] !== undefined || (has("gcc") && has("clang") && has("dwp") && has("llvm-dwp"));
+const tools = Object.fromEntries(["gcc", "clang", "dwp", "llvm-dwp"].map((name) => [name, hasTool(name)]));
 const source = new URL("../../test/support/variables.c", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "scry-split-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const elf = (path: string) => parseElf(readFileSync(path));
-
-if (!needed) console.warn("\n*** not tested: split debug information, for want of gcc, clang, dwp or llvm-dwp ***\n");
 
 /** All that can be asked at every line of the file: places, variables with types and locations, inlined calls. */
 function all(program: DwarfProgram): string[] {
@@ -48,7 +46,7 @@ function all(program: DwarfProgram): string[] {
 const show = (value: unknown): string =>
   JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? `${v}n` : v)) ?? "nowhere";
 
-describe.skipIf(!needed)("split debug information", () => {
+describe.skipIf(lacking("split debug information", tools))("split debug information", () => {
   for (const [name, compiler, ...flags] of [
     ["gcc 5", "gcc", "-O2", "-gdwarf-5"],
     ["gcc 5 plain", "gcc", "-O0", "-gdwarf-5"],

@@ -1,21 +1,19 @@
 // Objects that clang made of C load as they are: maps with types, global data, several programs.
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { hasClang, lacking } from "../../test/support/skips.ts";
 import { readObject } from "../object/index.ts";
 import { loadObject } from "./load.ts";
 
 const sources = new URL("../../bench/verifier/c/", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "scry-c-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const clang = process.env["CI"] !== undefined || spawnSync("clang", ["--version"]).status === 0;
 
-if (!clang) console.warn("\n*** not tested: objects of clang, for want of clang ***\n");
-
-describe.skipIf(!clang)("objects of clang", () => {
+describe.skipIf(lacking("objects of clang", { clang: hasClang }))("objects of clang", () => {
   for (const file of readdirSync(sources).filter((name) => name.endsWith(".c")))
     it(file, () => {
       const to = join(folder, file.replace(/c$/, "o"));

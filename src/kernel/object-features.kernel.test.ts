@@ -1,20 +1,20 @@
 // What objects of C say beside code: settings and names of the kernel, maps of every sort, sections. Compiled by clang, loaded,
 // and run once by BPF_PROG_TEST_RUN; what the program returns says what it has seen.
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
+import { hasClang, lacking } from "../../test/support/skips.ts";
 import { type BpfObject, readObject } from "../object/index.ts";
 import { loadObject } from "./load.ts";
 import { testRun } from "./test-run.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "scry-features-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const clang = process.env["CI"] !== undefined || spawnSync("clang", ["--version"]).status === 0;
-if (!clang) console.warn("\n*** not tested: externs and maps of C objects, for want of clang ***\n");
+const noClang = lacking("externs and maps of C objects", { clang: hasClang });
 
 const PROLOGUE = `
 typedef unsigned long long u64; typedef unsigned int u32; typedef _Bool bool;
@@ -63,7 +63,7 @@ function setting(name: string): string | undefined {
   }
 }
 
-describe.skipIf(!clang)("what an object takes from the kernel", () => {
+describe.skipIf(noClang)("what an object takes from the kernel", () => {
   it("its version, and what libbpf says of it", () => {
     expect(run(`extern int LINUX_KERNEL_VERSION __kconfig;${program("return LINUX_KERNEL_VERSION;")}`)).toBe(
       kernelVersion(),
@@ -74,7 +74,7 @@ describe.skipIf(!clang)("what an object takes from the kernel", () => {
     ).toBe(1);
   });
 
-  it.skipIf(setting("CONFIG_HZ") === undefined)(
+  it.skipIf(lacking("settings of the kernel", { CONFIG_HZ: setting("CONFIG_HZ") !== undefined }))(
     "its settings: numbers, letters, three states, texts; weak ones are 0",
     () => {
       const hz = Number(setting("CONFIG_HZ"));
@@ -106,13 +106,17 @@ describe.skipIf(!clang)("what an object takes from the kernel", () => {
     );
   });
 
-  it.skipIf(!/ bpf_prog_active$/m.test(readFileSync("/proc/kallsyms", "utf8")))("variables with their types", () => {
-    expect(
-      run(`extern const int bpf_prog_active __ksym; extern const struct nothing { int a; } not_there __ksym __weak;
+  const perCpu = / bpf_prog_active$/m.test(readFileSync("/proc/kallsyms", "utf8"));
+  it.skipIf(lacking("typed variables of the kernel", { "the symbol bpf_prog_active": perCpu }))(
+    "variables with their types",
+    () => {
+      expect(
+        run(`extern const int bpf_prog_active __ksym; extern const struct nothing { int a; } not_there __ksym __weak;
         static void *(*this_cpu)(const void *) = (void *) 154;
         ${program("if (&not_there) return 1; int *held = this_cpu(&bpf_prog_active); return 5 + (*held < 0);")}`),
-    ).toBe(5);
-  });
+      ).toBe(5);
+    },
+  );
 
   it("functions for programs; what a weak one would do is never reached", () => {
     const weak = `extern void bpf_no_such_function(void) __ksym __weak;
@@ -139,7 +143,7 @@ describe.skipIf(!clang)("what an object takes from the kernel", () => {
 
 const HASH = "__uint(type, 1); __type(key, u32); __type(value, u64);";
 
-describe.skipIf(!clang)("maps that C declares", () => {
+describe.skipIf(noClang)("maps that C declares", () => {
   it("are as large as they say: rings in pages, perf event arrays by CPUs", () => {
     const object = read(`struct { __uint(type, 27); __uint(max_entries, 5000); } ring SEC(".maps");
       struct { __uint(type, 4); __uint(key_size, 4); __uint(value_size, 4); } events SEC(".maps");
@@ -193,7 +197,7 @@ describe.skipIf(!clang)("maps that C declares", () => {
   });
 });
 
-describe.skipIf(!clang)("sections", () => {
+describe.skipIf(noClang)("sections", () => {
   it("with ? are loaded where somebody asks for them", () => {
     const object = read(`SEC("?raw_tp/x") int maybe(void *ctx) { return 0; }${program("return 0;")}`);
     using some = loadObject(object);

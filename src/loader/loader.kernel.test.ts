@@ -4,13 +4,14 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compileC, compileProgram, hasClang, workFolder } from "../../test/support/c-object.ts";
+import { compileC, compileProgram, workFolder } from "../../test/support/c-object.ts";
+import { hasClang, lacking } from "../../test/support/skips.ts";
 import { bpfFileSystems, hasFeature, hasMap } from "../kernel/index.ts";
 import { openObject } from "./index.ts";
 
 const folder = workFolder();
 afterAll(() => folder.remove());
-if (!hasClang) console.warn("\n*** not tested: the loader, for want of clang ***\n");
+const noClang = lacking("the loader", { clang: hasClang });
 
 /** What C here asks for by `bpf_get_attach_cookie` (Linux 5.15). */
 const cookies = hasFeature("perfEventCookie");
@@ -54,7 +55,7 @@ SEC("raw_tp/sys_exit") int g(u64 *ctx) { return 0; }
 SEC("?raw_tp/sys_exit") int h(u64 *ctx) { return 0; }
 `;
 
-describe.skipIf(!hasClang)("an object", () => {
+describe.skipIf(noClang)("an object", () => {
   let path = "";
   beforeAll(() => {
     path = compileC(folder.path, "events", EVENTS);
@@ -144,7 +145,7 @@ describe.skipIf(!hasClang)("an object", () => {
   });
 });
 
-describe.skipIf(!hasClang)("maps of maps and programs", () => {
+describe.skipIf(noClang)("maps of maps and programs", () => {
   it("take maps and programs, and give their ids", async () => {
     const path = compileC(
       folder.path,
@@ -179,7 +180,7 @@ describe.skipIf(!hasClang)("maps of maps and programs", () => {
   });
 });
 
-describe.skipIf(!hasClang)("places", () => {
+describe.skipIf(noClang)("places", () => {
   const children: ChildProcess[] = [];
   afterAll(() => {
     for (const child of children) child.kill();
@@ -213,36 +214,43 @@ int main(void) {
     await once(child.stdout as NodeJS.ReadableStream, "data");
   };
 
-  it.skipIf(!cookies)("attaches functions of programs by their section, and by options", async () => {
-    const program = compileProgram(folder.path, "target", hasSdt ? TARGET : TARGET.replace(/.*(sdt\.h|DTRACE).*/g, ""));
-    const path = compileC(
-      folder.path,
-      "functions",
-      `struct regs { u64 r[21]; };
+  it.skipIf(lacking("functions of programs by section", { "cookies of perf events": cookies }))(
+    "attaches functions of programs by their section, and by options",
+    async () => {
+      const program = compileProgram(
+        folder.path,
+        "target",
+        hasSdt ? TARGET : TARGET.replace(/.*(sdt\.h|DTRACE).*/g, ""),
+      );
+      const path = compileC(
+        folder.path,
+        "functions",
+        `struct regs { u64 r[21]; };
       u64 calls, sum, returns, odd; u64 cookie;
       SEC("uprobe/${program}:twice") int entry(struct regs *r) { calls++; sum += r->r[14]; return 0; }
       SEC("uretprobe/${program}:twice") int back(struct regs *r) { returns += (u32)r->r[10]; return 0; }
       SEC("uprobe") int other(struct regs *r) { odd++; cookie = attach_cookie(r); return 0; }
       SEC("uprobe/${program}:nothing") int none(struct regs *r) { return 0; }`,
-    );
-    const child = await start(program);
-    await using object = await openObject(path);
-    await object.load();
-    await expect(object.attach()).rejects.toThrow(/target has no function nothing/);
-    expect(object.links).toEqual([]);
-    object.program("none").autoAttach = false;
-    const links = await object.attach({ pid: child.pid as number });
-    expect(links).toHaveLength(2);
-    await expect(object.program("other").attach()).rejects.toThrow(/attach\(\) needs function/);
-    const other = await object.program("other").attach({ path: program, function: "third", cookie: 77 });
-    await step(child);
-    await step(child);
-    expect(object.bss).toMatchObject({ calls: 2n, sum: 3n, returns: 6n, odd: 2n, cookie: 77n });
-    await other.detach();
-    await step(child);
-    expect(object.bss).toMatchObject({ calls: 3n, odd: 2n });
-    await expect(object.program("other").attach({ path: "no-such-program" })).rejects.toThrow("there is no program");
-  });
+      );
+      const child = await start(program);
+      await using object = await openObject(path);
+      await object.load();
+      await expect(object.attach()).rejects.toThrow(/target has no function nothing/);
+      expect(object.links).toEqual([]);
+      object.program("none").autoAttach = false;
+      const links = await object.attach({ pid: child.pid as number });
+      expect(links).toHaveLength(2);
+      await expect(object.program("other").attach()).rejects.toThrow(/attach\(\) needs function/);
+      const other = await object.program("other").attach({ path: program, function: "third", cookie: 77 });
+      await step(child);
+      await step(child);
+      expect(object.bss).toMatchObject({ calls: 2n, sum: 3n, returns: 6n, odd: 2n, cookie: 77n });
+      await other.detach();
+      await step(child);
+      expect(object.bss).toMatchObject({ calls: 3n, odd: 2n });
+      await expect(object.program("other").attach({ path: "no-such-program" })).rejects.toThrow("there is no program");
+    },
+  );
 
   it("samples one process by its clock", async () => {
     const path = compileC(
@@ -280,12 +288,14 @@ int main(void) {
     expect(object.bss["calls"]).toBe(102n);
   });
 
-  it.skipIf(!hasSdt || !cookies)("attaches static probes by libbpf's protocol, with their arguments", async () => {
-    const program = compileProgram(folder.path, "target", TARGET);
-    const path = compileC(
-      folder.path,
-      "static",
-      `enum __bpf_usdt_arg_type { BPF_USDT_ARG_CONST, BPF_USDT_ARG_REG, BPF_USDT_ARG_REG_DEREF };
+  it.skipIf(lacking("static probes", { "sys/sdt.h": hasSdt, "cookies of perf events": cookies }))(
+    "attaches static probes by libbpf's protocol, with their arguments",
+    async () => {
+      const program = compileProgram(folder.path, "target", TARGET);
+      const path = compileC(
+        folder.path,
+        "static",
+        `enum __bpf_usdt_arg_type { BPF_USDT_ARG_CONST, BPF_USDT_ARG_REG, BPF_USDT_ARG_REG_DEREF };
       struct __bpf_usdt_arg_spec { u64 val_off; enum __bpf_usdt_arg_type arg_type; short reg_off; bool arg_signed; char arg_bitshift; };
       struct __bpf_usdt_spec { struct __bpf_usdt_arg_spec args[12]; u64 usdt_cookie; short arg_cnt; };
       struct { __uint(type, 2); __uint(max_entries, 256); __type(key, int); __type(value, struct __bpf_usdt_spec); } __bpf_usdt_specs SEC(".maps");
@@ -309,29 +319,30 @@ int main(void) {
         for (int i = 0; i < 3; i++) values[i] = arg(ctx, spec, i);
         return 0;
       }`,
-    );
-    const child = await start(program);
-    await using object = await openObject(path);
-    await object.load();
-    const [link] = await object.attach({ pid: child.pid as number });
-    await step(child);
-    expect(object.bss).toMatchObject({ hits: 1n, count: 3n, values: [1n, 5n, -2n] });
-    await link?.detach();
-    await using again = await object.program("probe").attach({
-      path: program,
-      usdt: { provider: "own", name: "step" },
-      pid: child.pid as number,
-      cookie: 5,
-    });
-    expect(again.places).toHaveLength(1);
-    await step(child);
-    expect(object.bss).toMatchObject({ hits: 2n, cookie: 5n, values: [2n, 10n, -2n] });
-    await expect(
-      object.program("probe").attach({ path: program, usdt: { provider: "own", name: "stop" } }),
-    ).rejects.toThrow("Did you mean 'own:step'?");
-  });
+      );
+      const child = await start(program);
+      await using object = await openObject(path);
+      await object.load();
+      const [link] = await object.attach({ pid: child.pid as number });
+      await step(child);
+      expect(object.bss).toMatchObject({ hits: 1n, count: 3n, values: [1n, 5n, -2n] });
+      await link?.detach();
+      await using again = await object.program("probe").attach({
+        path: program,
+        usdt: { provider: "own", name: "step" },
+        pid: child.pid as number,
+        cookie: 5,
+      });
+      expect(again.places).toHaveLength(1);
+      await step(child);
+      expect(object.bss).toMatchObject({ hits: 2n, cookie: 5n, values: [2n, 10n, -2n] });
+      await expect(
+        object.program("probe").attach({ path: program, usdt: { provider: "own", name: "stop" } }),
+      ).rejects.toThrow("Did you mean 'own:step'?");
+    },
+  );
 
-  it.skipIf(!hasMap("user_ringbuf"))(
+  it.skipIf(lacking("user ring buffers", { user_ringbuf: hasMap("user_ringbuf") }))(
     "runs iterators, takes records from the user's side, replaces the program of a link",
     async () => {
       const path = compileC(
@@ -366,31 +377,35 @@ int main(void) {
     },
   );
 
-  it.skipIf(!existsSync("/sys/kernel/tracing/events/syscalls"))("tracepoints by name", async () => {
-    const path = compileC(
-      folder.path,
-      "point",
-      `const volatile u32 wanted; u64 calls;
+  it.skipIf(lacking("tracepoints by name", { tracefs: existsSync("/sys/kernel/tracing/events/syscalls") }))(
+    "tracepoints by name",
+    async () => {
+      const path = compileC(
+        folder.path,
+        "point",
+        `const volatile u32 wanted; u64 calls;
       SEC("tracepoint/syscalls/sys_enter_getppid") int a(void *c) { if ((u32)(pid_tgid() >> 32) == wanted) calls++; return 0; }
       SEC("tp") int b(void *c) { if ((u32)(pid_tgid() >> 32) == wanted) calls += 10; return 0; }`,
-    );
-    await using object = await openObject(path);
-    object.rodata["wanted"] = process.pid;
-    await object.load();
-    expect(await object.attach()).toHaveLength(1);
-    await using second = await object.program("b").attach({ tracepoint: "syscalls:sys_enter_getppid" });
-    // Before Linux 5.15 no link holds it.
-    expect(second.info()[0]?.type).toBe(cookies ? "perf_event" : undefined);
-    const before = Number(object.bss["calls"]);
-    void process.ppid;
-    expect(Number(object.bss["calls"]) - before).toBe(11);
-    await expect(object.program("b").attach({ tracepoint: "syscalls:sys_enter_nothing" })).rejects.toThrow(
-      "this kernel has no such tracepoint",
-    );
-  });
+      );
+      await using object = await openObject(path);
+      object.rodata["wanted"] = process.pid;
+      await object.load();
+      expect(await object.attach()).toHaveLength(1);
+      await using second = await object.program("b").attach({ tracepoint: "syscalls:sys_enter_getppid" });
+      // Before Linux 5.15 no link holds it.
+      expect(second.info()[0]?.type).toBe(cookies ? "perf_event" : undefined);
+      const before = Number(object.bss["calls"]);
+      void process.ppid;
+      expect(Number(object.bss["calls"]) - before).toBe(11);
+      await expect(object.program("b").attach({ tracepoint: "syscalls:sys_enter_nothing" })).rejects.toThrow(
+        "this kernel has no such tracepoint",
+      );
+    },
+  );
 });
 
-describe.skipIf(!hasClang || !bpfFileSystems().includes("/sys/fs/bpf"))("pins", () => {
+const bpffs = bpfFileSystems().includes("/sys/fs/bpf");
+describe.skipIf(lacking("pins", { clang: hasClang, bpffs }))("pins", () => {
   const name = `scry_test_${process.pid}`;
   const pinned = `/sys/fs/bpf/${name}`;
   afterAll(() => rmSync(pinned, { force: true }));

@@ -4,7 +4,8 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compileC, hasClang, workFolder } from "../../test/support/c-object.ts";
+import { compileC, workFolder } from "../../test/support/c-object.ts";
+import { hasClang, lacking } from "../../test/support/skips.ts";
 import { bpfFileSystems, hasFeature } from "../kernel/index.ts";
 import { openObject } from "./index.ts";
 
@@ -19,7 +20,7 @@ afterAll(() => {
   spawnSync("ip", ["netns", "del", netns]);
   folder.remove();
 });
-if (!hasClang) console.warn("\n*** not tested: where programs of objects attach, for want of clang ***\n");
+const noClang = lacking("where programs of objects attach", { clang: hasClang });
 
 /** Sends a packet over the namespace's loopback; answers whether it came back. */
 const ping = (): boolean =>
@@ -31,7 +32,7 @@ socket.bind(5555, "127.0.0.1", () => socket.send("x", 5555, "127.0.0.1"));
 setTimeout(() => process.exit(1), 1500);
 `;
 
-describe.skipIf(!hasClang)("packets", () => {
+describe.skipIf(noClang)("packets", () => {
   it("XDP and traffic control, by links that are updated, pinned and asked", async () => {
     const file = compileC(
       folder.path,
@@ -112,45 +113,48 @@ describe.skipIf(!hasClang)("packets", () => {
   });
 });
 
-describe.skipIf(!hasClang || !hasFeature("kprobe"))("functions of the kernel", () => {
-  const arch = process.arch === "arm64" ? "arm64" : "x64";
-  const call = `__${arch}_sys_getppid`;
-  const own = (name: string): string => `if ((u32)(pid_tgid() >> 32) == wanted) ${name}++; return 0;`;
+describe.skipIf(lacking("kprobes of objects", { clang: hasClang, kprobe: hasFeature("kprobe") }))(
+  "functions of the kernel",
+  () => {
+    const arch = process.arch === "arm64" ? "arm64" : "x64";
+    const call = `__${arch}_sys_getppid`;
+    const own = (name: string): string => `if ((u32)(pid_tgid() >> 32) == wanted) ${name}++; return 0;`;
 
-  it("by name, as system calls, and many by one link", async () => {
-    const fentry = hasFeature("fentry");
-    const file = compileC(
-      folder.path,
-      "functions",
-      `const volatile u32 wanted; u64 a, b, c, d, e;
+    it("by name, as system calls, and many by one link", async () => {
+      const fentry = hasFeature("fentry");
+      const file = compileC(
+        folder.path,
+        "functions",
+        `const volatile u32 wanted; u64 a, b, c, d, e;
       SEC("kprobe/${call}") int one(void *r) { ${own("a")} }
       SEC("kretprobe/${call}") int back(void *r) { ${own("b")} }
       SEC("ksyscall/getppid") int call(void *r) { ${own("c")} }
       SEC("kprobe.multi/__*_sys_getppid") int many(void *r) { ${own("d")} }
       SEC("?fentry/bpf_fentry_test1") int entry(u64 *r) { ${own("e")} }`,
-    );
-    await using object = await openObject(file);
-    object.rodata["wanted"] = process.pid;
-    object.program("entry").load = fentry;
-    await object.load();
-    const links = await object.attach();
-    expect(links.length).toBe(fentry ? 5 : 4);
-    const before = { ...object.bss } as Record<string, bigint>;
-    void process.ppid;
-    // The kernel calls the function by itself where its program is tried.
-    if (fentry) object.program("entry").testRun();
-    const after = { ...object.bss } as Record<string, bigint>;
-    const seen = Object.keys(after).map((name) => Number((after[name] ?? 0n) - (before[name] ?? 0n)));
-    // ftrace may know the function by another of its names, or by two.
-    expect(seen[3]).toBeGreaterThan(0);
-    expect(seen.toSpliced(3, 1)).toEqual([1, 1, 1, fentry ? 1 : 0]);
-    await expect(object.program("one").attach({ function: "no_such_function" })).rejects.toThrow(
-      "this kernel has no function no_such_function",
-    );
-  });
-});
+      );
+      await using object = await openObject(file);
+      object.rodata["wanted"] = process.pid;
+      object.program("entry").load = fentry;
+      await object.load();
+      const links = await object.attach();
+      expect(links.length).toBe(fentry ? 5 : 4);
+      const before = { ...object.bss } as Record<string, bigint>;
+      void process.ppid;
+      // The kernel calls the function by itself where its program is tried.
+      if (fentry) object.program("entry").testRun();
+      const after = { ...object.bss } as Record<string, bigint>;
+      const seen = Object.keys(after).map((name) => Number((after[name] ?? 0n) - (before[name] ?? 0n)));
+      // ftrace may know the function by another of its names, or by two.
+      expect(seen[3]).toBeGreaterThan(0);
+      expect(seen.toSpliced(3, 1)).toEqual([1, 1, 1, fentry ? 1 : 0]);
+      await expect(object.program("one").attach({ function: "no_such_function" })).rejects.toThrow(
+        "this kernel has no function no_such_function",
+      );
+    });
+  },
+);
 
-describe.skipIf(!hasClang)("functions of others", () => {
+describe.skipIf(noClang)("functions of others", () => {
   it("a function of a loaded program is replaced", async () => {
     const file = compileC(
       folder.path,
@@ -212,26 +216,29 @@ describe.skipIf(!hasClang)("functions of others", () => {
 });
 
 const unified = (): string | undefined => /^\S+ (\S+) cgroup2 /m.exec(readFileSync("/proc/mounts", "utf8"))?.[1];
-describe.skipIf(!hasClang || unified() === undefined)("control groups", () => {
-  it("are told by their folder", async () => {
-    const group = `${unified()}/scry-${process.pid}`;
-    execFileSync("mkdir", [group]);
-    try {
-      const file = compileC(
-        folder.path,
-        "groups",
-        `u64 seen; SEC("cgroup/skb") int both(void *ctx) { seen++; return 1; }
+describe.skipIf(lacking("control groups of objects", { clang: hasClang, cgroup2: unified() !== undefined }))(
+  "control groups",
+  () => {
+    it("are told by their folder", async () => {
+      const group = `${unified()}/scry-${process.pid}`;
+      execFileSync("mkdir", [group]);
+      try {
+        const file = compileC(
+          folder.path,
+          "groups",
+          `u64 seen; SEC("cgroup/skb") int both(void *ctx) { seen++; return 1; }
         SEC("cgroup/connect4") int connect4(void *ctx) { return 1; }`,
-      );
-      await using object = await openObject(file);
-      await object.load();
-      await expect(object.program("both").attach({ cgroup: group })).rejects.toThrow("needs a direction");
-      await using out = await object.program("both").attach({ cgroup: group, direction: "egress" });
-      await using connect = await object.program("connect4").attach({ cgroup: group });
-      expect([out.info()[0]?.type, connect.info()[0]?.type]).toEqual(["cgroup", "cgroup"]);
-      await expect(object.program("connect4").attach({ cgroup: "/tmp" })).rejects.toThrow("no folder of a cgroup2");
-    } finally {
-      execFileSync("rmdir", [group]);
-    }
-  });
-});
+        );
+        await using object = await openObject(file);
+        await object.load();
+        await expect(object.program("both").attach({ cgroup: group })).rejects.toThrow("needs a direction");
+        await using out = await object.program("both").attach({ cgroup: group, direction: "egress" });
+        await using connect = await object.program("connect4").attach({ cgroup: group });
+        expect([out.info()[0]?.type, connect.info()[0]?.type]).toEqual(["cgroup", "cgroup"]);
+        await expect(object.program("connect4").attach({ cgroup: "/tmp" })).rejects.toThrow("no folder of a cgroup2");
+      } finally {
+        execFileSync("rmdir", [group]);
+      }
+    });
+  },
+);

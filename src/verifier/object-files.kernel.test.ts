@@ -1,25 +1,27 @@
 // C programs of every type, compiled by clang, and the running kernel's verdict on each against ours: what it takes is taken,
 // and nothing is taken that it refuses.
 
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
 import { kernelSays } from "../../test/data/verifier-agreement.ts";
+import { hasClang, lacking } from "../../test/support/skips.ts";
 import { loadObject } from "../kernel/index.ts";
 import { readObject } from "../object/index.ts";
 import { verifyProgram } from "./index.ts";
 
 const sources = new URL("../../bench/verifier/programs/", import.meta.url).pathname;
 const headers = ["/usr/include/bpf/bpf_helpers.h", "/usr/include/linux/bpf.h"];
-const hasClang =
-  spawnSync("clang", ["--version"]).status === 0 &&
-  headers.every((file) => spawnSync("test", ["-e", file]).status === 0);
+const noClang = lacking("verdicts on programs in C", {
+  clang: hasClang,
+  "libbpf's headers": headers.every(existsSync),
+});
 
 /** Where the two may differ: Linux runs loops turn by turn, and gives up where we prove their end. */
 const PROVEN_END = /too large|infinite loop/;
 
-describe.skipIf(!hasClang)("programs in C", () => {
+describe.skipIf(noClang)("programs in C", () => {
   it.each(readdirSync(sources).filter((name) => name.endsWith(".c")))("%s", { timeout: 120_000 }, (file) => {
     const folder = mkdtempSync(`${tmpdir()}/scry-objects-`);
     try {

@@ -8,11 +8,10 @@ import { afterAll, describe, expect, it } from "vitest";
 import { loadObject } from "../../src/kernel/index.ts";
 import { readObject } from "../../src/object/index.ts";
 import { scryCommand } from "../support/commands.ts";
+import { hasTool, lacking } from "../support/skips.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "scry-build-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const bpftool = process.env["CI"] !== undefined || spawnSync("bpftool", ["version"]).status === 0;
-if (!bpftool) console.warn("\n*** not tested: built objects by libbpf, for want of bpftool ***\n");
 
 const scry = (...words: string[]) =>
   spawnSync(process.execPath, [scryCommand(), ...words], { encoding: "utf8", timeout: 60_000, cwd: folder });
@@ -82,14 +81,17 @@ describe("scry build", () => {
     expect([...loaded.programs.keys()]).toEqual(["each"]);
   });
 
-  it.skipIf(!bpftool)("with nothing that libbpf complains of", () => {
-    expect(scry("build", "each.bpf.c").status).toBe(0);
-    const at = "/sys/fs/bpf/scry-test-build";
-    const loaded = spawnSync("bpftool", ["prog", "loadall", "each.bpf.o", at], { encoding: "utf8", cwd: folder });
-    rmSync(at, { recursive: true, force: true });
-    expect(loaded.stderr.replace(/^Warning: bpftool is now running.*\n/gm, "")).toBe("");
-    expect(loaded.status).toBe(0);
-  });
+  it.skipIf(lacking("built objects by libbpf", { bpftool: hasTool("bpftool") }))(
+    "with nothing that libbpf complains of",
+    () => {
+      expect(scry("build", "each.bpf.c").status).toBe(0);
+      const at = "/sys/fs/bpf/scry-test-build";
+      const loaded = spawnSync("bpftool", ["prog", "loadall", "each.bpf.o", at], { encoding: "utf8", cwd: folder });
+      rmSync(at, { recursive: true, force: true });
+      expect(loaded.stderr.replace(/^Warning: bpftool is now running.*\n/gm, "")).toBe("");
+      expect(loaded.status).toBe(0);
+    },
+  );
 
   it("is run at once, with its variables set", () => {
     const ran = scry("run", "--dry-run", "--set", "target=4000000000", "each.bpf.c");

@@ -6,12 +6,12 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { damaged, numbers } from "../data/damage.ts";
-import { compileC, hasClang, workFolder } from "../support/c-object.ts";
+import { compileC, workFolder } from "../support/c-object.ts";
 import { repository, scryCommand } from "../support/commands.ts";
+import { hasClang, hasTool, lacking } from "../support/skips.ts";
 
 const folder = workFolder();
 afterAll(() => folder.remove());
-if (!hasClang) console.warn("\n*** not tested: commands for objects, for want of clang ***\n");
 
 const scry = (...words: readonly string[]) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [scryCommand(), ...words], {
@@ -49,7 +49,7 @@ SEC("raw_tp/sys_enter") int f(u64 *ctx) {
 SEC("xdp") int pass(void *ctx) { return 2; }
 `;
 
-describe.skipIf(!hasClang)("commands for objects", () => {
+describe.skipIf(lacking("commands for objects", { clang: hasClang }))("commands for objects", () => {
   let path = "";
   let target: ChildProcess;
   beforeAll(() => {
@@ -278,26 +278,29 @@ describe.skipIf(!hasClang)("commands for objects", () => {
     }
   });
 
-  it.skipIf(spawnSync("setpriv", ["--version"]).status !== 0)("says what is missing without privileges", () => {
-    // The test's folder is root's alone.
-    execFileSync("chmod", ["755", folder.path]);
-    const unprivileged = (...words: readonly string[]): string => {
-      const line = [
-        "--reuid",
-        "65534",
-        "--regid",
-        "65534",
-        "--clear-groups",
-        process.execPath,
-        scryCommand(),
-        ...words,
-      ];
-      const { stdout, stderr } = spawnSync("setpriv", line, { encoding: "utf8" });
-      return stdout + stderr;
-    };
-    expect(unprivileged("run", path)).toMatch(/^ERROR: .*EPERM \(not permitted: this process lacks/);
-    expect(unprivileged("ps")).toMatch(/^ERROR: .*EPERM/);
-    expect(unprivileged("object", path)).toMatch(/THIS KERNEL\n {2}cannot be asked: .*EPERM/);
-    expect(unprivileged("gen", path)).toContain("export interface Own {");
-  });
+  it.skipIf(lacking("objects without privileges", { setpriv: hasTool("setpriv") }))(
+    "says what is missing without privileges",
+    () => {
+      // The test's folder is root's alone.
+      execFileSync("chmod", ["755", folder.path]);
+      const unprivileged = (...words: readonly string[]): string => {
+        const line = [
+          "--reuid",
+          "65534",
+          "--regid",
+          "65534",
+          "--clear-groups",
+          process.execPath,
+          scryCommand(),
+          ...words,
+        ];
+        const { stdout, stderr } = spawnSync("setpriv", line, { encoding: "utf8" });
+        return stdout + stderr;
+      };
+      expect(unprivileged("run", path)).toMatch(/^ERROR: .*EPERM \(not permitted: this process lacks/);
+      expect(unprivileged("ps")).toMatch(/^ERROR: .*EPERM/);
+      expect(unprivileged("object", path)).toMatch(/THIS KERNEL\n {2}cannot be asked: .*EPERM/);
+      expect(unprivileged("gen", path)).toContain("export interface Own {");
+    },
+  );
 });

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hasFeature } from "../../src/kernel/index.ts";
 import { NOTIFY, runScry, scratchFolder, startScry } from "../support/commands.ts";
+import { lacking } from "../support/skips.ts";
 
 const fentry = hasFeature("fentry");
-if (!fentry) console.warn("\n*** not tested: skboutput, for want of fentry ***\n");
 
 /** The packets of a pcap file with times to the nanosecond. */
 function packetsOf(bytes: Buffer): { readonly time: number; readonly packet: Buffer }[] {
@@ -23,7 +23,7 @@ function packetsOf(bytes: Buffer): { readonly time: number; readonly packet: Buf
 }
 
 describe("skboutput()", () => {
-  it.skipIf(!fentry)("writes what this process sends, with the time", async () => {
+  it.skipIf(lacking("skboutput", { fentry }))("writes what this process sends, with the time", async () => {
     const file = join(scratchFolder(), "sent.pcap");
     const script = `fentry:ip_send_skb /pid == $1/ { $r = skboutput("${file}", args.skb, args.skb.len, 0); @[$r] = count(); }`;
     const run = startScry(["-e", script, "--", String(process.pid)], { env: { [NOTIFY]: "1" } });

@@ -1,15 +1,13 @@
 // C functions of two numbers, `long t_NAME(long a, long b)`: what gcc makes of them for this machine, and an object with a
 // program for each, which reads its operands from the global `io` and writes what comes out there.
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compileC } from "../../src/lang/c/index.ts";
 import type { BpfObject } from "../../src/object/index.ts";
 import { DiagnosticError } from "../../src/source/index.ts";
-
-export const hasGcc: boolean = process.env["CI"] !== undefined || spawnSync("gcc", ["--version"]).status === 0;
 
 export const NUMBERS: string = readFileSync(new URL("../data/c/numbers.c", import.meta.url), "utf8");
 

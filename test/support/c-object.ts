@@ -1,12 +1,9 @@
 // Objects for tests of the loader: C of our own, compiled by clang; what libbpf's headers would give is declared here.
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-
-export const hasClang: boolean =
-  process.env["CI"] !== undefined || spawnSync("clang", ["--version"], { stdio: "ignore" }).status === 0;
 
 export const PROLOGUE = `
 typedef unsigned long long u64; typedef long long s64; typedef unsigned int u32; typedef int s32;

@@ -5,13 +5,13 @@ import { describe, expect, it } from "vitest";
 import {
   byGcc,
   functionsOf,
-  hasGcc,
   NUMBERS,
   OPERANDS,
   objectOfNumbers,
   operandBytes,
   resultOf,
 } from "../../../test/support/c-numbers.ts";
+import { hasGcc, lacking } from "../../../test/support/skips.ts";
 import {
   attach,
   detachAll,
@@ -57,7 +57,7 @@ function withPid(object: BpfObject, section: string): BpfObject {
   };
 }
 
-describe.skipIf(!hasGcc)("numbers", () => {
+describe.skipIf(lacking("C in the kernel against gcc", { gcc: hasGcc }))("numbers", () => {
   it("are those of gcc", () => {
     const names = functionsOf(NUMBERS).filter((name) => !REFUSED.has(name));
     const expected = byGcc(NUMBERS, "-O0");

@@ -4,18 +4,16 @@ import { describe, expect, it } from "vitest";
 import {
   byGcc,
   functionsOf,
-  hasGcc,
   NUMBERS,
   OPERANDS,
   objectOfNumbers,
   operandBytes,
   resultOf,
 } from "../../../test/support/c-numbers.ts";
+import { hasGcc, lacking } from "../../../test/support/skips.ts";
 import { embedded } from "../../machine/index.ts";
 
-if (!hasGcc) console.warn("\n*** not tested: C against gcc, for want of gcc ***\n");
-
-describe.skipIf(!hasGcc)("C on the embedded machine", () => {
+describe.skipIf(lacking("C against gcc", { gcc: hasGcc }))("C on the embedded machine", () => {
   const [plain, fast] = hasGcc ? [byGcc(NUMBERS, "-O0"), byGcc(NUMBERS, "-O2")] : [new Map(), new Map()];
   const machine = hasGcc ? embedded(objectOfNumbers(NUMBERS), { tier: "interpreter", verify: false }) : undefined;
   const io = machine?.maps.get(".data.io");

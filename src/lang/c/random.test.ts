@@ -5,19 +5,19 @@ import { expect, it } from "vitest";
 import {
   byGcc,
   functionsOf,
-  hasGcc,
   OPERANDS,
   objectOfNumbers,
   operandBytes,
   resultOf,
 } from "../../../test/support/c-numbers.ts";
 import { RANDOM_HEAD, randomFunction } from "../../../test/support/random-c.ts";
+import { hasGcc, lacking } from "../../../test/support/skips.ts";
 import { embedded } from "../../machine/index.ts";
 
 const seed = Number(process.env["RANDOM_C_SEED"] ?? Date.now() % 1_000_000_000);
 const count = Number(process.env["RANDOM_C_FUNCTIONS"] ?? 20);
 
-it.skipIf(!hasGcc)("generated functions give what gcc's give", () => {
+it.skipIf(lacking("generated C against gcc", { gcc: hasGcc }))("generated functions give what gcc's give", () => {
   console.log(`generated C: seed ${seed}, ${count} functions`);
   const texts = Array.from({ length: count }, (_, i) => randomFunction(`t_${i}`, Math.imul(seed + i, 2654435761)));
   const text = RANDOM_HEAD + texts.join("");
