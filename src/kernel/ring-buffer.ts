@@ -1,14 +1,9 @@
 // The reading end of a BPF_MAP_TYPE_RINGBUF: a single consumer over pages shared with the kernel (kernel/bpf/ringbuf.c).
 //
-//     page 0: consumer position (ours to write)      page 1: producer position (the kernel's)
-//     pages 2…: the data, mapped twice in a row, so that a record which wraps around is still one piece
-//
 //     record: ┌ u32 length | busy(bit 31) | discard(bit 30) ┬ u32 page offset ┬ payload, padded to 8 ┐
 
-import { SystemCallError } from "./errors.ts";
 import type { KernelMap } from "./maps.ts";
-import { PAGE_SIZE } from "./numbers.ts";
-import { MAP_SHARED, PROT_READ, PROT_WRITE } from "./system-calls.ts";
+import { mapRing, type RingPages } from "./ring-pages.ts";
 
 const BUSY = 0x80000000;
 const DISCARD = 0x40000000;
@@ -28,8 +23,7 @@ export class RingBuffer {
   /** Discarded records that were skipped. */
   discarded = 0;
   readonly #words: Int32Array;
-  readonly #consumerPages: ArrayBuffer;
-  readonly #producerPages: ArrayBuffer;
+  readonly #pages: RingPages;
   readonly #consumer: BigUint64Array;
   readonly #producer: BigUint64Array;
   /** Position as far as we have read; exact as a number up to 2^53 bytes, that is 28 years at 10 MB a second. */
@@ -39,21 +33,13 @@ export class RingBuffer {
   constructor(map: KernelMap) {
     this.map = map;
     this.size = map.spec.maxEntries;
-    const { calls } = map.kernel;
-    const consumer = calls.mmap(PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, map.fd, 0);
-    if (typeof consumer === "number") throw new SystemCallError("mmap", -consumer, `ring buffer "${map.spec.name}"`);
-    const producer = calls.mmap(PAGE_SIZE + 2 * this.size, PROT_READ, MAP_SHARED, map.fd, PAGE_SIZE);
-    if (typeof producer === "number") {
-      calls.munmap(consumer);
-      throw new SystemCallError("mmap", -producer, `ring buffer "${map.spec.name}"`);
-    }
-    this.#consumerPages = consumer;
-    this.#producerPages = producer;
-    this.#consumer = new BigUint64Array(consumer, 0, 1);
-    this.#producer = new BigUint64Array(producer, 0, 1);
-    this.#words = new Int32Array(producer, PAGE_SIZE, (2 * this.size) / 4);
-    this.bytes = new Uint8Array(producer, PAGE_SIZE, 2 * this.size);
-    this.view = new DataView(producer, PAGE_SIZE, 2 * this.size);
+    this.#pages = mapRing(map, "consumer");
+    const { consumer, producer, memory, start } = this.#pages;
+    this.#consumer = consumer;
+    this.#producer = producer;
+    this.#words = new Int32Array(memory, start, (2 * this.size) / 4);
+    this.bytes = new Uint8Array(memory, start, 2 * this.size);
+    this.view = new DataView(memory, start, 2 * this.size);
     this.#position = Number(Atomics.load(this.#consumer, 0));
   }
 
@@ -127,8 +113,7 @@ export class RingBuffer {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.map.kernel.calls.munmap(this.#consumerPages);
-    this.map.kernel.calls.munmap(this.#producerPages);
+    this.#pages.unmap();
   }
 
   [Symbol.dispose](): void {

@@ -1,20 +1,15 @@
 // The writing end of a BPF_MAP_TYPE_USER_RINGBUF: what is put in here a program takes out (`bpf_user_ringbuf_drain`).
-//
-//     page 0: consumer position (the kernel's)      page 1: producer position (ours)
-//     pages 2…: the data, mapped twice in a row; a record is laid out as in ring-buffer.ts
+// A record is laid out as in ring-buffer.ts.
 
-import { SystemCallError } from "./errors.ts";
 import type { KernelMap } from "./maps.ts";
-import { PAGE_SIZE } from "./numbers.ts";
-import { MAP_SHARED, PROT_READ, PROT_WRITE } from "./system-calls.ts";
+import { mapRing, type RingPages } from "./ring-pages.ts";
 
 const HEADER = 8;
 
 /** One writer at a time: two of the same ring would overwrite each other. */
 export class UserRingBuffer {
   readonly map: KernelMap;
-  readonly #consumerPages: ArrayBuffer;
-  readonly #producerPages: ArrayBuffer;
+  readonly #pages: RingPages;
   readonly #consumer: BigUint64Array;
   readonly #producer: BigUint64Array;
   readonly #bytes: Uint8Array;
@@ -24,22 +19,13 @@ export class UserRingBuffer {
   /** Throws a SystemCallError. */
   constructor(map: KernelMap) {
     this.map = map;
-    const { calls } = map.kernel;
+    this.#pages = mapRing(map, "producer");
+    const { consumer, producer, memory, start } = this.#pages;
     const size = map.spec.maxEntries;
-    const consumer = calls.mmap(PAGE_SIZE, PROT_READ, MAP_SHARED, map.fd, 0);
-    if (typeof consumer === "number")
-      throw new SystemCallError("mmap", -consumer, `user ring buffer "${map.spec.name}"`);
-    const producer = calls.mmap(PAGE_SIZE + 2 * size, PROT_READ | PROT_WRITE, MAP_SHARED, map.fd, PAGE_SIZE);
-    if (typeof producer === "number") {
-      calls.munmap(consumer);
-      throw new SystemCallError("mmap", -producer, `user ring buffer "${map.spec.name}"`);
-    }
-    this.#consumerPages = consumer;
-    this.#producerPages = producer;
-    this.#consumer = new BigUint64Array(consumer, 0, 1);
-    this.#producer = new BigUint64Array(producer, 0, 1);
-    this.#bytes = new Uint8Array(producer, PAGE_SIZE, 2 * size);
-    this.#words = new Int32Array(producer, PAGE_SIZE, (2 * size) / 4);
+    this.#consumer = consumer;
+    this.#producer = producer;
+    this.#bytes = new Uint8Array(memory, start, 2 * size);
+    this.#words = new Int32Array(memory, start, (2 * size) / 4);
   }
 
   /** Bytes that are free, headers of records included. */
@@ -67,8 +53,7 @@ export class UserRingBuffer {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.map.kernel.calls.munmap(this.#consumerPages);
-    this.map.kernel.calls.munmap(this.#producerPages);
+    this.#pages.unmap();
   }
 
   [Symbol.dispose](): void {
