@@ -15,9 +15,18 @@ export function infoOf<L extends Layout>(
   wanted: Values<L>,
 ): Struct<L> | undefined {
   const info = kernel.struct(layout, wanted);
-  const attr = { bpf_fd: fd, info_len: info.bytes.length, info: info.bytes };
-  return kernel.bpf("OBJ_GET_INFO_BY_FD", attr) < 0 ? undefined : info;
+  return askInfo(kernel, fd, info) < 0 ? undefined : info;
 }
+
+/** The same, of `what`. Throws a SystemCallError. */
+export function checkedInfo<L extends Layout>(kernel: Kernel, fd: number, layout: L, what: string): Struct<L> {
+  const info = kernel.struct(layout);
+  checked(askInfo(kernel, fd, info), "bpf(BPF_OBJ_GET_INFO_BY_FD)", what);
+  return info;
+}
+
+const askInfo = (kernel: Kernel, fd: number, { bytes }: { readonly bytes: Uint8Array }): number =>
+  kernel.bpf("OBJ_GET_INFO_BY_FD", { bpf_fd: fd, info_len: bytes.length, info: bytes });
 
 type NextId = "BTF_GET_NEXT_ID" | "PROG_GET_NEXT_ID" | "MAP_GET_NEXT_ID" | "LINK_GET_NEXT_ID";
 
@@ -48,9 +57,7 @@ export interface MapInfo {
 
 /** Throws a SystemCallError. */
 export function mapInfo(fd: number, kernel: Kernel = liveKernel()): MapInfo {
-  const info = kernel.struct(bpfMapInfo);
-  const attr = { bpf_fd: fd, info_len: info.bytes.length, info: info.bytes };
-  checked(kernel.bpf("OBJ_GET_INFO_BY_FD", attr), "bpf(BPF_OBJ_GET_INFO_BY_FD)", "a map");
+  const info = checkedInfo(kernel, fd, bpfMapInfo, "a map");
   return {
     id: info.get("id"),
     typeNumber: info.get("type"),
@@ -80,9 +87,7 @@ export interface LinkInfo {
 
 /** Throws a SystemCallError. */
 export function linkInfo(fd: number, kernel: Kernel = liveKernel()): LinkInfo {
-  const info = kernel.struct(bpfLinkInfo);
-  const attr = { bpf_fd: fd, info_len: info.bytes.length, info: info.bytes };
-  checked(kernel.bpf("OBJ_GET_INFO_BY_FD", attr), "bpf(BPF_OBJ_GET_INFO_BY_FD)", "a link");
+  const info = checkedInfo(kernel, fd, bpfLinkInfo, "a link");
   const type = info.get("type");
   return { id: info.get("id"), type: LINK_TYPES[type] ?? `type ${type}`, program: info.get("prog_id") };
 }

@@ -2,9 +2,10 @@
 
 import { type ProgramType, programTypeName } from "../object/index.ts";
 import type { Kernel } from "./kernel.ts";
+import { checkedInfo } from "./kernel-objects.ts";
 import { bpfProgInfo } from "./layouts.ts";
 import { liveKernel } from "./live-kernel.ts";
-import { sizeOf, textOf } from "./struct.ts";
+import { textOf } from "./struct.ts";
 import { checked } from "./system-calls.ts";
 
 export interface ProgramInfo {
@@ -30,9 +31,7 @@ export interface ProgramInfo {
 
 /** Asks by BPF_OBJ_GET_INFO_BY_FD. Throws a SystemCallError. */
 export function programInfo(fd: number, kernel: Kernel = liveKernel()): ProgramInfo {
-  const info = kernel.struct(bpfProgInfo);
-  const attr = { bpf_fd: fd, info_len: sizeOf(bpfProgInfo), info: info.bytes };
-  checked(kernel.bpf("OBJ_GET_INFO_BY_FD", attr), "bpf(BPF_OBJ_GET_INFO_BY_FD)", `program ${fd}`);
+  const info = checkedInfo(kernel, fd, bpfProgInfo, `program ${fd}`);
   return {
     id: info.get("id"),
     type: programTypeName(info.get("type")),

@@ -433,6 +433,16 @@ export abstract class ValueLowering extends PlaceLowering {
     const { b, typing } = this;
     const empty = typing.resolve(of.type).kind === "void";
     const result = { name: "chosen", type: typing.isScalar(of.type) ? this.kind(of.type) : INT };
+    this.eitherSide(of, (side) => {
+      if (empty) this.effect(side);
+      else b.write(result, this.value(side));
+    });
+    return empty ? b.const(0) : b.read(result);
+  }
+
+  /** The side of `?:` that its condition chooses. */
+  protected eitherSide(of: Of<"conditional">, take: (side: CExpression) => void): void {
+    const { b } = this;
     const [yes, no, after] = [b.block("yes"), b.block("no"), b.block("after")];
     this.condition(of.condition, yes, no);
     for (const [block, side] of [
@@ -440,12 +450,10 @@ export abstract class ValueLowering extends PlaceLowering {
       [no, of.otherwise],
     ] as const) {
       b.enter(block);
-      if (empty) this.effect(side);
-      else b.write(result, this.value(side));
+      take(side);
       b.jump(after);
     }
     b.enter(after);
-    return empty ? b.const(0) : b.read(result);
   }
 
   // --- assignment -----------------------------------------------------------------------------------------------

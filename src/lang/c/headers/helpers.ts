@@ -32,12 +32,7 @@ export const BPF_HELPERS = `#pragma once
 #define __arg_nullable __attribute__((btf_decl_tag("arg:nullable")))
 #define __arg_trusted __attribute__((btf_decl_tag("arg:trusted")))
 #define __arg_arena __attribute__((btf_decl_tag("arg:arena")))
-#ifndef NULL
-#define NULL ((void *)0)
-#endif
-#ifndef offsetof
-#define offsetof(type, member) __builtin_offsetof(type, member)
-#endif
+#include <stddef.h>
 #ifndef container_of
 #define container_of(ptr, type, member) ({ void *__mptr = (void *)(ptr); (type *)(__mptr - offsetof(type, member)); })
 #endif
