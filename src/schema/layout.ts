@@ -103,11 +103,10 @@ export function elementOffsets(elements: readonly Type[]): number[] {
 type Elements = Type & { readonly kind: "tuple" | "record" };
 
 /** Which element of one type each of another's is: fields are told apart by their names; -1 where there is none. */
-export const elementPlaces = (from: Elements, goal: Elements): number[] => {
-  const byName =
-    goal.kind === "record" && from.kind === "record" && !goal.names.every((name, i) => name === from.names[i]);
-  return goal.elements.map((_, i) => (byName ? from.names.indexOf(goal.names[i] as string) : i));
-};
+export const elementPlaces = (from: Elements, goal: Elements): number[] =>
+  goal.elements.map((_, i) =>
+    goal.kind === "record" && from.kind === "record" ? from.names.indexOf(goal.names[i] as string) : i,
+  );
 
 /** Bytes of a key: whole words, so that the kernel hashes words and whole stores fill it. */
 export function keySize(type: Type): number {

@@ -43,6 +43,13 @@ export function useKey(c: CheckState, map: MapExpression, key: Expression | unde
   const type = valued(c, check(c, key));
   if (!(key.kind === "identifier" && key.name === "tid")) use.keyedByTid = false;
   if (type.kind === "none") {
+    if (c.final && !alreadySaid(c, key))
+      error(
+        c,
+        "SCRY1213",
+        "Value 'void' cannot be used as a map key.",
+        key === map.key ? map.span : { start: map.span.start, end: key.span.end },
+      );
     return use;
   }
   if (!storable(type)) {

@@ -84,8 +84,7 @@ export function joinTypes(a: Type, b: Type): Type | undefined {
   if (a.kind === "record" && b.kind === "record" && a.names.length === b.names.length) {
     // Fields are told apart by their names; they lie as those of the first.
     const places = elementPlaces(b, a);
-    // A name twice does not say which of the two is meant.
-    if (places.includes(-1) || new Set(places).size < places.length) return undefined;
+    if (places.includes(-1)) return undefined;
     const elements = a.elements.map((x, i) => joinTypes(x, b.elements[places[i] as number] as Type));
     return elements.includes(undefined) ? undefined : { ...a, elements: elements as Type[] };
   }

@@ -106,12 +106,9 @@ export function lowerInto(
       const offsets = elementOffsets(type.elements);
       if (options.pad) padGaps(l, type, to, offset);
       // In the order in which they are written, each where its name has it.
-      const places =
-        e.kind === "record" && type.kind === "record"
-          ? elementPlaces(type, { ...type, names: e.fields.map((f) => f.name) })
-          : undefined;
+      const places = elementPlaces(type, typeOf(l, e) as typeof type);
       return parts.flatMap((part, i) => {
-        const place = places?.[i] ?? i;
+        const place = places[i] as number;
         return into(l, part, type.elements[place] as Type, to, offset + (offsets[place] as number), options);
       });
     }

@@ -419,9 +419,15 @@ export abstract class ExpressionParser {
       const fields: { name: string; value: Expression }[] = [];
       do {
         if (this.at(")")) break;
-        const name = this.expectKind("identifier", "a field name").text;
+        const { text: name, span } = this.expectKind("identifier", "a field name");
         this.expect("=");
-        fields.push({ name, value: this.expression() });
+        const value = this.expression();
+        if (fields.some((field) => field.name === name))
+          this.fail("SCRY1000", `syntax: Named argument list already contains name: ${name}`, {
+            start: span.start,
+            end: value.span.end,
+          });
+        fields.push({ name, value });
       } while (this.accept(","));
       const end = this.expect(")").span.end;
       return { kind: "record", fields, span: { start, end } };
