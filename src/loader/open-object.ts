@@ -15,7 +15,7 @@ import {
   type StructOpsValue,
   UnsupportedError,
 } from "../kernel/index.ts";
-import { type BpfObject, type ProgramSpec, readObject, type StructOpsSpec } from "../object/index.ts";
+import { type BpfObject, isGlobalData, type ProgramSpec, readObject, type StructOpsSpec } from "../object/index.ts";
 import { FormatError, nearest } from "../source/index.ts";
 import type { AttachOptions } from "./attach-options.ts";
 import type { CSourceOptions } from "./c-source.ts";
@@ -82,7 +82,7 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
     const sections: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
     for (const spec of object.maps) {
       maps[spec.name] = new ObjectMap(spec, object.types, pins, this.#kernel);
-      if (!isData(spec.name)) continue;
+      if (!isGlobalData(spec.name)) continue;
       const bytes = new Uint8Array(spec.valueSize);
       bytes.set((spec.initial ?? new Uint8Array()).subarray(0, bytes.length));
       const memory: SectionMemory = { view: new DataView(bytes.buffer), writable: true };
@@ -283,8 +283,6 @@ function withoutLink(spec: ProgramSpec, kernel: Kernel): ProgramSpec {
   const { attachType: _, ...rest } = spec;
   return rest;
 }
-
-const isData = (name: string): boolean => /^\.(?:rodata|data|bss)(?:\.|$)/.test(name);
 
 /**
  * Reads an object file, or its bytes. Nothing is loaded yet. Throws FormatError for bytes that are no such object,

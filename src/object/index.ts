@@ -7,7 +7,7 @@ export { mapOf } from "./elf-maps.ts";
 export { type ReadObject, readObject } from "./elf-reader.ts";
 export { type WriteObjectOptions, writeObject } from "./elf-writer.ts";
 export { type Externs, KCONFIG, type KernelSetting, readExterns } from "./externs.ts";
-export { globalDataFlags } from "./global-data.ts";
+export { globalDataFlags, isGlobalData } from "./global-data.ts";
 export { mayCall, needsSleep } from "./helper-permissions.ts";
 export {
   type Helper,
