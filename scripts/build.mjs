@@ -104,6 +104,7 @@ const rooms = {
   kernel: "src/kernel/index.ts",
   symbols: "src/symbols/index.ts",
   loader: "src/loader/index.ts",
+  bcc: "src/bcc/index.ts",
   "object-commands": "src/cli/objects/index.ts",
   views: "src/views/index.ts",
 };

@@ -38,6 +38,7 @@ const order = [
   "symbols",
   "session",
   "loader",
+  "bcc",
   "views",
   "tools",
   "lsp",

@@ -124,7 +124,7 @@ export function constantContext(types: CTypes, depth: () => number = () => 0): C
 }
 
 export class DeclarationReader {
-  protected readonly tokens: readonly CToken[];
+  protected tokens: readonly CToken[];
   protected readonly types: CTypes;
   protected readonly options: DeclarationOptions;
   protected readonly constants: ConstantContext;

@@ -16,8 +16,21 @@ export type Binding =
   | { readonly kind: "typedef"; readonly type: number };
 
 export interface UnitOptions {
-  /** A function that is there without being declared, by its name. */
-  implicit?(name: string, typing: Typing): CFunction | undefined;
+  /** A function that is there without being declared, by its name; or another name that it goes by in this function. */
+  implicit?(name: string, typing: Typing, within: string | undefined): CFunction | string | undefined;
+  /** The methods of a variable (`variable.name(…)`), where it has any: dialects of C. */
+  methods?(variable: CVariable): Methods | undefined;
+}
+
+export interface Methods {
+  find(name: string): Method | undefined;
+  readonly names: readonly string[];
+}
+
+/** A method as a macro: its parameters' names stand in the body, `self` for the variable. */
+export interface Method {
+  readonly params: readonly { readonly name: string; readonly otherwise?: readonly CToken[] }[];
+  readonly body: readonly CToken[];
 }
 
 const ASSIGNMENT = /^(?:[-+*/%&|^]|<<|>>)?=$/;
@@ -44,6 +57,8 @@ export abstract class ExpressionReader extends DeclarationReader {
 
   /** Statements in braces, for `({ … })`. */
   protected abstract statements(): readonly CStatement[];
+  /** The name of the function that is being read. */
+  protected abstract within(): string | undefined;
   /** What stands in braces behind the type of a compound literal. */
   protected abstract initialized(variable: CVariable): void;
 
@@ -328,6 +343,14 @@ export abstract class ExpressionReader extends DeclarationReader {
         this.at++;
         const name = this.token;
         if (name.kind !== "identifier" || this.done) this.unexpected("the name of a member");
+        const methods =
+          !arrow && of.kind === "variable" && this.tokens[this.at - 2]?.text === of.variable.name && this.isAhead("(")
+            ? this.#unit.methods?.(of.variable)
+            : undefined;
+        if (methods !== undefined) {
+          of = this.#methodCall(of, name, methods);
+          continue;
+        }
         this.at++;
         const holder = arrow ? typing.dereference(of, of.span) : of;
         of = typing.member(holder, name.text, joined(of.span, this.spanOf(name)));
@@ -341,6 +364,56 @@ export abstract class ExpressionReader extends DeclarationReader {
         of = this.#updated(of, operator, one, true, this.from(of.span));
       } else return of;
     }
+  }
+
+  protected isAhead(text: string): boolean {
+    return this.tokens[this.at + 1]?.text === text;
+  }
+
+  /** Puts the method's text in place of its call, and reads that. */
+  #methodCall(of: CExpression, name: CToken, methods: Methods): CExpression {
+    const method = methods.find(name.text);
+    if (method === undefined)
+      return fail("SCRY1036", `there is no method '${name.text}'`, name, ...nearest(name.text, methods.names));
+    const { params, body } = method;
+    const start = this.at - 2;
+    this.at++;
+    const given = this.#argumentTokens();
+    const least = params.filter((p) => p.otherwise === undefined).length;
+    if (given.length < least || given.length > params.length)
+      fail("SCRY1037", `'${name.text}' takes ${least} arguments, ${given.length} given`, name);
+    const from = [...(name.from ?? []), name.text];
+    const here = (t: CToken): CToken => ({ ...t, file: name.file, span: name.span, from });
+    const punctuation = (text: string): CToken => here({ ...name, kind: "punctuator", text });
+    const expanded = body.flatMap((t): readonly CToken[] => {
+      if (t.kind !== "identifier") return [here(t)];
+      if (t.text === "self") return [this.tokens[start] as CToken];
+      const index = params.findIndex((p) => p.name === t.text);
+      if (index < 0) return [here(t)];
+      const argument = given[index] ?? params[index]?.otherwise?.map(here) ?? [];
+      return [punctuation("("), ...argument, punctuation(")")];
+    });
+    this.tokens = [...this.tokens.slice(0, start), ...expanded, ...this.tokens.slice(this.at)];
+    this.at = start;
+    const value = this.primary();
+    return { ...value, span: joined(of.span, value.span) };
+  }
+
+  /** Those of each argument of a call that stands here. */
+  #argumentTokens(): (readonly CToken[])[] {
+    const open = this.at;
+    this.pass();
+    const found: CToken[][] = [];
+    let depth = 0;
+    let argument: CToken[] | undefined;
+    for (const t of this.tokens.slice(open + 1, this.at - 1)) {
+      if (t.kind === "punctuator" && /^[([{]$/.test(t.text)) depth++;
+      if (t.kind === "punctuator" && /^[)\]}]$/.test(t.text)) depth--;
+      if (argument === undefined) found.push((argument = []));
+      if (depth === 0 && t.kind === "punctuator" && t.text === ",") argument = undefined;
+      else argument.push(t);
+    }
+    return found;
   }
 
   #arguments(): CExpression[] {
@@ -479,7 +552,8 @@ export abstract class ExpressionReader extends DeclarationReader {
             : typing.unsignedLong;
       return typing.constant(value, type, span);
     }
-    const implicit = this.#unit.implicit?.(t.text, typing);
+    const implicit = this.#unit.implicit?.(t.text, typing, this.within());
+    if (typeof implicit === "string") return this.#name({ ...t, text: implicit }, span);
     if (implicit !== undefined) {
       this.at++;
       this.scopes[0]?.set(t.text, { kind: "function", function: implicit });

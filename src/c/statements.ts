@@ -68,6 +68,10 @@ class UnitReader extends InitializerReader {
     }
   }
 
+  protected within(): string | undefined {
+    return this.#function?.name;
+  }
+
   // --- declarations ---------------------------------------------------------------------------------------------
 
   protected override declaration(): void {

@@ -96,6 +96,12 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "define a macro of C before the text; 1 where nothing is said",
     example: "scry build -D DEBUG opensnoop.bpf.c -o opensnoop.bpf.o",
   },
+  dialect: {
+    value: "NAME",
+    values: ["c", "bcc"],
+    help: "of C text: c (libbpf's, the default) or bcc (maps with methods, programs by their names)",
+    example: "scry run --dialect bcc opensnoop.c",
+  },
   output: {
     short: "o",
     value: "FILE",

@@ -1,11 +1,11 @@
 // Objects from C text: `openObject("x.bpf.c")`. Headers are looked for beside the text, in the folders that are given, and
 // where the system has its own; `vmlinux.h` and libbpf's are known without any file.
 
-import { hasFeature, type Kernel, kernelBtf, liveKernel } from "../kernel/index.ts";
-import { compileC } from "../lang/c/index.ts";
+import { hasFeature, type Kernel, kernelBtf, liveKernel, tracepointFormat } from "../kernel/index.ts";
+import { compileC, type UsdtForms } from "../lang/c/index.ts";
 import type { BpfObject } from "../object/index.ts";
 import { HeaderFiles } from "../session/index.ts";
-import { DiagnosticError, type SourceText } from "../source/index.ts";
+import { type Diagnostic, DiagnosticError, type SourceText } from "../source/index.ts";
 import { readForeign } from "./read-file.ts";
 
 export interface CSourceOptions {
@@ -15,6 +15,10 @@ export interface CSourceOptions {
   readonly includes?: readonly string[];
   /** Macros, `NAME` or `NAME=TEXT` (`-D`). */
   readonly defines?: readonly string[];
+  /** BCC's dialect: maps with methods, programs by their names, pointers of the kernel followed (docs/bcc.md). */
+  readonly dialect?: "c" | "bcc";
+  /** Of BCC's dialect: where the arguments of the static probes are that run a function. */
+  readonly usdt?: ReadonlyMap<string, UsdtForms>;
   readonly kernel?: Kernel;
   /** For any kernel, not only this one: with the instructions that all have. */
   readonly portable?: boolean;
@@ -22,7 +26,11 @@ export interface CSourceOptions {
 
 /** Throws a DiagnosticError for what is wrong with the text, a system error where it cannot be read. */
 export function objectOfC(path: string, options: CSourceOptions = {}): BpfObject {
-  const source: SourceText = { name: path, text: new TextDecoder().decode(readForeign(path)) };
+  return objectOfText({ name: path, text: new TextDecoder().decode(readForeign(path)) }, options);
+}
+
+/** The same of text that is no file. */
+export function objectOfText(source: SourceText, options: CSourceOptions = {}): BpfObject {
   const headers = new HeaderFiles(options.includeFolders ?? []);
   const kernel = options.kernel ?? liveKernel();
   const { object, diagnostics, skipped } = compileC(source, {
@@ -41,9 +49,17 @@ export function objectOfC(path: string, options: CSourceOptions = {}): BpfObject
       return at < 0 ? [text, "1"] : [text.slice(0, at), text.slice(at + 1)];
     }),
     cpu: options.portable !== true && hasFeature("isa4", kernel) ? 4 : 3,
+    ...(options.dialect === "bcc"
+      ? {
+          bcc: {
+            tracepoint: (category, name) => tracepointFormat(category, name, kernel)?.fields,
+            ...(options.usdt === undefined ? {} : { usdt: options.usdt }),
+          },
+        }
+      : {}),
     machine: process.arch === "arm64" ? "arm64" : "x86",
   });
-  if (object === undefined) throw new DiagnosticError(diagnostics, source);
+  if (object === undefined) throw new DiagnosticError(withDialect(diagnostics, source.text, options), source);
   const [section] = skipped;
   if (section !== undefined)
     throw new DiagnosticError(
@@ -57,4 +73,12 @@ export function objectOfC(path: string, options: CSourceOptions = {}): BpfObject
       source,
     );
   return object;
+}
+
+/** Texts of the other dialect are full of what C does not know. */
+function withDialect(all: readonly Diagnostic[], text: string, { dialect }: CSourceOptions): readonly Diagnostic[] {
+  const [first, ...rest] = all;
+  const other = /\b(?:BPF_(?:HASH|ARRAY|PERF_OUTPUT|HISTOGRAM|TABLE)|(?:RAW_)?TRACEPOINT_PROBE|KFUNC_PROBE)\s*\(/;
+  if (first === undefined || dialect === "bcc" || !other.test(text) || /\bSEC\s*\(/.test(text)) return all;
+  return [{ ...first, hints: [...(first.hints ?? []), "This looks like BCC's dialect: --dialect bcc"] }, ...rest];
 }

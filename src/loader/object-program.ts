@@ -206,6 +206,11 @@ export class ObjectProgram {
     }
   }
 
+  /** Attaches it at these places, whatever its section says. Throws as `attach` does. */
+  attachTo(targets: readonly AttachTarget[]): Link {
+    return this.#link(attachEach(this.#program(), targets, this.#owner.kernel));
+  }
+
   #link(attachments: readonly Attachment[], after?: () => void): Link {
     const link: Link = new Link(this.name, attachments, () => {
       after?.();

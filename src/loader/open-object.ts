@@ -64,6 +64,8 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
   readonly #structs: StructOps[] = [];
   #usdt: UsdtSpecs | undefined;
   #loaded: LoadedObject | undefined;
+  /** Programs that were loaded behind the others. */
+  readonly #more: LoadedObject[] = [];
   #closed = false;
 
   /** From the bytes of a `.o` file, or an object that was made otherwise. */
@@ -174,17 +176,11 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
       }),
       programs: [...programs.values()].map(({ spec }) => withoutLink(spec, this.#kernel)),
     };
-    const options: LoadOptions = {
-      maps: reused,
-      wanted: ({ name }) => programs.get(name)?.load === true,
-      // All places of a static probe are held by one link, where there are such: it closes four times as fast.
-      multi: ({ section }) =>
-        section !== undefined && /^\??usdt/.test(section) && hasFeature("uprobeMulti", this.#kernel)
-          ? "uprobe"
-          : undefined,
-      ...(this.logLevel === undefined ? {} : { logLevel: this.logLevel }),
-    };
-    const loaded = loadObject(object, options, this.#kernel);
+    const loaded = loadObject(
+      object,
+      this.#options(reused, (name) => programs.get(name)?.load === true),
+      this.#kernel,
+    );
     try {
       for (const map of maps) {
         const own = loaded.maps.get(map.name);
@@ -205,6 +201,40 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
       }
     }
     return this;
+  }
+
+  /**
+   * Loads a program that was left out (its `load` was false), with the maps that are there. Throws as `load()` does; then
+   * the others stay as they are.
+   */
+  async loadProgram(name: keyof S["programs"] & string): Promise<ObjectProgram> {
+    const program = this.program(name);
+    const { maps } = this.#loaded ?? {};
+    if (maps === undefined || this.#closed) throw new Error(`${this.name} is not loaded`);
+    if (program.isLoaded) return program;
+    const object: BpfObject = { ...this.file, programs: [withoutLink(program.spec, this.#kernel)] };
+    const loaded = loadObject(
+      object,
+      this.#options(maps, () => true),
+      this.#kernel,
+    );
+    this.#more.push(loaded);
+    const own = loaded.programs.get(name);
+    if (own !== undefined) program.loaded(own);
+    return program;
+  }
+
+  #options(maps: ReadonlyMap<string, KernelMap>, wanted: (name: string) => boolean): LoadOptions {
+    return {
+      maps,
+      wanted: ({ name }) => wanted(name),
+      // All places of a static probe are held by one link, where there are such: it closes four times as fast.
+      multi: ({ section }) =>
+        section !== undefined && /^\??usdt/.test(section) && hasFeature("uprobeMulti", this.#kernel)
+          ? "uprobe"
+          : undefined,
+      ...(this.logLevel === undefined ? {} : { logLevel: this.logLevel }),
+    };
   }
 
   /**
@@ -262,6 +292,7 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
       memory.view = new DataView(new Uint8Array(buffer, byteOffset, byteLength).slice().buffer);
     }
     for (const map of Object.values(this.maps) as ObjectMap[]) map.closed();
+    for (const one of this.#more) one.close();
     this.#loaded?.close();
   }
 

@@ -107,9 +107,7 @@ export function usdtTargets(
   kernel: Kernel,
 ): { readonly targets: readonly AttachTarget[]; readonly release: () => void } {
   const { path, provider, name, pid } = place;
-  const { elf } = fileSymbols(path);
-  const notes = usdtNotes(elf).filter((note) => note.name === name && (provider === "" || note.provider === provider));
-  if (notes.length === 0) throw noSuchProbe(elf, place);
+  const { elf, notes } = staticProbe(place);
   if (specs !== undefined && !hasFeature("perfEventCookie", kernel))
     throw new UnsupportedError(`${path}:${provider}:${name}: arguments of static probes need cookies (Linux 5.15)`);
   const taken: number[] = [];
@@ -140,7 +138,21 @@ export function usdtTargets(
   }
 }
 
-function argumentsOf(note: UsdtNote, elf: ElfFile): readonly UsdtArgument[] {
+/** The notes of a static probe in its file, one for each place; `provider` may be empty. Throws an UnsupportedError where there is none. */
+export function staticProbe(place: Pick<UsdtPlace, "path" | "provider" | "name">): {
+  readonly elf: ElfFile;
+  readonly notes: readonly UsdtNote[];
+} {
+  const { elf } = fileSymbols(place.path);
+  const notes = usdtNotes(elf).filter(
+    ({ name, provider }) => name === place.name && (place.provider === "" || provider === place.provider),
+  );
+  if (notes.length === 0) throw noSuchProbe(elf, place);
+  return { elf, notes };
+}
+
+/** Throws an UnsupportedError for arguments that are no such text. */
+export function argumentsOf(note: UsdtNote, elf: ElfFile): readonly UsdtArgument[] {
   const machine = elf.machine === "aarch64" ? "aarch64" : "x86_64";
   try {
     return parseUsdtArguments(note.arguments, machine).slice(0, MOST_ARGUMENTS);
@@ -151,11 +163,14 @@ function argumentsOf(note: UsdtNote, elf: ElfFile): readonly UsdtArgument[] {
   }
 }
 
-function noSuchProbe(elf: ElfFile, { path, provider, name }: UsdtPlace): UnsupportedError {
+function noSuchProbe(
+  elf: ElfFile,
+  { path, provider, name }: Pick<UsdtPlace, "path" | "provider" | "name">,
+): UnsupportedError {
   const names = [...new Set(usdtNotes(elf).map((note) => `${note.provider}:${note.name}`))];
   if (names.length === 0) return new UnsupportedError(`${path} has no static probes`);
-  const hint = nearest(`${provider}:${name}`, names)[0];
-  return new UnsupportedError(
-    `${path} has no static probe ${provider}:${name}${hint === undefined ? "" : `. ${hint}`}`,
-  );
+  const full = provider === "" ? name : `${provider}:${name}`;
+  const known = provider === "" ? names.map((one) => one.slice(one.indexOf(":") + 1)) : names;
+  const hint = nearest(full, known)[0];
+  return new UnsupportedError(`${path} has no static probe ${full}${hint === undefined ? "" : `. ${hint}`}`);
 }

@@ -7,7 +7,7 @@ export const build: Command = {
   help: "compile C for BPF into an object file, with no clang",
   usage: [["[-I DIR] [-D NAME[=TEXT]] FILE.bpf.c -o FILE.o"]],
   options: [
-    ...options("include-dir", "include", "define"),
+    ...options("include-dir", "include", "define", "dialect"),
     { ...(options("output")[0] as Option), help: "the object; FILE.o beside the text unless said otherwise" },
     ...options("format"),
   ],

@@ -6,7 +6,7 @@ import { options } from "../options.ts";
 export const gen: Command = {
   help: "a TypeScript module with the types of an object's maps, variables and programs",
   usage: [["[--embed] FILE.o > FILE.ts"]],
-  options: options("embed", "include-dir", "include", "define", "output"),
+  options: options("embed", "include-dir", "include", "define", "dialect", "output"),
   completes: "file",
   examples: ["scry gen opensnoop.bpf.o > opensnoop.ts", "scry gen --embed opensnoop.bpf.o > opensnoop.ts"],
   run: async (line) => (await import("../objects/index.ts")).generate(line),

@@ -18,7 +18,8 @@ export function fileOf({ rest }: CommandLine, command: string): string {
 /** What a command line says of C text. */
 export const cOptions = (
   line: CommandLine,
-): { includeFolders: readonly string[]; includes: readonly string[]; defines: readonly string[] } => ({
+): Pick<OpenOptions, "includeFolders" | "includes" | "defines" | "dialect"> => ({
+  ...(line.given.get("dialect") === "bcc" ? { dialect: "bcc" as const } : {}),
   includeFolders: lines(line, "include-dir"),
   includes: lines(line, "include"),
   defines: lines(line, "define"),

@@ -1,7 +1,15 @@
 // `scry run`
 
 import { UnsupportedError } from "../../kernel/index.ts";
-import type { ObjectFile, ObjectMap, ObjectProgram, RecordStream } from "../../loader/index.ts";
+import {
+  type ObjectFile,
+  type ObjectMap,
+  type ObjectProgram,
+  openPrintk,
+  type PrintkReader,
+  printsText,
+  type RecordStream,
+} from "../../loader/index.ts";
 import { MAP_TYPES } from "../../object/index.ts";
 import { groupFolder } from "../../session/index.ts";
 import type { ByteSink } from "../../views/index.ts";
@@ -11,7 +19,6 @@ import { openStreams } from "../streams.ts";
 import { pidOf } from "../target.ts";
 import { type HeaderTypes, headerTypes } from "./header-types.ts";
 import { cOptions, fileOf, lines, openFile, pair, setVariables } from "./open.ts";
-import { openPrintk, type PrintkReader, printsText } from "./printk.ts";
 import { type ReadRecord, recordReader } from "./records.ts";
 import { isZero, valueJson, valueText } from "./values.ts";
 

@@ -27,13 +27,16 @@ import {
   readExterns,
 } from "../../object/index.ts";
 import { type Diagnostic, DiagnosticError, FormatError, type SourceText, type Span } from "../../source/index.ts";
+import { type BccOptions, bccDialect } from "./bcc/index.ts";
 import { DataSections } from "./data.ts";
+import type { Dialect } from "./dialect.ts";
 import { FunctionLowering } from "./functions.ts";
 import { type Machine, ownHeader } from "./headers/index.ts";
 import { helperFunction } from "./helpers.ts";
 import { ObjectTypes } from "./object-types.ts";
 import type { Shared } from "./places.ts";
 import { remembered } from "./remembered-types.ts";
+import { SentRecords } from "./sent-records.ts";
 
 export interface CompileCOptions {
   /** The types of the kernel that `vmlinux.h` stands for; none: all must be declared. */
@@ -44,6 +47,8 @@ export interface CompileCOptions {
   readonly defines?: readonly (readonly [name: string, text: string])[];
   /** Headers that stand before the text. */
   readonly includes?: readonly string[];
+  /** The text is of BCC's dialect: see `lang/c/bcc`. */
+  readonly bcc?: Omit<BccOptions, "machine">;
   /** Whose registers `PT_REGS_PARM1` and the like read; x86 by default. */
   readonly machine?: Machine;
   /** Of the instruction set: 4 is what Linux 6.6 and later take; 3, which all do, unless said otherwise. */
@@ -95,6 +100,8 @@ const PREDEFINED: readonly (readonly [string, string])[] = [
 /** Compiles C text for BPF. What is wrong with it is answered, not thrown. */
 export function compileC(source: SourceText, options: CompileCOptions = {}): CompiledC {
   const machine = options.machine ?? "x86";
+  const dialect = options.bcc === undefined ? undefined : bccDialect(source, { ...options.bcc, machine });
+  const main = dialect === undefined ? source : { name: source.name, text: dialect.plain(source.text) };
   const kernel = options.btf?.();
   const below = kernel === undefined ? undefined : remembered(kernel);
   const types = new CTypes(() => below);
@@ -102,7 +109,7 @@ export function compileC(source: SourceText, options: CompileCOptions = {}): Com
     const preprocessor = new Preprocessor({
       include: (request) => {
         const found = request.quoted ? options.include?.(request) : undefined;
-        return found ?? ownHeader(request.name, machine) ?? options.include?.(request);
+        return found ?? ownHeader(request.name, machine) ?? dialect?.header(request.name) ?? options.include?.(request);
       },
       defines: [
         ...PREDEFINED,
@@ -118,18 +125,22 @@ export function compileC(source: SourceText, options: CompileCOptions = {}): Com
     const before = (options.includes ?? []).map((name) => `#include "${name}"\n`).join("");
     const tokens = [
       ...(before === "" ? [] : preprocessor.run({ name: "<command line>", text: before })),
-      ...preprocessor.run(source),
+      ...(dialect?.before ?? []).flatMap((text) => preprocessor.run(text)),
+      ...preprocessor.run(main),
     ].filter((t) => t.kind !== "end" && t.kind !== "newline");
-    const end = { kind: "end" as const, text: "end of file", file: source, space: false };
+    const end = { kind: "end" as const, text: "end of file", file: main, space: false };
     tokens.push({ ...end, span: { start: source.text.length, end: source.text.length } });
-    const { unit, diagnostics } = readUnit(tokens, types, source, { implicit: helperFunction });
+    const { unit, diagnostics } = readUnit(tokens, types, main, {
+      implicit: (name, typing, within) => dialect?.alias(name, within) ?? helperFunction(name, typing),
+      ...(dialect === undefined ? {} : { methods: dialect.methods }),
+    });
     const told = (all: readonly Diagnostic[]): readonly Diagnostic[] =>
-      unlike(all).map((d) => withMacros(d, tokens, preprocessor.macros, source));
+      unlike(all).map((d) => withMacros(d, tokens, preprocessor.macros, main));
     if (diagnostics.length > 0) return { diagnostics: told(diagnostics), skipped: [] };
-    const compiled = new Compilation(source, types, unit, options).run();
+    const compiled = new Compilation(main, types, unit, options, dialect).run();
     return { ...compiled, diagnostics: told(compiled.diagnostics) };
   } catch (error) {
-    if (error instanceof DiagnosticError) return { diagnostics: located(error, source), skipped: [] };
+    if (error instanceof DiagnosticError) return { diagnostics: located(error, main), skipped: [] };
     throw error;
   }
 }
@@ -183,20 +194,24 @@ class Compilation {
   readonly #types: CTypes;
   readonly #unit: CUnit;
   readonly #options: CompileCOptions;
+  readonly #dialect: Dialect | undefined;
   readonly #typing: Typing;
   readonly #data: DataSections;
   readonly #written: ObjectTypes;
   readonly #maps = new Map<CVariable, string>();
+  readonly #records: SentRecords;
   readonly #diagnostics: Diagnostic[] = [];
   readonly #skipped: string[] = [];
 
-  constructor(source: SourceText, types: CTypes, unit: CUnit, options: CompileCOptions) {
+  constructor(source: SourceText, types: CTypes, unit: CUnit, options: CompileCOptions, dialect: Dialect | undefined) {
     this.#source = source;
     this.#types = types;
     this.#unit = unit;
     this.#options = options;
+    this.#dialect = dialect;
     this.#typing = new Typing(types);
     this.#data = new DataSections(this.#typing);
+    this.#records = new SentRecords(this.#typing);
     this.#written = new ObjectTypes(types);
   }
 
@@ -207,15 +222,17 @@ class Compilation {
     for (const variable of this.#unit.globals)
       if (variable.storage === "global" && !this.#isApart(variable)) this.#attempt(() => this.#data.place(variable));
     const programs: ProgramSpec[] = [];
+    if (this.#dialect !== undefined) for (const { attributes } of this.#unit.functions) attributes.add("always_inline");
     for (const fn of this.#unit.functions) {
-      if (fn.section === undefined || fn.body === undefined || fn.section === ".ksyms") continue;
-      const kind = programOfSection(fn.section.replace(/^\?/, ""));
+      const section = fn.section ?? this.#dialect?.section(fn, this.#typing);
+      if (section === undefined || fn.body === undefined || section === ".ksyms") continue;
+      const kind = programOfSection(section.replace(/^\?/, ""));
       if (kind === undefined) {
-        this.#skipped.push(fn.section);
+        this.#skipped.push(section);
         continue;
       }
-      const program = this.#attempt(() => this.#program(fn, externs));
-      if (program !== undefined) programs.push({ ...kind, name: fn.name, functions: program });
+      const program = this.#attempt(() => this.#program(fn, section, externs));
+      if (program !== undefined) programs.push({ ...kind, section, name: fn.name, functions: program });
     }
     if (this.#diagnostics.length > 0) return { diagnostics: this.#diagnostics, skipped: this.#skipped };
     return { object: this.#object(specs, externs, programs), diagnostics: [], skipped: this.#skipped };
@@ -272,11 +289,12 @@ class Compilation {
   }
 
   #withTypes(spec: MapSpec): MapSpec {
-    const { keyType, valueType, inner, ...rest } = spec;
+    const { keyType, valueType, recordType = this.#records.of(spec.name), inner, ...rest } = spec;
     return {
       ...rest,
       ...(keyType === undefined ? {} : { keyType: this.#written.whole(keyType) }),
       ...(valueType === undefined ? {} : { valueType: this.#written.whole(valueType) }),
+      ...(recordType === undefined ? {} : { recordType: this.#written.whole(recordType) }),
       ...(inner === undefined ? {} : { inner: this.#withTypes(inner) }),
     };
   }
@@ -307,7 +325,9 @@ class Compilation {
 
   // --- programs -------------------------------------------------------------------------------------------------
 
-  #program(entry: CFunction, externs: Externs): ProgramSpec["functions"] {
+  #program(fn: CFunction, section: string, externs: Externs): ProgramSpec["functions"] {
+    const dialect = this.#dialect;
+    const entry = dialect?.entry(fn, section, this.#typing) ?? fn;
     const functions: IrFunction[] = [];
     const waiting: CFunction[] = [];
     const names = new Map<CFunction, string>();
@@ -317,6 +337,7 @@ class Compilation {
       types: this.#written,
       maps: this.#maps,
       externs,
+      records: this.#records,
       called: (fn) => {
         let name = names.get(fn);
         if (name === undefined) {
@@ -327,7 +348,9 @@ class Compilation {
       },
     };
     names.set(entry, entry.name);
-    functions.push(settled(new FunctionLowering(entry.name, entry, shared, true).lower()));
+    const main = new FunctionLowering(entry.name, entry, shared, true).lower();
+    dialect?.prepare(main, section);
+    functions.push(settled(main));
     for (let fn = waiting.shift(); fn !== undefined; fn = waiting.shift())
       functions.push(settled(new FunctionLowering(fn.name, fn, shared, false).lower()));
     const program: IrProgram = { name: entry.name, functions };
@@ -391,7 +414,8 @@ class Compilation {
   #license(): string {
     const variable = this.#unit.globals.find((v) => v.section === "license");
     const value = variable?.initial?.entries[0]?.value;
-    return value?.kind === "text" ? new TextDecoder().decode(value.bytes.subarray(0, value.bytes.indexOf(0))) : "";
+    if (value?.kind !== "text") return this.#dialect?.license ?? "";
+    return new TextDecoder().decode(value.bytes.subarray(0, value.bytes.indexOf(0)));
   }
 }
 

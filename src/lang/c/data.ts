@@ -3,6 +3,9 @@
 import { type CInitializer, type CVariable, refuse, type Typing } from "../../c/index.ts";
 import { globalDataFlags, type MapSpec } from "../../object/index.ts";
 
+/** Sections are whole words: texts that are read by words, as C programs do, may end anywhere. */
+const WORD = 8;
+
 /** What the kernel takes for a value of a map that can be mapped into memory. */
 const MOST_BYTES = 1 << 28;
 
@@ -54,14 +57,14 @@ export class DataSections {
   }
 
   maps(): MapSpec[] {
-    return [...this.#sections.values()].map(({ name, bytes, size }) => ({
+    return [...this.#sections.values()].map(({ name, bytes, size: used }) => ({
       name,
       type: "array",
       keySize: 4,
-      valueSize: size,
+      valueSize: whole(used),
       maxEntries: 1,
       flags: globalDataFlags(name),
-      ...(name.startsWith(".bss") ? {} : { initial: bytes.slice(0, size) }),
+      ...(name.startsWith(".bss") ? {} : { initial: padded(bytes.subarray(0, used), whole(used)) }),
     }));
   }
 
@@ -69,7 +72,7 @@ export class DataSections {
   sections(): { readonly name: string; readonly size: number; readonly variables: readonly PlacedVariable[] }[] {
     return [...this.#sections.values()].map(({ name, size }) => ({
       name,
-      size,
+      size: whole(size),
       variables: [...this.#places]
         .flatMap(([variable, place]) => (place.map === name ? [{ variable, offset: place.offset }] : []))
         .sort((a, b) => a.offset - b.offset),
@@ -134,4 +137,12 @@ export class DataSections {
       }
     }
   }
+}
+
+const whole = (size: number): number => Math.ceil(size / WORD) * WORD;
+
+function padded(bytes: Uint8Array, size: number): Uint8Array {
+  const all = new Uint8Array(size);
+  all.set(bytes);
+  return all;
 }

@@ -102,7 +102,9 @@ export class FunctionLowering extends StatementLowering {
       } else {
         // What is zero already is not written again.
         const zero = !whole && covered < bytes && value.kind === "constant" && value.value === 0n;
-        if (!zero) this.store(place, typing.size(own), this.value(value));
+        if (zero) continue;
+        if (typing.size(own) > 8) this.storeWide(place, value);
+        else this.store(place, typing.size(own), this.value(value));
       }
     }
   }
@@ -158,6 +160,17 @@ export class FunctionLowering extends StatementLowering {
     return refuse("SCRY1312", "BPF has no calls of functions that are not known before", of.span);
   }
 
+  protected reservation({ callee, args }: Of<"call">, pointer: number): void {
+    if (callee.kind !== "function" || callee.function.name !== "bpf_ringbuf_reserve") return;
+    const map = this.#mapOf(args[0]);
+    if (map !== undefined) this.shared.records.reserved(map, pointer);
+  }
+
+  /** The map whose address this is. */
+  #mapOf(of: CExpression | undefined): string | undefined {
+    return of?.kind === "address" && of.of.kind === "variable" ? this.shared.maps.get(of.of.variable) : undefined;
+  }
+
   #helper(of: Of<"call">, name: string): Value {
     const { typing, b } = this;
     const result = typing.resolve(of.type);
@@ -165,9 +178,8 @@ export class FunctionLowering extends StatementLowering {
       refuse("SCRY1312", `a helper takes five arguments, ${of.args.length} given`, of.span);
     const args = of.args.map((arg) => this.#register(arg));
     b.span = of.span;
-    const [first] = of.args;
-    const map =
-      first?.kind === "address" && first.of.kind === "variable" ? this.shared.maps.get(first.of.variable) : undefined;
+    const map = this.#mapOf(of.args[name === "perf_event_output" ? 1 : 0]);
+    if (map !== undefined) this.shared.records.call(name, map, of.args);
     const row = helper(name);
     let type: ValueType = INT;
     if (row?.returns === "map-value-or-null" && map !== undefined) type = { kind: "map-value", map, nullable: true };

@@ -6,6 +6,7 @@ import { type Block, FunctionBuilder, INT, type Value, type ValueType, type Vari
 import { type CoreQuestion, type Externs, KCONFIG } from "../../object/index.ts";
 import type { DataSections } from "./data.ts";
 import type { ObjectTypes } from "./object-types.ts";
+import type { SentRecords } from "./sent-records.ts";
 
 export interface Address {
   readonly base: Value;
@@ -21,6 +22,7 @@ export interface Shared {
   /** Names of maps by their variables. */
   readonly maps: ReadonlyMap<CVariable, string>;
   readonly externs: Externs;
+  readonly records: SentRecords;
   /** A function that is called as one; answers its name in the program. */
   called(fn: CFunction): string;
 }

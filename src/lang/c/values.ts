@@ -271,14 +271,18 @@ export abstract class ValueLowering extends PlaceLowering {
       return this.b.const(0);
     }
     if (!typing.isScalar(of.of.type)) return this.value(of.of);
-    const value = this.value(of.of);
     const inner = of.of;
+    if (inner.kind === "call" && typing.isPointer(of.type)) this.reservation(inner, of.type);
+    const value = this.value(of.of);
     if (inner.kind === "member" && inner.bitfieldSize > 0 && inner.bitfieldSize < 32) {
       // What a bit field gives is small, and has its sign in all 64 bits.
       if (typing.size(of.type) >= 4) return value;
     }
     return this.converted(value, of.of.type, of.type);
   }
+
+  /** `struct event *e = bpf_ringbuf_reserve(&ring, …)` says what the ring's records are. */
+  protected abstract reservation(call: Of<"call">, pointer: number): void;
 
   /** What is done for its effect: a struct is not copied for it. */
   effect(of: CExpression): void {
@@ -305,6 +309,14 @@ export abstract class ValueLowering extends PlaceLowering {
     }
     const at = this.address(of.kind === "convert" ? of.of : of);
     return [b.load("u64", at.base, at.offset), b.load("u64", at.base, at.offset + 8)];
+  }
+
+  /** A number of 128 bits, in two words; answers the low one. */
+  protected storeWide(to: Address, value: CExpression): Value {
+    const [low, high] = this.#halves(value);
+    this.store(to, 8, low);
+    this.store({ base: to.base, offset: to.offset + 8 }, 8, high);
+    return low;
   }
 
   #unary(of: Of<"unary">): Value {
@@ -460,13 +472,7 @@ export abstract class ValueLowering extends PlaceLowering {
 
   #assign(of: Of<"assign">): Value {
     const { typing } = this;
-    if (this.#wide(of) && typing.isInteger(of.type)) {
-      const [low, high] = this.#halves(of.value);
-      const to = this.address(of.target);
-      this.store(to, 8, low);
-      this.store({ base: to.base, offset: to.offset + 8 }, 8, high);
-      return low;
-    }
+    if (this.#wide(of) && typing.isInteger(of.type)) return this.storeWide(this.address(of.target), of.value);
     if (typing.isScalar(of.type)) {
       const value = this.value(of.value);
       this.write(of.target, value);

@@ -84,9 +84,9 @@ ${type.join("\n")}
 }
 
 /** Members of `struct pt_regs` that hold what a function is given and gives, by the calling conventions of each machine. */
-const REGISTERS: Readonly<
+export const REGISTERS: Readonly<
   Record<
-    string,
+    "x86" | "arm64",
     {
       readonly args: readonly string[];
       readonly system: readonly string[];
@@ -126,7 +126,7 @@ const REGISTERS: Readonly<
 
 /** `<bpf/bpf_tracing.h>` */
 export function bpfTracing(machine: "x86" | "arm64"): string {
-  const r = REGISTERS[machine] as NonNullable<(typeof REGISTERS)[string]>;
+  const r = REGISTERS[machine];
   const regs = (ctx: string): string => `((const ${r.cast} *)(${ctx}))`;
   const lines: string[] = [];
   const accessor = (name: string, member: string): void => {

@@ -4,6 +4,8 @@ import type { SourceText } from "../../../source/index.ts";
 import { bpfCoreRead, bpfTracing } from "./generated.ts";
 import { BPF_ENDIAN, BPF_HELPERS } from "./helpers.ts";
 
+export { REGISTERS } from "./generated.ts";
+
 export type Machine = "x86" | "arm64";
 
 const STDDEF = `#pragma once

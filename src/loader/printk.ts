@@ -1,9 +1,9 @@
 // What programs print by `bpf_printk`: lines of the kernel's trace_pipe that have the form of one of the object's own texts.
 
 import { closeSync, constants, openSync, readSync } from "node:fs";
-import { Opcode } from "../../isa/index.ts";
-import { tracefs } from "../../kernel/index.ts";
-import type { BpfObject } from "../../object/index.ts";
+import { Opcode } from "../isa/index.ts";
+import { tracefs } from "../kernel/index.ts";
+import type { BpfObject } from "../object/index.ts";
 
 /** Helpers bpf_trace_printk and bpf_trace_vprintk. */
 const PRINTK: ReadonlySet<number> = new Set([6, 177]);

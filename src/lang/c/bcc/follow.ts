@@ -1,0 +1,181 @@
+// Pointers into the kernel are followed with no helper in BCC's texts: `task->mm->owner`. Where a pointer comes from is seen
+// in the code: the stack, maps, rings and contexts may be read as they are; whatever was itself read from memory, or from a
+// register that was traced, is the kernel's, and is read by a helper that cannot fault.
+
+import type { Instr, IrFunction, Operation, Value, ValueType } from "../../../compiler/index.ts";
+import { edgesOf, INT } from "../../../compiler/index.ts";
+import { helper } from "../../../object/index.ts";
+import { DiagnosticError } from "../../../source/index.ts";
+
+/** `none`: nothing yet, or a number that is no address. What is reached both ways is `far`: the helper reads everything. */
+type From = "none" | "near" | "context" | "far";
+
+const RANK: readonly From[] = ["none", "context", "near", "far"];
+const BYTES: Readonly<Record<string, number>> = { u8: 1, s8: 1, u16: 2, s16: 2, u32: 4, s32: 4, u64: 8 };
+const ARITHMETIC = /^(?:add|sub|and|or|zext|sext|shl|shr|xor|mul|div|mod|sdiv|smod|sar|neg|bswap)$/;
+
+export interface FollowOptions {
+  /** What a program finds in its context are pointers that it may read as they are: packets, typed arguments. */
+  readonly contextIsNear: boolean;
+  /** `probe_read_kernel`; `probe_read` where programs may be of user space. */
+  readonly helper: string;
+}
+
+/** Puts safe reads in place of all that follow the kernel's pointers. Throws a DiagnosticError for a write there. */
+export function followPointers(fn: IrFunction, options: FollowOptions): void {
+  const from = provenance(fn, options);
+  // One place for all: what is read there is taken out at once.
+  let slot: Instr | undefined;
+  for (const block of fn.blocks) {
+    const instrs: Instr[] = [];
+    for (const instr of block.instrs) {
+      const { operation, args } = instr;
+      const [base] = args;
+      const far = base !== undefined && from.get(base) === "far";
+      if (far && (operation.op === "store" || operation.op === "atomic"))
+        throw new DiagnosticError([
+          {
+            code: "SCRY1315",
+            severity: "error",
+            message: "this writes to the kernel's memory, which programs can only read",
+            ...(instr.span === undefined ? {} : { span: instr.span }),
+          },
+        ]);
+      if (!far || operation.op !== "load") {
+        instrs.push(instr);
+        continue;
+      }
+      const make = (made: Operation, given: Value[], type: ValueType): Instr => {
+        const one = { id: fn.nextId++, type, operation: made, args: given, span: instr.span } as Instr & { def: Instr };
+        one.def = one;
+        instrs.push(one);
+        return one;
+      };
+      slot ??= newSlot(fn);
+      const size = make({ op: "const", value: BigInt(BYTES[operation.size] as number) }, [], INT);
+      const address =
+        operation.offset === 0
+          ? base
+          : make(
+              { op: "add", width: 64 },
+              [base, make({ op: "const", value: BigInt(operation.offset) }, [], INT)],
+              INT,
+            );
+      make({ op: "helper", helper: options.helper }, [slot, size, address], INT);
+      Object.assign(instr, { operation: { op: "load", size: operation.size, offset: 0 }, args: [slot] });
+      instrs.push(instr);
+    }
+    block.instrs = instrs;
+  }
+  if (slot !== undefined) fn.blocks[0]?.instrs.unshift(slot);
+}
+
+/** Eight bytes of the stack. */
+function newSlot(fn: IrFunction): Instr {
+  const slot = {
+    id: fn.nextId++,
+    type: { kind: "stack" },
+    operation: { op: "slot", size: 8 },
+    args: [],
+    span: undefined,
+  } as unknown as Instr & { def: Instr };
+  slot.def = slot;
+  return slot;
+}
+
+/** Where each value comes from. */
+function provenance(fn: IrFunction, options: FollowOptions): ReadonlyMap<Value, From> {
+  const known = new Map<Value, From>();
+  for (const [i, param] of fn.params.entries()) known.set(param, i === 0 ? "context" : "far");
+  const written = storesOf(fn);
+  const at = (value: Value | undefined): From => (value === undefined ? "none" : (known.get(value) ?? "none"));
+  let changed = true;
+  // First without what is read from the stack, which depends on all that was put there.
+  let last = false;
+  const raise = (value: Value, found: From): void => {
+    const before = at(value);
+    if (RANK.indexOf(found) <= RANK.indexOf(before)) return;
+    known.set(value, found);
+    changed = true;
+  };
+  while (changed || !last) {
+    if (!changed) last = true;
+    changed = false;
+    for (const block of fn.blocks) {
+      for (const instr of block.instrs) raise(instr, resultOf(instr, at, written, options, last));
+      if (block.terminator === undefined) continue;
+      for (const { block: to, args } of edgesOf(block.terminator))
+        for (const [i, param] of to.params.entries()) raise(param, at(args[i]));
+    }
+  }
+  return known;
+}
+
+function resultOf(
+  { operation, args }: Instr,
+  at: (value: Value | undefined) => From,
+  written: ReadonlyMap<string, readonly Value[]>,
+  options: FollowOptions,
+  last: boolean,
+): From {
+  switch (operation.op) {
+    case "const":
+    case "type-id":
+    case "core":
+      return "none";
+    case "slot":
+    case "map":
+    case "map-value":
+    case "function":
+    case "ksym":
+    case "kfunc":
+    case "call":
+      return "near";
+    case "helper":
+      return helper(operation.helper)?.returns === "int" ? "far" : "near";
+    case "atomic":
+      return "far";
+    case "load": {
+      if (at(args[0]) === "context") return options.contextIsNear ? "near" : "far";
+      // What this function itself put there.
+      const place = placeOf(args[0], operation.offset);
+      const stored = place === undefined ? undefined : written.get(place);
+      if (stored?.some((value) => at(value) === "near") === true) return "near";
+      return last || stored === undefined ? "far" : "none";
+    }
+    default: {
+      if (!ARITHMETIC.test(operation.op)) return "none";
+      // An address and a number: an address of the same place.
+      const all = args.map(at);
+      for (const found of ["near", "context", "far"] as const) if (all.includes(found)) return found;
+      return "none";
+    }
+  }
+}
+
+/** A place on the stack, as its slot and its distance. */
+function placeOf(base: Value | undefined, offset: number): string | undefined {
+  let at = base;
+  let distance = offset;
+  for (let depth = 0; at?.def !== undefined && depth < 16; depth++) {
+    const { operation, args } = at.def;
+    if (operation.op === "slot") return `${at.id}:${distance}`;
+    const by = args[1]?.def?.operation;
+    if (operation.op !== "add" || by?.op !== "const") return undefined;
+    distance += Number(by.value);
+    at = args[0];
+  }
+  return undefined;
+}
+
+function storesOf(fn: IrFunction): ReadonlyMap<string, readonly Value[]> {
+  const found = new Map<string, Value[]>();
+  for (const block of fn.blocks)
+    for (const { operation, args } of block.instrs) {
+      if (operation.op !== "store" || operation.size !== 64) continue;
+      const place = placeOf(args[0], operation.offset);
+      const [, value] = args;
+      if (place !== undefined && value !== undefined) found.set(place, [...(found.get(place) ?? []), value]);
+    }
+  return found;
+}
