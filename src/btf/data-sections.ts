@@ -4,6 +4,9 @@
 import { ByteReader } from "../source/index.ts";
 import { KIND_NUMBERS, KINDS } from "./layout.ts";
 
+/** `BTF_VAR_STATIC` */
+const STATIC = 0;
+
 /** What an object file says of a section. */
 export interface SectionPlan {
   /** Bytes. */
@@ -40,13 +43,20 @@ export function placeDataSections(bytes: Uint8Array, plan: (section: string) => 
     if (at === 0 || ((u32(at + 4) >>> 24) & 0x1f) !== KIND_NUMBERS.datasec) continue;
     const section = plan(text(u32(at)));
     if (section === undefined) continue;
+    // A linker has been there: several static variables may have one name, and lie where it says.
+    const linked = u32(at + 8) !== 0;
     put(at + 8, section.size);
+    const entries: [type: number, offset: number, size: number][] = [];
     for (let i = 0; i < (u32(at + 4) & 0xffff); i++) {
       const entry = at + 12 + i * 12;
       const variable = places[u32(entry)];
-      const offset = variable === undefined ? undefined : section.offsetOf(text(u32(variable)));
-      if (offset !== undefined) put(entry + 4, offset);
+      const named = variable !== undefined && !(linked && u32(variable + 12) === STATIC);
+      const offset = named ? section.offsetOf(text(u32(variable))) : undefined;
+      entries.push([u32(entry), offset ?? u32(entry + 4), u32(entry + 8)]);
     }
+    // The kernel wants them in the order in which they lie.
+    entries.sort((a, b) => a[1] - b[1]);
+    for (const [i, word] of entries.flat().entries()) put(at + 12 + i * 4, word);
   }
   return copy;
 }

@@ -32,6 +32,8 @@ export interface ElfSymbol {
   readonly bind: SymbolBind;
   /** Index of its section; 0: not defined here; 0xfff1: absolute. */
   readonly section: number;
+  /** Known only to those that are linked together (`STV_INTERNAL`, `STV_HIDDEN`). */
+  readonly hidden: boolean;
   /** True when it comes from .dynsym. */
   readonly dynamic: boolean;
 }
@@ -105,6 +107,7 @@ class Table {
       type: TYPES[flags & 15] ?? "other",
       bind: BINDS[(flags >>> 4) & 15] ?? "other",
       section: flags >>> 16,
+      hidden: ((flags >>> 8) & 3) === 1 || ((flags >>> 8) & 3) === 2,
       dynamic: this.source.dynamic,
     };
   }

@@ -3,7 +3,7 @@
 
 import { hasFeature, type Kernel, kernelBtf, liveKernel, tracepointFormat } from "../kernel/index.ts";
 import { compileC, type UsdtForms } from "../lang/c/index.ts";
-import type { BpfObject } from "../object/index.ts";
+import { type BpfObject, writeObject } from "../object/index.ts";
 import { HeaderFiles } from "../session/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText } from "../source/index.ts";
 import { readForeign } from "./read-file.ts";
@@ -73,6 +73,12 @@ export function objectOfText(source: SourceText, options: CSourceOptions = {}): 
       source,
     );
   return object;
+}
+
+/** The same as an object file, for any kernel. Throws likewise, ObjectFileError for what such a file cannot say. */
+export function objectFileOfC(path: string, options: CSourceOptions = {}): Uint8Array {
+  const object = objectOfC(path, { ...options, portable: true });
+  return writeObject(object, { kernel: kernelBtf(options.kernel ?? liveKernel()) });
 }
 
 /** Texts of the other dialect are full of what C does not know. */

@@ -1,13 +1,14 @@
 // Objects of BPF programs: opened, changed, loaded, attached; their maps, variables and rings typed by BTF.
 export type { AttachOptions } from "./attach-options.ts";
-export { type CSourceOptions, objectOfC, objectOfText } from "./c-source.ts";
+export { type CSourceOptions, objectFileOfC, objectOfC, objectOfText } from "./c-source.ts";
 export { type GenerateOptions, generateModule } from "./generate.ts";
 export { Link } from "./links.ts";
 export { type Need, needsOf } from "./needs.ts";
 export { ObjectMap } from "./object-map.ts";
 export { ObjectProgram } from "./object-program.ts";
-export { ObjectFile, type OpenOptions, openObject } from "./open-object.ts";
+export { ObjectFile, type ObjectSource, type OpenOptions, openObject } from "./open-object.ts";
 export { openPrintk, type PrintkReader, printsText } from "./printk.ts";
+export { readForeign } from "./read-file.ts";
 export { type RecordOptions, RecordStream } from "./record-stream.ts";
 export { fileOf, type Place, sectionPlace, syscallFunction } from "./section-places.ts";
 export type { Given, KernelId, MapShape, ObjectShape } from "./shape.ts";

@@ -55,6 +55,18 @@ SEC("raw_tp/sys_exit") int g(u64 *ctx) { return 0; }
 SEC("?raw_tp/sys_exit") int h(u64 *ctx) { return 0; }
 `;
 
+describe.skipIf(noClang)("several files", () => {
+  it("are opened as one object", async () => {
+    const main = compileC(folder.path, "main", `extern int far(int x); SEC("xdp") int p(void *ctx) { return far(1); }`);
+    const far = compileC(folder.path, "far", "int far(int x) { return x + 1; }");
+    await using object = await openObject([main, far]);
+    expect(object.name).toBe("main");
+    await object.load();
+    expect(object.program("p").testRun({ data: new Uint8Array(64) }).value).toBe(2);
+    await expect(openObject(main)).rejects.toThrow(/main.bpf.o: p: nothing defines far/);
+  });
+});
+
 describe.skipIf(noClang)("an object", () => {
   let path = "";
   beforeAll(() => {

@@ -15,7 +15,15 @@ import {
   type StructOpsValue,
   UnsupportedError,
 } from "../kernel/index.ts";
-import { type BpfObject, isGlobalData, type ProgramSpec, readObject, type StructOpsSpec } from "../object/index.ts";
+import {
+  type BpfObject,
+  isGlobalData,
+  type LinkInput,
+  linkObjects,
+  type ProgramSpec,
+  readObject,
+  type StructOpsSpec,
+} from "../object/index.ts";
 import { FormatError, nearest } from "../source/index.ts";
 import type { AttachOptions } from "./attach-options.ts";
 import type { CSourceOptions } from "./c-source.ts";
@@ -315,16 +323,26 @@ function withoutLink(spec: ProgramSpec, kernel: Kernel): ProgramSpec {
   return rest;
 }
 
+/** A file's path, or its bytes. */
+export type ObjectSource = string | Uint8Array;
+
+const nameOf = (path: string): string => basename(path).replace(/(?:\.bpf)?\.[oc]$/, "");
+
 /**
- * Reads an object file, or its bytes. Nothing is loaded yet. Throws FormatError for bytes that are no such object,
- * DiagnosticError for a file that cannot be read.
+ * Reads an object file, or its bytes; several are linked to one. Nothing is loaded yet. Throws FormatError for bytes that
+ * are no such object, or do not go together, DiagnosticError for a file that cannot be read.
  */
 export async function openObject<S extends ObjectShape = ObjectShape>(
-  source: string | Uint8Array,
+  source: ObjectSource | readonly ObjectSource[],
   options: OpenOptions = {},
 ): Promise<ObjectFile<S>> {
+  if (typeof source !== "string" && !(source instanceof Uint8Array)) {
+    const [first] = source;
+    const name = options.name ?? (typeof first === "string" ? nameOf(first) : "object");
+    return new ObjectFile<S>(await linkedBytes(source, options), { ...options, name });
+  }
   if (typeof source !== "string") return new ObjectFile<S>(source, options);
-  const name = options.name ?? basename(source).replace(/(?:\.bpf)?\.[oc]$/, "");
+  const name = options.name ?? nameOf(source);
   if (source.endsWith(".c")) {
     // The compiler is read where it is wanted.
     const { objectOfC } = await import("./c-source.ts");
@@ -336,4 +354,13 @@ export async function openObject<S extends ObjectShape = ObjectShape>(
   } catch (error) {
     throw error instanceof FormatError ? error.of(source) : error;
   }
+}
+
+async function linkedBytes(sources: readonly ObjectSource[], options: OpenOptions): Promise<Uint8Array> {
+  const inputs: LinkInput[] = [];
+  for (const [i, source] of sources.entries())
+    if (typeof source !== "string") inputs.push({ name: `object ${i + 1}`, bytes: source });
+    else if (!source.endsWith(".c")) inputs.push({ name: source, bytes: readForeign(source) });
+    else inputs.push({ name: source, bytes: (await import("./c-source.ts")).objectFileOfC(source, options) });
+  return linkObjects(inputs);
 }

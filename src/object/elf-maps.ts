@@ -36,10 +36,9 @@ export interface DeclaredMap {
   entriesAt(places: readonly { readonly offset: number; readonly name: string }[]): NonNullable<MapSpec["entries"]>;
 }
 
-/** Throws FormatError for a declaration that says what no map has. */
-export function mapOfVariable(btf: Btf, id: number): DeclaredMap {
+/** By the name that it has in the object. Throws FormatError for a declaration that says what no map has. */
+export function mapOfVariable(btf: Btf, id: number, name: string): DeclaredMap {
   const variable = btf.type(id);
-  const { name } = variable;
   const type = variable.kind === "var" ? variable.type : id;
   const values = btf.members(type).find((m) => m.name === "values");
   const start = (values?.bitOffset ?? 0) / 8;
@@ -134,13 +133,14 @@ function innerOf(btf: Btf, values: number, name: string): MapSpec | undefined {
   return mapOf(btf, target.id, `${name}.inner`);
 }
 
-/** What relocations put into the declarations, by the names of the maps. */
+/** What relocations put into the declarations, by the places of these; `nameAt`: of the map that is declared at a place. */
 export function declaredEntries(
   file: ElfFile,
   symbols: readonly ElfSymbol[],
   section: ElfSection,
-): ReadonlyMap<string, readonly { readonly offset: number; readonly name: string }[]> {
-  const found = new Map<string, { offset: number; name: string }[]>();
+  nameAt: (place: number) => string | undefined,
+): ReadonlyMap<number, readonly { readonly offset: number; readonly name: string }[]> {
+  const found = new Map<number, { offset: number; name: string }[]>();
   const variables = symbols.filter((s) => s.section === section.index && s.type === "object");
   for (const table of file.sections) {
     if (table.type !== SectionType.REL || table.info !== section.index) continue;
@@ -152,8 +152,9 @@ export function declaredEntries(
       const holder = variables.find((v) => v.value <= place && place < v.value + v.size);
       if (target === undefined || holder === undefined)
         throw new FormatError(WHAT, `${table.name}: a relocation names no map`, table.offset + at);
-      const own = found.get(holder.name) ?? [];
-      found.set(holder.name, [...own, { offset: place - holder.value, name: target.name }]);
+      const own = found.get(holder.value) ?? [];
+      const name = (target.section === section.index ? nameAt(target.value) : undefined) ?? target.name;
+      found.set(holder.value, [...own, { offset: place - holder.value, name }]);
     }
   }
   return found;

@@ -1,7 +1,7 @@
 // Reads a `.o` file that clang, or our own writer, made into an object: programs by their sections, maps and global data
 // by BTF, functions of .text copied into each program that reaches them, fields to relocate kept as references.
 
-import { type Btf, openBtf, placeDataSections, type SectionPlan } from "../btf/index.ts";
+import { type Btf, openBtf, placeDataSections } from "../btf/index.ts";
 import {
   type ElfFile,
   type ElfSection,
@@ -13,7 +13,7 @@ import {
 } from "../elf/index.ts";
 import { decode, EncodingError, type Instruction, Opcode, SLOT_BYTES } from "../isa/index.ts";
 import { ByteReader, FormatError, type SourceText, type Span } from "../source/index.ts";
-import { decodeBtfExt, type ExtLine, type ExtRelocation } from "./btf-ext.ts";
+import { decodeBtfExt, type ExtLine, type ExtRelocation, type ExtSection } from "./btf-ext.ts";
 import { declaredEntries, mapOfVariable } from "./elf-maps.ts";
 import { readStructOps, withMember } from "./elf-struct-ops.ts";
 import { type Externs, KCONFIG, readExterns } from "./externs.ts";
@@ -22,6 +22,7 @@ import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from "./map-flags.ts";
 import type { BpfObject, FunctionSpec, MapSpec, ObjectInstruction, ProgramSpec, Reference } from "./object.ts";
 import { CORE_QUESTIONS } from "./object.ts";
 import { likelySection, programOfSection } from "./section-names.ts";
+import { sectionPlan } from "./section-plan.ts";
 
 export interface ReadObject {
   readonly object: BpfObject;
@@ -53,6 +54,8 @@ interface CodeFunction {
   /** Slots from the start of its section. */
   readonly start: number;
   readonly end: number;
+  /** Id of its BTF, where the file says which it is. */
+  readonly type: number | undefined;
 }
 
 interface Code {
@@ -62,13 +65,6 @@ interface Code {
   readonly core: ReadonlyMap<number, ExtRelocation>;
   readonly lines: ReadonlyMap<number, ExtLine>;
   readonly functions: readonly CodeFunction[];
-}
-
-function sectionPlan(file: ElfFile, name: string): SectionPlan | undefined {
-  const section = file.section(name);
-  if (section === undefined) return undefined;
-  const symbols = new Map([...file.symbols()].filter((s) => s.section === section.index).map((s) => [s.name, s.value]));
-  return { size: section.size, offsetOf: (variable) => symbols.get(variable) };
 }
 
 function unknownSection(name: string): FormatError {
@@ -87,6 +83,8 @@ class ObjectReader {
   readonly #maps: MapSpec[] = [];
   readonly #source: ReturnType<typeof sourceOf>;
   readonly #externs: Externs | undefined;
+  /** By their places in section `.maps`. */
+  readonly #mapNames = new Map<number, string>();
 
   constructor(file: ElfFile) {
     this.#file = file;
@@ -108,7 +106,7 @@ class ObjectReader {
       if (section.type !== SectionType.PROGBITS || (section.flags & SectionFlag.EXEC) === 0 || section.size === 0)
         continue;
       const own = sections.find((one) => this.#btf?.string(one.name) === section.name);
-      this.#code.set(section.index, this.#readCode(section, own?.lines ?? [], own?.relocations ?? []));
+      this.#code.set(section.index, this.#readCode(section, own));
     }
   }
 
@@ -164,10 +162,22 @@ class ObjectReader {
     if (btf === undefined || datasec === undefined) throw new FormatError(WHAT, "section .maps has no BTF");
     const type = btf.type(datasec);
     if (type.kind !== "datasec") return;
-    const entries = declaredEntries(this.#file, this.#symbols, section);
-    for (const { type: id } of type.variables) {
-      const map = mapOfVariable(btf, id);
-      const own = entries.get(map.name);
+    // Of a linked file several static maps may have one name.
+    const taken = new Set<string>();
+    for (const { type: id, offset } of type.variables) {
+      const variable = btf.type(id);
+      if (variable.kind === "var" && variable.linkage === "extern") continue;
+      const name = unlike(variable.name, taken);
+      taken.add(name);
+      this.#mapNames.set(offset, name);
+    }
+    const entries = declaredEntries(this.#file, this.#symbols, section, (place) => this.#mapNames.get(place));
+    for (const { type: id, offset } of type.variables) {
+      const name = this.#mapNames.get(offset);
+      const variable = btf.type(id);
+      if (name === undefined || (variable.kind === "var" && variable.linkage === "extern")) continue;
+      const map = mapOfVariable(btf, id, name);
+      const own = entries.get(offset);
       this.#maps.push(own === undefined ? map.spec : { ...map.spec, entries: map.entriesAt(own) });
     }
   }
@@ -209,7 +219,8 @@ class ObjectReader {
     }
   }
 
-  #readCode(section: ElfSection, lines: readonly ExtLine[], core: readonly ExtRelocation[]): Code {
+  #readCode(section: ElfSection, ext: ExtSection | undefined): Code {
+    const types = new Map(ext?.functions.map((one) => [one.offset, one.type]));
     const instructions: (Instruction | undefined)[] = [];
     for (const instruction of this.#decode(section)) {
       instructions.push(instruction);
@@ -236,6 +247,7 @@ class ObjectReader {
         name: symbol.name,
         start: symbol.value / SLOT_BYTES,
         end: (symbol.value + symbol.size) / SLOT_BYTES,
+        type: types.get(symbol.value),
       }))
       .sort((a, b) => a.start - b.start);
     for (const { name, start, end } of functions)
@@ -244,32 +256,35 @@ class ObjectReader {
     return {
       instructions,
       relocations,
-      core: new Map(core.map((one) => [one.offset / SLOT_BYTES, one])),
-      lines: new Map(lines.map((one) => [one.offset / SLOT_BYTES, one])),
+      core: new Map(ext?.relocations.map((one) => [one.offset / SLOT_BYTES, one])),
+      lines: new Map(ext?.lines.map((one) => [one.offset / SLOT_BYTES, one])),
       functions,
     };
   }
 
   /** An entry and every function that it reaches, in the order of discovery. */
   #functions(entry: CodeFunction): FunctionSpec[] {
-    const reached = [entry];
+    // By what they are called in the program: of a linked file several static functions may have one name.
+    const reached = new Map([[entry, entry.name]]);
+    const taken = new Set([entry.name]);
+    const reach = (target: CodeFunction): string => {
+      let name = reached.get(target);
+      if (name === undefined) {
+        name = unlike(target.name, taken);
+        taken.add(name);
+        reached.set(target, name);
+      }
+      return name;
+    };
     const specs: FunctionSpec[] = [];
-    for (const one of reached) {
-      const reach = (target: CodeFunction): string => {
-        if (!reached.includes(target)) reached.push(target);
-        return target.name;
-      };
-      specs.push({
-        name: one.name,
-        code: this.#functionCode(one, reach),
-        parameters: this.#parameters(one.name),
-      });
-    }
+    // What is reached meanwhile is added at the end, and met there.
+    for (const [one, name] of reached)
+      specs.push({ name, code: this.#functionCode(one, reach), parameters: this.#parameters(one) });
     return specs;
   }
 
-  #parameters(name: string): number {
-    const id = this.#btf?.find(name, "func");
+  #parameters({ name, type }: CodeFunction): number {
+    const id = type ?? this.#btf?.find(name, "func");
     const func = id === undefined ? undefined : this.#btf?.type(id);
     const proto = func?.kind === "func" ? this.#btf?.type(func.type) : undefined;
     return proto?.kind === "func_proto" ? proto.params.length : 1;
@@ -321,11 +336,13 @@ class ObjectReader {
     }
     const { symbol } = relocation;
     if (instruction.op === Opcode.CALL) {
-      if (symbol.section === 0)
+      if (symbol.section === 0) {
+        if (this.#externs !== undefined && !this.#externs.symbols.has(symbol.name)) throw open(fn.name, symbol.name);
         return {
           instruction: { ...instruction, src: 2, imm: 0 },
           ref: { kind: "kfunc", name: symbol.name, ...(symbol.bind === "weak" ? { weak: true as const } : {}) },
         };
+      }
       const target = this.#functionAt(symbol.section, symbol.value / SLOT_BYTES + instruction.imm + 1);
       return { instruction: { ...instruction, src: 1, imm: 0 }, ref: { kind: "call", function: reach(target) } };
     }
@@ -349,7 +366,7 @@ class ObjectReader {
         };
       const extern = this.#externs?.symbols.get(symbol.name);
       if (extern !== undefined) return { instruction: plain(0), ref: { kind: "ksym", ...extern } };
-      throw new FormatError(WHAT, `${fn.name}: nothing defines ${symbol.name}`);
+      throw open(fn.name, symbol.name);
     }
     if (section.name === ".maps")
       return { instruction: plain(1), ref: { kind: "map", map: this.#mapAt(symbol, instruction.imm) } };
@@ -368,13 +385,9 @@ class ObjectReader {
 
   /** Static maps are named by their section and a place in it. */
   #mapAt(symbol: ElfSymbol, offset: number): string {
-    if (symbol.type !== "section") return symbol.name;
-    const place = symbol.value + offset;
-    const map = this.#symbols.find(
-      (one) => one.section === symbol.section && one.type === "object" && one.value === place,
-    );
+    const map = this.#mapNames.get(symbol.value + (symbol.type === "section" ? offset : 0));
     if (map === undefined) throw new FormatError(WHAT, "a relocation names no map");
-    return map.name;
+    return map;
   }
 
   #coreReference(core: ExtRelocation): Reference {
@@ -382,6 +395,20 @@ class ObjectReader {
     if (ask === undefined) throw new FormatError(WHAT, `a CO-RE relocation of kind ${core.kind} is not known`);
     return { kind: "core", ask, type: core.type, access: (this.#btf as Btf).string(core.access) };
   }
+}
+
+/** What is referred to and not there. */
+const open = (by: string, name: string): FormatError =>
+  new FormatError(
+    WHAT,
+    `${by}: nothing defines ${name}; where another object does, link them: scry build A.o B.o -o LINKED.o`,
+  );
+
+/** The name, with a number behind it where it is taken. */
+function unlike(name: string, taken: { has(name: string): boolean }): string {
+  let own = name;
+  for (let n = 2; taken.has(own); n++) own = `${name}_${n}`;
+  return own;
 }
 
 /** Written out member by member: an object has a hundred thousand of them, and spreading takes ten times as long. */
@@ -400,36 +427,53 @@ function placed(
   return span === undefined ? { op, dst, src, off, imm } : { op, dst, src, off, imm, span };
 }
 
-/** The source that line records tell of, put together from their texts: the file that most of them name. */
+/**
+ * The source that line records tell of, put together from their texts: the file that most of them name is the object's, and
+ * places in others say which they are in.
+ */
 function sourceOf(
   btf: Btf | undefined,
   lines: readonly ExtLine[],
 ): { text: SourceText; span(line: ExtLine): Span | undefined } | undefined {
   if (btf === undefined || lines.length === 0) return undefined;
-  const counts = new Map<number, number>();
-  for (const line of lines) counts.set(line.file, (counts.get(line.file) ?? 0) + 1);
-  const [file] = [...counts].sort((a, b) => b[1] - a[1])[0] as [number, number];
+  const byFile = new Map<number, ExtLine[]>();
+  for (const line of lines) {
+    const own = byFile.get(line.file);
+    if (own === undefined) byFile.set(line.file, [line]);
+    else own.push(line);
+  }
+  const files = new Map([...byFile].map(([file, own]) => [file, fileText(btf, file, own)]));
+  const [main] = [...byFile].sort((a, b) => b[1].length - a[1].length)[0] as [number, ExtLine[]];
+  const { text } = files.get(main) as FileText;
+  return {
+    text,
+    span: ({ file, line, column }) => {
+      const own = files.get(file);
+      const place = own?.lines.get(line);
+      if (own === undefined || place === undefined) return undefined;
+      const start = place.start + Math.min(Math.max(column - 1, 0), place.end - place.start);
+      return file === main ? { start, end: place.end } : { start, end: place.end, file: own.text };
+    },
+  };
+}
+
+interface FileText {
+  readonly text: SourceText;
+  readonly lines: ReadonlyMap<number, { readonly start: number; readonly end: number }>;
+}
+
+/** Lines that no record is of are empty. */
+function fileText(btf: Btf, file: number, records: readonly ExtLine[]): FileText {
   const texts = new Map<number, string>();
-  for (const line of lines) if (line.file === file && line.line > 0) texts.set(line.line, btf.string(line.text));
-  // Lines that no record is of are empty.
-  const starts = new Map<number, number>();
+  for (const { line, text } of records) if (line > 0) texts.set(line, btf.string(text));
+  const lines = new Map<number, { start: number; end: number }>();
   let whole = "";
   let at = 1;
   for (const [line, own] of [...texts].sort((a, b) => a[0] - b[0])) {
     whole += "\n".repeat(line - at);
     at = line;
-    starts.set(line, whole.length);
+    lines.set(line, { start: whole.length, end: whole.length + own.length });
     whole += own;
   }
-  const text = { name: btf.string(file), text: whole };
-  return {
-    text,
-    span: (line) => {
-      const start = line.file === file ? starts.get(line.line) : undefined;
-      if (start === undefined) return undefined;
-      const length = (texts.get(line.line) ?? "").length;
-      const column = Math.min(Math.max(line.column - 1, 0), length);
-      return { start: start + column, end: start + length };
-    },
-  };
+  return { text: { name: btf.string(file), text: whole }, lines };
 }

@@ -56,3 +56,5 @@ export {
 } from "./program-types.ts";
 export { programOfSection } from "./section-names.ts";
 export { SOCKETS } from "./socket-contexts.ts";
+export type { LinkInput } from "./static-link/input.ts";
+export { linkObjects } from "./static-link/link-objects.ts";

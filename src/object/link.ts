@@ -68,7 +68,10 @@ export function link(program: ProgramSpec): LinkedProgram {
     for (const instruction of code) {
       const here = instruction.span ?? wanted;
       wanted = undefined;
-      if (here !== undefined && (span === undefined || here.start !== span.start || here.end !== span.end)) {
+      if (
+        here !== undefined &&
+        (span === undefined || here.start !== span.start || here.end !== span.end || here.file !== span.file)
+      ) {
         lines.push({ slot, span: here });
         span = here;
       }

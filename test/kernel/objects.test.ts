@@ -303,4 +303,19 @@ describe.skipIf(lacking("commands for objects", { clang: hasClang }))("commands 
       expect(unprivileged("gen", path)).toContain("export interface Own {");
     },
   );
+
+  it("link several objects to one, and say which do not go together", () => {
+    const file = (name: string, text: string) => compileC(folder.path, name, text);
+    const main = file("main", `extern int far(int x); SEC("xdp") int p(void *ctx) { return far(1); }`);
+    const far = file("far", "int far(int x) { return x + 1; }");
+    const out = join(folder.path, "linked.o");
+    expect(scry("build", main, far, "-o", out)).toEqual({ status: 0, stdout: "", stderr: "" });
+    expect(scry("object", out).stdout).toMatch(/takes p/);
+    expect(scry("object", main).stderr).toMatch(/main.bpf.o: p: nothing defines far; where another object does/);
+    expect(scry("build", main, far, far, "-o", out)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^ERROR: .*far.bpf.o: it defines far, which .*far.bpf.o defines too\n$/),
+    });
+    expect(scry("build", main, far).stderr).toMatch(/must be told what to call what it links: -o FILE.o/);
+  });
 });

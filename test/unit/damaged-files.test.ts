@@ -25,7 +25,7 @@ import {
 } from "../../src/elf/index.ts";
 import { embeddedTrace } from "../../src/embedded-trace.ts";
 import { generateModule } from "../../src/loader/index.ts";
-import { readObject } from "../../src/object/index.ts";
+import { linkObjects, readObject } from "../../src/object/index.ts";
 import { parseRecording } from "../../src/replay/index.ts";
 import { PerfMap } from "../../src/symbols/index.ts";
 import { type Part, readDamaged } from "../data/damage.ts";
@@ -252,18 +252,20 @@ SEC("xdp") int drop(void *context) { return level; }
 char _license[] SEC("license") = "GPL";
 `;
 
-if (has("clang"))
+if (has("clang")) {
+  const object = (name: string, text: string): Uint8Array => {
+    const source = join(folder, `${name}.bpf.c`);
+    writeFileSync(source, text);
+    return compiled(`${name}.bpf.o`, "clang", "-target", "bpf", "-O2", "-g", "-Wno-everything", "-c", source);
+  };
+  const parts = (bytes: Uint8Array): readonly Part[] => [
+    { start: 0, end: 64 },
+    ...sections(/^\.(?:BTF|symtab|rel|strtab|maps|data)|^(?:tracepoint|xdp)/)(bytes),
+  ];
   damage(
     "an object file",
-    () => {
-      const source = join(folder, "program.bpf.c");
-      writeFileSync(source, PROGRAM);
-      return compiled("program.bpf.o", "clang", "-target", "bpf", "-O2", "-g", "-c", source);
-    },
-    (bytes) => [
-      { start: 0, end: 64 },
-      ...sections(/^\.(?:BTF|symtab|rel|strtab|maps|data)|^(?:tracepoint|xdp)/)(bytes),
-    ],
+    () => object("program", PROGRAM),
+    parts,
     (copy) => {
       const { object } = readObject(copy);
       generateModule(object, { name: "program", file: "program.o", isKernelType: () => false });
@@ -271,6 +273,25 @@ if (has("clang"))
         for (const member of object.types?.members(id) ?? []) tryCodec(object.types, member.type);
     },
   );
+  const other = object(
+    "other",
+    `extern int level; struct task { int pid; };
+extern struct { int (*type)[1]; int (*max_entries)[16]; int *key; long *value; } counts __attribute__((section(".maps")));
+void *where(struct task *task) { level += task->pid; return &counts; }`,
+  );
+  damage(
+    "an object file that is linked",
+    () => object("program", PROGRAM),
+    parts,
+    (copy) =>
+      void readObject(
+        linkObjects([
+          { name: "program.o", bytes: copy },
+          { name: "other.o", bytes: other },
+        ]),
+      ),
+  );
+}
 
 damage(
   "a perf map",
