@@ -30,7 +30,7 @@ extern int other;
 extern const int limit;
 extern int far(int x);
 extern int by_pair(struct pair *pair);
-extern struct { __uint(type, 1); __type(key, int); __type(value, struct pair); __uint(max_entries, 8); } m SEC(".maps");
+extern struct { __uint(type, 1); __type(key, int); __type(value, struct pair); __uint(max_entries, 8); } m;
 static struct { __uint(type, 2); __type(key, int); __type(value, long); __uint(max_entries, 1); } own SEC(".maps");
 __weak __attribute__((noinline)) int which(int a) { return a * 3 + shared; }
 __weak int choice = 1;
@@ -159,6 +159,12 @@ SEC("tp_btf/sys_enter") int ${name}(void *ctx) { return current()->${field}; }`,
       `extern struct { __uint(type, 2); __type(key, int); __type(value, int); __uint(max_entries, 3); } m SEC(".maps"); void *g(void) { return &m; }`,
       `struct { __uint(type, 2); __type(key, int); __type(value, int); __uint(max_entries, 4); } m SEC(".maps");`,
       "one.o: m is not what it is in two.o: maxEntries 4 and 3",
+    ],
+    [
+      "a variable that is a map elsewhere",
+      "extern int m; int g(void) { return m; }",
+      `struct { __uint(type, 2); __type(key, int); __type(value, int); __uint(max_entries, 4); } m SEC(".maps");`,
+      "one.o: m is not what it is in two.o: only one of the two is a map",
     ],
     [
       "a function of the kernel's",

@@ -102,8 +102,13 @@ function agree(name: string, one: Mention, other: Mention): void {
     { btf: one.input.btf, id: one.type.id },
     { btf: other.input.btf, id: other.type.id },
   ] as const;
-  if ((section === ".maps") !== (own === ".maps")) refuse("only one of the two is a map");
-  const why = section === ".maps" ? mapDifference(name, ...types) : difference(...types);
+  // A declaration may leave the section to the definition.
+  const map = section === ".maps" || own === ".maps";
+  const declaresMap = (of: Input, section: string | undefined, id: number): boolean =>
+    section === ".maps" || (section === undefined && of.btf?.resolve(id).kind === "struct");
+  if (map && !(declaresMap(one.input, section, one.type.type) && declaresMap(other.input, own, other.type.type)))
+    refuse("only one of the two is a map");
+  const why = map ? mapDifference(name, ...types) : difference(...types);
   if (why !== undefined) refuse(why);
 }
 
@@ -117,8 +122,11 @@ function mapDifference(
     return mapOf(btf, type.kind === "var" ? type.type : id, name);
   }) as [MapSpec, MapSpec];
   const [x, y] = specs;
+  // Of a struct that a file knows by name alone there is no size.
+  const unknown = (size: number | undefined, field: string): boolean => size === 0 && field.endsWith("Size");
   for (const field of ["type", "keySize", "valueSize", "maxEntries", "flags", "extra", "numaNode", "pinned"] as const)
-    if (x[field] !== y[field]) return `${field} ${x[field] ?? "none"} and ${y[field] ?? "none"}`;
+    if (x[field] !== y[field] && !unknown(Number(x[field]), field) && !unknown(Number(y[field]), field))
+      return `${field} ${x[field] ?? "none"} and ${y[field] ?? "none"}`;
   for (const field of ["keyType", "valueType", "recordType"] as const) {
     const [own, other] = [x[field], y[field]];
     const why =

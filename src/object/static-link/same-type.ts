@@ -22,7 +22,7 @@ export function difference(a: Typed, b: Typed, whole = true, depth = 0): string 
   const of = (from: Typed, id: number): Typed => ({ btf: from.btf, id });
   const called = ({ kind, name }: BtfType): string => (name === "" ? kind : `${kind} ${name}`);
   const unlike = `${called(x)} and ${called(y)}`;
-  if (!whole && isRecord(x) && isRecord(y) && (x.kind === "fwd" || y.kind === "fwd"))
+  if (isRecord(x) && isRecord(y) && (x.kind === "fwd" || y.kind === "fwd"))
     return x.name === y.name ? undefined : unlike;
   if (x.kind === "void" || y.kind === "void") return x.kind === y.kind ? undefined : unlike;
   switch (x.kind) {
