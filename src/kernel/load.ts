@@ -1,6 +1,6 @@
 // Loads an object into the kernel: maps, types, then each program, linked, encoded and relocated.
 
-import { typesForKernel } from "../btf/index.ts";
+import { type Btf, openBtf, typesForKernel } from "../btf/index.ts";
 import { asksForTypes, CoreError, resolveCore } from "../co-re/index.ts";
 import { encode } from "../isa/index.ts";
 import {
@@ -217,7 +217,7 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
     for (const { name, type, entries } of object.maps)
       if (MAP_TYPES[type].ofMaps) fill(maps, name, entries, (entry) => maps.get(entry)?.fd);
     const linked = object.programs.map((spec) => link(spec));
-    const types = new ProgramTypes(object.source);
+    const types = new ProgramTypes(object.source, ownTypes(object, linked));
     const records = linked.map((program) => (wantsTypes(program, object) ? types.records(program) : undefined));
     let typesFd = -1;
     if (records.some((record) => record !== undefined)) passing.push((typesFd = types.load(kernel)));
@@ -292,9 +292,17 @@ function undo(preparation: Preparation, programs: Iterable<LoadedProgram>): void
   for (const fd of preparation.passing) calls.close(fd);
 }
 
+/** The object's types, where functions of its programs are known by them. */
+function ownTypes({ types }: BpfObject, programs: readonly LinkedProgram[]): Btf | undefined {
+  if (types === undefined || !programs.some(({ functions }) => functions.some(({ type }) => type !== undefined)))
+    return undefined;
+  return openBtf(typesForKernel(types.bytes));
+}
+
 /** Source lines need them, and so do callbacks (`lddw` of a function, subtype 4). */
 function wantsTypes(program: LinkedProgram, object: BpfObject): boolean {
   if (object.source !== undefined && program.lines.length > 0) return true;
+  if (program.functions.some(({ type }) => type !== undefined)) return true;
   return program.instructions.some((instruction) => instruction.op === 0x18 && instruction.src === 4);
 }
 

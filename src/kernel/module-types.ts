@@ -98,13 +98,25 @@ export function programFunctions(kernel: Kernel = liveKernel()): LoadedFunction[
   return found;
 }
 
-/** The id of a function of a loaded program in the program's own types: its entry, or one that it calls. */
+/**
+ * The id of a function of a loaded program in the program's own types: its entry, or one that it calls. Its types may know
+ * more functions of that name than the program has.
+ */
 export function functionOfProgram(program: number, name: string, kernel: Kernel): number | undefined {
   const fd = kernel.bpf("PROG_GET_FD_BY_ID", { prog_id: program });
   if (fd < 0) return undefined;
   try {
-    const info = infoOf(kernel, fd, bpfProgInfo, {});
-    return info === undefined ? undefined : btfById(kernel, info.get("btf_id"))?.find(name, "func");
+    const size = kernel.struct(bpfFuncInfo).bytes.length;
+    const count = infoOf(kernel, fd, bpfProgInfo, { func_info_rec_size: size })?.get("nr_func_info") ?? 0;
+    const records = new Uint8Array(size * count);
+    const wanted = { func_info_rec_size: size, func_info: records, nr_func_info: count };
+    const info = count === 0 ? undefined : infoOf(kernel, fd, bpfProgInfo, wanted);
+    const btf = info === undefined ? undefined : btfById(kernel, info.get("btf_id"));
+    for (let i = 0; btf !== undefined && i < count; i++) {
+      const id = new DataView(records.buffer).getUint32(i * size + 4, true);
+      if (btf.name(id) === name) return id;
+    }
+    return undefined;
   } finally {
     kernel.calls.close(fd);
   }

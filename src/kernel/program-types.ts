@@ -2,6 +2,7 @@
 // verifier, `bpftool` and our own diagnostics speak in the user's lines.
 
 import {
+  type Btf,
   type BtfFunctionRecord,
   type BtfLineRecord,
   BtfWriter,
@@ -29,23 +30,27 @@ const identifier = (name: string): string => name.replace(/^[^A-Za-z_]|[^A-Za-z0
 
 /** Gathers the types and lines of all programs of an object into one BTF. */
 export class ProgramTypes {
-  readonly #writer = new BtfWriter();
+  readonly #writer: BtfWriter;
   readonly #source: SourceText | undefined;
   readonly #prototypes = new Map<number, number>();
   readonly #lines = new Map<number | string, number>();
 
-  constructor(source: SourceText | undefined) {
+  /** `own`: the object's types, where functions are known by these. */
+  constructor(source: SourceText | undefined, own?: Btf) {
+    this.#writer = new BtfWriter(own);
     this.#source = source;
   }
 
   records(program: LinkedProgram): ProgramRecords {
-    const functions: BtfFunctionRecord[] = program.functions.map(({ name, slot, parameters, global }, i) => ({
+    const functions: BtfFunctionRecord[] = program.functions.map(({ name, slot, parameters, global, type }, i) => ({
       slot,
       // The kernel demands static linkage of callbacks; a static function is verified at each call, with no types.
       type:
-        global === undefined
-          ? this.#writer.func(identifier(name), this.#prototype(i === 0 ? -1 : parameters), "static")
-          : this.#global(identifier(name), parameters, global.context),
+        type !== undefined
+          ? type
+          : global === undefined
+            ? this.#writer.func(identifier(name), this.#prototype(i === 0 ? -1 : parameters), "static")
+            : this.#global(identifier(name), parameters, global.context),
     }));
     const lines = this.#source === undefined ? [] : this.#lineRecords(program, this.#source);
     return {

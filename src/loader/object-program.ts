@@ -93,6 +93,17 @@ export class ObjectProgram {
     this.#change({ target });
   }
 
+  /**
+   * What it stands in for (`freplace`), or looks at (`fentry`, `fexit`): a function of a loaded program, which may be given
+   * by its id. The function's name is that of the section unless said otherwise.
+   */
+  setAttachTarget(program: ObjectProgram | number, name: string | undefined = this.target?.name): void {
+    const kind = this.target?.kind ?? "freplace";
+    if (name === undefined)
+      throw new TypeError(`program "${this.name}": whose section names no function needs its name`);
+    this.#change({ target: { kind, name, program: typeof program === "number" ? program : program.info().id } });
+  }
+
   #change(change: Partial<ProgramSpec>): void {
     if (this.#loaded !== undefined) throw new Error(`program ${this.name} is loaded: it cannot be changed any more`);
     this.#spec = { ...this.#spec, ...change };

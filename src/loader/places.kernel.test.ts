@@ -156,37 +156,59 @@ describe.skipIf(lacking("kprobes of objects", { clang: hasClang, kprobe: hasFeat
 
 describe.skipIf(noClang)("functions of others", () => {
   it("a function of a loaded program is replaced", async () => {
-    const file = compileC(
-      folder.path,
-      "base",
-      `__attribute__((noinline)) int answer(int n) { asm volatile(""); return n + 1; }
-      SEC("tc") int base(struct __sk_buff *ctx) { return answer(4); }`,
+    await using object = await openObject(
+      compileC(
+        folder.path,
+        "base",
+        `struct pair { int a, b; }; struct __sk_buff { u32 len; };
+        __attribute__((noinline)) int answer(int n) { asm volatile("" : "+r"(n)); return n + 1; }
+        __attribute__((noinline)) int sum(struct pair *pair) { if (!pair) return 0; asm volatile(""); return pair->a; }
+        __attribute__((noinline)) static int inner(int n) { asm volatile("" : "+r"(n)); return n + 2; }
+        __attribute__((noinline)) int length(struct __sk_buff *ctx) { int one = 1; asm volatile("" : "+r"(one) : "r"(ctx)); return one; }
+        SEC("tc") int base(struct __sk_buff *ctx) { struct pair pair = { 3, 4 }; return answer(4) + sum(&pair) + length(ctx) + inner(0); }`,
+      ),
     );
-    await using object = await openObject(file);
     await object.load();
     const packet = { data: new Uint8Array(64) };
-    expect(object.program("base").testRun(packet).value).toBe(5);
+    const base = object.program("base");
+    const result = (): number => base.testRun(packet).value;
+    expect(result()).toBe(5 + 3 + 1 + 2);
     await using other = await openObject(
-      compileC(folder.path, "other", `SEC("freplace/answer") int other(int n) { return n * 10; }`),
+      compileC(
+        folder.path,
+        "other",
+        `struct pair { int a, b; }; struct __sk_buff { u32 len; };
+        SEC("freplace/answer") int other(int n) { return n * 10; }
+        SEC("freplace") int both(struct pair *pair) { if (!pair) return 0; return pair->a + pair->b; }
+        SEC("freplace/length") int all(struct __sk_buff *ctx) { return ctx->len; }`,
+      ),
     );
     await expect(other.load()).rejects.toThrow("freplace:answer: whose function is replaced has to be said");
-    other.program("other").target = {
-      kind: "freplace",
-      name: "answer",
-      program: object.program("base").info().id,
-    };
+    other.program("other").setAttachTarget(base);
+    expect(() => other.program("both").setAttachTarget(base)).toThrow("needs its name");
+    other.program("both").setAttachTarget(base.info().id, "sum");
+    other.program("all").setAttachTarget(base);
     try {
       await other.load();
     } catch (error) {
-      // Forbidden (lockdown), or the kernel wants the types of functions that the object has, which we do not hand on yet.
-      expect(error).toMatchObject({ call: "bpf(BPF_PROG_LOAD)" });
+      // Lockdown and the like: what they forbid, they forbid to everybody.
+      expect(error).toMatchObject({ call: "bpf(BPF_PROG_LOAD)", errno: 1 });
       console.warn(`\n*** functions of BPF programs are not replaced here: ${(error as Error).message} ***\n`);
       return;
     }
-    const [link] = await other.attach();
-    expect(object.program("base").testRun(packet).value).toBe(40);
-    await link?.detach();
-    expect(object.program("base").testRun(packet).value).toBe(5);
+    const links = await other.attach();
+    expect(links.map((link) => link.info()[0]?.type)).toEqual(["tracing", "tracing", "tracing"]);
+    expect(result()).toBe(40 + 7 + 64 + 2);
+    await links[0]?.detach();
+    expect(result()).toBe(5 + 7 + 64 + 2);
+    for (const link of links) await link.detach();
+    expect(result()).toBe(5 + 3 + 1 + 2);
+    // What is static is nobody's to replace.
+    await using wrong = await openObject(
+      compileC(folder.path, "wrong", `SEC("freplace/inner") int wrong(int n) { return n; }`),
+    );
+    wrong.program("wrong").setAttachTarget(base);
+    await expect(wrong.load()).rejects.toThrow(/static/);
   });
 
   it("a struct of the kernel's is filled from its declaration", async () => {

@@ -56,6 +56,8 @@ interface CodeFunction {
   readonly end: number;
   /** Id of its BTF, where the file says which it is. */
   readonly type: number | undefined;
+  /** Known outside of the object. */
+  readonly global: boolean;
 }
 
 interface Code {
@@ -128,7 +130,12 @@ class ObjectReader {
       for (const entry of code.functions)
         programs.push(
           withMember(
-            { ...kind, section: section.name, name: entry.name, functions: this.#functions(entry) },
+            {
+              ...kind,
+              section: section.name,
+              name: entry.name,
+              functions: this.#functions(entry, kind.type === "ext"),
+            },
             structOps,
           ),
         );
@@ -248,6 +255,7 @@ class ObjectReader {
         start: symbol.value / SLOT_BYTES,
         end: (symbol.value + symbol.size) / SLOT_BYTES,
         type: types.get(symbol.value),
+        global: symbol.bind !== "local" && !symbol.hidden,
       }))
       .sort((a, b) => a.start - b.start);
     for (const { name, start, end } of functions)
@@ -262,8 +270,8 @@ class ObjectReader {
     };
   }
 
-  /** An entry and every function that it reaches, in the order of discovery. */
-  #functions(entry: CodeFunction): FunctionSpec[] {
+  /** An entry and every function that it reaches, in the order of discovery. `replaces`: the entry stands in for another. */
+  #functions(entry: CodeFunction, replaces: boolean): FunctionSpec[] {
     // By what they are called in the program: of a linked file several static functions may have one name.
     const reached = new Map([[entry, entry.name]]);
     const taken = new Set([entry.name]);
@@ -278,8 +286,11 @@ class ObjectReader {
     };
     const specs: FunctionSpec[] = [];
     // What is reached meanwhile is added at the end, and met there.
-    for (const [one, name] of reached)
-      specs.push({ name, code: this.#functionCode(one, reach), parameters: this.#parameters(one) });
+    for (const [one, name] of reached) {
+      const own = { name, code: this.#functionCode(one, reach), parameters: this.#parameters(one) };
+      const known = one.type !== undefined && one.global && (one !== entry || replaces);
+      specs.push(known ? { ...own, type: one.type } : own);
+    }
     return specs;
   }
 

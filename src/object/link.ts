@@ -8,7 +8,7 @@ import type { FunctionSpec, ProgramSpec, Reference } from "./object.ts";
 /** A reference that the machine fills in; the places of functions are resolved already. */
 export type MachineReference = Exclude<Reference, { readonly kind: "call" | "function" }>;
 
-export interface LinkedFunction extends Pick<FunctionSpec, "name" | "parameters" | "global"> {
+export interface LinkedFunction extends Pick<FunctionSpec, "name" | "parameters" | "global" | "type"> {
   readonly slot: number;
 }
 
@@ -43,11 +43,17 @@ export function link(program: ProgramSpec): LinkedProgram {
   const functions: LinkedFunction[] = [];
   let slot = 0;
   let firstSpan: Span | undefined;
-  for (const { name, code, parameters, global } of program.functions) {
+  for (const { name, code, parameters, global, type } of program.functions) {
     if (starts.has(name)) throw new LinkError(`program ${program.name}: two functions are called ${name}`);
     if (code.length === 0) throw new LinkError(`program ${program.name}: function ${name} is empty`);
     starts.set(name, slot);
-    functions.push({ name, slot, parameters, ...(global === undefined ? {} : { global }) });
+    functions.push({
+      name,
+      slot,
+      parameters,
+      ...(global === undefined ? {} : { global }),
+      ...(type === undefined ? {} : { type }),
+    });
     for (const instruction of code) {
       slot += slotsOf(instruction.op);
       firstSpan ??= instruction.span;

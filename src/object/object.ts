@@ -135,6 +135,11 @@ export interface FunctionSpec {
   readonly code: readonly ObjectInstruction[];
   /** Number of parameters, 0..5; the entry has one, its context. */
   readonly parameters: number;
+  /**
+   * Id of its `func` in `BpfObject.types`, where the kernel is to know it by that: it is then verified once, apart from its
+   * callers, by the types of its parameters, and another program may stand in for it (freplace).
+   */
+  readonly type?: number;
   /** The kernel verifies it once, apart from its callers; by then it must know whether the first parameter is the context. */
   readonly global?: { readonly context: boolean };
 }
