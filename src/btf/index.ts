@@ -10,7 +10,7 @@ export {
 } from "./ext.ts";
 export { typesForKernel, withoutSections } from "./kernel-form.ts";
 export { BtfLayer } from "./layer.ts";
-export { type MergedBtf, type MergeRules, mergeBtf, type TypeOf } from "./merge.ts";
+export { type MergedBtf, type MergeRules, mergeBtf, type TypeOf, withoutLooseStrings } from "./merge.ts";
 export { type PrintCOptions, printC, typeNameC } from "./print-c.ts";
 export { printTypeScript, TypeScriptTypes } from "./print-ts.ts";
 export { type OpenBtfOptions, openBtf } from "./reader.ts";

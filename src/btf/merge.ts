@@ -96,6 +96,13 @@ export function mergeBtf(inputs: readonly Btf[], rules: MergeRules = {}): Merged
   return { btf: openBtf(encode(kept.slice(1), idOf, strings.bytes())), idOf: (type) => idOf(nodeOf(type)) };
 }
 
+/** The same types by the same ids, with no strings but those that types have: lines of sources stand among them too. */
+export function withoutLooseStrings(btf: Btf): Btf {
+  const strings = new Strings();
+  const nodes = [...nodesOf(btf, 0, strings)];
+  return openBtf(encode(nodes, (node) => node, strings.bytes()));
+}
+
 /** For each node a number that equal ones share. */
 function partition(nodes: readonly Node[], meant: Uint32Array): Uint32Array {
   let classes = new Uint32Array(nodes.length);

@@ -257,6 +257,10 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "put the object itself into the module, so that no file is needed beside it",
     example: "scry gen --embed opensnoop.bpf.o > opensnoop.ts",
   },
+  light: {
+    help: "put the object into the module as data, ready to be loaded: smaller, and no ELF file is read",
+    example: "scry gen --light opensnoop.bpf.o > opensnoop.ts",
+  },
   stdio: { help: "accepted, as editors say it; there is no other way", example: "scry lsp --stdio" },
   version: { short: "V", help: "print the version", example: "scry --version" },
   help: { short: "h", help: "print this help", example: "scry record --help" },

@@ -4,9 +4,10 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compileC, compileProgram, workFolder } from "../../test/support/c-object.ts";
+import { bytesOf, compileC, compileProgram, workFolder } from "../../test/support/c-object.ts";
 import { hasClang, lacking } from "../../test/support/skips.ts";
 import { bpfFileSystems, hasFeature, hasMap } from "../kernel/index.ts";
+import { packObject, readObject } from "../object/index.ts";
 import { openObject } from "./index.ts";
 
 const folder = workFolder();
@@ -54,6 +55,24 @@ SEC("raw_tp/sys_enter") int f(u64 *ctx) {
 SEC("raw_tp/sys_exit") int g(u64 *ctx) { return 0; }
 SEC("?raw_tp/sys_exit") int h(u64 *ctx) { return 0; }
 `;
+
+describe.skipIf(noClang)("an object as data", () => {
+  it("is loaded as the file is that it was made of", async () => {
+    const text = `extern int LINUX_KERNEL_VERSION __kconfig; static int seen = 3; const volatile int added = 1;
+      struct task_struct { int tgid; } __attribute__((preserve_access_index));
+      static struct task_struct *(*current)(void) = (void *) 158;
+      SEC("xdp") int p(void *ctx) { return added + seen++ + (LINUX_KERNEL_VERSION > 0x40000) * 10; }
+      SEC("tp_btf/sys_enter") int own(void *ctx) { return current()->tgid == 0; }`;
+    const bytes = packObject(readObject(bytesOf(compileC(folder.path, "data", text))).object);
+    await using object = await openObject(bytes, { name: "data" });
+    object.rodata["added"] = 30;
+    await object.load();
+    const packet = { data: new Uint8Array(64) };
+    expect([0, 1].map(() => object.program("p").testRun(packet).value)).toEqual([43, 44]);
+    expect(object.data["seen"]).toBe(5);
+    expect(object.program("own").isLoaded).toBe(true);
+  });
+});
 
 describe.skipIf(noClang)("several files", () => {
   it("are opened as one object", async () => {

@@ -18,11 +18,14 @@ import {
 import {
   type BpfObject,
   isGlobalData,
+  isPacked,
   type LinkInput,
   linkObjects,
   type ProgramSpec,
+  type ReadObject,
   readObject,
   type StructOpsSpec,
+  unpackObject,
 } from "../object/index.ts";
 import { FormatError, nearest } from "../source/index.ts";
 import type { AttachOptions } from "./attach-options.ts";
@@ -76,13 +79,10 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
   readonly #more: LoadedObject[] = [];
   #closed = false;
 
-  /** From the bytes of a `.o` file, or an object that was made otherwise. */
+  /** From the bytes of a `.o` file or those that `packObject` gives, or an object that was made otherwise. */
   constructor(from: Uint8Array | BpfObject, options: OpenOptions = {}) {
     this.name = options.name ?? "object";
-    const { object, skipped } =
-      from instanceof Uint8Array
-        ? readObject(from, options.unknownSections === undefined ? {} : { unknownSections: options.unknownSections })
-        : { object: from, skipped: [] };
+    const { object, skipped } = objectOf(from, options);
     this.file = object;
     this.skipped = skipped;
     this.logLevel = options.logLevel;
@@ -312,6 +312,12 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function objectOf(from: Uint8Array | BpfObject, { unknownSections }: OpenOptions): ReadObject {
+  if (!(from instanceof Uint8Array)) return { object: from, skipped: [] };
+  if (isPacked(from)) return { object: unpackObject(from), skipped: [] };
+  return readObject(from, unknownSections === undefined ? {} : { unknownSections });
 }
 
 /** A program for many places, where the kernel has no link for all of them: it is attached to each by itself. */

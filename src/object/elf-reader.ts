@@ -21,6 +21,7 @@ import { globalDataFlags, isGlobalData } from "./global-data.ts";
 import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from "./map-flags.ts";
 import type { BpfObject, FunctionSpec, MapSpec, ObjectInstruction, ProgramSpec, Reference } from "./object.ts";
 import { CORE_QUESTIONS } from "./object.ts";
+import { placed } from "./placed.ts";
 import { likelySection, programOfSection } from "./section-names.ts";
 import { sectionPlan } from "./section-plan.ts";
 
@@ -420,22 +421,6 @@ function unlike(name: string, taken: { has(name: string): boolean }): string {
   let own = name;
   for (let n = 2; taken.has(own); n++) own = `${name}_${n}`;
   return own;
-}
-
-/** Written out member by member: an object has a hundred thousand of them, and spreading takes ten times as long. */
-function placed(
-  { op, dst, src, off, imm, imm64 }: Instruction,
-  ref: Reference | undefined,
-  span: Span | undefined,
-): ObjectInstruction {
-  if (imm64 !== undefined) {
-    if (ref !== undefined)
-      return span === undefined ? { op, dst, src, off, imm, imm64, ref } : { op, dst, src, off, imm, imm64, ref, span };
-    return span === undefined ? { op, dst, src, off, imm, imm64 } : { op, dst, src, off, imm, imm64, span };
-  }
-  if (ref !== undefined)
-    return span === undefined ? { op, dst, src, off, imm, ref } : { op, dst, src, off, imm, ref, span };
-  return span === undefined ? { op, dst, src, off, imm } : { op, dst, src, off, imm, span };
 }
 
 /**

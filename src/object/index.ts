@@ -46,6 +46,7 @@ export type {
 } from "./object.ts";
 export { attachTypeOf, CORE_QUESTIONS } from "./object.ts";
 export { ObjectFileError } from "./object-file-error.ts";
+export { isPacked, packObject, unpackObject } from "./packed.ts";
 export {
   PROGRAM_TYPES,
   type ProgramType,

@@ -172,9 +172,13 @@ describe.skipIf(lacking("commands for objects", { clang: hasClang }))("commands 
     writeFileSync(join(types, "package.json"), '{"type":"module"}');
     writeFileSync(join(types, "own.ts"), scry("gen", path).stdout);
     writeFileSync(join(types, "embedded.ts"), scry("gen", "--embed", path).stdout);
+    writeFileSync(join(types, "light.ts"), scry("gen", "--light", path).stdout);
     const uses = `
       import { openOwn as openEmbedded } from "./embedded.ts";
+      import { openOwn as openLight } from "./light.ts";
       import { type event, openOwn } from "./own.ts";
+      await using light = await openLight({ pins: "/sys/fs/bpf" });
+      light.bss.seen = 3;
       await using object = await openOwn("own.bpf.o");
       object.rodata.wanted = 5;
       object.bss.seen = 3;

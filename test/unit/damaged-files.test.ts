@@ -25,7 +25,7 @@ import {
 } from "../../src/elf/index.ts";
 import { embeddedTrace } from "../../src/embedded-trace.ts";
 import { generateModule } from "../../src/loader/index.ts";
-import { linkObjects, readObject } from "../../src/object/index.ts";
+import { linkObjects, packObject, readObject, unpackObject } from "../../src/object/index.ts";
 import { parseRecording } from "../../src/replay/index.ts";
 import { PerfMap } from "../../src/symbols/index.ts";
 import { type Part, readDamaged } from "../data/damage.ts";
@@ -272,6 +272,12 @@ if (has("clang")) {
       for (const { id } of object.types?.findAll(/./, ["struct", "datasec"]) ?? [])
         for (const member of object.types?.members(id) ?? []) tryCodec(object.types, member.type);
     },
+  );
+  damage(
+    "a packed object",
+    () => packObject(readObject(object("program", PROGRAM)).object),
+    () => [],
+    (copy) => void unpackObject(copy),
   );
   const other = object(
     "other",

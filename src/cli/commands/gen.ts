@@ -5,9 +5,9 @@ import { options } from "../options.ts";
 
 export const gen: Command = {
   help: "a TypeScript module with the types of an object's maps, variables and programs",
-  usage: [["[--embed] FILE.o > FILE.ts"]],
-  options: options("embed", "include-dir", "include", "define", "dialect", "output"),
+  usage: [["[--embed|--light] FILE.o > FILE.ts"]],
+  options: options("embed", "light", "include-dir", "include", "define", "dialect", "output"),
   completes: "file",
-  examples: ["scry gen opensnoop.bpf.o > opensnoop.ts", "scry gen --embed opensnoop.bpf.o > opensnoop.ts"],
+  examples: ["scry gen opensnoop.bpf.o > opensnoop.ts", "scry gen --light opensnoop.bpf.o > opensnoop.ts"],
   run: async (line) => (await import("../objects/index.ts")).generate(line),
 };

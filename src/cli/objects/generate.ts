@@ -3,6 +3,7 @@
 import { basename } from "node:path";
 import { kernelBtf } from "../../kernel/index.ts";
 import { generateModule } from "../../loader/index.ts";
+import { type BpfObject, packObject, readObject } from "../../object/index.ts";
 import type { CommandLine } from "../options.ts";
 import { openStreams } from "../streams.ts";
 import { objectBytes } from "./build.ts";
@@ -18,11 +19,18 @@ export async function generateText(line: CommandLine): Promise<number> {
       name: object.name,
       file: basename(file),
       ...(isKernelType === undefined ? {} : { isKernelType }),
-      ...(line.given.has("embed") ? { embed: objectBytes(line, file) } : {}),
+      ...embedded(line, file, object.file),
     }),
   );
   out.flush();
   return 0;
+}
+
+/** What goes into the module of the object itself. */
+function embedded(line: CommandLine, file: string, object: BpfObject): { embed?: Uint8Array } {
+  if (line.given.has("light"))
+    return { embed: packObject(file.endsWith(".c") ? readObject(objectBytes(line, file)).object : object) };
+  return line.given.has("embed") ? { embed: objectBytes(line, file) } : {};
 }
 
 /** Which structs are the kernel's own; undefined where it has no types to ask. */
