@@ -257,6 +257,12 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "put the object itself into the module, so that no file is needed beside it",
     example: "scry gen --embed opensnoop.bpf.o > opensnoop.ts",
   },
+  token: {
+    value: "DIR",
+    completes: "file",
+    help: "load by the token of this BPF file system, which delegates that to the user namespace (Linux 6.9)",
+    example: "scry run --token /sys/fs/bpf opensnoop.bpf.o",
+  },
   light: {
     help: "put the object into the module as data, ready to be loaded: smaller, and no ELF file is read",
     example: "scry gen --light opensnoop.bpf.o > opensnoop.ts",

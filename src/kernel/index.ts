@@ -23,7 +23,7 @@ export {
   type ProgramRuns,
   programRuns,
 } from "./listing.ts";
-export { liveKernel, systemCalls } from "./live-kernel.ts";
+export { kernelWithToken, liveKernel, systemCalls } from "./live-kernel.ts";
 export {
   type LoadedObject,
   type LoadedProgram,

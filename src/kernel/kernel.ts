@@ -22,6 +22,15 @@ export type CommandName = keyof typeof bpfAttr;
 /** `union bpf_attr` as a command takes it. */
 export type BpfAttr<C extends CommandName> = Struct<(typeof bpfAttr)[C]>;
 
+/** `BPF_F_TOKEN_FD` */
+const TOKEN_FLAG = 1 << 16;
+/** Commands that a token goes with, and where in them. */
+const TOKEN_FIELDS = {
+  MAP_CREATE: ["map_flags", "map_token_fd"],
+  PROG_LOAD: ["prog_flags", "prog_token_fd"],
+  BTF_LOAD: ["btf_flags", "btf_token_fd"],
+} as const;
+
 /**
  * A kernel: the live one, a container's, another machine's, a test's. Several can be used side by side; nothing that is
  * found out about one is believed of another.
@@ -29,13 +38,18 @@ export type BpfAttr<C extends CommandName> = Struct<(typeof bpfAttr)[C]>;
 export class Kernel {
   readonly files: KernelFiles;
   readonly #open: () => SystemCalls;
+  readonly #token: ((kernel: Kernel) => number | undefined) | undefined;
   #calls: SystemCalls | undefined;
   readonly #found = new Map<(kernel: Kernel) => unknown, unknown>();
 
-  /** `open` gives the system calls; it is asked when the first one is made. */
-  constructor(open: () => SystemCalls, files: KernelFiles) {
+  /**
+   * `open` gives the system calls; it is asked when the first one is made. `token` finds the descriptor of a BPF token,
+   * where this process is to use one (`token.ts`).
+   */
+  constructor(open: () => SystemCalls, files: KernelFiles, token?: (kernel: Kernel) => number | undefined) {
     this.#open = open;
     this.files = files;
+    this.#token = token;
   }
 
   get calls(): SystemCalls {
@@ -57,7 +71,16 @@ export class Kernel {
 
   /** `union bpf_attr` for a command, to be written further, called more than once, or read after the call. */
   bpfAttr<C extends CommandName>(command: C, values?: Values<(typeof bpfAttr)[C]>): BpfAttr<C> {
-    return this.struct(bpfAttr[command], values);
+    const attr = this.struct(bpfAttr[command], values);
+    if (this.#token !== undefined && command in TOKEN_FIELDS) this.#authorize(command, attr);
+    return attr;
+  }
+
+  #authorize(command: CommandName, attr: Struct<Layout>): void {
+    const token = this.once(this.#token as (kernel: Kernel) => number | undefined);
+    if (token === undefined) return;
+    const [flags, field] = TOKEN_FIELDS[command as keyof typeof TOKEN_FIELDS];
+    attr.set({ [flags]: Number(attr.get(flags)) | TOKEN_FLAG, [field]: token });
   }
 
   /** bpf(2): a result that is >= 0, or the negated errno. */

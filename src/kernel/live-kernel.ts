@@ -3,22 +3,32 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { SystemCallError } from "./errors.ts";
-import { Kernel } from "./kernel.ts";
+import { Kernel, type KernelFiles } from "./kernel.ts";
 import { koffiCalls } from "./koffi-calls.ts";
 import type { SystemCalls } from "./system-calls.ts";
+import { findToken, openToken } from "./token.ts";
 
 let live: Kernel | undefined;
 
 /** The kernel that this process runs on. The foreign-function library is loaded at its first system call (about 7 ms). */
 export function liveKernel(): Kernel {
-  live ??= new Kernel(loadCalls, {
-    read: (path) => readFileSync(path),
-    exists: existsSync,
-    link: (path) => readlinkSync(path),
-    list: (path) => readdirSync(path),
-  });
+  live ??= new Kernel(loadCalls, files, findToken);
   return live;
 }
+
+/**
+ * The same, by the token of a BPF file system at this path. What is wrong with that is said at the first map or program.
+ */
+export function kernelWithToken(path: string): Kernel {
+  return new Kernel(systemCalls, files, (kernel) => openToken(kernel, path));
+}
+
+const files: KernelFiles = {
+  read: (path) => readFileSync(path),
+  exists: existsSync,
+  link: (path) => readlinkSync(path),
+  list: (path) => readdirSync(path),
+};
 
 /** The system calls of this process. */
 export const systemCalls = (): SystemCalls => liveKernel().calls;

@@ -34,6 +34,7 @@ export const BpfCommand = {
   ENABLE_STATS: 32,
   ITER_CREATE: 33,
   LINK_DETACH: 34,
+  TOKEN_CREATE: 36,
 } as const;
 
 /** `enum bpf_attach_type` */

@@ -6,6 +6,7 @@ import {
   hasFeature,
   type Kernel,
   type KernelMap,
+  kernelWithToken,
   type LoadedObject,
   type LoadOptions,
   liveKernel,
@@ -48,6 +49,11 @@ export interface OpenOptions extends CSourceOptions {
   readonly logLevel?: 1 | 2;
   /** Where maps are looked for, and pinned, that are declared so. `/sys/fs/bpf` unless said otherwise. */
   readonly pins?: string;
+  /**
+   * A BPF file system that delegates to this user namespace what is loaded (Linux 6.9). Without it the one that
+   * LIBBPF_BPF_TOKEN_PATH names, or in a user namespace /sys/fs/bpf where that does.
+   */
+  readonly token?: string;
   readonly kernel?: Kernel;
 }
 
@@ -86,7 +92,7 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
     this.file = object;
     this.skipped = skipped;
     this.logLevel = options.logLevel;
-    this.#kernel = options.kernel ?? liveKernel();
+    this.#kernel = options.kernel ?? (options.token === undefined ? liveKernel() : kernelWithToken(options.token));
     const pins = options.pins ?? BPF_FILES;
     const maps: Record<string, ObjectMap> = Object.create(null) as Record<string, ObjectMap>;
     const sections: Record<string, unknown> = Object.create(null) as Record<string, unknown>;

@@ -6,7 +6,7 @@ import { options } from "../options.ts";
 export const object: Command = {
   help: "what an object of BPF programs is, what it needs, whether this kernel takes it",
   usage: [["FILE.o"]],
-  options: options("include-dir", "include", "define", "dialect", "format", "verbose", "output"),
+  options: options("include-dir", "include", "define", "dialect", "token", "format", "verbose", "output"),
   completes: "file",
   examples: ["scry object opensnoop.bpf.o", "scry object -f json opensnoop.bpf.o"],
   run: async (line) => (await import("../objects/index.ts")).showObject(line),

@@ -23,7 +23,7 @@ export const run: Command = {
       help: "load, attach, and close again",
       example: "scry run --dry-run opensnoop.bpf.o",
     },
-    ...options("format", "output", "quiet", "raw"),
+    ...options("token", "format", "output", "quiet", "raw"),
   ],
   completes: "file",
   examples: ["scry run opensnoop.bpf.o", "scry run opensnoop.bpf.c", "scry run --dry-run opensnoop.bpf.o"],

@@ -25,6 +25,12 @@ export const cOptions = (
   defines: lines(line, "define"),
 });
 
+/** What a command line says of how objects are opened. */
+export const openOptions = (line: CommandLine): OpenOptions => {
+  const token = line.given.get("token");
+  return { ...cOptions(line), ...(token === undefined ? {} : { token }) };
+};
+
 export async function openFile(file: string, options: OpenOptions = {}): Promise<ObjectFile> {
   const object = await openObject(file, options);
   speakOf(object.file.source);

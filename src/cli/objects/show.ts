@@ -8,7 +8,7 @@ import { formatDiagnostic } from "../../source/index.ts";
 import type { CommandLine } from "../options.ts";
 import { openStreams } from "../streams.ts";
 import { objectFailure } from "./object-failure.ts";
-import { cOptions, fileOf, openFile } from "./open.ts";
+import { fileOf, openFile, openOptions } from "./open.ts";
 import { table } from "./ps.ts";
 
 /** What the kernel says to one program. */
@@ -23,11 +23,12 @@ interface Verdict {
 
 export async function printObject(line: CommandLine): Promise<number> {
   const file = fileOf(line, "object");
-  const object = await openFile(file, { unknownSections: "skip", ...cOptions(line) });
+  const options: OpenOptions = { unknownSections: "skip", ...openOptions(line) };
+  const object = await openFile(file, options);
   let verdicts: readonly Verdict[] = [];
   let unasked: string | undefined;
   try {
-    verdicts = await judge(file, object, line.given.has("verbose"));
+    verdicts = await judge(file, object, line.given.has("verbose") ? { ...options, logLevel: 1 } : options);
   } catch (error) {
     if (!isUnasked(error)) throw error;
     unasked = error.message;
@@ -126,8 +127,7 @@ function relocations(file: BpfObject): { what: string; ask: string; here: string
 }
 
 /** Loads all at once; where that does not work, each program alone, to know which is in the way. */
-async function judge(file: string, object: ObjectFile, verbose: boolean): Promise<readonly Verdict[]> {
-  const options: OpenOptions = { unknownSections: "skip", ...(verbose ? { logLevel: 1 as const } : {}) };
+async function judge(file: string, object: ObjectFile, options: OpenOptions): Promise<readonly Verdict[]> {
   const names = object.file.programs.filter((program) => program.optional !== true).map(({ name }) => name);
   const attempt = async (wanted: readonly string[]): Promise<Verdict[]> => {
     await using own = await openObject(file, options);
@@ -167,7 +167,7 @@ async function judge(file: string, object: ObjectFile, verbose: boolean): Promis
         program: name,
         takes: false,
         why: reason(error),
-        ...(verbose && error instanceof VerifierError ? { log: error.log } : {}),
+        ...(options.logLevel !== undefined && error instanceof VerifierError ? { log: error.log } : {}),
       });
     }
   }
