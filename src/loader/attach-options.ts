@@ -113,12 +113,12 @@ function functionPlace(spec: ProgramSpec, options: AttachOptions, kernel: Kernel
   const atReturn = options.return ?? isReturn(spec);
   if (usdt !== undefined) {
     if (path === undefined) throw new TypeError("usdt needs path, the program or library that has the probe");
-    return { kind: "usdt", path: fileOf(path), ...usdt };
+    return { kind: "usdt", path: fileOf(path, pid), ...usdt };
   }
   const names = functions ?? (options.function === undefined ? undefined : [options.function]);
   const own = pid === undefined ? {} : { pid };
   if (path !== undefined) {
-    const file = fileOf(path);
+    const file = fileOf(path, pid);
     if (spec.attachType !== undefined && names !== undefined)
       return { kind: "targets", targets: names.flatMap((name) => uprobesOf(file, name, atReturn, pid)) };
     const places = (names ?? [undefined]).map((name) => offset + (name === undefined ? 0 : functionOffset(file, name)));

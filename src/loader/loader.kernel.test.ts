@@ -319,60 +319,6 @@ int main(void) {
     expect(object.bss["calls"]).toBe(102n);
   });
 
-  it.skipIf(lacking("static probes", { "sys/sdt.h": hasSdt, "cookies of perf events": cookies }))(
-    "attaches static probes by libbpf's protocol, with their arguments",
-    async () => {
-      const program = compileProgram(folder.path, "target", TARGET);
-      const path = compileC(
-        folder.path,
-        "static",
-        `enum __bpf_usdt_arg_type { BPF_USDT_ARG_CONST, BPF_USDT_ARG_REG, BPF_USDT_ARG_REG_DEREF };
-      struct __bpf_usdt_arg_spec { u64 val_off; enum __bpf_usdt_arg_type arg_type; short reg_off; bool arg_signed; char arg_bitshift; };
-      struct __bpf_usdt_spec { struct __bpf_usdt_arg_spec args[12]; u64 usdt_cookie; short arg_cnt; };
-      struct { __uint(type, 2); __uint(max_entries, 256); __type(key, int); __type(value, struct __bpf_usdt_spec); } __bpf_usdt_specs SEC(".maps");
-      s64 values[3]; u64 hits; u64 cookie; s64 count;
-      static __attribute__((always_inline)) s64 arg(void *ctx, struct __bpf_usdt_spec *spec, int n) {
-        struct __bpf_usdt_arg_spec *a = &spec->args[n];
-        u64 v = 0;
-        if (a->arg_type == BPF_USDT_ARG_CONST) v = a->val_off;
-        else {
-          read_kernel(&v, 8, ctx + a->reg_off);
-          if (a->arg_type == BPF_USDT_ARG_REG_DEREF) read_user(&v, 8, (void *)v + a->val_off);
-        }
-        v <<= a->arg_bitshift;
-        return a->arg_signed ? (s64)v >> a->arg_bitshift : v >> a->arg_bitshift;
-      }
-      SEC("usdt/${program}:own:step") int probe(void *ctx) {
-        int id = attach_cookie(ctx);
-        struct __bpf_usdt_spec *spec = lookup(&__bpf_usdt_specs, &id);
-        if (!spec) return 0;
-        hits++; cookie = spec->usdt_cookie; count = spec->arg_cnt;
-        for (int i = 0; i < 3; i++) values[i] = arg(ctx, spec, i);
-        return 0;
-      }`,
-      );
-      const child = await start(program);
-      await using object = await openObject(path);
-      await object.load();
-      const [link] = await object.attach({ pid: child.pid as number });
-      await step(child);
-      expect(object.bss).toMatchObject({ hits: 1n, count: 3n, values: [1n, 5n, -2n] });
-      await link?.detach();
-      await using again = await object.program("probe").attach({
-        path: program,
-        usdt: { provider: "own", name: "step" },
-        pid: child.pid as number,
-        cookie: 5,
-      });
-      expect(again.places).toHaveLength(1);
-      await step(child);
-      expect(object.bss).toMatchObject({ hits: 2n, cookie: 5n, values: [2n, 10n, -2n] });
-      await expect(
-        object.program("probe").attach({ path: program, usdt: { provider: "own", name: "stop" } }),
-      ).rejects.toThrow("Did you mean 'own:step'?");
-    },
-  );
-
   it.skipIf(lacking("user ring buffers", { user_ringbuf: hasMap("user_ringbuf") }))(
     "runs iterators, takes records from the user's side, replaces the program of a link",
     async () => {

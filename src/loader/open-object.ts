@@ -38,7 +38,7 @@ import { ObjectProgram, type ProgramOwner } from "./object-program.ts";
 import { readForeign } from "./read-file.ts";
 import { sectionPlace } from "./section-places.ts";
 import type { ObjectShape } from "./shape.ts";
-import { USDT_SPECS, UsdtSpecs } from "./usdt.ts";
+import { type AddressMap, USDT_ADDRESSES, USDT_SPECS, UsdtSpecs } from "./usdt.ts";
 
 export interface OpenOptions extends CSourceOptions {
   /** What messages call it; the file's name unless said otherwise. */
@@ -116,8 +116,10 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
     return {
       kernel: this.#kernel,
       usdtSpecs: () => {
-        const map = (this.maps as unknown as Readonly<Record<string, ObjectMap | undefined>>)[USDT_SPECS];
-        return map === undefined ? undefined : (this.#usdt ??= new UsdtSpecs(map));
+        const maps = this.maps as unknown as Readonly<Record<string, ObjectMap | undefined>>;
+        const map = maps[USDT_SPECS];
+        if (map === undefined) return undefined;
+        return (this.#usdt ??= new UsdtSpecs(map, maps[USDT_ADDRESSES] as AddressMap | undefined));
       },
       keep: (link) => void this.#links.add(link),
       drop: (link) => void this.#links.delete(link),
@@ -261,7 +263,7 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
     try {
       for (const program of Object.values(this.programs as Record<string, ObjectProgram>)) {
         if (!program.isLoaded || !program.autoAttach || program.type === "struct_ops") continue;
-        if (sectionPlace(program.spec, this.#kernel).kind === "asked") continue;
+        if (sectionPlace(program.spec, this.#kernel, options.pid).kind === "asked") continue;
         const user = program.type === "kprobe" ? options : {};
         links.push(await program.attach(user));
       }

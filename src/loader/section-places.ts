@@ -4,8 +4,9 @@
 //     uprobe/PATH:FUNCTION[+OFFSET]   uprobe.multi/PATH:PATTERN   usdt/PATH:PROVIDER:NAME
 //     kprobe/FUNCTION[+OFFSET]        kprobe.multi/PATTERN        ksyscall/NAME
 
-import { binaryPath, type Kernel, traceableFunctions, UnsupportedError } from "../kernel/index.ts";
+import { type Kernel, traceableFunctions, UnsupportedError } from "../kernel/index.ts";
 import type { AttachTarget, ProgramSpec } from "../object/index.ts";
+import { binaryNamed } from "../session/index.ts";
 import { nearest } from "../source/index.ts";
 import { fileSymbols } from "../symbols/index.ts";
 
@@ -31,10 +32,13 @@ const globbed = (pattern: string): RegExp =>
 
 const isPattern = (text: string): boolean => /[*?[]/.test(text);
 
-/** The file that a name means. Throws an UnsupportedError where there is none. */
-export function fileOf(name: string): string {
-  const path = binaryPath(name);
-  if (path === undefined) throw new UnsupportedError(`there is no program or library ${name}`);
+/** The file that a name means, to a process where one is given. Throws an UnsupportedError where there is none. */
+export function fileOf(name: string, pid?: number): string {
+  const path = binaryNamed(name, pid);
+  if (path === undefined)
+    throw new UnsupportedError(
+      `there is no program or library ${name}${pid === undefined ? "" : `, nor does process ${pid} see one`}`,
+    );
   return path;
 }
 
@@ -97,16 +101,16 @@ interface Asked {
 
 type Form = (asked: Asked) => Place;
 
-function colon(text: string, section: string): [string, string] {
+function colon(text: string, section: string, pid: number | undefined): [string, string] {
   const at = text.lastIndexOf(":");
   if (at <= 0) throw new UnsupportedError(`SEC("${section}") names no file and function: PATH:FUNCTION`);
-  return [fileOf(text.slice(0, at)), text.slice(at + 1)];
+  return [fileOf(text.slice(0, at), pid), text.slice(at + 1)];
 }
 
 const uprobe =
   (atReturn: boolean): Form =>
   ({ rest, section, pid }) => {
-    const [path, place] = colon(rest, section);
+    const [path, place] = colon(rest, section, pid);
     const target: AttachTarget = { kind: "uprobe", path, offset: placeIn(path, place), return: atReturn };
     return { kind: "targets", targets: [pid === undefined ? target : { ...target, pid }] };
   };
@@ -114,7 +118,7 @@ const uprobe =
 const uprobes =
   (atReturn: boolean): Form =>
   ({ rest, section, pid }) => {
-    const [path, pattern] = colon(rest, section);
+    const [path, pattern] = colon(rest, section, pid);
     return { kind: "targets", targets: uprobesOf(path, pattern, atReturn, pid) };
   };
 
@@ -141,12 +145,12 @@ const FORMS: Readonly<Record<string, Form>> = {
   "kprobe.session": kprobes("session"),
   ksyscall: systemCall(false),
   kretsyscall: systemCall(true),
-  usdt: ({ rest, section }) => {
+  usdt: ({ rest, section, pid }) => {
     const parts = rest.split(":");
     const [name, provider] = [parts.pop(), parts.pop()];
     if (name === undefined || provider === undefined || parts.length === 0)
       throw new UnsupportedError(`SEC("${section}") names no static probe: PATH:PROVIDER:NAME`);
-    return { kind: "usdt", path: fileOf(parts.join(":")), provider, name };
+    return { kind: "usdt", path: fileOf(parts.join(":"), pid), provider, name };
   },
 };
 

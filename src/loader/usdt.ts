@@ -1,6 +1,8 @@
 // Static probes for programs that ask for arguments as libbpf's usdt.bpf.h has it: where each argument is stands in the
-// map `__bpf_usdt_specs`, under a number that the program gets as the cookie of the place it was called from.
+// map `__bpf_usdt_specs`, under a number that the program gets as the cookie of the place it was called from, or before Linux
+// 5.15 finds in the map `__bpf_usdt_ip_to_spec_id` under the address that it was called from.
 
+import { statSync } from "node:fs";
 import {
   type ElfFile,
   parseUsdtArguments,
@@ -9,7 +11,7 @@ import {
   type UsdtNote,
   usdtNotes,
 } from "../elf/index.ts";
-import { hasFeature, type Kernel, UnsupportedError } from "../kernel/index.ts";
+import { hasFeature, type Kernel, processMaps, UnsupportedError } from "../kernel/index.ts";
 import type { AttachTarget } from "../object/index.ts";
 import { nearest } from "../source/index.ts";
 import { fileSymbols } from "../symbols/index.ts";
@@ -20,6 +22,13 @@ export interface SpecMap {
   set(key: unknown, value: unknown): void;
 }
 
+/** The map of numbers by addresses. */
+export interface AddressMap {
+  set(key: bigint, value: number): void;
+  delete(key: bigint): boolean;
+}
+
+export const USDT_ADDRESSES = "__bpf_usdt_ip_to_spec_id";
 export const USDT_SPECS = "__bpf_usdt_specs";
 const MOST_ARGUMENTS = 12;
 
@@ -29,9 +38,13 @@ export class UsdtSpecs {
   readonly #numbers = new Map<string, { readonly id: number; uses: number }>();
   readonly #free: number[] = [];
   #next = 0;
+  readonly #addresses: AddressMap | undefined;
+  /** How many links have each of the addresses that are written down. */
+  readonly #uses = new Map<bigint, number>();
 
-  constructor(map: SpecMap) {
+  constructor(map: SpecMap, addresses?: AddressMap) {
     this.#map = map;
+    this.#addresses = addresses;
   }
 
   take(args: readonly UsdtArgument[], text: string, cookie: bigint): number {
@@ -56,6 +69,26 @@ export class UsdtSpecs {
     }
     this.#numbers.set(key, { id, uses: 1 });
     return id;
+  }
+
+  /** Writes down which number is meant at these addresses; answers how to take that back. */
+  place(id: number, addresses: readonly bigint[]): () => void {
+    const map = this.#addresses;
+    if (map === undefined)
+      throw new UnsupportedError(
+        `arguments of static probes need cookies (Linux 5.15) where the object has no map ${USDT_ADDRESSES}`,
+      );
+    for (const address of addresses) {
+      map.set(address, id);
+      this.#uses.set(address, (this.#uses.get(address) ?? 0) + 1);
+    }
+    return () => {
+      for (const address of addresses) {
+        const left = (this.#uses.get(address) ?? 1) - 1;
+        if (left > 0) this.#uses.set(address, left);
+        else if (this.#uses.delete(address)) map.delete(address);
+      }
+    };
   }
 
   give(id: number): void {
@@ -108,19 +141,20 @@ export function usdtTargets(
 ): { readonly targets: readonly AttachTarget[]; readonly release: () => void } {
   const { path, provider, name, pid } = place;
   const { elf, notes } = staticProbe(place);
-  if (specs !== undefined && !hasFeature("perfEventCookie", kernel))
-    throw new UnsupportedError(`${path}:${provider}:${name}: arguments of static probes need cookies (Linux 5.15)`);
-  const taken: number[] = [];
+  const cookies = hasFeature("perfEventCookie", kernel);
+  const undo: (() => void)[] = [];
   const release = (): void => {
-    for (const id of taken) specs?.give(id);
+    for (const one of undo.splice(0)) one();
   };
   try {
     const targets = notes.map((note): AttachTarget => {
-      const cookie =
-        specs === undefined
-          ? place.cookie
-          : BigInt(specs.take(argumentsOf(note, elf), note.arguments, place.cookie ?? 0n));
-      if (specs !== undefined) taken.push(Number(cookie));
+      let { cookie } = place;
+      if (specs !== undefined) {
+        const id = specs.take(argumentsOf(note, elf), note.arguments, place.cookie ?? 0n);
+        undo.push(() => specs.give(id));
+        cookie = cookies ? BigInt(id) : undefined;
+        if (!cookies) undo.push(specs.place(id, addressesOf(note, elf, place, kernel)));
+      }
       return {
         kind: "uprobe",
         path,
@@ -136,6 +170,23 @@ export function usdtTargets(
     release();
     throw error;
   }
+}
+
+/** Where a probe is in memory: known of a program that lies where its file says, else of one process. */
+function addressesOf(note: UsdtNote, elf: ElfFile, { path, pid }: UsdtPlace, kernel: Kernel): readonly bigint[] {
+  if (elf.type === "exec") return [BigInt(note.address)];
+  if (pid === undefined)
+    throw new UnsupportedError(
+      `${path}: before Linux 5.15 static probes of what may lie anywhere in memory are seen in one process only: say its pid`,
+    );
+  const { ino } = statSync(path);
+  const found = processMaps(pid, kernel).flatMap(({ start, end, offset, permissions, inode }) => {
+    const inside = inode === ino && permissions.includes("x") && note.offset >= offset;
+    const address = start + BigInt(note.offset - offset);
+    return inside && address < end ? [address] : [];
+  });
+  if (found.length === 0) throw new UnsupportedError(`process ${pid} has not mapped ${path}`);
+  return found;
 }
 
 /** The notes of a static probe in its file, one for each place; `provider` may be empty. Throws an UnsupportedError where there is none. */

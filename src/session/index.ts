@@ -1,4 +1,5 @@
 // A script at work: its environment, its run, its maps.
+export { binaryNamed } from "./binaries.ts";
 export { type GroupNames, groupFolder } from "./control-groups.ts";
 export { HeaderFiles } from "./header-files.ts";
 export { type LiveOptions, liveEnvironment } from "./live-environment.ts";
