@@ -10,6 +10,8 @@ export interface Command {
   readonly options: readonly Option[];
   /** What words that are no options complete to, or the words themselves. */
   readonly completes: Completion | readonly string[];
+  /** It reads its words itself. */
+  readonly readsWords?: true;
   /** A single word is what it is asked for, even where it looks like an option. */
   readonly asksWords?: true;
   /** Whole command lines. */

@@ -25,7 +25,10 @@ export async function main(
     const { options, run } = row ?? table[0];
     const own = row === undefined ? words : words.slice(1);
     const asked = row?.asksWords === true && own.length === 1 && !/^(?:-h|--help)$/.test(own[0] as string);
-    const line = parseCommandLine(asked ? ["--", ...own] : own, [...options, ...common]);
+    const line =
+      row?.readsWords === true && !own.some((word) => /^(?:-h|--help|-V|--version)$/.test(word))
+        ? { given, rest: own, named: [] }
+        : parseCommandLine(asked ? ["--", ...own] : own, [...options, ...common]);
     given = line.given;
     if (given.has("help")) {
       printText(1, helpText(table, row?.name));

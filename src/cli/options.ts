@@ -102,6 +102,21 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "of C text: c (libbpf's, the default) or bcc (maps with methods, programs by their names)",
     example: "scry run --dialect bcc opensnoop.c",
   },
+  undefine: {
+    short: "U",
+    value: "NAME",
+    completes: "none",
+    many: true,
+    help: "take a macro of C back",
+    example: "scry build -U DEBUG opensnoop.bpf.c -o opensnoop.bpf.o",
+  },
+  database: {
+    short: "p",
+    value: "FILE",
+    completes: "file",
+    help: "compile what compile_commands.json compiles for BPF (its file, or the folder that it is in)",
+    example: "scry build -p compile_commands.json",
+  },
   output: {
     short: "o",
     value: "FILE",

@@ -15,6 +15,8 @@ export interface CSourceOptions {
   readonly includes?: readonly string[];
   /** Macros, `NAME` or `NAME=TEXT` (`-D`). */
   readonly defines?: readonly string[];
+  /** Macros that are taken back, those of the compiler's own too (`-U`). */
+  readonly undefines?: readonly string[];
   /** BCC's dialect: maps with methods, programs by their names, pointers of the kernel followed (docs/bcc.md). */
   readonly dialect?: "c" | "bcc";
   /** Of BCC's dialect: where the arguments of the static probes are that run a function. */
@@ -44,6 +46,7 @@ export function objectOfText(source: SourceText, options: CSourceOptions = {}): 
     },
     include: (request) => headers.find(request, "own") ?? headers.find(request, "system"),
     includes: options.includes ?? [],
+    undefines: options.undefines ?? [],
     defines: (options.defines ?? []).map((text): [string, string] => {
       const at = text.indexOf("=");
       return at < 0 ? [text, "1"] : [text.slice(0, at), text.slice(at + 1)];

@@ -93,6 +93,29 @@ describe("scry build", () => {
     },
   );
 
+  it("compiles what a compilation database has for BPF, whatever one of them lacks", () => {
+    const head = '#include "vmlinux.h"\n#include <bpf/bpf_helpers.h>\n#include "shape.h"\n';
+    write("one.bpf.c", `${head}int scale = SCALE; SEC("xdp") int one(void *c) { return scale; }`);
+    write("wrong.bpf.c", "int gone = nothing;");
+    const entries = [
+      { directory: folder, file: "wrong.bpf.c", command: "clang -target bpf -c wrong.bpf.c" },
+      { directory: folder, file: "host.c", arguments: ["gcc", "-c", "host.c"] },
+      {
+        directory: "/",
+        file: join(folder, "one.bpf.c"),
+        command: `clang -g -O2 --target=bpf -D 'SCALE=(1 + 2)' -isystem ${folder} -c ${folder}/one.bpf.c -o ${folder}/made.o`,
+      },
+    ];
+    write("compile_commands.json", JSON.stringify(entries));
+    const { status, stderr } = scry("build", "-p", "compile_commands.json");
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/wrong\.bpf\.c:1:12-19: ERROR: 'nothing' is not declared/),
+    ]);
+    expect(stderr).not.toContain("host.c");
+    expect(readObject(readFileSync(join(folder, "made.o"))).object.maps[0]?.initial?.[0]).toBe(3);
+  });
+
   it("is run at once, with its variables set", () => {
     const ran = scry("run", "--dry-run", "--set", "target=4000000000", "each.bpf.c");
     expect([ran.status, ran.stderr]).toEqual([0, expect.not.stringContaining("ERROR")]);
@@ -117,7 +140,9 @@ describe("scry build", () => {
       expect(stderr).not.toContain("internal error");
     }
     expect(scry("build", "absent.bpf.c").stderr).toContain("there is no such file");
-    expect(scry("build", "each.o").stderr).toContain("takes C text");
+    expect(scry("build", "each.s").stderr).toContain("takes C text and objects");
+    expect(scry("build", "-target", "x86_64", "each.bpf.c").stderr).toContain("code is made for BPF");
+    expect(scry("build", "-p", "each.bpf.c").stderr).toContain("each.bpf.c: it is no compilation database");
   });
 
   it("says where it cannot write", () => {

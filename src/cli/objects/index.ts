@@ -2,7 +2,7 @@
 // that shares its parts with the library (see scripts/build.mjs).
 
 import { explainFailure } from "../failures.ts";
-import type { CommandLine } from "../options.ts";
+import type { CommandLine, Option } from "../options.ts";
 import { buildObject } from "./build.ts";
 import { generateText } from "./generate.ts";
 import { objectFailure } from "./object-failure.ts";
@@ -31,7 +31,9 @@ const explained =
 
 type Run = (line: CommandLine) => Promise<number>;
 export const runObject: Run = explained(runFile);
-export const build: Run = explained(buildObject);
+/** Its words, and the options that it takes: a compiler's are made ours here, so that main need not know them. */
+export const build = (words: readonly string[], taken: readonly Option[]): Promise<number> =>
+  explained(() => buildObject(words, taken))({ given: new Map(), rest: words, named: [] });
 export const showObject: Run = explained(printObject);
 export const generate: Run = explained(generateText);
 export const listPrograms: Run = explained(printPrograms);

@@ -2,7 +2,9 @@
 
 import { VerifierError } from "../../kernel/index.ts";
 import type { SourceText } from "../../source/index.ts";
+import { explainFailure } from "../failures.ts";
 import { diagnosticsOf, type Found } from "../messages.ts";
+import type { CommandLine } from "../options.ts";
 
 /** The text that the spans of the object at hand are in. */
 let source: SourceText | undefined;
@@ -10,6 +12,10 @@ let source: SourceText | undefined;
 export const speakOf = (text: SourceText | undefined): void => {
   source = text;
 };
+
+/** Prints what is wrong with one of several; gives the exit status. */
+export const explainObjectFailure = (error: unknown, line: CommandLine): number =>
+  explainFailure(error, line.given, objectFailure);
 
 /** As `diagnosticsOf`, but for what the verifier refuses. */
 export function objectFailure(error: unknown): Found | undefined {

@@ -18,11 +18,12 @@ export function fileOf({ rest }: CommandLine, command: string): string {
 /** What a command line says of C text. */
 export const cOptions = (
   line: CommandLine,
-): Pick<OpenOptions, "includeFolders" | "includes" | "defines" | "dialect"> => ({
+): Pick<OpenOptions, "includeFolders" | "includes" | "defines" | "undefines" | "dialect"> => ({
   ...(line.given.get("dialect") === "bcc" ? { dialect: "bcc" as const } : {}),
   includeFolders: lines(line, "include-dir"),
   includes: lines(line, "include"),
   defines: lines(line, "define"),
+  undefines: lines(line, "undefine"),
 });
 
 /** What a command line says of how objects are opened. */

@@ -45,6 +45,8 @@ export interface CompileCOptions {
   include?(request: IncludeRequest): SourceText | undefined;
   /** Macros from outside (`-D`): name and text. */
   readonly defines?: readonly (readonly [name: string, text: string])[];
+  /** Macros that there are not, whoever defines them outside of the text (`-U`). */
+  readonly undefines?: readonly string[];
   /** Headers that stand before the text. */
   readonly includes?: readonly string[];
   /** The text is of BCC's dialect: see `lang/c/bcc`. */
@@ -106,17 +108,18 @@ export function compileC(source: SourceText, options: CompileCOptions = {}): Com
   const below = kernel === undefined ? undefined : remembered(kernel);
   const types = new CTypes(() => below);
   try {
+    const defines: readonly (readonly [string, string])[] = [
+      ...PREDEFINED,
+      ["__BPF_CPU_VERSION__", String(options.cpu ?? 3)],
+      [`__TARGET_ARCH_${machine}`, "1"],
+      ...(options.defines ?? []),
+    ];
     const preprocessor = new Preprocessor({
       include: (request) => {
         const found = request.quoted ? options.include?.(request) : undefined;
         return found ?? ownHeader(request.name, machine) ?? dialect?.header(request.name) ?? options.include?.(request);
       },
-      defines: [
-        ...PREDEFINED,
-        ["__BPF_CPU_VERSION__", String(options.cpu ?? 3)],
-        [`__TARGET_ARCH_${machine}`, "1"],
-        ...(options.defines ?? []),
-      ],
+      defines: defines.filter(([name]) => options.undefines?.includes(name) !== true),
       has: (operator, name) =>
         operator === "__has_builtin"
           ? KNOWN_BUILTINS.test(name)
