@@ -139,7 +139,7 @@ export function usdtTargets(
   specs: UsdtSpecs | undefined,
   kernel: Kernel,
 ): { readonly targets: readonly AttachTarget[]; readonly release: () => void } {
-  const { path, provider, name, pid } = place;
+  const { path, pid } = place;
   const { elf, notes } = staticProbe(place);
   const cookies = hasFeature("perfEventCookie", kernel);
   const undo: (() => void)[] = [];
