@@ -462,6 +462,51 @@ end:
   return 0`),
   },
   {
+    pass: "share-slots",
+    name: "loops one after another share a place",
+    before: p(`entry:
+  %1 = map m
+  jump first(0)
+first(%2: int):
+  branch ult.64 %2, 9, body, second(0)
+body:
+  %3 = slot 8
+  store.64 %3, %2
+  %4 = helper map_delete_elem %1, %3
+  %5 = add.64 %2, 1
+  jump first(%5)
+second(%6: int):
+  branch ult.64 %6, 9, more, done
+more:
+  %7 = slot 8
+  store.64 %7, %6
+  %8 = helper map_delete_elem %1, %7
+  %9 = add.64 %6, 1
+  jump second(%9)
+done:
+  return 0`),
+    after: p(`entry:
+  %7 = slot 8
+  %1 = map m
+  jump first(0)
+first(%2: int):
+  branch ult.64 %2, 9, body, second(0)
+body:
+  store.64 %7, %2
+  %4 = helper map_delete_elem %1, %7
+  %5 = add.64 %2, 1
+  jump first(%5)
+second(%6: int):
+  branch ult.64 %6, 9, more, done
+more:
+  store.64 %7, %6
+  %8 = helper map_delete_elem %1, %7
+  %9 = add.64 %6, 1
+  jump second(%9)
+done:
+  return 0`),
+  },
+  {
     pass: "place-slots",
     name: "a large slot goes to scratch, behind the predicate",
     before: p(`entry:

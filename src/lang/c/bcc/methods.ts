@@ -3,13 +3,16 @@
 
 import { type Method, type Methods, tokenize } from "../../../c/index.ts";
 
+/** All entries of arrays are there: what is not found in one is beyond its end. */
+const MISSES = "sizeof(*self.type) != 4 * BPF_MAP_TYPE_ARRAY && sizeof(*self.type) != 4 * BPF_MAP_TYPE_PERCPU_ARRAY";
+
 /** `name(parameters, last = what it is where it is not given)`: what it gives. */
 const METHODS: Readonly<Record<string, readonly [params: string, body: string]>> = {
   lookup: ["at", "((typeof(self.value))bpf_map_lookup_elem(&self, at))"],
   lookup_or_try_init: [
     "at, init",
     `({ const void *__key = at; typeof(self.value) __found = bpf_map_lookup_elem(&self, __key);
-       if (!__found) { bpf_map_update_elem(&self, __key, init, 1); __found = bpf_map_lookup_elem(&self, __key); } __found; })`,
+       if (!__found && ${MISSES}) { bpf_map_update_elem(&self, __key, init, 1); __found = bpf_map_lookup_elem(&self, __key); } __found; })`,
   ],
   lookup_or_init: [
     "at, init",
@@ -22,13 +25,13 @@ const METHODS: Readonly<Record<string, readonly [params: string, body: string]>>
   increment: [
     "at, by = 1",
     `({ typeof(*self.key) __key = at; typeof(self.value) __found = bpf_map_lookup_elem(&self, &__key);
-       if (!__found) { typeof(*self.value) __zero = {}; bpf_map_update_elem(&self, &__key, &__zero, 1); __found = bpf_map_lookup_elem(&self, &__key); }
+       if (!__found && ${MISSES}) { typeof(*self.value) __zero = {}; bpf_map_update_elem(&self, &__key, &__zero, 1); __found = bpf_map_lookup_elem(&self, &__key); }
        if (__found) *__found += by; })`,
   ],
   atomic_increment: [
     "at, by = 1",
     `({ typeof(*self.key) __key = at; typeof(self.value) __found = bpf_map_lookup_elem(&self, &__key);
-       if (!__found) { typeof(*self.value) __zero = {}; bpf_map_update_elem(&self, &__key, &__zero, 1); __found = bpf_map_lookup_elem(&self, &__key); }
+       if (!__found && ${MISSES}) { typeof(*self.value) __zero = {}; bpf_map_update_elem(&self, &__key, &__zero, 1); __found = bpf_map_lookup_elem(&self, &__key); }
        if (__found) __sync_fetch_and_add(__found, by); })`,
   ],
   get_stackid: ["ctx, flags", "((int)bpf_get_stackid(ctx, &self, flags))"],
