@@ -11,13 +11,29 @@ const EXTERN = 2;
 const OUTSIDE: ReadonlySet<string> = new Set([".kconfig", ".ksyms"]);
 
 /** A copy. Throws FormatError for bytes that are cut short. */
-export const typesForKernel = (bytes: Uint8Array): Uint8Array => hidden(bytes, (section) => OUTSIDE.has(section));
+export const typesForKernel = (bytes: Uint8Array): Uint8Array =>
+  hidden(
+    bytes,
+    (section) => OUTSIDE.has(section),
+    () => true,
+  );
 
-/** A copy in which no sections are listed but those that `keeps` names: the others are to be listed anew. */
-export const withoutSections = (bytes: Uint8Array, keeps: (section: string) => boolean): Uint8Array =>
-  hidden(bytes, (section) => !keeps(section));
+/**
+ * A copy in which no sections are listed, and no things outside of the object, but those that `keeps` names: the others are
+ * to be written anew.
+ */
+export const withoutSections = (bytes: Uint8Array, keeps: (name: string) => boolean): Uint8Array =>
+  hidden(
+    bytes,
+    (section) => !keeps(section),
+    (name) => !keeps(name),
+  );
 
-function hidden(bytes: Uint8Array, hides: (section: string) => boolean): Uint8Array {
+function hidden(
+  bytes: Uint8Array,
+  hides: (section: string) => boolean,
+  hidesExtern: (name: string) => boolean,
+): Uint8Array {
   const copy = Uint8Array.from(bytes);
   const reader = new ByteReader(copy, "BTF");
   const view = new DataView(copy.buffer);
@@ -36,8 +52,8 @@ function hidden(bytes: Uint8Array, hides: (section: string) => boolean): Uint8Ar
     if (words === undefined) return copy;
     if (number === KIND_NUMBERS.int && u32(at + 8) === 4 && int === 0) int = id;
     const external =
-      (number === KIND_NUMBERS.var && u32(at + 12) === EXTERN) ||
-      (number === KIND_NUMBERS.func && (info & 0xffff) === EXTERN) ||
+      (number === KIND_NUMBERS.var && u32(at + 12) === EXTERN && hidesExtern(text(u32(at)))) ||
+      (number === KIND_NUMBERS.func && (info & 0xffff) === EXTERN && hidesExtern(text(u32(at)))) ||
       (number === KIND_NUMBERS.datasec && hides(text(u32(at))));
     if (external) outside.push([at, number]);
     at += 12 + 4 * (words.fixed + words.each * (info & 0xffff));

@@ -14,6 +14,8 @@ export interface CVariable {
   /** Words of its attributes: `weak`, `hidden`. */
   readonly attributes: ReadonlySet<string>;
   readonly constant: boolean;
+  /** Of a global: no other text knows it. */
+  readonly static?: true;
   /** Bytes by which it is aligned. */
   readonly align: number;
   initial?: CInitializer;

@@ -22,6 +22,8 @@ export interface CSourceOptions {
   /** Of BCC's dialect: where the arguments of the static probes are that run a function. */
   readonly usdt?: ReadonlyMap<string, UsdtForms>;
   readonly kernel?: Kernel;
+  /** To be linked with other objects, which may define what the text does not. */
+  readonly linkable?: boolean;
   /** For any kernel, not only this one: with the instructions that all have. */
   readonly portable?: boolean;
 }
@@ -47,6 +49,7 @@ export function objectOfText(source: SourceText, options: CSourceOptions = {}): 
     include: (request) => headers.find(request, "own") ?? headers.find(request, "system"),
     includes: options.includes ?? [],
     undefines: options.undefines ?? [],
+    linkable: options.linkable === true,
     defines: (options.defines ?? []).map((text): [string, string] => {
       const at = text.indexOf("=");
       return at < 0 ? [text, "1"] : [text.slice(0, at), text.slice(at + 1)];
@@ -80,7 +83,7 @@ export function objectOfText(source: SourceText, options: CSourceOptions = {}): 
 
 /** The same as an object file, for any kernel. Throws likewise, ObjectFileError for what such a file cannot say. */
 export function objectFileOfC(path: string, options: CSourceOptions = {}): Uint8Array {
-  const object = objectOfC(path, { ...options, portable: true });
+  const object = objectOfC(path, { ...options, portable: true, linkable: true });
   return writeObject(object, { kernel: kernelBtf(options.kernel ?? liveKernel()) });
 }
 

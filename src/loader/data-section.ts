@@ -2,6 +2,7 @@
 // begins with, afterwards the memory that programs themselves work in.
 
 import { type Btf, type ValueCodec, valueCodec } from "../btf/index.ts";
+import { distinctName } from "../object/index.ts";
 import { FormatError } from "../source/index.ts";
 
 /** What a variable is. */
@@ -42,8 +43,10 @@ function variablesOf(btf: Btf | undefined, section: string, size: number): Varia
   const datasec = id === undefined ? undefined : btf?.type(id);
   if (btf === undefined || datasec?.kind !== "datasec") return [];
   const found: Variable[] = [];
+  const taken = new Set<string>();
   for (const { type, offset } of datasec.variables) {
-    const { name } = btf.type(type);
+    const name = distinctName(btf.type(type).name, taken);
+    taken.add(name);
     try {
       const codec = valueCodec(btf, type);
       if (offset + codec.size <= size) found.push({ name, offset, codec });

@@ -2,7 +2,7 @@
 // `openObject<…>()`; and, if wanted, the object itself.
 
 import { type Btf, TypeScriptTypes } from "../btf/index.ts";
-import { type BpfObject, MAP_TYPES, type MapSpec } from "../object/index.ts";
+import { type BpfObject, distinctName, MAP_TYPES, type MapSpec } from "../object/index.ts";
 import { elementCodec, holdsDescriptors, keyCodec } from "./codecs.ts";
 import { sectionKey } from "./data-section.ts";
 
@@ -111,9 +111,11 @@ function sectionLines(map: MapSpec, btf: Btf | undefined, types: TypeScriptTypes
   const datasec = id === undefined ? undefined : btf?.type(id);
   if (/^\.(?:rodata|data|bss)(?:\.|$)/.test(map.name) === false) return [];
   const lines: string[] = [];
+  const taken = new Set<string>();
   if (btf !== undefined && types !== undefined && datasec?.kind === "datasec")
     for (const { type } of datasec.variables) {
-      const { name } = btf.type(type);
+      const name = distinctName(btf.type(type).name, taken);
+      taken.add(name);
       const text = types.text(type, "      ");
       if (text === "unknown") continue;
       const given = givenText(text);

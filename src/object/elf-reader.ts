@@ -14,6 +14,7 @@ import {
 import { decode, EncodingError, type Instruction, Opcode, SLOT_BYTES } from "../isa/index.ts";
 import { ByteReader, FormatError, type SourceText, type Span } from "../source/index.ts";
 import { decodeBtfExt, type ExtLine, type ExtRelocation, type ExtSection } from "./btf-ext.ts";
+import { distinctName } from "./distinct-name.ts";
 import { declaredEntries, mapOfVariable } from "./elf-maps.ts";
 import { readStructOps, withMember } from "./elf-struct-ops.ts";
 import { type Externs, KCONFIG, readExterns } from "./externs.ts";
@@ -175,7 +176,7 @@ class ObjectReader {
     for (const { type: id, offset } of type.variables) {
       const variable = btf.type(id);
       if (variable.kind === "var" && variable.linkage === "extern") continue;
-      const name = unlike(variable.name, taken);
+      const name = distinctName(variable.name, taken);
       taken.add(name);
       this.#mapNames.set(offset, name);
     }
@@ -279,7 +280,7 @@ class ObjectReader {
     const reach = (target: CodeFunction): string => {
       let name = reached.get(target);
       if (name === undefined) {
-        name = unlike(target.name, taken);
+        name = distinctName(target.name, taken);
         taken.add(name);
         reached.set(target, name);
       }
@@ -415,13 +416,6 @@ const open = (by: string, name: string): FormatError =>
     WHAT,
     `${by}: nothing defines ${name}; where another object does, link them: scry build A.o B.o -o LINKED.o`,
   );
-
-/** The name, with a number behind it where it is taken. */
-function unlike(name: string, taken: { has(name: string): boolean }): string {
-  let own = name;
-  for (let n = 2; taken.has(own); n++) own = `${name}_${n}`;
-  return own;
-}
 
 /**
  * The source that line records tell of, put together from their texts: the file that most of them name is the object's, and

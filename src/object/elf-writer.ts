@@ -9,21 +9,16 @@ import { type NewSection, SectionFlag, SectionType, writeElf } from "../elf/inde
 import { encode, Opcode, SLOT_BYTES, slotsOf } from "../isa/index.ts";
 import { lineColumn, lineText } from "../source/index.ts";
 import { type ExtFunction, type ExtLine, type ExtRelocation, encodeBtfExt } from "./btf-ext.ts";
+import { CoreWriter } from "./core-writer.ts";
 import { ExternWriter } from "./extern-writer.ts";
 import { KCONFIG } from "./externs.ts";
 import { isGlobalData } from "./global-data.ts";
 import { BPF_F_RDONLY_PROG } from "./map-flags.ts";
 import { MAP_TYPES } from "./map-types.ts";
-import {
-  type BpfObject,
-  CORE_QUESTIONS,
-  type FunctionSpec,
-  type MapSpec,
-  type ObjectInstruction,
-  type ProgramSpec,
-} from "./object.ts";
+import { type BpfObject, CORE_QUESTIONS, type FunctionSpec, type MapSpec, type ObjectInstruction } from "./object.ts";
 import { ObjectFileError } from "./object-file-error.ts";
 import { sectionName } from "./section-names.ts";
+import { SYMBOL_BYTES, SymbolTable } from "./symbol-table.ts";
 
 export interface WriteObjectOptions {
   /** The kernel's types, needed only where code refers to fields or types of the kernel: their kinds must be known. */
@@ -34,12 +29,14 @@ const R_BPF_64_64 = 1;
 const R_BPF_64_ABS64 = 2;
 const R_BPF_64_32 = 10;
 const EM_BPF = 247;
-const SYMBOL_BYTES = 24;
 
 /** `info` of a symbol: bind << 4 | type. */
 const LOCAL_SECTION = 3;
 const GLOBAL_OBJECT = (1 << 4) | 1;
+const WEAK_OBJECT = (2 << 4) | 1;
 const GLOBAL_FUNCTION = (1 << 4) | 2;
+const LOCAL_FUNCTION = 2;
+const WEAK_FUNCTION = (2 << 4) | 2;
 const GLOBAL_UNKNOWN = 1 << 4;
 const WEAK_UNKNOWN = 2 << 4;
 
@@ -47,7 +44,15 @@ interface CodeSection {
   readonly name: string;
   code: ObjectInstruction[];
   slots: number;
-  readonly functions: { readonly name: string; readonly slot: number; readonly slots: number; readonly type: number }[];
+  readonly functions: {
+    readonly name: string;
+    readonly slot: number;
+    readonly slots: number;
+    readonly type: number;
+    /** Of its symbol: `info`, and whether it is hidden. */
+    readonly info: number;
+    readonly hidden: boolean;
+  }[];
   readonly relocations: { readonly slot: number; readonly symbol: string; readonly type: number }[];
   readonly lines: ExtLine[];
   readonly core: ExtRelocation[];
@@ -62,28 +67,32 @@ const identifier = (name: string): string => name.replace(/[^\w.]/g, "_").replac
 
 class ObjectWriter {
   readonly #object: BpfObject;
-  readonly #kernel: Btf | undefined;
   readonly #btf: BtfWriter;
   readonly #sections = new Map<string, CodeSection>();
   /** Maps whose bytes programs address; each becomes a data section of its own. */
   readonly #data = new Set<string>();
-  readonly #coreTypes = new Map<string, number>();
+  readonly #core: CoreWriter;
   /** Data sections whose variables the object's own types list. */
   readonly #described = new Set<string>();
   /** Names of the kernel that code refers to. */
   readonly #externs: ExternWriter;
+  /** Names of other objects. */
+  readonly #others: ReadonlyMap<string, NonNullable<BpfObject["linkage"]>["externs"][number]>;
+  /** References to static functions, which are named by their section and their place in it: to be put in at the end. */
+  readonly #toStatic: { readonly section: CodeSection; readonly index: number; readonly name: string }[] = [];
 
   constructor(object: BpfObject, options: WriteObjectOptions) {
     this.#object = object;
-    this.#kernel = options.kernel;
     // Sections whose variables are known, and lie where they lay.
     const { types } = object;
     for (const map of object.maps) {
       const id = dataSection(map) === map.name ? types?.find(map.name, "datasec") : undefined;
       if (id !== undefined && types?.sizeof(id) === map.valueSize) this.#described.add(map.name);
     }
-    const kept = (section: string): boolean => this.#described.has(section);
+    this.#others = new Map(object.linkage?.externs.map((one) => [one.name, one]));
+    const kept = (name: string): boolean => this.#described.has(name) || this.#others.has(name);
     this.#btf = new BtfWriter(types === undefined ? undefined : openBtf(withoutSections(types.bytes, kept)));
+    this.#core = new CoreWriter(this.#btf, options.kernel);
     this.#externs = new ExternWriter(this.#btf, options.kernel, object.settings ?? []);
   }
 
@@ -91,7 +100,22 @@ class ObjectWriter {
     this.#sortMaps();
     const text = this.#section(".text");
     const taken = new Set<string>();
-    for (const program of this.#object.programs) this.#addProgram(program, text, taken);
+    const library = this.#object.linkage?.functions ?? [];
+    // Theirs are the names that they have: others go by these.
+    for (const { name } of this.#object.programs) taken.add(identifier(name).replaceAll(".", "_"));
+    for (const { functions } of library) taken.add((functions[0] as FunctionSpec).name);
+    for (const program of this.#object.programs)
+      this.#addFunctions(program.name, program.functions, this.#section(sectionName(program)), GLOBAL_FUNCTION, taken);
+    for (const { functions, weak, hidden } of library)
+      this.#addFunctions(
+        (functions[0] as FunctionSpec).name,
+        functions,
+        text,
+        weak ? WEAK_FUNCTION : GLOBAL_FUNCTION,
+        taken,
+        hidden,
+      );
+    this.#placeStatic(text);
     this.#describeMaps();
     this.#externs.describe();
 
@@ -265,6 +289,10 @@ class ObjectWriter {
       offset += size;
     }
     if (variables.length > 0) btf.datasec(".maps", offset, variables);
+    // Linkers want to know of every global name what it is.
+    const license = this.#object.license.length + 1;
+    const text = btf.array(btf.int("char", 1, { signed: true, char: true }), license, int);
+    btf.datasec("license", license, [{ type: btf.var("_license", text), offset: 0, size: license }]);
   }
 
   /** The members of a map's struct; of maps of maps and arrays of programs the last is what their entries point to. */
@@ -296,22 +324,48 @@ class ObjectWriter {
     return section;
   }
 
-  #addProgram(program: ProgramSpec, text: CodeSection, taken: Set<string>): void {
+  /** An entry, in its section, and what it reaches, which nobody else knows. */
+  #addFunctions(
+    name: string,
+    functions: readonly FunctionSpec[],
+    section: CodeSection,
+    info: number,
+    taken: Set<string>,
+    hidden = false,
+  ): void {
     const names = new Map<string, string>();
-    program.functions.forEach((one, i) => {
-      const wanted = identifier(i === 0 ? program.name : one.name).replaceAll(".", "_");
-      let name = wanted;
-      for (let n = 1; taken.has(name); n++) name = `${identifier(program.name)}_${wanted}${n === 1 ? "" : n}`;
-      taken.add(name);
-      names.set(one.name, name);
+    functions.forEach((one, i) => {
+      const wanted = identifier(i === 0 ? name : one.name).replaceAll(".", "_");
+      let own = wanted;
+      for (let n = 1; i > 0 && taken.has(own); n++) own = `${identifier(name)}_${wanted}${n === 1 ? "" : n}`;
+      taken.add(own);
+      names.set(one.name, own);
     });
-    // Functions first, so that their places are known to whoever refers to them by section and offset.
-    program.functions.forEach((one, i) => {
-      this.#addFunction(one, names, i === 0 ? this.#section(sectionName(program)) : text, i === 0);
+    const text = this.#section(".text");
+    functions.forEach((one, i) => {
+      this.#addFunction(one, names, i === 0 ? section : text, i === 0 ? info : LOCAL_FUNCTION, hidden && i === 0);
     });
   }
 
-  #addFunction(spec: FunctionSpec, names: ReadonlyMap<string, string>, section: CodeSection, entry: boolean): void {
+  #placeStatic(text: CodeSection): void {
+    const slots = new Map(text.functions.map(({ name, slot }) => [name, slot]));
+    for (const { section, index, name } of this.#toStatic) {
+      const { op, dst, src, off } = section.code[index] as ObjectInstruction;
+      const slot = slots.get(name) as number;
+      const imm = op === Opcode.CALL ? slot - 1 : slot * SLOT_BYTES;
+      section.code[index] =
+        op === Opcode.CALL ? { op, dst, src, off, imm } : { op, dst, src, off, imm, imm64: BigInt(imm) };
+    }
+  }
+
+  #addFunction(
+    spec: FunctionSpec,
+    names: ReadonlyMap<string, string>,
+    section: CodeSection,
+    info: number,
+    hidden: boolean,
+  ): void {
+    const entry = info !== LOCAL_FUNCTION;
     const btf = this.#btf;
     const int = btf.int("int", 4, { signed: true });
     const u64 = btf.int("unsigned long long", 8);
@@ -321,7 +375,10 @@ class ObjectWriter {
     }));
     const name = names.get(spec.name) as string;
     const global = entry || spec.global !== undefined;
-    const type = btf.func(name, btf.funcProto(global ? int : u64, params), global ? "global" : "static");
+    const type =
+      info !== LOCAL_FUNCTION && spec.type !== undefined
+        ? spec.type
+        : btf.func(name, btf.funcProto(global ? int : u64, params), global ? "global" : "static");
     if (spec.global?.context === true) btf.declTag("arg:ctx", type, 0);
     const start = section.slots;
     let span: ObjectInstruction["span"];
@@ -340,7 +397,7 @@ class ObjectWriter {
       section.code.push(this.#resolve(instruction, slot, section, names));
       section.slots += slotsOf(instruction.op);
     }
-    section.functions.push({ name, slot: start, slots: section.slots - start, type });
+    section.functions.push({ name, slot: start, slots: section.slots - start, type, info, hidden });
   }
 
   /** Leaves an instruction's operand to the loader: a relocation, and in the instruction what its kind wants there. */
@@ -370,16 +427,19 @@ class ObjectWriter {
         const name = names.get(ref.function);
         if (name === undefined) throw new ObjectFileError(`there is no function ${ref.function}`);
         const call = ref.kind === "call";
-        section.relocations.push({ slot, symbol: name, type: call ? R_BPF_64_32 : R_BPF_64_64 });
+        // The first of them is no static one.
+        const symbol = name === [...names.values()][0] ? name : ".text";
+        if (symbol === ".text") this.#toStatic.push({ section, index: section.code.length, name });
+        section.relocations.push({ slot, symbol, type: call ? R_BPF_64_32 : R_BPF_64_64 });
         return call ? { op, dst, src: 1, off, imm: -1 } : { op, dst, src: 0, off, imm: 0, imm64: 0n };
       }
       case "field-offset": {
-        const { type, access } = this.#coreField(ref.type, ref.path);
+        const { type, access } = this.#core.field(ref.type, ref.path);
         section.core.push({ offset: slot * SLOT_BYTES, type, access: this.#btf.string(access), kind: 0 });
         return { op, dst, src, off, imm };
       }
       case "type-id": {
-        const type = this.#coreType(ref.type);
+        const type = this.#core.type(ref.type);
         section.core.push({ offset: slot * SLOT_BYTES, type, access: this.#btf.string("0"), kind: 7 });
         return { op, dst, src: 0, off, imm: type, ...(op === Opcode.LDDW ? { imm64: BigInt(type) } : {}) };
       }
@@ -391,10 +451,18 @@ class ObjectWriter {
         return { op, dst, src: 0, off, imm, ...(imm64 === undefined ? {} : { imm64 }), ...(src === 0 ? {} : { src }) };
       }
       case "ksym":
-        section.relocations.push({ slot, symbol: this.#externs.symbol(ref), type: R_BPF_64_64 });
+        section.relocations.push({
+          slot,
+          symbol: this.#other(ref.name) ?? this.#externs.symbol(ref),
+          type: R_BPF_64_64,
+        });
         return { op, dst, src: 0, off, imm: 0, imm64: 0n };
       case "kfunc":
-        section.relocations.push({ slot, symbol: this.#externs.function(ref), type: R_BPF_64_32 });
+        section.relocations.push({
+          slot,
+          symbol: this.#other(ref.name) ?? this.#externs.function(ref),
+          type: R_BPF_64_32,
+        });
         return { op, dst, src: 1, off, imm: -1 };
       case "poison":
         throw new ObjectFileError(
@@ -403,78 +471,11 @@ class ObjectWriter {
     }
   }
 
-  #needKernel(what: string): Btf {
-    if (this.#kernel === undefined) throw new ObjectFileError(`${what} cannot be written without the kernel's types`);
-    return this.#kernel;
-  }
-
-  /** A local type of the same name and kind, which is all that libbpf compares. */
-  #coreType(name: string): number {
-    const kernel = this.#needKernel(`the id of type ${name}`);
-    const bare = name.replace(/^(?:struct|union|enum) /, "");
-    const id = kernel.find(bare, ["struct", "union", "enum", "typedef", "int"]);
-    if (id === undefined) throw new ObjectFileError(`the kernel has no type ${name}`);
-    let local = this.#coreTypes.get(bare);
-    if (local === undefined) {
-      const type = kernel.type(id);
-      if (type.kind === "union") local = this.#btf.union(bare, 0, []);
-      else if (type.kind === "struct") local = this.#btf.struct(bare, 0, []);
-      else throw new ObjectFileError(`the id of ${type.kind} ${name} cannot be written into a .o file yet`);
-      this.#coreTypes.set(bare, local);
-    }
-    return local;
-  }
-
-  /** A local chain of structs with one member each, of the kinds that the kernel's have. */
-  #coreField(typeName: string, path: readonly string[]): { type: number; access: string } {
-    const kernel = this.#needKernel(`the place of ${typeName}.${path.join(".")}`);
-    const bare = typeName.replace(/^(?:struct|union) /, "");
-    const key = `${bare}.${path.join(".")}`;
-    const access = `0${":0".repeat(path.length)}`;
-    const known = this.#coreTypes.get(key);
-    if (known !== undefined) return { type: known, access };
-    const root = kernel.find(bare, ["struct", "union"]);
-    if (root === undefined) throw new ObjectFileError(`the kernel has no struct ${typeName}`);
-    const chain: { name: string; place: number }[] = [];
-    let place = root;
-    for (const name of path) {
-      const field = /^\[?\d+\]?$/.test(name) ? undefined : kernel.field(place, [name]);
-      if (field === undefined)
-        throw new ObjectFileError(`${typeName}.${path.join(".")} cannot be written: no field ${name}`);
-      place = field.type;
-      chain.push({ name, place });
-    }
-    let local = this.#kindOf(kernel, place);
-    for (let i = chain.length - 1; i >= 0; i--) {
-      const holder = kernel.resolve(i === 0 ? root : (chain[i - 1] as { place: number }).place);
-      const members = [{ name: (chain[i] as { name: string }).name, type: local, bitOffset: 0, bitfieldSize: 0 }];
-      const name = i === 0 ? bare : holder.name;
-      local = holder.kind === "union" ? this.#btf.union(name, 8, members) : this.#btf.struct(name, 8, members);
-    }
-    this.#coreTypes.set(key, local);
-    return { type: local, access };
-  }
-
-  #kindOf(kernel: Btf, id: number): number {
-    const type = kernel.resolve(id);
-    const btf = this.#btf;
-    switch (type.kind) {
-      case "int":
-        return btf.int(type.name, type.size, { signed: type.signed, char: type.char, bool: type.bool });
-      case "ptr":
-        return btf.ptr(0);
-      case "array":
-        return btf.array(this.#kindOf(kernel, type.element), type.count, btf.int("int", 4, { signed: true }));
-      case "float":
-        return btf.float(type.name, type.size);
-      case "enum":
-      case "enum64":
-        return btf.enum(type.name, type.size, []);
-      case "union":
-        return btf.union(type.name, type.size, []);
-      default:
-        return btf.struct(type.name, 0, []);
-    }
+  /** The symbol of what another object has, or this one for others. */
+  #other(name: string): string | undefined {
+    const { functions = [], weak = [] } = this.#object.linkage ?? {};
+    const own = weak.includes(name) || functions.some(({ functions: [first] }) => first?.name === name);
+    return own || this.#others.has(name) ? name : undefined;
   }
 
   /** The variables of a data section that a loader looks for by their names. */
@@ -492,61 +493,67 @@ class ObjectWriter {
   // --- symbols --------------------------------------------------------------------------------------------------
 
   #symbols(code: readonly CodeSection[], handles: readonly MapSpec[], indexOf: ReadonlyMap<string, number>) {
-    const encoder = new TextEncoder();
-    const rows: { name: string; info: number; section: number; value: number; size: number }[] = [
-      { name: "", info: 0, section: 0, value: 0, size: 0 },
-    ];
+    const table = new SymbolTable();
     const index = new Map<string, number>();
-    const add = (name: string, key: string, info: number, section: string, value: number, size: number): void => {
-      index.set(key, rows.length);
-      // An empty name is the section of what is defined elsewhere.
-      rows.push({ name, info, section: section === "" ? 0 : (indexOf.get(section) as number), value, size });
+    /** An empty name of a section is that of what is defined elsewhere. */
+    const add = (
+      name: string,
+      key: string,
+      info: number,
+      section: string,
+      value: number,
+      size: number,
+      hidden = false,
+    ): void => {
+      const of = section === "" ? 0 : (indexOf.get(section) as number);
+      index.set(key, table.add({ name, type: info & 15, bind: info >> 4, hidden, section: of, value, size }));
     };
     for (const map of this.#object.maps) {
       if (this.#data.has(map.name) && map.name !== KCONFIG)
         add("", dataSection(map), LOCAL_SECTION, dataSection(map), 0, 0);
     }
-    const text = code.find((one) => one.name === ".text");
-    // libbpf knows the address of a static function only by its section, so these are marked global and hidden.
-    const locals = rows.length;
-    for (const one of text?.functions ?? [])
-      add(one.name, one.name, GLOBAL_FUNCTION, ".text", one.slot * SLOT_BYTES, one.slots * SLOT_BYTES);
-    for (const section of code) {
-      if (section === text) continue;
-      for (const one of section.functions) {
-        add(one.name, one.name, GLOBAL_FUNCTION, section.name, one.slot * SLOT_BYTES, one.slots * SLOT_BYTES);
-      }
-    }
+    if (code.some((one) => one.name === ".text")) add("", ".text", LOCAL_SECTION, ".text", 0, 0);
+    const functions = code.flatMap((section) => section.functions.map((one) => ({ ...one, section: section.name })));
+    const isLocal = ({ info }: { readonly info: number }): boolean => info === LOCAL_FUNCTION;
+    for (const one of functions.filter(isLocal))
+      add(one.name, one.name, one.info, one.section, one.slot * SLOT_BYTES, one.slots * SLOT_BYTES);
+    for (const one of functions)
+      if (!isLocal(one))
+        add(one.name, one.name, one.info, one.section, one.slot * SLOT_BYTES, one.slots * SLOT_BYTES, one.hidden);
+    const isWeak = (name: string): boolean => this.#object.linkage?.weak.includes(name) === true;
     let offset = 0;
     for (const map of handles) {
       const size = mapVariableSize(map);
-      add(identifier(map.name), identifier(map.name), GLOBAL_OBJECT, ".maps", offset, size);
+      add(
+        identifier(map.name),
+        identifier(map.name),
+        isWeak(map.name) ? WEAK_OBJECT : GLOBAL_OBJECT,
+        ".maps",
+        offset,
+        size,
+      );
       offset += size;
     }
     for (const map of this.#object.maps) {
       if (this.#data.has(map.name) && map.name !== KCONFIG)
-        for (const { name, offset: at, size } of this.#variablesOf(map))
-          add(name, `${map.name}\0${name}`, GLOBAL_OBJECT, dataSection(map), at, size);
+        for (const { name, offset: at, size } of this.#variablesOf(map)) {
+          const weak = isWeak(name);
+          add(
+            name,
+            weak ? name : `${map.name}\0${name}`,
+            weak ? WEAK_OBJECT : GLOBAL_OBJECT,
+            dataSection(map),
+            at,
+            size,
+          );
+        }
     }
     for (const { name, weak } of this.#externs.all()) add(name, name, weak ? WEAK_UNKNOWN : GLOBAL_UNKNOWN, "", 0, 0);
+    const library = new Set(this.#object.linkage?.functions.map(({ functions: [first] }) => first?.name));
+    for (const { name, weak } of this.#others.values())
+      if (!library.has(name)) add(name, name, weak ? WEAK_UNKNOWN : GLOBAL_UNKNOWN, "", 0, 0);
     add("_license", "_license", GLOBAL_OBJECT, "license", 0, this.#object.license.length + 1);
-    const table = new Uint8Array(rows.length * SYMBOL_BYTES);
-    const view = new DataView(table.buffer);
-    let strings = "\0";
-    rows.forEach((row, i) => {
-      const at = i * SYMBOL_BYTES;
-      if (row.name !== "") {
-        view.setUint32(at, encoder.encode(strings).length, true);
-        strings += `${row.name}\0`;
-      }
-      view.setUint8(at + 4, row.info);
-      // Hidden: verified where it is called, as a static function is.
-      if (row.info === GLOBAL_FUNCTION && row.section === indexOf.get(".text")) view.setUint8(at + 5, 2);
-      view.setUint16(at + 6, row.section, true);
-      view.setBigUint64(at + 8, BigInt(row.value), true);
-      view.setBigUint64(at + 16, BigInt(row.size), true);
-    });
-    return { table, strings: encoder.encode(strings), index, locals };
+    return { ...table.encode(), index };
   }
 }
 

@@ -3,6 +3,7 @@
 export { assembleCode } from "./assemble-code.ts";
 export { attachType, attachTypeNames, type CgroupAttachType } from "./attach-types.ts";
 export { type ContextRule, type ContextRules, ITERATED, SkBuff, XdpMd } from "./contexts.ts";
+export { distinctName } from "./distinct-name.ts";
 export { mapOf } from "./elf-maps.ts";
 export { type ReadObject, readObject } from "./elf-reader.ts";
 export { type WriteObjectOptions, writeObject } from "./elf-writer.ts";
@@ -37,6 +38,7 @@ export type {
   ContextLayout,
   CoreQuestion,
   FunctionSpec,
+  Linkage,
   MapSpec,
   ObjectInstruction,
   ProgramSpec,

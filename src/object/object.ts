@@ -19,8 +19,26 @@ export interface BpfObject {
   readonly settings?: readonly KernelSetting[];
   /** Structs of the kernel's whose functions are programs of this object. */
   readonly structOps?: readonly StructOpsSpec[];
+  /** Of an object that is to be linked with others. */
+  readonly linkage?: Linkage;
   /** The text that the spans of the programs refer to. */
   readonly source?: SourceText;
+}
+
+/** What an object defines for others, and what it takes of them. Such an object is written to a file; it is not loaded. */
+export interface Linkage {
+  /** Functions that others may call, each followed by those that it reaches, as a program is. The first has a `type`. */
+  readonly functions: readonly {
+    readonly functions: readonly FunctionSpec[];
+    /** Another's may stand in its place. */
+    readonly weak: boolean;
+    /** For those alone that are linked together. */
+    readonly hidden: boolean;
+  }[];
+  /** Variables and maps of its own that another's may stand for. `ksym` references of these names mean them. */
+  readonly weak: readonly string[];
+  /** What `kfunc` and `ksym` references of these names mean is another object's; `type`: id of the `func` or `var`. */
+  readonly externs: readonly { readonly name: string; readonly type: number; readonly weak: boolean }[];
 }
 
 export interface MapSpec {

@@ -9,6 +9,7 @@ import { hasClang, lacking } from "../../test/support/skips.ts";
 import type { Btf } from "../btf/index.ts";
 import { parseElf } from "../elf/index.ts";
 import { loadObject, testRun } from "../kernel/index.ts";
+import { objectFileOfC } from "../loader/index.ts";
 import { linkObjects, readObject } from "./index.ts";
 
 const folder = workFolder();
@@ -65,6 +66,10 @@ int by_pair(struct pair *p) { int k = 1; if (!p) return 0; struct pair *v = look
 SEC("tc") int t(void *ctx) { return far(2); }
 `;
 
+/** With maps that libbpf takes. */
+const global = (text: string, name: string): string =>
+  text.replaceAll(/\bown\b/g, name).replace("static struct {", "struct {");
+
 const packet = new Uint8Array(64);
 
 /** What the programs of an object answer, one after another. */
@@ -91,10 +96,33 @@ describe.skipIf(noClang)("linked objects", () => {
     expect(results(linkObjects([{ name: "linked.o", bytes: ours }, third]))).toEqual(expected);
   });
 
+  it("may be made by clang or by us, in any order", () => {
+    const texts: readonly (readonly [name: string, text: string])[] = [
+      // Static maps are global in our files, since libbpf has no others: they need names of their own.
+      ["main", global(MAIN, "own")],
+      ["rest", global(REST, "other_own")],
+    ];
+    const clang = texts.map(([name, text]) => input(name, text));
+    const ours = texts.map(([name]) => ({
+      name: `${name}.bpf.c`,
+      bytes: objectFileOfC(join(folder.path, `${name}.bpf.c`)),
+    }));
+    const expected = results(linkObjects(clang));
+    for (const main of [clang[0], ours[0]])
+      for (const rest of [clang[1], ours[1]])
+        for (const pair of [
+          [main, rest],
+          [rest, main],
+        ])
+          expect(results(linkObjects(pair.flatMap((one) => one ?? [])))).toEqual(expected);
+    if (!hasBpftool) return;
+    for (const { name, bytes } of ours) writeFileSync(join(folder.path, `${name}.o`), bytes);
+    const { status, stderr } = run("bpftool", "gen", "object", "both.o", "main.bpf.c.o", "rest.bpf.c.o");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(results(readFileSync(join(folder.path, "both.o")))).toEqual(expected);
+  });
+
   it.skipIf(!hasBpftool)("are taken by libbpf", () => {
-    // libbpf has no static maps.
-    const global = (text: string, name: string): string =>
-      text.replaceAll(/\bown\b/g, name).replace("static struct {", "struct {");
     const linked = linkObjects([input("main", global(MAIN, "own")), input("rest", global(REST, "other_own"))]);
     writeFileSync(join(folder.path, "ours.o"), linked);
     const pins = `/sys/fs/bpf/scry-linked-${process.pid}`;

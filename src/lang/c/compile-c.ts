@@ -18,8 +18,10 @@ import { type Cpu, compile, type IrFunction, type IrProgram, printIr, StackError
 import {
   type BpfObject,
   type Externs,
+  type FunctionSpec,
   helper,
   KCONFIG,
+  type Linkage,
   type MapSpec,
   mapOf,
   type ProgramSpec,
@@ -55,6 +57,8 @@ export interface CompileCOptions {
   readonly machine?: Machine;
   /** Of the instruction set: 4 is what Linux 6.6 and later take; 3, which all do, unless said otherwise. */
   readonly cpu?: Cpu;
+  /** The object is to be linked with others: it may use what these define, and has what they may use. */
+  readonly linkable?: boolean;
   /** Called with the IR's text before and after each pass. */
   readonly dump?: (pass: string, text: string) => void;
 }
@@ -203,6 +207,7 @@ class Compilation {
   readonly #written: ObjectTypes;
   readonly #maps = new Map<CVariable, string>();
   readonly #records: SentRecords;
+  readonly #others = new Map<string, Linkage["externs"][number]>();
   readonly #diagnostics: Diagnostic[] = [];
   readonly #skipped: string[] = [];
 
@@ -237,8 +242,9 @@ class Compilation {
       const program = this.#attempt(() => this.#program(fn, section, externs));
       if (program !== undefined) programs.push({ ...kind, section, name: fn.name, functions: program });
     }
+    const library = this.#options.linkable === true ? this.#library(externs) : [];
     if (this.#diagnostics.length > 0) return { diagnostics: this.#diagnostics, skipped: this.#skipped };
-    return { object: this.#object(specs, externs, programs), diagnostics: [], skipped: this.#skipped };
+    return { object: this.#object(specs, externs, programs, library), diagnostics: [], skipped: this.#skipped };
   }
 
   #attempt<T>(work: () => T): T | undefined {
@@ -328,9 +334,40 @@ class Compilation {
 
   // --- programs -------------------------------------------------------------------------------------------------
 
-  #program(fn: CFunction, section: string, externs: Externs): ProgramSpec["functions"] {
-    const dialect = this.#dialect;
-    const entry = dialect?.entry(fn, section, this.#typing) ?? fn;
+  /** Functions that other objects may call. */
+  #library(externs: Externs): Linkage["functions"] {
+    return this.#unit.functions.flatMap((fn) => {
+      const apart = fn.static || fn.inline || fn.section !== undefined || fn.attributes.has("always_inline");
+      if (fn.body === undefined || apart) return [];
+      const functions = this.#attempt(() => this.#program(fn, undefined, externs));
+      if (functions === undefined) return [];
+      const type = this.#written.function(fn.name, fn.type, "global");
+      const [first, ...others] = functions as [FunctionSpec, ...FunctionSpec[]];
+      const { attributes } = fn;
+      return [
+        { functions: [{ ...first, type }, ...others], weak: attributes.has("weak"), hidden: attributes.has("hidden") },
+      ];
+    });
+  }
+
+  /** What is another's, by its name. */
+  #other(one: CVariable | CFunction): { readonly name: string; readonly weak: boolean } {
+    // One's own that is weak.
+    if ("uses" in one ? one.body !== undefined : one.storage === "global") return { name: one.name, weak: false };
+    let known = this.#others.get(one.name);
+    if (known === undefined) {
+      const { name, attributes } = one;
+      const type =
+        "uses" in one ? this.#written.function(name, one.type, "extern") : this.#written.otherVariable(name, one.type);
+      this.#others.set(name, (known = { name, type, weak: attributes.has("weak") }));
+    }
+    return known;
+  }
+
+  /** An entry and what it calls; without a section it is a function for other objects. */
+  #program(fn: CFunction, section: string | undefined, externs: Externs): ProgramSpec["functions"] {
+    const dialect = section === undefined ? undefined : this.#dialect;
+    const entry = (section === undefined ? undefined : dialect?.entry(fn, section, this.#typing)) ?? fn;
     const functions: IrFunction[] = [];
     const waiting: CFunction[] = [];
     const names = new Map<CFunction, string>();
@@ -341,6 +378,7 @@ class Compilation {
       maps: this.#maps,
       externs,
       records: this.#records,
+      ...(this.#options.linkable === true ? { other: (one) => this.#other(one) } : {}),
       called: (fn) => {
         let name = names.get(fn);
         if (name === undefined) {
@@ -351,8 +389,8 @@ class Compilation {
       },
     };
     names.set(entry, entry.name);
-    const main = new FunctionLowering(entry.name, entry, shared, true).lower();
-    dialect?.prepare(main, section);
+    const main = new FunctionLowering(entry.name, entry, shared, section !== undefined).lower();
+    if (section !== undefined) dialect?.prepare(main, section);
     functions.push(settled(main));
     for (let fn = waiting.shift(); fn !== undefined; fn = waiting.shift())
       functions.push(settled(new FunctionLowering(fn.name, fn, shared, false).lower()));
@@ -371,11 +409,26 @@ class Compilation {
     }
   }
 
-  #object(specs: readonly MapSpec[], externs: Externs, programs: readonly ProgramSpec[]): BpfObject {
-    const written = programs.map((program) => ({
-      ...program,
-      functions: program.functions.map((fn) => ({ ...fn, code: fn.code.map((one) => this.#written.instruction(one)) })),
-    }));
+  #object(
+    specs: readonly MapSpec[],
+    externs: Externs,
+    programs: readonly ProgramSpec[],
+    library: Linkage["functions"],
+  ): BpfObject {
+    const withIds = (functions: readonly FunctionSpec[]): FunctionSpec[] =>
+      functions.map((fn) => ({ ...fn, code: fn.code.map((one) => this.#written.instruction(one)) }));
+    const written = programs.map((program) => ({ ...program, functions: withIds(program.functions) }));
+    const linkage: Linkage = {
+      functions: library.map((one) => ({ ...one, functions: withIds(one.functions) })),
+      weak:
+        this.#options.linkable === true
+          ? this.#unit.globals.flatMap(({ name, storage, attributes, static: own }) =>
+              storage === "global" && own !== true && attributes.has("weak") ? [name] : [],
+            )
+          : [],
+      externs: [...this.#others.values()],
+    };
+    const linked = linkage.functions.length + linkage.externs.length + linkage.weak.length > 0;
     const maps = [
       ...specs.map((spec) => this.#withTypes(spec)),
       ...(externs.size === 0
@@ -401,6 +454,7 @@ class Compilation {
           type: variable.type,
           offset,
           size: this.#typing.size(variable.type),
+          static: variable.static === true,
         })),
       );
     const types = this.#written.encoded();
@@ -410,6 +464,7 @@ class Compilation {
       license: this.#license(),
       ...(externs.settings.size === 0 ? {} : { settings: [...externs.settings.values()] }),
       ...(types === undefined ? {} : { types }),
+      ...(linked ? { linkage } : {}),
       source: this.#source,
     };
   }

@@ -145,6 +145,8 @@ export class FunctionLowering extends StatementLowering {
     if (fn.body !== undefined) return this.b.functionAddress(this.shared.called(fn));
     const symbol = this.shared.externs.symbols.get(fn.name);
     if (symbol !== undefined) return this.b.emit({ op: "ksym", ...symbol }, [], POINTER);
+    const other = this.shared.other?.(fn);
+    if (other !== undefined) return this.b.emit({ op: "ksym", ...other, typed: false }, [], POINTER);
     return refuse("SCRY1038", `nothing defines '${fn.name}'`, of.span);
   }
 
@@ -200,11 +202,13 @@ export class FunctionLowering extends StatementLowering {
 
   #callFunction(of: Of<"call">, fn: CFunction): Value {
     const { b } = this;
-    if (fn.body === undefined) {
+    // Of a weak function another object may have the one that is meant.
+    const replaceable = fn.attributes.has("weak") && !fn.static && this.shared.other !== undefined;
+    if (fn.body === undefined || replaceable) {
       if (fn.attributes.has("helper")) return this.#helper(of, fn.name.replace(/^bpf_/, ""));
-      const symbol = this.shared.externs.symbols.get(fn.name);
+      const symbol = this.shared.externs.symbols.get(fn.name) ?? this.shared.other?.(fn);
       if (symbol === undefined) return refuse("SCRY1038", `nothing defines '${fn.name}'`, of.span);
-      if (of.args.length > MOST_ARGUMENTS) refuse("SCRY1312", "a function of the kernel takes five arguments", of.span);
+      if (of.args.length > MOST_ARGUMENTS) refuse("SCRY1312", `'${fn.name}' takes more than five arguments`, of.span);
       const args = of.args.map((arg) => this.#register(arg));
       b.span = of.span;
       const type = this.typing.resolve(of.type).kind === "ptr" ? POINTER : INT;

@@ -69,16 +69,45 @@ export class ObjectTypes {
       readonly type: number;
       readonly offset: number;
       readonly size: number;
+      readonly static: boolean;
     }[],
   ): void {
     if (variables.length === 0) return;
     this.#used = true;
     const written = variables.map((v) => ({
-      type: this.#writer.var(v.name, this.whole(v.type)),
+      type: this.#writer.var(v.name, this.whole(v.type), v.static ? "static" : "global"),
       offset: v.offset,
       size: v.size,
     }));
     this.#writer.datasec(name, size, written);
+  }
+
+  /** A variable of another object; the id of its `var`. */
+  otherVariable(name: string, type: number): number {
+    this.#used = true;
+    return this.#writer.var(name, this.whole(type), "extern");
+  }
+
+  /** A function that other objects know, or know of; the id of its `func`. */
+  function(name: string, type: number, linkage: "global" | "extern"): number {
+    this.#used = true;
+    const proto = this.#types.resolve(type);
+    if (proto.kind !== "func_proto") throw new FormatError("C", `${name} is no function`);
+    const params = proto.params.map((p) => ({ name: p.name, type: this.#parameter(p.type) }));
+    return this.#writer.func(name, this.#writer.funcProto(this.whole(proto.returns, true), params), linkage);
+  }
+
+  /**
+   * The kernel verifies functions that others know by the types of their parameters: it must know how large that is which a
+   * pointer leads to. Of its own structs the name says all.
+   */
+  #parameter(id: number): number {
+    const type = this.#types.resolve(id);
+    if (type.kind !== "ptr") return this.whole(id);
+    const target = this.#types.resolve(type.type);
+    if (target.kind !== "struct" && target.kind !== "union") return this.whole(id);
+    if (target.id >= this.#types.firstId) return this.#writer.ptr(this.whole(target.id));
+    return this.#writer.ptr(this.#writer[target.kind](target.name, target.size, []));
   }
 
   instruction(one: ObjectInstruction): ObjectInstruction {

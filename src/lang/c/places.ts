@@ -23,6 +23,8 @@ export interface Shared {
   readonly maps: ReadonlyMap<CVariable, string>;
   readonly externs: Externs;
   readonly records: SentRecords;
+  /** Where the text is to be linked with others: what these define, as a symbol. */
+  other?(one: CVariable | CFunction): { readonly name: string; readonly weak: boolean };
   /** A function that is called as one; answers its name in the program. */
   called(fn: CFunction): string;
 }
@@ -128,9 +130,14 @@ export abstract class PlaceLowering {
       if (setting !== undefined) return { base: b.mapValue(KCONFIG, setting.offset), offset: 0 };
       const symbol = shared.externs.symbols.get(variable.name);
       if (symbol !== undefined) return { base: b.emit({ op: "ksym", ...symbol }, [], POINTER), offset: 0 };
+      const other = shared.other?.(variable);
+      if (other !== undefined) return { base: b.emit({ op: "ksym", ...other, typed: false }, [], POINTER), offset: 0 };
       return refuse("SCRY1038", `nothing defines '${variable.name}'`, of.span);
     }
     const { map: section, offset } = shared.data.place(variable);
+    // Of a weak variable another object may have the one that is meant.
+    if (shared.other !== undefined && variable.attributes.has("weak") && variable.static !== true)
+      return { base: b.emit({ op: "ksym", ...shared.other(variable), typed: false }, [], POINTER), offset: 0 };
     return { base: b.mapValue(section, offset), offset: 0 };
   }
 

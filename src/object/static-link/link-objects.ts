@@ -10,15 +10,14 @@ import { type ElfSymbol, type NewSection, SectionFlag, SectionType, writeElf } f
 import { Opcode, SLOT_BYTES } from "../../isa/index.ts";
 import { FormatError } from "../../source/index.ts";
 import { type ExtFunction, type ExtLine, type ExtRelocation, encodeBtfExt } from "../btf-ext.ts";
+import { SYMBOL_BYTES, SymbolTable } from "../symbol-table.ts";
 import { Input, type LinkInput } from "./input.ts";
 import { Layout, type OutSection } from "./layout.ts";
 import { Names } from "./names.ts";
 
 const EM_BPF = 247;
-const SYMBOL_BYTES = 24;
 const BINDS = { local: 0, global: 1, weak: 2 } as const;
 const TYPES: { readonly [type in ElfSymbol["type"]]?: number } = { object: 1, func: 2, section: 3 };
-const HIDDEN = 2;
 
 /**
  * Links object files to one, as bytes of an object file. A name that none of them defines stays open. Throws FormatError,
@@ -127,6 +126,8 @@ class Linker {
         definition === undefined
           ? undefined
           : this.#layout.placeOf(definition.input.file.sections[definition.symbol.section]);
+      // It is in a section of which another file's was taken.
+      if (definition !== undefined && place === undefined) continue;
       if (definition === undefined || place === undefined) {
         globals.set(name, this.#symbols.add({ name, type: 0, bind, hidden, section: 0, value: 0, size: 0 }));
         continue;
@@ -248,53 +249,5 @@ class Linker {
       }
     }
     return encodeBtfExt([...found].map(([name, section]) => ({ name: writer.string(name), ...section })));
-  }
-}
-
-interface NewSymbol {
-  readonly name: string;
-  readonly type: number;
-  readonly bind: number;
-  readonly hidden: boolean;
-  readonly section: number;
-  readonly value: number;
-  readonly size: number;
-}
-
-/** Symbols in the order that they are added, local ones first, as the format wants them. */
-class SymbolTable {
-  readonly #rows: NewSymbol[] = [{ name: "", type: 0, bind: 0, hidden: false, section: 0, value: 0, size: 0 }];
-
-  add(symbol: NewSymbol): number {
-    return this.#rows.push(symbol) - 1;
-  }
-
-  encode(): { table: Uint8Array; strings: Uint8Array; locals: number } {
-    const encoder = new TextEncoder();
-    const table = new Uint8Array(this.#rows.length * SYMBOL_BYTES);
-    const view = new DataView(table.buffer);
-    const texts: Uint8Array[] = [new Uint8Array(1)];
-    let length = 1;
-    this.#rows.forEach(({ name, type, bind, hidden, section, value, size }, i) => {
-      const at = i * SYMBOL_BYTES;
-      if (name !== "") {
-        const text = encoder.encode(`${name}\0`);
-        view.setUint32(at, length, true);
-        texts.push(text);
-        length += text.length;
-      }
-      view.setUint8(at + 4, (bind << 4) | type);
-      view.setUint8(at + 5, hidden ? HIDDEN : 0);
-      view.setUint16(at + 6, section, true);
-      view.setBigUint64(at + 8, BigInt(value), true);
-      view.setBigUint64(at + 16, BigInt(size), true);
-    });
-    const strings = new Uint8Array(length);
-    let at = 0;
-    for (const text of texts) {
-      strings.set(text, at);
-      at += text.length;
-    }
-    return { table, strings, locals: this.#rows.filter(({ bind }) => bind === BINDS.local).length };
   }
 }
