@@ -30,6 +30,7 @@ const order = [
   "lang/trace/editor",
   "lang/trace",
   "lang/c",
+  "lang/kernel-ts",
   "verifier",
   "machine",
   "run",
@@ -44,6 +45,8 @@ const order = [
   "lsp",
   "cli",
 ];
+// Libraries without I/O, which pure rooms may use.
+const pureParsers = new Set(["acorn", "@sveltejs/acorn-typescript"]);
 const pure = new Set([
   "source",
   "isa",
@@ -66,6 +69,7 @@ const pure = new Set([
   "lang/trace/editor",
   "lang/trace",
   "lang/c",
+  "lang/kernel-ts",
   "verifier",
   "machine",
   "run",
@@ -96,7 +100,7 @@ for (const file of files) {
   for (const [, from, dynamic] of imports) {
     const name = from ?? dynamic;
     if (!name.startsWith(".")) {
-      if (pure.has(room)) problems.push(`${file}: a pure room imports ${name}`);
+      if (pure.has(room) && !pureParsers.has(name)) problems.push(`${file}: a pure room imports ${name}`);
       if (name === "koffi" && file !== "kernel/koffi-calls.ts")
         problems.push(`${file}: only kernel/koffi-calls.ts knows koffi`);
       continue;

@@ -71,6 +71,9 @@ export interface CompiledC {
   readonly skipped: readonly string[];
 }
 
+/** What of a dialect a tree needs that is no text of C. */
+export type UnitDialect = Pick<Dialect, "license" | "section" | "entry" | "prepare">;
+
 const RDONLY_PROG = 0x80;
 const MMAPABLE = 0x400;
 
@@ -150,6 +153,25 @@ export function compileC(source: SourceText, options: CompileCOptions = {}): Com
     if (error instanceof DiagnosticError) return { diagnostics: located(error, main), skipped: [] };
     throw error;
   }
+}
+
+/** Compiles what another language has read into C's typed tree. What is wrong is answered, not thrown. */
+export function compileUnit(
+  source: SourceText,
+  types: CTypes,
+  unit: CUnit,
+  dialect: UnitDialect,
+  options: Pick<CompileCOptions, "cpu" | "dump"> = {},
+): CompiledC {
+  const c: Dialect = {
+    ...dialect,
+    before: [],
+    plain: (text) => text,
+    header: () => undefined,
+    methods: () => undefined,
+    alias: () => undefined,
+  };
+  return new Compilation(source, types, unit, options, c).run();
 }
 
 /** Each once: a macro may bring the same mistake several times. */

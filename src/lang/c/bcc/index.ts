@@ -10,6 +10,7 @@ import { entryOf, programSection } from "./programs.ts";
 import { namedTracepoints, type TracepointFields } from "./tracepoints.ts";
 import { READER, type UsdtForms, usdtReaders } from "./usdt.ts";
 
+export { followPointers } from "./follow.ts";
 export type { TracepointField, TracepointFields } from "./tracepoints.ts";
 export type { UsdtForms } from "./usdt.ts";
 

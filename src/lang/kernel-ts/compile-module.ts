@@ -1,0 +1,63 @@
+// The journey of a `.bpf.ts` text: parsed, its top read, its functions as C's typed tree, then as C goes.
+
+import type { Btf } from "../../btf/index.ts";
+import { CTypes, Typing } from "../../c/index.ts";
+import type { Cpu } from "../../compiler/index.ts";
+import type { BpfObject } from "../../object/index.ts";
+import { type Diagnostic, DiagnosticError, type SourceText } from "../../source/index.ts";
+import { compileUnit, followPointers, remembered } from "../c/index.ts";
+import { parseModule } from "./ast.ts";
+import { ModuleReader } from "./module.ts";
+import type { ProgramWorld } from "./programs.ts";
+
+export interface ModuleOptions extends Partial<ProgramWorld> {
+  /** The types of the kernel. */
+  btf?(): Btf | undefined;
+  /** Of the instruction set: 4 is what Linux 6.6 and later take. 3 unless said otherwise. */
+  readonly cpu?: Cpu;
+  /** Called with the IR's text before and after each pass. */
+  readonly dump?: (pass: string, text: string) => void;
+}
+
+export interface CompiledModule {
+  /** Absent where something is wrong. */
+  readonly object?: BpfObject;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Programs whose contexts lead to memory that may be read as it is. */
+const NEAR = /^(?:fentry|fexit|lsm|tp_btf|xdp|tc|socket|cgroup)/;
+
+/** Compiles a module. What is wrong with it is answered, not thrown. */
+export function compileModule(source: SourceText, options: ModuleOptions = {}): CompiledModule {
+  const kernel = options.btf?.();
+  const below = kernel === undefined ? undefined : remembered(kernel);
+  const types = new CTypes(() => below);
+  const typing = new Typing(types);
+  const world: ProgramWorld = {
+    machine: options.machine ?? "x86",
+    tracepoint: (category, name) => options.tracepoint?.(category, name),
+  };
+  try {
+    const unit = new ModuleReader(source.name, types, typing, world).read(parseModule(source));
+    const { object, diagnostics } = compileUnit(
+      source,
+      types,
+      unit,
+      {
+        license: "GPL",
+        section: (fn) => unit.sections.get(fn),
+        entry: (fn) => fn,
+        prepare: (fn, section) => {
+          const helper = /^u(?:ret)?probe/.test(section) ? "probe_read_user" : "probe_read_kernel";
+          followPointers(fn, { contextIsNear: NEAR.test(section), helper });
+        },
+      },
+      options,
+    );
+    return { ...(object === undefined ? {} : { object }), diagnostics };
+  } catch (error) {
+    if (error instanceof DiagnosticError) return { diagnostics: error.diagnostics };
+    throw error;
+  }
+}

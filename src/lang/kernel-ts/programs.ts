@@ -1,0 +1,253 @@
+// The kinds of programs: what a call such as `tracepoint("sched:sched_switch", (event) => …)` makes. One row each: the section
+// that libbpf has for it, and what the function's parameters are.
+
+import type { CExpression, CVariable, Typing } from "../../c/index.ts";
+import type { Machine, TracepointField } from "../c/index.ts";
+import { type Node, refuse } from "./ast.ts";
+import type { Types } from "./types.ts";
+import type { Static } from "./values.ts";
+
+/** What is asked of the running system, or of a recording. */
+export interface ProgramWorld {
+  tracepoint(category: string, name: string): readonly TracepointField[] | undefined;
+  readonly machine: Machine;
+}
+
+export interface ProgramParameters {
+  /** The struct that the context points to; 0: words. */
+  readonly context: number;
+  /** The function is given the context itself. */
+  readonly whole?: true;
+  /** Else: what each of its parameters is, by its type and where it is. */
+  readonly params?: readonly { readonly type: number; value(ctx: CExpression): CExpression }[];
+}
+
+export interface ProgramRow {
+  /** How many words stand before the function. */
+  readonly words: number;
+  section(args: readonly Static[], at: Node): string;
+  parameters(args: readonly Static[], types: Types, world: ProgramWorld, at: Node): ProgramParameters;
+  /** What it gives where its function says nothing. */
+  readonly otherwise?: bigint;
+}
+
+const word = (args: readonly Static[], i: number, at: Node): string => {
+  const found = args[i];
+  if (found?.kind !== "text")
+    return refuse("SCRY1405", "a text is needed here, which says where the program attaches", at);
+  return found.text;
+};
+
+function pair(args: readonly Static[], at: Node): readonly [string, string] {
+  const [category, name, ...rest] = word(args, 0, at).split(":");
+  if (category === undefined || name === undefined || rest.length > 0)
+    return refuse("SCRY1405", 'a tracepoint is "category:name"', at);
+  return [category, name];
+}
+
+const named = (types: Types, name: string, at: Node): number =>
+  types.c.find(name, "struct") ?? refuse("SCRY1404", `the kernel's types have no struct ${name}`, at);
+
+/** The type of a field as the kernel's format has it. */
+function fieldType({ type, size, signed, arrayLength, location }: TracepointField, types: Types): number {
+  const { c } = types;
+  if (location !== undefined) return types.u32;
+  if (/\*$/.test(type) && size === 8) {
+    const struct = /struct (\w+) \*$/.exec(type)?.[1];
+    const target = struct === undefined ? undefined : c.find(struct, "struct");
+    return c.pointer(target ?? (/char \*$/.test(type) ? c.int("char", 1, true) : 0));
+  }
+  const number = (bytes: number): number => types.number(`${signed ? "i" : "u"}${bytes * 8}`) ?? types.bytes(bytes);
+  if (arrayLength === undefined) return /^(?:1|2|4|8)$/.test(String(size)) ? number(size) : types.bytes(size);
+  if (/\bchar$/.test(type)) return types.text(arrayLength);
+  return c.array(number(size / Math.max(1, arrayLength)), arrayLength);
+}
+
+function tracepointContext(args: readonly Static[], types: Types, world: ProgramWorld, at: Node): ProgramParameters {
+  const [category, name] = pair(args, at);
+  const fields = world.tracepoint(category, name);
+  if (fields === undefined) return refuse("SCRY1404", `this kernel has no tracepoint ${category}:${name}`, at);
+  const struct = `tracepoint__${category}__${name}`;
+  const known = types.c.own(struct, "struct");
+  if (known !== undefined) return { context: known, whole: true };
+  const members = fields.map((field) => ({
+    name: field.name.replace(/^common_/, "common_"),
+    type: fieldType(field, types),
+    bitOffset: field.offset * 8,
+    bitfieldSize: 0,
+  }));
+  const size = Math.max(8, ...fields.map((field) => field.offset + field.size));
+  return { context: types.c.add({ kind: "struct", name: struct, size, members }), whole: true };
+}
+
+/** Parameters of a function of the kernel, with their names. */
+function prototype(
+  name: string,
+  types: Types,
+  at: Node,
+): { readonly params: readonly number[]; readonly returns: number } {
+  const id = types.c.find(name, "func");
+  const fn = id === undefined ? undefined : types.c.type(id);
+  const type = fn?.kind === "func" ? types.typing.resolve(fn.type) : undefined;
+  if (type?.kind !== "func_proto") return refuse("SCRY1404", `the kernel's types have no function ${name}`, at);
+  return { params: type.params.map((p) => p.type), returns: type.returns };
+}
+
+const cast = (typing: Typing, of: CExpression, type: number): CExpression => typing.cast(of, type, of.span);
+
+/** Words that the context is an array of: typed arguments. */
+const words = (types: Types, all: readonly number[]): ProgramParameters => ({
+  context: 0,
+  params: all.map((type, i) => ({
+    type,
+    value: (ctx) => {
+      const { typing, c } = types;
+      const array = cast(typing, ctx, c.pointer(types.u64));
+      return cast(typing, typing.index(array, typing.constant(BigInt(i), typing.int, ctx.span), ctx.span), type);
+    },
+  })),
+});
+
+/** Registers of the traced function. */
+function registers(types: Types, all: readonly number[], names: readonly string[], at: Node): ProgramParameters {
+  const context = named(types, "pt_regs", at);
+  return {
+    context,
+    params: all.flatMap((type, i) => {
+      const name = names[i];
+      if (name === undefined) return [];
+      return [
+        {
+          type,
+          value: (ctx: CExpression): CExpression => {
+            const { typing } = types;
+            const [, member = "", index] = /^(\w+)(?:\[(\d+)\])?$/.exec(name) ?? [];
+            const found = typing.member(typing.dereference(ctx, ctx.span), member, ctx.span);
+            const value =
+              index === undefined
+                ? found
+                : typing.index(found, typing.constant(BigInt(index), typing.int, ctx.span), ctx.span);
+            return cast(typing, value, type);
+          },
+        },
+      ];
+    }),
+  };
+}
+
+const X86 = { args: ["di", "si", "dx", "cx", "r8", "r9"], result: ["ax"] };
+const ARM64 = { args: ["regs[0]", "regs[1]", "regs[2]", "regs[3]", "regs[4]", "regs[5]"], result: ["regs[0]"] };
+const convention = ({ machine }: ProgramWorld): typeof X86 => (machine === "arm64" ? ARM64 : X86);
+
+const pointed =
+  (struct: string): ProgramRow["parameters"] =>
+  (_args, types, _world, at) => ({ context: named(types, struct, at), whole: true });
+
+const typedFunction = (prefix: string, atReturn: boolean): ProgramRow => ({
+  words: 1,
+  section: (args, at) => `${prefix}/${word(args, 0, at)}`,
+  parameters: (args, types, _world, at) => {
+    const { params, returns } = prototype(word(args, 0, at), types, at);
+    const result = types.typing.resolve(returns).kind === "void" ? [] : [returns];
+    return words(types, atReturn ? [...params, ...result] : params);
+  },
+});
+
+const functionOfKernel = (prefix: string, atReturn: boolean): ProgramRow => ({
+  words: 1,
+  section: (args, at) => `${prefix}/${word(args, 0, at)}`,
+  parameters: (args, types, world, at) => {
+    const name = word(args, 0, at);
+    const { args: given, result } = convention(world);
+    // Functions that BTF has not got can be traced all the same: their arguments are words.
+    const known = types.c.find(name, "func") === undefined ? undefined : prototype(name, types, at);
+    if (atReturn)
+      return registers(types, [known === undefined || known.returns === 0 ? types.i64 : known.returns], result, at);
+    return registers(types, known?.params ?? given.map(() => types.u64), given, at);
+  },
+});
+
+/** Parameters of functions of programs have the types that they are written with; see `Annotated`. */
+const functionOfProgram = (prefix: string, atReturn: boolean): ProgramRow => ({
+  words: 1,
+  section: (args, at) => `${prefix}/${word(args, 0, at)}`,
+  parameters: (_args, types, world, at) => {
+    const { args: given, result } = convention(world);
+    const names = atReturn ? result : given;
+    return registers(
+      types,
+      names.map(() => types.u64),
+      names,
+      at,
+    );
+  },
+});
+
+const socket = (section: string): ProgramRow => ({
+  words: 0,
+  section: () => section,
+  parameters: pointed("__sk_buff"),
+  otherwise: 1n,
+});
+
+export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
+  tracepoint: {
+    words: 1,
+    section: (args, at) => `tracepoint/${pair(args, at).join("/")}`,
+    parameters: tracepointContext,
+  },
+  rawTracepoint: {
+    words: 1,
+    section: (args, at) => `raw_tracepoint/${word(args, 0, at)}`,
+    parameters: (_args, types) =>
+      words(
+        types,
+        Array.from({ length: 6 }, () => types.u64),
+      ),
+  },
+  btfTracepoint: {
+    words: 1,
+    section: (args, at) => `tp_btf/${word(args, 0, at)}`,
+    parameters: (args, types, _world, at) => {
+      const name = word(args, 0, at);
+      const id = types.c.find(`btf_trace_${name}`, "typedef");
+      const pointer = id === undefined ? undefined : types.typing.resolve(id);
+      const type = pointer?.kind === "ptr" ? types.typing.resolve(pointer.type) : undefined;
+      if (type?.kind !== "func_proto") return refuse("SCRY1404", `the kernel's types have no tracepoint ${name}`, at);
+      // The first is the tracepoint's own.
+      return words(
+        types,
+        type.params.slice(1).map((p) => p.type),
+      );
+    },
+  },
+  kprobe: functionOfKernel("kprobe", false),
+  kretprobe: functionOfKernel("kretprobe", true),
+  fentry: typedFunction("fentry", false),
+  fexit: typedFunction("fexit", true),
+  lsm: { ...typedFunction("lsm", false), otherwise: 0n },
+  uprobe: functionOfProgram("uprobe", false),
+  uretprobe: functionOfProgram("uretprobe", true),
+  perfEvent: { words: 0, section: () => "perf_event", parameters: pointed("bpf_perf_event_data") },
+  xdp: { words: 0, section: () => "xdp", parameters: pointed("xdp_md"), otherwise: 2n },
+  tc: { words: 0, section: () => "tc", parameters: pointed("__sk_buff"), otherwise: 0n },
+  socketFilter: { words: 0, section: () => "socket", parameters: pointed("__sk_buff"), otherwise: 0n },
+  cgroupIngress: socket("cgroup_skb/ingress"),
+  cgroupEgress: socket("cgroup_skb/egress"),
+  cgroupConnect4: { words: 0, section: () => "cgroup/connect4", parameters: pointed("bpf_sock_addr"), otherwise: 1n },
+  cgroupConnect6: { words: 0, section: () => "cgroup/connect6", parameters: pointed("bpf_sock_addr"), otherwise: 1n },
+};
+
+/** The parameter as a variable of the function's. */
+export function parameterOf(name: string, type: number, span: CVariable["span"]): CVariable {
+  return {
+    name,
+    type,
+    span,
+    storage: "local",
+    attributes: new Set(),
+    constant: false,
+    align: 0,
+    addressed: false,
+  };
+}

@@ -1,0 +1,35 @@
+// What the tables of builtins use of whoever reads a function: values in, statements out.
+
+import type { CExpression, CStatement, CVariable } from "../../c/index.ts";
+import type { Span } from "../../source/index.ts";
+import type { CallExpression, Expression, MemberExpression, Node } from "./ast.ts";
+import type { Types } from "./types.ts";
+import type { MapValue, Value } from "./values.ts";
+
+export interface Reader {
+  readonly types: Types;
+  /** The context of the program, where there is one. */
+  readonly context: CVariable | undefined;
+  value(node: Expression): Value;
+  plain(node: Expression, wanted?: number): CExpression;
+  asPlain(value: Value, at: Node, wanted?: number): CExpression;
+  fitting(value: CExpression, type: number, at: Node): CExpression;
+  addressOf(node: Expression, type: number): CExpression;
+  addressable(of: CExpression): CExpression;
+  intoValue(place: CExpression, value: Value, at: Node): void;
+  call(helper: string, args: readonly CExpression[], span: Span): CExpression;
+  constant(value: bigint | number, type: number, span: Span): CExpression;
+  read(variable: CVariable, span?: Span): CExpression;
+  temporary(type: number, span: Span): CVariable;
+  held(value: CExpression, type: number, span: Span): CVariable;
+  zeroed(type: number, span: Span): CVariable;
+  declare(variable: CVariable, value?: CExpression): void;
+  do(value: CExpression): void;
+  push(...statements: readonly CStatement[]): void;
+  gathered(read: () => void): CStatement[];
+}
+
+/** A function that stands alone or below `bpf`. */
+export type CallRow = (r: Reader, args: readonly Expression[], at: CallExpression) => Value;
+export type MethodRow = (r: Reader, map: MapValue, args: readonly Expression[], at: CallExpression) => Value;
+export type MemberRow = (r: Reader, of: CExpression, at: MemberExpression) => Value;

@@ -1,0 +1,88 @@
+// Types of the language: numbers of a width, text, bytes, arrays, structs; and those of the kernel. Each is an id of the
+// table that C's declarations use, so that objects, CO-RE and readers know them.
+
+import { type CTypes, layoutOf, type Typing } from "../../c/index.ts";
+import { type Node, refuse } from "./ast.ts";
+
+const NUMBERS: Readonly<Record<string, readonly [c: string, size: number, signed: boolean]>> = {
+  u8: ["unsigned char", 1, false],
+  u16: ["unsigned short", 2, false],
+  u32: ["unsigned int", 4, false],
+  u64: ["unsigned long long", 8, false],
+  i8: ["signed char", 1, true],
+  i16: ["short", 2, true],
+  i32: ["int", 4, true],
+  i64: ["long long", 8, true],
+  bool: ["_Bool", 1, false],
+};
+
+export const NUMBER_NAMES: readonly string[] = Object.keys(NUMBERS);
+
+export class Types {
+  readonly c: CTypes;
+  readonly typing: Typing;
+
+  constructor(c: CTypes, typing: Typing) {
+    this.c = c;
+    this.typing = typing;
+  }
+
+  /** `u8` to `i64`, `bool`; undefined: no number has this name. */
+  number(name: string): number | undefined {
+    const row = Object.hasOwn(NUMBERS, name) ? NUMBERS[name] : undefined;
+    return row === undefined ? undefined : this.c.int(...row);
+  }
+  get i64(): number {
+    return this.number("i64") as number;
+  }
+  get u64(): number {
+    return this.number("u64") as number;
+  }
+  get u32(): number {
+    return this.number("u32") as number;
+  }
+  get i32(): number {
+    return this.number("i32") as number;
+  }
+  text(length: number): number {
+    return this.c.array(this.c.int("char", 1, true), length);
+  }
+  bytes(length: number): number {
+    return this.c.array(this.number("u8") as number, length);
+  }
+
+  /** Characters of a text's place, with its end; undefined: it is none. */
+  textLength(type: number): number | undefined {
+    const found = this.typing.resolve(type);
+    if (found.kind !== "array") return undefined;
+    const element = this.typing.resolve(found.element);
+    return element.kind === "int" &&
+      element.size === 1 &&
+      element.name.endsWith("char") &&
+      element.name !== "unsigned char"
+      ? found.count
+      : undefined;
+  }
+
+  /** A struct whose members lie as C would have them. */
+  struct(name: string, members: readonly (readonly [name: string, type: number])[], at: Node): number {
+    if (members.length === 0) refuse("SCRY1403", "a struct has members", at);
+    const declared = members.map(([member, type]) => ({ name: member, type }));
+    const layout = layoutOf(this.c, "struct", declared, { packed: false, align: 0 });
+    return this.c.add({ kind: "struct", name, size: layout.size, members: layout.members });
+  }
+
+  /** As the language calls it. */
+  name(type: number): string {
+    const found = this.typing.resolve(type);
+    if (found.kind === "int") {
+      if (found.bool) return "bool";
+      return `${found.signed ? "i" : "u"}${found.size * 8}`;
+    }
+    const text = this.textLength(type);
+    if (text !== undefined) return `text(${text})`;
+    if (found.kind === "array") return `array(${this.name(found.element)}, ${found.count})`;
+    if (found.kind === "ptr") return found.type === 0 ? "pointer" : this.name(found.type);
+    return found.name === "" ? "a struct" : found.name;
+  }
+}

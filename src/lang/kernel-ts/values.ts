@@ -1,0 +1,50 @@
+// What expressions of the language are while a module is read: places and numbers of a program, values that may be missing,
+// and what is known when it is compiled.
+
+import type { CExpression, CFunction, CStatement, CVariable } from "../../c/index.ts";
+import type { FunctionNode, Node, ObjectExpression } from "./ast.ts";
+
+/** Known when the module is compiled. */
+export type Static =
+  | { readonly kind: "number"; readonly value: bigint }
+  | { readonly kind: "text"; readonly text: string }
+  /** A type, by its id: `u32`, `struct({ … })`. */
+  | { readonly kind: "type"; readonly type: number }
+  | { readonly kind: "map"; readonly map: MapValue }
+  | { readonly kind: "live"; readonly variable: CVariable }
+  | { readonly kind: "function"; readonly node: FunctionNode; lowered?: CFunction }
+  | { readonly kind: "program"; readonly program: ProgramValue }
+  /** Something of `scry/bpf` by its name: `bpf`, `hash`, `tracepoint`. */
+  | { readonly kind: "builtin"; readonly name: string }
+  /** An object of constants. */
+  | { readonly kind: "record"; readonly members: ReadonlyMap<string, Static> };
+
+export interface MapValue {
+  readonly variable: CVariable;
+  /** Types of its keys and values; of rings the value is the record. */
+  readonly key: number;
+  readonly value: number;
+  readonly ring: boolean;
+}
+
+export interface ProgramValue {
+  readonly name: string;
+  /** Its kind: a key of PROGRAMS. */
+  readonly what: string;
+  readonly args: readonly Static[];
+  readonly node: FunctionNode;
+  readonly at: Node;
+}
+
+export type Value =
+  | { readonly kind: "plain"; readonly of: CExpression }
+  /** May be missing: `present` is not zero where it is there. */
+  | { readonly kind: "maybe"; readonly present: CExpression; readonly of: CExpression }
+  | { readonly kind: "static"; readonly what: Static }
+  | { readonly kind: "undefined" }
+  /** An object literal, which takes the type of its place. */
+  | { readonly kind: "object"; readonly node: ObjectExpression }
+  /** Written into a place by a helper: text of the kernel's or of a process. `type`: what it is where nothing says it. */
+  | { readonly kind: "written"; readonly type: number; into(place: CExpression, type: number): readonly CStatement[] };
+
+export type Binding = Value;
