@@ -10,6 +10,7 @@ import { options, parseCommandLine } from "../../src/cli/options.ts";
 import { assemble } from "../../src/isa/index.ts";
 import { SystemCallError, UnsupportedError, VerifierError } from "../../src/kernel/index.ts";
 import { compileC } from "../../src/lang/c/index.ts";
+import { compileModule } from "../../src/lang/kernel-ts/index.ts";
 import { compileScript } from "../../src/lang/trace/index.ts";
 import { embedded } from "../../src/machine/index.ts";
 import { assembleCode, type BpfObject, type ProgramType } from "../../src/object/index.ts";
@@ -70,9 +71,14 @@ const calls: Readonly<Record<string, unknown>> = {
   ),
 };
 
+const IMPORTS = 'import { array, bpf, hash, live, rawTracepoint, u8, u32, u64 } from "scry/bpf";\n';
+
 const runners: Readonly<Record<string, (text: string) => readonly string[]>> = {
   scry: compiled(),
   c: (text) => compileC({ name: "example.bpf.c", text }).diagnostics.map((d) => d.code),
+  bcc: (text) => compileC({ name: "example.c", text }, { bcc: {} }).diagnostics.map((d) => d.code),
+  "bpf-ts": (text) =>
+    compileModule({ name: "example.bpf.ts", text: `${IMPORTS}${text}` }).diagnostics.map((d) => d.code),
   "scry-deep": () => compiled()(`begin { @x = ${"1 + ".repeat(3000)}1; }`),
   "scry-test": compiled({ wants: (provider) => provider === "test" }),
   "scry-nobtf": compiled(),

@@ -84,7 +84,8 @@ export const BCC_HEADER: string = `#include <bpf/bpf_helpers.h>
 #include <stdbool.h>
 #include <stdint.h>
 struct ___bcc_stack { u64 ip[127]; };
-struct ___bcc_stack_buildid { struct bpf_stack_build_id trace[127]; };
+struct ___bcc_build_id { int status; u8 build_id[20]; u64 offset; };
+struct ___bcc_stack_buildid { struct ___bcc_build_id trace[127]; };
 #define ___bcc_map(kind, flags, name, K, V, N) struct { __uint(type, kind); __uint(map_flags, flags); __type(key, K); __type(value, V); __uint(max_entries, N); } name SEC(".maps")
 ${declarations()}
 #define BPF_TABLE(kind, K, V, name, N) ___bcc_map(___bcc_table##kind, 0, name, K, V, N)
