@@ -105,6 +105,7 @@ const rooms = {
   symbols: "src/symbols/index.ts",
   loader: "src/loader/index.ts",
   bcc: "src/bcc/index.ts",
+  bpf: "src/bpf/index.ts",
   "object-commands": "src/cli/objects/index.ts",
   views: "src/views/index.ts",
 };

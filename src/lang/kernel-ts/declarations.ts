@@ -48,10 +48,10 @@ export const TYPES: Readonly<Record<string, TypeRow>> = {
   },
   text: (m, _name, args, at) => m.types.text(known(m, args[0], at, "the size of a text", 4096n)),
   bytes: (m, _name, args, at) => m.types.bytes(known(m, args[0], at, "a number of bytes", 1_048_576n)),
-  array: (m, _name, args, at) => {
+  list: (m, _name, args, at) => {
     const [element] = args;
-    if (element === undefined) return refuse("SCRY1405", "array(type, length)", at);
-    return m.types.c.array(m.typeArgument(element), known(m, args[1], at, "the length of an array", 1_048_576n));
+    if (element === undefined) return refuse("SCRY1405", "list(type, length)", at);
+    return m.types.c.array(m.typeArgument(element), known(m, args[1], at, "the length of a list", 1_048_576n));
   },
 };
 

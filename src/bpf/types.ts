@@ -1,0 +1,120 @@
+// The types of the kernel's side: numbers with a width, structs, maps, rings, programs. They are for tsc and editors; what they
+// become is the compiler's (`lang/kernel-ts`).
+//
+// A width is a flavour of `number`: arithmetic needs no casts and a narrower number goes where a wider one is wanted, not the
+// other way round. On the user's side a number of 64 bits is a bigint.
+
+declare const kernel: unique symbol;
+type Flavour<N extends string> = number & { readonly [kernel]?: N };
+
+export type u8 = Flavour<"u8">;
+export type u16 = Flavour<"u8" | "u16">;
+export type u32 = Flavour<"u8" | "u16" | "u32">;
+export type u64 = Flavour<"u8" | "u16" | "u32" | "u64">;
+export type i8 = Flavour<"i8">;
+export type i16 = Flavour<"i8" | "i16" | "u8">;
+export type i32 = Flavour<"i8" | "i16" | "i32" | "u8" | "u16">;
+export type i64 = Flavour<"i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32">;
+
+/** A type as a value: `u32`, `text(16)`, `struct({ … })`. */
+export interface Type<T> {
+  readonly [kernel]: T;
+}
+/** A number's type; called, it makes a number one of its width, and lets the rest go. */
+export interface NumberType<T> extends Type<T> {
+  (value: number | bigint | boolean): T;
+}
+/** A struct's type; called, it makes one: members that are not named are zero. */
+export interface StructType<T> extends Type<T> {
+  (members: Partial<T>): T;
+}
+export type ValueOf<T> = T extends Type<infer V> ? V : never;
+export type Members = Readonly<Record<string, Type<unknown>>>;
+export type StructOf<M extends Members> = { -readonly [K in keyof M]: ValueOf<M[K]> };
+
+/** Entries by their keys. */
+export interface KernelMap<K, V> {
+  readonly [kernel]: readonly ["map", K, V];
+  /** The value: of structs the entry itself, which can be changed; of numbers a copy. */
+  get(key: K): V | undefined;
+  /** The value, which is deleted. */
+  take(key: K): V | undefined;
+  has(key: K): boolean;
+  /** False where there is no room. */
+  set(key: K, value: V): boolean;
+  /** False where there is one already, or no room. */
+  insert(key: K, value: V): boolean;
+  /** False where there was none. */
+  delete(key: K): boolean;
+  /** Adds to a number, at once for all CPUs; it begins with zero. One unless said otherwise. */
+  add(key: K, by?: number): void;
+}
+
+/** A ring buffer: programs send, the user reads. */
+export interface Ring<T> {
+  readonly [kernel]: readonly ["ring", T];
+  /** False where the ring is full. Members that are not named are zero. */
+  send(record: Partial<T>): boolean;
+}
+
+/** A variable that both sides see while programs run. */
+export interface Live<T> {
+  readonly [kernel]: readonly ["live", T];
+  value: T;
+}
+
+/** A program: what runs where something happens. */
+export interface Program {
+  readonly [kernel]: readonly ["program"];
+}
+
+/** Tracepoints and their fields, `"category:name"`: `scry types` writes them from the running kernel. */
+// biome-ignore lint/suspicious/noEmptyInterface: declarations of a project add to it.
+export interface Tracepoints {}
+/** Functions of the kernel, by their names: `(…) => result`. */
+// biome-ignore lint/suspicious/noEmptyInterface: declarations of a project add to it.
+export interface KernelFunctions {}
+/** Structs of the kernel, by their names. */
+// biome-ignore lint/suspicious/noEmptyInterface: declarations of a project add to it.
+export interface KernelStructs {}
+
+/** What no declarations are there for: numbers, and more of the same. */
+export interface Unknown {
+  readonly [member: string]: Unknown & u64;
+}
+export type KernelStruct<N extends string> = N extends keyof KernelStructs ? KernelStructs[N] : Unknown;
+export type TracepointEvent<N extends string> = N extends keyof Tracepoints
+  ? Tracepoints[N]
+  : { readonly [field: string]: i64 };
+type FunctionOf<N extends string> = N extends keyof KernelFunctions ? KernelFunctions[N] : (...args: u64[]) => i64;
+export type ArgumentsOf<N extends string> = FunctionOf<N> extends (...args: infer A) => unknown ? A : never;
+export type ResultOf<N extends string> = FunctionOf<N> extends (...args: never[]) => infer R ? R : never;
+
+// --- the user's side ------------------------------------------------------------------------------------------------
+
+/** A value as JavaScript reads it: numbers of 64 bits are bigints. */
+export type UserValue<T> = [T] extends [boolean]
+  ? boolean
+  : [T] extends [string]
+    ? string
+    : [T] extends [number]
+      ? IsWide<T> extends true
+        ? bigint
+        : number
+      : T extends readonly (infer E)[]
+        ? UserValue<E>[]
+        : { [K in keyof T]: UserValue<T[K]> };
+
+type FlavourOf<T> = T extends { readonly [kernel]?: infer N } ? NonNullable<N> : never;
+type IsWide<T> = "u64" extends FlavourOf<T> ? true : "i64" extends FlavourOf<T> ? true : false;
+
+/** What may be given for a value: numbers of either kind. */
+export type GivenValue<T> = [T] extends [boolean]
+  ? boolean
+  : [T] extends [string]
+    ? string
+    : [T] extends [number]
+      ? number | bigint
+      : T extends readonly (infer E)[]
+        ? readonly GivenValue<E>[]
+        : { readonly [K in keyof T]?: GivenValue<T[K]> };
