@@ -3,6 +3,8 @@ export type { AttachOptions } from "./attach-options.ts";
 export { type CSourceOptions, objectFileOfC, objectOfC, objectOfText } from "./c-source.ts";
 export { type GenerateOptions, generateModule } from "./generate.ts";
 export { Link } from "./links.ts";
+export { type LiveVariable, type LoadedModule, type LoadModuleOptions, load, type UserSide } from "./load-module.ts";
+export { objectFileOfModule, objectOfModule } from "./module-source.ts";
 export { type Need, needsOf } from "./needs.ts";
 export { ObjectMap } from "./object-map.ts";
 export { ObjectProgram } from "./object-program.ts";

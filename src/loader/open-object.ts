@@ -340,7 +340,7 @@ function withoutLink(spec: ProgramSpec, kernel: Kernel): ProgramSpec {
 /** A file's path, or its bytes. */
 export type ObjectSource = string | Uint8Array;
 
-const nameOf = (path: string): string => basename(path).replace(/(?:\.bpf)?\.[oc]$/, "");
+const nameOf = (path: string): string => basename(path).replace(/(?:\.bpf)?\.(?:[oc]|ts)$/, "");
 
 /**
  * Reads an object file, or its bytes; several are linked to one. Nothing is loaded yet. Throws FormatError for bytes that
@@ -362,6 +362,10 @@ export async function openObject<S extends ObjectShape = ObjectShape>(
     const { objectOfC } = await import("./c-source.ts");
     return new ObjectFile<S>(objectOfC(source, options), { ...options, name });
   }
+  if (source.endsWith(".ts")) {
+    const { objectOfModule } = await import("./module-source.ts");
+    return new ObjectFile<S>(objectOfModule(source, options), { ...options, name });
+  }
   const bytes = readForeign(source);
   try {
     return new ObjectFile<S>(bytes, { ...options, name });
@@ -374,6 +378,8 @@ async function linkedBytes(sources: readonly ObjectSource[], options: OpenOption
   const inputs: LinkInput[] = [];
   for (const [i, source] of sources.entries())
     if (typeof source !== "string") inputs.push({ name: `object ${i + 1}`, bytes: source });
+    else if (source.endsWith(".ts"))
+      inputs.push({ name: source, bytes: (await import("./module-source.ts")).objectFileOfModule(source, options) });
     else if (!source.endsWith(".c")) inputs.push({ name: source, bytes: readForeign(source) });
     else inputs.push({ name: source, bytes: (await import("./c-source.ts")).objectFileOfC(source, options) });
   return linkObjects(inputs);

@@ -1,6 +1,6 @@
-// What `scry build` does: C text and objects in, one object file out; or all that a compilation database has for BPF.
+// What `scry build` does: C text, TypeScript and objects in, one object file out; or all that a compilation database has for BPF.
 
-import { objectFileOfC, readForeign } from "../../loader/index.ts";
+import { objectFileOfC, objectFileOfModule, readForeign } from "../../loader/index.ts";
 import { linkObjects } from "../../object/index.ts";
 import { type CommandLine, type Option, parseCommandLine, UsageError } from "../options.ts";
 import { writeOutput } from "../streams.ts";
@@ -11,6 +11,7 @@ import { cOptions } from "./open.ts";
 
 /** The object that a file is, or that its C text makes. */
 export function objectBytes(line: CommandLine, file: string): Uint8Array {
+  if (file.endsWith(".ts")) return objectFileOfModule(file);
   return file.endsWith(".c") ? objectFileOfC(file, cOptions(line)) : readForeign(file);
 }
 
@@ -40,10 +41,10 @@ function buildOne(line: CommandLine): number {
   const [first, ...more] = line.rest;
   if (first === undefined) throw new UsageError("scry build needs C text or objects: scry build FILE.bpf.c -o FILE.o");
   for (const file of line.rest)
-    if (!/\.[co]$/.test(file))
-      throw new UsageError(`scry build takes C text and objects: '${file}' ends in neither .c nor .o`);
-  const alone = more.length === 0 && first.endsWith(".c");
-  const output = line.given.get("output") ?? (alone ? first.replace(/\.c$/, ".o") : undefined);
+    if (!/\.(?:[co]|ts)$/.test(file))
+      throw new UsageError(`scry build takes C, TypeScript and objects: '${file}' ends in neither .c, .ts nor .o`);
+  const alone = more.length === 0 && !first.endsWith(".o");
+  const output = line.given.get("output") ?? (alone ? first.replace(/\.(?:c|ts)$/, ".o") : undefined);
   if (output === undefined) throw new UsageError("scry build must be told what to call what it links: -o FILE.o");
   const bytes = alone
     ? objectBytes(line, first)

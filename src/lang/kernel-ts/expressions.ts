@@ -643,6 +643,8 @@ export abstract class ExpressionReader implements Reader {
 
   #element(object: Value, node: MemberExpression): Value {
     const { typing } = this.types;
+    if (object.kind === "static")
+      refuse("SCRY1402", "names of members are known before a program runs: write them behind a dot", node);
     const of = this.asPlain(object, node.object);
     const type = typing.resolve(of.type);
     if (type.kind !== "array" && type.kind !== "ptr")
@@ -671,6 +673,8 @@ export abstract class ExpressionReader implements Reader {
 
   #call(node: CallExpression): Value {
     const callee = bare(node.callee as Expression);
+    if (callee.type === "MemberExpression" && callee.computed)
+      return refuse("SCRY1402", "names of members are known before a program runs: write them behind a dot", callee);
     const args = node.arguments as readonly Expression[];
     if (callee.type === "MemberExpression" && !callee.computed && callee.property.type === "Identifier") {
       const { name } = callee.property;

@@ -1,0 +1,117 @@
+// What is said of a module that is wrong, and what modules become; no kernel is asked.
+
+import { describe, expect, it } from "vitest";
+import { formatDiagnostic } from "../../source/index.ts";
+import { compileModule } from "./index.ts";
+
+const IMPORTS =
+  'import { array, bpf, hash, list, live, range, rawTracepoint, ring, sizeOf, struct, text, u8, u16, u32, u64, i32, i64 } from "scry/bpf";\n';
+
+function said(text: string): string {
+  const source = { name: "t.bpf.ts", text: IMPORTS + text };
+  return compileModule(source)
+    .diagnostics.map((d) => formatDiagnostic(d, source))
+    .join("\n");
+}
+const inProgram = (body: string, top = ""): string =>
+  said(`${top}\nexport const f = rawTracepoint("sys_enter", (a, b) => {\n${body}\n});`);
+
+describe("a module", () => {
+  it("becomes maps, programs and variables", () => {
+    const source = {
+      name: "t.bpf.ts",
+      text: `${IMPORTS}
+      const Event = struct({ pid: u32, small: u8, comm: text(16), when: u64, each: list(u16, 3) });
+      export const calls = hash(u32, Event, { maxEntries: 7 });
+      export const slots = array(u64, { maxEntries: 4 });
+      export const events = ring(Event, { bytes: 8192 });
+      export const level = live(u8, 3);
+      const LIMITS = { low: 2, high: 1 << 10 };
+      function twice(x: u32): u32 { return x * 2; }
+      export const one = rawTracepoint("sys_enter", (regs, id) => {
+        if (id > LIMITS.high) return;
+        calls.set(twice(bpf.pid()), { pid: bpf.pid(), comm: "none", when: bpf.now(), each: { } as never });
+      });
+      export const two = rawTracepoint("sys_exit", () => { level.value += 1; slots.add(LIMITS.low); events.send({ small: level.value }); });`,
+    };
+    const { object, diagnostics } = compileModule(source);
+    expect(diagnostics.map((d) => d.message)).toEqual(["list(u16, 3) is no struct".replace("list", "array")]);
+    const right = compileModule({ ...source, text: source.text.replace(", each: { } as never", "") });
+    expect(right.diagnostics).toEqual([]);
+    expect(object).toBeUndefined();
+    expect(right.object?.maps.map((m) => `${m.name} ${m.type} ${m.keySize} ${m.valueSize} ${m.maxEntries}`)).toEqual([
+      "calls hash 4 40 7",
+      "slots array 4 8 4",
+      "events ringbuf 0 0 8192",
+      ".data array 4 8 1",
+    ]);
+    expect(right.object?.programs.map((p) => `${p.name} ${p.type} ${p.section}`)).toEqual([
+      "one raw_tracepoint raw_tracepoint/sys_enter",
+      "two raw_tracepoint raw_tracepoint/sys_exit",
+    ]);
+    expect(right.object?.license).toBe("GPL");
+  });
+});
+
+describe("what is wrong", () => {
+  const cases: readonly (readonly [name: string, body: string, message: string])[] = [
+    ["a name", "bpf.print(aa);", "t.bpf.ts:4:11-13: ERROR: 'aa' is not declared"],
+    ["a function of bpf", "bpf.pdi();", "ERROR: there is no bpf.pdi\nbpf.pdi();\n    ~~~\nHINT: Did you mean 'pid'?"],
+    ["a method", "counts.gte(1);", "ERROR: maps have no method 'gte'"],
+    [
+      "a narrower place",
+      "small.value = a;",
+      "ERROR: u64 does not fit into u8\nsmall.value = a;\n              ~\nHINT: u8(…) says that the rest may go",
+    ],
+    ["a literal that is too large", "small.value = 256;", "ERROR: i64 does not fit into u8"],
+    ["a fraction", "const x = a * 1.5;", "ERROR: there are no fractions in the kernel: numbers are whole"],
+    ["a literal that is not exact", "const x = a + 9007199254740993;", "HINT: 9007199254740992n"],
+    ["a class", "class A {}", "ERROR: there are no classes in the kernel"],
+    ["new", "const x = new Map();", "ERROR: there are no classes in the kernel"],
+    [
+      "an exception",
+      "throw 1;",
+      "ERROR: there are no exceptions in the kernel\nthrow 1;\n~~~~~~~~\nHINT: return ends a program",
+    ],
+    ["a closure", "const f = () => 1;", "ERROR: functions stand at the top of the module"],
+    ["undefined of a number", "if (a === undefined) return;", "ERROR: this is never undefined: it is of type u64"],
+    ["a shift of a number without a sign", "const x = a >>> 3;", "ERROR: '>>>' is '>>' of an unsigned number here"],
+    [
+      "a text that is too long",
+      'texts.send({ comm: "a text of more than sixteen" });',
+      "ERROR: this text has 27 bytes; text(16) has room for 15",
+    ],
+    ["an unknown member", "texts.send({ com: 1 });", "ERROR: struct Text has no member named 'com'"],
+    ["too many arguments", "counts.get(1, 2);", "ERROR: get takes 1 arguments, 2 given"],
+    ["recursion", "again(1);", "ERROR: 'again' calls itself: there is no recursion in the kernel"],
+    ["a parameter without a type", "untyped(1);", "ERROR: 'x' needs a type: x: u32"],
+    [
+      "a loop over what is no array",
+      "for (const x of a) bpf.print(x);",
+      "ERROR: this goes over range(…) and arrays, not over u64",
+    ],
+    [
+      "a case that is not known",
+      "switch (a) { case b: break; }",
+      "ERROR: a case is a number that is known when the module is compiled",
+    ],
+    ["a live variable itself", "small = 1;", "HINT: Write .value behind it"],
+    ["a division by zero", "const x = 5 / 0;", "ERROR: this divides by zero"],
+    ["a name that is computed", 'texts["send"]({});', "ERROR: names of members are known before a program runs"],
+    ["await", "await a;", "ERROR: Cannot use keyword 'await' outside an async function"],
+  ];
+  it.each(cases)("%s", (_name, body, message) => {
+    const before = `const Text = struct({ comm: text(16) }); const counts = hash(u32, u64); const small = live(u8, 0); const texts = ring(Text); function again(n: u32): u32 { return again(n); } function untyped(x) { return x; }`;
+    expect(inProgram(body, before)).toContain(message);
+  });
+  it("at the top", () => {
+    expect(said("export let x = 5;")).toContain("the top of a kernel module has constants");
+    expect(said('import { x } from "./y.ts";')).toContain('a kernel module imports from "scry/bpf" only, so far');
+    expect(said('import { hahs } from "scry/bpf";')).toContain("Did you mean 'hash'?");
+    expect(said("const m = hash(u32);")).toContain("hash(key, value, { … })");
+    expect(said("const m = hash(u32, u64, { entries: 5 });")).toContain("only maxEntries can be said of it");
+    expect(said('export const f = rawTracepoint("x");')).toContain("rawTracepoint(where, (…) => { … })");
+    expect(said("bpf.pid();")).toContain("only declarations stand at the top of a kernel module");
+    expect(said("const f = (;")).toContain("ERROR: Unexpected token");
+  });
+});
