@@ -1,4 +1,4 @@
-// `scry build FILE.bpf.c -o FILE.o`: C for BPF, as an object that any loader takes; of several files one object.
+// `scry build FILE.bpf.c -o FILE.o`: C for BPF, or a kernel module in TypeScript, as an object that any loader takes; of several files one object.
 
 import type { Command } from "../command.ts";
 import { common, type Option, options } from "../options.ts";
@@ -13,7 +13,7 @@ export const build: Command = {
   help: "compile C for BPF into an object file, with no clang; link several to one",
   usage: [
     ["[-I DIR] [-D NAME[=TEXT]] FILE.bpf.c -o FILE.o", "a compiler's other options may stand there as well"],
-    ["FILE.bpf.c|FILE.o ... -o FILE.o"],
+    ["FILE.bpf.c|FILE.bpf.ts|FILE.o ... -o FILE.o"],
     ["-p compile_commands.json"],
   ],
   options: own,

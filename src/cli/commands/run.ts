@@ -1,11 +1,11 @@
-// `scry run FILE.o|FILE.bpf.c`: an object of BPF programs at work, its rings, messages and maps printed by their types.
+// `scry run FILE.o|FILE.bpf.c|FILE.bpf.ts`: an object of BPF programs at work, its rings, messages and maps printed by their types.
 
 import type { Command } from "../command.ts";
 import { type Option, options } from "../options.ts";
 
 export const run: Command = {
   help: "load an object of BPF programs, attach it, print what it sends",
-  usage: [["[--set NAME=VALUE] [-p PID] FILE.o|FILE.bpf.c"]],
+  usage: [["[--set NAME=VALUE] [-p PID] FILE.o|FILE.bpf.c|FILE.bpf.ts"]],
   options: [
     ...options("set", "type"),
     {
@@ -26,7 +26,12 @@ export const run: Command = {
     ...options("token", "format", "output", "quiet", "raw"),
   ],
   completes: "file",
-  examples: ["scry run opensnoop.bpf.o", "scry run opensnoop.bpf.c", "scry run --dry-run opensnoop.bpf.o"],
+  examples: [
+    "scry run opensnoop.bpf.o",
+    "scry run opensnoop.bpf.c",
+    "scry run opens.bpf.ts",
+    "scry run --dry-run opensnoop.bpf.o",
+  ],
   // Read when it is wanted: a script's start would be slower for it.
   run: async (line) => (await import("../objects/index.ts")).runObject(line),
 };
