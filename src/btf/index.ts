@@ -8,7 +8,7 @@ export {
   FUNCTION_RECORD_SIZE,
   LINE_RECORD_SIZE,
 } from "./ext.ts";
-export { typesForKernel, withoutSections } from "./kernel-form.ts";
+export { plainTypes, typesForKernel, withoutSections } from "./kernel-form.ts";
 export { BtfLayer } from "./layer.ts";
 export { type MergedBtf, type MergeRules, mergeBtf, type TypeOf, withoutLooseStrings } from "./merge.ts";
 export { type PrintCOptions, printC, typeNameC } from "./print-c.ts";

@@ -82,3 +82,61 @@ function hidden(
   }
   return copy;
 }
+
+/**
+ * A copy for kernels that do not know all kinds: numbers with a point (Linux 5.13), tags (5.16, 5.17), enumerations of 64
+ * bits and signed ones (6.0), and sections of which no variable is known become something of the same length and size that says less (libbpf's
+ * bpf_object__sanitize_btf). Undefined where there are none of these. Throws FormatError likewise.
+ */
+export function plainTypes(bytes: Uint8Array): Uint8Array | undefined {
+  const copy = Uint8Array.from(bytes);
+  const reader = new ByteReader(copy, "BTF");
+  const view = new DataView(copy.buffer);
+  const u32 = (at: number): number => reader.seek(at).u32();
+  const put = (at: number, value: number): void => view.setUint32(at, value, true);
+  const info = (kind: keyof typeof KIND_NUMBERS, count = 0): number => ((KIND_NUMBERS[kind] ?? 0) << 24) | count;
+  const start = u32(4) + u32(8);
+  const end = start + u32(12);
+  let int = 0;
+  const found: (readonly [at: number, kind: string | undefined, count: number])[] = [];
+  for (let at = start, id = 1; at + 12 <= end; id++) {
+    const own = u32(at + 4);
+    const words = KINDS[(own >>> 24) & 0x1f];
+    if (words === undefined) return undefined;
+    const count = own & 0xffff;
+    if (words.kind === "int" && u32(at + 8) === 4 && int === 0) int = id;
+    const signed = words.kind === "enum" && own >>> 31 === 1;
+    const empty = words.kind === "datasec" && count === 0;
+    if (/^(?:float|decl_tag|type_tag|enum64)$/.test(words.kind) || signed || empty) found.push([at, words.kind, count]);
+    at += 12 + 4 * (words.fixed + words.each * count);
+  }
+  for (const [at, kind, count] of found)
+    switch (kind) {
+      case "float":
+      case "datasec":
+        put(at, 0);
+        put(at + 4, info("struct"));
+        break;
+      case "type_tag":
+        put(at, 0);
+        put(at + 4, info("const"));
+        break;
+      case "decl_tag":
+        // An integer of a byte.
+        put(at + 4, info("int"));
+        put(at + 8, 1);
+        put(at + 12, 8);
+        break;
+      case "enum64":
+        // Its values as members.
+        put(at + 4, info("union", count));
+        for (let i = 0; i < count; i++) {
+          put(at + 16 + i * 12, int);
+          put(at + 20 + i * 12, 0);
+        }
+        break;
+      default:
+        put(at + 4, info("enum", count));
+    }
+  return found.length === 0 ? undefined : copy;
+}

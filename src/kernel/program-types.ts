@@ -10,6 +10,7 @@ import {
   encodeLineInfo,
   FUNCTION_RECORD_SIZE,
   LINE_RECORD_SIZE,
+  plainTypes,
 } from "../btf/index.ts";
 import type { LinkedProgram } from "../object/index.ts";
 import { lineColumn, lineText, type SourceText } from "../source/index.ts";
@@ -17,6 +18,8 @@ import { SystemCallError } from "./errors.ts";
 import type { BpfAttr, Kernel } from "./kernel.ts";
 import { textOf } from "./struct.ts";
 import { checked } from "./system-calls.ts";
+
+const EINVAL = 22;
 
 /** Records of one program, as BPF_PROG_LOAD takes them. */
 export interface ProgramRecords {
@@ -110,8 +113,15 @@ export class ProgramTypes {
 /** Loads BTF into the kernel (BPF_BTF_LOAD); answers its descriptor. The error carries the kernel's log. */
 export function loadBtf(kernel: Kernel, bytes: Uint8Array, purpose: string): number {
   const attr = kernel.bpfAttr("BTF_LOAD", { btf: bytes, btf_size: bytes.length });
-  const result = kernel.bpf("BTF_LOAD", attr);
+  let result = kernel.bpf("BTF_LOAD", attr);
   if (result >= 0) return result;
+  // An older kernel may lack a kind.
+  const plain = result === -EINVAL ? plainTypes(bytes) : undefined;
+  if (plain !== undefined) {
+    attr.set({ btf: plain, btf_size: plain.length });
+    result = kernel.bpf("BTF_LOAD", attr);
+    if (result >= 0) return result;
+  }
   if (result === -1 || result === -13) return checked(result, "bpf(BPF_BTF_LOAD)", purpose);
   const log = new Uint8Array(65536);
   attr.set({ btf_log_buf: log, btf_log_size: log.length, btf_log_level: 1 });
