@@ -6,6 +6,7 @@ import { encode } from "../isa/index.ts";
 import {
   BPF_F_NO_PREALLOC,
   type BpfObject,
+  type FunctionSpec,
   KCONFIG,
   type LinkedProgram,
   link,
@@ -15,7 +16,7 @@ import {
   type ProgramSpec,
 } from "../object/index.ts";
 import { UnsupportedError } from "./errors.ts";
-import { hasFeature } from "./features.ts";
+import { hasFeature, hasHelper } from "./features.ts";
 import type { BpfAttr, Kernel } from "./kernel.ts";
 import { kernelBtf } from "./kernel-types.ts";
 import { liveKernel } from "./live-kernel.ts";
@@ -198,7 +199,7 @@ function fill(
 
 function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Preparation {
   const wanted = options.wanted ?? ((program: ProgramSpec) => program.optional !== true);
-  const object = answered(kernel, { ...given, programs: given.programs.filter(wanted) });
+  const object = verifiable(kernel, answered(kernel, { ...given, programs: given.programs.filter(wanted) }));
   const maps = new Map<string, KernelMap>();
   const owned: KernelMap[] = [];
   const passing: number[] = [];
@@ -265,6 +266,36 @@ function answered(kernel: Kernel, object: BpfObject): BpfObject {
     if (error instanceof CoreError) throw new UnsupportedError(`program "${error.program}": ${error.message}`);
     throw error;
   }
+}
+
+/** `bpf_for_each_map_elem`, of Linux 5.13 */
+const FOR_EACH_MAP_ELEM = 164;
+
+/**
+ * Functions that take addresses are verified where they are called before Linux 5.12, which knew no other way: a helper that
+ * is hardly younger tells.
+ */
+function verifiable(kernel: Kernel, object: BpfObject): BpfObject {
+  const { types } = object;
+  const takesAddress = ({ type }: FunctionSpec): boolean => {
+    const fn = type === undefined ? undefined : types?.type(type);
+    const proto = fn?.kind === "func" ? types?.resolve(fn.type) : undefined;
+    return proto?.kind === "func_proto" && proto.params.some((p) => types?.resolve(p.type).kind === "ptr");
+  };
+  if (!object.programs.some((program) => program.functions.some(takesAddress))) return object;
+  if (hasHelper("xdp", FOR_EACH_MAP_ELEM, kernel)) return object;
+  const plain = (fn: FunctionSpec, entry: boolean): FunctionSpec => {
+    if (entry || !takesAddress(fn)) return fn;
+    const { type: _, ...rest } = fn;
+    return rest;
+  };
+  return {
+    ...object,
+    programs: object.programs.map((program) => ({
+      ...program,
+      functions: program.functions.map((fn, i) => plain(fn, i === 0)),
+    })),
+  };
 }
 
 /** The map of settings with what this kernel was built with. */

@@ -18,17 +18,19 @@ describe.skipIf(lacking("types that old kernels lack", { clang: hasClang }))("ty
       struct value { double point; int __tag("user") *address; enum sign sign; } __decl("some");
       struct { __uint(type, 1); __type(key, u32); __type(value, struct value); __uint(max_entries, 4); } values SEC(".maps");
       __attribute__((noinline)) __decl("other") int of(int sign) { return sign == LESS ? 40 : 2; }
+      __attribute__((noinline)) int at(struct value *value) { if (!value) return 0; return value->sign; }
       SEC("xdp") int run(void *ctx) {
         u32 key = 1; struct value value = { .sign = LESS };
         update(&values, &key, &value, 0);
         struct value *found = lookup(&values, &key);
-        return found ? of(found->sign) : 1;
+        return found ? of(at(found)) : 1;
       }`;
     const { object } = readObject(bytesOf(compileC(folder.path, "types", text)));
     const kinds = new Set(Array.from({ length: (object.types?.count ?? 1) - 1 }, (_, i) => object.types?.kind(i + 1)));
     for (const kind of ["float", "type_tag", "decl_tag"]) expect(kinds).toContain(kind);
     expect(object.programs[0]?.functions.map(({ name, type }) => [name, type !== undefined])).toEqual([
       ["run", false],
+      ["at", true],
       ["of", true],
     ]);
     using loaded = loadObject(object);
