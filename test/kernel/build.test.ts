@@ -140,7 +140,7 @@ describe("scry build", () => {
       expect(stderr).not.toContain("internal error");
     }
     expect(scry("build", "absent.bpf.c").stderr).toContain("there is no such file");
-    expect(scry("build", "each.s").stderr).toContain("takes C text and objects");
+    expect(scry("build", "each.s").stderr).toContain("takes C, TypeScript and objects");
     expect(scry("build", "-target", "x86_64", "each.bpf.c").stderr).toContain("code is made for BPF");
     expect(scry("build", "-p", "each.bpf.c").stderr).toContain("each.bpf.c: it is no compilation database");
   });
