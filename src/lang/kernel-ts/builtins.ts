@@ -308,15 +308,7 @@ export const MAP_METHODS: Readonly<Record<string, MethodRow>> = {
     const body = r.gathered(() => {
       const place = typing.dereference(r.read(sent), span);
       const value = r.value(record);
-      // What is not named is zero, also between the members.
-      if (value.kind === "object" && !isWhole(r, value.node, map.value))
-        r.do({
-          kind: "builtin",
-          name: "memset",
-          args: [r.read(sent), r.constant(0, typing.int, span), size],
-          type: c.pointer(0),
-          span,
-        });
+      if (value.kind === "object") zeroGaps(r, r.read(sent), value.node, map.value);
       r.intoValue(place, value, record);
       r.do(r.call("bpf_ringbuf_submit", [typing.cast(r.read(sent), c.pointer(0)), none], span));
     });
@@ -330,19 +322,45 @@ export const MAP_METHODS: Readonly<Record<string, MethodRow>> = {
   },
 };
 
-/** All members are named, and there is nothing between them. */
-function isWhole(r: Reader, node: Extract<Value, { kind: "object" }>["node"], type: number): boolean {
-  const { typing } = r.types;
+/** Makes zero what an object does not name, and what lies between its members. */
+function zeroGaps(
+  r: Reader,
+  pointer: CExpression,
+  node: Extract<Value, { kind: "object" }>["node"],
+  type: number,
+): void {
+  const { typing, c } = r.types;
+  const span = spanOf(node);
   const found = typing.resolve(type);
-  if (found.kind !== "struct") return false;
-  const named = new Set(
-    node.properties.map((p) => (p.type === "Property" && p.key.type === "Identifier" ? p.key.name : "")),
-  );
-  const bytes = found.members.reduce((sum, member) => sum + typing.size(member.type), 0);
-  const nested = node.properties.some(
-    (p) => p.type === "Property" && bare(p.value as Expression).type === "ObjectExpression",
-  );
-  return bytes === typing.size(type) && !nested && found.members.every((member) => named.has(member.name));
+  if (found.kind !== "struct") return;
+  const written = node.properties.flatMap((property): readonly string[] => {
+    // Of a struct in a struct its own members may be left out.
+    if (property.type !== "Property" || property.key.type !== "Identifier") return [];
+    return bare(property.value as Expression).type === "ObjectExpression" ? [] : [property.key.name];
+  });
+  const zero = (from: number, to: number): void => {
+    if (to <= from) return;
+    const at = typing.binary(
+      "+",
+      typing.cast(pointer, c.pointer(r.types.number("u8") as number)),
+      r.constant(from, typing.int, span),
+      span,
+    );
+    r.do({
+      kind: "builtin",
+      name: "memset",
+      args: [at, r.constant(0, typing.int, span), r.constant(to - from, r.types.u64, span)],
+      type: c.pointer(0),
+      span,
+    });
+  };
+  let end = 0;
+  for (const member of found.members) {
+    if (!written.includes(member.name)) continue;
+    zero(end, member.bitOffset / 8);
+    end = member.bitOffset / 8 + typing.size(member.type);
+  }
+  zero(end, typing.size(type));
 }
 
 // --- what stands alone ----------------------------------------------------------------------------------------------
