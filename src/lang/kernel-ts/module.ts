@@ -16,11 +16,12 @@ import {
   type VariableDeclaration,
 } from "./ast.ts";
 import { type DeclarationScope, MAPS, mapVariable, RECORDS, TYPES } from "./declarations.ts";
-import type { ModuleScope } from "./expressions.ts";
+
 import { FunctionReader } from "./functions.ts";
 import { PROGRAMS, type ProgramRow, type ProgramWorld, parameterOf } from "./programs.ts";
 import { NUMBER_NAMES, Types } from "./types.ts";
 import type { ProgramValue, Static, Value } from "./values.ts";
+import type { ModuleScope } from "./writer.ts";
 
 /** What `scry/bpf` exports. */
 export const EXPORTS: ReadonlySet<string> = new Set([

@@ -1,0 +1,127 @@
+// What all that is read of a function is put into: its variables, statements, and the names that are known in it.
+
+import type { CExpression, CFunction, CStatement, CVariable } from "../../c/index.ts";
+import { nearest, type Span } from "../../source/index.ts";
+import { type Node, refuse } from "./ast.ts";
+import type { Types } from "./types.ts";
+import type { Static, Value } from "./values.ts";
+
+/** What the module has at its top, and what the compiler knows. */
+export interface ModuleScope {
+  readonly types: Types;
+  readonly name: string;
+  find(name: string): Value | undefined;
+  names(): readonly string[];
+  helper(name: string): CFunction;
+  /** A function of the module, read when it is first called. */
+  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction;
+}
+export abstract class Writer {
+  readonly module: ModuleScope;
+  readonly types: Types;
+  /** The context of the program, where there is one. */
+  context: CVariable | undefined;
+  protected scopes: Map<string, Value>[] = [new Map()];
+  protected out: CStatement[] = [];
+  #temporaries = 0;
+
+  constructor(module: ModuleScope) {
+    this.module = module;
+    this.types = module.types;
+  }
+
+  // --- variables and statements -----------------------------------------------------------------------------------
+
+  push(...statements: readonly CStatement[]): void {
+    this.out.push(...statements);
+  }
+
+  variable(name: string, type: number, span: Span): CVariable {
+    return { name, type, span, storage: "local", attributes: new Set(), constant: false, align: 0, addressed: false };
+  }
+  temporary(type: number, span: Span): CVariable {
+    return this.variable(`temporary${++this.#temporaries}`, type, span);
+  }
+  read(variable: CVariable, span: Span = variable.span): CExpression {
+    return { kind: "variable", variable, type: variable.type, span };
+  }
+  constant(value: bigint | number, type: number, span: Span): CExpression {
+    return this.types.typing.constant(BigInt(value), type, span);
+  }
+
+  /** A variable that begins with this value. */
+  held(value: CExpression, type: number, span: Span): CVariable {
+    const variable = this.temporary(type, span);
+    this.declare(variable, this.types.typing.cast(value, type, span));
+    return variable;
+  }
+  declare(variable: CVariable, value?: CExpression): void {
+    const { span, type } = variable;
+    if (value !== undefined)
+      variable.initial = { entries: [{ offset: 0, bits: 0, type, value: this.types.typing.value(value) }], span };
+    this.push({ kind: "declare", variable, span });
+  }
+  /** A variable of memory that is zero. */
+  zeroed(type: number, span: Span): CVariable {
+    const variable = this.temporary(type, span);
+    variable.addressed = true;
+    variable.initial = { entries: [], span };
+    this.push({ kind: "declare", variable, span });
+    return variable;
+  }
+  do(value: CExpression): void {
+    this.push({ kind: "expression", value, span: value.span });
+  }
+  call(helper: string, args: readonly CExpression[], span: Span): CExpression {
+    const fn = this.module.helper(helper);
+    const type = this.types.typing.resolve(fn.type);
+    const callee: CExpression = { kind: "function", function: fn, type: fn.type, span };
+    return { kind: "call", callee, args, type: type.kind === "func_proto" ? type.returns : 0, span };
+  }
+
+  /** What an expression needs to be done before it stays within it. */
+  contained(read: () => CExpression): CExpression {
+    const outer = this.out;
+    const own: CStatement[] = [];
+    this.out = own;
+    const value = this.types.typing.value(read());
+    this.out = outer;
+    if (own.length === 0) return value;
+    const { span, type } = value;
+    return { kind: "block", statements: [...own, { kind: "expression", value, span }], type, span };
+  }
+  /** The statements that this makes. */
+  gathered(read: () => void): CStatement[] {
+    const outer = this.out;
+    const own: CStatement[] = [];
+    this.out = own;
+    read();
+    this.out = outer;
+    return own;
+  }
+
+  // --- names ------------------------------------------------------------------------------------------------------
+
+  bind(name: string, value: Value): void {
+    this.scopes.at(-1)?.set(name, value);
+  }
+  scoped<T>(read: () => T): T {
+    this.scopes.push(new Map());
+    try {
+      return read();
+    } finally {
+      this.scopes.pop();
+    }
+  }
+
+  protected named(name: string, at: Node): Value {
+    for (let i = this.scopes.length - 1; i >= 0; i--) {
+      const found = this.scopes[i]?.get(name);
+      if (found !== undefined) return found;
+    }
+    const found = this.module.find(name);
+    if (found !== undefined) return found;
+    const known = [...this.scopes.flatMap((scope) => [...scope.keys()]), ...this.module.names()];
+    return refuse("SCRY1404", `'${name}' is not declared`, at, ...nearest(name, known));
+  }
+}
