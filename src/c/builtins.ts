@@ -251,22 +251,32 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = Object.assign(Object.
   __sync_synchronize: plain([], "void"),
 });
 
-/** C11 6.2.7, as far as macros ask: qualifiers do not count, nor do names of integers of one size. */
+/** C11 6.2.7, as far as macros ask: qualifiers count behind pointers only, names of integers of one size do not. */
 export function sameTypes(typing: Typing, a: number, b: number, depth = 0): boolean {
   const x = typing.resolve(a);
   const y = typing.resolve(b);
   if (x.id === y.id || depth > 16) return true;
-  if (x.kind === "ptr" && y.kind === "ptr") return sameTypes(typing, x.type, y.type, depth + 1);
+  if (x.kind === "ptr" && y.kind === "ptr")
+    return qualifiers(typing, x.type) === qualifiers(typing, y.type) && sameTypes(typing, x.type, y.type, depth + 1);
   if (x.kind === "array" && y.kind === "array")
     return (
       (x.count === y.count || x.count === 0 || y.count === 0) && sameTypes(typing, x.element, y.element, depth + 1)
     );
   if (x.kind === "int" && y.kind === "int")
     return (
-      x.size === y.size &&
-      x.signed === y.signed &&
-      x.bool === y.bool &&
-      x.name.includes("char") === y.name.includes("char")
+      x.size === y.size && x.signed === y.signed && x.bool === y.bool && (x.name === "char") === (y.name === "char")
     );
   return x.kind === y.kind && x.name !== "" && x.name === y.name;
+}
+
+/** `const` and `volatile` of what a pointer leads to. */
+function qualifiers(typing: Typing, type: number): string {
+  const found = new Set<string>();
+  let at = typing.types.type(type);
+  for (let depth = 0; depth < 64; depth++) {
+    if (at.kind === "const" || at.kind === "volatile") found.add(at.kind);
+    else if (at.kind !== "typedef" && at.kind !== "type_tag") break;
+    at = typing.types.type(at.type);
+  }
+  return [...found].sort().join(" ");
 }

@@ -373,7 +373,10 @@ export class DeclarationReader {
     if (has("_Float128") || has("__float128")) return this.types.float("__float128", 16);
     if (words.some((w) => w.includes("int128"))) return this.types.int(`${sign}__int128`, 16, !unsigned);
     // `char` has a sign on x86-64; `signed char` and `char` are different types of the same values.
-    if (has("char")) return this.types.int(`${sign}char`, 1, !unsigned);
+    if (has("char")) {
+      const signed = !unsigned && words.some((w) => /^(?:__)?signed(?:__)?$/.test(w));
+      return this.types.int(signed ? "signed char" : `${sign}char`, 1, !unsigned);
+    }
     if (has("short")) return this.types.int(unsigned ? "unsigned short" : "short", 2, !unsigned);
     if (has("long")) {
       const long = words.filter((w) => w === "long").length > 1 ? "long long" : "long";

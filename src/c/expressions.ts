@@ -82,6 +82,16 @@ export abstract class ExpressionReader extends DeclarationReader {
     }
     return undefined;
   }
+  /** Begins a block with names of its own. */
+  protected open(): void {
+    this.scopes.push(new Map());
+    this.types.enter();
+  }
+  /** Ends blocks, until so many are left. */
+  protected close(depth: number = this.scopes.length - 1): void {
+    this.scopes.length = depth;
+    this.types.leave(depth - 1);
+  }
   protected bind(name: string, binding: Binding): void {
     this.scopes.at(-1)?.set(name, binding);
   }

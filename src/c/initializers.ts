@@ -13,6 +13,14 @@ interface Part {
   readonly bits: number;
 }
 
+interface Designated {
+  readonly parts: readonly Part[];
+  /** Of the member or element of the aggregate itself. */
+  readonly index: number;
+  /** The steps below it; what follows without a designator goes on behind the innermost. */
+  readonly inner: { readonly part: Part; readonly index: number }[];
+}
+
 /** Elements that a range of designators may name. */
 const MOST_ELEMENTS = 1 << 20;
 
@@ -75,7 +83,13 @@ export abstract class InitializerReader extends ExpressionReader {
     const parts = this.#count(part.type);
     if (parts === 0) refuse(WRONG_TYPE, `${this.typing.name(part.type)} takes no value`, first.span);
     this.#part(this.#child(part, 0), first);
-    let n = 1;
+    return this.#follow(part, 1);
+  }
+
+  /** The parts of an aggregate from one on, without braces of their own: as many as values follow. */
+  #follow(part: Part, from: number): number {
+    const parts = this.#count(part.type);
+    let n = from;
     while (n < parts && this.is(",")) {
       const next = this.tokens[this.at + 1]?.text;
       if (next === "}" || next === "." || next === "[") break;
@@ -129,7 +143,7 @@ export abstract class InitializerReader extends ExpressionReader {
         this.is("[") ||
         (this.token.kind === "identifier" && this.tokens[this.at + 1]?.text === ":")
       ) {
-        const { parts, index } = this.#designated(part);
+        const { parts, index, inner } = this.#designated(part);
         const from = this.at;
         let end = from;
         for (const one of parts) {
@@ -138,6 +152,7 @@ export abstract class InitializerReader extends ExpressionReader {
           end = this.at;
         }
         this.at = end;
+        for (const level of inner.reverse()) this.#follow(level.part, level.index + 1);
         next = index + 1;
       } else {
         if (next >= this.#count(part.type))
@@ -152,9 +167,15 @@ export abstract class InitializerReader extends ExpressionReader {
   }
 
   // designator := "." NAME | "[" constant ("..." constant)? "]" | NAME ":"
-  #designated(part: Part): { readonly parts: readonly Part[]; readonly index: number } {
+  #designated(part: Part): Designated {
     let parts: Part[] = [part];
     let index: number | undefined;
+    const inner: { readonly part: Part; readonly index: number }[] = [];
+    const into = (step: number): void => {
+      const last = parts.at(-1);
+      if (index === undefined) index = step;
+      else if (last !== undefined) inner.push({ part: last, index: step });
+    };
     for (;;) {
       if (this.accept("[")) {
         const at = this.span;
@@ -164,8 +185,8 @@ export abstract class InitializerReader extends ExpressionReader {
         if (high < low || low < 0 || high - low > MOST_ELEMENTS) refuse("SCRY1033", `elements ${low} to ${high}`, at);
         const count = parts[0] === undefined ? 0 : this.#count(parts[0].type);
         if (high >= count) refuse("SCRY1033", `there is no element ${high}`, at);
+        into(high);
         parts = parts.flatMap((one) => Array.from({ length: high - low + 1 }, (_, i) => this.#child(one, low + i)));
-        index ??= high;
       } else if (this.is(".") || index === undefined) {
         this.accept(".");
         const name = this.token;
@@ -173,12 +194,14 @@ export abstract class InitializerReader extends ExpressionReader {
         if (path === undefined || name.kind !== "identifier")
           return refuse("SCRY1036", `${this.typing.name(part.type)} has no member named '${name.text}'`, this.span);
         this.at++;
-        for (const step of path) parts = parts.map((one) => this.#child(one, step));
-        index ??= path[0] ?? 0;
-        if (this.accept(":")) return { parts, index };
+        for (const step of path) {
+          into(step);
+          parts = parts.map((one) => this.#child(one, step));
+        }
+        if (this.accept(":")) return { parts, index: index ?? 0, inner };
       } else break;
     }
     this.accept("=");
-    return { parts, index };
+    return { parts, index, inner };
   }
 }

@@ -45,7 +45,7 @@ class UnitReader extends InitializerReader {
         this.declaration();
       } catch (error) {
         this.#note(error);
-        this.scopes.length = 1;
+        this.close(1);
         this.at = start;
         this.recover(start + 1);
       }
@@ -135,7 +135,7 @@ class UnitReader extends InitializerReader {
   #body(fn: CFunction): void {
     const proto = this.typing.resolve(fn.type);
     if (proto.kind !== "func_proto") return;
-    this.scopes.push(new Map());
+    this.open();
     const parameters = proto.params.map((param): CVariable => {
       const variable: CVariable = {
         name: param.name,
@@ -155,7 +155,7 @@ class UnitReader extends InitializerReader {
     const text: CToken = { ...this.token, kind: "string", text: JSON.stringify(fn.name) };
     this.#nameOfFunction(text);
     const statements = this.statements();
-    this.scopes.pop();
+    this.close();
     this.#function = undefined;
     const end = this.tokens[this.at - 1] as CToken;
     fn.body = { parameters, statements, end: this.spanOf(end) };
@@ -207,8 +207,14 @@ class UnitReader extends InitializerReader {
       addressed: cleanup !== undefined,
     };
     // A second declaration of a global is the same variable.
-    const before = known?.kind === "variable" ? known.variable : undefined;
-    const used = before === undefined || (before.storage === "extern" && !extern) ? variable : before;
+    const file = extern ? this.scopes[0]?.get(name.text) : known;
+    const before = file?.kind === "variable" ? file.variable : undefined;
+    const used = before ?? variable;
+    // What was only said to be somewhere is here.
+    if (before?.storage === "extern" && !extern) {
+      const { used: named, addressed } = before;
+      Object.assign(before, variable, { addressed, ...(named === undefined ? {} : { used: named }) });
+    }
     this.bind(name.text, { kind: "variable", variable: used });
     if (used === variable && (lasting || extern)) this.#globals.push(variable);
     if (this.accept("=")) {
@@ -249,7 +255,7 @@ class UnitReader extends InitializerReader {
     const outer = this.#list;
     const list: CStatement[] = [];
     this.#list = list;
-    this.scopes.push(new Map());
+    this.open();
     const depth = this.scopes.length;
     while (!this.is("}")) {
       if (this.done) fail("SCRY1030", "this { is never closed", open);
@@ -259,14 +265,14 @@ class UnitReader extends InitializerReader {
       } catch (error) {
         this.#note(error);
         if (this.#diagnostics.length >= MOST_MISTAKES) return this.unexpected("less that is wrong");
-        this.scopes.length = depth;
+        this.close(depth);
         this.#list = list;
         this.at = start;
         this.#skip();
       }
     }
     this.at++;
-    this.scopes.pop();
+    this.close();
     this.#list = outer;
     return list;
   }
@@ -434,7 +440,7 @@ class UnitReader extends InitializerReader {
     const outer = this.#list;
     const list: CStatement[] = [];
     this.#list = list;
-    this.scopes.push(new Map());
+    this.open();
     if (this.#beginsDeclaration()) this.declaration();
     else if (!this.accept(";")) {
       const value = this.expression();
@@ -446,7 +452,7 @@ class UnitReader extends InitializerReader {
     const step = this.is(")") ? undefined : this.expression();
     this.expect(")", "after for (");
     const body = this.#single();
-    this.scopes.pop();
+    this.close();
     this.#list = outer;
     list.push({
       kind: "loop",

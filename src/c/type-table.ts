@@ -27,6 +27,9 @@ export class CTypes extends BtfLayer {
   /** Structs and unions whose members are looked for in the running kernel (`preserve_access_index`). */
   readonly #preserved = new Set<number>();
 
+  /** What brings back the names that those of open scopes hide, a list for each scope. */
+  readonly #hidden: (() => void)[][] = [];
+
   constructor(below: () => Btf | undefined) {
     super();
     this.#below = below;
@@ -97,11 +100,29 @@ export class CTypes extends BtfLayer {
     const whole = { ...type, id } as BtfType;
     this.#types[id - FIRST] = whole;
     if (whole.name !== "" && TAGGED.includes(whole.kind)) {
-      if (whole.kind === "fwd") this.#named.set(`${whole.union ? "union" : "struct"} ${whole.name}`, id);
-      else this.#named.set(`${whole.kind} ${whole.name}`, id);
+      const kind = whole.kind !== "fwd" ? whole.kind : whole.union ? "union" : "struct";
+      this.#name(this.#named, `${kind} ${whole.name}`, id);
     }
     if (whole.kind === "enum" || whole.kind === "enum64")
-      for (const { name, value } of whole.values) this.#enumerators.set(name, { type: id, value });
+      for (const { name, value } of whole.values) this.#name(this.#enumerators, name, { type: id, value });
+  }
+
+  /** Names that are declared from here on last until `leave`. */
+  enter(): void {
+    this.#hidden.push([]);
+  }
+  /** Forgets the names of the innermost scopes, until so many are left. */
+  leave(depth: number): void {
+    while (this.#hidden.length > depth) for (const show of (this.#hidden.pop() ?? []).reverse()) show();
+  }
+
+  #name<T>(names: Map<string, T>, name: string, value: T): void {
+    const before = names.get(name);
+    this.#hidden.at(-1)?.push(() => {
+      if (before === undefined) names.delete(name);
+      else names.set(name, before);
+    });
+    names.set(name, value);
   }
 
   /** The one type with these contents. */

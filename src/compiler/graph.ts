@@ -128,6 +128,28 @@ export function replaceValues(fn: IrFunction, replaced: Map<Value, Value>): void
     }
     block.terminator = mapTerminatorValues(endOf(block), resolve);
   }
+  retype(fn);
+}
+
+/**
+ * An address that is counted from one of which more is known now is of its kind: what is written through it can then be
+ * followed to its slot.
+ */
+function retype(fn: IrFunction): void {
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const block of fn.blocks)
+      for (const instr of block.instrs) {
+        const { operation, args, type } = instr;
+        if ((operation.op !== "add" && operation.op !== "sub") || operation.width !== 64) continue;
+        const [base, distance] = args as [Value, Value];
+        const vague = type.kind === "memory" || type.kind === "int";
+        if (!vague || base.type.kind === type.kind || base.type.kind === "int" || distance.type.kind !== "int")
+          continue;
+        instr.type = base.type;
+        changed = true;
+      }
+  }
 }
 
 /** Follows chains of replacement. */

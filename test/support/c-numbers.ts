@@ -53,8 +53,15 @@ export function byGcc(text: string, optimise: "-O0" | "-O2"): ReadonlyMap<string
   }
 }
 
-/** Throws DiagnosticError for a text that does not compile. */
-export function objectOfNumbers(text: string, names: readonly string[] = functionsOf(text)): BpfObject {
+/**
+ * Throws DiagnosticError for a text that does not compile. Functions that want more stack than there is are left out, where
+ * `tooLarge` is given to gather them.
+ */
+export function objectOfNumbers(
+  text: string,
+  names: readonly string[] = functionsOf(text),
+  tooLarge?: Set<string>,
+): BpfObject {
   const section = (name: string): string => `__attribute__((section("${name}")))`;
   const programs = names.map(
     (n) => `${section("xdp")} int run_${n}(void *ctx) { io[2] = ${n}(io[0], io[1]); return 2; }`,
@@ -62,6 +69,14 @@ export function objectOfNumbers(text: string, names: readonly string[] = functio
   const whole = `${text}\n${section(".data.io")} long io[3] = {0};\n${programs.join("\n")}\nchar license[] ${section("license")} = "GPL";\n`;
   const source = { name: "numbers.bpf.c", text: whole };
   const { object, diagnostics } = compileC(source);
+  const large = diagnostics.flatMap(({ message }) => /^'run_(\w+)': .* of stack/.exec(message)?.[1] ?? []);
+  if (tooLarge !== undefined && large.length > 0 && large.length === diagnostics.length) {
+    for (const name of large) tooLarge.add(name);
+    return objectOfNumbers(
+      text,
+      names.filter((name) => !tooLarge.has(name)),
+    );
+  }
   if (object === undefined) throw new DiagnosticError(diagnostics, source);
   return object;
 }

@@ -262,6 +262,10 @@ class Folder {
       if (op === "sub" || op === "xor") return this.#const(0n);
       if ((op === "and" || op === "or") && width === 64) return a;
     }
+    if (op === "sub" && width === 64 && a.type.kind !== "int") {
+      const [x, y] = [this.#distance(a), this.#distance(b)];
+      if (x.base === y.base) return this.#const(x.distance - y.distance);
+    }
     if (cb === undefined) return undefined;
     const c = width === 64 ? cb : BigInt.asUintN(32, cb);
     const same = (): Value | undefined => {
@@ -337,6 +341,20 @@ class Folder {
         return undefined;
       }
     }
+  }
+
+  /** An address as another one and the constant bytes between them. */
+  #distance(address: Value): { readonly base: Value; readonly distance: bigint } {
+    let base = address;
+    let distance = 0n;
+    while (base.def?.operation.op === "add" && base.def.operation.width === 64) {
+      const [from, by] = base.def.args as [Value, Value];
+      const constant = constantOf(by);
+      if (constant === undefined) break;
+      distance += constant;
+      base = this.#resolve(from);
+    }
+    return { base, distance: BigInt.asIntN(64, distance) };
   }
 
   /** (x op c1) op c2 is x op (c1 op c2) */

@@ -12,6 +12,7 @@ import {
   type Macro,
   Preprocessor,
   readUnit,
+  refuse,
   Typing,
 } from "../../c/index.ts";
 import { type Cpu, compile, type IrFunction, type IrProgram, printIr, StackError } from "../../compiler/index.ts";
@@ -416,6 +417,7 @@ class Compilation {
     functions.push(settled(main));
     for (let fn = waiting.shift(); fn !== undefined; fn = waiting.shift())
       functions.push(settled(new FunctionLowering(fn.name, fn, shared, false).lower()));
+    refuseRecursion(functions);
     const program: IrProgram = { name: entry.name, functions };
     this.#options.dump?.("lower", printIr(program));
     try {
@@ -497,6 +499,26 @@ class Compilation {
     if (value?.kind !== "text") return this.#dialect?.license ?? "";
     return new TextDecoder().decode(value.bytes.subarray(0, value.bytes.indexOf(0)));
   }
+}
+
+/** A frame of BPF is made once for each call that the text has. */
+function refuseRecursion(functions: readonly IrFunction[]): void {
+  const byName = new Map(functions.map((fn) => [fn.name, fn]));
+  const open = new Set<string>();
+  const done = new Set<string>();
+  const visit = (fn: IrFunction): void => {
+    open.add(fn.name);
+    for (const { operation, span } of fn.blocks.flatMap((block) => block.instrs)) {
+      if (operation.op !== "call") continue;
+      if (open.has(operation.function))
+        refuse("SCRY1312", `'${operation.function}' calls itself: BPF has no recursion`, span ?? { start: 0, end: 0 });
+      const callee = byName.get(operation.function);
+      if (callee !== undefined && !done.has(callee.name)) visit(callee);
+    }
+    open.delete(fn.name);
+    done.add(fn.name);
+  };
+  functions.forEach(visit);
 }
 
 /**

@@ -42,6 +42,11 @@ describe("C", () => {
     ["two of a name", f("int b = 1; int b = 2; return b;"), "t.c:4:16-17: ERROR: redefinition of 'b'"],
     ["a length that is no constant", f("int v[a]; return v[0];"), "t.c:4:7-8: ERROR: this is no constant"],
     [
+      "a function that calls itself",
+      'static __attribute__((noinline)) int f(int n) { return n > 1 ? n * f(n - 1) : 1; }\n__attribute__((section("xdp"))) int p(void *ctx) { return f(3); }',
+      "t.c:1:68-76: ERROR: 'f' calls itself: BPF has no recursion",
+    ],
+    [
       "an assertion",
       '_Static_assert(sizeof(long) == 4, "small");',
       't.c:1:1-15: ERROR: static assertion failed: "small"',

@@ -3,16 +3,9 @@
 
 import type { CExpression, CVariable } from "../../c/index.ts";
 import { refuse } from "../../c/index.ts";
-import {
-  type Block,
-  type Condition,
-  INT,
-  type LoadSize,
-  type StoreSize,
-  type Value,
-  type Width,
-} from "../../compiler/index.ts";
-import { type Address, PlaceLowering } from "./places.ts";
+import { type Block, type Condition, INT, type Value, type Width } from "../../compiler/index.ts";
+import { MemoryLowering } from "./memory.ts";
+import type { Address } from "./places.ts";
 
 type Of<K extends CExpression["kind"]> = Extract<CExpression, { kind: K }>;
 
@@ -34,10 +27,7 @@ const SIGNED: Readonly<Record<string, Condition>> = {
   "!=": "ne",
 };
 
-/** Bytes that are copied one word after another; longer ones in a loop. */
-const UNROLLED = 512;
-
-export abstract class ValueLowering extends PlaceLowering {
+export abstract class ValueLowering extends MemoryLowering {
   /** Is the value of what is lowered used? */
   wanted = true;
 
@@ -136,7 +126,7 @@ export abstract class ValueLowering extends PlaceLowering {
       if (known !== undefined) return b.const(known);
     }
     const at = this.address(of);
-    if (of.kind === "member" && of.bitfieldSize > 0) return this.#readBits(of, at);
+    if (of.kind === "member" && of.bitfieldSize > 0) return this.readBits(of, at);
     const root = of.kind === "variable" ? of.variable : undefined;
     const load = this.load(at, of.type, typing.isPointer(of.type));
     const operation = load.def?.operation;
@@ -164,56 +154,6 @@ export abstract class ValueLowering extends PlaceLowering {
     return false;
   }
 
-  /** What the kernel lets programs read and write at once there: on the stack, only what is aligned. */
-  #step({ base, offset }: Address, bytes: number): number {
-    if (base.def?.operation.op !== "slot" || offset % bytes === 0) return bytes;
-    return Math.min(bytes, offset & -offset);
-  }
-
-  load({ base, offset }: Address, type: number, pointer = false): Value {
-    const { typing } = this;
-    const bytes = typing.size(type);
-    const step = this.#step({ base, offset }, bytes);
-    if (step < bytes) {
-      const { b } = this;
-      let whole = b.const(0);
-      for (let i = 0; i < bytes; i += step) {
-        const part = b.load(`u${step * 8}` as LoadSize, base, offset + i);
-        whole = i === 0 ? part : b.binary("or", whole, b.binary("shl", part, i * 8));
-      }
-      return whole;
-    }
-    const signed = typing.signed(type) && bytes < 4;
-    const size = `${signed ? "s" : "u"}${bytes * 8}` as LoadSize;
-    const far = offset < -32768 || offset > 32767;
-    return this.b.load(
-      size,
-      far ? this.pointer({ base, offset }) : base,
-      far ? 0 : offset,
-      pointer ? this.kind(type) : INT,
-    );
-  }
-
-  store({ base, offset }: Address, bytes: number, value: Value): void {
-    const { b } = this;
-    const step = this.#step({ base, offset }, bytes);
-    if (step < bytes) {
-      for (let i = 0; i < bytes; i += step)
-        this.store({ base, offset: offset + i }, step, i === 0 ? value : b.binary("shr", value, i * 8));
-      return;
-    }
-    const far = offset < -32768 || offset > 32767;
-    this.b.store((bytes * 8) as StoreSize, far ? this.pointer({ base, offset }) : base, far ? 0 : offset, value);
-  }
-
-  #readBits(of: Of<"member">, at: Address): Value {
-    const { b, typing } = this;
-    const { bytes, shift, bits } = this.bitField(of);
-    const word = this.b.load(`u${bytes * 8}` as LoadSize, at.base, at.offset);
-    const left = b.binary("shl", word, 64 - shift - bits);
-    return b.binary(typing.signed(of.type) ? "sar" : "shr", left, 64 - bits);
-  }
-
   /** Writes a value of the place's type. */
   write(target: CExpression, value: Value): void {
     const { b, typing } = this;
@@ -227,17 +167,6 @@ export abstract class ValueLowering extends PlaceLowering {
     const at = this.address(target);
     if (target.kind === "member" && target.bitfieldSize > 0) this.writeBits(at, this.bitField(target), value);
     else this.store(at, typing.size(target.type), value);
-  }
-
-  /** `at` is where the word begins. */
-  protected writeBits(at: Address, field: { bytes: 1 | 2 | 4 | 8; shift: number; bits: number }, value: Value): void {
-    const { b } = this;
-    const { bytes, shift, bits } = field;
-    const ones = (1n << BigInt(bits)) - 1n;
-    const word = b.load(`u${bytes * 8}` as LoadSize, at.base, at.offset);
-    const cleared = b.and(word, BigInt.asIntN(64, ~(ones << BigInt(shift))));
-    const placed = b.binary("shl", b.and(value, BigInt.asIntN(64, ones)), shift);
-    this.store(at, bytes, b.binary("or", cleared, placed));
   }
 
   // --- operators ------------------------------------------------------------------------------------------------
@@ -476,7 +405,7 @@ export abstract class ValueLowering extends PlaceLowering {
     if (typing.isScalar(of.type)) {
       const value = this.value(of.value);
       this.write(of.target, value);
-      return value;
+      return this.held(of.target, value);
     }
     const from = this.address(of.value);
     const to = this.address(of.target);
@@ -500,95 +429,11 @@ export abstract class ValueLowering extends PlaceLowering {
     }
     const at = this.address(target);
     const field = target.kind === "member" && target.bitfieldSize > 0 ? target : undefined;
-    const old = field === undefined ? this.load(at, of.type, typing.isPointer(of.type)) : this.#readBits(field, at);
+    const old = field === undefined ? this.load(at, of.type, typing.isPointer(of.type)) : this.readBits(field, at);
     b.write(held, old);
     const after = this.value(of.value);
     if (field === undefined) this.store(at, typing.size(of.type), after);
     else this.writeBits(at, this.bitField(field), after);
-    return of.post ? old : after;
-  }
-
-  // --- memory ---------------------------------------------------------------------------------------------------
-
-  /** By how many bytes an address is known to be aligned. */
-  #alignment({ base, offset }: Address, said: number): number {
-    const known = base.type.kind === "stack" || base.type.kind === "map-value" || base.type.kind === "record";
-    const root = base.def?.operation.op;
-    const exact = known && (root === "slot" || root === "helper");
-    if (!exact) return said;
-    return Math.max(said, offset === 0 ? 8 : Math.min(8, offset & -offset));
-  }
-
-  /** Widths of the words that cover so many bytes. */
-  #words(bytes: number, align: number): { readonly at: number; readonly bytes: 1 | 2 | 4 | 8 }[] {
-    const words: { at: number; bytes: 1 | 2 | 4 | 8 }[] = [];
-    for (let at = 0; at < bytes; ) {
-      let size = Math.min(8, align);
-      while (size > bytes - at) size /= 2;
-      words.push({ at, bytes: size as 1 | 2 | 4 | 8 });
-      at += size;
-    }
-    return words;
-  }
-
-  copy(to: Address, from: Address, bytes: number, align: number): void {
-    const { b } = this;
-    const aligned = Math.min(this.#alignment(to, align), this.#alignment(from, align));
-    if (bytes <= UNROLLED) {
-      // Read before it is written, a few words at a time: the two may be one.
-      const words = this.#words(bytes, aligned);
-      for (const { at, bytes: size } of words) {
-        const value = b.load(`u${size * 8}` as LoadSize, from.base, from.offset + at);
-        this.store({ base: to.base, offset: to.offset + at }, size, value);
-      }
-      return;
-    }
-    const [target, source] = [this.pointer(to), this.pointer(from)];
-    this.#loop(Math.floor(bytes / aligned), aligned, (distance) => {
-      const value = b.load(`u${aligned * 8}` as LoadSize, b.add(source, distance));
-      b.store((aligned * 8) as StoreSize, b.add(target, distance), 0, value);
-    });
-    const done = Math.floor(bytes / aligned) * aligned;
-    if (done < bytes) this.copy({ base: target, offset: done }, { base: source, offset: done }, bytes - done, 1);
-  }
-
-  fill(to: Address, byte: Value, bytes: number, align: number): void {
-    const { b } = this;
-    const constant = byte.def?.operation.op === "const" ? byte.def.operation.value & 255n : undefined;
-    const aligned = this.#alignment(to, align);
-    const pattern = (size: number): Value => {
-      const all = BigInt.asIntN(64, 0x0101010101010101n);
-      if (constant !== undefined) return b.const(BigInt.asIntN(size * 8, constant * all));
-      return b.binary("mul", b.and(byte, 255), all);
-    };
-    if (bytes <= UNROLLED) {
-      for (const { at, bytes: size } of this.#words(bytes, aligned))
-        this.store({ base: to.base, offset: to.offset + at }, size, pattern(size));
-      return;
-    }
-    const target = this.pointer(to);
-    const value = pattern(aligned);
-    this.#loop(Math.floor(bytes / aligned), aligned, (distance) => {
-      b.store((aligned * 8) as StoreSize, b.add(target, distance), 0, value);
-    });
-    const done = Math.floor(bytes / aligned) * aligned;
-    if (done < bytes) this.fill({ base: target, offset: done }, byte, bytes - done, 1);
-  }
-
-  /** So many turns, with the distance from the start in bytes. */
-  #loop(turns: number, step: number, body: (distance: Value) => void): void {
-    const { b } = this;
-    const counter = { name: "distance", type: INT };
-    const [head, leave] = [b.block("head"), b.block("leave")];
-    b.write(counter, b.const(0));
-    b.jump(head);
-    b.at(head);
-    const distance = b.read(counter);
-    body(distance);
-    const next = b.add(distance, step);
-    b.write(counter, next);
-    b.branch("ult", next, turns * step, head, leave);
-    b.seal(head);
-    b.enter(leave);
+    return of.post ? old : this.held(target, after);
   }
 }

@@ -29,16 +29,41 @@ const STDINT = `#pragma once
 #define INT16_MAX 0x7fff
 #define INT32_MAX 0x7fffffff
 #define INT64_MAX 0x7fffffffffffffffL
+#define INT8_MIN (-INT8_MAX - 1)
+#define INT16_MIN (-INT16_MAX - 1)
+#define INT32_MIN (-INT32_MAX - 1)
+#define INT64_MIN (-INT64_MAX - 1)
+#define SIZE_MAX UINT64_MAX
+#define UINTPTR_MAX UINT64_MAX
+#define INT8_C(c) c
+#define INT16_C(c) c
+#define INT32_C(c) c
+#define INT64_C(c) c ## L
+#define UINT8_C(c) c
+#define UINT16_C(c) c
+#define UINT32_C(c) c ## U
+#define UINT64_C(c) c ## UL
 `;
 
 const LIMITS = `#pragma once
 #define CHAR_BIT 8
+#define SCHAR_MAX 0x7f
+#define SCHAR_MIN (-SCHAR_MAX - 1)
+#define UCHAR_MAX 0xff
+#define CHAR_MAX SCHAR_MAX
+#define CHAR_MIN SCHAR_MIN
+#define SHRT_MAX 0x7fff
+#define SHRT_MIN (-SHRT_MAX - 1)
+#define USHRT_MAX 0xffff
 #define INT_MAX 0x7fffffff
 #define INT_MIN (-INT_MAX - 1)
 #define UINT_MAX 0xffffffffU
 #define LONG_MAX 0x7fffffffffffffffL
 #define LONG_MIN (-LONG_MAX - 1)
 #define ULONG_MAX 0xffffffffffffffffUL
+#define LLONG_MAX LONG_MAX
+#define LLONG_MIN LONG_MIN
+#define ULLONG_MAX ULONG_MAX
 `;
 
 const TEXTS: Readonly<Record<string, string | ((machine: Machine) => string)>> = {

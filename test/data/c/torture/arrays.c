@@ -1,0 +1,3 @@
+// Arrays of arrays, of structs; their sizes; elements that are written by index and by pointer.
+struct cell { char k; short v[2]; };
+long t_arrays(long a, long b) { struct cell g[2][3] = {{{1, {2, 3}}, {4}}, {{.v = {[1] = a}}}}; int c[2][2][2]; for (int i = 0; i < 8; i++) c[i >> 2][i >> 1 & 1][i & 1] = i * a + b; g[1][2].v[b & 1] = 9; g[a & 1][b & 1].k ^= 5; long s = sizeof(g) + sizeof(g[0]) + sizeof(c[0][0]) + sizeof(*g); for (int i = 0; i < 2; i++) for (int j = 0; j < 3; j++) s = s * 3 + g[i][j].k + g[i][j].v[0] * 5 + g[i][j].v[1]; return s + c[1][0][1] + *(*(*(c + 1) + 1)) + (*c[0])[a & 1]; }

@@ -1,0 +1,3 @@
+// Atomic operations give the old value or the new one, in the width of what they change.
+static long wide = 5; static int narrow = 7;
+long t_atomics(long a, long b) { wide = a; narrow = b; long r = __sync_fetch_and_add(&wide, b); r += __sync_add_and_fetch(&narrow, (int)a) * 3; r ^= __sync_fetch_and_or(&wide, 0xff00); r += __sync_fetch_and_and(&narrow, 0x7fff) + __sync_fetch_and_xor(&wide, a); r += __sync_sub_and_fetch(&wide, 3) + __sync_val_compare_and_swap(&narrow, 5, 6) + __sync_bool_compare_and_swap(&wide, wide, b) + __sync_lock_test_and_set(&narrow, 9); __sync_fetch_and_add(&wide, 1); return r + wide * 5 + narrow; }

@@ -1,0 +1,4 @@
+// All comparisons of all widths, with constants at the ends.
+#define ALL(T) (((T)a < (T)b) + ((T)a <= (T)b) * 2 + ((T)a > (T)b) * 4 + ((T)a >= (T)b) * 8 + ((T)a == (T)b) * 16 + ((T)a != (T)b) * 32)
+long t_compare_all(long a, long b) { return ALL(char) + ALL(unsigned char) * 3 + ALL(short) * 5 + ALL(unsigned short) * 7 + ALL(int) * 11 + ALL(unsigned) * 13 + ALL(long) * 17 + ALL(unsigned long) * 19 + ALL(_Bool) * 23; }
+long t_compare_constants(long a, long b) { int i = a; unsigned u = b; unsigned char c = a; signed char s = b; return (i < -1) + (i > 0x7ffffffe) * 2 + (u > 0x7fffffff) * 4 + (u >= 0xffffffff) * 8 + (c < 256) * 16 + (c == -1) * 32 + (s == 255) * 64 + (s < 128u) * 128 + (a > 0xffffffff) * 256 + (a == -1u) * 512 + (b < -0x80000000L) * 1024 + ((unsigned long)b > 1ul << 63) * 2048; }

@@ -1,0 +1,2 @@
+// Constants have the first type that holds them; suffixes, bases, characters.
+long t_constants(long a, long b) { return sizeof(2147483647) + sizeof(2147483648) * 3 + sizeof(0x80000000) * 5 + sizeof(0xffffffff) * 7 + sizeof(0x100000000) * 11 + sizeof(1u) + sizeof(1ul) + sizeof(1ll) + (0xffffffff > 0) + (-1 < 0xffffffff) * 2 + (-2147483648 < 0) * 4 + (0x8000000000000000 > 0) * 8 + (~0u >> 31) + (~0ul >> 63) + 0b101 + 017 + '\'' + 'ab' % 1000 + a + b; }

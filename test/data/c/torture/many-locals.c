@@ -1,0 +1,2 @@
+// More that is alive at once than there are registers.
+long t_many_locals(long a, long b) { long c = a + b, d = a - b, e = a ^ b, f = a & b, g = a | b, h = a * 3, i = b * 5, j = a >> 3, k = b >> 5, l = c + d, m = e + f, n = g + h, o = i + j; for (int q = 0; q < 4; q++) { c += d; d ^= e; e += f; f -= g; g ^= h; h += i; i -= j; j ^= k; k += l; l -= m; m ^= n; n += o; o -= c; } return c + d * 2 + e * 3 + f * 4 + g * 5 + h * 6 + i * 7 + j * 8 + k * 9 + l * 10 + m * 11 + n * 12 + o * 13 + a + b; }

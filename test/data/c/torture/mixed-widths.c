@@ -1,0 +1,2 @@
+// Long chains in which widths and signs change at each step.
+long t_mixed_widths(long a, long b) { signed char c = a; unsigned short s = c; int i = (short)s * 3; unsigned u = i; long l = u + c; unsigned long ul = l - i; u = ul >> 3; i = (signed char)(u >> 5) + (unsigned char)i; c = (i ^ u) / 3; s = -c * u; l = (int)(s << 20) + (long)(unsigned)i; return l + (u > c) + (s > i) + ul + (short)(l >> 4) + (unsigned)(b << 7) + (int)b * (unsigned short)a; }

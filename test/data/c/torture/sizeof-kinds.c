@@ -1,0 +1,3 @@
+// `sizeof` of types and values; what it names is not evaluated.
+struct s { char c; int i; }; struct __attribute__((packed)) q { char c; int i; }; struct __attribute__((aligned(16))) r { char c; };
+long t_sizeof_kinds(long a, long b) { int n = 3; long s = sizeof(n++) + sizeof n + sizeof(struct s) * 2 + sizeof(struct q) * 3 + sizeof(struct r) * 5 + sizeof(int[7]) + sizeof(char *) + sizeof(a ? (char)a : (short)b) + sizeof(1L << 3) + sizeof(a == b) + sizeof 'a' + sizeof(_Bool) + sizeof(struct { char x[3]; short y; }) + sizeof("ab"[0]) + sizeof(&n) + sizeof -1; return s * 10 + n + _Alignof(struct r) + __alignof__(long) + sizeof(unsigned char) * 2; }

@@ -1,0 +1,2 @@
+// Sorting with loops within loops, and searching by halves.
+long t_sort_search(long a, long b) { unsigned char v[8]; __builtin_memcpy(v, &a, 8); for (int i = 1; i < 8; i++) { unsigned char x = v[i]; int j = i - 1; while (j >= 0 && v[j] > x) { v[j + 1] = v[j]; j--; } v[j + 1] = x; } int lo = 0, hi = 8; unsigned char x = b; while (lo < hi) { int mid = (lo + hi) / 2; if (v[mid] < x) lo = mid + 1; else hi = mid; } long s = lo; for (int i = 0; i < 8; i++) s = s * 257 + v[i]; return s; }

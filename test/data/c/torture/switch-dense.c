@@ -1,0 +1,2 @@
+// Many cases, with values of their own and the same.
+long t_switch_dense(long a, long b) { switch (a & 31) { case 0: return 5; case 1: return b; case 2: case 3: case 4: return 9; case 5: b++; case 6: return b; case 7: return 1; case 8: return 2; case 9: return 3; case 10: return 4; case 11: return 5; case 12: return 6; case 15: return 7; case 16 ... 20: return 8; case 21: b *= 2; break; case 30: return -1; } return b + 1; }

@@ -1,0 +1,2 @@
+// Constants of 64 bits in every place that takes a number.
+long t_wide_constants(long a, long b) { unsigned long h = 0xcbf29ce484222325ul ^ a; h *= 0x100000001b3ul; h += 0x123456789abcdef; if (h > 0xdeadbeefcafebabe) h -= 0x0f0f0f0f0f0f0f0f; h |= 0x8000000000000001; h &= ~0x7000000000000070; long v[2] = {0x1122334455667788, -0x1122334455667788}; v[b & 1] = 0x7fffffffffffffff; return h ^ v[0] ^ v[1] ^ (b == 0x123456789abcdef0 ? 5 : 0xfedcba9876543210); }
