@@ -63,6 +63,8 @@ export interface Value {
   /** Unique in its function; printed as `%id`. */
   readonly id: number;
   type: ValueType;
+  /** Of a parameter: no more low bits than this are ever set. Worked out anew by `fold`. */
+  bits?: number;
   /** The instruction that defines it; absent for a parameter of a block or of the function. */
   readonly def?: Instr;
 }

@@ -5,6 +5,7 @@ import { dce } from "./passes/dce.ts";
 import { deadStores } from "./passes/dead-stores.ts";
 import { expandMemory } from "./passes/expand-memory.ts";
 import { fold } from "./passes/fold.ts";
+import { hoist } from "./passes/hoist.ts";
 import { keepBounds } from "./passes/keep-bounds.ts";
 import { launderLoops } from "./passes/launder-loops.ts";
 import { mergeBlocks } from "./passes/merge-blocks.ts";
@@ -16,6 +17,7 @@ import { reuseValues } from "./passes/reuse-values.ts";
 import { shareSlots } from "./passes/share-slots.ts";
 import { signedDivision } from "./passes/signed-division.ts";
 import { sink } from "./passes/sink.ts";
+import { splitAccesses } from "./passes/split-accesses.ts";
 import { splitEdges } from "./passes/split-edges.ts";
 import { threadJumps } from "./passes/thread-jumps.ts";
 import { tidy } from "./passes/tidy.ts";
@@ -50,6 +52,8 @@ export const pipeline: readonly Stage[] = [
   { pass: fold, reason: "offsets of scratch go into loads and stores; the last time that constants are folded" },
   { pass: reuseValues, reason: "addresses in maps have one base for all accesses" },
   { pass: expandMemory, reason: "after everything that reasons about whole areas" },
+  { pass: splitAccesses, reason: "where slots are is known, and all that follows values through them has been" },
+  { pass: hoist, reason: "after the last fold: what is left in a loop is what has to be computed" },
   { pass: countLoops, reason: "after the last fold; leaves launder-loops nothing to hide" },
   { pass: keepBounds, reason: "after the last fold, to which its masks are nothing" },
   { pass: launderLoops, reason: "after the last fold, which would see through it" },

@@ -659,20 +659,79 @@ big:
     target: { cpu: 3 },
     before: p(`entry:
   %1 = load.u64 %0
-  %2 = smod.64 %1, 7
-  return %2`),
+  %2 = load.u64 %0 + 8
+  %3 = smod.64 %1, %2
+  return %3`),
     after: p(`entry:
   %1 = load.u64 %0
+  %2 = load.u64 %0 + 8
   %6 = sar.64 %1, 63
-  %7 = sar.64 7, 63
+  %7 = sar.64 %2, 63
   %8 = xor.64 %1, %6
   %9 = sub.64 %8, %6
-  %10 = xor.64 7, %7
+  %10 = xor.64 %2, %7
   %11 = sub.64 %10, %7
   %12 = mod.64 %9, %11
   %13 = xor.64 %12, %6
   %14 = sub.64 %13, %6
   return %14`),
+  },
+  {
+    pass: "signed-division",
+    name: "of numbers without a sign it is the plain one",
+    target: { cpu: 3 },
+    before: p(`entry:
+  %1 = load.u32 %0
+  %2 = sdiv.64 %1, 7
+  return %2`),
+    after: p(`entry:
+  %1 = load.u32 %0
+  %5 = div.64 %1, 7
+  return %5`),
+  },
+  {
+    pass: "split-accesses",
+    name: "a number that is not aligned on the stack is written and read in parts",
+    before: p(`entry:
+  %1 = load.u64 %0
+  %2 = slot 16
+  store.32 %2 + 2, %1
+  %3 = load.s32 %2 + 2
+  return %3`),
+    after: p(`entry:
+  %1 = load.u64 %0
+  %2 = slot 16
+  store.16 %2 + 2, %1
+  %8 = shr.64 %1, 16
+  store.16 %2 + 4, %8
+  %10 = load.u16 %2 + 2
+  %11 = load.u16 %2 + 4
+  %12 = shl.64 %11, 16
+  %13 = or.64 %10, %12
+  %3 = sext.32 %13
+  return %3`),
+  },
+  {
+    pass: "hoist",
+    name: "what is the same in each turn is computed before the loop",
+    before: p(`entry:
+  %1 = load.u64 %0
+  jump head(0)
+head(%2: int):
+  %3 = and.64 %1, 15
+  %4 = add.64 %2, 1
+  branch slt.64 %4, %3, head(%4), leave
+leave:
+  return %4`),
+    after: p(`entry:
+  %1 = load.u64 %0
+  %3 = and.64 %1, 15
+  jump head(0)
+head(%2: int):
+  %4 = add.64 %2, 1
+  branch slt.64 %4, %3, head(%4), leave
+leave:
+  return %4`),
   },
   {
     pass: "private-atomics",

@@ -9,7 +9,8 @@ import { compileC } from "../../src/lang/c/index.ts";
 import type { BpfObject } from "../../src/object/index.ts";
 import { DiagnosticError } from "../../src/source/index.ts";
 
-export const NUMBERS: string = readFileSync(new URL("../data/c/numbers.c", import.meta.url), "utf8");
+/** The functions of `test/data/c/numbers.c`. */
+export const numbers = (): string => readFileSync(new URL("../data/c/numbers.c", import.meta.url), "utf8");
 
 /** Small ones, ones at the ends of each width, ones with all kinds of bits. */
 export const OPERANDS: readonly (readonly [bigint, bigint])[] = [
@@ -53,6 +54,15 @@ export function byGcc(text: string, optimise: "-O0" | "-O2"): ReadonlyMap<string
   }
 }
 
+/** The text with a program for each of the functions. */
+export function textOfNumbers(text: string, names: readonly string[]): string {
+  const section = (name: string): string => `__attribute__((section("${name}")))`;
+  const programs = names.map(
+    (n) => `${section("xdp")} int run_${n}(void *ctx) { io[2] = ${n}(io[0], io[1]); return 2; }`,
+  );
+  return `${text}\n${section(".data.io")} long io[3] = {0};\n${programs.join("\n")}\nchar LICENSE[] ${section("license")} = "GPL";\n`;
+}
+
 /**
  * Throws DiagnosticError for a text that does not compile. Functions that want more stack than there is are left out, where
  * `tooLarge` is given to gather them.
@@ -62,12 +72,7 @@ export function objectOfNumbers(
   names: readonly string[] = functionsOf(text),
   tooLarge?: Set<string>,
 ): BpfObject {
-  const section = (name: string): string => `__attribute__((section("${name}")))`;
-  const programs = names.map(
-    (n) => `${section("xdp")} int run_${n}(void *ctx) { io[2] = ${n}(io[0], io[1]); return 2; }`,
-  );
-  const whole = `${text}\n${section(".data.io")} long io[3] = {0};\n${programs.join("\n")}\nchar license[] ${section("license")} = "GPL";\n`;
-  const source = { name: "numbers.bpf.c", text: whole };
+  const source = { name: "numbers.bpf.c", text: textOfNumbers(text, names) };
   const { object, diagnostics } = compileC(source);
   const large = diagnostics.flatMap(({ message }) => /^'run_(\w+)': .* of stack/.exec(message)?.[1] ?? []);
   if (tooLarge !== undefined && large.length > 0 && large.length === diagnostics.length) {

@@ -4,7 +4,7 @@
 // Within a block, from its end backwards. Whatever uses a slot's address for something else than a load or store at a known
 // place may read all of it, and so may calls, of slots whose address has gone somewhere.
 
-import { constantOf, endOf, terminatorArgs } from "../graph.ts";
+import { constantOf, endOf, terminatorArgs, useCounts } from "../graph.ts";
 import { edgesOf, type Instr, type Value } from "../ir.ts";
 import { slotOf } from "./dce.ts";
 import type { Pass } from "./pass.ts";
@@ -33,6 +33,7 @@ export const deadStores: Pass = {
       for (const arg of terminatorArgs(endOf(block))) escapes(arg);
       for (const edge of edgesOf(endOf(block))) edge.args.forEach(escapes);
     }
+    const uses = useCounts(fn);
     for (const block of fn.blocks) {
       // Bytes of each slot that are written before they are read.
       const dead = new Map<Instr, Uint8Array>();
@@ -58,8 +59,19 @@ export const deadStores: Pass = {
           const size = operation.size / 8;
           let live = 0;
           for (let n = 0; n < size; n++) if (bytes[place.offset + n] !== 1) live++;
-          if (live === 0) continue;
+          if (live === 0) {
+            for (const arg of args) uses.set(arg, (uses.get(arg) ?? 1) - 1);
+            continue;
+          }
           bytes.fill(1, place.offset, place.offset + size);
+        } else if (
+          operation.op === "load" &&
+          place !== undefined &&
+          operation.volatile !== true &&
+          uses.get(instr) === 0
+        ) {
+          // It was only read for a store that is gone.
+          continue;
         } else if (operation.op === "load" && place !== undefined) {
           const size = Number(operation.size.slice(1)) / 8;
           bytesOf(place.slot).fill(0, place.offset, place.offset + size);

@@ -5,11 +5,13 @@
 // leaving out a mask never loses a bound that it needs.
 
 import { commutes, computeBinary, computeCondition, swapBytes, swapped } from "../arithmetic.ts";
+import { ALL_BITS, possibleBits, sameBits } from "../bits.ts";
 import { constantOf, constantPool, endOf, newInstr, replaceValues, resolver, useCounts } from "../graph.ts";
 import {
   type BinaryOp,
   type Block,
   type Condition,
+  edgesOf,
   INT,
   type Instr,
   type IrFunction,
@@ -24,7 +26,8 @@ import type { Pass } from "./pass.ts";
 /** No value has more bits set than this many low ones, and the verifier (Linux 6.18) knows it. */
 export function knownBits(value: Value, depth = 0): number {
   const instr = value.def;
-  if (instr === undefined || depth > 6) return 64;
+  if (instr === undefined) return value.bits ?? 64;
+  if (depth > 6) return 64;
   const { operation, args } = instr;
   const of = (i: number): number => knownBits(args[i] as Value, depth + 1);
   switch (operation.op) {
@@ -39,6 +42,14 @@ export function knownBits(value: Value, depth = 0): number {
     case "or":
     case "xor":
       return Math.min(Math.max(of(0), of(1)), operation.width);
+    case "add":
+      return within(Math.max(of(0), of(1)) + 1, operation.width);
+    case "mul":
+      return within(of(0) + of(1), operation.width);
+    case "shl": {
+      const by = constantOf(args[1] as Value);
+      return within(by === undefined ? 64 : of(0) + (Number(by) & (operation.width - 1)), operation.width);
+    }
     case "shr": {
       const by = constantOf(args[1] as Value);
       if (by === undefined) return operation.width === 32 ? 32 : 64;
@@ -56,6 +67,9 @@ export function knownBits(value: Value, depth = 0): number {
       return "width" in operation && operation.width === 32 ? 32 : 64;
   }
 }
+
+/** So many bits where that is no more than the operation has: else it wraps. */
+const within = (bits: number, width: Width): number => (bits <= width ? bits : width);
 
 const log2 = (value: bigint): number | undefined =>
   value > 0n && (value & (value - 1n)) === 0n ? value.toString(2).length - 1 : undefined;
@@ -81,7 +95,21 @@ class Folder {
     this.#resolve = resolver(this.#replaced);
   }
 
+  /** Parameters of blocks that are constants on every way, as truth values are. */
+  #boundParams(): void {
+    for (const block of this.#fn.blocks) for (const param of block.params) param.bits = 0;
+    for (const block of this.#fn.blocks)
+      for (const edge of edgesOf(endOf(block)))
+        edge.args.forEach((arg, i) => {
+          const param = edge.block.params[i] as Value;
+          const constant = constantOf(arg);
+          const bits = constant === undefined || constant < 0n ? 64 : constant.toString(2).length;
+          param.bits = Math.max(param.bits ?? 0, bits);
+        });
+  }
+
   run(): void {
+    this.#boundParams();
     for (const block of this.#fn.blocks) {
       const out: Instr[] = [];
       for (const instr of [...block.instrs]) {
@@ -198,19 +226,11 @@ class Folder {
 
   /** A value with the same low bits that costs less. */
   #low(value: Value, bits: number): Value {
-    let at = value;
-    for (;;) {
-      const operation = at.def?.operation;
-      const args = at.def?.args as Value[];
-      if ((operation?.op === "zext" || operation?.op === "sext") && operation.bits >= bits)
-        at = this.#resolve(args[0] as Value);
-      else if (operation?.op === "and") {
-        const mask = constantOf(args[1] as Value);
-        const ones = (1n << BigInt(bits)) - 1n;
-        if (mask === undefined || (mask & ones) !== ones) return at;
-        at = this.#resolve(args[0] as Value);
-      } else return at;
-    }
+    return this.#same(value, (1n << BigInt(bits)) - 1n);
+  }
+  /** A value with the same bits where the mask has ones, which costs less. */
+  #same(value: Value, mask: bigint): Value {
+    return sameBits(value, mask, this.#resolve);
   }
 
   #zext(instr: Instr, bits: 8 | 16 | 32, a: Value): Value | undefined {
@@ -266,7 +286,7 @@ class Folder {
       const [x, y] = [this.#distance(a), this.#distance(b)];
       if (x.base === y.base) return this.#const(x.distance - y.distance);
     }
-    if (cb === undefined) return undefined;
+    if (cb === undefined) return this.#sum(instr, op, width, a, b);
     const c = width === 64 ? cb : BigInt.asUintN(32, cb);
     const same = (): Value | undefined => {
       if (width === 64 || knownBits(a) <= 32) return a;
@@ -332,6 +352,13 @@ class Folder {
           this.#change(instr, { op: "zext", bits: 32 }, [a]);
           return undefined;
         }
+        const lean = this.#same(a, c);
+        if (lean !== a) {
+          this.#change(instr, instr.operation, [lean, b]);
+          return undefined;
+        }
+        if ((possibleBits(a) & ~BigInt.asUintN(64, c)) === 0n && (width === 64 || possibleBits(a) <= 0xffffffffn))
+          return a;
         const bits = knownBits(a);
         if (bits < 64) {
           const all = (1n << BigInt(bits)) - 1n;
@@ -341,6 +368,38 @@ class Folder {
         return undefined;
       }
     }
+  }
+
+  /** Constants go to the end of a sum, where they become one; what is added and taken away again goes. */
+  #sum(instr: Instr, op: BinaryOp, width: Width, a: Value, b: Value): Value | undefined {
+    if ((op !== "add" && op !== "sub") || a.type.kind !== "int" || b.type.kind !== "int") return undefined;
+    const parts = (value: Value): { readonly op: "add" | "sub"; readonly x: Value; readonly y: Value } | undefined => {
+      const { def } = value;
+      const operation = def?.operation;
+      if (def === undefined || (operation?.op !== "add" && operation?.op !== "sub") || operation.width !== width)
+        return undefined;
+      return { op: operation.op, x: this.#resolve(def.args[0] as Value), y: this.#resolve(def.args[1] as Value) };
+    };
+    const [left, right] = [parts(a), parts(b)];
+    const whole = (value: Value): boolean => value.type.kind === "int" && (width === 64 || knownBits(value) <= 32);
+    if (left !== undefined && left.op !== op) {
+      if (left.y === b && whole(left.x)) return left.x;
+      if (op === "sub" && left.x === b && whole(left.y)) return left.y;
+    }
+    if (op === "add" && right?.op === "sub" && right.y === a && whole(right.x)) return right.x;
+    for (const [found, other, first] of [
+      [left, b, true],
+      [right, a, false],
+    ] as const) {
+      if (found?.op !== "add" || found.x.type.kind !== "int" || constantOf(found.y) === undefined) continue;
+      if (this.#uses.get(first ? a : b) !== 1) continue;
+      const operands = first || op === "add" ? [found.x, other] : [other, found.x];
+      const inner = this.#make({ op, width }, operands, instr.span);
+      this.#uses.set(inner, 1);
+      this.#change(instr, { op: !first && op === "sub" ? "sub" : "add", width }, [inner, found.y]);
+      return undefined;
+    }
+    return undefined;
   }
 
   /** An address as another one and the constant bytes between them. */
@@ -376,6 +435,15 @@ class Folder {
     same: () => Value | undefined,
   ): Value | undefined {
     if (by === 0) return same();
+    if (width === 64) {
+      const kept = op === "shl" ? ALL_BITS >> BigInt(by) : (ALL_BITS << BigInt(by)) & ALL_BITS;
+      const lean = this.#same(a, kept);
+      if (lean !== a) {
+        this.#change(instr, instr.operation, [lean, instr.args[1] as Value]);
+        return undefined;
+      }
+      if (op !== "sar" && (possibleBits(a) & kept) === 0n) return this.#const(0n);
+    }
     const inner = a.def?.operation;
     if (inner === undefined || !("width" in inner) || inner.op === "neg" || inner.width !== width || width !== 64)
       return undefined;
@@ -383,6 +451,16 @@ class Folder {
     if (amount === undefined) return undefined;
     const before = Number(amount) & 63;
     const x = this.#resolve(a.def?.args[0] as Value);
+    if (inner.op === "shl" && op !== "shl" && this.#uses.get(a) === 1) {
+      // Of what is shifted up and down again, only the middle counts.
+      const lean = this.#same(x, (ALL_BITS >> BigInt(before)) & (ALL_BITS << BigInt(Math.max(0, by - before))));
+      if (lean !== x) {
+        const up = this.#make(inner, [lean, this.#const(BigInt(before))], instr.span);
+        this.#uses.set(up, 1);
+        this.#change(instr, instr.operation, [up, instr.args[1] as Value]);
+        return undefined;
+      }
+    }
     if (inner.op === op && op !== "sar") {
       if (before + by >= 64) return this.#const(0n);
       this.#change(instr, { op, width }, [x, this.#const(BigInt(before + by))]);
@@ -414,6 +492,10 @@ class Folder {
     const cb = constantOf(b);
     if (ca !== undefined && cb !== undefined) return decided(computeCondition(condition, width, ca, cb));
     if (a === b && condition !== "set") return decided(computeCondition(condition, 64, 0n, 0n));
+    if ((condition === "eq" || condition === "ne") && a.type.kind !== "int" && b.type.kind !== "int") {
+      const [x, y] = [this.#distance(a), this.#distance(b)];
+      if (x.base === y.base) return decided((x.distance === y.distance) === (condition === "eq"));
+    }
     if (cb !== undefined) {
       const sharper = this.#compareConstant(condition, width, a, cb);
       if (typeof sharper === "boolean") return decided(sharper);
@@ -453,6 +535,12 @@ class Folder {
       }
       const operation = a.def?.operation;
       const args = a.def?.args as Value[];
+      if (c === 0n && (condition === "eq" || condition === "ne") && operation?.op === "add") {
+        // A small number and one above zero are not zero.
+        const more = constantOf(args[1] as Value) ?? 0n;
+        const small = knownBits(args[0] as Value) < operation.width && more > 0n && more < 1n << BigInt(width - 1);
+        if (small && operation.width >= width) return condition === "ne";
+      }
       if (
         c === 0n &&
         condition === "ne" &&

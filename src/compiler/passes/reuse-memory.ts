@@ -6,6 +6,7 @@
 // what was there may have been replaced), and everything at a call of our own functions or the kernel's.
 
 import { helper as helperRow } from "../../object/index.ts";
+import { computeBinary } from "../arithmetic.ts";
 import { constantOf, endOf, newInstr, replaceValues, resolver, reversePostorder } from "../graph.ts";
 import {
   type Block,
@@ -120,6 +121,30 @@ function intersect(a: Known, b: Known): Known {
   return { slots, lookups, places };
 }
 
+/** What is known of some bytes of a slot, by the distance from the first of them. */
+function within(cells: ReadonlyMap<number, Cell>, offset: number, bytes: number): Map<number, Cell> {
+  const found = new Map<number, Cell>();
+  for (const [at, cell] of cells) {
+    const from = Math.max(at, offset);
+    const size = Math.min(at + cell.size, offset + bytes) - from;
+    if (size > 0) found.set(from - offset, { size, value: cell.value, skip: cell.skip + from - at });
+  }
+  return found;
+}
+
+/** The number that these parts make, where all are constants. */
+function constantBytes(parts: ReadonlyMap<number, Cell>, bytes: number): bigint | undefined {
+  let whole = 0n;
+  let known = 0;
+  for (const [at, { size, value, skip }] of parts) {
+    const constant = constantOf(value);
+    if (constant === undefined) return undefined;
+    whole |= BigInt.asUintN(size * 8, constant >> BigInt(skip * 8)) << BigInt(at * 8);
+    known += size;
+  }
+  return known === bytes ? whole : undefined;
+}
+
 /** Slots whose address goes somewhere that cannot be followed: stored, or handed on to another block. */
 function escaping(fn: IrFunction): Set<Instr> {
   const found = new Set<Instr>();
@@ -148,6 +173,10 @@ class MemoryReuse {
   #places = new Map<string, Place>();
 
   readonly #fn: IrFunction;
+  /** What a load gave that is known in parts only: where it is stored, they are known again. */
+  readonly #parts = new Map<Value, ReadonlyMap<number, Cell>>();
+  /** Instructions that are to stand before the one at hand. */
+  readonly #made: Instr[] = [];
   /** Constants that loads turned out to be; they belong at the head of the entry. */
   readonly constants = new Map<bigint, Instr>();
 
@@ -168,12 +197,15 @@ class MemoryReuse {
     this.#slots = new Map(start.slots);
     this.#lookups = new Map(start.lookups);
     this.#places = new Map(start.places);
-    block.instrs = block.instrs.filter((instr) => {
+    const kept: Instr[] = [];
+    for (const instr of block.instrs) {
       for (let i = 0; i < instr.args.length; i++) instr.args[i] = this.#resolve(instr.args[i] as Value);
       const same = this.#instr(instr);
+      kept.push(...this.#made.splice(0));
       if (same !== undefined) this.replaced.set(instr, same);
-      return same === undefined;
-    });
+      else kept.push(instr);
+    }
+    block.instrs = kept;
     return { slots: this.#slots, lookups: this.#lookups, places: this.#places };
   }
 
@@ -238,7 +270,13 @@ class MemoryReuse {
       if (at < from) cells.set(at, { ...cell, size: from - at });
       if (end > to) cells.set(to, { size: end - to, value: cell.value, skip: cell.skip + to - at });
     }
-    if (value !== undefined) cells.set(place.offset, { size, value, skip: 0 });
+    const parts = value === undefined ? undefined : this.#parts.get(value);
+    if (parts !== undefined)
+      for (const [at, cell] of parts) {
+        const whole = Math.min(cell.size, size - at);
+        if (whole > 0) cells.set(place.offset + at, { ...cell, size: whole });
+      }
+    else if (value !== undefined) cells.set(place.offset, { size, value, skip: 0 });
     remember(this.#slots, place.slot, cells);
   }
 
@@ -282,8 +320,18 @@ class MemoryReuse {
         this.#lookups.clear();
         return undefined;
       default:
-        return undefined;
+        return this.#computed(instr);
     }
+  }
+
+  /** Of constants, a constant: what loads turned out to be decides what is stored next. */
+  #computed({ operation, args }: Instr): Value | undefined {
+    const [a, b] = args.map(constantOf);
+    if (a === undefined) return undefined;
+    if (operation.op === "zext") return this.#constant(BigInt.asUintN(operation.bits, a));
+    if (operation.op === "sext") return this.#constant(BigInt.asIntN(operation.bits, a));
+    if (!("width" in operation) || operation.op === "neg" || b === undefined) return undefined;
+    return this.#constant(computeBinary(operation.op, operation.width, a, b));
   }
 
   /** What a load gives that is known: the value stored, or the load becomes an extension of it, or a constant. */
@@ -299,19 +347,30 @@ class MemoryReuse {
         const value = size.startsWith("s") ? BigInt.asIntN(bits, part) : BigInt.asIntN(64, BigInt.asUintN(bits, part));
         return this.#constant(value);
       }
-      if (skip !== 0) return undefined;
       if (bits === 64) return cell.value;
       // A pointer is nothing that could be cut.
       if (cell.value.type.kind !== "int") return undefined;
+      if (skip !== 0) {
+        const by = this.#constant(BigInt(skip * 8));
+        const part = newInstr(this.#fn, { op: "shr", width: 64 }, [cell.value, by], INT, instr.span);
+        this.#made.push(part);
+        instr.operation = { op: size.startsWith("s") ? "sext" : "zext", bits: bits as 8 | 16 | 32 };
+        instr.args = [part];
+        return undefined;
+      }
       instr.operation = { op: size.startsWith("s") ? "sext" : "zext", bits: bits as 8 | 16 | 32 };
       instr.args = [cell.value];
       return undefined;
     }
     const cells = new Map(this.#slots.get(slot) ?? []);
+    const parts = within(cells, offset, bytes);
+    const whole = constantBytes(parts, bytes);
+    if (whole !== undefined)
+      return this.#constant(size.startsWith("s") ? BigInt.asIntN(bits, whole) : BigInt.asIntN(64, whole));
     // A number with nothing but zeros above it: the copy of a struct whose room between members was cleared.
     const low = cells.get(offset);
-    const whole = low?.size === 1 || low?.size === 2 || low?.size === 4;
-    if (low !== undefined && whole && low.skip === 0 && low.size < bytes && low.value.type.kind === "int") {
+    const plain = low?.size === 1 || low?.size === 2 || low?.size === 4;
+    if (low !== undefined && plain && low.skip === 0 && low.size < bytes && low.value.type.kind === "int") {
       let end = offset + low.size;
       for (let next = cells.get(end); next !== undefined && end < offset + bytes; next = cells.get(end)) {
         const constant = constantOf(next.value);
@@ -329,7 +388,7 @@ class MemoryReuse {
     if ([...cells].every(([at, cell]) => at + cell.size <= offset || at >= offset + bytes)) {
       cells.set(offset, { size: bytes, value: instr, skip: 0 });
       remember(this.#slots, slot, cells);
-    }
+    } else if (!size.startsWith("s") && parts.size > 0) this.#parts.set(instr, parts);
     return undefined;
   }
 

@@ -3,6 +3,7 @@
 
 import { newInstr, replaceValues } from "../graph.ts";
 import { INT, type Instr, type IrFunction, type Operation, type Value } from "../ir.ts";
+import { knownBits } from "./fold.ts";
 import type { Pass } from "./pass.ts";
 
 function expand(fn: IrFunction, instr: Instr, out: Instr[]): Value {
@@ -13,17 +14,24 @@ function expand(fn: IrFunction, instr: Instr, out: Instr[]): Value {
     return made;
   };
   const whole = (value: Value): Value => (width === 32 ? add({ op: "sext", bits: 32 }, value) : value);
-  const a = whole(instr.args[0] as Value);
-  const b = whole(instr.args[1] as Value);
+  const narrow = (value: Value | undefined): boolean => knownBits(value as Value) < width;
+  const [left, right] = instr.args;
+  if (narrow(left) && narrow(right)) return add({ op: op === "sdiv" ? "div" : "mod", width }, ...instr.args);
+  const a = whole(left as Value);
+  const b = whole(right as Value);
   const by63 = add({ op: "const", value: 63n });
   const sign = (value: Value): Value => add({ op: "sar", width: 64 }, value, by63);
   const flipped = (value: Value, mask: Value): Value =>
     add({ op: "sub", width: 64 }, add({ op: "xor", width: 64 }, value, mask), mask);
   const signA = sign(a);
-  const signB = sign(b);
-  const plain = add({ op: op === "sdiv" ? "div" : "mod", width: 64 }, flipped(a, signA), flipped(b, signB));
+  // Of a divisor that has no sign, nothing is to be turned round.
+  const signB = narrow(right) ? undefined : sign(b);
+  const dividend = flipped(a, signA);
+  const divisor = signB === undefined ? b : flipped(b, signB);
+  const plain = add({ op: op === "sdiv" ? "div" : "mod", width: 64 }, dividend, divisor);
   // The remainder has the sign of the dividend (RFC 9669, section 4.1).
-  const result = flipped(plain, op === "sdiv" ? add({ op: "xor", width: 64 }, signA, signB) : signA);
+  const both = op === "sdiv" && signB !== undefined;
+  const result = flipped(plain, both ? add({ op: "xor", width: 64 }, signA, signB) : signA);
   return width === 32 ? add({ op: "zext", bits: 32 }, result) : result;
 }
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import {
   byGcc,
   functionsOf,
-  NUMBERS,
+  numbers,
   OPERANDS,
   objectOfNumbers,
   operandBytes,
@@ -27,6 +27,8 @@ import {
 import { type BpfObject, readObject, writeObject } from "../../object/index.ts";
 import { DiagnosticError } from "../../source/index.ts";
 import { compileC } from "./index.ts";
+
+const NUMBERS = numbers();
 
 /** Pointers that are compared with each other are beyond the verifier's loops, a distance below zero beyond its stack. */
 const REFUSED: ReadonlySet<string> = new Set(["t_walk", "t_index_back", "t_ptr_struct"]);

@@ -31,26 +31,9 @@ function divisor({ def }: Value): number {
 }
 
 export abstract class MemoryLowering extends PlaceLowering {
-  /** What the kernel lets programs read and write at once there: on the stack, only what is aligned. */
-  #step({ base, offset }: Address, bytes: number): number {
-    const aligned = onStackAligned(base);
-    if (aligned === Number.POSITIVE_INFINITY) return bytes;
-    return Math.min(bytes, aligned, offset === 0 ? bytes : offset & -offset);
-  }
-
   load({ base, offset }: Address, type: number, pointer = false): Value {
     const { typing } = this;
     const bytes = typing.size(type);
-    const step = this.#step({ base, offset }, bytes);
-    if (step < bytes) {
-      const { b } = this;
-      let whole = b.const(0);
-      for (let i = 0; i < bytes; i += step) {
-        const part = b.load(`u${step * 8}` as LoadSize, base, offset + i);
-        whole = i === 0 ? part : b.binary("or", whole, b.binary("shl", part, i * 8));
-      }
-      return typing.signed(type) && bytes < 4 ? b.sext(whole, (bytes * 8) as 8 | 16) : whole;
-    }
     const signed = typing.signed(type) && bytes < 4;
     const size = `${signed ? "s" : "u"}${bytes * 8}` as LoadSize;
     const far = offset < -32768 || offset > 32767;
@@ -63,13 +46,6 @@ export abstract class MemoryLowering extends PlaceLowering {
   }
 
   store({ base, offset }: Address, bytes: number, value: Value): void {
-    const { b } = this;
-    const step = this.#step({ base, offset }, bytes);
-    if (step < bytes) {
-      for (let i = 0; i < bytes; i += step)
-        this.store({ base, offset: offset + i }, step, i === 0 ? value : b.binary("shr", value, i * 8));
-      return;
-    }
     const far = offset < -32768 || offset > 32767;
     this.b.store((bytes * 8) as StoreSize, far ? this.pointer({ base, offset }) : base, far ? 0 : offset, value);
   }

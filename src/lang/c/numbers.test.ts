@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import {
   byGcc,
   functionsOf,
-  NUMBERS,
+  numbers,
   OPERANDS,
   objectOfNumbers,
   operandBytes,
@@ -12,6 +12,8 @@ import {
 } from "../../../test/support/c-numbers.ts";
 import { hasGcc, lacking } from "../../../test/support/skips.ts";
 import { embedded } from "../../machine/index.ts";
+
+const NUMBERS = numbers();
 
 describe.skipIf(lacking("C against gcc", { gcc: hasGcc }))("C on the embedded machine", () => {
   const [plain, fast] = hasGcc ? [byGcc(NUMBERS, "-O0"), byGcc(NUMBERS, "-O2")] : [new Map(), new Map()];

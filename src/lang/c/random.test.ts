@@ -15,10 +15,10 @@ import { hasGcc, lacking } from "../../../test/support/skips.ts";
 import { embedded } from "../../machine/index.ts";
 
 const seed = Number(process.env["RANDOM_C_SEED"] ?? Date.now() % 1_000_000_000);
-const count = Number(process.env["RANDOM_C_FUNCTIONS"] ?? 60);
+const count = Number(process.env["RANDOM_C_FUNCTIONS"] ?? 40);
 
 /** Functions that one text has: gcc and we compile it at once. */
-const TOGETHER = 50;
+const TOGETHER = 10;
 
 const seedOf = (i: number): number => Math.imul(seed + i, 2654435761);
 

@@ -4,7 +4,7 @@ import { type CExpression, type CFunction, type CStatement, type CVariable, refu
 import type { Block, Value } from "../../compiler/index.ts";
 import type { Span } from "../../source/index.ts";
 import { BuiltinLowering } from "./builtins.ts";
-import { turnsOf } from "./unroll.ts";
+import { type Counters, counts, type Turns, turnsOf } from "./unroll.ts";
 
 const MOST_CASES = 8;
 
@@ -26,6 +26,10 @@ interface Around {
 
 export abstract class StatementLowering extends BuiltinLowering {
   readonly #around: Around[] = [];
+  /** Of the loops around that are written out. */
+  #counters: Counters = new Map();
+  /** Nodes of all loops that are. */
+  #writtenOut = 0;
   readonly #cases: Map<CStatement, Block>[] = [];
   /** Variables of open blocks that are given to a function when their block is left. */
   protected readonly left: CVariable[] = [];
@@ -219,7 +223,14 @@ export abstract class StatementLowering extends BuiltinLowering {
     statements.forEach((statement, i) => {
       const turns =
         statement.kind === "loop"
-          ? turnsOf(statement, statements[i - 1], this.typing, (fn) => this.inPlace(fn))
+          ? turnsOf(
+              statement,
+              statements.slice(0, i),
+              this.typing,
+              (fn) => this.inPlace(fn),
+              this.#counters,
+              this.#counters.size > 0 ? 0 : this.#writtenOut,
+            )
           : undefined;
       if (turns === undefined || statement.kind !== "loop") this.statement(statement);
       else this.#unrolled(statement, turns);
@@ -239,18 +250,29 @@ export abstract class StatementLowering extends BuiltinLowering {
   }
 
   /** Turn by turn; the last asks no more. */
-  #unrolled(of: Extract<CStatement, { kind: "loop" }>, turns: number): void {
+  #unrolled(of: Extract<CStatement, { kind: "loop" }>, { variable, values, nodes }: Turns): void {
     const { b } = this;
+    if (this.#counters.size === 0) this.#writtenOut += nodes;
     const outer = b.span;
+    const around = this.#counters;
     const leave = b.block("leave");
-    for (let turn = 0; turn < turns; turn++) {
+    const ask = (yes: Block): void => {
+      if (of.condition === undefined) b.jump(yes);
+      else this.condition(of.condition, yes, leave);
+    };
+    values.forEach((value, turn) => {
       b.span = of.span;
       const body = b.block("body");
-      if (of.condition !== undefined) this.condition(of.condition, body, leave);
+      if (of.form === "while" || turn > 0) ask(body);
+      else b.jump(body);
       b.enter(body);
+      this.#counters = new Map([...around, [variable, value] as const]);
       this.#turn(of, leave);
-    }
-    b.jump(leave);
+      this.#counters = around;
+    });
+    // Where asking counts, it counts once more.
+    if (counts(of.condition)) ask(leave);
+    else b.jump(leave);
     b.enter(leave);
     b.span = outer;
   }

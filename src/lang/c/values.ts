@@ -179,6 +179,10 @@ export abstract class ValueLowering extends MemoryLowering {
     if (target.kind === "int" && target.bool) {
       const source = typing.resolve(from);
       if (source.kind === "int" && source.bool) return value;
+      // Of one bit that is masked out, that bit.
+      const mask = value.def?.operation.op === "and" ? value.def.args[1]?.def?.operation : undefined;
+      if (mask?.op === "const" && mask.value > 0n && (mask.value & (mask.value - 1n)) === 0n)
+        return this.#lowBit(value, mask.value.toString(2).length - 1, this.width(from));
       return this.#decided((yes, no) => b.branch("ne", value, 0, yes, no, { width: this.width(from) }));
     }
     if (after === 8 || typing.isPointer(to)) {
@@ -303,7 +307,26 @@ export abstract class ValueLowering extends MemoryLowering {
     return b.read(result);
   }
 
+  /** A comparison with zero that one bit decides: the sign, or one that is masked out. */
+  #bit({ operator, left, right }: Of<"compare">): Value | undefined {
+    const { b, typing } = this;
+    if (right.kind !== "constant" || right.value !== 0n || !typing.isInteger(left.type)) return undefined;
+    const width = this.width(left.type);
+    if (operator === "<" && typing.signed(left.type)) return b.binary("shr", this.value(left), width - 1, width);
+    if (operator !== "!=" || left.kind !== "binary" || left.operator !== "&") return undefined;
+    const mask = left.right.kind === "constant" ? BigInt.asUintN(width, left.right.value) : 0n;
+    if (mask === 0n || (mask & (mask - 1n)) !== 0n) return undefined;
+    return this.#lowBit(this.value(left.left), mask.toString(2).length - 1, width);
+  }
+
+  #lowBit(value: Value, at: number, width: Width): Value {
+    const { b } = this;
+    return b.binary("and", at === 0 ? value : b.binary("shr", value, at, width), 1);
+  }
+
   #truth(of: CExpression): Value {
+    const bit = of.kind === "compare" && this.#wide(of.left) === false ? this.#bit(of) : undefined;
+    if (bit !== undefined) return bit;
     return this.#decided((yes, no) => this.condition(of, yes, no));
   }
 
