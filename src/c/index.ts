@@ -7,6 +7,7 @@ export { type IncludeRequest, type Macro, Preprocessor, type PreprocessorOptions
 export { type ReadUnit, readUnit } from "./statements.ts";
 export { type CToken, spell, tokenize } from "./tokens.ts";
 export type {
+  CAssembly,
   CBinary,
   CComparison,
   CExpression,

@@ -2,10 +2,10 @@
 // text read on behind it.
 
 import { type Diagnostic, DiagnosticError, FormatError, type SourceText, type Span } from "../source/index.ts";
+import { AssemblyReader } from "./assembly.ts";
 import type { Attributes, Declarator, Specifiers } from "./declarations.ts";
 import { noAttributes } from "./declarations.ts";
 import { noWords, type UnitOptions } from "./expressions.ts";
-import { InitializerReader } from "./initializers.ts";
 import { type CToken, fail } from "./tokens.ts";
 import type { CFunction, CStatement, CUnit, CVariable } from "./tree.ts";
 import type { CTypes } from "./type-table.ts";
@@ -30,7 +30,7 @@ export function readUnit(
   return new UnitReader(tokens, types, main, options).unit();
 }
 
-class UnitReader extends InitializerReader {
+class UnitReader extends AssemblyReader {
   readonly #functions: CFunction[] = [];
   readonly #globals: CVariable[] = [];
   readonly #diagnostics: Diagnostic[] = [];
@@ -421,7 +421,7 @@ class UnitReader extends InitializerReader {
       case "asm":
       case "__asm__":
       case "__asm":
-        return this.#assembly(t, span);
+        return this.assembly();
       case "__attribute__":
         while (this.attributes(noAttributes()));
         this.accept(";");
@@ -479,17 +479,5 @@ class UnitReader extends InitializerReader {
       value,
       span: { ...span, end: given.span.file === span.file ? Math.max(given.span.end, span.end) : span.end },
     };
-  }
-
-  /** Barriers say nothing to us: `asm volatile("" : … : "memory")`. */
-  #assembly(t: CToken, span: Span): CStatement {
-    this.at++;
-    while (this.accept("volatile") || this.accept("__volatile__") || this.accept("goto") || this.accept("inline"));
-    const text = this.tokens[this.at + 1];
-    this.pass();
-    this.accept(";");
-    if (text?.kind === "string" && text.text.slice(1, -1).trim() !== "")
-      fail("SCRY1039", "inline assembly is not supported, but for empty barriers", t);
-    return { kind: "block", statements: [], span };
   }
 }

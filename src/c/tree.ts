@@ -148,7 +148,19 @@ export type CExpression =
         | { readonly kind: "block"; readonly statements: readonly CStatement[] }
       ));
 
+/** Inline assembly (GNU C's `asm`). */
+export interface CAssembly {
+  readonly kind: "assembly";
+  readonly text: string;
+  readonly outputs: CAssembly["inputs"];
+  readonly inputs: readonly { readonly name?: string; readonly constraint: string; readonly value: CExpression }[];
+  /** Those of C that it may jump to. */
+  readonly labels: readonly string[];
+  readonly span: Span;
+}
+
 export type CStatement =
+  | CAssembly
   | { readonly kind: "expression"; readonly value: CExpression; readonly span: Span }
   | { readonly kind: "declare"; readonly variable: CVariable; readonly span: Span }
   | { readonly kind: "block"; readonly statements: readonly CStatement[]; readonly span: Span }

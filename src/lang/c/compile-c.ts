@@ -398,6 +398,7 @@ class Compilation {
       typing: this.#typing,
       data: this.#data,
       types: this.#written,
+      functions: new Map(this.#unit.functions.map((fn) => [fn.name, fn])),
       maps: this.#maps,
       externs,
       records: this.#records,

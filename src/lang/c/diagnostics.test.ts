@@ -51,7 +51,11 @@ describe("C", () => {
       '_Static_assert(sizeof(long) == 4, "small");',
       't.c:1:1-15: ERROR: static assertion failed: "small"',
     ],
-    ["assembly", f('asm volatile("exit"); return 0;'), "ERROR: inline assembly is not supported"],
+    [
+      "assembly",
+      '__attribute__((section("xdp"))) int p(void *c) { asm volatile("r0 = q7"); return 0; }',
+      "t.c:1:50-74: ERROR: assembly: 'r0 = q7' is not an instruction",
+    ],
     ["too many values", "int v[2] = {1, 2, 3};", "t.c:1:19-20: ERROR: too many values for int [2]"],
     [
       "a result of nothing",

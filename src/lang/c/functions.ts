@@ -297,7 +297,8 @@ function helperOf(callee: CExpression): number | undefined {
 }
 
 function paramTypes(fn: CFunction, { typing }: Shared, entry: boolean): readonly ValueType[] {
-  return (fn.body?.parameters ?? []).map(({ type }, i) =>
-    entry && i === 0 ? { kind: "ctx" } : typing.isPointer(type) ? POINTER : INT,
-  );
+  const parameters = fn.body?.parameters ?? [];
+  // Assembly alone finds its context in r1, whether it is declared or not.
+  if (entry && parameters.length === 0 && fn.attributes.has("naked")) return [{ kind: "ctx" }];
+  return parameters.map(({ type }, i) => (entry && i === 0 ? { kind: "ctx" } : typing.isPointer(type) ? POINTER : INT));
 }

@@ -19,6 +19,8 @@ export interface Shared {
   readonly typing: Typing;
   readonly data: DataSections;
   readonly types: ObjectTypes;
+  /** By their names. */
+  readonly functions: ReadonlyMap<string, CFunction>;
   /** Names of maps by their variables. */
   readonly maps: ReadonlyMap<CVariable, string>;
   readonly externs: Externs;

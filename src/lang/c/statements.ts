@@ -3,7 +3,7 @@
 import { type CExpression, type CFunction, type CStatement, type CVariable, refuse } from "../../c/index.ts";
 import type { Block, Value } from "../../compiler/index.ts";
 import type { Span } from "../../source/index.ts";
-import { BuiltinLowering } from "./builtins.ts";
+import { AssemblyLowering } from "./assembly.ts";
 import { type Counters, counts, type Turns, turnsOf } from "./unroll.ts";
 
 const MOST_CASES = 8;
@@ -24,7 +24,7 @@ interface Around {
   readonly left: number;
 }
 
-export abstract class StatementLowering extends BuiltinLowering {
+export abstract class StatementLowering extends AssemblyLowering {
   readonly #around: Around[] = [];
   /** Of the loops around that are written out. */
   #counters: Counters = new Map();
@@ -121,13 +121,13 @@ export abstract class StatementLowering extends BuiltinLowering {
         return;
       }
       case "label": {
-        const block = this.#label(of.name);
+        const block = this.labelled(of.name);
         b.jump(block);
         b.at(block);
         return;
       }
       case "goto":
-        b.jump(this.#label(of.name));
+        b.jump(this.labelled(of.name));
         this.dead();
         return;
       case "break":
@@ -142,6 +142,9 @@ export abstract class StatementLowering extends BuiltinLowering {
       }
       case "return":
         this.#return(of.value);
+        return;
+      case "assembly":
+        this.assembly(of);
         return;
     }
   }
@@ -199,7 +202,7 @@ export abstract class StatementLowering extends BuiltinLowering {
     this.dead();
   }
 
-  #label(name: string): Block {
+  protected labelled(name: string): Block {
     let block = this.frame.labels.get(name);
     if (block === undefined) this.frame.labels.set(name, (block = this.b.block(name)));
     return block;

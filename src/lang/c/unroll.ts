@@ -24,6 +24,7 @@ function below(node: Node): Node[] {
       found.push(value as Node);
   };
   Object.values(node).forEach(add);
+  if (node.kind === "assembly") for (const { value } of [...node.outputs, ...node.inputs]) found.push(value);
   if ((node.kind === "declare" || node.kind === "literal") && node.variable.initial !== undefined)
     for (const { value } of node.variable.initial.entries) found.push(value);
   return found;
@@ -186,6 +187,8 @@ const changes = (node: Node, variable: CVariable): boolean =>
     (one) =>
       one.kind === "label" ||
       one.kind === "case" ||
+      (one.kind === "assembly" &&
+        one.outputs.some((o) => o.value.kind === "variable" && o.value.variable === variable)) ||
       ((one.kind === "assign" || one.kind === "update") &&
         one.target.kind === "variable" &&
         one.target.variable === variable),
