@@ -6,6 +6,7 @@ export { type ContextRule, type ContextRules, ITERATED, SkBuff, XdpMd } from "./
 export { distinctName } from "./distinct-name.ts";
 export { mapOf } from "./elf-maps.ts";
 export { type ReadObject, readObject } from "./elf-reader.ts";
+export { withMember } from "./elf-struct-ops.ts";
 export { type WriteObjectOptions, writeObject } from "./elf-writer.ts";
 export { type Externs, KCONFIG, type KernelSetting, readExterns } from "./externs.ts";
 export { globalDataFlags, isGlobalData } from "./global-data.ts";

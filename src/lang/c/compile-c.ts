@@ -28,6 +28,8 @@ import {
   type ProgramSpec,
   programOfSection,
   readExterns,
+  type StructOpsSpec,
+  withMember,
 } from "../../object/index.ts";
 import { type Diagnostic, DiagnosticError, FormatError, type SourceText, type Span } from "../../source/index.ts";
 import { type BccOptions, bccDialect } from "./bcc/index.ts";
@@ -40,6 +42,7 @@ import { ObjectTypes } from "./object-types.ts";
 import type { Shared } from "./places.ts";
 import { remembered } from "./remembered-types.ts";
 import { SentRecords } from "./sent-records.ts";
+import { isStructOps, structOpsOf } from "./struct-ops.ts";
 
 export interface CompileCOptions {
   /** The types of the kernel that `vmlinux.h` stands for; none: all must be declared. */
@@ -266,8 +269,12 @@ class Compilation {
       if (program !== undefined) programs.push({ ...kind, section, name: fn.name, functions: program });
     }
     const library = this.#options.linkable === true ? this.#library(externs) : [];
+    const structs = this.#unit.globals
+      .filter(isStructOps)
+      .flatMap((variable) => this.#attempt(() => structOpsOf(variable, this.#typing)) ?? []);
     if (this.#diagnostics.length > 0) return { diagnostics: this.#diagnostics, skipped: this.#skipped };
-    return { object: this.#object(specs, externs, programs, library), diagnostics: [], skipped: this.#skipped };
+    const own = programs.map((program) => withMember(program, structs));
+    return { object: this.#object(specs, externs, own, structs, library), diagnostics: [], skipped: this.#skipped };
   }
 
   #attempt<T>(work: () => T): T | undefined {
@@ -280,7 +287,9 @@ class Compilation {
     }
   }
 
-  #isApart = ({ section }: CVariable): boolean =>
+  #isApart = (variable: CVariable): boolean => isStructOps(variable) || this.#isNoData(variable);
+
+  #isNoData = ({ section }: CVariable): boolean =>
     section === ".maps" ||
     section === "license" ||
     section === ".kconfig" ||
@@ -438,6 +447,7 @@ class Compilation {
     specs: readonly MapSpec[],
     externs: Externs,
     programs: readonly ProgramSpec[],
+    structOps: readonly StructOpsSpec[],
     library: Linkage["functions"],
   ): BpfObject {
     const withIds = (functions: readonly FunctionSpec[]): FunctionSpec[] =>
@@ -488,6 +498,7 @@ class Compilation {
       programs: written,
       license: this.#license(),
       ...(externs.settings.size === 0 ? {} : { settings: [...externs.settings.values()] }),
+      ...(structOps.length === 0 ? {} : { structOps }),
       ...(types === undefined ? {} : { types }),
       ...(linked ? { linkage } : {}),
       source: this.#source,
