@@ -18,6 +18,7 @@ import { MAP_TYPES } from "./map-types.ts";
 import { type BpfObject, CORE_QUESTIONS, type FunctionSpec, type MapSpec, type ObjectInstruction } from "./object.ts";
 import { ObjectFileError } from "./object-file-error.ts";
 import { sectionName } from "./section-names.ts";
+import { layStructOps, type StructOpsSection, structOpsSections } from "./struct-ops-writer.ts";
 import { SYMBOL_BYTES, SymbolTable } from "./symbol-table.ts";
 
 export interface WriteObjectOptions {
@@ -74,6 +75,7 @@ class ObjectWriter {
   readonly #core: CoreWriter;
   /** Data sections whose variables the object's own types list. */
   readonly #described = new Set<string>();
+  readonly #structs: readonly StructOpsSection[];
   /** Names of the kernel that code refers to. */
   readonly #externs: ExternWriter;
   /** Names of other objects. */
@@ -90,9 +92,12 @@ class ObjectWriter {
       if (id !== undefined && types?.sizeof(id) === map.valueSize) this.#described.add(map.name);
     }
     this.#others = new Map(object.linkage?.externs.map((one) => [one.name, one]));
-    const kept = (name: string): boolean => this.#described.has(name) || this.#others.has(name);
+    const structSections = structOpsSections(object.structOps ?? []);
+    const kept = (name: string): boolean =>
+      this.#described.has(name) || this.#others.has(name) || structSections.has(name);
     this.#btf = new BtfWriter(types === undefined ? undefined : openBtf(withoutSections(types.bytes, kept)));
     this.#core = new CoreWriter(this.#btf, options.kernel);
+    this.#structs = layStructOps(object.structOps ?? [], types);
     this.#externs = new ExternWriter(this.#btf, options.kernel, object.settings ?? []);
   }
 
@@ -157,6 +162,8 @@ class ObjectWriter {
       const flags = readOnly(map) ? SectionFlag.ALLOC : SectionFlag.ALLOC | SectionFlag.WRITE;
       add({ name: section, type: SectionType.PROGBITS, flags, data });
     }
+    for (const { name, data } of this.#structs)
+      add({ name, type: SectionType.PROGBITS, flags: SectionFlag.ALLOC | SectionFlag.WRITE, data });
     add({
       name: "license",
       type: SectionType.PROGBITS,
@@ -178,18 +185,29 @@ class ObjectWriter {
 
     const symbols = this.#symbols(code, handles, indexOf);
     const entries = this.#entries(handles, symbols.index);
-    const symtab =
-      sections.length + code.filter((one) => one.relocations.length > 0).length + (entries.length > 0 ? 1 : 0) + 1;
-    if (entries.length > 0) {
-      const data = new Uint8Array(entries.length * 16);
+    // Addresses that stand in data.
+    const addresses = [
+      { section: ".maps", places: entries },
+      ...this.#structs.map(({ name, programs }) => ({
+        section: name,
+        places: programs.map(({ place, program }) => {
+          const symbol = symbols.index.get(program);
+          if (symbol === undefined) throw new ObjectFileError(`${name}: there is no program ${program}`);
+          return { place, symbol };
+        }),
+      })),
+    ].filter(({ places }) => places.length > 0);
+    const symtab = sections.length + code.filter((one) => one.relocations.length > 0).length + addresses.length + 1;
+    for (const { section, places } of addresses) {
+      const data = new Uint8Array(places.length * 16);
       const view = new DataView(data.buffer);
-      entries.forEach(({ place, symbol }, i) => {
+      places.forEach(({ place, symbol }, i) => {
         view.setBigUint64(i * 16, BigInt(place), true);
         view.setUint32(i * 16 + 8, R_BPF_64_ABS64, true);
         view.setUint32(i * 16 + 12, symbol, true);
       });
-      const info = indexOf.get(".maps") as number;
-      add({ name: ".rel.maps", type: SectionType.REL, flags: 0x40, data, link: symtab, info, entrySize: 16 });
+      const info = indexOf.get(section) as number;
+      add({ name: `.rel${section}`, type: SectionType.REL, flags: 0x40, data, link: symtab, info, entrySize: 16 });
     }
     for (const one of code) {
       if (one.relocations.length === 0) continue;
@@ -548,6 +566,9 @@ class ObjectWriter {
           );
         }
     }
+    for (const { name: section, variables } of this.#structs)
+      for (const { name, offset: at, size } of variables)
+        add(name, `${section}\0${name}`, GLOBAL_OBJECT, section, at, size);
     for (const { name, weak } of this.#externs.all()) add(name, name, weak ? WEAK_UNKNOWN : GLOBAL_UNKNOWN, "", 0, 0);
     const library = new Set(this.#object.linkage?.functions.map(({ functions: [first] }) => first?.name));
     for (const { name, weak } of this.#others.values())

@@ -492,6 +492,17 @@ class Compilation {
           static: variable.static === true,
         })),
       );
+    for (const section of new Set(this.#unit.globals.filter(isStructOps).map((v) => v.section ?? ""))) {
+      let size = 0;
+      const variables = this.#unit.globals.flatMap((variable) => {
+        if (!isStructOps(variable) || variable.section !== section) return [];
+        const { name, type } = variable;
+        const one = { name, type, offset: size, size: this.#typing.size(type) };
+        size = Math.ceil((size + one.size) / 8) * 8;
+        return [one];
+      });
+      this.#written.section(section, size, variables);
+    }
     const types = this.#written.encoded();
     return {
       maps,
