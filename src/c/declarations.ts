@@ -74,6 +74,9 @@ export interface Attributes {
   /** The function that a variable is given to when its block is left. */
   cleanup?: string;
   readonly words: Set<string>;
+  /** What `btf_type_tag` says of the type that stands here, and `btf_decl_tag` of what is declared. */
+  readonly typeTags: string[];
+  readonly declTags: string[];
 }
 
 export interface Declarator {
@@ -82,7 +85,16 @@ export interface Declarator {
   readonly isFunction: boolean;
 }
 
-export const noAttributes = (): Attributes => ({ packed: false, align: 0, words: new Set() });
+export const noAttributes = (): Attributes => ({
+  packed: false,
+  align: 0,
+  words: new Set(),
+  typeTags: [],
+  declTags: [],
+});
+
+/** Those of the specifiers, to which a declarator adds its own. */
+const further = (of: Attributes): Attributes => ({ ...of, words: new Set(of.words), declTags: [...of.declTags] });
 
 /** Reads all declarations of these tokens into the table. Throws DiagnosticError for what is wrong in text that is the user's own. */
 export function readDeclarations(tokens: readonly CToken[], types: CTypes, options: DeclarationOptions = {}): void {
@@ -253,7 +265,7 @@ export class DeclarationReader {
     const specifiers = this.specifiers("a type");
     while (!this.is(";")) {
       const declarator = this.declarator(specifiers.type);
-      const attributes = { ...specifiers.attributes, words: new Set(specifiers.attributes.words) };
+      const attributes = further(specifiers.attributes);
       while (this.attributes(attributes));
       if (specifiers.typedef && declarator.name !== undefined)
         this.typedef(declarator.name, declarator.type, attributes.align, system);
@@ -342,6 +354,7 @@ export class DeclarationReader {
       return this.unexpected(wanted);
     }
     for (const q of qualifiers) type = this.types.qualified(q, type);
+    for (const name of attributes.typeTags) type = this.types.add({ kind: "type_tag", name, type });
     return { type, typedef, storage, attributes, anonymous };
   }
 
@@ -414,8 +427,9 @@ export class DeclarationReader {
       const name = this.token.text.replace(/^__(.*)__$/, "$1");
       this.at++;
       if (name === "packed") into.packed = true;
-      else if (name === "section" && this.tokens[this.at + 1]?.kind === "string")
-        into.section = (this.tokens[this.at + 1] as CToken).text.slice(1, -1);
+      else if (name === "section" && this.tokens[this.at + 1]?.kind === "string") into.section = this.#textAhead();
+      else if ((name === "btf_type_tag" || name === "btf_decl_tag") && this.is("("))
+        into[name === "btf_type_tag" ? "typeTags" : "declTags"].push(this.#textAhead());
       else if (name === "cleanup" && this.is("(")) into.cleanup = this.tokens[this.at + 1]?.text ?? "";
       else into.words.add(name);
       if (name === "aligned") {
@@ -429,6 +443,13 @@ export class DeclarationReader {
     this.expect(")", "after the attributes");
     this.expect(")", "after the attributes");
     return true;
+  }
+
+  /** The strings in the parentheses that stand here, as one. */
+  #textAhead(): string {
+    let text = "";
+    for (let at = this.at + 1; this.tokens[at]?.kind === "string"; at++) text += this.tokens[at]?.text.slice(1, -1);
+    return text;
   }
 
   /** `_Alignas` takes a type, too. */
@@ -462,7 +483,8 @@ export class DeclarationReader {
     if (!this.is("{")) {
       if (tag === undefined) return this.unexpected(`a name or a body after ${kind}`);
       const known = types.find(tag.text, kind);
-      const type = known ?? types.add({ kind: "fwd", name: tag.text, union: kind === "union" });
+      let type = known ?? types.add({ kind: "fwd", name: tag.text, union: kind === "union" });
+      for (const name of attributes.typeTags) type = types.add({ kind: "type_tag", name, type });
       return { type, anonymous: false };
     }
     if (system && tag !== undefined) {
@@ -496,6 +518,13 @@ export class DeclarationReader {
     if (layout.size > MOST_BYTES) fail("SCRY1033", `a ${kind} of ${layout.size} bytes`, tag ?? start);
     types.define(id, { kind, name: tag?.text ?? "", size: layout.size, members: layout.members });
     types.align(id, layout.align);
+    for (const { name, tags } of members)
+      if (tags !== undefined)
+        types.tag(
+          id,
+          layout.members.findIndex((m) => m.name === name),
+          tags,
+        );
     if (attributes.words.has("preserve_access_index")) types.preserve(id);
     return { type: id, anonymous: tag === undefined };
   }
@@ -517,7 +546,7 @@ export class DeclarationReader {
         ? { name: undefined, type: specifiers.type, isFunction: false }
         : this.declarator(specifiers.type);
       const bits = this.accept(":") ? this.constant() : undefined;
-      const attributes = { ...specifiers.attributes };
+      const attributes = further(specifiers.attributes);
       while (this.attributes(attributes));
       const name = declarator.name?.text ?? "";
       if (name === "" && bits === undefined) this.unexpected("the name of a member");
@@ -707,6 +736,7 @@ const member = (name: string, type: number, attributes: Attributes): MemberDecla
   type,
   ...(attributes.align > 0 ? { align: attributes.align } : {}),
   ...(attributes.packed ? { packed: true } : {}),
+  ...(attributes.declTags.length > 0 ? { tags: attributes.declTags } : {}),
 });
 
 /** Bytes of a packed enum. */

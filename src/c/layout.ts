@@ -11,6 +11,8 @@ export interface MemberDeclaration {
   /** Bytes that an attribute asks for. */
   readonly align?: number;
   readonly packed?: boolean;
+  /** What `btf_decl_tag` says of it. */
+  readonly tags?: readonly string[];
 }
 
 export interface Layout {

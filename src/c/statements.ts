@@ -200,6 +200,7 @@ class UnitReader extends AssemblyReader {
       storage: extern ? "extern" : lasting ? "global" : "local",
       ...(attributes.section === undefined ? {} : { section: attributes.section }),
       attributes: attributes.words,
+      ...(attributes.declTags.length === 0 ? {} : { tags: attributes.declTags }),
       constant: this.#isConstant(type),
       ...(words.has("static") ? { static: true as const } : {}),
       align: Math.max(attributes.align, 0),

@@ -11,6 +11,8 @@ export interface CVariable {
   readonly storage: "local" | "parameter" | "global" | "extern";
   /** Of a global: the section that it asks for. */
   readonly section?: string;
+  /** What `btf_decl_tag` says of it. */
+  readonly tags?: readonly string[];
   /** Words of its attributes: `weak`, `hidden`. */
   readonly attributes: ReadonlySet<string>;
   readonly constant: boolean;

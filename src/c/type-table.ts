@@ -24,6 +24,7 @@ export class CTypes extends BtfLayer {
   readonly #enumerators = new Map<string, { readonly type: number; readonly value: bigint }>();
   /** Bytes by which types are aligned that say so, or whose members do. */
   readonly #aligned = new Map<number, number>();
+  readonly #tags = new Map<number, readonly { readonly name: string; readonly member: number }[]>();
   /** Structs and unions whose members are looked for in the running kernel (`preserve_access_index`). */
   readonly #preserved = new Set<number>();
 
@@ -157,6 +158,14 @@ export class CTypes extends BtfLayer {
   }
   qualified(kind: "const" | "volatile", type: number): number {
     return this.#once({ kind, name: "", type });
+  }
+
+  /** What is said of a member (`btf_decl_tag`). */
+  tag(id: number, member: number, tags: readonly string[]): void {
+    this.#tags.set(id, [...this.tags(id), ...tags.map((name) => ({ name, member }))]);
+  }
+  tags(id: number): readonly { readonly name: string; readonly member: number }[] {
+    return this.#tags.get(id) ?? [];
   }
 
   preserve(id: number): void {

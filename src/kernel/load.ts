@@ -199,15 +199,25 @@ function fill(
 
 function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Preparation {
   const wanted = options.wanted ?? ((program: ProgramSpec) => program.optional !== true);
-  const object = verifiable(kernel, answered(kernel, { ...given, programs: given.programs.filter(wanted) }));
+  const chosen = withLocks({ ...given, programs: given.programs.filter(wanted) });
+  const object = verifiable(kernel, answered(kernel, chosen));
   const maps = new Map<string, KernelMap>();
   const owned: KernelMap[] = [];
   const passing: number[] = [];
   try {
-    if (object.types !== undefined && object.maps.some(hasTypes)) {
-      passing.push(loadBtf(kernel, typesForKernel(object.types.bytes), "types of the object"));
+    const linked = object.programs.map((spec) => link(spec));
+    const own = chosen.programs.some(asksForOwnTypes);
+    const types = new ProgramTypes(object.source, ownTypes(object, linked, own));
+    const records = linked.map((program) => (wantsTypes(program, object) ? types.records(program) : undefined));
+    let typesFd = -1;
+    if (records.some((record) => record !== undefined)) passing.push((typesFd = types.load(kernel)));
+    let btfFd: number | undefined;
+    // What programs make of the object's types and put into maps are of one BTF.
+    if (own && typesFd >= 0) btfFd = typesFd;
+    else if (object.types !== undefined && object.maps.some(hasTypes)) {
+      btfFd = loadBtf(kernel, typesForKernel(object.types.bytes), "types of the object");
+      passing.push(btfFd);
     }
-    const [btfFd] = passing;
     for (const plan of object.maps) {
       const spec = withSettings(kernel, object, plan);
       const given = options.maps?.get(spec.name);
@@ -217,11 +227,6 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
     }
     for (const { name, type, entries } of object.maps)
       if (MAP_TYPES[type].ofMaps) fill(maps, name, entries, (entry) => maps.get(entry)?.fd);
-    const linked = object.programs.map((spec) => link(spec));
-    const types = new ProgramTypes(object.source, ownTypes(object, linked));
-    const records = linked.map((program) => (wantsTypes(program, object) ? types.records(program) : undefined));
-    let typesFd = -1;
-    if (records.some((record) => record !== undefined)) passing.push((typesFd = types.load(kernel)));
     const modules = new ModuleTypes(kernel);
     const programs = object.programs.map((spec, i): Prepared => {
       const program = linked[i] as LinkedProgram;
@@ -323,10 +328,35 @@ function undo(preparation: Preparation, programs: Iterable<LoadedProgram>): void
   for (const fd of preparation.passing) calls.close(fd);
 }
 
-/** The object's types, where functions of its programs are known by them. */
-function ownTypes({ types }: BpfObject, programs: readonly LinkedProgram[]): Btf | undefined {
-  if (types === undefined || !programs.some(({ functions }) => functions.some(({ type }) => type !== undefined)))
-    return undefined;
+/** Does a program name types of its own object by their ids, as `bpf_obj_new` does? */
+const asksForOwnTypes = ({ functions }: ProgramSpec): boolean =>
+  functions.some(({ code }) => code.some(({ ref }) => ref?.kind === "core" && ref.ask === "type-id-local"));
+
+/** Sections of data with locks, lists and the like in them: what the kernel has to know of it, their types say. */
+function withLocks(object: BpfObject): BpfObject {
+  const { types } = object;
+  if (types === undefined) return object;
+  const maps = object.maps.map((map): MapSpec => {
+    const id = map.type === "array" && map.valueType === undefined ? types.find(map.name, "datasec") : undefined;
+    const section = id === undefined ? undefined : types.type(id);
+    if (id === undefined || section?.kind !== "datasec") return map;
+    const held = section.variables.some(({ type }) => {
+      const variable = types.type(type);
+      const of = variable.kind === "var" ? types.resolve(variable.type) : variable;
+      return of.kind === "struct" && KERNEL_HELD.test(of.name);
+    });
+    return held ? { ...map, keyType: 0, valueType: id, flags: (map.flags ?? 0) & ~MMAPABLE } : map;
+  });
+  return { ...object, maps };
+}
+const KERNEL_HELD = /^bpf_(?:spin_lock|res_spin_lock|list_head|rb_root|timer|wq)$/;
+/** `BPF_F_MMAPABLE`, which the kernel does not allow with those. */
+const MMAPABLE = 0x400;
+
+/** The object's types, where functions of its programs are known by them, or its types by their ids. */
+function ownTypes({ types }: BpfObject, programs: readonly LinkedProgram[], asked: boolean): Btf | undefined {
+  const known = asked || programs.some(({ functions }) => functions.some(({ type }) => type !== undefined));
+  if (types === undefined || !known) return undefined;
   return openBtf(typesForKernel(types.bytes));
 }
 

@@ -127,10 +127,15 @@ export class KernelMap implements BpfMap {
     return count;
   }
 
+  /** Was it created so that its memory can be had here? */
+  get mappable(): boolean {
+    return this.spec.type === "array" && ((this.spec.flags ?? 0) & BPF_F_MMAPABLE) !== 0;
+  }
+
   /** The memory of an array that was created with BPF_F_MMAPABLE: element i at `i * roundup(valueSize, 8)`. */
   mapped(): ArrayBuffer {
     if (this.#pages === undefined) {
-      if (this.spec.type !== "array" || !((this.spec.flags ?? 0) & BPF_F_MMAPABLE)) {
+      if (!this.mappable) {
         throw new UnsupportedError(`map "${this.spec.name}" cannot be mapped: only an array with BPF_F_MMAPABLE can`);
       }
       const bytes = ((this.spec.valueSize + 7) & ~7) * this.spec.maxEntries;

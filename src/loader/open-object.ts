@@ -213,6 +213,11 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
       if (section.startsWith(".rodata")) memory.writable = false;
       else if (loaded.maps.has(section)) {
         const map = loaded.maps.get(section) as KernelMap;
+        // Locks and lists are the kernel's alone.
+        if (!map.mappable) {
+          memory.writable = false;
+          continue;
+        }
         memory.view = new DataView(map.mapped(), 0, map.spec.valueSize);
       }
     }

@@ -67,6 +67,11 @@ export function mapOf(btf: Btf, type: number, name: string): MapSpec {
       entries = true;
       continue;
     }
+    // `__ulong(map_extra, …)`: an enumeration, for numbers that no array could have as its length.
+    if ((held.kind === "enum" || held.kind === "enum64") && NUMBERS.has(member.name)) {
+      numbers.set(member.name, Number(held.values[0]?.value ?? 0n));
+      continue;
+    }
     if (held.kind !== "ptr")
       throw new FormatError(WHAT, `map ${name}: ${member.name} of its declaration is not a pointer`);
     if (member.name === "key" || member.name === "value") {

@@ -104,6 +104,19 @@ describe("programs of many kinds are loaded", () => {
   });
 });
 
+describe("what the kernel keeps for a program", () => {
+  it("is known by tags in the types: pointers in maps, lists of structs", () => {
+    const object = objectOf(readFileSync(new URL("../../../test/data/c/graph.bpf.c", import.meta.url), "utf8"));
+    expect(object.maps.find((map) => map.name === "bloom")?.extra).toBe(3n);
+    const file = writeObject(object, { kernel: kernelBtf(liveKernel()) });
+    for (const one of [object, readObject(file).object]) {
+      using loaded = loadObject(one);
+      const list = loaded.programs.get("list")?.fd as number;
+      expect(testRun(list, { data: new Uint8Array(64) }).value).toBe(42);
+    }
+  });
+});
+
 describe("an object from C", () => {
   it("is written as a file with all that it asks of the kernel's types", () => {
     const object = objectOf(`${HEAD}

@@ -487,6 +487,7 @@ class Compilation {
         variables.map(({ variable, offset }) => ({
           name: variable.name,
           type: variable.type,
+          tags: variable.tags ?? [],
           offset,
           size: this.#typing.size(variable.type),
           static: variable.static === true,
@@ -497,7 +498,7 @@ class Compilation {
       const variables = this.#unit.globals.flatMap((variable) => {
         if (!isStructOps(variable) || variable.section !== section) return [];
         const { name, type } = variable;
-        const one = { name, type, offset: size, size: this.#typing.size(type) };
+        const one = { name, type, offset: size, size: this.#typing.size(type), static: false };
         size = Math.ceil((size + one.size) / 8) * 8;
         return [one];
       });

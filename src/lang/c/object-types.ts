@@ -2,7 +2,7 @@
 // in the running kernel (CO-RE) as much as the programs ask about: the kernel's own have hundreds of members.
 
 import { type Btf, BtfWriter, openBtf } from "../../btf/index.ts";
-import type { CTypes } from "../../c/index.ts";
+import { type CTypes, isDeclared } from "../../c/index.ts";
 import type { CoreQuestion, ObjectInstruction, Reference } from "../../object/index.ts";
 import { FormatError } from "../../source/index.ts";
 
@@ -19,6 +19,8 @@ export class ObjectTypes {
   readonly #whole = new Map<number, number>();
   readonly #asked = new Map<number, Asked>();
   readonly #written = new Map<number, number>();
+  /** Being written. */
+  readonly #open = new Set<number>();
   #used = false;
 
   constructor(types: CTypes) {
@@ -40,7 +42,9 @@ export class ObjectTypes {
   /** The reference with the ids and numbers of the types that are written. All must have been asked before. */
   written(ref: CoreReference): CoreReference {
     let root = this.#written.get(ref.type);
-    if (root === undefined) this.#written.set(ref.type, (root = this.#root(ref.type)));
+    // Whoever makes one of a type of the text's own needs to know all of it.
+    const own = ref.ask === "type-id-local" && isDeclared(ref.type);
+    if (root === undefined) this.#written.set(ref.type, (root = own ? this.whole(ref.type) : this.#root(ref.type)));
     if (!ref.ask.startsWith("field-")) return { ...ref, type: root };
     const [first, ...steps] = ref.access.split(":").map(Number);
     let asked = this.#asked.get(ref.type);
@@ -70,15 +74,16 @@ export class ObjectTypes {
       readonly offset: number;
       readonly size: number;
       readonly static: boolean;
+      readonly tags?: readonly string[];
     }[],
   ): void {
     if (variables.length === 0) return;
     this.#used = true;
-    const written = variables.map((v) => ({
-      type: this.#writer.var(v.name, this.whole(v.type), v.static ? "static" : "global"),
-      offset: v.offset,
-      size: v.size,
-    }));
+    const written = variables.map((v) => {
+      const type = this.#writer.var(v.name, this.whole(v.type), v.static ? "static" : "global");
+      for (const tag of v.tags ?? []) this.#tag(tag, type, -1);
+      return { type, offset: v.offset, size: v.size };
+    });
     this.#writer.datasec(name, size, written);
   }
 
@@ -110,8 +115,19 @@ export class ObjectTypes {
     return this.#writer.ptr(this.#writer[target.kind](target.name, target.size, []));
   }
 
+  /** What is said of a declaration; of the head of a list or tree also the struct that its nodes are in. */
+  #tag(tag: string, type: number, member: number): void {
+    this.#writer.declTag(tag, type, member);
+    const [, node] = /^contains:(\w+):/.exec(tag) ?? [];
+    const id = node === undefined ? undefined : this.#types.find(node, "struct");
+    if (id !== undefined) this.whole(id);
+  }
+
   instruction(one: ObjectInstruction): ObjectInstruction {
-    return one.ref?.kind === "core" ? { ...one, ref: this.written(one.ref) } : one;
+    if (one.ref?.kind !== "core") return one;
+    const ref = this.written(one.ref);
+    // What it is in this object is known here.
+    return ref.ask === "type-id-local" ? { ...one, ref, imm: ref.type, imm64: BigInt(ref.type) } : { ...one, ref };
   }
 
   /** Undefined where nothing needs them. */
@@ -165,6 +181,7 @@ export class ObjectTypes {
     const writer = this.#writer;
     if (behind && (type.kind === "struct" || type.kind === "union"))
       return type.name === "" ? 0 : writer.fwd(type.name, type.kind);
+    this.#open.add(id);
     const made = ((): number => {
       switch (type.kind) {
         case "int":
@@ -180,7 +197,7 @@ export class ObjectTypes {
         case "restrict":
           return writer[type.kind](this.whole(type.type, behind));
         case "type_tag":
-          return writer.typeTag(type.name, this.whole(type.type, behind));
+          return writer.typeTag(type.name, behind ? this.#tagged(type.type) : this.whole(type.type));
         case "array":
           return writer.array(this.whole(type.element, behind), type.count, this.#index());
         case "struct":
@@ -204,7 +221,18 @@ export class ObjectTypes {
           return 0;
       }
     })();
-    if (!behind) this.#whole.set(id, made);
+    this.#open.delete(id);
+    if (behind) return made;
+    this.#whole.set(id, made);
+    for (const { name, member } of this.#types.tags(id)) this.#tag(name, made, member);
     return made;
+  }
+
+  /** What a tagged pointer leads to: a struct to the kernel's eyes, too, which looks its name up where it is the kernel's own. */
+  #tagged(id: number): number {
+    const type = this.#types.resolve(id);
+    if (type.kind !== "struct" && type.kind !== "union") return this.whole(id, true);
+    if (isDeclared(type.id) && !this.#open.has(type.id)) return this.whole(type.id);
+    return this.#writer[type.kind](type.name, type.size, []);
   }
 }
