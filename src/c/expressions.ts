@@ -598,7 +598,17 @@ export abstract class ExpressionReader extends DeclarationReader {
 
 /** A variable that the text does not name. */
 export function temporary(name: string, type: number, span: Span): CVariable {
-  return { name, type, span, storage: "local", attributes: noWords, constant: false, align: 0, addressed: false };
+  return {
+    name,
+    type,
+    span,
+    storage: "local",
+    attributes: noWords,
+    constant: false,
+    align: 0,
+    used: true,
+    addressed: false,
+  };
 }
 
 /** The bytes of a string, without an end. */

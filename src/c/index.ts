@@ -20,3 +20,4 @@ export type {
 } from "./tree.ts";
 export { CTypes, isDeclared } from "./type-table.ts";
 export { joined, refuse, rootOf, Typing } from "./typing.ts";
+export { warningsOf } from "./warnings.ts";

@@ -95,7 +95,8 @@ export type CExpression =
         | { readonly kind: "address"; readonly of: CExpression }
         /** An array as a pointer to its first element. */
         | { readonly kind: "decay"; readonly of: CExpression }
-        | { readonly kind: "convert"; readonly of: CExpression }
+        /** `written`: by a cast of the text. */
+        | { readonly kind: "convert"; readonly of: CExpression; readonly written?: true }
         | { readonly kind: "unary"; readonly operator: "-" | "~" | "!"; readonly of: CExpression }
         /** Both sides are of its type, but the right one of a shift. */
         | {

@@ -111,7 +111,8 @@ export class Typing {
     if (to.kind === "float" || this.resolve(value.type).kind === "float") return this.#float(span);
     if (!this.isScalar(type) || !this.isScalar(value.type))
       return refuse(WRONG_TYPE, `${this.name(value.type)} cannot be cast to ${this.name(type)}`, span);
-    return this.cast(value, type, span);
+    const cast = this.cast(value, type, span);
+    return cast.kind === "convert" ? { ...cast, written: true } : cast;
   }
 
   #float(span: Span): never {

@@ -102,6 +102,13 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "of C text: c (libbpf's, the default) or bcc (maps with methods, programs by their names)",
     example: "scry run --dialect bcc opensnoop.c",
   },
+  warn: {
+    value: "WORD",
+    completes: "none",
+    many: true,
+    help: "of C text, as a compiler's -W: error (warnings are errors), none, or no-NAME (not that one)",
+    example: "scry build --warn no-unused-function opensnoop.bpf.c -o opensnoop.bpf.o",
+  },
   undefine: {
     short: "U",
     value: "NAME",

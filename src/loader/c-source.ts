@@ -24,6 +24,10 @@ export interface CSourceOptions {
   readonly kernel?: Kernel;
   /** To be linked with other objects, which may define what the text does not. */
   readonly linkable?: boolean;
+  /** As after `-W`: `error`, `none`, `no-unused-variable`. */
+  readonly warnings?: readonly string[];
+  /** Is told what C takes and a programmer seldom means. */
+  onWarnings?(all: readonly Diagnostic[], source: SourceText): void;
   /** For any kernel, not only this one: with the instructions that all have. */
   readonly portable?: boolean;
 }
@@ -37,7 +41,8 @@ export function objectOfC(path: string, options: CSourceOptions = {}): BpfObject
 export function objectOfText(source: SourceText, options: CSourceOptions = {}): BpfObject {
   const headers = new HeaderFiles(options.includeFolders ?? []);
   const kernel = options.kernel ?? liveKernel();
-  const { object, diagnostics, skipped } = compileC(source, {
+  const { object, diagnostics, warnings, skipped } = compileC(source, {
+    warnings: options.warnings ?? [],
     btf: () => {
       try {
         return kernelBtf(kernel);
@@ -66,6 +71,7 @@ export function objectOfText(source: SourceText, options: CSourceOptions = {}): 
     machine: process.arch === "arm64" ? "arm64" : "x86",
   });
   if (object === undefined) throw new DiagnosticError(withDialect(diagnostics, source.text, options), source);
+  if (warnings !== undefined && warnings.length > 0) options.onWarnings?.(warnings, source);
   const [section] = skipped;
   if (section !== undefined)
     throw new DiagnosticError(

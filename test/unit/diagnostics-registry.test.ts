@@ -75,7 +75,10 @@ const IMPORTS = 'import { array, bpf, hash, live, rawTracepoint, u8, u32, u64 } 
 
 const runners: Readonly<Record<string, (text: string) => readonly string[]>> = {
   scry: compiled(),
-  c: (text) => compileC({ name: "example.bpf.c", text }).diagnostics.map((d) => d.code),
+  c: (text) => {
+    const { diagnostics, warnings = [] } = compileC({ name: "example.bpf.c", text });
+    return [...diagnostics, ...warnings].map((d) => d.code);
+  },
   bcc: (text) => compileC({ name: "example.c", text }, { bcc: {} }).diagnostics.map((d) => d.code),
   "bpf-ts": (text) =>
     compileModule({ name: "example.bpf.ts", text: `${IMPORTS}${text}` }).diagnostics.map((d) => d.code),

@@ -4,7 +4,7 @@ import type { Command } from "../command.ts";
 import { common, type Option, options } from "../options.ts";
 
 const own: readonly Option[] = [
-  ...options("include-dir", "include", "define", "undefine", "dialect", "database"),
+  ...options("include-dir", "include", "define", "undefine", "dialect", "warn", "database"),
   { ...(options("output")[0] as Option), help: "the object; FILE.o beside the text unless said otherwise" },
   ...options("format"),
 ];

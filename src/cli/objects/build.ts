@@ -7,12 +7,12 @@ import { writeOutput } from "../streams.ts";
 import { databaseLines } from "./compilation-database.ts";
 import { ownWords } from "./compiler-words.ts";
 import { explainObjectFailure } from "./object-failure.ts";
-import { cOptions } from "./open.ts";
+import { cOptions, warned } from "./open.ts";
 
 /** The object that a file is, or that its C text makes. */
 export function objectBytes(line: CommandLine, file: string): Uint8Array {
   if (file.endsWith(".ts")) return objectFileOfModule(file);
-  return file.endsWith(".c") ? objectFileOfC(file, cOptions(line)) : readForeign(file);
+  return file.endsWith(".c") ? objectFileOfC(file, { ...cOptions(line), ...warned(line) }) : readForeign(file);
 }
 
 export async function buildObject(words: readonly string[], taken: readonly Option[]): Promise<number> {

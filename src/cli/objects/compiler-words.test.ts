@@ -6,7 +6,11 @@ const words = (line: string): string => ownWords(line.split(" ")).join(" ");
 describe("a compiler's words", () => {
   it.each([
     ["-target bpf -O2 -g -c x.bpf.c -o x.o", "x.bpf.c -o x.o"],
-    ["--target=bpfel -mcpu=v3 -Wall -Wno-unused-value -Werror -std=gnu11 x.c", "x.c"],
+    [
+      "--target=bpfel -mcpu=v3 -Wall -Wno-unused-value -Werror -std=gnu11 x.c",
+      "--warn no-unused-value --warn error x.c",
+    ],
+    ["-w -Wextra -Wno-error x.c", "--warn none x.c"],
     ["-Iinc -I inc -DA -DB=1 -D C=2 x.c", "-Iinc -I inc -DA -DB=1 -D C=2 x.c"],
     ["-isystem sys -Iinc -idirafter=last x.c", "-Iinc x.c -I sys -I last"],
     ["-include own.h -iquote q x.c", "--include own.h -I q x.c"],

@@ -36,8 +36,11 @@ const WORDS: readonly (readonly [word: RegExp, rule: Rule])[] = [
   [/^-M(?:D|MD|P|G)$/, "none"],
   [/^-O[0123sgz]?$|^-Ofast$/, "none"],
   [/^-g(?:\d|gdb\d?|dwarf(?:-\d)?|btf|z|line-tables-only|no-.*|split-dwarf)?$/, "none"],
+  [/^-Werror$/, { words: () => ["--warn", "error"] }],
+  [/^-Wno-(?!error)/, { words: (word) => ["--warn", word.slice(2)] }],
+  [/^-w$/, { words: () => ["--warn", "none"] }],
   [/^-W(?!p,|a,|l,)/, "none"],
-  [/^-(?:w|pedantic|pedantic-errors|ansi|pipe|pthread|v|nostdinc|nostdlib|nostdlibinc|no-integrated-as)$/, "none"],
+  [/^-(?:pedantic|pedantic-errors|ansi|pipe|pthread|v|nostdinc|nostdlib|nostdlibinc|no-integrated-as)$/, "none"],
   [/^-Qunused-arguments$|^-fcolor-diagnostics$|^-fansi-escape-codes$/, "none"],
   [/^-std=(?:c|gnu|iso9899:)\d/, "none"],
   [/^-std=/, refused("it is C that is compiled")],
@@ -105,7 +108,9 @@ export function ownWords(words: readonly string[]): string[] {
       own.push(word);
       // The value of an option is no option.
       if (
-        /^-[IDopf]$|^--(?:include|include-dir|define|undefine|output|format|color|debug|database|dialect)$/.test(word)
+        /^-[IDopf]$|^--(?:include|include-dir|define|undefine|output|format|color|debug|database|dialect|warn)$/.test(
+          word,
+        )
       )
         own.push(next());
       continue;
@@ -113,6 +118,7 @@ export function ownWords(words: readonly string[]): string[] {
     if (rule === undefined) throw new UsageError(`unknown option: ${word}`);
     if (typeof rule === "object" && "refused" in rule) throw cannot(word, rule.refused);
     if (rule === "value") next();
+    if (typeof rule === "object") own.push(...rule.words(word));
   }
   redefined(own);
   const file = own.indexOf("--");

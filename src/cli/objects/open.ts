@@ -1,9 +1,9 @@
 // The object that a command line names, and what it says to change of it.
 
 import { type ObjectFile, type OpenOptions, openObject } from "../../loader/index.ts";
-import { nearest } from "../../source/index.ts";
+import { DiagnosticError, nearest } from "../../source/index.ts";
 import { type CommandLine, UsageError } from "../options.ts";
-import { speakOf } from "./object-failure.ts";
+import { explainObjectFailure, speakOf } from "./object-failure.ts";
 
 export { speakOf };
 
@@ -24,6 +24,14 @@ export const cOptions = (
   includes: lines(line, "include"),
   defines: lines(line, "define"),
   undefines: lines(line, "undefine"),
+});
+
+/** What a command line says of the warnings of C text, which are told on standard error. */
+export const warned = (line: CommandLine): Pick<OpenOptions, "warnings" | "onWarnings"> => ({
+  warnings: lines(line, "warn"),
+  onWarnings: (all, source) => {
+    explainObjectFailure(new DiagnosticError(all, source), line);
+  },
 });
 
 /** What a command line says of how objects are opened. */

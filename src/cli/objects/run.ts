@@ -18,7 +18,7 @@ import type { CommandLine } from "../options.ts";
 import { openStreams } from "../streams.ts";
 import { pidOf } from "../target.ts";
 import { type HeaderTypes, headerTypes } from "./header-types.ts";
-import { fileOf, lines, openFile, openOptions, pair, setVariables } from "./open.ts";
+import { fileOf, lines, openFile, openOptions, pair, setVariables, warned } from "./open.ts";
 import { type ReadRecord, recordReader } from "./records.ts";
 import { isZero, valueJson, valueText } from "./values.ts";
 
@@ -34,7 +34,7 @@ export async function runFile(line: CommandLine): Promise<number> {
     if (!quiet) streams.messages.text(`${text}\n`);
     streams.messages.flush();
   };
-  await using object = await openFile(fileOf(line, "run"), openOptions(line));
+  await using object = await openFile(fileOf(line, "run"), { ...openOptions(line), ...warned(line) });
   setVariables(object, line);
   const types = typesOf(object, line);
   const headers = headerTypes(lines(line, "include"), object.file.types);

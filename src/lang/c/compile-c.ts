@@ -14,6 +14,7 @@ import {
   readUnit,
   refuse,
   Typing,
+  warningsOf,
 } from "../../c/index.ts";
 import { type Cpu, compile, type IrFunction, type IrProgram, printIr, StackError } from "../../compiler/index.ts";
 import {
@@ -63,6 +64,8 @@ export interface CompileCOptions {
   readonly cpu?: Cpu;
   /** The object is to be linked with others: it may use what these define, and has what they may use. */
   readonly linkable?: boolean;
+  /** `error`: warnings are errors; `none`: none is told; `no-NAME`: not that one. */
+  readonly warnings?: readonly string[];
   /** Called with the IR's text before and after each pass. */
   readonly dump?: (pass: string, text: string) => void;
 }
@@ -71,6 +74,8 @@ export interface CompiledC {
   /** Absent where something is wrong. */
   readonly object?: BpfObject;
   readonly diagnostics: readonly Diagnostic[];
+  /** What C takes and a programmer seldom means. */
+  readonly warnings?: readonly Diagnostic[];
   /** Map sections and programs of sections that nothing is known of. */
   readonly skipped: readonly string[];
 }
@@ -125,10 +130,15 @@ export function compileC(source: SourceText, options: CompileCOptions = {}): Com
       [`__TARGET_ARCH_${machine}`, "1"],
       ...(options.defines ?? []),
     ];
+    // Headers that are not the user's.
+    const others = new Set<SourceText>();
     const preprocessor = new Preprocessor({
       include: (request) => {
         const found = request.quoted ? options.include?.(request) : undefined;
-        return found ?? ownHeader(request.name, machine) ?? dialect?.header(request.name) ?? options.include?.(request);
+        if (found !== undefined) return found;
+        const own = ownHeader(request.name, machine) ?? dialect?.header(request.name) ?? options.include?.(request);
+        if (own !== undefined) others.add(own);
+        return own;
       },
       defines: defines.filter(([name]) => options.undefines?.includes(name) !== true),
       has: (operator, name) =>
@@ -151,8 +161,24 @@ export function compileC(source: SourceText, options: CompileCOptions = {}): Com
     const told = (all: readonly Diagnostic[]): readonly Diagnostic[] =>
       unlike(all).map((d) => withMacros(d, tokens, preprocessor.macros, main));
     if (diagnostics.length > 0) return { diagnostics: told(diagnostics), skipped: [] };
+    // BCC's texts are looked at by nobody's rules.
+    const warnings = dialect === undefined ? warningsOf(unit, new Typing(types), main, (file) => others.has(file)) : [];
+    // What macros of other headers bring is theirs, too.
+    const theirs = (name: string): boolean => {
+      const file = preprocessor.macros.get(name)?.body[0]?.file;
+      return file !== undefined && others.has(file);
+    };
+    const wanted = told(wantedOf(warnings, options.warnings ?? [])).filter(
+      ({ span }) =>
+        !tokens.some(
+          (t) => t.from?.some(theirs) === true && t.file === (span?.file ?? main) && t.span.start === span?.start,
+        ),
+    );
     const compiled = new Compilation(main, types, unit, options, dialect).run();
-    return { ...compiled, diagnostics: told(compiled.diagnostics) };
+    const errors = told(compiled.diagnostics);
+    if (errors.length > 0 || options.warnings?.includes("error") !== true || wanted.length === 0)
+      return { ...compiled, diagnostics: errors, warnings: wanted };
+    return { diagnostics: wanted.map((d) => ({ ...d, severity: "error" })), skipped: compiled.skipped };
   } catch (error) {
     if (error instanceof DiagnosticError) return { diagnostics: located(error, main), skipped: [] };
     throw error;
@@ -176,6 +202,14 @@ export function compileUnit(
     alias: () => undefined,
   };
   return new Compilation(source, types, unit, options, c).run();
+}
+
+/** Those that the words of `-W` leave. */
+function wantedOf(all: readonly Diagnostic[], words: readonly string[]): readonly Diagnostic[] {
+  if (words.includes("none")) return [];
+  return all.filter(
+    ({ message }) => !words.some((word) => word.startsWith("no-") && message.endsWith(`[-W${word.slice(3)}]`)),
+  );
 }
 
 /** Each once: a macro may bring the same mistake several times. */
