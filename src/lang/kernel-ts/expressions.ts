@@ -2,7 +2,7 @@
 // writes into memory) becomes statements before it.
 
 import type { CExpression } from "../../c/index.ts";
-import { nearest } from "../../source/index.ts";
+import { nearest, type Span } from "../../source/index.ts";
 import {
   annotationOf,
   bare,
@@ -126,9 +126,31 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
     const holder = this.#holder(object.of);
     if (own !== undefined && this.types.typing.resolve(holder.type).kind === "array") return own(this, holder, node);
     const of = this.types.typing.member(holder, name, span);
+    const located = this.types.texts.get(this.types.typing.resolve(holder.type).id)?.get(name);
+    if (located !== undefined) return this.#textAt(holder, of, located, span);
     if (object.kind === "maybe") return { kind: "maybe", present: object.present, of };
     if (node.optional && this.types.typing.isPointer(object.of.type)) return { kind: "maybe", present: object.of, of };
     return { kind: "plain", of };
+  }
+
+  /** The text of a record, where one of its members says: its distance in the low half, its length in the high one. */
+  #textAt(record: CExpression, member: CExpression, from: "absolute" | "relative", span: Span): Value {
+    const { typing, c } = this.types;
+    return {
+      kind: "written",
+      type: this.types.text(64),
+      into: (place, type) =>
+        this.gathered(() => {
+          const start = typing.cast(typing.address(record, span), c.pointer(this.types.number("u8") as number));
+          const own = member.kind === "member" && from === "relative" ? member.bitOffset / 8 + 4 : 0;
+          const distance = typing.binary("&", member, this.constant(0xffff, typing.unsigned, span), span);
+          const at = typing.binary("+", start, typing.cast(distance, typing.unsignedLong), span);
+          const text = own === 0 ? at : typing.binary("+", at, this.constant(own, typing.unsignedLong, span), span);
+          const to = typing.address(this.addressable(place), span);
+          const size = this.constant(typing.size(type), typing.unsigned, span);
+          this.do(this.call("bpf_probe_read_kernel_str", [to, size, text], span));
+        }),
+    };
   }
 
   /** What a pointer leads to; of others, themselves. */

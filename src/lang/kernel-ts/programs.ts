@@ -71,13 +71,18 @@ function tracepointContext(args: readonly Static[], types: Types, world: Program
   const known = types.c.own(struct, "struct");
   if (known !== undefined) return { context: known, whole: true };
   const members = fields.map((field) => ({
-    name: field.name.replace(/^common_/, "common_"),
+    name: field.name,
     type: fieldType(field, types),
     bitOffset: field.offset * 8,
     bitfieldSize: 0,
   }));
   const size = Math.max(8, ...fields.map((field) => field.offset + field.size));
-  return { context: types.c.add({ kind: "struct", name: struct, size, members }), whole: true };
+  const context = types.c.add({ kind: "struct", name: struct, size, members });
+  const texts = fields.flatMap(({ name: field, location }) =>
+    location === undefined ? [] : [[field, location] as const],
+  );
+  types.texts.set(context, new Map(texts));
+  return { context, whole: true };
 }
 
 /** Parameters of a function of the kernel, with their names. */

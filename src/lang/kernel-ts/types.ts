@@ -21,6 +21,8 @@ export const NUMBER_NAMES: readonly string[] = Object.keys(NUMBERS);
 export class Types {
   readonly c: CTypes;
   readonly typing: Typing;
+  /** Members of tracepoints' records that say where their text is, by their struct: from its start, or from their own end. */
+  readonly texts: Map<number, ReadonlyMap<string, "absolute" | "relative">> = new Map();
 
   constructor(c: CTypes, typing: Typing) {
     this.c = c;
