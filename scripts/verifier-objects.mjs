@@ -91,7 +91,8 @@ for (const file of files) {
     const label = `${short}:${program.name}`;
     let kernel;
     try {
-      kernel = kernelSays({ ...object, programs: [program] }, { maps: maps.maps });
+      // Also those that are loaded only where somebody asks for them ("?").
+      kernel = kernelSays({ ...object, programs: [program] }, { maps: maps.maps, wanted: () => true });
     } catch (error) {
       note(left, `${program.type}: ${general(error.message)}`, label);
       counts.left++;

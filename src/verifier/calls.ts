@@ -161,10 +161,10 @@ function keyIsInside(checker: Checker, state: State, map: MapSpec, { key }: Gath
   const place = key.pointer;
   if (!isConstant(place.index)) return false;
   const off = place.off + Number(place.index.smin);
-  // Only where states that differ in the key are told apart.
-  const above = state.frames[place.frame + 1];
-  const start = checker.graph.functionOf[above === undefined ? state.pc : above.callSite]?.start ?? 0;
-  if (!checker.relevance.isKey(start, off)) return false;
   const known = knownOnStack(state.frames[place.frame] as Frame, off);
-  return known !== undefined && known < BigInt(map.maxEntries);
+  if (known === undefined || known >= BigInt(map.maxEntries)) return false;
+  // States that differ in the key are to be told apart from now on.
+  const above = state.frames[place.frame + 1];
+  checker.keyDecides(above === undefined ? state.pc : above.callSite, off);
+  return true;
 }

@@ -56,6 +56,7 @@ export class Checker {
   readonly #links: Uint16Array;
   readonly #counters: Uint16Array;
   readonly #countingWords = new Map<number, Set<number>>();
+  readonly #keyWords = new Map<number, Set<number>>();
   #relevance: Relevance;
   readonly #results: ({ left: Scalar; right: Scalar; result: Scalar } | undefined)[] = [];
   readonly #immediates: (Scalar | undefined)[] = [];
@@ -119,6 +120,16 @@ export class Checker {
     this.#outdated = true;
   }
 
+  /** That a look-up at this slot finds something is known from the key at this place of its function's stack. */
+  keyDecides(slot: number, off: number): void {
+    const start = this.graph.functionOf[slot]?.start ?? 0;
+    const words = this.#keyWords.get(start) ?? new Set();
+    const word = (-off - 1) >> 3;
+    if (words.has(word)) return;
+    this.#keyWords.set(start, words.add(word));
+    this.#outdated = true;
+  }
+
   /** Takes in what has shown to decide since; false where nothing more matters than before. */
   renew(everything = false): boolean {
     if (!this.#outdated) return false;
@@ -135,6 +146,7 @@ export class Checker {
       links: this.#links,
       counters: this.#counters,
       countingWords: this.#countingWords,
+      keyWords: this.#keyWords,
       divisors: this.strict,
       result: this.resultRange !== undefined,
     });

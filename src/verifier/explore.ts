@@ -27,9 +27,13 @@ const THRESHOLD_JOINS = 6;
 const MEET_JOINS = 12;
 /** Kinds of states, by what they point to, that are kept apart before they are joined after all. */
 const MAX_SHAPES = 6;
-/** How many states a place keeps when stepping, and when one that never covers anything is dropped. */
-const STEP_STATES = 64;
+/**
+ * How many states a place keeps when stepping, when one that never covers anything is dropped, and with how many of those
+ * that a state continues it is compared: that a loop stands still shows at the newest.
+ */
+const STEP_STATES = 128;
 const STEP_MISSES = 3;
+const STEP_ANCESTORS = 4;
 
 export interface Outcome {
   readonly fault?: Fault;
@@ -262,10 +266,15 @@ export class Explorer {
     const meeting = (this.#meetings[pc] ??= { states: [], joins: 0 });
     const { states } = meeting;
     const open = this.#isOpenHead(pc);
+    let ancestors = 0;
     for (let i = states.length - 1; i >= 0; i--) {
       const one = states[i] as Saved;
       const { state: old, node } = one;
+      const goesOn = node !== undefined && node.open > 0;
+      // It covers nothing before its paths have ended, and there may be one for each turn of a loop.
+      if (goesOn && !open && ++ancestors > STEP_ANCESTORS) continue;
       if (!this.#covers(old, state)) {
+        if (goesOn) continue;
         one.misses++;
         // The newest one tells whether a loop stands still.
         const useless = one.misses > STEP_MISSES * (one.hits + 1) && i < states.length - 1;
@@ -273,7 +282,7 @@ export class Explorer {
         continue;
       }
       one.hits++;
-      if (open || node === undefined || node.open === 0) return undefined;
+      if (open || !goesOn) return undefined;
       // It turned by the machine's leave, which ends.
       if (old.turns.umin !== state.turns.umin) return undefined;
       const { needed } = this.#checker;
@@ -298,7 +307,10 @@ export class Explorer {
     next.turns = state.turns;
     const node: SavedNode = { parent: next.origin, open: 1 };
     next.origin = node;
-    if (states.length >= STEP_STATES) states.shift();
+    if (states.length >= STEP_STATES) {
+      const closed = states.findIndex((one) => one.node?.open === 0);
+      states.splice(closed < 0 ? 0 : closed, 1);
+    }
     this.#save(states, next, node);
     return next;
   }

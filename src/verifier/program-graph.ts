@@ -399,19 +399,34 @@ function helperArguments(id: number): number {
 /** Passes over a program before a fact is given up that still changes: loops in loops in loops. */
 export const MAX_PASSES = 40;
 
-function liveness({ code, next }: Shape, again: Uint8Array, postorder: readonly number[]): Uint16Array {
+function liveness(
+  { code, next, functions, functionOf }: Shape,
+  again: Uint8Array,
+  postorder: readonly number[],
+): Uint16Array {
   const size = code.length;
   const live = new Uint16Array(size + 1);
   const uses = new Uint16Array(size);
   const kept = new Uint16Array(size);
   /** The first slot of the function that is called, or -1. */
   const called = new Int32Array(size).fill(-1);
+  /** Where functions end whose result is wanted only where a call of them wants it, by their first slot. */
+  const ends = new Map<number, number[]>(functions.slice(1).map(({ start }) => [start, []]));
   for (const slot of postorder) {
     const instruction = code[slot] as Instruction;
     const effect = effects(instruction, () => 0);
     uses[slot] = effect.uses | (1 << 10);
     kept[slot] = ~effect.defines;
     if (instruction.op === Opcode.CALL && instruction.src === 1) called[slot] = slot + instruction.imm + 1;
+    // A callback's result is looked at by whoever calls it.
+    else if (instruction.op === Opcode.LDDW && instruction.src === 4) ends.delete(slot + instruction.imm + 1);
+  }
+  for (const slot of postorder) {
+    if ((code[slot] as Instruction).op !== Opcode.EXIT) continue;
+    const own = ends.get(functionOf[slot]?.start ?? 0);
+    if (own === undefined) continue;
+    own.push(slot);
+    uses[slot] = 1 << 10;
   }
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     let changed = false;
@@ -420,7 +435,15 @@ function liveness({ code, next }: Shape, again: Uint8Array, postorder: readonly 
       for (const to of next[slot] as readonly number[]) after |= live[to] as number;
       let before = (after & (kept[slot] as number)) | (uses[slot] as number);
       const target = called[slot] as number;
-      if (target >= 0) before |= (live[target] as number) & 0x3e;
+      if (target >= 0) {
+        before |= (live[target] as number) & 0x3e;
+        const own = (after & 1) === 0 ? undefined : ends.get(target);
+        if (own !== undefined) {
+          for (const end of own) uses[end] = (uses[end] as number) | 1;
+          ends.delete(target);
+          changed = true;
+        }
+      }
       if (before !== live[slot]) {
         live[slot] = before;
         changed ||= again[slot] === 1;

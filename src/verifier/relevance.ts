@@ -18,8 +18,6 @@ export interface Relevance {
   readonly registers: Uint16Array;
   /** For each word of a function's stack, the highest first, whether the number matters that is kept there. */
   readonly stack: (functionStart: number) => Uint8Array;
-  /** Does it matter to a key that is looked up? */
-  readonly isKey: (functionStart: number, off: number) => boolean;
 }
 
 type Graph = Pick<ProgramGraph, "code" | "next" | "functions" | "functionOf" | "again" | "postorder">;
@@ -75,18 +73,18 @@ function stackAddresses({ code, next: following, again, postorder }: Graph): Uin
   return before;
 }
 
-/** Places whose address is taken by `rX = r10; rX += off`: where keys of look-ups lie. */
-function keyPlaces({ code, functionOf }: Pick<Graph, "code" | "functionOf">): Map<number, Uint8Array> {
-  const places = new Map<number, Uint8Array>();
+/** Words whose address is taken by `rX = r10; rX += off`, by function: there keys of look-ups may lie. */
+function keyPlaces({ code, functionOf }: Pick<Graph, "code" | "functionOf">): Map<number, Set<number>> {
+  const places = new Map<number, Set<number>>();
   if (!code.some((i) => i?.op === Opcode.CALL && i.src === 0 && i.imm === 1)) return places;
   code.forEach((i, slot) => {
     const next = code[slot + 1];
     if (i?.op !== Opcode.MOV64_REG || i.src !== 10 || next?.op !== 0x07 || next.dst !== i.dst) return;
     const start = functionOf[slot]?.start ?? 0;
     let words = places.get(start);
-    if (words === undefined) places.set(start, (words = new Uint8Array(WORDS)));
+    if (words === undefined) places.set(start, (words = new Set()));
     const word = wordOf(next.imm);
-    if (word !== undefined) words[word] = 1;
+    if (word !== undefined) words.add(word);
   });
   return places;
 }
@@ -100,6 +98,8 @@ export interface Deciding {
   /** Registers that count the turns of the loop at a slot, as bits; and such words of a function's stack. */
   readonly counters: Uint16Array;
   readonly countingWords: ReadonlyMap<number, ReadonlySet<number>>;
+  /** Words of a function's stack that held a key which is known to be inside of its array. */
+  readonly keyWords: ReadonlyMap<number, ReadonlySet<number>>;
   /** Does a divisor matter? */
   readonly divisors: boolean;
   /** Does the program's result? */
@@ -109,7 +109,7 @@ export interface Deciding {
 /** What does not depend on what exploring has shown. */
 export interface RelevanceBasis {
   readonly addresses: Uint16Array;
-  readonly keys: ReadonlyMap<number, Uint8Array>;
+  readonly keys: ReadonlyMap<number, ReadonlySet<number>>;
   /** Slots of comparisons that lead out of a loop: what they compare ends it. */
   readonly leaving: Uint8Array;
 }
@@ -130,7 +130,7 @@ export function relevanceBasis(graph: Graph & Pick<ProgramGraph, "loops">): Rele
 export function relevanceOf(graph: Graph, basis: RelevanceBasis, deciding: Deciding): Relevance {
   const { code, next: following, functionOf, again, postorder } = graph;
   const { addresses, keys, leaving } = basis;
-  const places = new Map<number, Uint8Array>([...keys].map(([start, words]) => [start, words.slice()]));
+  const places = new Map<number, Uint8Array>();
   const before = new Uint16Array(code.length + 1);
   const everywhere = new Uint8Array(WORDS).fill(1);
   const nowhere = new Uint8Array(WORDS);
@@ -214,7 +214,8 @@ export function relevanceOf(graph: Graph, basis: RelevanceBasis, deciding: Decid
     if (i.op === Opcode.CALLX || (decides && isConditional(i.op))) return after | effects(i, () => 0x3e).uses;
     return after;
   };
-  for (const [start, words] of deciding.countingWords) for (const word of words) mark(start, -8 * (word + 1), 1);
+  for (const known of [deciding.countingWords, deciding.slots === undefined ? keys : deciding.keyWords])
+    for (const [start, words] of known) for (const word of words) mark(start, -8 * (word + 1), 1);
   // A callback's result is bounded.
   code.forEach((i, slot) => {
     if (i?.op === Opcode.LDDW && i.src === 4) results.add(slot + i.imm + 1);
@@ -239,10 +240,6 @@ export function relevanceOf(graph: Graph, basis: RelevanceBasis, deciding: Decid
   return {
     registers: before,
     stack: (start) => (anywhere ? everywhere : (places.get(start) ?? nowhere)),
-    isKey: (start, off) => {
-      const word = wordOf(off);
-      return anywhere || (word !== undefined && keys.get(start)?.[word] === 1);
-    },
   };
 }
 

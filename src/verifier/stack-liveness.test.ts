@@ -39,8 +39,23 @@ describe("a word of the stack is live", () => {
     const all = Array.from({ length: 64 }, (_, w) => w).join(" ");
     const code = "r2 = r10\nr3 = r1\nr2 += r3\nr0 = *(u8 *)(r2 + 0)\nr0 = 0\nexit";
     expect(liveBefore(code).slice(0, 5)).toEqual([all, all, all, all, ""]);
-    const kept = "r2 = r10\n*(u64 *)(r10 - 8) = r2\nr0 = 0\nexit";
-    expect(liveBefore(kept)).toEqual([all, all, all, all]);
+    const kept = "r1 = r10\nr1 += -8\ncall f\nr0 = 0\nexit\nf: r2 = r10\n*(u64 *)(r1 + 0) = r2\nr0 = 0\nexit";
+    expect(liveBefore(kept).slice(5)).toEqual([all, all, all, all]);
+  });
+  it("where an address leads that was kept on the stack itself", () => {
+    const code = "r2 = r10\nr2 += -24\n*(u64 *)(r10 - 8) = r2\nr3 = *(u64 *)(r10 - 8)\nr0 = *(u64 *)(r3 + 8)\nexit";
+    expect(liveBefore(code)).toEqual(["1", "1", "1", "0 1", "1", ""]);
+  });
+  it("wherever an address may lead that is one of two, and overwritten by neither", () => {
+    const code =
+      "r2 = r10\nr2 += -16\nif r1 == 0 goto l\nr2 += -16\nl: *(u64 *)(r10 - 8) = r2\nr3 = *(u64 *)(r10 - 8)\n*(u64 *)(r3 + 0) = 1\nr0 = *(u64 *)(r3 + 0)\nexit";
+    expect(liveBefore(code)).toEqual(["1 2 3", "1 2 3", "1 2 3", "1 2 3", "1 2 3", "0 1 2 3", "1 2 3", "1 2 3", ""]);
+  });
+  it("anywhere, where what is read back may be an address that moved by who knows how much", () => {
+    const all = Array.from({ length: 64 }, (_, w) => w).join(" ");
+    const code =
+      "r2 = r10\nr2 += -32\nr2 += r1\n*(u64 *)(r10 - 8) = r2\nr3 = *(u64 *)(r10 - 8)\nr0 = *(u64 *)(r3 + 0)\nexit";
+    expect(liveBefore(code)[5]).toEqual(all);
   });
   it("where a called function gets an address", () => {
     const all = Array.from({ length: 64 }, (_, w) => w).join(" ");

@@ -123,6 +123,24 @@ describe("loops", () => {
     });
   }
 
+  it("that have to be run, with many ways through each turn, cost no more than each way once a turn", () => {
+    const look = "r2 = r10\nr2 += -8\nr1 = map[table] ll\ncall map_lookup_elem";
+    const program = (turns: number): string => `*(u64 *)(r10 - 8) = 0\n${look}\nr1 = r0\nif r0 == 0 goto none\ncall f
+none: r0 = 0\nexit
+f: r6 = 1\n*(u64 *)(r10 - 8) = 0\n*(u64 *)(r10 - 16) = r1
+l: r1 = *(u64 *)(r10 - 16)\nr3 = *(u64 *)(r1 + 0)\n*(u64 *)(r10 - 8) = r3\nif r3 == 0 goto next\n${look}
+if r0 == 0 goto out\nr3 = *(u64 *)(r0 + 8)\nif r3 == 9 goto next\nr4 = *(u64 *)(r0 + 16)\nif r4 == 0 goto write
+r4 &= 32\nif r4 == 0 goto write\ncall get_smp_processor_id
+write: r8 = 0\nnext: r6 <<= 1\nif r6 != ${2 ** turns} goto l\nout: exit`;
+    const [few, many] = [8, 24].map((turns) => {
+      const [result] = verify(objectOf(program(turns), "tracepoint"), { profile: "linux" }).programs as [ProgramResult];
+      expect(said(result)).toBe("accepted");
+      expect(result.accepted && result.stepped).toBe(true);
+      return result.visited;
+    }) as [number, number];
+    expect(many).toBeLessThanOrEqual(3 * few);
+  });
+
   it("with a counter that one way does not move are not taken for ending", () => {
     const code =
       "r7 = *(u64 *)(r1 + 0)\nr0 = 0\nr6 = 0\nloop: if r7 == r0 goto skip\nr6 += 1\nskip: r0 = r6\nif r6 < 1000000 goto loop\nexit";
