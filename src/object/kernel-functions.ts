@@ -43,6 +43,10 @@ export interface KernelFunction {
     | "number-or-null"
     | "slice"
     | "slice-readonly";
+  /** The struct that it acquires. */
+  readonly acquires?: string;
+  /** The struct that its first argument is, which one that was acquired must be. */
+  readonly takes?: string;
   /** What a new dynptr is of; absent: of what the first argument is of. */
   readonly gives?: DynptrKind;
   /** Regions that it opens or closes: of RCU, of no preemption. */
@@ -76,10 +80,18 @@ const TASK_PROGRAMS: readonly ProgramType[] = [
   "cgroup_skb",
 ];
 
-const tasks = (args: KernelFunction["args"], returns: KernelFunction["returns"]): KernelFunction => ({
+/** Functions on one kind of objects: what they acquire, and take, is such a one. */
+const on = (
+  struct: string,
+  args: KernelFunction["args"],
+  returns: KernelFunction["returns"],
+  programs: readonly ProgramType[] | undefined = TASK_PROGRAMS,
+): KernelFunction => ({
   args,
   returns,
-  programs: TASK_PROGRAMS,
+  ...(returns === "acquire" ? { acquires: struct } : {}),
+  ...(args[0] === "kernel" || args[0] === "release" ? { takes: struct } : {}),
+  ...(programs === undefined ? {} : { programs }),
 });
 
 const region = (which: KernelFunction["region"]): KernelFunction => ({
@@ -89,23 +101,28 @@ const region = (which: KernelFunction["region"]): KernelFunction => ({
 });
 
 /** A connection that is tracked, or a new one, by its addresses and options. */
-const connection: KernelFunction = {
-  args: ["context", "buffer-or-null", "size", "memory", "size"],
-  returns: "acquire",
-};
+const connection = (struct: string, programs: readonly ProgramType[]): KernelFunction =>
+  on(struct, ["context", "buffer-or-null", "size", "memory", "size"], "acquire", programs);
+/** One that is not known to the kernel yet: it can be changed, and has to be inserted. */
+const NEW_CONNECTION = "nf_conn___init";
+const newConnection = (args: KernelFunction["args"], returns: KernelFunction["returns"]): KernelFunction => ({
+  args,
+  returns,
+  takes: NEW_CONNECTION,
+});
 
 const TABLE: Readonly<Record<string, KernelFunction>> = {
   bpf_rdonly_cast: { args: ["any", "any"], returns: "kernel" },
   bpf_cast_to_kern_ctx: { args: ["any"], returns: "kernel" },
-  bpf_task_from_pid: tasks(["any"], "acquire"),
-  bpf_task_from_vpid: tasks(["any"], "acquire"),
-  bpf_task_acquire: tasks(["kernel"], "acquire"),
-  bpf_task_release: tasks(["release"], "void"),
-  bpf_cgroup_from_id: tasks(["any"], "acquire"),
-  bpf_cgroup_acquire: tasks(["kernel"], "acquire"),
-  bpf_cgroup_ancestor: tasks(["kernel", "any"], "acquire"),
-  bpf_cgroup_release: tasks(["release"], "void"),
-  bpf_task_under_cgroup: tasks(["kernel", "kernel"], "int"),
+  bpf_task_from_pid: on("task_struct", ["any"], "acquire"),
+  bpf_task_from_vpid: on("task_struct", ["any"], "acquire"),
+  bpf_task_acquire: on("task_struct", ["kernel"], "acquire"),
+  bpf_task_release: on("task_struct", ["release"], "void"),
+  bpf_cgroup_from_id: on("cgroup", ["any"], "acquire"),
+  bpf_cgroup_acquire: on("cgroup", ["kernel"], "acquire"),
+  bpf_cgroup_ancestor: on("cgroup", ["kernel", "any"], "acquire"),
+  bpf_cgroup_release: on("cgroup", ["release"], "void"),
+  bpf_task_under_cgroup: on("task_struct", ["kernel", "kernel"], "int"),
   bpf_rcu_read_lock: region("rcu-open"),
   bpf_rcu_read_unlock: region("rcu-close"),
   bpf_preempt_disable: region("preempt-open"),
@@ -125,16 +142,16 @@ const TABLE: Readonly<Record<string, KernelFunction>> = {
   bpf_dynptr_is_rdonly: { args: ["dynptr"], returns: "int" },
   bpf_dynptr_size: { args: ["dynptr"], returns: "int" },
   bpf_dynptr_clone: { args: ["dynptr", "dynptr-output"], returns: "int" },
-  bpf_xdp_ct_lookup: { ...connection, programs: ["xdp"] },
-  bpf_xdp_ct_alloc: { ...connection, programs: ["xdp"] },
-  bpf_skb_ct_lookup: { ...connection, programs: ["sched_cls", "sched_act"] },
-  bpf_skb_ct_alloc: { ...connection, programs: ["sched_cls", "sched_act"] },
-  bpf_ct_insert_entry: { args: ["release"], returns: "acquire" },
-  bpf_ct_release: { args: ["release"], returns: "void" },
-  bpf_ct_set_timeout: { args: ["kernel", "any"], returns: "void" },
-  bpf_ct_change_timeout: { args: ["kernel", "any"], returns: "int" },
-  bpf_ct_set_status: { args: ["kernel", "any"], returns: "int" },
-  bpf_ct_change_status: { args: ["kernel", "any"], returns: "int" },
+  bpf_xdp_ct_lookup: connection("nf_conn", ["xdp"]),
+  bpf_xdp_ct_alloc: connection(NEW_CONNECTION, ["xdp"]),
+  bpf_skb_ct_lookup: connection("nf_conn", ["sched_cls", "sched_act"]),
+  bpf_skb_ct_alloc: connection(NEW_CONNECTION, ["sched_cls", "sched_act"]),
+  bpf_ct_insert_entry: { ...newConnection(["release"], "acquire"), acquires: "nf_conn" },
+  bpf_ct_release: { args: ["release"], returns: "void", takes: "nf_conn" },
+  bpf_ct_set_timeout: newConnection(["kernel", "any"], "void"),
+  bpf_ct_change_timeout: { args: ["kernel", "any"], returns: "int", takes: "nf_conn" },
+  bpf_ct_set_status: newConnection(["kernel", "any"], "int"),
+  bpf_ct_change_status: { args: ["kernel", "any"], returns: "int", takes: "nf_conn" },
   bpf_iter_num_new: { args: ["iterator-new", "any", "any"], returns: "int" },
   bpf_iter_num_next: { args: ["iterator-next"], returns: "number-or-null" },
   bpf_iter_num_destroy: { args: ["iterator-destroy"], returns: "void" },

@@ -356,7 +356,7 @@ export const PROGRAM_TYPES: Readonly<Record<ProgramType, ProgramTypeRow>> = {
     returns: { fentry: [0n, 0n], fexit: [0n, 0n], iter: [0n, 1n] },
     groups: ["TRACE"],
   },
-  struct_ops: { number: 27, sections: sections("struct_ops") },
+  struct_ops: { number: 27, sections: sections("struct_ops"), context: () => ARGUMENTS, kernelWords: true },
   ext: { number: 28, sections: [{ prefix: "freplace", target: "freplace" }] },
   lsm: {
     number: 29,

@@ -2,6 +2,7 @@
 // the other on too.
 
 import type { Checker } from "./checker.ts";
+import { structHeld } from "./references.ts";
 import type { Relevance } from "./relevance.ts";
 import { contains, type Drift, isConstant, isUnbounded, type Scalar, UNKNOWN } from "./scalar.ts";
 import { Byte, byteOf, EMPTY_SLOT, type Frame, type Reference, type StackSlot, type State } from "./state.ts";
@@ -245,7 +246,10 @@ export function covers(checker: Checker, relevance: Relevance, old: State, now: 
     }
   }
   for (let i = 0; i < old.refs.length; i++) {
-    if (!names.reference((old.refs[i] as Reference).id, (now.refs[i] as Reference).id)) return false;
+    const a = old.refs[i] as Reference;
+    const b = now.refs[i] as Reference;
+    if (!names.reference(a.id, b.id)) return false;
+    if (a.slot !== b.slot && structHeld(checker, a) !== structHeld(checker, b)) return false;
   }
   return true;
 }

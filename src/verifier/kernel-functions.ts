@@ -8,7 +8,7 @@ import { KERNEL_WORD } from "./contexts.ts";
 import { nextTurn } from "./control-turns.ts";
 import { isGpl } from "./licenses.ts";
 import { handOver, MAX_OFFSET } from "./memory.ts";
-import { clobber, release } from "./references.ts";
+import { clobber, release, structHeld } from "./references.ts";
 import { refuse } from "./refusal.ts";
 import { constant, isConstant, isZero, UNKNOWN } from "./scalar.ts";
 import {
@@ -69,6 +69,13 @@ function checkArgument(
     case "release": {
       const object = pointerArgument(name, register, "a kernel object", value);
       if (object.to !== "kernel") wrong(name, register, "a kernel object", value);
+      const held = object.ref === 0 ? undefined : state.refs.find(({ id }) => id === object.ref);
+      const struct = held === undefined ? undefined : structHeld(checker, held);
+      if (i === 0 && struct !== undefined && entry.takes !== undefined && struct !== entry.takes) {
+        refuse("argument", `${name} needs a struct ${entry.takes} in r${register}, which is a struct ${struct}`, [
+          register,
+        ]);
+      }
       if (kind === "kernel") return;
       if (object.ref === 0)
         refuse("reference", `${name} is given something that this program did not acquire (r${register})`, [register]);

@@ -1,8 +1,10 @@
 // What a program holds and must give back, and what calls leave of the registers.
 
+import { kernelFunction } from "../object/index.ts";
+import type { Checker } from "./checker.ts";
 import { refuse } from "./refusal.ts";
 import { UNKNOWN } from "./scalar.ts";
-import { type Frame, mapValues, type State } from "./state.ts";
+import { type Frame, mapValues, type Reference, type State } from "./state.ts";
 import { UNINIT } from "./value.ts";
 
 /** Calls that may be open at once. */
@@ -17,6 +19,12 @@ export function clobber(frame: Frame): void {
 export function release(state: State, ref: number): void {
   state.refs = state.refs.filter((one) => one.id !== ref);
   mapValues(state, (value) => (value.kind === "pointer" && value.ref === ref ? UNKNOWN : value));
+}
+
+/** The struct that is held, where a kernel function gave it. */
+export function structHeld(checker: Checker, { slot }: Reference): string | undefined {
+  const call = checker.graph.references[slot];
+  return call?.kind === "kfunc" ? kernelFunction(call.name)?.acquires : undefined;
 }
 
 /** Where a region is open that must be closed first. */

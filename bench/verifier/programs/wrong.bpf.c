@@ -471,4 +471,18 @@ SEC("raw_tp/sys_enter") int leak(void *ctx) {
   total = (long)ctx;
   return 0;
 }
+extern struct task_struct *bpf_task_from_pid(int pid) __ksym;
+extern void bpf_task_release(struct task_struct *p) __ksym;
+extern struct cgroup *bpf_cgroup_from_id(__u64 id) __ksym;
+extern void bpf_cgroup_release(struct cgroup *p) __ksym;
+SEC("tc") int task_released_as_cgroup(struct __sk_buff *skb) {
+  struct task_struct *task = bpf_task_from_pid(1);
+  if (task) bpf_cgroup_release((struct cgroup *)task);
+  return 0;
+}
+SEC("tc") int either_released_as_task(struct __sk_buff *skb) {
+  void *held = skb->len & 1 ? (void *)bpf_task_from_pid(1) : (void *)bpf_cgroup_from_id(1);
+  if (held) bpf_task_release(held);
+  return 0;
+}
 char _license[] SEC("license") = "GPL";
