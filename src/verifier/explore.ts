@@ -11,7 +11,7 @@ import { isIteratorNext } from "../object/index.ts";
 import type { Checker } from "./checker.ts";
 import { covers } from "./compare.ts";
 import { comparable, join, sameShape } from "./join.ts";
-import { COUNT_TURNS, LoopCounters, leaving } from "./loop-counters.ts";
+import { COUNT_TURNS, endless, LoopCounters, leaving } from "./loop-counters.ts";
 import { type Fault, FaultSignal, refuse } from "./refusal.ts";
 import { constant } from "./scalar.ts";
 import { copyState, type Frame, newFrame, type SavedNode, type State } from "./state.ts";
@@ -34,6 +34,12 @@ const MAX_SHAPES = 6;
 const STEP_STATES = 128;
 const STEP_MISSES = 3;
 const STEP_ANCESTORS = 4;
+
+/** What decides shows early: it is taken in after so many instructions, and then ever more rarely. */
+const FIRST_LOOK = 32;
+
+/** States kept to be compared again. */
+const MAX_COVERED = 20_000;
 
 export interface Outcome {
   readonly fault?: Fault;
@@ -76,6 +82,10 @@ export class Explorer {
   readonly #work: State[] = [];
   /** With widening: states at which a path ended, because they were covered. */
   #ended: State[] = [];
+  /** Without: the same, each behind the one that covers it. */
+  readonly #covered: State[] = [];
+  #renewAt = FIRST_LOOK;
+  #renewed = false;
   readonly #open = new Map<number, boolean>();
   #visited = 0;
   #words = 0;
@@ -106,19 +116,43 @@ export class Explorer {
           continue;
         }
         if (!this.#widening) return this.#outcome(undefined, undefined);
-        const endless = this.#checkEnds();
-        if (!this.#checker.renew()) return this.#outcome(endless, undefined);
+        const unproven = this.#checkEnds();
+        if (!this.#checker.renew()) return this.#outcome(unproven, undefined);
         // More matters than was thought: what was taken for covered is looked at again.
         const again = this.#ended.pop();
-        if (again === undefined) return this.#outcome(endless, undefined);
+        if (again === undefined) return this.#outcome(unproven, undefined);
         for (const one of this.#ended) this.#work.push(one);
         this.#ended = [];
         state = again;
       }
     } catch (error) {
       if (!(error instanceof FaultSignal)) throw error;
-      return this.#outcome(error.fault, this.#current ?? state);
+      // That widening knows no end of a loop is no path that can be gone.
+      const isPath = !this.#widening || error.fault.reason !== "endless";
+      return this.#outcome(error.fault, isPath ? (this.#current ?? state) : undefined);
     }
+  }
+
+  #takeIn(): void {
+    if (this.#visited < this.#renewAt) return;
+    this.#renewAt = 2 * this.#visited;
+    if (this.#checker.renew()) this.#renewed = true;
+  }
+
+  /** Has more shown to matter while it ran, so that what was taken for covered is to be compared again? */
+  get renewed(): boolean {
+    return this.#renewed;
+  }
+
+  /** When run without widening: is what was taken for covered so with all that has shown to decide since, too? */
+  stands(): boolean {
+    const { relevance } = this.#checker;
+    const covered = this.#covered;
+    if (this.#widening || covered.length >= MAX_COVERED) return false;
+    for (let i = 0; i < covered.length; i += 2) {
+      if (!covers(this.#checker, relevance, covered[i] as State, covered[i + 1] as State)) return false;
+    }
+    return true;
   }
 
   #checkEnds(): Fault | undefined {
@@ -215,7 +249,7 @@ export class Explorer {
     const { pc } = state;
     const { graph } = this.#checker;
     const body = graph.loops[pc];
-    if (body !== undefined) this.#counters.turn(state, body);
+    if (body !== undefined && !this.#counters.turn(state, body)) throw new FaultSignal(endless(graph, pc));
     const meeting = (this.#meetings[pc] ??= { states: [], joins: 0 });
     const { states } = meeting;
     for (let i = states.length - 1; i >= 0; i--) {
@@ -265,6 +299,7 @@ export class Explorer {
     const { pc } = state;
     const meeting = (this.#meetings[pc] ??= { states: [], joins: 0 });
     const { states } = meeting;
+    this.#takeIn();
     const open = this.#isOpenHead(pc);
     let ancestors = 0;
     for (let i = states.length - 1; i >= 0; i--) {
@@ -282,9 +317,11 @@ export class Explorer {
         continue;
       }
       one.hits++;
-      if (open || !goesOn) return undefined;
-      // It turned by the machine's leave, which ends.
-      if (old.turns.umin !== state.turns.umin) return undefined;
+      // … or it turned by the machine's leave, which ends.
+      if (open || !goesOn || old.turns.umin !== state.turns.umin) {
+        if (this.#covered.length < MAX_COVERED) this.#covered.push(old, state);
+        return undefined;
+      }
       const { needed } = this.#checker;
       if (covers(this.#checker, needed, old, state) && covers(this.#checker, needed, state, old)) {
         throw new FaultSignal({

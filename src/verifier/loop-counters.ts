@@ -50,8 +50,8 @@ export class LoopCounters {
     return pc + depth * this.#checker.graph.code.length;
   }
 
-  /** At a loop's head: what a turn did to its counters, and the start of the next one. */
-  turn(state: State, body: LoopBody): void {
+  /** At a loop's head: what a turn did to its counters, and the start of the next one. False where none is left. */
+  turn(state: State, body: LoopBody): boolean {
     const depth = state.frames.length;
     const head = this.#headOf(state.pc, depth);
     let record = this.#loops.get(head);
@@ -70,8 +70,10 @@ export class LoopCounters {
         return undefined;
       });
       record.steps = steps;
+      if (steps.size === 0) return false;
     }
     this.mark(state);
+    return true;
   }
 
   /** Begins a turn: every number of this frame stands where it stands. */
@@ -123,16 +125,7 @@ export class LoopCounters {
       const states = statesAt(pc).filter((state) => state.frames.length === depth);
       const proofs = [...steps].filter(([loc, { least }]) => loc === TURNS || this.#isBounded(states, loc, least));
       const [first] = proofs;
-      if (first === undefined) {
-        return {
-          reason: "endless",
-          message: "This loop is not known to end",
-          missing: COUNT_TURNS,
-          registers: [],
-          slot: pc,
-          also: leaving(this.#checker.graph, pc),
-        };
-      }
+      if (first === undefined) return endless(this.#checker.graph, pc);
       if (proofs.some(([loc]) => this.#isToldApart(pc, loc))) continue;
       const [loc] = first;
       if (loc < FIRST_WORD) this.#checker.countsBy(pc, loc);
@@ -161,6 +154,16 @@ export class LoopCounters {
     return (max - min) / least <= (this.#checker.strict ? MAX_TURNS : LINUX_TURNS);
   }
 }
+
+/** What is said of a loop that nothing is known to end. */
+export const endless = (graph: ProgramGraph, pc: number): Fault => ({
+  reason: "endless",
+  message: "This loop is not known to end",
+  missing: COUNT_TURNS,
+  registers: [],
+  slot: pc,
+  also: leaving(graph, pc),
+});
 
 /** The conditions that lead out of a loop; none where nothing does. */
 export function leaving({ loops, code, next: following }: ProgramGraph, pc: number): number[] {

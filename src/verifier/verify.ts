@@ -160,12 +160,18 @@ function explore(checker: Checker, widening: boolean, visits: number): Outcome {
   for (let round = 0; ; round++) {
     const base = widening ? WIDENING_WORDS + VISIT_WORDS * visits : STEPPING_WORDS;
     const words = base + WORDS_PER_SLOT * checker.graph.code.length;
-    const outcome = new Explorer(checker, widening, { visits: visits - visited, words }).run();
+    const explorer = new Explorer(checker, widening, { visits: visits - visited, words });
+    const outcome = explorer.run();
     visited += outcome.visited;
     const { fault, state } = outcome;
     // A path that fails is one that can be gone, whatever was left out.
     const sure = fault !== undefined && state !== undefined && !state.blurred && !UNSURE.has(fault.reason);
-    if (sure || visited >= visits || !checker.renew(round >= MAX_ROUNDS)) return { ...outcome, visited };
+    if (sure || visited >= visits) return { ...outcome, visited };
+    const more = checker.renew(round >= MAX_ROUNDS);
+    if (!more && (fault !== undefined || !explorer.renewed)) return { ...outcome, visited };
+    // Where widening knows no end of a loop, knowing more of what decides gives it none.
+    if (widening && fault?.reason === "endless") return { ...outcome, visited };
+    if (fault === undefined && explorer.stands()) return { ...outcome, visited };
     checker.stackDepth.clear();
   }
 }
