@@ -33,6 +33,12 @@ import { objectName, textOf } from "./struct.ts";
 import { expectedAttachType, type Multi, targetOf } from "./verified-against.ts";
 
 const LOG_BYTES = 16 << 20;
+/**
+ * Before Linux 6.4 a log that is full fails the load, whatever becomes of the program, and has only the beginning. At this
+ * level (BPF_LOG_STATS) it has no instructions, but what is wrong.
+ */
+const LOG_STATS = 4;
+const ENOSPC = 28;
 const EAGAIN = 11;
 
 export interface LoadOptions {
@@ -370,16 +376,23 @@ function wantsTypes(program: LinkedProgram, object: BpfObject): boolean {
 function loadProgram(kernel: Kernel, prepared: Prepared, options: LoadOptions): LoadedProgram {
   const { spec, attr, attachType } = prepared;
   if (options.logLevel !== undefined) {
-    const { result, log } = loadWithLog(kernel, attr, options.logLevel);
+    const { result: first, log } = loadWithLog(kernel, attr, options.logLevel);
+    const result = first === -ENOSPC ? withoutLog(kernel, attr) : first;
     if (result < 0) throw refusal(spec.name, prepared.linked, -result, log);
     return { fd: result, name: spec.name, spec, attachType, log };
   }
   const fd = tryLoad(kernel, attr);
   if (fd >= 0) return { fd, name: spec.name, spec, attachType };
   // The log costs time, so it is asked for only now; the second load fails like the first.
-  const { result, log } = loadWithLog(kernel, attr, 1);
+  let { result, log } = loadWithLog(kernel, attr, 1);
+  if (result === -ENOSPC) ({ result, log } = loadWithLog(kernel, attr, LOG_STATS));
   if (result >= 0) return { fd: result, name: spec.name, spec, attachType };
   throw refusal(spec.name, prepared.linked, -result, log);
+}
+
+function withoutLog(kernel: Kernel, attr: BpfAttr<"PROG_LOAD">): number {
+  attr.set({ log_level: 0, log_size: 0, log_buf: 0 });
+  return tryLoad(kernel, attr);
 }
 
 /** EAGAIN means that a signal came in the middle of the verification. */

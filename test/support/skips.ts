@@ -1,6 +1,8 @@
 // What a test needs of the machine; where it is not there, the tests that are left out are said out loud.
 
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { release } from "node:os";
 
 /** Whether a command is there. On CI all are, and a test that misses one fails. */
 export const hasTool = (name: string): boolean =>
@@ -16,3 +18,12 @@ export function lacking(what: string, needs: Readonly<Record<string, boolean>>):
   console.warn(`\n*** not tested, for want of ${missing.join(", ")}: ${what} ***\n`);
   return true;
 }
+
+/** Is the running kernel Linux `major.minor`, or later? For what no probe tells, as what its verifier works out. */
+export function isLinux(major: number, minor: number): boolean {
+  const [here = 0, below = 0] = release().split(".").map(Number);
+  return here > major || (here === major && below >= minor);
+}
+
+/** Can this kernel's configuration be read? */
+export const hasKernelConfiguration: boolean = ["/proc/config.gz", `/boot/config-${release()}`].some(existsSync);
