@@ -61,7 +61,7 @@ describe("loading", () => {
 
   it("asks again without the trace where the log has no room, which old kernels take for a failure of its own", () => {
     let loads = 0;
-    const errors = ["E2BIG", "ENOSPC", "E2BIG"];
+    const errors = ["E2BIG", "ENOSPC", "E2BIG"] as const;
     const machine = fake((call) => (call.startsWith("bpf(PROG_LOAD") ? errors[loads++] : undefined));
     expect(() => loadObject(object, {}, machine.kernel)).toThrow("E2BIG");
     expect(machine.said().filter((call) => call.startsWith("bpf(PROG_LOAD"))[2]).toContain("log_level=4");
