@@ -5,6 +5,7 @@ import { UnsupportedError } from "./errors.ts";
 import { hasFeature } from "./features.ts";
 import { kernelBtf } from "./kernel-types.ts";
 import { executableOf, mappedLibraries, processExists, processMaps, processParents, rootOf } from "./processes.ts";
+import { settingsBytes } from "./settings.ts";
 import { functionAddresses, traceableFunctions } from "./traceable-functions.ts";
 import { listTracepoints, tracefs, tracepointFormat } from "./tracefs.ts";
 
@@ -22,6 +23,25 @@ describe("what is found out about a kernel", () => {
     ]);
     expect(hasFeature("mayGoto", machine.kernel)).toBe(true);
     expect(machine.said()).toEqual([]);
+  });
+
+  it.each([
+    [
+      "Linux version 6.1.0-50-amd64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40) #1 SMP PREEMPT_DYNAMIC Debian 6.1.192-3 (2026-10-01)\n",
+      [6, 1, 192],
+    ],
+    [
+      "Linux version 5.10.0 (root@host) (gcc (Debian 10.2.1-6) 10.2.1) #1 SMP Debian 5.10.223-1 (2024-08-10)\n",
+      [5, 10, 223],
+    ],
+  ])("has a version number: %s", (text, [major, minor, patch]) => {
+    const { kernel } = withFiles({ "/proc/version": text });
+    const bytes = settingsBytes(
+      kernel,
+      [{ name: "LINUX_KERNEL_VERSION", offset: 0, size: 4, form: "unsigned", weak: false }],
+      4,
+    );
+    expect([bytes[2], bytes[1], bytes[0]]).toEqual([major, minor, patch]);
   });
 
   it("is its own", () => {

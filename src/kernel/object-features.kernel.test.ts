@@ -3,7 +3,7 @@
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { release, tmpdir } from "node:os";
+import { release, tmpdir, version } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
@@ -49,8 +49,10 @@ function run(text: string): number {
 
 const program = (body: string): string => `SEC("raw_tp/x") int f(u64 *ctx) { ${body} }\n`;
 
+/** As libbpf tells it: of Debian's kernels what uname(2) says of their build. */
 const kernelVersion = (): number => {
-  const [a, b, c] = release().split(/[.-]/).map(Number) as [number, number, number];
+  const own = /Debian (\S+?)-/.exec(version())?.[1];
+  const [a, b, c] = (own ?? release()).split(/[.-]/).map(Number) as [number, number, number];
   return a * 65536 + b * 256 + Math.min(255, c);
 };
 

@@ -39,7 +39,7 @@ const facts: Readonly<Record<string, ((kernel: Kernel) => string) | undefined>> 
       : "n",
 };
 
-/** `KERNEL_VERSION(a, b, c)` of linux/version.h. Debian's own release is the third number of its /proc/version. */
+/** `KERNEL_VERSION(a, b, c)` of linux/version.h. Of Debian's kernels the third number stands at the end of /proc/version. */
 function versionNumber(kernel: Kernel): number {
   let text = "";
   try {
@@ -48,7 +48,8 @@ function versionNumber(kernel: Kernel): number {
     // /proc may be hidden; the name of the release is not.
   }
   const [, major, minor, patch] =
-    /Debian (\d+)\.(\d+)\.(\d+)/.exec(text) ?? /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(release()) ?? [];
+    // Behind the number of the build: what is before it may be the compiler's release of Debian.
+    /#\d.* Debian (\d+)\.(\d+)\.(\d+)/.exec(text) ?? /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(release()) ?? [];
   return (Number(major) << 16) + (Number(minor) << 8) + Math.min(255, Number(patch ?? 0));
 }
 
