@@ -1,5 +1,6 @@
 // What every check needs to know: the program, its maps, the profile, and the ids that are given out.
 
+import type { Btf } from "../btf/index.ts";
 import type { Instruction } from "../isa/index.ts";
 import {
   attachTypeOf,
@@ -64,6 +65,8 @@ export class Checker {
   #marked = false;
   #ids = 0;
 
+  readonly #apart: ReadonlySet<number>;
+
   constructor(graph: ProgramGraph, program: ProgramSpec, object: BpfObject, settings: Settings) {
     this.graph = graph;
     this.program = program;
@@ -76,6 +79,7 @@ export class Checker {
     this.frozen = settings.frozen;
     this.attachType = attachTypeOf(program) ?? program.target?.kind;
     this.resultRange = returnRange(program.type, this.attachType);
+    this.#apart = functionsApart(graph, object.types);
     this.#maps = new Map(object.maps.map((map) => [map.name, map]));
     this.#basis = relevanceBasis(graph);
     this.#deciding = new Uint8Array(graph.code.length);
@@ -84,6 +88,17 @@ export class Checker {
     this.needed = this.#relevanceOf(undefined);
     this.#relevance = this.#relevanceOf(this.#deciding);
   }
+
+  /**
+   * Functions that are verified by themselves, by their first slots: of their arguments no more is known than that they are
+   * numbers, and of their results in whoever calls them.
+   */
+  get apart(): ReadonlySet<number> {
+    return this.#apart;
+  }
+
+  /** Those of them that are called, as far as paths were followed. */
+  readonly called: Set<number> = new Set();
 
   /** Numbers that matter when states are compared, as far as exploring has shown. */
   get relevance(): Relevance {
@@ -257,4 +272,18 @@ export class Checker {
       }
     }
   }
+}
+
+/** Functions that the kernel knows by the object's types, and hands nothing but numbers. */
+function functionsApart({ functions }: ProgramGraph, types: Btf | undefined): ReadonlySet<number> {
+  const apart = new Set<number>();
+  for (const { start, type } of functions) {
+    if (start === 0 || type === undefined || types === undefined) continue;
+    const func = types.type(type);
+    const proto = func.kind === "func" ? types.type(func.type) : func;
+    if (proto.kind !== "func_proto") continue;
+    const all = [proto.returns, ...proto.params.map((one) => one.type)];
+    if (all.every((id) => id !== 0 && /^(?:int|enum|enum64)$/.test(types.resolve(id).kind))) apart.add(start);
+  }
+  return apart;
 }

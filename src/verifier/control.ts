@@ -8,11 +8,12 @@ import { callHelper } from "./calls.ts";
 import type { Checker } from "./checker.ts";
 import { nextTurn } from "./control-turns.ts";
 import { callKernelFunction } from "./kernel-functions.ts";
+import type { FunctionRange } from "./program-graph.ts";
 import { clobber, MAX_FRAMES, requireNoRegion } from "./references.ts";
 import { FaultSignal, refuse } from "./refusal.ts";
-import { describe } from "./scalar.ts";
+import { describe, UNKNOWN } from "./scalar.ts";
 import { copyState, newFrame, type State, topFrame } from "./state.ts";
-import { pointer, title, type Value } from "./value.ts";
+import { isKernelWord, pointer, title, type Value } from "./value.ts";
 
 /** One jump, call or exit; false: this path has ended. */
 export function stepJump(checker: Checker, state: State, i: Instruction, push: Push): boolean {
@@ -66,6 +67,8 @@ export function stepJump(checker: Checker, state: State, i: Instruction, push: P
 function call(checker: Checker, state: State, i: Instruction, push: Push): boolean {
   const slot = state.pc;
   if (i.src === 1) {
+    const target = slot + i.imm + 1;
+    if (checker.apart.has(target)) return callApart(checker, state, target);
     if (state.frames.length >= MAX_FRAMES) refuse("stack", `More than ${MAX_FRAMES} calls are open at once`, []);
     const caller = topFrame(state);
     const frame = newFrame(slot, undefined);
@@ -74,7 +77,7 @@ function call(checker: Checker, state: State, i: Instruction, push: Push): boole
     frame.regs[10] = pointer("stack", { frame: state.frames.length });
     state.frames.push(frame);
     state.from = -1;
-    state.pc = slot + i.imm + 1;
+    state.pc = target;
     return true;
   }
   if (i.src === 2) {
@@ -93,6 +96,25 @@ function call(checker: Checker, state: State, i: Instruction, push: Push): boole
   }
   state.from = slot;
   state.pc = slot + 1;
+  return true;
+}
+
+/** A call of a function that is verified by itself, for all numbers. */
+function callApart(checker: Checker, state: State, target: number): boolean {
+  const frame = topFrame(state);
+  const { name, parameters } = checker.graph.functionOf[target] as FunctionRange;
+  for (let r = 1; r <= parameters; r++) {
+    const value = frame.regs[r] as Value;
+    if (value.kind !== "scalar" && !isKernelWord(value))
+      refuse("argument", `The function ${name} wants a number in r${r}, which is ${title(value)}`, [r]);
+  }
+  if (state.locked !== 0)
+    refuse("reference", `The function ${name}, which is verified by itself, is called while a spin lock is held`, []);
+  checker.called.add(target);
+  clobber(frame);
+  frame.regs[0] = UNKNOWN;
+  state.from = state.pc;
+  state.pc += 1;
   return true;
 }
 
@@ -150,7 +172,10 @@ function leave(checker: Checker, state: State): boolean {
   }
   if (state.locked !== 0) refuse("reference", "A spin lock is still held at the end", [], "give it back before exit");
   requireNoRegion(state, "The program ends");
-  const range = checker.resultRange;
+  const start = checker.graph.functionOf[state.pc]?.start ?? 0;
+  if (start !== 0 && result.kind !== "scalar" && !isKernelWord(result))
+    refuse("result", `A function that is verified by itself returns a number, and this one ${title(result)}`, [0]);
+  const range = start === 0 ? checker.resultRange : undefined;
   if (range !== undefined && (result.kind !== "scalar" || result.smin < range[0] || result.smax > range[1])) {
     refuse(
       "result",

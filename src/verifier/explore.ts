@@ -13,7 +13,7 @@ import { covers } from "./compare.ts";
 import { comparable, join, sameShape } from "./join.ts";
 import { COUNT_TURNS, endless, LoopCounters, leaving } from "./loop-counters.ts";
 import { type Fault, FaultSignal, refuse } from "./refusal.ts";
-import { constant } from "./scalar.ts";
+import { constant, UNKNOWN } from "./scalar.ts";
 import { copyState, type Frame, newFrame, type SavedNode, type State } from "./state.ts";
 import { step } from "./step.ts";
 import { pointer } from "./value.ts";
@@ -100,8 +100,9 @@ export class Explorer {
     checker.stepping(!widening);
   }
 
-  run(): Outcome {
-    let state: State = this.#entry();
+  /** `start`: the first slot of the program, or of a function that is verified by itself. */
+  run(start = 0): Outcome {
+    let state: State = this.#entry(start);
     const push = (other: State): void => {
       if (other.origin !== undefined) other.origin.open++;
       for (const { stack } of other.frames) this.#words += 10 + stack.length;
@@ -172,10 +173,12 @@ export class Explorer {
     };
   }
 
-  #entry(): State {
+  #entry(start: number): State {
     const frame = newFrame(-1);
-    const { memory } = this.#checker;
-    if (memory === undefined) {
+    const { memory, graph } = this.#checker;
+    if (start !== 0) {
+      for (let r = 1; r <= (graph.functionOf[start]?.parameters ?? 0); r++) frame.regs[r] = UNKNOWN;
+    } else if (memory === undefined) {
       frame.regs[1] = pointer("context");
     } else {
       frame.regs[1] = pointer("memory", { size: memory });
@@ -183,7 +186,7 @@ export class Explorer {
     }
     frame.regs[10] = pointer("stack", { frame: 0 });
     return {
-      pc: 0,
+      pc: start,
       frames: [frame],
       refs: [],
       locked: 0,

@@ -27,6 +27,8 @@ export interface FunctionRange {
   /** One past its last slot. */
   readonly end: number;
   readonly parameters: number;
+  /** Id of its `func` in the object's types, where the kernel verifies it apart from its callers. */
+  readonly type: number | undefined;
 }
 
 export interface ProgramGraph {
@@ -186,7 +188,9 @@ function functionRanges(
   code: readonly (Instruction | undefined)[],
   size: number,
 ): FunctionRange[] {
-  const starts = new Map(linked.functions.map(({ slot, name, parameters }) => [slot, { name, parameters }]));
+  const starts = new Map(
+    linked.functions.map(({ slot, name, parameters, type }) => [slot, { name, parameters, type }]),
+  );
   code.forEach((instruction, slot) => {
     if (instruction === undefined) return;
     const target = functionCalled(instruction, slot);
@@ -194,14 +198,15 @@ function functionRanges(
     if (target < 0 || target >= size || code[target] === undefined) {
       fail(slot, "flow", `A call leads to slot ${target}, where no instruction begins`);
     }
-    if (!starts.has(target)) starts.set(target, { name: `function_${target}`, parameters: 5 });
+    if (!starts.has(target)) starts.set(target, { name: `function_${target}`, parameters: 5, type: undefined });
   });
   const sorted = [...starts].sort(([a], [b]) => a - b);
-  return sorted.map(([start, { name, parameters }], i) => ({
+  return sorted.map(([start, { name, parameters, type }], i) => ({
     name,
     start,
     end: sorted[i + 1]?.[0] ?? size,
     parameters,
+    type,
   }));
 }
 
@@ -411,7 +416,8 @@ function liveness(
   /** The first slot of the function that is called, or -1. */
   const called = new Int32Array(size).fill(-1);
   /** Where functions end whose result is wanted only where a call of them wants it, by their first slot. */
-  const ends = new Map<number, number[]>(functions.slice(1).map(({ start }) => [start, []]));
+  const ends = new Map<number, number[]>();
+  for (const { start, type } of functions) if (start > 0 && type === undefined) ends.set(start, []);
   for (const slot of postorder) {
     const instruction = code[slot] as Instruction;
     const effect = effects(instruction, () => 0);

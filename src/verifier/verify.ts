@@ -110,10 +110,21 @@ export function verifyProgram(object: BpfObject, program: ProgramSpec, options: 
     if (!(error instanceof PlacedFault)) throw error;
     return refused(program, 0, earlyRefusal(linked, program, error.slot, error.fault));
   }
-  const { result, stepped } = judge(checker, options.budget ?? Number.POSITIVE_INFINITY);
-  const { visited } = result;
-  if (result.fault !== undefined) {
-    return refused(program, visited, refusalOf(program, graph, result.state, result.fault));
+  const budget = options.budget ?? Number.POSITIVE_INFINITY;
+  let visited = 0;
+  let states = 0;
+  let stepped = false;
+  const { called } = checker;
+  // While one is followed others may be found to be called, and come behind it.
+  for (const start of called.add(0)) {
+    const part = judge(checker, start, budget - visited);
+    const { result } = part;
+    visited += result.visited;
+    states += result.saved;
+    stepped ||= part.stepped;
+    if (result.fault !== undefined) {
+      return refused(program, visited, refusalOf(program, graph, result.state, result.fault));
+    }
   }
   const depth = stackOf(checker);
   if ("fault" in depth) return refused(program, visited, refusalOf(program, graph, undefined, depth.fault));
@@ -121,7 +132,7 @@ export function verifyProgram(object: BpfObject, program: ProgramSpec, options: 
     program: program.name,
     accepted: true,
     visited,
-    states: result.saved,
+    states,
     stackBytes: depth.bytes,
     stepped,
   };
@@ -135,14 +146,14 @@ const refused = (program: ProgramSpec, visited: number, refusal: Refusal): Refus
 });
 
 /** Explores with widening first, and turn by turn only where that is no answer. */
-function judge(checker: Checker, budget: number): { result: Outcome; stepped: boolean } {
+function judge(checker: Checker, start: number, budget: number): { result: Outcome; stepped: boolean } {
   const size = checker.graph.code.length;
-  const first = explore(checker, true, Math.min(budget, WIDENING_VISITS + VISITS_PER_SLOT * size));
+  const first = explore(checker, start, true, Math.min(budget, WIDENING_VISITS + VISITS_PER_SLOT * size));
   const { fault } = first;
   // A refusal may be due to what widening lost, or to a loop without a counter: then only running it can tell.
   const open = fault !== undefined && (first.state === undefined || first.state.blurred || fault.reason === "complex");
   if (!open) return { result: first, stepped: false };
-  const second = explore(checker, false, Math.min(budget, STEPPING_VISITS));
+  const second = explore(checker, start, false, Math.min(budget, STEPPING_VISITS));
   const visited = first.visited + second.visited;
   if (second.fault?.reason !== "complex") return { result: { ...second, visited }, stepped: true };
   // Where running it came to no end either, a loop without a known end says more.
@@ -155,13 +166,13 @@ function judge(checker: Checker, budget: number): { result: Outcome; stepped: bo
 }
 
 /** Explores until what decides is known: each time, more of it is. */
-function explore(checker: Checker, widening: boolean, visits: number): Outcome {
+function explore(checker: Checker, start: number, widening: boolean, visits: number): Outcome {
   let visited = 0;
   for (let round = 0; ; round++) {
     const base = widening ? WIDENING_WORDS + VISIT_WORDS * visits : STEPPING_WORDS;
     const words = base + WORDS_PER_SLOT * checker.graph.code.length;
     const explorer = new Explorer(checker, widening, { visits: visits - visited, words });
-    const outcome = explorer.run();
+    const outcome = explorer.run(start);
     visited += outcome.visited;
     const { fault, state } = outcome;
     // A path that fails is one that can be gone, whatever was left out.
@@ -172,7 +183,8 @@ function explore(checker: Checker, widening: boolean, visits: number): Outcome {
     // Where widening knows no end of a loop, knowing more of what decides gives it none.
     if (widening && fault?.reason === "endless") return { ...outcome, visited };
     if (fault === undefined && explorer.stands()) return { ...outcome, visited };
-    checker.stackDepth.clear();
+    // What a function that is verified by itself needs is added to what the others do.
+    if (start === 0) checker.stackDepth.clear();
   }
 }
 
