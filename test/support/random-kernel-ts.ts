@@ -1,6 +1,8 @@
 // Programs of numbers in the kernel's TypeScript, made from a seed, each with what it gives by the rules of
 // docs/kernel-typescript.md, computed here by BigInt.
 
+import { Random } from "./random-words.ts";
+
 export const WIDTHS = ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64"] as const;
 export type Width = (typeof WIDTHS)[number];
 
@@ -33,24 +35,20 @@ export interface RandomModule {
 }
 
 class Maker {
-  #state: number;
+  readonly #source: Random;
   #count = 0;
   readonly #names = new Map<string, Width>();
   readonly #fixed = new Set<string>();
 
   constructor(seed: number) {
-    this.#state = seed >>> 0 || 1;
+    this.#source = new Random(seed);
   }
 
   #random(below: number): number {
-    // xorshift32
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return (this.#state >>> 0) % below;
+    return this.#source.below(below);
   }
   #pick<T>(list: readonly T[]): T {
-    return list[this.#random(list.length)] as T;
+    return this.#source.pick(list);
   }
 
   // --- expressions ------------------------------------------------------------------------------------------------
