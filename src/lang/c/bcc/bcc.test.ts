@@ -14,7 +14,7 @@ struct bpf_raw_tracepoint_args { u64 args[0]; };
 struct bpf_perf_event_data { struct pt_regs regs; u64 sample_period; };
 struct bpf_stack_build_id { int status; u8 id[20]; u64 offset; };
 enum { BPF_ANY, BPF_NOEXIST };
-enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_STACK_TRACE, BPF_MAP_TYPE_LRU_HASH = 9, BPF_MAP_TYPE_LPM_TRIE = 11, BPF_MAP_TYPE_QUEUE = 22, BPF_MAP_TYPE_RINGBUF = 27 };
+enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_STACK_TRACE, BPF_MAP_TYPE_LRU_HASH = 9, BPF_MAP_TYPE_LPM_TRIE = 11, BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS, BPF_MAP_TYPE_QUEUE = 22, BPF_MAP_TYPE_RINGBUF = 27 };
 `;
 
 const FORMATS: Readonly<Record<string, readonly [type: string, name: string, offset: number, size: number][]>> = {
@@ -119,6 +119,13 @@ describe("maps", () => {
       "j stack_trace 4 1016 16",
       "k queue 0 8 4",
     ]);
+    const nested =
+      compile(`BPF_ARRAY(inner, u64, 4); BPF_ARRAY_OF_MAPS(outer, "inner", 10); BPF_HASH_OF_MAPS(by, u32, "inner", 7);
+      int f1(struct pt_regs *ctx) { int k = 0; void *m = outer.lookup(&k); if (!m) return 0; u64 *v = bpf_map_lookup_elem(m, &k); return v ? *v : 0; }`);
+    expect(nested.diagnostics).toEqual([]);
+    expect(
+      nested.object?.maps.map((m) => `${m.name} ${m.type} ${m.maxEntries} ${m.inner?.type} ${m.inner?.maxEntries}`),
+    ).toEqual(["inner array 4 undefined undefined", "outer array_of_maps 10 array 4", "by hash_of_maps 7 array 4"]);
     expect(object?.license).toBe("GPL");
   });
 

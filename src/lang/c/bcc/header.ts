@@ -97,6 +97,8 @@ ${declarations()}
 #define BPF_RINGBUF_OUTPUT(name, pages) struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, (pages) * 4096); } name SEC(".maps")
 #define BPF_QUEUE(name, V, N) struct { __uint(type, BPF_MAP_TYPE_QUEUE); __type(value, V); __uint(max_entries, N); } name SEC(".maps")
 #define BPF_STACK(name, V, N) struct { __uint(type, BPF_MAP_TYPE_STACK); __type(value, V); __uint(max_entries, N); } name SEC(".maps")
+#define BPF_ARRAY_OF_MAPS(name, inner, N) struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __type(key, u32); __type(value, u32); __uint(max_entries, N); __array(values, typeof(inner)); } name SEC(".maps")
+#define BPF_HASH_OF_MAPS(name, K, inner, N) struct { __uint(type, BPF_MAP_TYPE_HASH_OF_MAPS); __type(key, K); __type(value, u32); __uint(max_entries, N); __array(values, typeof(inner)); } name SEC(".maps")
 #define BPF_SK_STORAGE(name, V) struct { __uint(type, BPF_MAP_TYPE_SK_STORAGE); __uint(map_flags, 1); __type(key, int); __type(value, V); } name SEC(".maps")
 #define BPF_INODE_STORAGE(name, V) struct { __uint(type, BPF_MAP_TYPE_INODE_STORAGE); __uint(map_flags, 1); __type(key, int); __type(value, V); } name SEC(".maps")
 #define BPF_TASK_STORAGE(name, V) struct { __uint(type, BPF_MAP_TYPE_TASK_STORAGE); __uint(map_flags, 1); __type(key, int); __type(value, V); } name SEC(".maps")

@@ -24,6 +24,8 @@ export interface BccOptions {
 
 /** What `BPF_TABLE("hash", …)` says its kind with. */
 const TABLE = /\b(BPF_\w*TABLE\w*\s*\(\s*)"(\w+)"/g;
+/** The name of a map in another one's declaration: BCC has it as a text. */
+const INNER = /\b(BPF_(?:ARRAY|HASH)_OF_MAPS\s*\([^"()]*)"(\w+)"/g;
 /** Programs whose contexts lead to memory that may be read as it is. */
 const NEAR = /^(?:fentry|fexit|fmod_ret|lsm|iter|xdp|tc|socket|classifier|action|cgroup|sk_|sockops|lwt|flow)/;
 
@@ -39,7 +41,10 @@ export function bccDialect(source: SourceText, options: BccOptions = {}): Dialec
       { name: "static probes", text: usdtReaders(options.usdt ?? new Map()) },
     ],
     license: "GPL",
-    plain: (text) => text.replace(TABLE, (_, before: string, kind: string) => `${before}_${kind}_`),
+    plain: (text) =>
+      text
+        .replace(TABLE, (_, before: string, kind: string) => `${before}_${kind}_`)
+        .replace(INNER, (_, before: string, inner: string) => `${before} ${inner} `),
     header: (name) => {
       const text = kernelHeader(name);
       return text === undefined ? undefined : { name, text };
