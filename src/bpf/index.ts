@@ -4,17 +4,23 @@
 import type * as numbers from "./types.ts";
 import type {
   ArgumentsOf,
+  BtfTracepointName,
+  FunctionName,
+  HookName,
   KernelMap,
   KernelStruct,
   Live,
   Members,
   NumberType,
+  ProbedName,
   Program,
+  ResultArgument,
   ResultOf,
   Ring,
   StructOf,
   StructType,
   TracepointEvent,
+  TracepointName,
   Type,
 } from "./types.ts";
 
@@ -49,6 +55,9 @@ export const i32: NumberType<numbers.i32> = only("i32");
 export type i64 = numbers.i64;
 export const i64: NumberType<numbers.i64> = only("i64");
 export const bool: NumberType<boolean> = only("bool");
+
+/** Named here too, as declarations of a project stand in this module. */
+export type List<T, N extends number> = numbers.List<T, N>;
 
 /** Text of at most so many bytes, its end among them. */
 export const text: (bytes: number) => Type<string> = only("text");
@@ -112,23 +121,30 @@ export const bpf: {
 
 // --- programs -------------------------------------------------------------------------------------------------------
 
-export const tracepoint: <const N extends string>(name: N, run: (event: TracepointEvent<N>) => void) => Program =
-  only("tracepoint");
+export const tracepoint: <const N extends TracepointName>(
+  name: N,
+  run: (event: TracepointEvent<N>) => void,
+) => Program = only("tracepoint");
 export const rawTracepoint: (name: string, run: (...args: u64[]) => void) => Program = only("rawTracepoint");
-export const btfTracepoint: <const N extends string>(
+export const btfTracepoint: <const N extends BtfTracepointName>(
   name: N,
   run: (...args: ArgumentsOf<`btf_trace_${N}`>) => void,
 ) => Program = only("btfTracepoint");
-type AtEntry = <const N extends string>(name: N, run: (...args: ArgumentsOf<N>) => void) => Program;
-export const kprobe: AtEntry = only("kprobe");
-export const kretprobe: <const N extends string>(name: N, run: (result: ResultOf<N>) => void) => Program =
+export const kprobe: <const N extends ProbedName>(name: N, run: (...args: ArgumentsOf<N>) => void) => Program =
+  only("kprobe");
+export const kretprobe: <const N extends ProbedName>(name: N, run: (result: ResultOf<N>) => void) => Program =
   only("kretprobe");
-export const fentry: AtEntry = only("fentry");
-export const fexit: <const N extends string>(
+export const fentry: <const N extends FunctionName>(name: N, run: (...args: ArgumentsOf<N>) => void) => Program =
+  only("fentry");
+export const fexit: <const N extends FunctionName>(
   name: N,
-  run: (...args: [...ArgumentsOf<N>, ResultOf<N>]) => void,
+  run: (...args: [...ArgumentsOf<N>, ...ResultArgument<N>]) => void,
 ) => Program = only("fexit");
-export const lsm: <const N extends string>(name: N, run: (...args: ArgumentsOf<N>) => number) => Program = only("lsm");
+/** A hook of the kernel's security modules, without `bpf_lsm_`; a number below zero forbids. */
+export const lsm: <const N extends HookName>(
+  name: N,
+  run: (...args: ArgumentsOf<`bpf_lsm_${N}`>) => number,
+) => Program = only("lsm");
 /** `path:function`; parameters are annotated: `(size: u64) => …` */
 export const uprobe: (place: string, run: (...args: never[]) => void) => Program = only("uprobe");
 export const uretprobe: (place: string, run: (result: never) => void) => Program = only("uretprobe");

@@ -68,6 +68,14 @@ export interface Program {
   readonly [kernel]: readonly ["program"];
 }
 
+/** So many of one type: what is outside of it is an error where the index is known, and may be `undefined` where it is not. */
+export type List<T, N extends number, L extends readonly T[] = readonly []> = L["length"] extends N
+  ? L
+  : List<T, N, readonly [...L, T]>;
+
+/** Of what all is declared that the kernel has, so that other names are wrong: `tracepoints`, `functions`. */
+// biome-ignore lint/suspicious/noEmptyInterface: declarations of a project add to it.
+export interface Declared {}
 /** Tracepoints and their fields, `"category:name"`: `scry types` writes them from the running kernel. */
 // biome-ignore lint/suspicious/noEmptyInterface: declarations of a project add to it.
 export interface Tracepoints {}
@@ -77,6 +85,19 @@ export interface KernelFunctions {}
 /** Structs of the kernel, by their names. */
 // biome-ignore lint/suspicious/noEmptyInterface: declarations of a project add to it.
 export interface KernelStructs {}
+
+/** What is not declared may be there all the same; what is, an editor offers. */
+type Offered<K> = (K & string) | (string & {});
+/** Names that are right: those declared, where all are, else any. */
+type Known<K, What extends string> = Declared extends Readonly<Record<What, true>> ? K & string : Offered<K>;
+type After<K, Prefix extends string> = K extends `${Prefix}${infer N}` ? N : never;
+export type TracepointName = Known<keyof Tracepoints, "tracepoints">;
+/** Functions whose types are needed. */
+export type FunctionName = Known<keyof KernelFunctions, "functions">;
+/** Functions that are traced by their address: those of modules have no types here. */
+export type ProbedName = Offered<keyof KernelFunctions>;
+export type HookName = Known<After<keyof KernelFunctions, "bpf_lsm_">, "functions">;
+export type BtfTracepointName = Known<After<keyof KernelFunctions, "btf_trace_">, "functions">;
 
 /** What no declarations are there for: numbers, and more of the same. */
 export interface Unknown {
@@ -89,6 +110,9 @@ export type TracepointEvent<N extends string> = N extends keyof Tracepoints
 type FunctionOf<N extends string> = N extends keyof KernelFunctions ? KernelFunctions[N] : (...args: u64[]) => i64;
 export type ArgumentsOf<N extends string> = FunctionOf<N> extends (...args: infer A) => unknown ? A : never;
 export type ResultOf<N extends string> = FunctionOf<N> extends (...args: never[]) => infer R ? R : never;
+/** The result as the last of the arguments; of functions that give nothing, there is none. */
+export type ResultArgument<N extends string> =
+  FunctionOf<N> extends (...args: never[]) => infer R ? (undefined extends R ? [] : [result: R]) : [];
 
 // --- the user's side ------------------------------------------------------------------------------------------------
 

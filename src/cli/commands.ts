@@ -14,6 +14,7 @@ import { ps } from "./commands/ps.ts";
 import { record } from "./commands/record.ts";
 import { run } from "./commands/run.ts";
 import { script } from "./commands/script.ts";
+import { types } from "./commands/types.ts";
 
 export const commands: readonly [NamedCommand, ...NamedCommand[]] = [
   { name: "", ...script },
@@ -22,6 +23,7 @@ export const commands: readonly [NamedCommand, ...NamedCommand[]] = [
   { name: "build", ...build },
   { name: "object", ...object },
   { name: "gen", ...gen },
+  { name: "types", ...types },
   { name: "ps", ...ps },
   { name: "doctor", ...doctor },
   { name: "demo", ...demo },

@@ -279,6 +279,19 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "put the object itself into the module, so that no file is needed beside it",
     example: "scry gen --embed opensnoop.bpf.o > opensnoop.ts",
   },
+  only: {
+    value: "FILE",
+    completes: "file",
+    many: true,
+    help: "declare only what this module names, and the files behind it",
+    example: "scry types --only slow-reads.bpf.ts -o vmlinux.d.ts",
+  },
+  btf: {
+    value: "FILE",
+    completes: "file",
+    help: "the types of this file instead of the running kernel's: BTF, or a kernel's image with it; without tracepoints",
+    example: "scry types --btf vmlinux-6.1 -o vmlinux.d.ts",
+  },
   token: {
     value: "DIR",
     completes: "file",

@@ -4,6 +4,7 @@
 import { explainFailure } from "../failures.ts";
 import type { CommandLine, Option } from "../options.ts";
 import { buildObject } from "./build.ts";
+import { writeDeclarations } from "./declarations.ts";
 import { generateText } from "./generate.ts";
 import { objectFailure } from "./object-failure.ts";
 import { printPrograms } from "./ps.ts";
@@ -37,3 +38,4 @@ export const build = (words: readonly string[], taken: readonly Option[]): Promi
 export const showObject: Run = explained(printObject);
 export const generate: Run = explained(generateText);
 export const listPrograms: Run = explained(printPrograms);
+export const declareTypes: Run = explained(writeDeclarations);

@@ -1,0 +1,201 @@
+// A kernel's structs, functions and tracepoints as what adds to the types of `scry/bpf`: whole, or what modules name.
+
+import type { Btf, BtfComposite, BtfKind } from "../../btf/index.ts";
+import type { TracepointField } from "../c/index.ts";
+import { CONTEXTS, type KernelNames } from "./names.ts";
+import { declarable, listText, numberText, property, TypeText } from "./type-text.ts";
+
+/** The kernel that is declared. */
+export interface DeclaredKernel {
+  readonly btf: Btf;
+  /** `category:name` of each tracepoint; absent where there is no system to ask, as for the types of another kernel. */
+  readonly tracepoints?: readonly string[];
+  tracepoint?(category: string, name: string): readonly TracepointField[] | undefined;
+}
+
+/**
+ * A `.d.ts` text. With `names` it declares those tracepoints and functions, and the structs that lead to the members named;
+ * what else these structs have is listed, but what lies behind it is an `object`.
+ */
+export function kernelDeclarations(kernel: DeclaredKernel, names?: KernelNames): string {
+  return new Declarations(kernel, names).text();
+}
+
+class Declarations {
+  readonly #kernel: DeclaredKernel;
+  readonly #names: KernelNames | undefined;
+  readonly #types: TypeText;
+  /** What each struct that is reached is called, and those whose members are still to be written. */
+  readonly #called = new Map<number, string>();
+  readonly #taken = new Set<string>(TAKEN);
+  readonly #queue: BtfComposite[] = [];
+
+  constructor(kernel: DeclaredKernel, names: KernelNames | undefined) {
+    this.#kernel = kernel;
+    this.#names = names;
+    this.#types = new TypeText(kernel.btf, (struct, member) =>
+      names === undefined || member === undefined || this.#called.has(struct.id) || names.members.has(member)
+        ? this.#reach(struct)
+        : undefined,
+    );
+  }
+
+  text(): string {
+    const tracepoints = this.#tracepoints();
+    const functions = this.#functions();
+    const structs = this.#structs();
+    const whole = this.#names === undefined;
+    const block = (name: string, lines: readonly string[]): string[] =>
+      lines.length === 0 ? [] : [`  interface ${name} {`, ...lines.map((line) => `    ${line}`), "  }"];
+    return [
+      `// ${whole ? "All that a kernel has" : "What modules name of a kernel"}, for tsc and editors. Written by \`scry types\`: do not change it.`,
+      "export {};",
+      'declare module "scry/bpf" {',
+      ...block("Declared", [
+        ...(whole && tracepoints.length > 0 ? ["tracepoints: true;"] : []),
+        ...(whole ? ["functions: true;"] : []),
+      ]),
+      ...block("Tracepoints", tracepoints),
+      ...block("KernelFunctions", functions),
+      ...structs,
+      "}",
+      "",
+    ].join("\n");
+  }
+
+  /** What a struct is called. Two of one name get numbers. */
+  #reach(struct: BtfComposite): string {
+    const known = this.#called.get(struct.id);
+    if (known !== undefined) return known;
+    const wanted = declarable(struct.name);
+    let name = wanted;
+    for (let i = 2; this.#taken.has(name); i++) name = `${wanted}_${i}`;
+    this.#taken.add(name);
+    this.#called.set(struct.id, name);
+    this.#queue.push(struct);
+    return name;
+  }
+
+  #tracepoints(): string[] {
+    const { tracepoints = [], tracepoint } = this.#kernel;
+    return tracepoints
+      .filter((name) => this.#names === undefined || this.#names.tracepoints.has(name))
+      .sort()
+      .flatMap((name) => {
+        const [category = "", event = ""] = name.split(":");
+        const fields = tracepoint?.(category, event) ?? [];
+        const members = fields.map((field) => `readonly ${property(field.name)}: ${this.#field(field)};`);
+        return fields.length === 0 ? [] : [`${JSON.stringify(name)}: { ${members.join(" ")} };`];
+      });
+  }
+
+  /** A field as the kernel's format has it. */
+  #field({ name, type, size, signed, arrayLength, location }: TracepointField): string {
+    if (location !== undefined) return "u32";
+    const bytes = listText("u8", size);
+    if (arrayLength === undefined) {
+      if (/\*$/.test(type) && size === 8) return this.#pointed(/struct (\w+) \*$/.exec(type)?.[1], name);
+      return [1, 2, 4, 8].includes(size) ? numberText(size, signed) : bytes;
+    }
+    if (/\bchar$/.test(type)) return "string";
+    const element = numberText(size / Math.max(1, arrayLength), signed);
+    return element === "unknown" ? bytes : listText(element, arrayLength);
+  }
+
+  #pointed(struct: string | undefined, member: string): string {
+    const { btf } = this.#kernel;
+    const id = struct === undefined ? undefined : btf.find(struct, "struct");
+    const type = id === undefined ? undefined : btf.type(id);
+    if (type?.kind !== "struct") return "u64";
+    return this.#names === undefined || this.#names.members.has(member) ? this.#reach(type) : "object";
+  }
+
+  #functions(): string[] {
+    const { btf } = this.#kernel;
+    const wanted = this.#names?.functions;
+    const found = wanted === undefined ? btf.findAll("*", CALLED) : named(btf, wanted, CALLED);
+    const lines = new Map<string, string>();
+    for (const { id, name } of found) {
+      if (lines.has(name) || INNER.test(name)) continue;
+      const type = btf.type(id);
+      const text =
+        type.kind === "func"
+          ? this.#types.functionText(type.type)
+          : name.startsWith("btf_trace_")
+            ? this.#tracepointFunction(id, name)
+            : undefined;
+      if (text !== undefined) lines.set(name, `${property(name)}: ${text};`);
+    }
+    return [...lines.values()].sort();
+  }
+
+  /** The arguments of a tracepoint: the first parameter is its own. Their names stand at the function that calls it. */
+  #tracepointFunction(id: number, name: string): string | undefined {
+    const { btf } = this.#kernel;
+    const pointer = btf.resolve(id);
+    const caller = this.#callers().get(name.replace(/^btf_trace_/, "__traceiter_"));
+    const fn = caller === undefined ? undefined : btf.type(caller);
+    const proto = fn?.kind === "func" ? btf.resolve(fn.type) : undefined;
+    const names = proto?.kind === "func_proto" ? proto.params.slice(1).map((p) => p.name) : [];
+    return pointer.kind === "ptr" ? this.#types.functionText(pointer.type, names, 1) : undefined;
+  }
+
+  /** What calls tracepoints. They are looked for at once: each search goes through all types. */
+  #callers(): ReadonlyMap<string, number> {
+    this.#traceiters ??= new Map(this.#kernel.btf.findAll("__traceiter_*", "func").map(({ name, id }) => [name, id]));
+    return this.#traceiters;
+  }
+  #traceiters: ReadonlyMap<string, number> | undefined;
+
+  #structs(): string[] {
+    const { btf } = this.#kernel;
+    const wanted = this.#names?.structs;
+    const roots = wanted === undefined ? btf.findAll("*", KINDS) : named(btf, wanted, KINDS);
+    for (const { id } of roots) {
+      const type = btf.type(id);
+      if (type.kind === "struct" || type.kind === "union") this.#reach(type);
+    }
+    const written = new Map<string, { readonly struct: BtfComposite; readonly lines: readonly string[] }>();
+    for (let struct = this.#queue.pop(); struct !== undefined; struct = this.#queue.pop()) {
+      const lines = this.#types.members(struct, { writable: WRITABLE.has(struct.name) });
+      written.set(this.#called.get(struct.id) as string, { struct, lines });
+    }
+    const names = [...written].sort(([a], [b]) => (a < b ? -1 : 1));
+    if (names.length === 0) return [];
+    // Of several that have one name, the first is it.
+    const first = new Map([...written].reverse().map(([name, { struct }]) => [struct.name, name]));
+    for (const [name, { struct }] of written) if (name === declarable(struct.name)) first.set(struct.name, name);
+    return [
+      ...names.flatMap(([name, { lines }]) => [`  interface ${name} {`, ...lines.map((line) => `    ${line}`), "  }"]),
+      "  interface KernelStructs {",
+      ...[...first].sort(([a], [b]) => (a < b ? -1 : 1)).map(([struct, name]) => `    ${property(struct)}: ${name};`),
+      "  }",
+    ];
+  }
+}
+
+/** Types that `scry/bpf` has itself: a struct of that name gets another. */
+export const TAKEN: readonly string[] = (
+  "u8 u16 u32 u64 i8 i16 i32 i64 Type NumberType StructType ValueOf Members StructOf KernelMap Ring Live Program List Declared " +
+  "Tracepoints KernelFunctions KernelStructs Unknown KernelStruct TracepointEvent TracepointName FunctionName ProbedName " +
+  "HookName BtfTracepointName ArgumentsOf ResultOf ResultArgument UserValue GivenValue"
+).split(" ");
+
+/** What programs may write to: their contexts. */
+const WRITABLE: ReadonlySet<string> = new Set(Object.values(CONTEXTS));
+
+/** Functions that the compiler or a macro made of others, or that belong to a tracepoint: nobody asks for them by their name. */
+const INNER =
+  /\.|^__(?:traceiter|bpf_trace|probestub|bpf_tramp|pfx|cfi|(?:se|do|ia32)(?:_compat)?_sys)_|^(?:trace_event_raw_event|perf_trace|trace_raw_output)_/;
+
+/** Functions, and types of a tracepoint's function. */
+const CALLED: readonly BtfKind[] = ["func", "typedef"];
+const KINDS: readonly BtfKind[] = ["struct", "union"];
+
+/** The first type of each name. */
+function* named(btf: Btf, names: Iterable<string>, kinds: readonly BtfKind[]): Iterable<{ id: number; name: string }> {
+  for (const name of names) {
+    const id = btf.find(name, kinds);
+    if (id !== undefined) yield { id, name };
+  }
+}

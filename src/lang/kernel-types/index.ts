@@ -1,0 +1,3 @@
+// Declarations of a kernel for modules in TypeScript: its types and tracepoints in, the text of a `.d.ts` out.
+export { type DeclaredKernel, kernelDeclarations } from "./declarations.ts";
+export { type KernelNames, namesOf } from "./names.ts";

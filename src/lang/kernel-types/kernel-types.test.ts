@@ -1,0 +1,118 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { smallKernel } from "../../../test/support/small-kernel.ts";
+import { TAKEN } from "./declarations.ts";
+import { kernelDeclarations, namesOf } from "./index.ts";
+
+/** The lines of one interface. */
+function declared(text: string, name: string): string[] | undefined {
+  const found = new RegExp(`^  interface ${name} \\{\\n([^]*?)^  \\}`, "m").exec(text);
+  return found?.[1]
+    ?.trimEnd()
+    .split("\n")
+    .map((line) => line.trim().replaceAll("readonly ", ""));
+}
+
+describe("the declarations of a kernel", () => {
+  const text = kernelDeclarations(smallKernel());
+
+  it("have structs with numbers by their width, and what has no name flattened", () => {
+    expect(declared(text, "task_struct")).toEqual([
+      "pid: i32;",
+      "tgid: i32;",
+      "flags: u32;",
+      "comm: string;",
+      "real_parent: task_struct;",
+      "mm: mm_struct;",
+      "fs: fs_struct;",
+      "state: u32;",
+      "in_execve: u32;",
+      "ok: boolean;",
+      "whole: u32;",
+      "low: u16;",
+      "high: u16;",
+      "span: { begin: u64; end: u64; };",
+      "four: List<u32, 4>;",
+      "many: u8[];",
+      "grid: List<List<i32, 3>, 2>;",
+      "done: u64;",
+      "name: u64;",
+      "hidden: object;",
+    ]);
+  });
+
+  it("have functions, and tracepoints' functions without what is their own", () => {
+    expect(declared(text, "KernelFunctions")).toEqual([
+      "bpf_lsm_file_open: (file: file) => i32;",
+      "btf_trace_sched_switch: (preempt: boolean, prev: task_struct, next: task_struct) => void;",
+      "free_task: (tsk: task_struct) => void;",
+      "vfs_read: (file: file, buf: u64, count: u64, pos: u64) => i64;",
+    ]);
+  });
+
+  it("have tracepoints by their formats", () => {
+    expect(declared(text, "Tracepoints")).toEqual([
+      '"sched:sched_process_exec": { common_type: u16; common_pid: i32; filename: u32; pid: i32; comm: string; args: List<u64, 2>; task: task_struct; };',
+      '"syscalls:sys_enter_read": { common_type: u16; common_pid: i32; __syscall_nr: i32; fd: u64; buf: u64; count: u64; };',
+      '"syscalls:sys_exit_read": { common_type: u16; common_pid: i32; __syscall_nr: i32; ret: i64; };',
+    ]);
+  });
+
+  it("give structs other names where TypeScript, scry/bpf or another struct has theirs", () => {
+    expect(declared(text, "KernelStructs")).toEqual(
+      expect.arrayContaining(["class: class_;", "Ring: Ring_2;", "twice: twice;", "task_struct: task_struct;"]),
+    );
+    expect([declared(text, "twice"), declared(text, "twice_2")].sort()).toEqual([["first: i32;"], ["second: u64;"]]);
+  });
+
+  it("let programs write to their contexts only", () => {
+    expect(text).toMatch(/interface __sk_buff \{\n +len: u32;/);
+    expect(text).toMatch(/interface inode \{\n +readonly i_ino: u64;/);
+  });
+
+  it("say that all is there", () => {
+    expect(declared(text, "Declared")).toEqual(["tracepoints: true;", "functions: true;"]);
+    expect(declared(kernelDeclarations({ btf: smallKernel().btf }), "Declared")).toEqual(["functions: true;"]);
+  });
+});
+
+describe("what modules name", () => {
+  const only = (...texts: string[]): string => kernelDeclarations(smallKernel(), namesOf(texts));
+
+  it("is tracepoints, functions and what is reached from them", () => {
+    const text = only(`
+      import { fentry, tracepoint } from "scry/bpf";
+      // fentry("free_task", …) is no program here
+      export const a = tracepoint("syscalls:sys_exit_read", (event) => event.ret);
+      export const b = fentry("vfs_read", (file) => file.f_inode.i_ino);`);
+    expect(declared(text, "Declared")).toBeUndefined();
+    expect(declared(text, "Tracepoints")).toHaveLength(1);
+    expect(declared(text, "KernelFunctions")).toEqual([
+      "vfs_read: (file: file, buf: u64, count: u64, pos: u64) => i64;",
+    ]);
+    expect(declared(text, "file")).toEqual(["f_mode: u32;", "f_inode: inode;", "f_owner: object;"]);
+    expect(declared(text, "KernelStructs")).toEqual(["file: file;", "inode: inode;"]);
+  });
+
+  it.each([
+    ["bpf.task().mm.total_vm", ["mm_struct", "task_struct"]],
+    ["bpf.task().mm?.total_vm", ["mm_struct", "task_struct"]],
+    ["const { mm, fs } = bpf.task();", ["fs_struct", "mm_struct", "task_struct"]],
+    ['import { type inode, u32 } from "scry/bpf";', ["inode"]],
+    ['import type { inode, file } from "scry/bpf";', ["file", "inode"]],
+    ['import { inode } from "elsewhere";', undefined],
+    ['btfTracepoint("sched_switch", () => {})', ["task_struct"]],
+    ['lsm("file_open", (f) => f.f_owner.pid)', ["file", "task_struct"]],
+    ["xdp((packet) => packet.data)", ["xdp_md"]],
+    ['tracepoint("sched:sched_process_exec", (e) => e.task.pid)', ["task_struct"]],
+    ['tracepoint("sched:sched_process_exec", (e) => e.pid)', undefined],
+  ])("%s", (text, structs) => {
+    expect(declared(only(text), "KernelStructs")).toEqual(structs?.map((name) => `${name}: ${name};`));
+  });
+});
+
+it("what scry/bpf has is what structs are not called", () => {
+  const text = ["index", "types"].map((name) => readFileSync(`src/bpf/${name}.ts`, "utf8")).join("\n");
+  const names = [...text.matchAll(/^export (?:type|interface) (\w+)/gm)].map((match) => match[1]);
+  expect([...new Set(TAKEN)].sort()).toEqual([...new Set(names)].sort());
+});

@@ -1,0 +1,133 @@
+// Types of the kernel as the types of `scry/bpf`: numbers by their width, enums as numbers, `char[]` as string, arrays as lists.
+// A pointer to a struct is that struct, as programs reach its members through it; any other pointer is an address.
+
+import type { Btf, BtfArray, BtfComposite, BtfInt } from "../../btf/index.ts";
+
+/** What a struct that a member leads to, or a parameter, is called; undefined: nobody wants to know what it is. */
+export type StructName = (struct: BtfComposite, member: string | undefined) => string | undefined;
+
+/** How deep structs without names may lie in each other. */
+const DEPTH_LIMIT = 32;
+
+/** Longer arrays are lists of any length: no index of theirs is known to be in bounds. */
+const LIST_LIMIT = 64;
+
+const isIdentifier = (name: string): boolean => /^[A-Za-z_$][\w$]*$/.test(name);
+export const property = (name: string): string => (isIdentifier(name) ? name : JSON.stringify(name));
+
+/** A number of so many bytes. */
+export function numberText(size: number, signed: boolean): string {
+  return [1, 2, 4, 8].includes(size) ? `${signed ? "i" : "u"}${size * 8}` : "unknown";
+}
+
+/** A list of so many. */
+export const listText = (element: string, count: number): string =>
+  count > 0 && count <= LIST_LIMIT
+    ? `List<${element}, ${count}>`
+    : `readonly ${element.startsWith("readonly") ? `(${element})` : element}[]`;
+
+interface MembersForm {
+  /** How many structs without names are around them. */
+  readonly depth?: number;
+  readonly writable?: boolean;
+}
+
+export class TypeText {
+  readonly #btf: Btf;
+  readonly #nameOf: StructName;
+
+  constructor(btf: Btf, nameOf: StructName) {
+    this.#btf = btf;
+    this.#nameOf = nameOf;
+  }
+
+  /** The type of what a member or a parameter is. */
+  text(id: number, member?: string, depth = 0): string {
+    const type = this.#btf.resolve(id);
+    switch (type.kind) {
+      case "void":
+        return "void";
+      case "int":
+        return isBool(type) ? "boolean" : numberText(type.size, type.signed || isChar(type));
+      case "enum":
+      case "enum64":
+        return numberText(type.size, type.signed);
+      case "ptr": {
+        const target = this.#btf.resolve(type.type);
+        if (target.kind === "fwd") return "object";
+        const isStruct = target.kind === "struct" || target.kind === "union";
+        return isStruct ? this.#struct(target, member, depth) : "u64";
+      }
+      case "array":
+        return this.#array(type, member, depth);
+      case "struct":
+      case "union":
+        return this.#struct(type, member, depth);
+      default:
+        return "unknown";
+    }
+  }
+
+  #array({ element, count }: BtfArray, member: string | undefined, depth: number): string {
+    const of = this.#btf.resolve(element);
+    if (of.kind === "int" && isChar(of)) return "string";
+    return listText(this.text(element, member, depth + 1), count);
+  }
+
+  #struct(type: BtfComposite, member: string | undefined, depth: number): string {
+    if (type.name !== "") return this.#nameOf(type, member) ?? "object";
+    return depth > DEPTH_LIMIT ? "object" : `{ ${this.members(type, { depth: depth + 1 }).join(" ")} }`;
+  }
+
+  /** The members of a struct or union, each as a line; those of ones without a name among them are its own. */
+  members(type: BtfComposite, { depth = 0, writable = false }: MembersForm = {}): string[] {
+    const seen = new Set<string>();
+    const lines: string[] = [];
+    const walk = (composite: BtfComposite, level: number): void => {
+      for (const { name, type: id } of composite.members) {
+        const target = this.#btf.resolve(id);
+        if (name === "") {
+          if ((target.kind === "struct" || target.kind === "union") && level < DEPTH_LIMIT) walk(target, level + 1);
+          continue;
+        }
+        if (seen.has(name)) continue;
+        seen.add(name);
+        lines.push(`${writable ? "" : "readonly "}${property(name)}: ${this.text(id, name, depth)};`);
+      }
+    };
+    walk(type, depth);
+    return lines;
+  }
+
+  /** A function's type. Without `first`, its first parameters are left out. */
+  functionText(id: number, names: readonly string[] = [], first = 0): string | undefined {
+    const type = this.#btf.resolve(id);
+    if (type.kind !== "func_proto") return undefined;
+    const params = type.params
+      .slice(first)
+      .map(({ name, type: of }, i) => `${parameter(name || (names[i] ?? ""), i)}: ${this.text(of)}`);
+    return `(${params.join(", ")}) => ${this.text(type.returns)}`;
+  }
+}
+
+const isBool = (type: BtfInt): boolean => type.bool || type.name === "bool" || type.name === "_Bool";
+const isChar = (type: BtfInt): boolean =>
+  type.size === 1 && type.name.endsWith("char") && type.name !== "unsigned char";
+
+/** Words that name nothing in TypeScript. */
+const RESERVED: ReadonlySet<string> = new Set(
+  (
+    "break case catch class const continue debugger default delete do else enum export extends false finally for function " +
+    "if import in instanceof new null return super switch this throw true try typeof var void while with implements " +
+    "interface let package private protected public static yield any bigint boolean never number object string symbol " +
+    "undefined unknown"
+  ).split(" "),
+);
+
+/** A name that a declaration can have. */
+export const declarable = (name: string): string => {
+  const clean = name.replace(/[^\w$]/g, "_").replace(/^(?=\d)/, "_");
+  return RESERVED.has(clean) ? `${clean}_` : clean;
+};
+
+const parameter = (name: string, i: number): string => (name === "" ? `arg${i}` : declarable(name));
