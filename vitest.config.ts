@@ -26,7 +26,7 @@ export default defineConfig({
           isolate: false,
           // By default one processor is left for vitest itself, which has little to do.
           maxWorkers: "100%",
-          include: ["src/**/*.test.ts", "test/unit/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "test/unit/**/*.test.ts", "test/types/**/*.test.ts"],
           exclude: ["**/*.kernel.test.ts"],
           // Generated input takes seconds, and machines differ.
           testTimeout: 20_000,

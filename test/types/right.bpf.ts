@@ -1,0 +1,131 @@
+// What tsc must take, against the declarations of test/support/small-kernel.ts.
+
+import {
+  array,
+  bool,
+  bpf,
+  btfTracepoint,
+  bytes,
+  cgroupConnect4,
+  exists,
+  fentry,
+  fexit,
+  hash,
+  i64,
+  kprobe,
+  kretprobe,
+  list,
+  live,
+  lruHash,
+  lsm,
+  perCpuArray,
+  range,
+  ring,
+  sizeOf,
+  struct,
+  type task_struct,
+  tc,
+  text,
+  tracepoint,
+  type UserValue,
+  type u8,
+  u16,
+  u32,
+  u64,
+  uprobe,
+  type ValueOf,
+  XDP,
+  xdp,
+} from "scry/bpf";
+
+const Slow = struct({ pid: u32, comm: text(16), ns: u64, ok: bool, raw: bytes(8), sizes: list(u32, 4) });
+const Key = struct({ pid: u32, dev: u16 });
+const started = hash(u32, u64, { maxEntries: 10_240 });
+const byKey = lruHash(Key, Slow);
+const totals = perCpuArray(i64, { maxEntries: 4 });
+const slots = array(Slow);
+export const slow = ring(Slow, { bytes: 256 * 1024 });
+export const threshold = live(u64, 10_000_000);
+export const off = live(bool, false);
+
+// --- numbers
+export function widening(a: u8, b: u16, c: u32): u64 {
+  const wider: u16 = a;
+  const widest: u64 = b;
+  const signed: i64 = c;
+  const sum: u64 = wider + widest + c * 2 + 1;
+  return signed < 0 ? sum : sum >> 1;
+}
+export const cut = (a: u64): u32 => u32(a);
+export const made = (a: i64): u64 => u64(a) + u64(0xffff_ffff_ffff_ffffn);
+export const sizes = (): u32 => sizeOf(Slow) + sizeOf(u64);
+
+// --- maps, rings, variables
+export const enter = tracepoint("syscalls:sys_enter_read", (event) => {
+  const descriptor: u64 = event.fd;
+  started.set(bpf.tid(), bpf.now() + descriptor);
+  if (!started.has(bpf.tid())) started.insert(1, 2);
+});
+export const exit = tracepoint("syscalls:sys_exit_read", (event) => {
+  const start = started.take(bpf.tid());
+  if (start === undefined || event.ret < 0) return;
+  const ns = bpf.now() - start;
+  if (ns > threshold.value && !off.value) slow.send({ pid: bpf.pid(), comm: bpf.comm(), ns, ok: true });
+  threshold.value = ns;
+  started.add(bpf.pid());
+  started.add(bpf.pid(), ns);
+  const count: u64 = started.get(1) ?? 0;
+  byKey.set(Key({ pid: bpf.pid(), dev: 1 }), Slow({ ns: count }));
+  const slot = slots.get(0);
+  if (slot !== undefined) slot.ns += 1;
+  const known = byKey.get({ pid: 1, dev: 2 })?.ns ?? 0;
+  totals.add(0, known);
+  for (const i of range(4)) totals.add(i);
+});
+
+// --- the kernel's types
+export const deep = fentry("vfs_read", (file, buf, count) => {
+  const number: u64 = file.f_inode.i_ino;
+  const task = file.f_owner.real_parent;
+  const name: string = task.comm;
+  const cell: i64 = task.grid[1][2];
+  const bounds: u64 = task.span.end - task.span.begin;
+  const pages = exists(task.mm.total_vm) ? task.mm.total_vm : 0;
+  if (name === "cat") bpf.print(`${bpf.userText(buf, 64)} ${number + cell} ${count + bounds + pages}`);
+});
+const parent = (task: task_struct): task_struct => task.real_parent;
+export const switched = btfTracepoint("sched_switch", (preempt, prev, next) => {
+  if (!preempt && parent(prev).pid === parent(next).pid) bpf.print("one family");
+});
+export const fewer = fentry("vfs_read", () => {});
+export const result = fexit("vfs_read", (_file, _buf, count, _pos, got) => {
+  const read: i64 = got;
+  if (read < count) started.add(0);
+});
+export const nothing = fexit("free_task", (task) => started.delete(u32(task.pid)));
+export const returned = kretprobe("vfs_read", (got) => totals.set(0, got));
+/** Functions of modules have no types here: their arguments are words. */
+export const foreign = kprobe("some_module_function", (first, second) => started.set(1, first + second));
+export const guard = lsm("file_open", (file) => (file.f_inode.i_mode === 0o100600 ? -1 : 0));
+export const executed = tracepoint("sched:sched_process_exec", (event) => {
+  const name: string = event.comm;
+  const first: u64 = event.args[0];
+  bpf.print(`${name} ${first} ${bpf.kernelText(event.task.name)}`);
+});
+export const allocated = uprobe("/usr/lib/libc.so.6:malloc", (size: u64) => started.add(0, size));
+export const dropped = xdp((packet) => (packet.data_end - packet.data < 64 ? XDP.DROP : XDP.PASS));
+export const marked = tc((packet) => {
+  packet.mark = 7;
+  return 0;
+});
+export const connected = cgroupConnect4((call) => (call.user_port === 80 ? 0 : 1));
+
+// --- the user's side
+export const user: UserValue<ValueOf<typeof Slow>> = {
+  pid: 1,
+  comm: "cat",
+  ns: 1n,
+  ok: true,
+  raw: [1, 2],
+  sizes: [3],
+};

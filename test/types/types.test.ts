@@ -1,0 +1,80 @@
+// The types of `scry/bpf`, asked of tsc: what is right passes, what is wrong is the error that the file says.
+
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+import { kernelDeclarations, namesOf } from "../../src/lang/kernel-types/index.ts";
+import { smallKernel } from "../support/small-kernel.ts";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
+const folder = mkdtempSync(join(tmpdir(), "scry-types-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** What tsc says of the folder's files: `file:line code`, the first of each line. */
+function complaints(files: readonly string[]): string[] {
+  const bpf = join(here, "../../src/bpf/index.ts");
+  const compilerOptions = {
+    target: "ES2022",
+    lib: ["ES2023"],
+    module: "NodeNext",
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    types: [],
+    paths: { "scry/bpf": [bpf] },
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
+  const { stdout, error } = spawnSync(process.execPath, [tsc, "-p", folder, "--pretty", "false"], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  if (error !== undefined) throw error;
+  const first = new Map<string, string>();
+  for (const [, place = "", code = ""] of stdout.matchAll(/^(\S.*?\(\d+),\d+\): error (TS\d+): /gm))
+    if (!first.has(place)) first.set(place, code);
+  return [...first].map(([place, code]) => `${place.replace("(", ":")} ${code}`);
+}
+
+writeFileSync(join(folder, "kernel.d.ts"), kernelDeclarations(smallKernel()));
+copyFileSync(join(here, "right.bpf.ts"), join(folder, "right.bpf.ts"));
+// Without the words that would keep tsc silent, so that it says which error it is.
+const wrong = readFileSync(join(here, "wrong.bpf.ts"), "utf8");
+writeFileSync(join(folder, "wrong.bpf.ts"), wrong.replaceAll("@ts-expect-error", "expected"));
+const expected = wrong.split("\n").flatMap((line, i) => {
+  const [, code] = /^ *\/\/ @ts-expect-error (TS\d+)$/.exec(line) ?? [];
+  return code === undefined ? [] : [`wrong.bpf.ts:${i + 2} ${code}`];
+});
+
+describe("tsc", () => {
+  it("takes what is right, against declarations", () => {
+    expect(complaints(["kernel.d.ts", "right.bpf.ts"])).toEqual([]);
+  });
+
+  it(`refuses ${expected.length} lines that are wrong, each for its reason`, () => {
+    expect(expected.length).toBeGreaterThanOrEqual(60);
+    const lines = wrong.split("\n");
+    const shown = (place: string): string => `${place} ${lines[Number(/:(\d+)/.exec(place)?.[1]) - 1]}`;
+    expect(complaints(["kernel.d.ts", "wrong.bpf.ts"]).map(shown)).toEqual(expected.map(shown));
+  });
+
+  it("takes any name where not all is declared, and what is declared by its fields", () => {
+    const module = `
+      import { fentry, kprobe, lsm, tracepoint, u64 } from "scry/bpf";
+      export const a = tracepoint("syscalls:sys_exit_write", (event) => event.ret);
+      export const b = tracepoint("syscalls:sys_exit_read", (event) => event.rat);
+      export const c = fentry("vfs_write", (file: u64, buf, count) => file + buf + count);
+      export const d = fentry("vfs_read", (file) => file.f_inode.i_ino);
+      export const e = lsm("file_ioctl", (file) => (file === 0 ? -1 : 0));
+      export const f = kprobe("vfs_write", (file) => file.f_inode);`;
+    const names = namesOf(['tracepoint("syscalls:sys_exit_read"); fentry("vfs_read", (file) => file.f_inode.i_ino);']);
+    writeFileSync(join(folder, "only.d.ts"), kernelDeclarations(smallKernel(), names));
+    writeFileSync(join(folder, "module.bpf.ts"), module);
+    expect(complaints(["only.d.ts", "module.bpf.ts"])).toEqual(["module.bpf.ts:4 TS2339", "module.bpf.ts:8 TS2339"]);
+  });
+});

@@ -1,0 +1,242 @@
+// What tsc must refuse, against the declarations of test/support/small-kernel.ts: each case with the number of the error that
+// the line behind it has.
+
+import {
+  array,
+  bool,
+  bpf,
+  btfTracepoint,
+  cgroupConnect4,
+  fentry,
+  fexit,
+  hash,
+  type i32,
+  type i64,
+  kretprobe,
+  live,
+  lsm,
+  range,
+  ring,
+  struct,
+  type task_struct,
+  tc,
+  text,
+  tracepoint,
+  type UserValue,
+  u8,
+  u16,
+  u32,
+  u64,
+  type ValueOf,
+  xdp,
+} from "scry/bpf";
+
+const Slow = struct({ pid: u32, comm: text(16), ns: u64, ok: bool });
+const Key = struct({ pid: u32, dev: u16 });
+const started = hash(u32, u64);
+const byKey = hash(Key, Slow);
+const slots = array(Slow);
+const slow = ring(Slow);
+const threshold = live(u64, 0);
+const small = live(u8, 0);
+const task = bpf.task();
+declare const narrow: u8;
+declare const word: u32;
+declare const signed: i32;
+declare const wide: u64;
+declare const long: i64;
+
+// --- numbers: what does not fit
+// @ts-expect-error TS2322
+export const a1: u32 = wide;
+// @ts-expect-error TS2322
+export const a2: u8 = word;
+// @ts-expect-error TS2322
+export const a3: u16 = bpf.pid();
+// @ts-expect-error TS2322
+export const a4: i32 = long;
+// @ts-expect-error TS2322
+export const a5: i32 = word;
+// @ts-expect-error TS2322
+export const a6: u64 = signed;
+// @ts-expect-error TS2322
+export const a7: u32 = signed;
+// @ts-expect-error TS2322
+export const a8: i64 = wide;
+// @ts-expect-error TS2322
+export const a9: u32 = bpf.now();
+// @ts-expect-error TS2322
+export const a10: u32 = 1n;
+// @ts-expect-error TS2322
+export const a11: u32 = "1";
+// @ts-expect-error TS2322
+export const a12: u32 = true;
+// @ts-expect-error TS2322
+export const a13 = (): u8 => bpf.cpu();
+// @ts-expect-error TS2322
+export const a14: boolean = word;
+// @ts-expect-error TS2345
+export const a15 = u32("1");
+// @ts-expect-error TS2365
+export const a16 = wide + 1n;
+// @ts-expect-error TS2362
+export const a17 = bpf.comm() * 2;
+// @ts-expect-error TS2365
+export const a18 = "x" < word;
+
+// --- maps, rings, variables
+// @ts-expect-error TS2532
+export const b1 = started.get(1) + 1;
+// @ts-expect-error TS2322
+export const b2: u64 = started.take(1);
+// @ts-expect-error TS2532
+export const b3 = slots.get(0).ns;
+// @ts-expect-error TS2345
+started.set(wide, 1);
+// @ts-expect-error TS2345
+started.set(1, "x");
+// @ts-expect-error TS2345
+started.set(1, undefined);
+// @ts-expect-error TS2345
+started.set(bpf.pid(), bpf.comm());
+// @ts-expect-error TS2554
+started.set(1);
+// @ts-expect-error TS2345
+started.get("1");
+// @ts-expect-error TS2339
+started.clear();
+// @ts-expect-error TS2741
+byKey.get({ pid: 1 });
+// @ts-expect-error TS2353
+byKey.get({ pid: 1, dev: 2, ino: 3 });
+// @ts-expect-error TS2322
+byKey.get({ pid: wide, dev: 2 });
+// @ts-expect-error TS2322
+slow.send({ pid: wide });
+// @ts-expect-error TS2353
+slow.send({ pit: 1 });
+// @ts-expect-error TS2322
+slow.send({ comm: 1 });
+// @ts-expect-error TS2322
+slow.send({ ok: 1 });
+// @ts-expect-error TS2339
+slow.get(0);
+// @ts-expect-error TS2322
+threshold.value = undefined;
+// @ts-expect-error TS2322
+small.value = word;
+// @ts-expect-error TS2322
+threshold.value = "1";
+// @ts-expect-error TS2365
+export const b22 = threshold + 1;
+// @ts-expect-error TS2345
+started.add(1, 1n);
+// @ts-expect-error TS2345
+for (const i of range("4")) started.add(i);
+// @ts-expect-error TS2353
+export const b25 = Slow({ no: 1 });
+// @ts-expect-error TS2322
+export const b26 = struct({ pid: 4 });
+// @ts-expect-error TS2741
+export const b27 = hash(Number, u64);
+// @ts-expect-error TS2353
+export const b28 = ring({ pid: u32 });
+// @ts-expect-error TS2353
+export const b29 = hash(u32, u64, { entries: 1 });
+// @ts-expect-error TS2345
+export const b30 = live(u64, "1");
+// @ts-expect-error TS2345
+export const b31 = text("16");
+
+// --- the kernel's types
+// @ts-expect-error TS2551
+export const c1 = task.pidd;
+// @ts-expect-error TS2339
+export const c2 = task.real_parent.mm.owner;
+// @ts-expect-error TS2551
+export const c3 = task.pid.value;
+// @ts-expect-error TS2322
+export const c4: u32 = task.pid;
+// @ts-expect-error TS2322
+export const c5: u32 = task.mm.total_vm;
+// @ts-expect-error TS2322
+export const c6: u32 = task.comm;
+// @ts-expect-error TS2740
+export const c7: task_struct = task.mm;
+// @ts-expect-error TS2540
+task.pid = 1;
+// @ts-expect-error TS2493
+export const c9 = task.four[4];
+// @ts-expect-error TS2322
+export const c10: u8 = task.many[word];
+// @ts-expect-error TS2493
+export const c11 = task.grid[1][3];
+// @ts-expect-error TS2365
+export const c12 = task.mm + 1;
+// @ts-expect-error TS2339
+export const c13 = task.hidden.anything;
+// @ts-expect-error TS2367
+export const c14 = task.pid === "1";
+// @ts-expect-error TS2367
+export const c15 = task.comm === 1;
+// @ts-expect-error TS2339
+export const c16 = bpf.threads();
+// @ts-expect-error TS2554
+export const c17 = bpf.pid(1);
+// @ts-expect-error TS2345
+export const c18 = bpf.kernelText(task.comm);
+
+// --- programs
+// @ts-expect-error TS2339
+export const d1 = tracepoint("syscalls:sys_exit_read", (event) => event.count);
+// @ts-expect-error TS2345
+export const d2 = tracepoint("syscalls:sys_exit_reed", () => {});
+// @ts-expect-error TS2345
+export const d3 = tracepoint("sys_exit_read", () => {});
+// @ts-expect-error TS2345
+export const d4 = tracepoint("syscalls:sys_exit_read", (_event, _more) => {});
+// @ts-expect-error TS2345
+export const d5 = tracepoint("syscalls:sys_exit_read", (event) => started.set(1, event.ret));
+// @ts-expect-error TS2322
+export const d6 = tracepoint("sched:sched_process_exec", (event) => slow.send({ comm: event.filename }));
+// @ts-expect-error TS2345
+export const d7 = fentry("vfs_reed", () => {});
+// @ts-expect-error TS2551
+export const d8 = fentry("vfs_read", (file) => file.f_mod);
+// @ts-expect-error TS2339
+export const d9 = fentry("vfs_read", (_file, buf) => buf.f_mode);
+// @ts-expect-error TS2345
+export const d10 = fentry("vfs_read", (_file, _buf, _count, _pos, _more) => {});
+// @ts-expect-error TS2345
+export const d11 = fexit("free_task", (_task, _result) => {});
+// @ts-expect-error TS2345
+export const d12 = fexit("vfs_read", (_file, _buf, _count, _pos, got) => started.set(1, got));
+// @ts-expect-error TS2345
+export const d13 = kretprobe("vfs_read", (_got: task_struct) => {});
+// @ts-expect-error TS2345
+export const d14 = btfTracepoint("sched_swich", () => {});
+// @ts-expect-error TS2339
+export const d15 = btfTracepoint("sched_switch", (_preempt, prev) => prev.prio);
+// @ts-expect-error TS2345
+export const d16 = lsm("file_opens", () => 0);
+// @ts-expect-error TS2345
+export const d17 = lsm("file_open", () => {});
+// @ts-expect-error TS2345
+export const d18 = xdp((_packet) => {});
+// @ts-expect-error TS2339
+export const d19 = xdp((packet) => packet.len);
+export const d20 = tc((packet) => {
+  // @ts-expect-error TS2322
+  packet.mark = "7";
+  return 0;
+});
+// @ts-expect-error TS2322
+export const d21 = cgroupConnect4((call) => call.user_port === 80);
+
+// --- the user's side
+// @ts-expect-error TS2322
+export const e1: UserValue<ValueOf<typeof Slow>> = { pid: 1, comm: "cat", ns: 1, ok: true };
+// @ts-expect-error TS2322
+export const e2: UserValue<ValueOf<typeof Slow>> = { pid: 1n, comm: "cat", ns: 1n, ok: true };
+// @ts-expect-error TS2741
+export const e3: UserValue<ValueOf<typeof Slow>> = { pid: 1, comm: "cat", ns: 1n };
