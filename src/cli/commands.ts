@@ -8,6 +8,7 @@ import { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
 import { gen } from "./commands/gen.ts";
 import { help } from "./commands/help.ts";
+import { init } from "./commands/init.ts";
 import { lsp } from "./commands/lsp.ts";
 import { object } from "./commands/object.ts";
 import { ps } from "./commands/ps.ts";
@@ -24,6 +25,7 @@ export const commands: readonly [NamedCommand, ...NamedCommand[]] = [
   { name: "object", ...object },
   { name: "gen", ...gen },
   { name: "types", ...types },
+  { name: "init", ...init },
   { name: "ps", ...ps },
   { name: "doctor", ...doctor },
   { name: "demo", ...demo },

@@ -99,7 +99,7 @@ const FORMATS: Readonly<Record<string, string>> = {
 
 export const smallKernel = (): DeclaredKernel => ({
   btf: types(),
-  tracepoints: Object.keys(FORMATS),
+  tracepoints: () => Object.keys(FORMATS),
   tracepoint: (category, name) => {
     const format = FORMATS[`${category}:${name}`];
     return format === undefined ? undefined : parseFormat(format).fields;

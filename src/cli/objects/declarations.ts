@@ -32,7 +32,7 @@ export async function writeDeclarations(line: CommandLine): Promise<number> {
 /** The kernel that runs. */
 export const runningKernel = (): DeclaredKernel => ({
   btf: kernelBtf(),
-  tracepoints: listTracepoints(),
+  tracepoints: () => listTracepoints(),
   tracepoint: (category, name) => tracepointFormat(category, name)?.fields,
 });
 
@@ -41,7 +41,8 @@ const textOf = (path: string): string => new TextDecoder().decode(readForeign(pa
 /** Types as /sys/kernel/btf/vmlinux has them, or those of a kernel's image with symbols. */
 function btfOf(path: string): Btf {
   const bytes = readForeign(path);
-  if (bytes[0] !== 0x7f) return openBtf(bytes);
+  if (bytes[0] === 0x9f && bytes[1] === 0xeb) return openBtf(bytes);
+  if (bytes[0] !== 0x7f) throw new FormatError(path, "it is neither BTF nor an ELF file");
   const file = parseElf(bytes);
   const section = file.section(".BTF");
   if (section === undefined) throw new FormatError(path, "it has no types: there is no section .BTF");

@@ -9,7 +9,7 @@ import { declarable, listText, numberText, property, TypeText } from "./type-tex
 export interface DeclaredKernel {
   readonly btf: Btf;
   /** `category:name` of each tracepoint; absent where there is no system to ask, as for the types of another kernel. */
-  readonly tracepoints?: readonly string[];
+  tracepoints?(): readonly string[];
   tracepoint?(category: string, name: string): readonly TracepointField[] | undefined;
 }
 
@@ -77,16 +77,14 @@ class Declarations {
   }
 
   #tracepoints(): string[] {
-    const { tracepoints = [], tracepoint } = this.#kernel;
-    return tracepoints
-      .filter((name) => this.#names === undefined || this.#names.tracepoints.has(name))
-      .sort()
-      .flatMap((name) => {
-        const [category = "", event = ""] = name.split(":");
-        const fields = tracepoint?.(category, event) ?? [];
-        const members = fields.map((field) => `readonly ${property(field.name)}: ${this.#field(field)};`);
-        return fields.length === 0 ? [] : [`${JSON.stringify(name)}: { ${members.join(" ")} };`];
-      });
+    const kernel = this.#kernel;
+    const wanted = this.#names === undefined ? kernel.tracepoints?.() : this.#names.tracepoints;
+    return [...(wanted ?? [])].sort().flatMap((name) => {
+      const [category = "", event = ""] = name.split(":");
+      const fields = kernel.tracepoint?.(category, event) ?? [];
+      const members = fields.map((field) => `readonly ${property(field.name)}: ${this.#field(field)};`);
+      return fields.length === 0 ? [] : [`${JSON.stringify(name)}: { ${members.join(" ")} };`];
+    });
   }
 
   /** A field as the kernel's format has it. */
