@@ -44,6 +44,7 @@ const started = hash(u32, u64, { maxEntries: 10_240 });
 const byKey = lruHash(Key, Slow);
 const totals = perCpuArray(i64, { maxEntries: 4 });
 const slots = array(Slow);
+export const counts = hash(u32, u64);
 export const slow = ring(Slow, { bytes: 256 * 1024 });
 export const threshold = live(u64, 10_000_000);
 export const off = live(bool, false);

@@ -1,7 +1,7 @@
 // The types of `scry/bpf`, asked of tsc: what is right passes, what is wrong is the error that the file says.
 
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -17,20 +17,21 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What tsc says of the folder's files: `file:line code`, the first of each line. */
 function complaints(files: readonly string[]): string[] {
-  const bpf = join(here, "../../src/bpf/index.ts");
+  const source = (path: string): string[] => [join(here, "../../src", path)];
   const compilerOptions = {
     target: "ES2022",
-    lib: ["ES2023"],
+    lib: ["ES2023", "ESNext.Disposable"],
     module: "NodeNext",
     strict: true,
     noUncheckedIndexedAccess: true,
     noEmit: true,
     allowImportingTsExtensions: true,
-    types: [],
-    paths: { "scry/bpf": [bpf] },
+    types: ["node"],
+    typeRoots: [join(here, "../../node_modules/@types")],
+    paths: { scry: source("index.ts"), "scry/bpf": source("bpf/index.ts") },
   };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
-  const { stdout, error } = spawnSync(process.execPath, [tsc, "-p", folder, "--pretty", "false"], {
+  const { stdout, stderr, status, error } = spawnSync(process.execPath, [tsc, "-p", folder, "--pretty", "false"], {
     cwd: folder,
     encoding: "utf8",
   });
@@ -38,29 +39,46 @@ function complaints(files: readonly string[]): string[] {
   const first = new Map<string, string>();
   for (const [, place = "", code = ""] of stdout.matchAll(/^(\S.*?\(\d+),\d+\): error (TS\d+): /gm))
     if (!first.has(place)) first.set(place, code);
+  // What is wrong with no file in particular is nothing that a case asks for.
+  if (status !== 0 && first.size === 0) throw new Error(stdout + stderr);
   return [...first].map(([place, code]) => `${place.replace("(", ":")} ${code}`);
 }
 
+writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
 writeFileSync(join(folder, "kernel.d.ts"), kernelDeclarations(smallKernel()));
-copyFileSync(join(here, "right.bpf.ts"), join(folder, "right.bpf.ts"));
-// Without the words that would keep tsc silent, so that it says which error it is.
-const wrong = readFileSync(join(here, "wrong.bpf.ts"), "utf8");
-writeFileSync(join(folder, "wrong.bpf.ts"), wrong.replaceAll("@ts-expect-error", "expected"));
-const expected = wrong.split("\n").flatMap((line, i) => {
-  const [, code] = /^ *\/\/ @ts-expect-error (TS\d+)$/.exec(line) ?? [];
-  return code === undefined ? [] : [`wrong.bpf.ts:${i + 2} ${code}`];
-});
+
+/** Copies a file without the words that would keep tsc silent, so that it says which error it is; gives those expected. */
+function copied(name: string): string[] {
+  const text = readFileSync(join(here, name), "utf8");
+  writeFileSync(join(folder, name), text.replaceAll("@ts-expect-error", "expected"));
+  return text.split("\n").flatMap((line, i) => {
+    const [, code] = /^ *\/\/ @ts-expect-error (TS\d+)$/.exec(line) ?? [];
+    return code === undefined ? [] : [`${name}:${i + 2} ${code}`];
+  });
+}
+const right = copied("right.bpf.ts");
+const wrong = copied("wrong.bpf.ts");
+const user = copied("user.ts");
+
+/** With the line, for who reads what has failed. */
+function shown(place: string): string {
+  const [, file = "", line] = /^(.*?):(\d+)/.exec(place) ?? [];
+  return `${place} ${readFileSync(join(folder, file), "utf8").split("\n")[Number(line) - 1]?.trim()}`;
+}
 
 describe("tsc", () => {
   it("takes what is right, against declarations", () => {
+    expect(right).toEqual([]);
     expect(complaints(["kernel.d.ts", "right.bpf.ts"])).toEqual([]);
   });
 
-  it(`refuses ${expected.length} lines that are wrong, each for its reason`, () => {
-    expect(expected.length).toBeGreaterThanOrEqual(60);
-    const lines = wrong.split("\n");
-    const shown = (place: string): string => `${place} ${lines[Number(/:(\d+)/.exec(place)?.[1]) - 1]}`;
-    expect(complaints(["kernel.d.ts", "wrong.bpf.ts"]).map(shown)).toEqual(expected.map(shown));
+  it(`refuses ${wrong.length} lines that are wrong, each for its reason`, () => {
+    expect(wrong.length).toBeGreaterThanOrEqual(60);
+    expect(complaints(["kernel.d.ts", "wrong.bpf.ts"]).map(shown)).toEqual(wrong.map(shown));
+  });
+
+  it(`knows the user's side of a module, and refuses ${user.length} lines`, () => {
+    expect(complaints(["kernel.d.ts", "right.bpf.ts", "user.ts"]).map(shown)).toEqual(user.map(shown));
   });
 
   it("takes any name where not all is declared, and what is declared by its fields", () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { smallKernel } from "../../../test/support/small-kernel.ts";
 import { TAKEN } from "./declarations.ts";
 import { kernelDeclarations, namesOf } from "./index.ts";
+import { CONTEXTS } from "./names.ts";
 
 /** The lines of one interface. */
 function declared(text: string, name: string): string[] | undefined {
@@ -111,8 +112,25 @@ describe("what modules name", () => {
   });
 });
 
-it("what scry/bpf has is what structs are not called", () => {
+describe("scry/bpf", () => {
   const text = ["index", "types"].map((name) => readFileSync(`src/bpf/${name}.ts`, "utf8")).join("\n");
-  const names = [...text.matchAll(/^export (?:type|interface) (\w+)/gm)].map((match) => match[1]);
-  expect([...new Set(TAKEN)].sort()).toEqual([...new Set(names)].sort());
+
+  it("has the types that no struct is called", () => {
+    const names = [...text.matchAll(/^export (?:type|interface) (\w+)/gm)].map((match) => match[1]);
+    expect([...new Set(TAKEN)].sort()).toEqual([...new Set(names)].sort());
+  });
+
+  it("gives those programs a struct that are known to get one", () => {
+    const structs = new Map<string, string>();
+    for (const [, name = "", type] of text.matchAll(/^type (\w+) = \(run: \(\w+: KernelStruct<"(\w+)">\)/gm))
+      structs.set(name, type as string);
+    const programs: Record<string, string> = {};
+    for (const [, name = "", own, alias = ""] of text.matchAll(
+      /^export const (\w+): (?:\(run: \(\w+: KernelStruct<"(\w+)">\)|(\w+) =)/gm,
+    )) {
+      const struct = own ?? structs.get(alias);
+      if (struct !== undefined) programs[name] = struct;
+    }
+    expect(programs).toEqual(CONTEXTS);
+  });
 });

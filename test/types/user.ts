@@ -1,0 +1,46 @@
+// The user's side of right.bpf.ts: what tsc must take of it, and what it must refuse, with the number of each error.
+
+import { load } from "scry";
+
+const run = await load<typeof import("./right.bpf.ts")>(new URL("./right.bpf.ts", import.meta.url));
+
+// --- what is right
+run.threshold.value = 1n;
+run.threshold.value = 1_000_000;
+run.off.value = true;
+const threshold: bigint = run.threshold.value;
+const off: boolean = run.off.value;
+for await (const event of run.slow) {
+  const { pid, comm, ns, ok, sizes, raw } = event;
+  console.log(pid.toFixed(), comm.trim(), ns + threshold, ok === off, sizes[0], raw.length);
+}
+for (const { ns } of run.slow.take()) console.log(ns * 2n);
+const known: { value: bigint } | undefined = [{ value: run.counts.get(1) ?? 0n }][0];
+console.log(known, run.enter, run.object.name);
+
+// --- what is wrong
+for await (const event of run.slow) {
+  // @ts-expect-error TS2551
+  console.log(event.pids);
+  // @ts-expect-error TS2365
+  console.log(event.ns + 1);
+  // @ts-expect-error TS2322
+  const wide: bigint = event.pid;
+  // @ts-expect-error TS2322
+  const text: number = event.comm;
+  console.log(wide, text);
+}
+// @ts-expect-error TS2322
+run.threshold.value = "1";
+// @ts-expect-error TS2322
+run.off.value = 1;
+// @ts-expect-error TS2322
+export const narrow: number = run.threshold.value;
+// @ts-expect-error TS2339
+console.log(run.started);
+// @ts-expect-error TS2339
+console.log(run.enter.value);
+// @ts-expect-error TS2345
+run.counts.get("1");
+// @ts-expect-error TS2540
+run.threshold = 1n;
