@@ -7,6 +7,7 @@ import type {
   BtfTracepointName,
   FunctionName,
   HookName,
+  Items,
   KernelMap,
   KernelStruct,
   Live,
@@ -61,10 +62,10 @@ export type List<T, N extends number> = numbers.List<T, N>;
 
 /** Text of at most so many bytes, its end among them. */
 export const text: (bytes: number) => Type<string> = only("text");
-export const bytes: (count: number) => Type<u8[]> = only("bytes");
+export const bytes: <const N extends number>(count: N) => Type<Items<u8, N>> = only("bytes");
 export const struct: <M extends Members>(members: M) => StructType<StructOf<M>> = only("struct");
 /** Of a value's type and a number, a type of so many; of a value's type and options, a map by small numbers. */
-export const list: <T>(element: Type<T>, length: number) => Type<T[]> = only("list");
+export const list: <T, const N extends number>(element: Type<T>, length: N) => Type<Items<T, N>> = only("list");
 
 interface MapOptions {
   readonly maxEntries?: number;

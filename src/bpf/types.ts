@@ -5,7 +5,7 @@
 // other way round. On the user's side a number of 64 bits is a bigint.
 
 declare const kernel: unique symbol;
-type Flavour<N extends string> = number & { readonly [kernel]?: N };
+type Flavour<N extends string> = number & { readonly [kernel]?: N | undefined };
 
 export type u8 = Flavour<"u8">;
 export type u16 = Flavour<"u8" | "u16">;
@@ -26,8 +26,10 @@ export interface NumberType<T> extends Type<T> {
 }
 /** A struct's type; called, it makes one: members that are not named are zero. */
 export interface StructType<T> extends Type<T> {
-  (members: Partial<T>): T;
+  (members: Parts<T>): T;
 }
+/** Some of a struct's members; lists may be copied from where they are only read. */
+export type Parts<T> = { readonly [K in keyof T]?: T[K] extends readonly unknown[] ? Readonly<T[K]> : T[K] };
 export type ValueOf<T> = T extends Type<infer V> ? V : never;
 export type Members = Readonly<Record<string, Type<unknown>>>;
 export type StructOf<M extends Members> = { -readonly [K in keyof M]: ValueOf<M[K]> };
@@ -54,7 +56,7 @@ export interface KernelMap<K, V> {
 export interface Ring<T> {
   readonly [kernel]: readonly ["ring", T];
   /** False where the ring is full. Members that are not named are zero. */
-  send(record: Partial<T>): boolean;
+  send(record: Parts<T>): boolean;
 }
 
 /** A variable that both sides see while programs run. */
@@ -68,10 +70,18 @@ export interface Program {
   readonly [kernel]: readonly ["program"];
 }
 
-/** So many of one type: what is outside of it is an error where the index is known, and may be `undefined` where it is not. */
-export type List<T, N extends number, L extends readonly T[] = readonly []> = L["length"] extends N
+/**
+ * So many of one type: what is outside of it is an error where the index is known, and may be `undefined` where it is not. More
+ * than 64 are of any length.
+ */
+export type Items<T, N extends number> = number extends N ? T[] : Filled<T, N, []>;
+type Filled<T, N extends number, L extends T[]> = L["length"] extends N
   ? L
-  : List<T, N, readonly [...L, T]>;
+  : L["length"] extends 64
+    ? T[]
+    : Filled<T, N, [...L, T]>;
+/** The same in memory that programs only read. */
+export type List<T, N extends number> = Readonly<Items<T, N>>;
 
 /** Of what all is declared that the kernel has, so that other names are wrong: `tracepoints`, `functions`. */
 // biome-ignore lint/suspicious/noEmptyInterface: declarations of a project add to it.

@@ -92,6 +92,7 @@ const FORMATS: Readonly<Record<string, string>> = {
 \tfield:long ret;\toffset:16;\tsize:8;\tsigned:1;`,
   "sched:sched_process_exec": `${COMMON}\tfield:__data_loc char[] filename;\toffset:8;\tsize:4;\tsigned:0;
 \tfield:pid_t pid;\toffset:12;\tsize:4;\tsigned:1;
+\tfield:u64 pid;\toffset:12;\tsize:8;\tsigned:0;
 \tfield:char comm[16];\toffset:16;\tsize:16;\tsigned:0;
 \tfield:u64 args[2];\toffset:32;\tsize:16;\tsigned:0;
 \tfield:struct task_struct * task;\toffset:48;\tsize:8;\tsigned:0;`,

@@ -78,7 +78,11 @@ export const exit = tracepoint("syscalls:sys_exit_read", (event) => {
   const count: u64 = started.get(1) ?? 0;
   byKey.set(Key({ pid: bpf.pid(), dev: 1 }), Slow({ ns: count }));
   const slot = slots.get(0);
-  if (slot !== undefined) slot.ns += 1;
+  if (slot !== undefined) {
+    slot.ns += 1;
+    slot.sizes[1] += slot.raw[7];
+    slow.send({ sizes: slot.sizes, raw: slot.raw });
+  }
   const known = byKey.get({ pid: 1, dev: 2 })?.ns ?? 0;
   totals.add(0, known);
   for (const i of range(4)) totals.add(i);
@@ -88,6 +92,7 @@ export const exit = tracepoint("syscalls:sys_exit_read", (event) => {
 export const deep = fentry("vfs_read", (file, buf, count) => {
   const number: u64 = file.f_inode.i_ino;
   const task = file.f_owner.real_parent;
+  slow.send({ sizes: task.four });
   const name: string = task.comm;
   const cell: i64 = task.grid[1][2];
   const bounds: u64 = task.span.end - task.span.begin;

@@ -24,6 +24,7 @@ function complaints(files: readonly string[]): string[] {
     module: "NodeNext",
     strict: true,
     noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
     noEmit: true,
     allowImportingTsExtensions: true,
     types: ["node"],

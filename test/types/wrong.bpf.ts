@@ -6,6 +6,7 @@ import {
   bool,
   bpf,
   btfTracepoint,
+  bytes,
   cgroupConnect4,
   fentry,
   fexit,
@@ -13,6 +14,7 @@ import {
   type i32,
   type i64,
   kretprobe,
+  list,
   live,
   lsm,
   range,
@@ -32,6 +34,7 @@ import {
 } from "scry/bpf";
 
 const Slow = struct({ pid: u32, comm: text(16), ns: u64, ok: bool });
+const Lists = struct({ sizes: list(u32, 4), raw: bytes(8) });
 const Key = struct({ pid: u32, dev: u16 });
 const started = hash(u32, u64);
 const byKey = hash(Key, Slow);
@@ -147,6 +150,16 @@ export const b29 = hash(u32, u64, { entries: 1 });
 export const b30 = live(u64, "1");
 // @ts-expect-error TS2345
 export const b31 = text("16");
+// @ts-expect-error TS2493
+export const b32 = Lists({}).sizes[4];
+// @ts-expect-error TS2322
+export const b33: u8 = Lists({}).raw[word];
+// @ts-expect-error TS2412
+slow.send({ pid: started.get(1) });
+// @ts-expect-error TS2540
+task.four[0] = 1;
+// @ts-expect-error TS2322
+slow.send({ ns: task.four });
 
 // --- the kernel's types
 // @ts-expect-error TS2551

@@ -98,6 +98,7 @@ export const projectFiles = (name: string): Readonly<Record<string, string>> => 
       types: ["node"],
       strict: true,
       noUncheckedIndexedAccess: true,
+      exactOptionalPropertyTypes: true,
       erasableSyntaxOnly: true,
       verbatimModuleSyntax: true,
       allowImportingTsExtensions: true,

@@ -81,7 +81,9 @@ class Declarations {
     const wanted = this.#names === undefined ? kernel.tracepoints?.() : this.#names.tracepoints;
     return [...(wanted ?? [])].sort().flatMap((name) => {
       const [category = "", event = ""] = name.split(":");
-      const fields = kernel.tracepoint?.(category, event) ?? [];
+      const all = kernel.tracepoint?.(category, event) ?? [];
+      // Formats of Linux 5.10 have fields twice; the compiler takes the first.
+      const fields = all.filter(({ name }, i) => all.findIndex((field) => field.name === name) === i);
       const members = fields.map((field) => `readonly ${property(field.name)}: ${this.#field(field)};`);
       return fields.length === 0 ? [] : [`${JSON.stringify(name)}: { ${members.join(" ")} };`];
     });
@@ -174,7 +176,7 @@ class Declarations {
 
 /** Types that `scry/bpf` has itself: a struct of that name gets another. */
 export const TAKEN: readonly string[] = (
-  "u8 u16 u32 u64 i8 i16 i32 i64 Type NumberType StructType ValueOf Members StructOf KernelMap Ring Live Program List Declared " +
+  "u8 u16 u32 u64 i8 i16 i32 i64 Type NumberType StructType ValueOf Members StructOf KernelMap Ring Live Program Items List Parts Declared " +
   "Tracepoints KernelFunctions KernelStructs Unknown KernelStruct TracepointEvent TracepointName FunctionName ProbedName " +
   "HookName BtfTracepointName ArgumentsOf ResultOf ResultArgument UserValue GivenValue"
 ).split(" ");
