@@ -24,6 +24,7 @@ import {
   usdtNotes,
 } from "../../src/elf/index.ts";
 import { embeddedTrace } from "../../src/embedded-trace.ts";
+import { kernelDeclarations } from "../../src/lang/kernel-types/index.ts";
 import { generateModule } from "../../src/loader/index.ts";
 import { linkObjects, packObject, readObject, unpackObject } from "../../src/object/index.ts";
 import { parseRecording } from "../../src/replay/index.ts";
@@ -31,6 +32,7 @@ import { PerfMap } from "../../src/symbols/index.ts";
 import { type Part, readDamaged } from "../data/damage.ts";
 import { elfWithNotes } from "../data/elf.ts";
 import { goElfBytes, goTable, TEXT } from "../data/go.ts";
+import { smallKernel } from "../support/small-kernel.ts";
 
 const seed = Number(process.env.SCRY_SEED ?? Date.now() & 0x7fffffff);
 const runs = Number(process.env.SCRY_RUNS ?? 200);
@@ -227,6 +229,13 @@ for (const layout of ["1.2", "1.16", "1.18", "1.20"] as const)
   );
 
 /** Types without values are refused; the others have codecs. */
+damage(
+  "types of a kernel, as declarations",
+  () => smallKernel().btf.bytes,
+  (bytes) => [{ start: 0, end: bytes.length }],
+  (copy) => void kernelDeclarations({ btf: openBtf(copy) }),
+);
+
 function tryCodec(btf: Btf | undefined, id: number): void {
   if (btf !== undefined) valueCodec(btf, id);
 }

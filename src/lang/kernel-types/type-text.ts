@@ -6,7 +6,7 @@ import type { Btf, BtfArray, BtfComposite, BtfInt } from "../../btf/index.ts";
 /** What a struct that a member leads to, or a parameter, is called; undefined: nobody wants to know what it is. */
 export type StructName = (struct: BtfComposite, member: string | undefined) => string | undefined;
 
-/** How deep structs without names may lie in each other. */
+/** How deep arrays and structs without names may lie in each other. */
 const DEPTH_LIMIT = 32;
 
 /** Longer arrays are lists of any length: no index of theirs is known to be in bounds. */
@@ -35,6 +35,8 @@ interface MembersForm {
 export class TypeText {
   readonly #btf: Btf;
   readonly #nameOf: StructName;
+  /** Structs whose members are being written. */
+  readonly #open = new Set<number>();
 
   constructor(btf: Btf, nameOf: StructName) {
     this.#btf = btf;
@@ -44,6 +46,7 @@ export class TypeText {
   /** The type of what a member or a parameter is. */
   text(id: number, member?: string, depth = 0): string {
     const type = this.#btf.resolve(id);
+    if (depth > DEPTH_LIMIT) return "unknown";
     switch (type.kind) {
       case "void":
         return "void";
@@ -76,26 +79,30 @@ export class TypeText {
 
   #struct(type: BtfComposite, member: string | undefined, depth: number): string {
     if (type.name !== "") return this.#nameOf(type, member) ?? "object";
-    return depth > DEPTH_LIMIT ? "object" : `{ ${this.members(type, { depth: depth + 1 }).join(" ")} }`;
+    return this.#open.has(type.id) ? "object" : `{ ${this.members(type, { depth: depth + 1 }).join(" ")} }`;
   }
 
   /** The members of a struct or union, each as a line; those of ones without a name among them are its own. */
   members(type: BtfComposite, { depth = 0, writable = false }: MembersForm = {}): string[] {
     const seen = new Set<string>();
     const lines: string[] = [];
-    const walk = (composite: BtfComposite, level: number): void => {
+    const walk = (composite: BtfComposite): void => {
+      // Only in a damaged file a struct lies in itself.
+      if (this.#open.has(composite.id)) return;
+      this.#open.add(composite.id);
       for (const { name, type: id } of composite.members) {
         const target = this.#btf.resolve(id);
         if (name === "") {
-          if ((target.kind === "struct" || target.kind === "union") && level < DEPTH_LIMIT) walk(target, level + 1);
+          if (target.kind === "struct" || target.kind === "union") walk(target);
           continue;
         }
         if (seen.has(name)) continue;
         seen.add(name);
         lines.push(`${writable ? "" : "readonly "}${property(name)}: ${this.text(id, name, depth)};`);
       }
+      this.#open.delete(composite.id);
     };
-    walk(type, depth);
+    walk(type);
     return lines;
   }
 
