@@ -58,6 +58,7 @@ function types(): Btf {
   struct("Ring", member("head", u64));
   struct("twice", member("first", i32));
   struct("twice", member("second", u64));
+  struct("pt_regs", ...["di", "si", "dx", "cx", "r8", "r9", "ax"].map((name) => member(name, u64)));
   struct("xdp_md", member("data", u32), member("data_end", u32));
   struct("__sk_buff", member("len", u32), member("mark", u32));
   struct("bpf_sock_addr", member("user_ip4", u32), member("user_port", u32));

@@ -93,11 +93,12 @@ export const deep = fentry("vfs_read", (file, buf, count) => {
   const number: u64 = file.f_inode.i_ino;
   const task = file.f_owner.real_parent;
   slow.send({ sizes: task.four });
-  const name: string = task.comm;
+  const name = task.comm;
   const cell: i64 = task.grid[1][2];
   const bounds: u64 = task.span.end - task.span.begin;
+  const total: u64 = task.mm?.total_vm ?? 0;
   const pages = exists(task.mm.total_vm) ? task.mm.total_vm : 0;
-  if (name === "cat") bpf.print(`${bpf.userText(buf, 64)} ${number + cell} ${count + bounds + pages}`);
+  if (name === "cat") bpf.print(`${bpf.userText(buf, 64)} ${number + cell} ${count + bounds + pages + total}`);
 });
 const parent = (task: task_struct): task_struct => task.real_parent;
 export const switched = btfTracepoint("sched_switch", (preempt, prev, next) => {
@@ -114,7 +115,7 @@ export const returned = kretprobe("vfs_read", (got) => totals.set(0, got));
 export const foreign = kprobe("some_module_function", (first, second) => started.set(1, first + second));
 export const guard = lsm("file_open", (file) => (file.f_inode.i_mode === 0o100600 ? -1 : 0));
 export const executed = tracepoint("sched:sched_process_exec", (event) => {
-  const name: string = event.comm;
+  const name = event.comm;
   const first: u64 = event.args[0];
   bpf.print(`${name} ${first} ${bpf.kernelText(event.task.name)}`);
 });
