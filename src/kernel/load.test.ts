@@ -34,20 +34,20 @@ const object: BpfObject = {
 };
 
 describe("loading", () => {
-  it("makes the maps, the types, then the programs", () => {
+  it("makes the types, the maps, then the programs", () => {
     const machine = fake();
     const loaded = loadObject(object, {}, machine.kernel);
     expect(machine.said()).toEqual([
-      'bpf(MAP_CREATE, map_type=2, key_size=4, value_size=64, max_entries=1, map_flags=1024, map_name="counters") = 10',
-      'bpf(MAP_CREATE, map_type=2, key_size=4, value_size=8, max_entries=1, map_flags=128, map_name="constants") = 11',
-      "bpf(MAP_UPDATE_ELEM, map_fd=11, key=…, value=…) = 0",
-      "bpf(MAP_FREEZE, map_fd=11) = 0",
-      expect.stringMatching(/^bpf\(BTF_LOAD, btf=…, btf_size=\d+\) = 12$/),
-      'bpf(PROG_LOAD, prog_type=2, insn_cnt=7, insns=…, license="GPL", prog_name="probe", prog_btf_fd=12, func_info_rec_size=8, func_info=…, func_info_cnt=1, line_info_rec_size=16, line_info=…, line_info_cnt=1) = 13',
-      "close(12)",
+      expect.stringMatching(/^bpf\(BTF_LOAD, btf=…, btf_size=\d+\) = 10$/),
+      'bpf(MAP_CREATE, map_type=2, key_size=4, value_size=64, max_entries=1, map_flags=1024, map_name="counters") = 11',
+      'bpf(MAP_CREATE, map_type=2, key_size=4, value_size=8, max_entries=1, map_flags=128, map_name="constants") = 12',
+      "bpf(MAP_UPDATE_ELEM, map_fd=12, key=…, value=…) = 0",
+      "bpf(MAP_FREEZE, map_fd=12) = 0",
+      'bpf(PROG_LOAD, prog_type=2, insn_cnt=7, insns=…, license="GPL", prog_name="probe", prog_btf_fd=10, func_info_rec_size=8, func_info=…, func_info_cnt=1, line_info_rec_size=16, line_info=…, line_info_cnt=1) = 13',
+      "close(10)",
     ]);
     loaded.close();
-    expect(machine.said()).toEqual(["close(13)", "close(10)", "close(11)"]);
+    expect(machine.said()).toEqual(["close(13)", "close(11)", "close(12)"]);
   });
 
   it("asks for the verifier's log only when it says no", () => {

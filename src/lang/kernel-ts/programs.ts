@@ -148,11 +148,16 @@ const pointed =
   (struct: string): ProgramRow["parameters"] =>
   (_args, types, _world, at) => ({ context: named(types, struct, at), whole: true });
 
-const typedFunction = (prefix: string, atReturn: boolean): ProgramRow => ({
+/** `of`: what the kernel's types call the function that stands for the name. */
+const typedFunction = (
+  prefix: string,
+  atReturn: boolean,
+  of: (name: string) => string = (name) => name,
+): ProgramRow => ({
   words: 1,
   section: (args, at) => `${prefix}/${word(args, 0, at)}`,
   parameters: (args, types, _world, at) => {
-    const { params, returns } = prototype(word(args, 0, at), types, at);
+    const { params, returns } = prototype(of(word(args, 0, at)), types, at);
     const result = types.typing.resolve(returns).kind === "void" ? [] : [returns];
     return words(types, atReturn ? [...params, ...result] : params);
   },
@@ -230,7 +235,7 @@ export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
   kretprobe: functionOfKernel("kretprobe", true),
   fentry: typedFunction("fentry", false),
   fexit: typedFunction("fexit", true),
-  lsm: { ...typedFunction("lsm", false), otherwise: 0n },
+  lsm: { ...typedFunction("lsm", false, (name) => `bpf_lsm_${name}`), otherwise: 0n },
   uprobe: functionOfProgram("uprobe", false),
   uretprobe: functionOfProgram("uretprobe", true),
   perfEvent: { words: 0, section: () => "perf_event", parameters: pointed("bpf_perf_event_data") },
