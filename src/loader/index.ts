@@ -8,7 +8,7 @@ export { objectFileOfModule, objectOfModule } from "./module-source.ts";
 export { type Need, needsOf } from "./needs.ts";
 export { ObjectMap } from "./object-map.ts";
 export { ObjectProgram } from "./object-program.ts";
-export { ObjectFile, type ObjectSource, type OpenOptions, openObject } from "./open-object.ts";
+export { type CText, ObjectFile, type ObjectSource, type OpenOptions, openObject } from "./open-object.ts";
 export { openPrintk, type PrintkReader, printsText } from "./printk.ts";
 export { readForeign } from "./read-file.ts";
 export { type RecordOptions, RecordStream } from "./record-stream.ts";

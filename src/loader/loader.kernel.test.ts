@@ -86,6 +86,27 @@ describe.skipIf(noClang)("several files", () => {
   });
 });
 
+describe("C that is no file", () => {
+  it("is compiled, loaded and attached", async () => {
+    await using object = await openObject({
+      name: "calls",
+      c: `#include "vmlinux.h"
+      #include <bpf/bpf_helpers.h>
+      char _license[] SEC("license") = "GPL";
+      const volatile u32 wanted = 0;
+      u64 seen = 0;
+      SEC("raw_tp/sys_enter") int enter(void *ctx) { if (bpf_get_current_pid_tgid() >> 32 == wanted) __sync_fetch_and_add(&seen, 1); return 0; }`,
+    });
+    expect(object.name).toBe("calls");
+    object.rodata["wanted"] = process.pid;
+    await object.load();
+    await object.attach();
+    nudge();
+    expect(Number(object.bss["seen"])).toBeGreaterThan(0);
+    await expect(openObject({ c: "int f(" })).rejects.toThrow("expected a parameter");
+  });
+});
+
 describe.skipIf(noClang)("an object", () => {
   let path = "";
   beforeAll(() => {

@@ -345,16 +345,27 @@ function withoutLink(spec: ProgramSpec, kernel: Kernel): ProgramSpec {
 /** A file's path, or its bytes. */
 export type ObjectSource = string | Uint8Array;
 
+/** C that is no file: its text, and what messages call it. */
+export interface CText {
+  readonly c: string;
+  readonly name?: string;
+}
+
 const nameOf = (path: string): string => basename(path).replace(/(?:\.bpf)?\.(?:[oc]|ts)$/, "");
 
 /**
- * Reads an object file, or its bytes; several are linked to one. Nothing is loaded yet. Throws FormatError for bytes that
+ * Reads an object file, or its bytes, or compiles C (a file, or `{ c: text }`) or a kernel module; several are linked to one. Nothing is loaded yet. Throws FormatError for bytes that
  * are no such object, or do not go together, DiagnosticError for a file that cannot be read.
  */
 export async function openObject<S extends ObjectShape = ObjectShape>(
-  source: ObjectSource | readonly ObjectSource[],
+  source: ObjectSource | CText | readonly ObjectSource[],
   options: OpenOptions = {},
 ): Promise<ObjectFile<S>> {
+  if (typeof source === "object" && "c" in source) {
+    const { objectOfText } = await import("./c-source.ts");
+    const name = options.name ?? source.name ?? "program";
+    return new ObjectFile<S>(objectOfText({ name: `${name}.c`, text: source.c }, options), { ...options, name });
+  }
   if (typeof source !== "string" && !(source instanceof Uint8Array)) {
     const [first] = source;
     const name = options.name ?? (typeof first === "string" ? nameOf(first) : "object");
