@@ -194,7 +194,8 @@ describe.skipIf(goToolchain === undefined)(`a Go program (${goToolchain})`, () =
     // The receiver waits for each value and for the end, the sender sleeps before each.
     expect(total("@wait[sleep]")).toBe(25);
     expect(total("@wait[chan receive]")).toBeGreaterThanOrEqual(25);
-    expect(scry.stdout).toMatch(/@wait\[chan receive\]:\n\[8K, 16K\)/);
+    // The first may have begun before it was looked at.
+    expect(scry.stdout).toMatch(/@wait\[chan receive\]:\n(?:\[4K, 8K\).*\n)?\[8K, 16K\)/);
     expect(total("@runnable")).toBeGreaterThanOrEqual(50);
   });
 });
