@@ -1,0 +1,9 @@
+// The language of pcap-filter(7): from text to a function over packets, and to classic BPF.
+export { type CompiledFilter, compileFilter, type FilterOptions } from "./compile-filter.ts";
+export type { Condition, Operator, Relation, Value } from "./expression.ts";
+export type { Node, Test } from "./graph.ts";
+export { classicFunction, type PacketFacts } from "./interpret.ts";
+export { type LinkType, linkTypeOf, linkTypes } from "./link-types.ts";
+export { parseFilter } from "./parse.ts";
+export { type Resolver, STANDARD_NAMES } from "./resolver.ts";
+export type { Arithmetic, Comparison, Expression, Id, Qualifiers } from "./tree.ts";

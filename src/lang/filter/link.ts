@@ -1,0 +1,263 @@
+// Where the headers of a packet are, at the place in the filter that is being read: `vlan`, `mpls`, `pppoes` and `geneve` move
+// them for all that stands behind, whichever way the packet went.
+
+import type { Span } from "../../source/index.ts";
+import { always, and, not, or, test } from "./condition.ts";
+import type { Condition, Value, Values } from "./expression.ts";
+import { FRAME_HEADER, type LinkType } from "./link-types.ts";
+import { fail } from "./problems.ts";
+
+/** Numbers of protocols in Ethernet's header (IEEE 802), and services of LLC below 256. */
+export const EtherType = {
+  IP: 0x0800,
+  ARP: 0x0806,
+  RARP: 0x8035,
+  IP6: 0x86dd,
+  ATALK: 0x809b,
+  AARP: 0x80f3,
+  DECNET: 0x6003,
+  LAT: 0x6004,
+  SCA: 0x6007,
+  MOPDL: 0x6001,
+  MOPRC: 0x6002,
+  VLAN: 0x8100,
+  QINQ: 0x88a8,
+  QINQ_OLD: 0x9100,
+  MPLS: 0x8847,
+  PPPOED: 0x8863,
+  PPPOES: 0x8864,
+  IPX: 0x8137,
+  TEB: 0x6558,
+  LLC_IP: 0x06,
+  LLC_ISO: 0xfe,
+  LLC_STP: 0x42,
+  LLC_IPX: 0xe0,
+  LLC_NETBEUI: 0xf0,
+} as const;
+
+/** The greatest number that is a length, not a protocol. */
+export const LONGEST_FRAME = 1500;
+
+const PPP_OF: ReadonlyMap<number, number> = new Map([
+  [EtherType.IP, 0x21],
+  [EtherType.IP6, 0x57],
+  [EtherType.DECNET, 0x27],
+  [EtherType.ATALK, 0x29],
+  [EtherType.LLC_ISO, 0x23],
+  [EtherType.LLC_STP, 0x31],
+  [EtherType.IPX, 0x2b],
+  [EtherType.MPLS, 0x281],
+]);
+
+/** A place in the packet. */
+export interface Place {
+  readonly base?: Value | undefined;
+  readonly offset: number;
+}
+
+export const behind = (place: Place, bytes: number): Place => ({ base: place.base, offset: place.offset + bytes });
+
+export class Link {
+  readonly values: Values;
+  readonly linkType: LinkType;
+  framing: LinkType["framing"];
+  /** Where the link's header begins, its protocol stands, and its payload begins. */
+  header: Place;
+  type: Place;
+  payload: Place;
+  /** Bytes from the payload to the network's header, behind LLC with SNAP and behind LLC alone. */
+  snap: number;
+  llc: number;
+  labels = 0;
+  /** Holds where there is a link header: within Geneve there need not be. */
+  present: Condition = always(true);
+
+  constructor(values: Values, linkType: LinkType) {
+    this.values = values;
+    this.linkType = linkType;
+    this.framing = linkType.framing;
+    this.snap = linkType.snap ?? 0;
+    this.llc = linkType.llc ?? 0;
+    this.header = { offset: 0 };
+    this.type = { offset: linkType.type };
+    this.payload = { offset: linkType.payload };
+    if (linkType.framing === "802.11") this.#frames(linkType);
+    if (linkType.framing === "pf") {
+      const length = values.binary(
+        "&",
+        values.binary("+", values.load(1, 0), values.constant(3)),
+        values.constant(0xfc),
+      );
+      this.payload = { base: length, offset: 0 };
+    }
+  }
+
+  load(place: Place, bytes: number, size: 1 | 2 | 4): Value {
+    return this.values.load(size, place.offset + bytes, place.base);
+  }
+
+  /** Bytes of a place, of which only those of a mask count. */
+  masked(place: Place, bytes: number, size: 1 | 2 | 4, mask: number): Value {
+    return this.values.binary("&", this.load(place, bytes, size), this.values.constant(mask));
+  }
+
+  equals(place: Place, bytes: number, size: 1 | 2 | 4, value: number, mask?: number): Condition {
+    const left = mask === undefined ? this.load(place, bytes, size) : this.masked(place, bytes, size, mask);
+    return test(left, "=", value);
+  }
+
+  /** The network's header: behind SNAP where there is one. */
+  get network(): Place {
+    return behind(this.payload, this.snap);
+  }
+
+  /** Frames of 802.11: their header's length is in their bits, and with radiotap so is where they begin. */
+  #frames({ name }: LinkType): void {
+    const { values } = this;
+    const radio = name === "IEEE802_11_RADIO";
+    const base = radio
+      ? values.binary("|", values.binary("<<", values.load(1, 3), values.constant(8)), values.load(1, 2))
+      : undefined;
+    this.header = { base, offset: 0 };
+    // Only frames with data are looked into: what others would have there does not matter.
+    const control = this.load(this.header, 0, 1);
+    const bits = (value: Value, mask: number): Condition => test(value, "&", mask);
+    if (base === undefined) {
+      this.payload = {
+        base: values.select(bits(control, 0x80), values.constant(FRAME_HEADER + 2), values.constant(FRAME_HEADER)),
+        offset: 0,
+      };
+    } else this.payload = { base: values.frameEnd(base), offset: 0 };
+    this.type = this.payload;
+  }
+
+  /** Holds for frames of 802.11 with data. */
+  dataFrames(): Condition {
+    const control = this.load(this.header, 0, 1);
+    return and(not(test(control, "&", 0x04)), test(control, "&", 0x08));
+  }
+
+  /** Holds where the packet is of a protocol, by its number in Ethernet's header or its service of LLC. */
+  isProtocol(protocol: number, span: Span): Condition {
+    if (this.labels > 0) {
+      const version = protocol === EtherType.IP ? 0x40 : protocol === EtherType.IP6 ? 0x60 : undefined;
+      if (version === undefined) return fail("SCRY1506", span, "Behind MPLS only IPv4 and IPv6 can be told apart");
+      const bottom = test(this.load(this.network, -2, 1), "&", 1);
+      return and(bottom, this.equals(this.network, 0, 1, version, 0xf0));
+    }
+    switch (this.framing) {
+      case "ethernet":
+        return this.#ethernet(protocol);
+      case "802.11":
+        return and(this.dataFrames(), this.#service(protocol));
+      case "llc":
+        return this.#service(protocol);
+      case "atm":
+        return and(this.equals({ offset: 0 }, 0, 1, 2, 0xf), this.#service(protocol));
+      case "cooked":
+        return this.#cooked(protocol);
+      case "ppp":
+        return this.equals(this.type, 0, 2, PPP_OF.get(protocol) ?? protocol);
+      case "ethertype": {
+        const number = protocol === EtherType.LLC_ISO ? (protocol << 8) | protocol : protocol;
+        return this.equals(this.type, 0, 2, number);
+      }
+      case "family":
+      case "pf": {
+        const { families } = this.linkType;
+        if (families === undefined) return always(false);
+        if (protocol === EtherType.IP) return this.equals(this.type, 0, families.size, families.ip);
+        if (protocol === EtherType.IP6) return this.equals(this.type, 0, families.size, families.ip6);
+        return always(false);
+      }
+      case "ip-version":
+        if (protocol === EtherType.IP) return this.equals({ offset: 0 }, 0, 1, 0x40, 0xf0);
+        if (protocol === EtherType.IP6) return this.equals({ offset: 0 }, 0, 1, 0x60, 0xf0);
+        return always(false);
+      case "ip4":
+        return always(protocol === EtherType.IP);
+      case "ip6":
+        return always(protocol === EtherType.IP6);
+      case "ss7":
+        return fail("SCRY1506", span, `${this.linkType.title} carries no protocols that a filter knows`);
+    }
+  }
+
+  /** `{AA AA 03}`, an organisation's number, a protocol. */
+  #snap(place: Place, organisation: number, protocol: number): Condition {
+    return and(
+      this.equals(place, 4, 4, ((organisation << 16) | protocol) >>> 0),
+      this.equals(place, 0, 4, (0xaaaa0300 | (organisation >>> 16)) >>> 0),
+    );
+  }
+
+  #appleTalk(protocol: number): Condition {
+    return this.#snap(this.payload, protocol === EtherType.ATALK ? 0x080007 : 0, protocol);
+  }
+
+  #ethernet(protocol: number): Condition {
+    const type = this.load(this.type, 0, 2);
+    const isLength = not(test(type, ">", LONGEST_FRAME));
+    const is = (number: number): Condition => test(type, "=", number);
+    switch (protocol) {
+      case EtherType.LLC_ISO:
+      case EtherType.LLC_IP:
+      case EtherType.LLC_NETBEUI:
+        return and(isLength, this.equals(this.payload, 0, 2, (protocol << 8) | protocol));
+      case EtherType.LLC_IPX:
+        return or(is(EtherType.IPX), and(isLength, this.#ipx()));
+      case EtherType.ATALK:
+      case EtherType.AARP:
+        return or(is(protocol), and(isLength, this.#appleTalk(protocol)));
+      default:
+        return protocol > LONGEST_FRAME ? is(protocol) : and(isLength, this.equals(this.payload, 0, 1, protocol));
+    }
+  }
+
+  /** IPX: behind SNAP, as service of LLC, or bare. */
+  #ipx(): Condition {
+    return or(
+      this.#snap(this.payload, 0, EtherType.IPX),
+      this.equals(this.payload, 0, 1, EtherType.LLC_IPX),
+      this.equals(this.payload, 0, 2, 0xffff),
+    );
+  }
+
+  #service(protocol: number): Condition {
+    switch (protocol) {
+      case EtherType.LLC_ISO:
+      case EtherType.LLC_IP:
+      case EtherType.LLC_NETBEUI:
+        return this.equals(this.payload, 0, 2, (protocol << 8) | protocol);
+      case EtherType.ATALK:
+        return this.#appleTalk(protocol);
+      default:
+        return protocol > LONGEST_FRAME
+          ? this.equals(this.payload, 6, 2, protocol)
+          : this.equals(this.payload, 0, 1, protocol);
+    }
+  }
+
+  #cooked(protocol: number): Condition {
+    const type = this.load(this.type, 0, 2);
+    /** 4: a frame of 802.2; 1: IPX of Novell. */
+    const is = (number: number): Condition => test(type, "=", number);
+    switch (protocol) {
+      case EtherType.LLC_ISO:
+      case EtherType.LLC_IP:
+      case EtherType.LLC_NETBEUI:
+        return and(is(4), this.equals(this.payload, 0, 2, (protocol << 8) | protocol));
+      case EtherType.LLC_IPX:
+        return or(
+          is(EtherType.IPX),
+          is(1),
+          and(is(4), or(this.#snap(this.payload, 0, EtherType.IPX), this.equals(this.payload, 0, 1, protocol))),
+        );
+      case EtherType.ATALK:
+      case EtherType.AARP:
+        return or(is(protocol), and(is(4), this.#appleTalk(protocol)));
+      default:
+        return protocol > LONGEST_FRAME ? is(protocol) : and(is(4), this.equals(this.payload, 0, 1, protocol));
+    }
+  }
+}
