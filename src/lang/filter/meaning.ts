@@ -87,7 +87,8 @@ function arithmetic(tree: Arithmetic, link: Link, needs: Condition[]): Value {
       return values.negate(arithmetic(tree.of, link, needs));
     case "binary": {
       const left = arithmetic(tree.left, link, needs);
-      const right = arithmetic(tree.right, link, needs);
+      // As libpcap has it, only the left side says of which protocol the packet must be: `len + tcp[0]` reads there of any.
+      const right = arithmetic(tree.right, link, []);
       const { operator } = tree;
       if (right.kind === "constant") {
         if (calculate(operator, 1, right.number) === undefined)

@@ -1,0 +1,213 @@
+// Generated filters against libpcap itself, by tcpdump where it is installed; and texts that are no filters.
+import { spawnSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import {
+  bent,
+  filterFixtures,
+  pick,
+  type Random,
+  randomOf,
+  reference,
+  tracePackets,
+} from "../../../test/support/filter-packets.ts";
+import { DiagnosticError } from "../../source/index.ts";
+import { compileFilter } from "./compile-filter.ts";
+import { KEYWORDS, NUMBERS } from "./names.ts";
+
+const seed = Number(process.env.SCRY_SEED ?? 1);
+const there = spawnSync("tcpdump", ["--version"]).status === 0;
+if (!there) console.warn("skipped: tcpdump is not installed");
+
+const PROTOCOLS = ["ip", "ip6", "arp", "tcp", "udp", "sctp", "icmp", "icmp6", "igmp", "rarp", "ah", "esp", "pim"];
+const DIRECTIONS = ["", "src ", "dst ", "src or dst ", "src and dst "];
+const HOSTS = ["10.0.0.1", "10.0.0.2", "192.168.1.10", "2001:db8::1", "fe80::1", "8.8.8.8"];
+const NETS = ["10.0.0.0/8", "192.168.0.0/16", "10.0.0.0/9", "2001:db8::/32", "fe80::/10", "172.16.0.0/12"];
+
+function arithmetic(random: Random, depth: number): string {
+  const kind = depth === 0 ? Math.floor(random() * 3) : Math.floor(random() * 6);
+  const number = `${Math.floor(random() * 64)}`;
+  if (kind === 0) return number;
+  if (kind === 1) return "len";
+  if (kind === 2) {
+    const of = pick(random, ["ether", "ip", "ip6", "tcp", "udp", "icmp", "arp"]);
+    return `${of}[${Math.floor(random() * 24)}:${pick(random, [1, 2, 4])}]`;
+  }
+  if (kind === 3) return `(${arithmetic(random, depth - 1)})`;
+  const operator = pick(random, ["+", "-", "*", "&", "|", "<<", ">>", "/", "%", "^"]);
+  const right = "/%".includes(operator)
+    ? `${1 + Math.floor(random() * 9)}`
+    : operator === "<<" || operator === ">>"
+      ? `${Math.floor(random() * 12)}`
+      : arithmetic(random, depth - 1);
+  return `${arithmetic(random, depth - 1)} ${operator} ${right}`;
+}
+
+function term(random: Random): string {
+  const direction = pick(random, DIRECTIONS);
+  switch (Math.floor(random() * 9)) {
+    case 0:
+      return pick(random, PROTOCOLS);
+    case 1:
+      return `${direction}host ${pick(random, HOSTS)}`;
+    case 2:
+      return `${direction}net ${pick(random, NETS)}`;
+    case 3:
+      return `${pick(random, ["", "tcp ", "udp "])}${direction}port ${pick(random, [22, 53, 80, 123, 443])}`;
+    case 4:
+      return `${pick(random, ["", "tcp ", "udp "])}${direction}portrange ${pick(random, ["20-60", "1024-65535", "443-80"])}`;
+    case 5:
+      return `${pick(random, ["ip", "ip6", ""])} proto ${pick(random, [1, 6, 17, 58, 132])}`;
+    case 6:
+      return `${pick(random, ["less", "greater"])} ${pick(random, [60, 64, 100, 500])}`;
+    case 7:
+      return pick(random, [
+        "ether multicast",
+        "ether broadcast",
+        "ip multicast",
+        "vlan",
+        "vlan 10",
+        "mpls",
+        "pppoes",
+        "llc",
+      ]);
+    default:
+      return `${arithmetic(random, 2)} ${pick(random, ["=", "!=", "<", "<=", ">", ">="])} ${arithmetic(random, 1)}`;
+  }
+}
+
+function filter(random: Random, depth: number): string {
+  if (depth === 0 || random() < 0.2) return random() < 0.2 ? `not ${term(random)}` : term(random);
+  const inner = `${filter(random, depth - 1)} ${pick(random, ["and", "or"])} ${filter(random, depth - 1)}`;
+  return random() < 0.3 ? `(${inner})` : random() < 0.1 ? `not (${inner})` : inner;
+}
+
+describe.skipIf(!there || !filterFixtures)("generated filters", () => {
+  it("match the packets that libpcap's programs match", { timeout: 120_000 }, () => {
+    const random = randomOf(seed);
+    const packets = tracePackets().filter((_, i) => i % 4 === 0);
+    const link = ["EN10MB", "EN10MB", "LINUX_SLL", "RAW", "PPP", "NULL"];
+    let compared = 0;
+    let refused = 0;
+    let longer = 0;
+    const wrong: string[] = [];
+    for (let i = 0; i < 200; i++) {
+      const text = filter(random, 2);
+      const dlt = pick(random, link);
+      const shape = (optimized: boolean) =>
+        spawnSync("tcpdump", [...(optimized ? [] : ["-O"]), "-y", dlt, "-ddd", text], {
+          encoding: "utf8",
+          timeout: 10_000,
+        });
+      const theirs = shape(false);
+      const best = shape(true);
+      let ours: ReturnType<typeof compileFilter> | undefined;
+      try {
+        ours = compileFilter(text, { linkType: dlt, mayMatchNothing: true });
+      } catch (error) {
+        if (!(error instanceof DiagnosticError)) throw error;
+      }
+      if (theirs.status !== 0 || ours === undefined) {
+        refused++;
+        if ((theirs.status === 0) !== (ours !== undefined))
+          wrong.push(`${dlt} ${text}: refused by one: ${theirs.stderr}`);
+        continue;
+      }
+      const program = (text: string) =>
+        text
+          .trim()
+          .split("\n")
+          .slice(1)
+          .map((line) => line.split(" ").map(Number));
+      const run = reference(program(theirs.stdout));
+      compared++;
+      if (best.status === 0 && ours.classic.length > program(best.stdout).length) longer++;
+      for (const packet of packets) {
+        for (const { data, length } of [packet, bent(packet, random)]) {
+          if (ours.matches(data, { length }) === (run(data, { length }) !== 0)) continue;
+          // Where a packet is shorter than what is read, libpcap's two programs differ as well.
+          if (
+            best.status === 0 &&
+            ours.matches(data, { length }) === (reference(program(best.stdout))(data, { length }) !== 0)
+          )
+            continue;
+          wrong.push(`${dlt} ${text}: ${Buffer.from(data).toString("hex")}`);
+          break;
+        }
+      }
+    }
+    console.log(
+      `seed ${seed}: ${compared} filters compared, ${refused} refused, ${longer} longer than libpcap's optimized`,
+    );
+    expect(compared).toBeGreaterThan(100);
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe("texts that are no filters", () => {
+  it("are refused with a place, and never otherwise", () => {
+    const random = randomOf(seed);
+    const words = [
+      ...KEYWORDS,
+      ...Object.keys(NUMBERS).slice(0, 9),
+      "10.0.0.1",
+      "::1",
+      "1",
+      "80",
+      "(",
+      ")",
+      "[",
+      "]",
+      ":",
+      "/",
+      "=",
+      "+",
+      "-",
+      "%",
+      "<<",
+      "\\tcp",
+      "$1",
+      "0:1:2:3:4:5",
+      "ä",
+      "|",
+      "&",
+      "!",
+    ];
+    let compiled = 0;
+    for (let i = 0; i < 3000; i++) {
+      const text = Array.from({ length: 1 + Math.floor(random() * 8) }, () => pick(random, words)).join(
+        pick(random, [" ", " ", ""]),
+      );
+      try {
+        const linkType = pick(random, ["EN10MB", "IEEE802_11_RADIO", "SUNATM", "MTP2", "PFLOG", "LINUX_SLL", "RAW"]);
+        compileFilter(text, { linkType, mayMatchNothing: true }).matches(new Uint8Array(60));
+        compiled++;
+      } catch (error) {
+        if (!(error instanceof DiagnosticError)) throw new Error(`seed ${seed}: ${text}`, { cause: error });
+        for (const { span } of error.diagnostics) {
+          if (span === undefined || span.start > span.end || span.end > text.length)
+            throw new Error(`no place: ${text}`);
+        }
+      }
+    }
+    expect(compiled).toBeGreaterThan(20);
+  });
+
+  it("have limits", () => {
+    for (const text of [
+      `${"(".repeat(5000)}tcp`,
+      `${"not ".repeat(5000)}tcp`,
+      `${"-".repeat(5000)}1 = 1`,
+      "tcp or ".repeat(30_000),
+    ])
+      expect(() => compileFilter(text)).toThrow(DiagnosticError);
+    const hosts = Array.from({ length: 2000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`).join(" or ");
+    const filter = compileFilter(`src host ${hosts}`);
+    expect(filter.classic.length).toBeGreaterThan(2000);
+    const packet = new Uint8Array(60);
+    packet.set([8, 0], 12);
+    packet.set([10, 0, 7, 207], 26);
+    expect(filter.matches(packet)).toBe(true);
+    packet.set([10, 0, 7, 208], 26);
+    expect(filter.matches(packet)).toBe(false);
+  });
+});
