@@ -6,6 +6,7 @@ import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
 import { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
+import { filter } from "./commands/filter.ts";
 import { gen } from "./commands/gen.ts";
 import { help } from "./commands/help.ts";
 import { init } from "./commands/init.ts";
@@ -26,6 +27,7 @@ export const commands: readonly [NamedCommand, ...NamedCommand[]] = [
   { name: "gen", ...gen },
   { name: "types", ...types },
   { name: "init", ...init },
+  { name: "filter", ...filter },
   { name: "ps", ...ps },
   { name: "doctor", ...doctor },
   { name: "demo", ...demo },

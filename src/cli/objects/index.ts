@@ -5,6 +5,7 @@ import { explainFailure } from "../failures.ts";
 import type { CommandLine, Option } from "../options.ts";
 import { buildObject } from "./build.ts";
 import { writeDeclarations } from "./declarations.ts";
+import { filterPackets } from "./filter.ts";
 import { generateText } from "./generate.ts";
 import { makeProject } from "./init.ts";
 import { objectFailure } from "./object-failure.ts";
@@ -41,3 +42,5 @@ export const generate: Run = explained(generateText);
 export const listPrograms: Run = explained(printPrograms);
 export const declareTypes: Run = explained(writeDeclarations);
 export const initProject: Run = explained(makeProject);
+/** Its words: `-dd` is no option that others have. */
+export const filterCapture: Run = explained((line) => filterPackets(line.rest));

@@ -20,6 +20,8 @@ export interface LinkType {
   /** As tcpdump's -y takes it. */
   readonly name: string;
   readonly number: number;
+  /** In capture files, where that differs (`LINKTYPE_`). */
+  readonly inFiles?: number;
   /** In a diagnostic. */
   readonly title: string;
   readonly framing: Framing;
@@ -115,7 +117,7 @@ const rows: readonly LinkType[] = [
     payload: 4,
     families: { size: 4, ip: 2, ip6: 10 },
   },
-  { name: "RAW", number: 12, title: "raw IP", framing: "ip-version", type: 0, payload: 0 },
+  { name: "RAW", number: 12, inFiles: 101, title: "raw IP", framing: "ip-version", type: 0, payload: 0 },
   {
     name: "SLIP",
     number: 8,
@@ -141,7 +143,7 @@ const rows: readonly LinkType[] = [
 
 /** A link type by its name (`EN10MB`, in any case) or number. */
 export function linkTypeOf(which: string | number): LinkType | undefined {
-  if (typeof which === "number") return rows.find((row) => row.number === which);
+  if (typeof which === "number") return rows.find((row) => row.number === which || row.inFiles === which);
   const name = which.toUpperCase().replace(/^DLT_/, "");
   return rows.find((row) => row.name === name);
 }

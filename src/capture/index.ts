@@ -1,0 +1,2 @@
+// Files of captured packets, pcap and pcapng, read as they come.
+export { type CapturedPacket, type CaptureItem, CaptureReader } from "./reader.ts";
