@@ -12,6 +12,7 @@ import {
 } from "../../../test/support/filter-packets.ts";
 import { DiagnosticError } from "../../source/index.ts";
 import { compileFilter } from "./compile-filter.ts";
+import { linkTypes } from "./link-types.ts";
 import { KEYWORDS, NUMBERS } from "./names.ts";
 
 const seed = Number(process.env.SCRY_SEED ?? 1);
@@ -81,11 +82,19 @@ function filter(random: Random, depth: number): string {
   return random() < 0.3 ? `(${inner})` : random() < 0.1 ? `not (${inner})` : inner;
 }
 
+const room = new Uint8Array(1 << 17);
+/** With zeros behind it: a program that reads beyond a packet's end answers no, whatever the order of its other tests. */
+function long(data: Uint8Array): Uint8Array {
+  room.fill(0, 0, 2048);
+  room.set(data);
+  return room;
+}
+
 describe.skipIf(!there || !filterFixtures)("generated filters", () => {
   it("match the packets that libpcap's programs match", { timeout: 120_000 }, () => {
     const random = randomOf(seed);
     const packets = tracePackets().filter((_, i) => i % 4 === 0);
-    const link = ["EN10MB", "EN10MB", "LINUX_SLL", "RAW", "PPP", "NULL"];
+    const link = ["EN10MB", "EN10MB", "EN10MB", ...linkTypes().map(({ name }) => name)];
     let compared = 0;
     let refused = 0;
     let longer = 0;
@@ -93,6 +102,8 @@ describe.skipIf(!there || !filterFixtures)("generated filters", () => {
     for (let i = 0; i < 200; i++) {
       const text = filter(random, 2);
       const dlt = pick(random, link);
+      // Of 802.11 libpcap keeps where the header ends in a register that sums may overwrite: there it contradicts itself.
+      if (dlt.startsWith("IEEE802_11") && text.includes("[")) continue;
       const shape = (optimized: boolean) =>
         spawnSync("tcpdump", [...(optimized ? [] : ["-O"]), "-y", dlt, "-ddd", text], {
           encoding: "utf8",
@@ -108,6 +119,8 @@ describe.skipIf(!there || !filterFixtures)("generated filters", () => {
       }
       if (theirs.status !== 0 || ours === undefined) {
         refused++;
+        // What divides by zero only once it is worked out is refused by libpcap's optimizer.
+        if (ours === undefined && best.status !== 0) continue;
         if ((theirs.status === 0) !== (ours !== undefined))
           wrong.push(`${dlt} ${text}: refused by one: ${theirs.stderr}`);
         continue;
@@ -121,19 +134,14 @@ describe.skipIf(!there || !filterFixtures)("generated filters", () => {
       const run = reference(program(theirs.stdout));
       compared++;
       if (best.status === 0 && ours.classic.length > program(best.stdout).length) longer++;
-      for (const packet of packets) {
-        for (const { data, length } of [packet, bent(packet, random)]) {
-          if (ours.matches(data, { length }) === (run(data, { length }) !== 0)) continue;
-          // Where a packet is shorter than what is read, libpcap's two programs differ as well.
-          if (
-            best.status === 0 &&
-            ours.matches(data, { length }) === (reference(program(best.stdout))(data, { length }) !== 0)
-          )
-            continue;
-          wrong.push(`${dlt} ${text}: ${Buffer.from(data).toString("hex")}`);
-          break;
-        }
-      }
+      const { matches } = ours;
+      const differs = packets
+        .flatMap((packet) => [packet, bent(packet, random)])
+        .find(({ data, length }) => {
+          const whole = long(data);
+          return matches(whole, { length }) !== (run(whole, { length }) !== 0);
+        });
+      if (differs !== undefined) wrong.push(`${dlt} ${text}: ${Buffer.from(differs.data).toString("hex")}`);
     }
     console.log(
       `seed ${seed}: ${compared} filters compared, ${refused} refused, ${longer} longer than libpcap's optimized`,

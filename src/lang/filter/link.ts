@@ -83,11 +83,7 @@ export class Link {
     this.payload = { offset: linkType.payload };
     if (linkType.framing === "802.11") this.#frames(linkType);
     if (linkType.framing === "pf") {
-      const length = values.binary(
-        "&",
-        values.binary("+", values.load(1, 0), values.constant(3)),
-        values.constant(0xfc),
-      );
+      const length = values.binary("&", values.binary("+", values.load(1, 0), values.constant(3)), values.constant(-4));
       this.payload = { base: length, offset: 0 };
     }
   }
@@ -119,14 +115,12 @@ export class Link {
       ? values.binary("|", values.binary("<<", values.load(1, 3), values.constant(8)), values.load(1, 2))
       : undefined;
     this.header = { base, offset: 0 };
-    // Only frames with data are looked into: what others would have there does not matter.
     const control = this.load(this.header, 0, 1);
     const bits = (value: Value, mask: number): Condition => test(value, "&", mask);
     if (base === undefined) {
-      this.payload = {
-        base: values.select(bits(control, 0x80), values.constant(FRAME_HEADER + 2), values.constant(FRAME_HEADER)),
-        offset: 0,
-      };
+      const data = and(bits(control, 0x08), not(bits(control, 0x04)));
+      const [long, short] = [values.constant(FRAME_HEADER + 2), values.constant(FRAME_HEADER)];
+      this.payload = { base: values.select(and(data, bits(control, 0x80)), long, short), offset: 0 };
     } else this.payload = { base: values.frameEnd(base), offset: 0 };
     this.type = this.payload;
   }

@@ -93,7 +93,7 @@ function arithmetic(tree: Arithmetic, link: Link, needs: Condition[]): Value {
       if (right.kind === "constant") {
         if (calculate(operator, 1, right.number) === undefined)
           fail("SCRY1509", tree.right.span, "This divides by zero");
-        if ((operator === "<<" || operator === ">>") && right.number > 31)
+        if ((operator === "<<" || operator === ">>") && tree.right.kind === "number" && right.number > 31)
           fail("SCRY1509", tree.right.span, "A number of 32 bits is shifted by at most 31");
       }
       return values.binary(operator, left, right);

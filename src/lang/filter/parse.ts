@@ -23,13 +23,13 @@ const NAME_WORDS = new Set(Object.values(WITH_NAME));
 const COMPARISONS = new Set(["=", "!=", ">", ">=", "<", "<="]);
 const PRECEDENCE: Readonly<Record<string, number>> = {
   "|": 1,
-  "&": 1,
-  "<<": 2,
-  ">>": 2,
-  "+": 3,
-  "-": 3,
-  "*": 4,
-  "/": 4,
+  "&": 2,
+  "<<": 3,
+  ">>": 3,
+  "+": 4,
+  "-": 4,
+  "*": 5,
+  "/": 5,
   // Above all that stands before them …
   "%": 9,
   "^": 9,

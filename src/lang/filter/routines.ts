@@ -16,22 +16,29 @@ const AUTHENTICATION = 51;
 export const FRAME_CELL = 15;
 
 /**
- * Where the header of a frame of 802.11 ends; X is where it begins, and where it ends behind it. Frames with quality of service
+ * Where the header of a frame of 802.11 ends; X is where it begins, and where it ends behind it. Frames of data with quality of service
  * have two bytes more. The header may be padded to words: whether it is, the radio's flags say, where there are such behind
  * the time stamp.
  */
 export function frameEnd(): Code[] {
   const [stamp, flags, extended] = [0x01000000, 0x02000000, 0x80];
-  const padded = 0x20;
+  const [padded, data, control, quality] = [0x20, 0x08, 0x04, 0x80];
   return assembled([
     ...([
-      [0x50, 0],
-      [0x74, 6],
-      [0x54, 2],
+      [0x87, 0],
       [0x04, 24],
-      [0x0c, 0],
+      [0x02, FRAME_CELL],
+      [0x50, 0],
+    ] as const),
+    [0x45, data, "next", "done"],
+    [0x45, control, "done", "next"],
+    [0x45, quality, "next", "flags"],
+    ...([
+      [0x60, FRAME_CELL],
+      [0x04, 2],
       [0x02, FRAME_CELL],
     ] as const),
+    "flags",
     [0x20, 4],
     [0x45, flags, "next", "done"],
     [0x45, extended, "done", "next"],

@@ -50,7 +50,7 @@ const mpls: Meaning = (link, word) => {
   const number = limited(word, 0xfffff);
   let labelled: Condition;
   if (link.labels > 0) labelled = not(test(link.load(link.network, -2, 1), "&", 1));
-  else if (["EN10MB", "C_HDLC", "PPP"].includes(link.linkType.name))
+  else if (link.framing === "ethernet" || link.framing === "ppp" || link.linkType.name === "C_HDLC")
     labelled = link.isProtocol(EtherType.MPLS, word.span);
   else return lacks(link, "MPLS", word.span);
   const label = number === undefined ? always(true) : link.equals(link.network, 0, 4, number << 12, 0xfffff000);
