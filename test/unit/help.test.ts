@@ -90,7 +90,7 @@ describe("scry help", () => {
     ["BEGIN", ["probes begin"]],
     ["arg3", ["variables argN"]],
     ["printf()", ["functions printf"]],
-    ["count", ["aggregations count"]],
+    ["count", ["options --count", "aggregations count"]],
     ["hash", ["maps hash"]],
     ["max_strlen", ["config max_strlen"]],
     ["BPFTRACE_MAX_STRLEN", ["environment BPFTRACE_MAX_STRLEN"]],
