@@ -37,7 +37,7 @@ describe.skipIf(lacking("generated C against gcc", { gcc: hasGcc }))("generated 
     const tooLarge = new Set<string>();
     const object = objectOfNumbers(own + text, functionsOf(text), tooLarge);
     // A few want more stack than BPF has.
-    expect(tooLarge.size).toBeLessThan(length / 4 + 2);
+    expect(tooLarge.size).toBeLessThan(length / 2 + 2);
     const machine = embedded(object, { tier: "interpreter", verify: false });
     const io = machine.maps.get(".data.io");
     const key = new Uint8Array(4);
