@@ -211,7 +211,8 @@ const probes: Readonly<Record<Feature, (kernel: Kernel) => boolean>> = {
   },
   /** hardware breakpoints that fire: some virtual machines open them and never stop at one; a byte is written to see */
   breakpoints: (kernel) => {
-    const memory = new Uint8Array(8);
+    // Small arrays lie where the garbage collector moves them, those of a buffer do not.
+    const memory = new Uint8Array(new ArrayBuffer(64));
     const watched = {
       type: PERF_TYPE_BREAKPOINT,
       config: 0,
@@ -222,12 +223,16 @@ const probes: Readonly<Record<Feature, (kernel: Kernel) => boolean>> = {
       userOnly: true,
     };
     try {
-      const fd = openPerfEvent(kernel, watched, 0, -1, "a breakpoint of this thread");
-      const count = new Uint8Array(8);
-      Atomics.store(memory, 0, 1);
-      kernel.calls.read(fd, count);
-      kernel.calls.close(fd);
-      return count[0] === 1;
+      // A machine that is emulated may miss the first.
+      for (let tries = 0; tries < 3; tries++) {
+        const fd = openPerfEvent(kernel, watched, 0, -1, "a breakpoint of this thread");
+        const count = new Uint8Array(8);
+        Atomics.store(memory, 0, 1);
+        kernel.calls.read(fd, count);
+        kernel.calls.close(fd);
+        if (count[0] === 1) return true;
+      }
+      return false;
     } catch {
       return false;
     }
