@@ -42,6 +42,7 @@ const order = [
   "kernel",
   "symbols",
   "session",
+  "sources",
   "loader",
   "bcc",
   "views",

@@ -15,11 +15,11 @@ import {
   ObjectFile,
   type ObjectMap,
   type ObjectProgram,
-  objectOfText,
   openPrintk,
   type RecordStream,
   syscallFunction,
 } from "../loader/index.ts";
+import { objectOfText } from "../sources/index.ts";
 import { kernelSymbols, userSymbols } from "../symbols/index.ts";
 import { Table } from "./table.ts";
 import type { USDT } from "./usdt.ts";

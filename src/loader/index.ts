@@ -1,16 +1,13 @@
 // Objects of BPF programs: opened, changed, loaded, attached; their maps, variables and rings typed by BTF.
 export type { AttachOptions } from "./attach-options.ts";
-export { type CSourceOptions, objectFileOfC, objectOfC, objectOfText } from "./c-source.ts";
 export { type GenerateOptions, generateModule } from "./generate.ts";
 export { Link } from "./links.ts";
 export { type LiveVariable, type LoadedModule, type LoadModuleOptions, load, type UserSide } from "./load-module.ts";
-export { objectFileOfModule, objectOfModule } from "./module-source.ts";
 export { type Need, needsOf } from "./needs.ts";
 export { ObjectMap } from "./object-map.ts";
 export { ObjectProgram } from "./object-program.ts";
-export { type CText, ObjectFile, type ObjectSource, type OpenOptions, openObject } from "./open-object.ts";
+export { type CText, isText, ObjectFile, type ObjectSource, type OpenOptions, openObject } from "./open-object.ts";
 export { openPrintk, type PrintkReader, printsText } from "./printk.ts";
-export { readForeign } from "./read-file.ts";
 export { type RecordOptions, RecordStream } from "./record-stream.ts";
 export { fileOf, type Place, sectionPlace, syscallFunction } from "./section-places.ts";
 export type { Given, KernelId, MapShape, ObjectShape } from "./shape.ts";

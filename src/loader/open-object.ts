@@ -29,13 +29,13 @@ import {
   unpackObject,
 } from "../object/index.ts";
 import { FormatError, nearest } from "../source/index.ts";
+import type { CSourceOptions } from "../sources/index.ts";
+import { readForeign } from "../symbols/index.ts";
 import type { AttachOptions } from "./attach-options.ts";
-import type { CSourceOptions } from "./c-source.ts";
 import { type SectionMemory, sectionKey, sectionObject } from "./data-section.ts";
 import type { Link } from "./links.ts";
 import { ObjectMap } from "./object-map.ts";
 import { ObjectProgram, type ProgramOwner } from "./object-program.ts";
-import { readForeign } from "./read-file.ts";
 import { sectionPlace } from "./section-places.ts";
 import type { ObjectShape } from "./shape.ts";
 import { type AddressMap, USDT_ADDRESSES, USDT_SPECS, UsdtSpecs } from "./usdt.ts";
@@ -351,6 +351,9 @@ export interface CText {
   readonly name?: string;
 }
 
+/** A text that is compiled; all else is an object file. */
+export const isText = (path: string): boolean => /\.(?:c|ts)$/.test(path);
+
 const nameOf = (path: string): string => basename(path).replace(/(?:\.bpf)?\.(?:[oc]|ts)$/, "");
 
 /**
@@ -362,7 +365,7 @@ export async function openObject<S extends ObjectShape = ObjectShape>(
   options: OpenOptions = {},
 ): Promise<ObjectFile<S>> {
   if (typeof source === "object" && "c" in source) {
-    const { objectOfText } = await import("./c-source.ts");
+    const { objectOfText } = await import("../sources/index.ts");
     const name = options.name ?? source.name ?? "program";
     return new ObjectFile<S>(objectOfText({ name: `${name}.c`, text: source.c }, options), { ...options, name });
   }
@@ -373,14 +376,10 @@ export async function openObject<S extends ObjectShape = ObjectShape>(
   }
   if (typeof source !== "string") return new ObjectFile<S>(source, options);
   const name = options.name ?? nameOf(source);
-  if (source.endsWith(".c")) {
-    // The compiler is read where it is wanted.
-    const { objectOfC } = await import("./c-source.ts");
-    return new ObjectFile<S>(objectOfC(source, options), { ...options, name });
-  }
-  if (source.endsWith(".ts")) {
-    const { objectOfModule } = await import("./module-source.ts");
-    return new ObjectFile<S>(objectOfModule(source, options), { ...options, name });
+  if (isText(source)) {
+    // The compilers are read where they are wanted.
+    const { objectOf } = await import("../sources/index.ts");
+    return new ObjectFile<S>(objectOf(source, options), { ...options, name });
   }
   const bytes = readForeign(source);
   try {
@@ -394,9 +393,7 @@ async function linkedBytes(sources: readonly ObjectSource[], options: OpenOption
   const inputs: LinkInput[] = [];
   for (const [i, source] of sources.entries())
     if (typeof source !== "string") inputs.push({ name: `object ${i + 1}`, bytes: source });
-    else if (source.endsWith(".ts"))
-      inputs.push({ name: source, bytes: (await import("./module-source.ts")).objectFileOfModule(source, options) });
-    else if (!source.endsWith(".c")) inputs.push({ name: source, bytes: readForeign(source) });
-    else inputs.push({ name: source, bytes: (await import("./c-source.ts")).objectFileOfC(source, options) });
+    else if (!isText(source)) inputs.push({ name: source, bytes: readForeign(source) });
+    else inputs.push({ name: source, bytes: (await import("../sources/index.ts")).objectFileOf(source, options) });
   return linkObjects(inputs);
 }

@@ -9,7 +9,7 @@ import { hasClang, lacking } from "../../test/support/skips.ts";
 import type { Btf } from "../btf/index.ts";
 import { parseElf } from "../elf/index.ts";
 import { loadObject, testRun } from "../kernel/index.ts";
-import { objectFileOfC } from "../loader/index.ts";
+import { objectFileOfC } from "../sources/index.ts";
 import { linkObjects, readObject } from "./index.ts";
 
 const folder = workFolder();

@@ -13,5 +13,6 @@ export { type GoProgram, type GoProgramFunction, goEntry, goFunction, goProgram 
 export { type KernelSymbol, KernelSymbols, kernelSymbols } from "./kernel-symbols.ts";
 export { watchMappings } from "./mapping-watch.ts";
 export { type JitSymbol, PerfMap } from "./perf-map.ts";
+export { readForeign } from "./read-file.ts";
 export { Recent } from "./recent.ts";
 export { type UserSymbol, UserSymbols, userSymbols } from "./user-symbols.ts";

@@ -1,7 +1,9 @@
 // What `scry build` does: C text, TypeScript and objects in, one object file out; or all that a compilation database has for BPF.
 
-import { objectFileOfC, objectFileOfModule, readForeign } from "../../loader/index.ts";
+import { isText } from "../../loader/index.ts";
 import { linkObjects } from "../../object/index.ts";
+import { objectFileOf } from "../../sources/index.ts";
+import { readForeign } from "../../symbols/index.ts";
 import { type CommandLine, type Option, parseCommandLine, UsageError } from "../options.ts";
 import { writeOutput } from "../streams.ts";
 import { databaseLines } from "./compilation-database.ts";
@@ -11,8 +13,7 @@ import { cOptions, warned } from "./open.ts";
 
 /** The object that a file is, or that its C text makes. */
 export function objectBytes(line: CommandLine, file: string): Uint8Array {
-  if (file.endsWith(".ts")) return objectFileOfModule(file);
-  return file.endsWith(".c") ? objectFileOfC(file, { ...cOptions(line), ...warned(line) }) : readForeign(file);
+  return isText(file) ? objectFileOf(file, { ...cOptions(line), ...warned(line) }) : readForeign(file);
 }
 
 export async function buildObject(words: readonly string[], taken: readonly Option[]): Promise<number> {

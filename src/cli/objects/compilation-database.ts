@@ -3,8 +3,8 @@
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { splitCommand } from "../../kernel/index.ts";
-import { readForeign } from "../../loader/index.ts";
 import { FormatError } from "../../source/index.ts";
+import { readForeign } from "../../symbols/index.ts";
 import type { CommandLine } from "../options.ts";
 
 interface Entry {

@@ -2,7 +2,7 @@
 
 import { basename } from "node:path";
 import { kernelBtf } from "../../kernel/index.ts";
-import { generateModule } from "../../loader/index.ts";
+import { generateModule, isText } from "../../loader/index.ts";
 import { type BpfObject, packObject, readObject } from "../../object/index.ts";
 import type { CommandLine } from "../options.ts";
 import { openStreams } from "../streams.ts";
@@ -29,7 +29,7 @@ export async function generateText(line: CommandLine): Promise<number> {
 /** What goes into the module of the object itself. */
 function embedded(line: CommandLine, file: string, object: BpfObject): { embed?: Uint8Array } {
   if (line.given.has("light"))
-    return { embed: packObject(file.endsWith(".c") ? readObject(objectBytes(line, file)).object : object) };
+    return { embed: packObject(isText(file) ? readObject(objectBytes(line, file)).object : object) };
   return line.given.has("embed") ? { embed: objectBytes(line, file) } : {};
 }
 

@@ -1,14 +1,14 @@
 // Objects from C text: `openObject("x.bpf.c")`. Headers are looked for beside the text, in the folders that are given, and
 // where the system has its own; `vmlinux.h` and libbpf's are known without any file.
 
-import { hasFeature, type Kernel, kernelBtf, liveKernel, tracepointFormat } from "../kernel/index.ts";
 import { compileC, type UsdtForms } from "../lang/c/index.ts";
-import { type BpfObject, writeObject } from "../object/index.ts";
+import type { BpfObject } from "../object/index.ts";
 import { HeaderFiles } from "../session/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText } from "../source/index.ts";
-import { readForeign } from "./read-file.ts";
+import { readForeign } from "../symbols/index.ts";
+import { fileOfObject, type TargetOptions, targetOf } from "./target.ts";
 
-export interface CSourceOptions {
+export interface CSourceOptions extends TargetOptions {
   /** Folders of headers (`-I`). */
   readonly includeFolders?: readonly string[];
   /** Headers before the text (`--include`). */
@@ -21,15 +21,12 @@ export interface CSourceOptions {
   readonly dialect?: "c" | "bcc";
   /** Of BCC's dialect: where the arguments of the static probes are that run a function. */
   readonly usdt?: ReadonlyMap<string, UsdtForms>;
-  readonly kernel?: Kernel;
   /** To be linked with other objects, which may define what the text does not. */
   readonly linkable?: boolean;
   /** As after `-W`: `error`, `none`, `no-unused-variable`. */
   readonly warnings?: readonly string[];
   /** Is told what C takes and a programmer seldom means. */
   onWarnings?(all: readonly Diagnostic[], source: SourceText): void;
-  /** For any kernel, not only this one: with the instructions that all have. */
-  readonly portable?: boolean;
 }
 
 /** Throws a DiagnosticError for what is wrong with the text, a system error where it cannot be read. */
@@ -40,17 +37,10 @@ export function objectOfC(path: string, options: CSourceOptions = {}): BpfObject
 /** The same of text that is no file. */
 export function objectOfText(source: SourceText, options: CSourceOptions = {}): BpfObject {
   const headers = new HeaderFiles(options.includeFolders ?? []);
-  const kernel = options.kernel ?? liveKernel();
+  const target = targetOf(options);
   const { object, diagnostics, warnings, skipped } = compileC(source, {
     warnings: options.warnings ?? [],
-    btf: () => {
-      try {
-        return kernelBtf(kernel);
-      } catch {
-        // Without types of the kernel: what needs them says so.
-        return undefined;
-      }
-    },
+    btf: target.btf,
     include: (request) => headers.find(request, "own") ?? headers.find(request, "system"),
     includes: options.includes ?? [],
     undefines: options.undefines ?? [],
@@ -59,16 +49,16 @@ export function objectOfText(source: SourceText, options: CSourceOptions = {}): 
       const at = text.indexOf("=");
       return at < 0 ? [text, "1"] : [text.slice(0, at), text.slice(at + 1)];
     }),
-    cpu: options.portable !== true && hasFeature("isa4", kernel) ? 4 : 3,
+    cpu: target.cpu,
+    machine: target.machine,
     ...(options.dialect === "bcc"
       ? {
           bcc: {
-            tracepoint: (category, name) => tracepointFormat(category, name, kernel)?.fields,
+            tracepoint: target.tracepoint,
             ...(options.usdt === undefined ? {} : { usdt: options.usdt }),
           },
         }
       : {}),
-    machine: process.arch === "arm64" ? "arm64" : "x86",
   });
   if (object === undefined) throw new DiagnosticError(withDialect(diagnostics, source.text, options), source);
   if (warnings !== undefined && warnings.length > 0) options.onWarnings?.(warnings, source);
@@ -90,7 +80,7 @@ export function objectOfText(source: SourceText, options: CSourceOptions = {}): 
 /** The same as an object file, for any kernel. Throws likewise, ObjectFileError for what such a file cannot say. */
 export function objectFileOfC(path: string, options: CSourceOptions = {}): Uint8Array {
   const object = objectOfC(path, { ...options, portable: true, linkable: true });
-  return writeObject(object, { kernel: kernelBtf(options.kernel ?? liveKernel()) });
+  return fileOfObject(object, options);
 }
 
 /** Texts of the other dialect are full of what C does not know. */
