@@ -19,5 +19,6 @@ export type {
   CVariable,
 } from "./tree.ts";
 export { CTypes, isDeclared } from "./type-table.ts";
-export { joined, refuse, rootOf, Typing } from "./typing.ts";
+export { computed, joined, refuse, rootOf, Typing } from "./typing.ts";
+export { anyNode, type CNode, nodesBelow } from "./walk.ts";
 export { warningsOf } from "./warnings.ts";

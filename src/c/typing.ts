@@ -389,7 +389,7 @@ function constantPlace(typing: Typing, of: CExpression): bigint | undefined {
 }
 
 /** Without regard to bits: the result is cut to its type. Division by zero is the caller's. */
-function computed(operator: CBinary, x: bigint, y: bigint): bigint {
+export function computed(operator: CBinary, x: bigint, y: bigint): bigint {
   switch (operator) {
     case "+":
       return x + y;

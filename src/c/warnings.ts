@@ -4,8 +4,7 @@
 import type { Diagnostic, SourceText, Span } from "../source/index.ts";
 import type { CExpression, CFunction, CStatement, CUnit, CVariable } from "./tree.ts";
 import type { Typing } from "./typing.ts";
-
-type Node = CExpression | CStatement;
+import { anyNode, type CNode, nodesBelow } from "./walk.ts";
 
 /** The warnings of a text; `quiet` says of headers whose business it is not. */
 export function warningsOf(
@@ -73,7 +72,7 @@ class FunctionWarnings {
       this.#warn("return-type", `'${name}' may end without giving its result`, body.end);
   }
 
-  #visit(node: Node, target = false): void {
+  #visit(node: CNode, target = false): void {
     switch (node.kind) {
       case "declare":
         this.#declared.push(node.variable);
@@ -113,7 +112,7 @@ class FunctionWarnings {
       default:
         break;
     }
-    for (const one of children(node)) this.#visit(one);
+    for (const one of nodesBelow(node)) this.#visit(one);
   }
 
   /** `if (a = b)`; in parentheses of its own it is meant. */
@@ -174,7 +173,7 @@ class FunctionWarnings {
 /** Does control go on behind these statements? Where that is not sure, it does not: a warning has to be right. */
 function goesOn(statements: readonly CStatement[]): boolean {
   // Whoever jumps about knows where to.
-  if (statements.some((one) => some(one, (node) => node.kind === "goto" || node.kind === "assembly"))) return false;
+  if (statements.some((one) => anyNode(one, (node) => node.kind === "goto" || node.kind === "assembly"))) return false;
   return statements.every(passes);
 }
 
@@ -190,16 +189,16 @@ function passes(of: CStatement): boolean {
       return of.otherwise === undefined || passes(of.then) || passes(of.otherwise);
     case "loop": {
       const endless = of.condition === undefined || (of.condition.kind === "constant" && of.condition.value !== 0n);
-      return endless ? some(of.body, (node) => node.kind === "break") : of.form === "while" || passes(of.body);
+      return endless ? anyNode(of.body, (node) => node.kind === "break") : of.form === "while" || passes(of.body);
     }
     case "switch":
       return (
-        !some(of.body, (node) => node.kind === "default") ||
-        some(of.body, (node) => node.kind === "break") ||
+        !anyNode(of.body, (node) => node.kind === "default") ||
+        anyNode(of.body, (node) => node.kind === "break") ||
         (of.body.kind === "block" && of.body.statements.at(-1) !== undefined && passesLast(of.body.statements))
       );
     case "expression":
-      return !some(
+      return !anyNode(
         of.value,
         (node) => node.kind === "return" || (node.kind === "builtin" && /^(?:unreachable|trap)$/.test(node.name)),
       );
@@ -209,19 +208,3 @@ function passes(of: CStatement): boolean {
 }
 
 const passesLast = (statements: readonly CStatement[]): boolean => passes(statements.at(-1) as CStatement);
-
-function children(node: Node): readonly Node[] {
-  const found: Node[] = [];
-  const add = (value: unknown): void => {
-    if (Array.isArray(value)) value.forEach(add);
-    else if (typeof value === "object" && value !== null && "kind" in value && "span" in value)
-      found.push(value as Node);
-  };
-  Object.values(node).forEach(add);
-  if (node.kind === "declare" || node.kind === "literal")
-    for (const { value } of node.variable.initial?.entries ?? []) found.push(value);
-  return found;
-}
-
-const some = (node: Node, holds: (node: Node) => boolean): boolean =>
-  holds(node) || children(node).some((one) => some(one, holds));

@@ -1,10 +1,18 @@
 // Loops that count through few known numbers are written out, turn by turn: what is indexed by the counter is then at a known
 // place, and stays in registers. Old texts rely on it (`#pragma unroll`): a verifier may follow no pointer around a loop.
 
-import type { CExpression, CFunction, CStatement, CVariable, Typing } from "../../c/index.ts";
+import {
+  anyNode,
+  type CExpression,
+  type CFunction,
+  type CNode,
+  type CStatement,
+  type CVariable,
+  nodesBelow,
+  type Typing,
+} from "../../c/index.ts";
 
 type Loop = Extract<CStatement, { kind: "loop" }>;
-type Node = CExpression | CStatement;
 
 const MOST_TURNS = 64;
 /** Statements before a loop among which that is looked for which its counter starts with. */
@@ -14,25 +22,6 @@ const MOST_NESTED = 4;
 /** Nodes of the tree that all turns of a loop together may have; once a program has so many, no more than fewer. */
 const MOST_NODES = 2500;
 const FEWER_NODES = 700;
-
-/** The nodes right below one. */
-function below(node: Node): Node[] {
-  const found: Node[] = [];
-  const add = (value: unknown): void => {
-    if (Array.isArray(value)) value.forEach(add);
-    else if (typeof value === "object" && value !== null && "kind" in value && "span" in value)
-      found.push(value as Node);
-  };
-  Object.values(node).forEach(add);
-  if (node.kind === "assembly") for (const { value } of [...node.outputs, ...node.inputs]) found.push(value);
-  if ((node.kind === "declare" || node.kind === "literal") && node.variable.initial !== undefined)
-    for (const { value } of node.variable.initial.entries) found.push(value);
-  return found;
-}
-
-function some(node: Node, holds: (node: Node) => boolean): boolean {
-  return holds(node) || below(node).some((one) => some(one, holds));
-}
 
 /** A number, or an address in a variable: so many bytes behind its start. */
 interface Known {
@@ -59,7 +48,7 @@ interface Asked {
 }
 
 /** Functions that stand in place of their calls count with their bodies, loops that are written out with all their turns. */
-function weight(node: Node, asked: Asked, counters: Counters, depth = 0, loops = 0): number {
+function weight(node: CNode, asked: Asked, counters: Counters, depth = 0, loops = 0): number {
   let sum = 1;
   if (node.kind === "block") {
     node.statements.forEach((one, i) => {
@@ -75,7 +64,7 @@ function weight(node: Node, asked: Asked, counters: Counters, depth = 0, loops =
     if (fn.body !== undefined && asked.inPlace(fn))
       for (const statement of fn.body.statements) sum += weight(statement, asked, counters, depth + 1, loops);
   }
-  for (const one of below(node)) {
+  for (const one of nodesBelow(node)) {
     sum += weight(one, asked, counters, depth, loops);
     if (sum > asked.most) return sum;
   }
@@ -181,8 +170,8 @@ function given(
 }
 
 /** Does something in there change the variable, or lead to behind where it is set? */
-const changes = (node: Node, variable: CVariable): boolean =>
-  some(
+const changes = (node: CNode, variable: CVariable): boolean =>
+  anyNode(
     node,
     (one) =>
       one.kind === "label" ||
@@ -203,7 +192,7 @@ function counterOf({ step, condition }: Loop): CVariable | undefined {
 
 /** Does asking for the condition change something? */
 export const counts = (condition: CExpression | undefined): boolean =>
-  condition !== undefined && some(condition, (one) => one.kind === "update" || one.kind === "assign");
+  condition !== undefined && anyNode(condition, (one) => one.kind === "update" || one.kind === "assign");
 
 /** The loop written out, where it is small enough; `before` are the statements before it. */
 export function turnsOf(

@@ -39,22 +39,16 @@ export function compileModule(source: SourceText, options: ModuleOptions = {}): 
     tracepoint: (category, name) => options.tracepoint?.(category, name),
   };
   try {
-    const unit = new ModuleReader(source.name, types, typing, world).read(parseModule(source));
-    const { object, diagnostics } = compileUnit(
-      source,
-      types,
-      unit,
-      {
-        license: "GPL",
-        section: (fn) => unit.sections.get(fn),
-        entry: (fn) => fn,
-        prepare: (fn, section) => {
-          const helper = /^u(?:ret)?probe/.test(section) ? "probe_read_user" : "probe_read_kernel";
-          followPointers(fn, { contextIsNear: NEAR.test(section), helper });
-        },
+    const unit = new ModuleReader(types, typing, world).read(parseModule(source));
+    const { object, diagnostics } = compileUnit(source, types, unit, options, {
+      license: "GPL",
+      section: (fn) => unit.sections.get(fn),
+      entry: (fn) => fn,
+      prepare: (fn, section) => {
+        const helper = /^u(?:ret)?probe/.test(section) ? "probe_read_user" : "probe_read_kernel";
+        followPointers(fn, { contextIsNear: NEAR.test(section), helper });
       },
-      options,
-    );
+    });
     return { ...(object === undefined ? {} : { object }), diagnostics };
   } catch (error) {
     if (error instanceof DiagnosticError) return { diagnostics: error.diagnostics };

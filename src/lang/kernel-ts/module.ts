@@ -24,7 +24,7 @@ import type { ProgramValue, Static, Value } from "./values.ts";
 import type { ModuleScope } from "./writer.ts";
 
 /** What `scry/bpf` exports. */
-export const EXPORTS: ReadonlySet<string> = new Set([
+const EXPORTS: ReadonlySet<string> = new Set([
   "bpf",
   "live",
   "range",
@@ -45,7 +45,6 @@ export interface ModuleUnit {
 
 export class ModuleReader implements ModuleScope, DeclarationScope {
   readonly types: Types;
-  readonly name: string;
   readonly #typing: Typing;
   readonly #world: ProgramWorld;
   readonly #names = new Map<string, Value>();
@@ -54,8 +53,7 @@ export class ModuleReader implements ModuleScope, DeclarationScope {
   readonly #helpers = new Map<string, CFunction>();
   readonly #open = new Set<object>();
 
-  constructor(name: string, c: CTypes, typing: Typing, world: ProgramWorld) {
-    this.name = name;
+  constructor(c: CTypes, typing: Typing, world: ProgramWorld) {
     this.types = new Types(c, typing);
     this.#typing = typing;
     this.#world = world;
@@ -79,6 +77,9 @@ export class ModuleReader implements ModuleScope, DeclarationScope {
   }
   names(): readonly string[] {
     return [...this.#names.keys()];
+  }
+  importable(name: string): boolean {
+    return EXPORTS.has(name);
   }
   helper(name: string): CFunction {
     let fn = this.#helpers.get(name);

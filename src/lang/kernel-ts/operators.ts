@@ -1,7 +1,7 @@
 // Operators, by the rules of docs/kernel-typescript.md ("Numbers on one page"): those of C but where numbers of both signs are
 // compared, and where bits would be lost without a word.
 
-import type { CBinary, CComparison, CExpression } from "../../c/index.ts";
+import { type CBinary, type CComparison, type CExpression, computed } from "../../c/index.ts";
 import type { Span } from "../../source/index.ts";
 import { type Expression, type Node, refuse, spanOf } from "./ast.ts";
 import { PlaceReader } from "./places.ts";
@@ -176,46 +176,16 @@ export abstract class OperatorReader extends PlaceReader {
   }
 }
 
+/** Of numbers that are known, without regard to bits. */
 function folded(operator: string, a: bigint, b: bigint, at: Node): bigint {
-  const bool = (x: boolean): bigint => (x ? 1n : 0n);
-  switch (operator) {
-    case "+":
-      return a + b;
-    case "-":
-      return a - b;
-    case "*":
-      return a * b;
-    case "/":
-    case "%":
-      if (b === 0n) return refuse("SCRY1403", "this divides by zero", at);
-      return operator === "/" ? a / b : a % b;
-    case "&":
-      return a & b;
-    case "|":
-      return a | b;
-    case "^":
-      return a ^ b;
-    case "<<":
-      return b < 0n || b > 63n ? refuse("SCRY1403", "this shifts by more than 63", at) : a << b;
-    case ">>":
-      return b < 0n || b > 63n ? refuse("SCRY1403", "this shifts by more than 63", at) : a >> b;
-    case "**":
-      return b < 0n || b > 64n ? refuse("SCRY1403", "this number is too large", at) : a ** b;
-    case "===":
-    case "==":
-      return bool(a === b);
-    case "!==":
-    case "!=":
-      return bool(a !== b);
-    case "<":
-      return bool(a < b);
-    case "<=":
-      return bool(a <= b);
-    case ">":
-      return bool(a > b);
-    case ">=":
-      return bool(a >= b);
-    default:
-      return refuse("SCRY1402", `'${operator}' cannot be part of a kernel program`, at);
+  const comparison = COMPARISONS[operator];
+  if (comparison !== undefined) {
+    const holds = { "==": a === b, "!=": a !== b, "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b }[comparison];
+    return holds ? 1n : 0n;
   }
+  if (operator === "**") return b < 0n || b > 64n ? refuse("SCRY1403", "this number is too large", at) : a ** b;
+  if (!ARITHMETIC.has(operator)) return refuse("SCRY1402", `'${operator}' cannot be part of a kernel program`, at);
+  if (b === 0n && /[/%]/.test(operator)) return refuse("SCRY1403", "this divides by zero", at);
+  if ((b < 0n || b > 63n) && /<<|>>/.test(operator)) return refuse("SCRY1403", "this shifts by more than 63", at);
+  return computed(operator as CBinary, a, b);
 }

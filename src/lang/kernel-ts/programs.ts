@@ -2,7 +2,7 @@
 // that libbpf has for it, and what the function's parameters are.
 
 import type { CExpression, CVariable, Typing } from "../../c/index.ts";
-import type { Machine, TracepointField } from "../c/index.ts";
+import { type Machine, REGISTERS, registerOf, type TracepointField } from "../c/index.ts";
 import { type Node, refuse } from "./ast.ts";
 import type { Types } from "./types.ts";
 import type { Static } from "./values.ts";
@@ -27,6 +27,10 @@ export interface ProgramRow {
   readonly words: number;
   section(args: readonly Static[], at: Node): string;
   parameters(args: readonly Static[], types: Types, world: ProgramWorld, at: Node): ProgramParameters;
+  /** The struct of the kernel that it is given, where that is always the same. */
+  readonly context?: string;
+  /** What the kernel's types call the function that its word names. */
+  traced?(word: string): string;
   /** What it gives where its function says nothing. */
   readonly otherwise?: bigint;
 }
@@ -124,40 +128,40 @@ function registers(types: Types, all: readonly number[], names: readonly string[
       return [
         {
           type,
-          value: (ctx: CExpression): CExpression => {
-            const { typing } = types;
-            const [, member = "", index] = /^(\w+)(?:\[(\d+)\])?$/.exec(name) ?? [];
-            const found = typing.member(typing.dereference(ctx, ctx.span), member, ctx.span);
-            const value =
-              index === undefined
-                ? found
-                : typing.index(found, typing.constant(BigInt(index), typing.int, ctx.span), ctx.span);
-            return cast(typing, value, type);
-          },
+          value: (ctx: CExpression): CExpression =>
+            cast(types.typing, registerOf(ctx, name, undefined, types.typing), type),
         },
       ];
     }),
   };
 }
 
-const X86 = { args: ["di", "si", "dx", "cx", "r8", "r9"], result: ["ax"] };
-const ARM64 = { args: ["regs[0]", "regs[1]", "regs[2]", "regs[3]", "regs[4]", "regs[5]"], result: ["regs[0]"] };
-const convention = ({ machine }: ProgramWorld): typeof X86 => (machine === "arm64" ? ARM64 : X86);
+/** Where a function finds its arguments, and leaves its result. */
+function convention({ machine }: ProgramWorld): {
+  readonly args: readonly string[];
+  readonly result: readonly string[];
+} {
+  const { args, rc } = REGISTERS[machine];
+  return { args, result: [rc] };
+}
 
-const pointed =
-  (struct: string): ProgramRow["parameters"] =>
-  (_args, types, _world, at) => ({ context: named(types, struct, at), whole: true });
+/** A program that is given a struct of the kernel's. */
+const given = (section: string, context: string, otherwise?: bigint): ProgramRow => ({
+  words: 0,
+  context,
+  section: () => section,
+  parameters: (_args, types, _world, at) => ({ context: named(types, context, at), whole: true }),
+  ...(otherwise === undefined ? {} : { otherwise }),
+});
 
-/** `of`: what the kernel's types call the function that stands for the name. */
-const typedFunction = (
-  prefix: string,
-  atReturn: boolean,
-  of: (name: string) => string = (name) => name,
-): ProgramRow => ({
+const itself = (name: string): string => name;
+
+const typedFunction = (prefix: string, atReturn: boolean, traced: (name: string) => string = itself): ProgramRow => ({
   words: 1,
+  traced,
   section: (args, at) => `${prefix}/${word(args, 0, at)}`,
   parameters: (args, types, _world, at) => {
-    const { params, returns } = prototype(of(word(args, 0, at)), types, at);
+    const { params, returns } = prototype(traced(word(args, 0, at)), types, at);
     const result = types.typing.resolve(returns).kind === "void" ? [] : [returns];
     return words(types, atReturn ? [...params, ...result] : params);
   },
@@ -165,6 +169,7 @@ const typedFunction = (
 
 const functionOfKernel = (prefix: string, atReturn: boolean): ProgramRow => ({
   words: 1,
+  traced: itself,
   section: (args, at) => `${prefix}/${word(args, 0, at)}`,
   parameters: (args, types, world, at) => {
     const name = word(args, 0, at);
@@ -193,13 +198,6 @@ const functionOfProgram = (prefix: string, atReturn: boolean): ProgramRow => ({
   },
 });
 
-const socket = (section: string): ProgramRow => ({
-  words: 0,
-  section: () => section,
-  parameters: pointed("__sk_buff"),
-  otherwise: 1n,
-});
-
 export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
   tracepoint: {
     words: 1,
@@ -217,6 +215,7 @@ export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
   },
   btfTracepoint: {
     words: 1,
+    traced: (name) => `btf_trace_${name}`,
     section: (args, at) => `tp_btf/${word(args, 0, at)}`,
     parameters: (args, types, _world, at) => {
       const name = word(args, 0, at);
@@ -238,14 +237,14 @@ export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
   lsm: { ...typedFunction("lsm", false, (name) => `bpf_lsm_${name}`), otherwise: 0n },
   uprobe: functionOfProgram("uprobe", false),
   uretprobe: functionOfProgram("uretprobe", true),
-  perfEvent: { words: 0, section: () => "perf_event", parameters: pointed("bpf_perf_event_data") },
-  xdp: { words: 0, section: () => "xdp", parameters: pointed("xdp_md"), otherwise: 2n },
-  tc: { words: 0, section: () => "tc", parameters: pointed("__sk_buff"), otherwise: 0n },
-  socketFilter: { words: 0, section: () => "socket", parameters: pointed("__sk_buff"), otherwise: 0n },
-  cgroupIngress: socket("cgroup_skb/ingress"),
-  cgroupEgress: socket("cgroup_skb/egress"),
-  cgroupConnect4: { words: 0, section: () => "cgroup/connect4", parameters: pointed("bpf_sock_addr"), otherwise: 1n },
-  cgroupConnect6: { words: 0, section: () => "cgroup/connect6", parameters: pointed("bpf_sock_addr"), otherwise: 1n },
+  perfEvent: given("perf_event", "bpf_perf_event_data"),
+  xdp: given("xdp", "xdp_md", 2n),
+  tc: given("tc", "__sk_buff", 0n),
+  socketFilter: given("socket", "__sk_buff", 0n),
+  cgroupIngress: given("cgroup_skb/ingress", "__sk_buff", 1n),
+  cgroupEgress: given("cgroup_skb/egress", "__sk_buff", 1n),
+  cgroupConnect4: given("cgroup/connect4", "bpf_sock_addr", 1n),
+  cgroupConnect6: given("cgroup/connect6", "bpf_sock_addr", 1n),
 };
 
 /** The parameter as a variable of the function's. */

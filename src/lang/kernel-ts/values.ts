@@ -46,5 +46,3 @@ export type Value =
   | { readonly kind: "object"; readonly node: ObjectExpression }
   /** Written into a place by a helper: text of the kernel's or of a process. `type`: what it is where nothing says it. */
   | { readonly kind: "written"; readonly type: number; into(place: CExpression, type: number): readonly CStatement[] };
-
-export type Binding = Value;

@@ -9,9 +9,10 @@ import type { Static, Value } from "./values.ts";
 /** What the module has at its top, and what the compiler knows. */
 export interface ModuleScope {
   readonly types: Types;
-  readonly name: string;
   find(name: string): Value | undefined;
   names(): readonly string[];
+  /** Could it be imported from `scry/bpf`? */
+  importable(name: string): boolean;
   helper(name: string): CFunction;
   /** A function of the module, read when it is first called. */
   function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction;
@@ -121,6 +122,8 @@ export abstract class Writer {
     }
     const found = this.module.find(name);
     if (found !== undefined) return found;
+    if (this.module.importable(name))
+      return refuse("SCRY1404", `'${name}' is not imported`, at, `import { ${name} } from "scry/bpf";`);
     const known = [...this.scopes.flatMap((scope) => [...scope.keys()]), ...this.module.names()];
     return refuse("SCRY1404", `'${name}' is not declared`, at, ...nearest(name, known));
   }

@@ -2,7 +2,8 @@
 
 import type { Btf, BtfComposite, BtfKind } from "../../btf/index.ts";
 import type { TracepointField } from "../c/index.ts";
-import { CONTEXTS, type KernelNames } from "./names.ts";
+import { PROGRAMS } from "../kernel-ts/index.ts";
+import type { KernelNames } from "./names.ts";
 import { declarable, listText, numberText, property, TypeText } from "./type-text.ts";
 
 /** The kernel that is declared. */
@@ -182,7 +183,9 @@ export const TAKEN: readonly string[] = (
 ).split(" ");
 
 /** What programs may write to: their contexts. */
-const WRITABLE: ReadonlySet<string> = new Set(Object.values(CONTEXTS));
+const WRITABLE: ReadonlySet<string> = new Set(
+  Object.values(PROGRAMS).flatMap(({ context }) => (context === undefined ? [] : [context])),
+);
 
 /** Functions that the compiler or a macro made of others, or that belong to a tracepoint: nobody asks for them by their name. */
 const INNER =

@@ -1,5 +1,7 @@
 // What the texts of modules name of a kernel. They are read as text, so that a module that is half written has names, too.
 
+import { PROGRAMS } from "../kernel-ts/index.ts";
+
 /** What declarations are wanted for. */
 export interface KernelNames {
   /** `category:name` */
@@ -10,28 +12,6 @@ export interface KernelNames {
   /** Words behind a dot, or between braces: members, if anything has them. */
   readonly members: ReadonlySet<string>;
 }
-
-/** What the first word of a program is, in the kernel's types. */
-const FUNCTIONS: Readonly<Record<string, (name: string) => string>> = {
-  kprobe: (name) => name,
-  kretprobe: (name) => name,
-  fentry: (name) => name,
-  fexit: (name) => name,
-  lsm: (name) => `bpf_lsm_${name}`,
-  btfTracepoint: (name) => `btf_trace_${name}`,
-};
-
-/** The structs that are given to programs without a word. */
-export const CONTEXTS: Readonly<Record<string, string>> = {
-  perfEvent: "bpf_perf_event_data",
-  xdp: "xdp_md",
-  tc: "__sk_buff",
-  socketFilter: "__sk_buff",
-  cgroupIngress: "__sk_buff",
-  cgroupEgress: "__sk_buff",
-  cgroupConnect4: "bpf_sock_addr",
-  cgroupConnect6: "bpf_sock_addr",
-};
 
 const COMMENTS = /\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
 
@@ -45,9 +25,9 @@ export function namesOf(texts: readonly string[]): KernelNames {
     const code = text.replace(COMMENTS, " ");
     for (const [, called = "", , word] of code.matchAll(/\b(\w+)\s*\(\s*(?:(["'`])([^"'`]*)\2)?/g)) {
       if (word !== undefined && called === "tracepoint") tracepoints.add(word);
-      const name = Object.hasOwn(FUNCTIONS, called) ? FUNCTIONS[called] : undefined;
-      if (word !== undefined && name !== undefined) functions.add(name(word));
-      if (Object.hasOwn(CONTEXTS, called)) structs.add(CONTEXTS[called] as string);
+      const row = Object.hasOwn(PROGRAMS, called) ? PROGRAMS[called] : undefined;
+      if (word !== undefined && row?.traced !== undefined) functions.add(row.traced(word));
+      if (row?.context !== undefined) structs.add(row.context);
     }
     if (/\bbpf\s*\.\s*task\b/.test(code)) structs.add("task_struct");
     for (const [, all, names = ""] of code.matchAll(

@@ -11,6 +11,7 @@ import { namedTracepoints, type TracepointFields } from "./tracepoints.ts";
 import { READER, type UsdtForms, usdtReaders } from "./usdt.ts";
 
 export { followPointers } from "./follow.ts";
+export { registerOf } from "./programs.ts";
 export type { TracepointField, TracepointFields } from "./tracepoints.ts";
 export type { UsdtForms } from "./usdt.ts";
 

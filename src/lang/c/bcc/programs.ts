@@ -67,7 +67,7 @@ export function entryOf(fn: CFunction, section: string, typing: Typing, machine:
           typing.constant(BigInt(i), typing.int, span),
           span,
         )
-      : register(
+      : registerOf(
           ctx,
           REGISTERS[machine][registers][i] ?? "",
           registers === "system" ? REGISTERS[machine].args[0] : undefined,
@@ -85,7 +85,7 @@ export function entryOf(fn: CFunction, section: string, typing: Typing, machine:
 }
 
 /** A register's value by its name in `struct pt_regs` (`di`, `regs[0]`); `behind`: of the registers that this one leads to. */
-function register(ctx: CExpression, name: string, behind: string | undefined, typing: Typing): CExpression {
+export function registerOf(ctx: CExpression, name: string, behind: string | undefined, typing: Typing): CExpression {
   const { span } = ctx;
   const type = typing.types.find("pt_regs", "struct");
   if (type === undefined || name === "") return typing.constant(0n, typing.unsignedLong, span);
