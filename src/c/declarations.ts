@@ -4,6 +4,7 @@
 import { DiagnosticError, FormatError } from "../source/index.ts";
 import { type ConstantContext, evaluateFrom } from "./constant-expression.ts";
 import { layoutOf, type MemberDeclaration } from "./layout.ts";
+import { TokenReader } from "./token-reader.ts";
 import { type CToken, fail } from "./tokens.ts";
 import type { CTypes } from "./type-table.ts";
 
@@ -135,17 +136,15 @@ export function constantContext(types: CTypes, depth: () => number = () => 0): C
   };
 }
 
-export class DeclarationReader {
-  protected tokens: readonly CToken[];
+export class DeclarationReader extends TokenReader {
   protected readonly types: CTypes;
   protected readonly options: DeclarationOptions;
   protected readonly constants: ConstantContext;
-  protected at = 0;
   protected depth: number;
 
   /** `depth`: that of the type in which this one stands, as in an array's size. */
   constructor(tokens: readonly CToken[], types: CTypes, options: DeclarationOptions, depth = 0) {
-    this.tokens = tokens;
+    super(tokens);
     this.types = types;
     this.options = options;
     this.depth = depth;
@@ -163,56 +162,8 @@ export class DeclarationReader {
     }
   }
 
-  // --- tokens ---------------------------------------------------------------------------------------------------
-
-  protected get token(): CToken {
-    return (this.tokens[this.at] ?? this.tokens.at(-1)) as CToken;
-  }
-
-  protected get done(): boolean {
-    return this.at >= this.tokens.length || this.token.kind === "end";
-  }
-
-  protected is(text: string): boolean {
-    return !this.done && this.token.text === text && this.token.kind !== "string";
-  }
-
-  protected accept(text: string): boolean {
-    if (!this.is(text)) return false;
-    this.at++;
-    return true;
-  }
-
-  protected expect(text: string, where: string): void {
-    if (!this.accept(text)) this.unexpected(`"${text}" ${where}`);
-  }
-
-  protected unexpected(wanted: string): never {
-    const t = this.token;
-    return fail("SCRY1030", `expected ${wanted}, found ${this.done ? "the end" : t.text}`, t);
-  }
-
   protected system(): boolean {
     return this.options.system?.(this.token) ?? false;
-  }
-
-  /** Behind what closes the bracket that stands here. */
-  protected pass(): void {
-    const open = this.token;
-    if (!this.closes()) fail("SCRY1030", `this ${open.text} is never closed`, open);
-  }
-
-  /** The same; false where nothing closes it. */
-  protected closes(): boolean {
-    for (let depth = 0; !this.done; ) {
-      const t = this.token;
-      this.at++;
-      if (t.kind !== "punctuator") continue;
-      if (t.text === "(" || t.text === "{" || t.text === "[") depth++;
-      else if (t.text === ")" || t.text === "}" || t.text === "]") depth--;
-      if (depth === 0) return true;
-    }
-    return false;
   }
 
   /** Behind the end of a declaration that nobody understands. */

@@ -5,6 +5,7 @@ import { nearest, type SourceText, type Span } from "../source/index.ts";
 import { BUILTINS, type BuiltinContext } from "./builtins.ts";
 import { type ConstantContext, characterOf, ESCAPES, integerOf, LEVELS } from "./constant-expression.ts";
 import { DeclarationReader } from "./declarations.ts";
+import { type Methods, methodText } from "./methods.ts";
 import { type CToken, fail } from "./tokens.ts";
 import type { CBinary, CComparison, CExpression, CFunction, CStatement, CVariable } from "./tree.ts";
 import type { CTypes } from "./type-table.ts";
@@ -20,17 +21,6 @@ export interface UnitOptions {
   implicit?(name: string, typing: Typing, within: string | undefined): CFunction | string | undefined;
   /** The methods of a variable (`variable.name(…)`), where it has any: dialects of C. */
   methods?(variable: CVariable): Methods | undefined;
-}
-
-export interface Methods {
-  find(name: string): Method | undefined;
-  readonly names: readonly string[];
-}
-
-/** A method as a macro: its parameters' names stand in the body, `self` for the variable. */
-export interface Method {
-  readonly params: readonly { readonly name: string; readonly otherwise?: readonly CToken[] }[];
-  readonly body: readonly CToken[];
 }
 
 const ASSIGNMENT = /^(?:[-+*/%&|^]|<<|>>)?=$/;
@@ -376,54 +366,17 @@ export abstract class ExpressionReader extends DeclarationReader {
     }
   }
 
-  protected isAhead(text: string): boolean {
-    return this.tokens[this.at + 1]?.text === text;
-  }
-
   /** Puts the method's text in place of its call, and reads that. */
   #methodCall(of: CExpression, name: CToken, methods: Methods): CExpression {
-    const method = methods.find(name.text);
-    if (method === undefined)
-      return fail("SCRY1036", `there is no method '${name.text}'`, name, ...nearest(name.text, methods.names));
-    const { params, body } = method;
     const start = this.at - 2;
     this.at++;
-    const given = this.#argumentTokens();
-    const least = params.filter((p) => p.otherwise === undefined).length;
-    if (given.length < least || given.length > params.length)
-      fail("SCRY1037", `'${name.text}' takes ${least} arguments, ${given.length} given`, name);
-    const from = [...(name.from ?? []), name.text];
-    const here = (t: CToken): CToken => ({ ...t, file: name.file, span: name.span, from });
-    const punctuation = (text: string): CToken => here({ ...name, kind: "punctuator", text });
-    const expanded = body.flatMap((t): readonly CToken[] => {
-      if (t.kind !== "identifier") return [here(t)];
-      if (t.text === "self") return [this.tokens[start] as CToken];
-      const index = params.findIndex((p) => p.name === t.text);
-      if (index < 0) return [here(t)];
-      const argument = given[index] ?? params[index]?.otherwise?.map(here) ?? [];
-      return [punctuation("("), ...argument, punctuation(")")];
-    });
-    this.tokens = [...this.tokens.slice(0, start), ...expanded, ...this.tokens.slice(this.at)];
+    const open = this.at;
+    this.pass();
+    const text = methodText(methods, name, this.tokens[start] as CToken, this.tokens.slice(open, this.at));
+    this.tokens = [...this.tokens.slice(0, start), ...text, ...this.tokens.slice(this.at)];
     this.at = start;
     const value = this.primary();
     return { ...value, span: joined(of.span, value.span) };
-  }
-
-  /** Those of each argument of a call that stands here. */
-  #argumentTokens(): (readonly CToken[])[] {
-    const open = this.at;
-    this.pass();
-    const found: CToken[][] = [];
-    let depth = 0;
-    let argument: CToken[] | undefined;
-    for (const t of this.tokens.slice(open + 1, this.at - 1)) {
-      if (t.kind === "punctuator" && /^[([{]$/.test(t.text)) depth++;
-      if (t.kind === "punctuator" && /^[)\]}]$/.test(t.text)) depth--;
-      if (argument === undefined) found.push((argument = []));
-      if (depth === 0 && t.kind === "punctuator" && t.text === ",") argument = undefined;
-      else argument.push(t);
-    }
-    return found;
   }
 
   #arguments(): CExpression[] {

@@ -1,8 +1,9 @@
 // C's text: preprocessor, constant expressions, the types that are declared, as BTF, and functions as trees.
 export { type CNumber, evaluate } from "./constant-expression.ts";
 export { constantContext, type DeclarationOptions, readDeclarations } from "./declarations.ts";
-export type { Method, Methods, UnitOptions } from "./expressions.ts";
+export type { UnitOptions } from "./expressions.ts";
 export { layoutOf } from "./layout.ts";
+export type { Method, Methods } from "./methods.ts";
 export { type IncludeRequest, type Macro, Preprocessor, type PreprocessorOptions } from "./preprocessor.ts";
 export { type ReadUnit, readUnit } from "./statements.ts";
 export { type CToken, spell, tokenize } from "./tokens.ts";
