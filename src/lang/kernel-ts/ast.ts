@@ -37,10 +37,16 @@ export type TopLevel = Statement | ModuleDeclaration;
 
 const TypeScriptParser = Parser.extend(tsPlugin() as never);
 
-/** Throws a DiagnosticError for text that is no TypeScript. */
-export function parseModule(source: SourceText): Program {
+/** Throws a DiagnosticError for text that is no TypeScript. `imported`: places in it say that they are of this text. */
+export function parseModule(source: SourceText, imported = false): Program {
   try {
-    return TypeScriptParser.parse(source.text, { ecmaVersion: 2026, sourceType: "module", locations: true });
+    return TypeScriptParser.parse(source.text, {
+      ecmaVersion: 2026,
+      sourceType: "module",
+      locations: true,
+      // Only handed on to the nodes.
+      ...(imported ? { directSourceFile: source as unknown as string } : {}),
+    });
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     const at = (error as SyntaxError & { pos?: number }).pos ?? 0;
@@ -59,7 +65,11 @@ export function parseModule(source: SourceText): Program {
   }
 }
 
-export const spanOf = ({ start, end }: Node): Span => ({ start, end });
+export function spanOf(node: Node | Span): Span {
+  const { start, end } = node;
+  const file = (node as { sourceFile?: unknown }).sourceFile ?? (node as Span).file;
+  return file === undefined ? { start, end } : { start, end, file: file as SourceText };
+}
 
 /** The expression without what only says its type: `x as T`, `x!`, `x satisfies T`, parentheses. */
 export function bare(node: Expression): Expression {
@@ -83,8 +93,7 @@ export function isFunction(node: Node): node is FunctionNode {
 }
 
 export function refuse(code: `SCRY${number}`, message: string, node: Node | Span, ...hints: string[]): never {
-  const { start, end } = node;
   throw new DiagnosticError([
-    { code, severity: "error", message, span: { start, end }, ...(hints.length === 0 ? {} : { hints }) },
+    { code, severity: "error", message, span: spanOf(node), ...(hints.length === 0 ? {} : { hints }) },
   ]);
 }

@@ -6,11 +6,9 @@ import type { Cpu } from "../../compiler/index.ts";
 import type { BpfObject } from "../../object/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText } from "../../source/index.ts";
 import { compileUnit, followPointers, remembered } from "../c/index.ts";
-import { parseModule } from "./ast.ts";
-import { ModuleReader } from "./module.ts";
-import type { ProgramWorld } from "./programs.ts";
+import { Unit, type UnitWorld } from "./unit.ts";
 
-export interface ModuleOptions extends Partial<ProgramWorld> {
+export interface ModuleOptions extends Partial<UnitWorld> {
   /** The types of the kernel. */
   btf?(): Btf | undefined;
   /** Of the instruction set: 4 is what Linux 6.6 and later take. 3 unless said otherwise. */
@@ -34,12 +32,13 @@ export function compileModule(source: SourceText, options: ModuleOptions = {}): 
   const below = kernel === undefined ? undefined : remembered(kernel);
   const types = new CTypes(() => below);
   const typing = new Typing(types);
-  const world: ProgramWorld = {
+  const world: UnitWorld = {
     machine: options.machine ?? "x86",
     tracepoint: (category, name) => options.tracepoint?.(category, name),
+    include: (specifier, from) => options.include?.(specifier, from),
   };
   try {
-    const unit = new ModuleReader(types, typing, world).read(parseModule(source));
+    const unit = new Unit(source, types, typing, world).read();
     const { object, diagnostics } = compileUnit(source, types, unit, options, {
       license: "GPL",
       section: (fn) => unit.sections.get(fn),

@@ -42,7 +42,8 @@ export class FunctionReader extends ExpressionReader {
       if (node.body.type === "BlockStatement") this.block(node.body);
       else {
         const value = this.value(node.body);
-        if (returns !== undefined || !isNothing(value)) this.#returned(value, node.body);
+        if (!isNothing(value)) this.#returned(value, node.body);
+        else if (value.kind === "plain") this.do(value.of);
       }
     });
     return { statements, returns: this.#returns ?? 0 };

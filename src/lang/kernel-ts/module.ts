@@ -1,8 +1,7 @@
-// What stands at the top of a module: imports, types, maps, rings, variables, functions and programs.
+// One text of a module: imports, types, maps, rings, variables, functions and programs that stand at its top.
 
-import type { CFunction, CTypes, CVariable, Typing } from "../../c/index.ts";
-import { nearest } from "../../source/index.ts";
-import { helperFunction } from "../c/index.ts";
+import type { CFunction, CVariable } from "../../c/index.ts";
+import { nearest, type SourceText } from "../../source/index.ts";
 import {
   bare,
   type CallExpression,
@@ -16,12 +15,10 @@ import {
   type VariableDeclaration,
 } from "./ast.ts";
 import { type DeclarationScope, MAPS, mapVariable, RECORDS, TYPES } from "./declarations.ts";
-
 import { FunctionReader } from "./functions.ts";
-import { PROGRAMS, type ProgramRow, type ProgramWorld, parameterOf } from "./programs.ts";
-import { NUMBER_NAMES, Types } from "./types.ts";
-import type { ProgramValue, Static, Value } from "./values.ts";
-import type { ModuleScope } from "./writer.ts";
+import { PROGRAMS } from "./programs.ts";
+import { NUMBER_NAMES, type Types } from "./types.ts";
+import type { ModuleScope, ProgramValue, Static, Value } from "./values.ts";
 
 /** What `scry/bpf` exports. */
 const EXPORTS: ReadonlySet<string> = new Set([
@@ -37,37 +34,40 @@ const EXPORTS: ReadonlySet<string> = new Set([
   ...Object.keys(RECORDS),
 ]);
 
+/** What all texts of a module share. */
 export interface ModuleUnit {
-  readonly functions: readonly CFunction[];
-  readonly globals: readonly CVariable[];
-  readonly sections: ReadonlyMap<CFunction, string>;
+  readonly types: Types;
+  helper(name: string): CFunction;
+  kernelFunction(name: string): CFunction | undefined;
+  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction;
+  /** Another text, which is read once; `from`: the one that names it. */
+  imported(specifier: string, from: SourceText | undefined, at: Node): Exporting;
+  /** A map or variable; its name is its own among all. */
+  global(variable: CVariable, at: Node): CVariable;
+  program(program: ProgramValue): void;
 }
 
-export class ModuleReader implements ModuleScope, DeclarationScope {
-  readonly types: Types;
-  readonly #typing: Typing;
-  readonly #world: ProgramWorld;
-  readonly #names = new Map<string, Value>();
-  readonly #globals: CVariable[] = [];
-  readonly #programs: ProgramValue[] = [];
-  readonly #helpers = new Map<string, CFunction>();
-  readonly #open = new Set<object>();
+export interface Exporting {
+  readonly exported: ReadonlyMap<string, Value>;
+}
 
-  constructor(c: CTypes, typing: Typing, world: ProgramWorld) {
-    this.types = new Types(c, typing);
-    this.#typing = typing;
-    this.#world = world;
+export class Module implements ModuleScope, DeclarationScope, Exporting {
+  readonly types: Types;
+  readonly exported: Map<string, Value> = new Map();
+  readonly #unit: ModuleUnit;
+  /** The text, where it is not the one that is compiled but imported by it. */
+  readonly #source: SourceText | undefined;
+  readonly #names = new Map<string, Value>();
+
+  constructor(unit: ModuleUnit, source: SourceText | undefined) {
+    this.types = unit.types;
+    this.#unit = unit;
+    this.#source = source;
   }
 
-  read(program: Program): ModuleUnit {
+  read(program: Program): this {
     for (const node of program.body) this.#top(node);
-    const sections = new Map<CFunction, string>();
-    const functions = this.#programs.map((one) => {
-      const { fn, section } = this.#program(one);
-      sections.set(fn, section);
-      return fn;
-    });
-    return { functions, globals: this.#globals, sections };
+    return this;
   }
 
   // --- names ------------------------------------------------------------------------------------------------------
@@ -82,54 +82,31 @@ export class ModuleReader implements ModuleScope, DeclarationScope {
     return EXPORTS.has(name);
   }
   helper(name: string): CFunction {
-    let fn = this.#helpers.get(name);
-    if (fn === undefined) {
-      fn = helperFunction(name, this.#typing);
-      if (fn === undefined) throw new Error(`there is no helper ${name}`);
-      this.#helpers.set(name, fn);
-    }
-    return fn;
+    return this.#unit.helper(name);
+  }
+  kernelFunction(name: string): CFunction | undefined {
+    return this.#unit.kernelFunction(name);
   }
   function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction {
-    if (of.lowered !== undefined) return of.lowered;
-    if (this.#open.has(of))
-      refuse(
-        "SCRY1402",
-        `'${name}' calls itself: there is no recursion in the kernel`,
-        at,
-        "A loop with an end does it",
-      );
-    this.#open.add(of);
-    of.lowered = new FunctionReader(this).function(of.node, name);
-    this.#open.delete(of);
-    return of.lowered;
+    return this.#unit.function(of, name, at);
   }
 
   // --- the top ----------------------------------------------------------------------------------------------------
 
   #top(node: TopLevel): void {
     switch (node.type) {
-      case "ImportDeclaration": {
-        const from = String(node.source.value);
-        if ((node as unknown as { importKind?: string }).importKind === "type") return;
-        if (from !== "scry/bpf")
-          refuse("SCRY1402", `a kernel module imports from "scry/bpf" only, so far`, node.source);
-        for (const specifier of node.specifiers) {
-          if (specifier.type !== "ImportSpecifier" || specifier.imported.type !== "Identifier")
-            refuse("SCRY1402", 'import { … } from "scry/bpf"', specifier);
-          const { name } = specifier.imported;
-          if ((specifier as unknown as { importKind?: string }).importKind === "type") continue;
-          if (!EXPORTS.has(name))
-            refuse("SCRY1404", `scry/bpf has no '${name}'`, specifier, ...nearest(name, [...EXPORTS]));
-          this.#names.set(specifier.local.name, this.#imported(name));
-        }
+      case "ImportDeclaration":
+        this.#import(node);
         return;
-      }
       case "ExportNamedDeclaration":
-        if (node.declaration != null) this.#top(node.declaration as TopLevel);
+        this.#export(node);
+        return;
+      case "ExportAllDeclaration":
+        for (const [name, value] of this.#unit.imported(String(node.source.value), this.#source, node.source).exported)
+          this.exported.set(name, value);
         return;
       case "FunctionDeclaration":
-        this.#names.set(node.id.name, { kind: "static", what: { kind: "function", node } });
+        this.#names.set(node.id.name, { kind: "static", what: { kind: "function", node, scope: this } });
         return;
       case "VariableDeclaration":
         this.#declared(node);
@@ -137,7 +114,7 @@ export class ModuleReader implements ModuleScope, DeclarationScope {
       case "EmptyStatement":
         return;
       default:
-        if (/^TS(?:TypeAlias|Interface)/.test(node.type as string)) return;
+        if (/^TS(?:TypeAlias|Interface|Declare)/.test(node.type as string)) return;
         refuse(
           "SCRY1402",
           "only declarations stand at the top of a kernel module",
@@ -147,24 +124,46 @@ export class ModuleReader implements ModuleScope, DeclarationScope {
     }
   }
 
-  #imported(name: string): Value {
-    const number = this.types.number(name);
-    if (number !== undefined) return { kind: "static", what: { kind: "type", type: number } };
-    const record = RECORDS[name];
-    if (record !== undefined)
-      return {
-        kind: "static",
-        what: {
-          kind: "record",
-          members: new Map(
-            Object.entries(record).map(([member, value]): [string, Static] => [
-              member,
-              { kind: "number", value: BigInt(value) },
-            ]),
-          ),
-        },
-      };
-    return { kind: "static", what: { kind: "builtin", name } };
+  #import(node: Extract<TopLevel, { type: "ImportDeclaration" }>): void {
+    const from = String(node.source.value);
+    if (isTypeOnly(node)) return;
+    const other = from === "scry/bpf" ? undefined : this.#unit.imported(from, this.#source, node.source);
+    for (const specifier of node.specifiers) {
+      if (isTypeOnly(specifier)) continue;
+      if (specifier.type === "ImportNamespaceSpecifier" && other !== undefined) {
+        const members = new Map<string, Static>();
+        for (const [name, value] of other.exported) if (value.kind === "static") members.set(name, value.what);
+        this.#names.set(specifier.local.name, { kind: "static", what: { kind: "record", members } });
+        continue;
+      }
+      if (specifier.type !== "ImportSpecifier" || specifier.imported.type !== "Identifier")
+        return refuse("SCRY1402", `import { … } from "${from}"`, specifier);
+      const { name } = specifier.imported;
+      const names = other === undefined ? EXPORTS : other.exported;
+      if (!names.has(name))
+        refuse("SCRY1404", `${from} has no '${name}'`, specifier, ...nearest(name, [...names.keys()]));
+      const value = other === undefined ? builtin(name, this.types) : other.exported.get(name);
+      this.#names.set(specifier.local.name, value as Value);
+    }
+  }
+
+  #export(node: Extract<TopLevel, { type: "ExportNamedDeclaration" }>): void {
+    const { declaration, source, specifiers } = node;
+    if (isTypeOnly(node)) return;
+    if (declaration != null) {
+      const before = new Set(this.#names.keys());
+      this.#top(declaration as TopLevel);
+      for (const [name, value] of this.#names) if (!before.has(name)) this.exported.set(name, value);
+    }
+    const other = source == null ? undefined : this.#unit.imported(String(source.value), this.#source, source);
+    for (const specifier of specifiers) {
+      if (isTypeOnly(specifier)) continue;
+      const { local, exported } = specifier;
+      if (local.type !== "Identifier" || exported.type !== "Identifier")
+        return refuse("SCRY1402", "export { name }", specifier);
+      const value = other === undefined ? this.find(local.name) : other.exported.get(local.name);
+      this.exported.set(exported.name, value ?? refuse("SCRY1404", `'${local.name}' is not declared`, specifier));
+    }
   }
 
   #declared(node: VariableDeclaration): void {
@@ -182,7 +181,7 @@ export class ModuleReader implements ModuleScope, DeclarationScope {
 
   /** What a constant at the top is. */
   #constant(name: string, node: Expression): Static {
-    if (isFunction(node)) return { kind: "function", node };
+    if (isFunction(node)) return { kind: "function", node, scope: this };
     if (node.type === "ObjectExpression") {
       const members = new Map<string, Static>();
       for (const property of node.properties) {
@@ -218,8 +217,8 @@ export class ModuleReader implements ModuleScope, DeclarationScope {
       const fn = node === undefined ? undefined : bare(node);
       if (words.length < row.words || fn === undefined || !isFunction(fn))
         return refuse("SCRY1405", `${what}(${row.words > 0 ? "where, " : ""}(…) => { … })`, call);
-      const program: ProgramValue = { name, what, args: words, node: fn, at: call };
-      this.#programs.push(program);
+      const program: ProgramValue = { name, what, args: words, node: fn, scope: this, at: call };
+      this.#unit.program(program);
       return { kind: "program", program };
     }
     const type = TYPES[what];
@@ -227,8 +226,7 @@ export class ModuleReader implements ModuleScope, DeclarationScope {
     const map = MAPS[what];
     if (map !== undefined) {
       const made = mapVariable(this, name, what, map, args, call);
-      this.#globals.push(made.variable);
-      return { kind: "map", map: made };
+      return { kind: "map", map: { ...made, variable: this.#unit.global(made.variable, call) } };
     }
     if (what === "live") return this.#live(name, args, call);
     return undefined;
@@ -253,14 +251,13 @@ export class ModuleReader implements ModuleScope, DeclarationScope {
     };
     if (start !== undefined) {
       const value = this.evaluate(start);
-      if (value.kind !== "static" || value.what.kind !== "number" || !this.#typing.isInteger(type))
+      if (value.kind !== "static" || value.what.kind !== "number" || !this.types.typing.isInteger(type))
         return refuse("SCRY1405", "what it begins with is a number that is known when the module is compiled", start);
       const reader = new FunctionReader(this);
       const fitted = reader.fitting(reader.number(value.what.value, span, type), type, start);
       variable.initial = { entries: [{ offset: 0, bits: 0, type, value: fitted }], span };
     }
-    this.#globals.push(variable);
-    return { kind: "live", variable };
+    return { kind: "live", variable: this.#unit.global(variable, call) };
   }
 
   /** A type that is given as a value: `u32`, `struct({ … })`. */
@@ -269,59 +266,24 @@ export class ModuleReader implements ModuleScope, DeclarationScope {
     if (found.kind !== "type") return refuse("SCRY1405", "a type is needed here: u32, text(16), struct({ … })", node);
     return found.type;
   }
+}
 
-  // --- programs -----------------------------------------------------------------------------------------------------
+const isTypeOnly = (node: object): boolean => {
+  const { importKind, exportKind } = node as { importKind?: string; exportKind?: string };
+  return importKind === "type" || exportKind === "type";
+};
 
-  #program({ name, what, args, node, at }: ProgramValue): { fn: CFunction; section: string } {
-    const row = PROGRAMS[what] as ProgramRow;
-    const { types } = this;
-    const { c } = types;
-    const span = spanOf(node);
-    const section = row.section(args, at);
-    const parameters = row.parameters(args, types, this.#world, at);
-    const pointer = c.pointer(parameters.context);
-    const context: CVariable = { ...parameterOf("ctx", pointer, span), storage: "parameter" };
-    const reader = new FunctionReader(this);
-    reader.context = context;
-    const begin = reader.gathered(() => {
-      for (const [i, pattern] of node.params.entries()) {
-        if (pattern.type !== "Identifier") return refuse("SCRY1402", "a parameter is a name here", pattern);
-        if (parameters.whole === true) {
-          if (i > 0) refuse("SCRY1405", "this program is given one thing: its event", pattern);
-          reader.bind(pattern.name, { kind: "plain", of: reader.read(context, spanOf(pattern)) });
-          continue;
-        }
-        const param = parameters.params?.[i];
-        if (param === undefined)
-          return refuse("SCRY1405", `there are only ${parameters.params?.length ?? 0} arguments here`, pattern);
-        const type = reader.annotated(pattern) ?? param.type;
-        const own = this.#typing.isScalar(type) ? type : c.pointer(type);
-        const variable = reader.variable(pattern.name, own, spanOf(pattern));
-        reader.declare(variable, this.#typing.cast(param.value(reader.read(context, spanOf(pattern))), own));
-        reader.bind(pattern.name, { kind: "plain", of: reader.read(variable) });
-      }
-    });
-    const { statements } = reader.body(node, types.i32);
-    const end = { start: Math.max(span.start, span.end - 1), end: span.end };
-    const otherwise = reader.constant(row.otherwise ?? 0n, types.i32, end);
-    const type = c.add({
-      kind: "func_proto",
-      name: "",
-      returns: types.i32,
-      params: [{ name: "ctx", type: pointer }],
-      variadic: false,
-    });
-    const last = { kind: "return" as const, value: otherwise, span: end };
-    const fn: CFunction = {
-      name,
-      type,
-      span,
-      static: false,
-      inline: false,
-      attributes: new Set(),
-      uses: 0,
-      body: { parameters: [context], statements: [...begin, ...statements, last], end },
-    };
-    return { fn, section };
-  }
+/** What a name of `scry/bpf` is. */
+function builtin(name: string, types: Types): Value {
+  const number = types.number(name);
+  if (number !== undefined) return { kind: "static", what: { kind: "type", type: number } };
+  const record = RECORDS[name];
+  if (record === undefined) return { kind: "static", what: { kind: "builtin", name } };
+  const members = new Map(
+    Object.entries(record).map(([member, value]): [string, Static] => [
+      member,
+      { kind: "number", value: BigInt(value) },
+    ]),
+  );
+  return { kind: "static", what: { kind: "record", members } };
 }

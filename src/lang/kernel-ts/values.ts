@@ -3,6 +3,21 @@
 
 import type { CExpression, CFunction, CStatement, CVariable } from "../../c/index.ts";
 import type { FunctionNode, Node, ObjectExpression } from "./ast.ts";
+import type { Types } from "./types.ts";
+
+/** What a module has at its top, and what the compiler knows. */
+export interface ModuleScope {
+  readonly types: Types;
+  find(name: string): Value | undefined;
+  names(): readonly string[];
+  /** Could it be imported from `scry/bpf`? */
+  importable(name: string): boolean;
+  helper(name: string): CFunction;
+  /** A function of the kernel that programs may call, by the kernel's own types; undefined: it has none of this name. */
+  kernelFunction(name: string): CFunction | undefined;
+  /** A function of a module, read when it is first called. */
+  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction;
+}
 
 /** Known when the module is compiled. */
 export type Static =
@@ -12,7 +27,8 @@ export type Static =
   | { readonly kind: "type"; readonly type: number }
   | { readonly kind: "map"; readonly map: MapValue }
   | { readonly kind: "live"; readonly variable: CVariable }
-  | { readonly kind: "function"; readonly node: FunctionNode; lowered?: CFunction }
+  /** `scope`: the module that it stands in. */
+  | { readonly kind: "function"; readonly node: FunctionNode; readonly scope: ModuleScope; lowered?: CFunction }
   | { readonly kind: "program"; readonly program: ProgramValue }
   /** Something of `scry/bpf` by its name: `bpf`, `hash`, `tracepoint`. */
   | { readonly kind: "builtin"; readonly name: string }
@@ -33,6 +49,7 @@ export interface ProgramValue {
   readonly what: string;
   readonly args: readonly Static[];
   readonly node: FunctionNode;
+  readonly scope: ModuleScope;
   readonly at: Node;
 }
 

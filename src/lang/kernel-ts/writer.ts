@@ -1,22 +1,11 @@
 // What all that is read of a function is put into: its variables, statements, and the names that are known in it.
 
-import type { CExpression, CFunction, CStatement, CVariable } from "../../c/index.ts";
+import type { CExpression, CStatement, CVariable } from "../../c/index.ts";
 import { nearest, type Span } from "../../source/index.ts";
 import { type Node, refuse } from "./ast.ts";
 import type { Types } from "./types.ts";
-import type { Static, Value } from "./values.ts";
+import type { ModuleScope, Value } from "./values.ts";
 
-/** What the module has at its top, and what the compiler knows. */
-export interface ModuleScope {
-  readonly types: Types;
-  find(name: string): Value | undefined;
-  names(): readonly string[];
-  /** Could it be imported from `scry/bpf`? */
-  importable(name: string): boolean;
-  helper(name: string): CFunction;
-  /** A function of the module, read when it is first called. */
-  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction;
-}
 export abstract class Writer {
   readonly module: ModuleScope;
   readonly types: Types;

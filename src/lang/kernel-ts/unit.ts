@@ -1,0 +1,183 @@
+// A module with all that it imports: its texts, each read once, what they share, and their programs as functions of C.
+
+import type { CFunction, CTypes, CVariable, Typing } from "../../c/index.ts";
+import type { SourceText } from "../../source/index.ts";
+import { helperFunction } from "../c/index.ts";
+import { type Node, parseModule, refuse, spanOf } from "./ast.ts";
+import { FunctionReader } from "./functions.ts";
+import { Module, type ModuleUnit } from "./module.ts";
+import { PROGRAMS, type ProgramRow, type ProgramWorld, parameterOf } from "./programs.ts";
+import { Types } from "./types.ts";
+import type { ProgramValue, Static } from "./values.ts";
+
+export interface ReadUnit {
+  readonly functions: readonly CFunction[];
+  readonly globals: readonly CVariable[];
+  readonly sections: ReadonlyMap<CFunction, string>;
+}
+
+/** What is asked of whoever has the texts. */
+export interface UnitWorld extends ProgramWorld {
+  /** A text by the name that another one imports it by; undefined: it is not there. */
+  include(specifier: string, from: SourceText): SourceText | undefined;
+}
+
+export class Unit implements ModuleUnit {
+  readonly types: Types;
+  readonly #typing: Typing;
+  readonly #world: UnitWorld;
+  readonly #source: SourceText;
+  readonly #globals: CVariable[] = [];
+  readonly #programs: ProgramValue[] = [];
+  readonly #helpers = new Map<string, CFunction>();
+  readonly #kernelFunctions = new Map<string, CFunction>();
+  readonly #modules = new Map<string, Module | "open">();
+  readonly #open = new Set<object>();
+
+  constructor(source: SourceText, c: CTypes, typing: Typing, world: UnitWorld) {
+    this.types = new Types(c, typing);
+    this.#typing = typing;
+    this.#world = world;
+    this.#source = source;
+  }
+
+  read(): ReadUnit {
+    this.#modules.set(this.#source.name, "open");
+    new Module(this, undefined).read(parseModule(this.#source));
+    const sections = new Map<CFunction, string>();
+    const functions = this.#programs.map((one) => {
+      const { fn, section } = this.#program(one);
+      sections.set(fn, section);
+      return fn;
+    });
+    return { functions: [...functions, ...this.#kernelFunctions.values()], globals: this.#globals, sections };
+  }
+
+  // --- what modules share -------------------------------------------------------------------------------------------
+
+  helper(name: string): CFunction {
+    let fn = this.#helpers.get(name);
+    if (fn === undefined) {
+      fn = helperFunction(name, this.#typing);
+      if (fn === undefined) throw new Error(`there is no helper ${name}`);
+      this.#helpers.set(name, fn);
+    }
+    return fn;
+  }
+  kernelFunction(name: string): CFunction | undefined {
+    const known = this.#kernelFunctions.get(name);
+    if (known !== undefined) return known;
+    const id = this.types.c.find(name, "func");
+    const found = id === undefined ? undefined : this.types.c.type(id);
+    if (found?.kind !== "func") return undefined;
+    const fn: CFunction = {
+      name,
+      type: found.type,
+      span: { start: 0, end: 0 },
+      static: false,
+      inline: false,
+      section: ".ksyms",
+      attributes: new Set(),
+      uses: 1,
+    };
+    this.#kernelFunctions.set(name, fn);
+    return fn;
+  }
+  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction {
+    if (of.lowered !== undefined) return of.lowered;
+    if (this.#open.has(of))
+      refuse(
+        "SCRY1402",
+        `'${name}' calls itself: there is no recursion in the kernel`,
+        at,
+        "A loop with an end does it",
+      );
+    this.#open.add(of);
+    of.lowered = new FunctionReader(of.scope).function(of.node, name);
+    this.#open.delete(of);
+    return of.lowered;
+  }
+  imported(specifier: string, from: SourceText | undefined, at: Node): Module {
+    const source = this.#world.include(specifier, from ?? this.#source);
+    if (source === undefined)
+      return refuse(
+        "SCRY1404",
+        `'${specifier}' cannot be read`,
+        at,
+        'Modules are imported by their paths: "./maps.bpf.ts"',
+      );
+    const known = this.#modules.get(source.name);
+    if (known === "open") return refuse("SCRY1402", `'${specifier}' imports what imports it`, at);
+    if (known !== undefined) return known;
+    this.#modules.set(source.name, "open");
+    const read = new Module(this, source).read(parseModule(source, true));
+    this.#modules.set(source.name, read);
+    return read;
+  }
+  global(variable: CVariable, at: Node): CVariable {
+    if (this.#globals.some(({ name }) => name === variable.name))
+      refuse("SCRY1405", `there is a '${variable.name}' already: modules share their names in the kernel`, at);
+    this.#globals.push(variable);
+    return variable;
+  }
+  program(program: ProgramValue): void {
+    if (this.#programs.some(({ name }) => name === program.name))
+      refuse("SCRY1405", `there is a program '${program.name}' already: modules share their names`, program.at);
+    this.#programs.push(program);
+  }
+
+  // --- programs -----------------------------------------------------------------------------------------------------
+
+  #program({ name, what, args, node, scope, at }: ProgramValue): { fn: CFunction; section: string } {
+    const row = PROGRAMS[what] as ProgramRow;
+    const { types } = this;
+    const { c } = types;
+    const span = spanOf(node);
+    const section = row.section(args, at);
+    const parameters = row.parameters(args, types, this.#world, at);
+    const pointer = c.pointer(parameters.context);
+    const context: CVariable = { ...parameterOf("ctx", pointer, span), storage: "parameter" };
+    const reader = new FunctionReader(scope);
+    reader.context = context;
+    const begin = reader.gathered(() => {
+      for (const [i, pattern] of node.params.entries()) {
+        if (pattern.type !== "Identifier") return refuse("SCRY1402", "a parameter is a name here", pattern);
+        if (parameters.whole === true) {
+          if (i > 0) refuse("SCRY1405", "this program is given one thing: its event", pattern);
+          reader.bind(pattern.name, { kind: "plain", of: reader.read(context, spanOf(pattern)) });
+          continue;
+        }
+        const param = parameters.params?.[i];
+        if (param === undefined)
+          return refuse("SCRY1405", `there are only ${parameters.params?.length ?? 0} arguments here`, pattern);
+        const type = reader.annotated(pattern) ?? param.type;
+        const own = this.#typing.isScalar(type) ? type : c.pointer(type);
+        const variable = reader.variable(pattern.name, own, spanOf(pattern));
+        reader.declare(variable, this.#typing.cast(param.value(reader.read(context, spanOf(pattern))), own));
+        reader.bind(pattern.name, { kind: "plain", of: reader.read(variable) });
+      }
+    });
+    const { statements } = reader.body(node, types.i32);
+    const end = { start: Math.max(span.start, span.end - 1), end: span.end };
+    const otherwise = reader.constant(row.otherwise ?? 0n, types.i32, end);
+    const type = c.add({
+      kind: "func_proto",
+      name: "",
+      returns: types.i32,
+      params: [{ name: "ctx", type: pointer }],
+      variadic: false,
+    });
+    const last = { kind: "return" as const, value: otherwise, span: end };
+    const fn: CFunction = {
+      name,
+      type,
+      span,
+      static: false,
+      inline: false,
+      attributes: new Set(),
+      uses: 0,
+      body: { parameters: [context], statements: [...begin, ...statements, last], end },
+    };
+    return { fn, section };
+  }
+}
