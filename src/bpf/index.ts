@@ -113,6 +113,12 @@ export const bpf: {
   task(): KernelStruct<"task_struct">;
   /** What was given when the program was attached. */
   cookie(): u64;
+  /**
+   * Runs a function with 0, 1, … so many times (at most 8,388,608), or until it gives true; how often it ran. It may use the
+   * variables around it. Linux 5.17 and later (`bpf_loop`); `for (const i of range(n))` needs none, but its turns are verified
+   * one by one.
+   */
+  loop(times: u32, run: (index: u32) => boolean | void): i64;
   /** Text of a process, at an address; of at most so many bytes. */
   userText(address: number | object, bytes?: number): string;
   kernelText(address: number | object, bytes?: number): string;

@@ -50,6 +50,14 @@ export interface KernelMap<K, V> {
   delete(key: K): boolean;
   /** Adds to a number, at once for all CPUs; it begins with zero. One unless said otherwise. */
   add(key: K, by?: number): void;
+  /**
+   * Each entry, in no order; what is added meanwhile may be left out. The loop's body runs as a function of its own
+   * (`bpf_for_each_map_elem`, Linux 5.13).
+   */
+  [Symbol.iterator](): Iterator<[K, V]>;
+  entries(): Iterable<[K, V]>;
+  keys(): Iterable<K>;
+  values(): Iterable<V>;
 }
 
 /** A ring buffer: programs send, the user reads. */

@@ -278,8 +278,11 @@ class Compilation {
     const main = new FunctionLowering(entry.name, entry, shared, section !== undefined).lower();
     if (section !== undefined) dialect?.prepare(main, section);
     functions.push(settled(main));
-    for (let fn = waiting.shift(); fn !== undefined; fn = waiting.shift())
-      functions.push(settled(new FunctionLowering(fn.name, fn, shared, false).lower()));
+    for (let fn = waiting.shift(); fn !== undefined; fn = waiting.shift()) {
+      const called = new FunctionLowering(fn.name, fn, shared, false).lower();
+      if (section !== undefined) dialect?.prepareCalled?.(called, fn, section);
+      functions.push(settled(called));
+    }
     refuseRecursion(functions);
     const program: IrProgram = { name: entry.name, functions };
     this.#options.dump?.("lower", printIr(program));

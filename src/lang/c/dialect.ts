@@ -15,6 +15,8 @@ export interface UnitDialect {
   entry(fn: CFunction, section: string, typing: Typing): CFunction;
   /** Changes the code of a program before anything else is done with it. Throws DiagnosticError. */
   prepare(fn: IrFunction, section: string): void;
+  /** The same of a function that it calls, or that the kernel calls for it. */
+  prepareCalled?(fn: IrFunction, of: CFunction, section: string): void;
 }
 
 /** And of the text. */

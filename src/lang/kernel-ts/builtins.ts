@@ -100,6 +100,22 @@ export const BPF: Readonly<Record<string, CallRow>> = {
     counted(args, 0, 0, at, "bpf.cookie");
     return plain(r.types.typing.cast(r.call("bpf_get_attach_cookie", [contextOf(r, at)], spanOf(at)), r.types.u64));
   },
+  /** Runs a function again and again with 0, 1, …, until it gives true; how often it ran. */
+  loop: (r, args, at) => {
+    counted(args, 2, 2, at, "bpf.loop");
+    const [times, fn] = args as [Expression, Expression];
+    const { typing, c } = r.types;
+    const span = spanOf(at);
+    const count = r.fitting(r.plain(times, r.types.u32), r.types.u32, times);
+    const made = r.callback(fn, {
+      word: "loop",
+      params: [r.types.u64, c.pointer(r.types.u64)],
+      environment: 1,
+      given: ([index]) => [plain(typing.cast(index as CExpression, r.types.u32))],
+    });
+    const none = r.constant(0, typing.unsignedLong, span);
+    return plain(r.call("bpf_loop", [count, made.fn, made.environment, none], span));
+  },
   userText: textFrom("bpf_probe_read_user_str"),
   kernelText: textFrom("bpf_probe_read_kernel_str"),
   print: (r, args, at) => {

@@ -7,6 +7,7 @@ import type { BpfObject } from "../../object/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText } from "../../source/index.ts";
 import { compileUnit, followPointers, remembered } from "../c/index.ts";
 import { Unit, type UnitWorld } from "./unit.ts";
+import type { Origin } from "./values.ts";
 
 export interface ModuleOptions extends Partial<UnitWorld> {
   /** The types of the kernel. */
@@ -26,6 +27,10 @@ export interface CompiledModule {
 /** Programs whose contexts lead to memory that may be read as it is. */
 const NEAR = /^(?:fentry|fexit|lsm|tp_btf|xdp|tc|socket|cgroup)/;
 
+/** Pointers of programs of user space lead into their memory. */
+const helperOf = (section: string): string =>
+  /^u(?:ret)?probe/.test(section) ? "probe_read_user" : "probe_read_kernel";
+
 /** Compiles a module. What is wrong with it is answered, not thrown. */
 export function compileModule(source: SourceText, options: ModuleOptions = {}): CompiledModule {
   const kernel = options.btf?.();
@@ -44,8 +49,24 @@ export function compileModule(source: SourceText, options: ModuleOptions = {}): 
       section: (fn) => unit.sections.get(fn),
       entry: (fn) => fn,
       prepare: (fn, section) => {
-        const helper = /^u(?:ret)?probe/.test(section) ? "probe_read_user" : "probe_read_kernel";
-        followPointers(fn, { contextIsNear: NEAR.test(section), helper });
+        followPointers(fn, { contextIsNear: NEAR.test(section), helper: helperOf(section) });
+      },
+      prepareCalled: (fn, of, section) => {
+        const handed = unit.apart.get(of);
+        if (handed === undefined) return;
+        const contextIsNear = NEAR.test(section);
+        const from = (origin: Origin): "near" | "far" => (origin === "near" || contextIsNear ? "near" : "far");
+        const { environment } = handed;
+        followPointers(fn, {
+          contextIsNear,
+          helper: helperOf(section),
+          handed: {
+            params: handed.params.map(from),
+            ...(environment === undefined
+              ? {}
+              : { environment: { param: environment.param, words: environment.words.map(from) } }),
+          },
+        });
       },
     });
     return { ...(object === undefined ? {} : { object }), diagnostics };

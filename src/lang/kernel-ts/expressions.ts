@@ -16,10 +16,15 @@ import {
 } from "./ast.ts";
 import { BPF, CALLS, MAP_METHODS, MEMBERS } from "./builtins.ts";
 import { OperatorReader } from "./operators.ts";
-import type { Reader } from "./reader.ts";
+import type { CallbackShape, Reader } from "./reader.ts";
 import type { Static, Value } from "./values.ts";
 
 export abstract class ExpressionReader extends OperatorReader implements Reader {
+  abstract callback(
+    node: Expression,
+    shape: CallbackShape,
+  ): { readonly fn: CExpression; readonly environment: CExpression };
+
   // --- values -----------------------------------------------------------------------------------------------------
 
   /** The value of an expression, whatever it is. */

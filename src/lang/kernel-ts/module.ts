@@ -18,7 +18,7 @@ import { type DeclarationScope, MAPS, mapVariable, RECORDS, TYPES } from "./decl
 import { FunctionReader } from "./functions.ts";
 import { PROGRAMS } from "./programs.ts";
 import { NUMBER_NAMES, type Types } from "./types.ts";
-import type { ModuleScope, ProgramValue, Static, Value } from "./values.ts";
+import type { Handed, ModuleScope, ProgramValue, Static, Value } from "./values.ts";
 
 /** What `scry/bpf` exports. */
 const EXPORTS: ReadonlySet<string> = new Set([
@@ -40,6 +40,8 @@ export interface ModuleUnit {
   helper(name: string): CFunction;
   kernelFunction(name: string): CFunction | undefined;
   function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction;
+  apart(fn: CFunction, handed: Handed): void;
+  unique(word: string): string;
   /** Another text, which is read once; `from`: the one that names it. */
   imported(specifier: string, from: SourceText | undefined, at: Node): Exporting;
   /** A map or variable; its name is its own among all. */
@@ -89,6 +91,12 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
   }
   function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction {
     return this.#unit.function(of, name, at);
+  }
+  apart(fn: CFunction, handed: Handed): void {
+    this.#unit.apart(fn, handed);
+  }
+  unique(word: string): string {
+    return this.#unit.unique(word);
   }
 
   // --- the top ----------------------------------------------------------------------------------------------------

@@ -6,6 +6,16 @@ import type { CallExpression, Expression, MemberExpression, Node } from "./ast.t
 import type { Types } from "./types.ts";
 import type { MapValue, Value } from "./values.ts";
 
+/** A function that the kernel calls: what it gives it, and what the module's function gets of that. */
+export interface CallbackShape {
+  readonly word: string;
+  /** Types of its parameters. */
+  readonly params: readonly number[];
+  /** The one of them that leads to the variables of whoever called; undefined: it may use none. */
+  readonly environment?: number;
+  given(params: readonly CExpression[]): readonly Value[];
+}
+
 export interface Reader {
   readonly types: Types;
   /** The context of the program, where there is one. */
@@ -27,6 +37,8 @@ export interface Reader {
   do(value: CExpression): void;
   push(...statements: readonly CStatement[]): void;
   gathered(read: () => void): CStatement[];
+  /** A function that is given as a value, for the kernel to call: its address, and that of the variables that it uses. */
+  callback(node: Expression, shape: CallbackShape): { readonly fn: CExpression; readonly environment: CExpression };
 }
 
 /** A function that stands alone or below `bpf`. */

@@ -1,7 +1,7 @@
 // Types of the language: numbers of a width, text, bytes, arrays, structs; and those of the kernel. Each is an id of the
 // table that C's declarations use, so that objects, CO-RE and readers know them.
 
-import { type CTypes, layoutOf, type Typing } from "../../c/index.ts";
+import { type CTypes, isDeclared, layoutOf, type Typing } from "../../c/index.ts";
 import { type Node, refuse } from "./ast.ts";
 
 const NUMBERS: Readonly<Record<string, readonly [c: string, size: number, signed: boolean]>> = {
@@ -72,6 +72,12 @@ export class Types {
     const declared = members.map(([member, type]) => ({ name: member, type }));
     const layout = layoutOf(this.c, "struct", declared, { packed: false, align: 0 });
     return this.c.add({ kind: "struct", name, size: layout.size, members: layout.members });
+  }
+
+  /** Does it lead to a struct of the kernel's? */
+  isKernelPointer(type: number): boolean {
+    const found = this.typing.resolve(type);
+    return found.kind === "ptr" && found.type !== 0 && !isDeclared(this.typing.resolve(found.type).id);
   }
 
   /** As the language calls it. */

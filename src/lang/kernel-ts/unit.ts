@@ -8,12 +8,14 @@ import { FunctionReader } from "./functions.ts";
 import { Module, type ModuleUnit } from "./module.ts";
 import { PROGRAMS, type ProgramRow, type ProgramWorld, parameterOf } from "./programs.ts";
 import { Types } from "./types.ts";
-import type { ProgramValue, Static } from "./values.ts";
+import type { Handed, ProgramValue, Static } from "./values.ts";
 
 export interface ReadUnit {
   readonly functions: readonly CFunction[];
   readonly globals: readonly CVariable[];
   readonly sections: ReadonlyMap<CFunction, string>;
+  /** Functions that stand apart: what they are given. */
+  readonly apart: ReadonlyMap<CFunction, Handed>;
 }
 
 /** What is asked of whoever has the texts. */
@@ -33,6 +35,8 @@ export class Unit implements ModuleUnit {
   readonly #kernelFunctions = new Map<string, CFunction>();
   readonly #modules = new Map<string, Module | "open">();
   readonly #open = new Set<object>();
+  readonly #apart = new Map<CFunction, Handed>();
+  readonly #unique = new Map<string, number>();
 
   constructor(source: SourceText, c: CTypes, typing: Typing, world: UnitWorld) {
     this.types = new Types(c, typing);
@@ -50,7 +54,12 @@ export class Unit implements ModuleUnit {
       sections.set(fn, section);
       return fn;
     });
-    return { functions: [...functions, ...this.#kernelFunctions.values()], globals: this.#globals, sections };
+    return {
+      functions: [...functions, ...this.#kernelFunctions.values()],
+      globals: this.#globals,
+      sections,
+      apart: this.#apart,
+    };
   }
 
   // --- what modules share -------------------------------------------------------------------------------------------
@@ -113,6 +122,14 @@ export class Unit implements ModuleUnit {
     const read = new Module(this, source).read(parseModule(source, true));
     this.#modules.set(source.name, read);
     return read;
+  }
+  apart(fn: CFunction, handed: Handed): void {
+    this.#apart.set(fn, handed);
+  }
+  unique(word: string): string {
+    const number = (this.#unique.get(word) ?? 0) + 1;
+    this.#unique.set(word, number);
+    return `${word}_${number}`;
   }
   global(variable: CVariable, at: Node): CVariable {
     if (this.#globals.some(({ name }) => name === variable.name))

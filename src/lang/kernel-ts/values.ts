@@ -5,6 +5,19 @@ import type { CExpression, CFunction, CStatement, CVariable } from "../../c/inde
 import type { FunctionNode, Node, ObjectExpression } from "./ast.ts";
 import type { Types } from "./types.ts";
 
+/**
+ * Where a pointer that a function is given leads: `near` may be read as it is, `far` needs the safe reads of programs whose
+ * arguments are plain numbers; `kernel` is what the kind of the program says.
+ */
+export type Origin = "near" | "kernel";
+
+/** What a function that is not put in place of its calls is given. */
+export interface Handed {
+  readonly params: readonly Origin[];
+  /** Its parameter that leads to words of whoever called. */
+  readonly environment?: { readonly param: number; readonly words: readonly Origin[] };
+}
+
 /** What a module has at its top, and what the compiler knows. */
 export interface ModuleScope {
   readonly types: Types;
@@ -17,6 +30,10 @@ export interface ModuleScope {
   kernelFunction(name: string): CFunction | undefined;
   /** A function of a module, read when it is first called. */
   function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction;
+  /** A function by a name of its own, which the kernel calls or which stands apart. */
+  apart(fn: CFunction, handed: Handed): void;
+  /** A name that no other function of the module has. */
+  unique(word: string): string;
 }
 
 /** Known when the module is compiled. */

@@ -13,6 +13,8 @@ export abstract class Writer {
   context: CVariable | undefined;
   protected scopes: Map<string, Value>[] = [new Map()];
   protected out: CStatement[] = [];
+  /** What a function that stands within another one has of that. */
+  protected outer: { named(name: string): Value | undefined; names(): readonly string[] } | undefined;
   #temporaries = 0;
 
   constructor(module: ModuleScope) {
@@ -30,7 +32,7 @@ export abstract class Writer {
     return { name, type, span, storage: "local", attributes: new Set(), constant: false, align: 0, addressed: false };
   }
   temporary(type: number, span: Span): CVariable {
-    return this.variable(`temporary${++this.#temporaries}`, type, span);
+    return { ...this.variable(`temporary${++this.#temporaries}`, type, span), constant: true };
   }
   read(variable: CVariable, span: Span = variable.span): CExpression {
     return { kind: "variable", variable, type: variable.type, span };
@@ -104,16 +106,24 @@ export abstract class Writer {
     }
   }
 
-  protected named(name: string, at: Node): Value {
+  /** What functions that stand within this one may see. */
+  local(name: string): Value | undefined {
     for (let i = this.scopes.length - 1; i >= 0; i--) {
       const found = this.scopes[i]?.get(name);
       if (found !== undefined) return found;
     }
-    const found = this.module.find(name);
+    return this.outer?.named(name);
+  }
+  protected locals(): readonly string[] {
+    return [...this.scopes.flatMap((scope) => [...scope.keys()]), ...(this.outer?.names() ?? [])];
+  }
+
+  protected named(name: string, at: Node): Value {
+    const found = this.local(name) ?? this.module.find(name);
     if (found !== undefined) return found;
     if (this.module.importable(name))
       return refuse("SCRY1404", `'${name}' is not imported`, at, `import { ${name} } from "scry/bpf";`);
-    const known = [...this.scopes.flatMap((scope) => [...scope.keys()]), ...this.module.names()];
+    const known = [...this.locals(), ...this.module.names()];
     return refuse("SCRY1404", `'${name}' is not declared`, at, ...nearest(name, known));
   }
 }

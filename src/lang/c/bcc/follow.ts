@@ -8,9 +8,9 @@ import { helper } from "../../../object/index.ts";
 import { DiagnosticError } from "../../../source/index.ts";
 
 /** `none`: nothing yet, or a number that is no address. What is reached both ways is `far`: the helper reads everything. */
-type From = "none" | "near" | "context" | "far";
+type From = "none" | "near" | "context" | "environment" | "far";
 
-const RANK: readonly From[] = ["none", "context", "near", "far"];
+const RANK: readonly From[] = ["none", "context", "environment", "near", "far"];
 const BYTES: Readonly<Record<string, number>> = { u8: 1, s8: 1, u16: 2, s16: 2, u32: 4, s32: 4, u64: 8 };
 const ARITHMETIC = /^(?:add|sub|and|or|zext|sext|shl|shr|xor|mul|div|mod|sdiv|smod|sar|neg|bswap)$/;
 
@@ -19,6 +19,11 @@ export interface FollowOptions {
   readonly contextIsNear: boolean;
   /** `probe_read_kernel`; `probe_read` where programs may be of user space. */
   readonly helper: string;
+  /** Of a function that is no program: where its parameters lead, and the words that one of them leads to. */
+  readonly handed?: {
+    readonly params: readonly ("near" | "far")[];
+    readonly environment?: { readonly param: number; readonly words: readonly ("near" | "far")[] };
+  };
 }
 
 /** Puts safe reads in place of all that follow the kernel's pointers. Throws a DiagnosticError for a write there. */
@@ -86,7 +91,12 @@ function newSlot(fn: IrFunction): Instr {
 /** Where each value comes from. */
 function provenance(fn: IrFunction, options: FollowOptions): ReadonlyMap<Value, From> {
   const known = new Map<Value, From>();
-  for (const [i, param] of fn.params.entries()) known.set(param, i === 0 ? "context" : "far");
+  const { handed } = options;
+  for (const [i, param] of fn.params.entries())
+    known.set(param, handed === undefined ? (i === 0 ? "context" : "far") : (handed.params[i] ?? "far"));
+  const words = handed?.environment;
+  const environment = words === undefined ? undefined : fn.params[words.param];
+  if (environment !== undefined) known.set(environment, "environment");
   const written = storesOf(fn);
   const at = (value: Value | undefined): From => (value === undefined ? "none" : (known.get(value) ?? "none"));
   let changed = true;
@@ -98,11 +108,16 @@ function provenance(fn: IrFunction, options: FollowOptions): ReadonlyMap<Value, 
     known.set(value, found);
     changed = true;
   };
+  const wordOf = ({ operation, args }: Instr): From | undefined => {
+    if (operation.op !== "load") return undefined;
+    const { base, distance } = baseOf(args[0], operation.offset);
+    return at(base) === "environment" ? words?.words[distance / 8] : undefined;
+  };
   while (changed || !last) {
     if (!changed) last = true;
     changed = false;
     for (const block of fn.blocks) {
-      for (const instr of block.instrs) raise(instr, resultOf(instr, at, written, options, last));
+      for (const instr of block.instrs) raise(instr, wordOf(instr) ?? resultOf(instr, at, written, options, last));
       if (block.terminator === undefined) continue;
       for (const { block: to, args } of edgesOf(block.terminator))
         for (const [i, param] of to.params.entries()) raise(param, at(args[i]));
@@ -147,25 +162,33 @@ function resultOf(
       if (!ARITHMETIC.test(operation.op)) return "none";
       // An address and a number: an address of the same place.
       const all = args.map(at);
-      for (const found of ["near", "context", "far"] as const) if (all.includes(found)) return found;
+      for (const found of ["near", "context", "environment", "far"] as const) if (all.includes(found)) return found;
       return "none";
     }
   }
 }
 
-/** A place on the stack, as its slot and its distance. */
-function placeOf(base: Value | undefined, offset: number): string | undefined {
-  let at = base;
+/** What constants were added to, and how much they are. */
+function baseOf(
+  from: Value | undefined,
+  offset: number,
+): { readonly base: Value | undefined; readonly distance: number } {
+  let base = from;
   let distance = offset;
-  for (let depth = 0; at?.def !== undefined && depth < 16; depth++) {
-    const { operation, args } = at.def;
-    if (operation.op === "slot") return `${at.id}:${distance}`;
+  for (let depth = 0; base?.def !== undefined && depth < 16; depth++) {
+    const { operation, args } = base.def;
     const by = args[1]?.def?.operation;
-    if (operation.op !== "add" || by?.op !== "const") return undefined;
+    if (operation.op !== "add" || by?.op !== "const") break;
     distance += Number(by.value);
-    at = args[0];
+    base = args[0];
   }
-  return undefined;
+  return { base, distance };
+}
+
+/** A place on the stack, as its slot and its distance. */
+function placeOf(from: Value | undefined, offset: number): string | undefined {
+  const { base, distance } = baseOf(from, offset);
+  return base?.def?.operation.op === "slot" ? `${base.id}:${distance}` : undefined;
 }
 
 function storesOf(fn: IrFunction): ReadonlyMap<string, readonly Value[]> {
