@@ -118,13 +118,38 @@ export const bpf: {
    * variables around it. Linux 5.17 and later (`bpf_loop`); `for (const i of range(n))` needs none, but its turns are verified
    * one by one.
    */
-  loop(times: u32, run: (index: u32) => boolean | void): i64;
+  loop(times: u32, run: (index: u32) => void): i64;
   /** Text of a process, at an address; of at most so many bytes. */
   userText(address: number | object, bytes?: number): string;
   kernelText(address: number | object, bytes?: number): string;
+  /** `using region = bpf.rcu()`: what RCU protects stays until the block ends. Linux 6.2. */
+  rcu(): numbers.Held;
+  /** `using region = bpf.noPreemption()`: nothing else runs on this CPU until the block ends. Linux 6.10. */
+  noPreemption(): numbers.Held;
+  /** Numbers from 0, or from a start, up to and without an end: whose number of turns needs not be known. Linux 6.4. */
+  numbers(end: u32): Iterable<u32>;
+  numbers(start: u32, end: u32): Iterable<u32>;
+  /** All processes. Linux 6.7, as those that follow. */
+  tasks(): Iterable<KernelStruct<"task_struct">>;
+  /** All threads of all processes. */
+  threads(): Iterable<KernelStruct<"task_struct">>;
+  threadsOf(task: KernelStruct<"task_struct">): Iterable<KernelStruct<"task_struct">>;
+  /** What a process has mapped, from an address on. */
+  memoryAreas(task: KernelStruct<"task_struct">, from?: u64): Iterable<KernelStruct<"vm_area_struct">>;
+  /** Control groups below one, by BPF_CGROUP_ITER_*: 2 unless said otherwise, parents first. */
+  cgroups(from: KernelStruct<"cgroup_subsys_state">, order?: u32): Iterable<KernelStruct<"cgroup_subsys_state">>;
+  cgroupTasks(of: KernelStruct<"cgroup_subsys_state">, flags?: u32): Iterable<KernelStruct<"task_struct">>;
   /** A line for trace_pipe, with up to three values. */
   print(text: string): void;
 } = standIn("bpf");
+
+/** Functions that the kernel exports to programs (kfuncs), by their names: `kernel.bpf_task_from_pid(pid)`. */
+export const kernel: numbers.KernelCalls = standIn("kernel");
+/** The kernel's helpers that have no name of their own here: `helpers.bpf_get_numa_node_id()` (bpf-helpers(7)). */
+export const helpers: numbers.Helpers = standIn("helpers");
+/** A member of a map's value: `struct({ tick: timer, count: u64 })`. */
+export const timer: Type<numbers.Timer> = standIn("timer");
+export const lock: Type<numbers.Lock> = standIn("lock");
 
 // --- programs -------------------------------------------------------------------------------------------------------
 
@@ -155,6 +180,12 @@ export const lsm: <const N extends HookName>(
 /** `path:function`; parameters are annotated: `(size: u64) => …` */
 export const uprobe: (place: string, run: (...args: never[]) => void) => Program = standIn("uprobe");
 export const uretprobe: (place: string, run: (result: never) => void) => Program = standIn("uretprobe");
+/**
+ * A struct of the kernel's that programs fill: a congestion control (`tcp_congestion_ops`), a scheduler (`sched_ext_ops`), a
+ * queueing discipline. It is registered while the module is loaded. Linux 5.6, 6.4 for those that are replaced.
+ */
+export const structOps: <const N extends string>(struct: N, members: numbers.OpsMembers<N>) => numbers.Registered =
+  standIn("structOps");
 export const perfEvent: (run: (event: KernelStruct<"bpf_perf_event_data">) => void) => Program = standIn("perfEvent");
 export const xdp: (run: (packet: KernelStruct<"xdp_md">) => number) => Program = standIn("xdp");
 type OfSocket = (run: (packet: KernelStruct<"__sk_buff">) => number) => Program;

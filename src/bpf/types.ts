@@ -65,13 +65,50 @@ export interface Ring<T> {
   readonly [kernel]: readonly ["ring", T];
   /** False where the ring is full. Members that are not named are zero. */
   send(record: Parts<T>): boolean;
+  /** `using record = ring.reserve()`: filled in place, sent where its block ends; undefined where the ring is full. */
+  reserve(): Reserved<T> | undefined;
 }
+
+/** What is given back where its block ends: `using held = …`. */
+export interface Held {
+  [Symbol.dispose](): void;
+}
+/** A lock in a map's value: one CPU at a time (`struct bpf_spin_lock`). Programs call nothing while they hold one. */
+export interface Lock {
+  readonly [kernel]: readonly ["lock"];
+  /** `using held = entry.lock.hold()` */
+  hold(): Held;
+}
+/** A timer in a map's value (`struct bpf_timer`, Linux 5.15): it runs a function with the entry. */
+export interface Timer {
+  readonly [kernel]: readonly ["timer"];
+  /** In so many nanoseconds; the map is the one that the value is in. False where it cannot be. */
+  start<K, V>(map: KernelMap<K, V>, nanoseconds: u64, run: (key: K, value: V) => void): boolean;
+  /** False where it was not running. */
+  cancel(): boolean;
+}
+/** A record of a ring while it is filled. */
+export type Reserved<T> = T &
+  Held & {
+    /** It is not sent. */
+    discard(): void;
+  };
 
 /** A variable that both sides see while programs run. */
 export interface Live<T> {
   readonly [kernel]: readonly ["live", T];
   value: T;
 }
+
+/** A struct of the kernel's that is filled with programs. */
+export interface Registered {
+  readonly [kernel]: readonly ["struct-ops"];
+}
+type OpsMember<T> = T extends (...args: infer A) => infer R ? (...args: A) => R : T;
+/** Its functions, which are given what the kernel gives them, and what else stands in it. */
+export type OpsMembers<N extends string> = N extends keyof KernelStructs
+  ? { readonly [K in keyof KernelStructs[N]]?: OpsMember<KernelStructs[N][K]> }
+  : Readonly<Record<string, ((...args: never[]) => unknown) | number | string>>;
 
 /** A program: what runs where something happens. */
 export interface Program {
@@ -128,6 +165,19 @@ export type TracepointEvent<N extends string> = N extends keyof Tracepoints
 type FunctionOf<N extends string> = N extends keyof KernelFunctions ? KernelFunctions[N] : (...args: u64[]) => i64;
 export type ArgumentsOf<N extends string> = FunctionOf<N> extends (...args: infer A) => unknown ? A : never;
 export type ResultOf<N extends string> = FunctionOf<N> extends (...args: never[]) => infer R ? R : never;
+/** Functions that the kernel exports to programs, by its own types where they are declared. */
+export type KernelCalls = {
+  readonly [N in keyof KernelFunctions as N extends `bpf_${string}` ? N : never]: KernelFunctions[N];
+} & {
+  readonly [name: `bpf_${string}`]: (
+    ...args: (number | boolean | object | string | undefined)[]
+  ) => Unknown & u64 & Held;
+};
+/** Helpers, by their names. */
+export interface Helpers {
+  readonly [name: `bpf_${string}`]: (...args: (number | boolean | object | string | undefined)[]) => Unknown & u64;
+}
+
 /** The result as the last of the arguments; of functions that give nothing, there is none. */
 export type ResultArgument<N extends string> =
   FunctionOf<N> extends (...args: never[]) => infer R ? (undefined extends R ? [] : [result: R]) : [];

@@ -371,6 +371,9 @@ export function helperName(id: number): string | undefined {
   return line === undefined ? undefined : nameOf(line);
 }
 
+/** Of all helpers, without `bpf_`. */
+export const helperNames = (): readonly string[] => lines().slice(1).map(nameOf);
+
 /** All that is known of a helper, by number or name. */
 export function helper(which: number | string): Helper | undefined {
   const id = typeof which === "string" ? helperId(which) : which;

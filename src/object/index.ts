@@ -19,6 +19,7 @@ export {
   helperCount,
   helperId,
   helperName,
+  helperNames,
   helperNumber,
 } from "./helpers.ts";
 export {
@@ -27,6 +28,7 @@ export {
   type KernelArgument,
   type KernelFunction,
   kernelFunction,
+  releasing,
 } from "./kernel-functions.ts";
 export { LinkError, type LinkedProgram, link, type MachineReference } from "./link.ts";
 export { type BpfMap, type MapDump, UPDATE_FLAGS, type UpdateMode } from "./map.ts";

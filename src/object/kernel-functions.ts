@@ -161,5 +161,11 @@ const TABLE: Readonly<Record<string, KernelFunction>> = {
 export const kernelFunction = (name: string): KernelFunction | undefined =>
   Object.hasOwn(TABLE, name) ? TABLE[name] : undefined;
 
+/** The function that gives back an object of this struct; undefined: nothing does. */
+export const releasing = (struct: string): string | undefined =>
+  Object.entries(TABLE).find(
+    ([, { args, takes, returns }]) => args[0] === "release" && takes === struct && returns === "void",
+  )?.[0];
+
 /** Does it move an iterator on, so that a loop around it ends when the iterator does? */
 export const isIteratorNext = (name: string): boolean => kernelFunction(name)?.args[0] === "iterator-next";

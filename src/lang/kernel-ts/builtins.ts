@@ -3,6 +3,7 @@
 import type { CExpression } from "../../c/index.ts";
 import { bare, type Expression, type Node, refuse, spanOf } from "./ast.ts";
 import type { CallRow, MemberRow, MethodRow, Reader } from "./reader.ts";
+import { REGIONS, reserve } from "./resources.ts";
 import type { MapValue, Value } from "./values.ts";
 
 const plain = (of: CExpression): Value => ({ kind: "plain", of });
@@ -66,6 +67,7 @@ const textFrom =
   };
 
 export const BPF: Readonly<Record<string, CallRow>> = {
+  ...REGIONS,
   pid: number("bpf_get_current_pid_tgid", "u32", 32),
   tid: number("bpf_get_current_pid_tgid", "u32"),
   uid: number("bpf_get_current_uid_gid", "u32"),
@@ -310,6 +312,7 @@ export const MAP_METHODS: Readonly<Record<string, MethodRow>> = {
     });
     return plain(r.constant(0, typing.int, span));
   },
+  reserve: (r, map, args, at) => (map.ring ? reserve(r, map, args, at) : refuse("SCRY1404", "only rings send", at)),
   /** Sends a record; false where the ring is full. */
   send: (r, map, args, at) => {
     if (!map.ring) return refuse("SCRY1404", "only rings send", at);

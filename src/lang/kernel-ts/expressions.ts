@@ -15,7 +15,10 @@ import {
   spanOf,
 } from "./ast.ts";
 import { BPF, CALLS, MAP_METHODS, MEMBERS } from "./builtins.ts";
+import { iterator, iteratorNames } from "./iterators.ts";
+import { helperMethod, kernelMethod } from "./kernel-calls.ts";
 import { OperatorReader } from "./operators.ts";
+import { placeMethod } from "./place-methods.ts";
 import type { CallbackShape, Reader } from "./reader.ts";
 import type { Static, Value } from "./values.ts";
 
@@ -29,7 +32,23 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
 
   /** The value of an expression, whatever it is. */
   value(node: Expression): Value {
-    return this.#value(bare(node));
+    const struct = this.#castTo(node);
+    if (struct === undefined) return this.#value(bare(node));
+    const of = this.plain(bare(node));
+    const { typing, c } = this.types;
+    if (!typing.isScalar(of.type) || typing.size(of.type) < 8)
+      return refuse("SCRY1403", `this is no pointer but ${this.types.name(of.type)}`, node);
+    return { kind: "plain", of: typing.explicit(of, c.pointer(struct), spanOf(node)) };
+  }
+
+  /** `sk as tcp_sock`: a pointer to another struct of the kernel's. Other types are for tsc alone. */
+  #castTo(node: Expression): number | undefined {
+    const { type } = node as { type: string };
+    if (type !== "TSAsExpression") return undefined;
+    const { typeName } = (node as unknown as { typeAnnotation: { typeName?: { type: string; name: string } } })
+      .typeAnnotation;
+    if (typeName?.type !== "Identifier" || this.types.number(typeName.name) !== undefined) return undefined;
+    return this.types.c.find(typeName.name, "struct");
   }
 
   #value(node: Expression): Value {
@@ -125,7 +144,7 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
     if (node.computed) return this.#element(object, node);
     const name = node.property.type === "Identifier" ? node.property.name : "";
     if (object.kind === "static") return this.#staticMember(object.what, name, node);
-    if (object.kind === "undefined" || object.kind === "object" || object.kind === "written")
+    if (object.kind !== "plain" && object.kind !== "maybe")
       return refuse("SCRY1403", `this has no member '${name}'`, node);
     const own = MEMBERS[name];
     const holder = this.#holder(object.of);
@@ -204,9 +223,20 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
       const object = this.value(callee.object as Expression);
       if (object.kind === "static" && object.what.kind === "builtin" && object.what.name === "bpf") {
         const row = Object.hasOwn(BPF, name) ? BPF[name] : undefined;
-        if (row === undefined)
-          return refuse("SCRY1404", `there is no bpf.${name}`, callee.property, ...nearest(name, Object.keys(BPF)));
-        return row(this, args, node);
+        const found = row === undefined ? iterator(this, name, args, node) : row(this, args, node);
+        if (found !== undefined) return found;
+        const known = [...Object.keys(BPF), ...iteratorNames];
+        return refuse("SCRY1404", `there is no bpf.${name}`, callee.property, ...nearest(name, known));
+      }
+      if (object.kind === "static" && object.what.kind === "builtin" && object.what.name === "kernel")
+        return kernelMethod(this, name, args, node);
+      if (object.kind === "static" && object.what.kind === "builtin" && object.what.name === "helpers")
+        return helperMethod(this, name, args, node);
+      if (object.kind === "plain" || object.kind === "maybe") {
+        const own = object.methods?.[name];
+        if (own !== undefined) return own();
+        const method = placeMethod(this.types, object.of, name);
+        if (method !== undefined) return method(this, object.of, args, node);
       }
       if (object.kind === "static" && object.what.kind === "map") {
         const row = Object.hasOwn(MAP_METHODS, name) ? MAP_METHODS[name] : undefined;

@@ -113,7 +113,7 @@ export class FunctionReader extends StatementReader {
     scope: ModuleScope | undefined,
     read: (inner: FunctionReader, given: readonly Value[], environment: Environment) => CStatement[],
   ): { readonly fn: CExpression; readonly environment: CExpression } {
-    const { typing, c } = this.types;
+    const { c } = this.types;
     const parameters = shape.params.map(
       (type, i): CVariable => ({ ...this.variable(`p${i}`, type, span), storage: "parameter", constant: true }),
     );

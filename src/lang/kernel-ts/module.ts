@@ -18,7 +18,7 @@ import { type DeclarationScope, MAPS, mapVariable, RECORDS, TYPES } from "./decl
 import { FunctionReader } from "./functions.ts";
 import { PROGRAMS } from "./programs.ts";
 import { NUMBER_NAMES, type Types } from "./types.ts";
-import type { Handed, ModuleScope, ProgramValue, Static, Value } from "./values.ts";
+import type { Handed, ModuleScope, ProgramValue, Static, StructOps, Value } from "./values.ts";
 
 /** What `scry/bpf` exports. */
 const EXPORTS: ReadonlySet<string> = new Set([
@@ -27,6 +27,11 @@ const EXPORTS: ReadonlySet<string> = new Set([
   "range",
   "sizeOf",
   "exists",
+  "kernel",
+  "helpers",
+  "timer",
+  "lock",
+  "structOps",
   ...NUMBER_NAMES,
   ...Object.keys(TYPES),
   ...Object.keys(MAPS),
@@ -47,6 +52,7 @@ export interface ModuleUnit {
   /** A map or variable; its name is its own among all. */
   global(variable: CVariable, at: Node): CVariable;
   program(program: ProgramValue): void;
+  structOps(ops: StructOps): void;
 }
 
 export interface Exporting {
@@ -144,9 +150,9 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
         this.#names.set(specifier.local.name, { kind: "static", what: { kind: "record", members } });
         continue;
       }
-      if (specifier.type !== "ImportSpecifier" || specifier.imported.type !== "Identifier")
-        return refuse("SCRY1402", `import { … } from "${from}"`, specifier);
-      const { name } = specifier.imported;
+      const imported = specifier.type === "ImportSpecifier" ? specifier.imported : undefined;
+      const name =
+        imported?.type === "Identifier" ? imported.name : refuse("SCRY1402", `import { … } from "${from}"`, specifier);
       const names = other === undefined ? EXPORTS : other.exported;
       if (!names.has(name))
         refuse("SCRY1404", `${from} has no '${name}'`, specifier, ...nearest(name, [...names.keys()]));
@@ -167,10 +173,10 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
     for (const specifier of specifiers) {
       if (isTypeOnly(specifier)) continue;
       const { local, exported } = specifier;
-      if (local.type !== "Identifier" || exported.type !== "Identifier")
-        return refuse("SCRY1402", "export { name }", specifier);
-      const value = other === undefined ? this.find(local.name) : other.exported.get(local.name);
-      this.exported.set(exported.name, value ?? refuse("SCRY1404", `'${local.name}' is not declared`, specifier));
+      const own = local.type === "Identifier" ? local.name : refuse("SCRY1402", "export { name }", specifier);
+      const value = other === undefined ? this.find(own) : other.exported.get(own);
+      const name = exported.type === "Identifier" ? exported.name : own;
+      this.exported.set(name, value ?? refuse("SCRY1404", `'${own}' is not declared`, specifier));
     }
   }
 
@@ -237,6 +243,7 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
       return { kind: "map", map: { ...made, variable: this.#unit.global(made.variable, call) } };
     }
     if (what === "live") return this.#live(name, args, call);
+    if (what === "structOps") return this.#structOps(name, args, call);
     return undefined;
   }
 
@@ -268,6 +275,24 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
     return { kind: "live", variable: this.#unit.global(variable, call) };
   }
 
+  /** `structOps("tcp_congestion_ops", { name: "mine", ssthresh: (sk) => … })` */
+  #structOps(name: string, [structNode, node]: readonly Expression[], at: CallExpression): Static {
+    const struct = structNode === undefined ? undefined : this.#constant("", bare(structNode));
+    if (struct?.kind !== "text" || node?.type !== "ObjectExpression")
+      return refuse("SCRY1405", 'structOps("struct", { member: (…) => …, … })', at);
+    const members = node.properties.map((property) => {
+      if (property.type !== "Property" || property.key.type !== "Identifier")
+        return refuse("SCRY1402", "members are named one by one here", property);
+      return {
+        name: property.key.name,
+        value: this.#constant(property.key.name, bare(property.value as Expression)),
+        at: property,
+      };
+    });
+    this.#unit.structOps({ name, struct: struct.text, members, at });
+    return { kind: "struct-ops" };
+  }
+
   /** A type that is given as a value: `u32`, `struct({ … })`. */
   typeArgument(node: Expression): number {
     const found = this.#constant("", bare(node));
@@ -285,6 +310,9 @@ const isTypeOnly = (node: object): boolean => {
 function builtin(name: string, types: Types): Value {
   const number = types.number(name);
   if (number !== undefined) return { kind: "static", what: { kind: "type", type: number } };
+  // Structs that the kernel looks for in values of maps (include/uapi/linux/bpf.h).
+  if (name === "timer") return { kind: "static", what: { kind: "type", type: types.opaque("bpf_timer", 2) } };
+  if (name === "lock") return { kind: "static", what: { kind: "type", type: types.opaque("bpf_spin_lock", 0) } };
   const record = RECORDS[name];
   if (record === undefined) return { kind: "static", what: { kind: "builtin", name } };
   const members = new Map(

@@ -21,6 +21,13 @@ export abstract class PlaceReader extends Writer {
       case "plain":
       case "maybe":
         return value.of;
+      case "resource":
+        return (
+          value.of ??
+          refuse("SCRY1402", "this has to be given back: using it = …", at, "using gives it back where its block ends")
+        );
+      case "iterator":
+        return refuse("SCRY1402", "this is gone through: for (const x of …)", at);
       case "static":
         if (value.what.kind === "number") return this.number(value.what.value, span, wanted);
         if (value.what.kind === "text") return this.#text(value.what.text, span);

@@ -18,6 +18,8 @@ export interface ProgramParameters {
   readonly context: number;
   /** The function is given the context itself. */
   readonly whole?: true;
+  /** What the kernel takes from it; a number of 32 bits where nothing is said. */
+  readonly returns?: number;
   /** Else: what each of its parameters is, by its type and where it is. */
   readonly params?: readonly { readonly type: number; value(ctx: CExpression): CExpression }[];
 }
@@ -197,6 +199,27 @@ const functionOfProgram = (prefix: string, atReturn: boolean): ProgramRow => ({
     );
   },
 });
+
+/** A function that a struct of the kernel's has a pointer to: of `tcp_congestion_ops`, `sched_ext_ops`. */
+export const STRUCT_OPS: ProgramRow = {
+  words: 2,
+  section: (args, at) => `struct_ops/${word(args, 1, at)}`,
+  parameters: (args, types, _world, at) => {
+    const [struct, name] = [word(args, 0, at), word(args, 1, at)];
+    const member = types.c.members(named(types, struct, at)).find((one) => one.name === name);
+    const pointer = member === undefined ? undefined : types.typing.resolve(member.type);
+    const type = pointer?.kind === "ptr" ? types.typing.resolve(pointer.type) : undefined;
+    if (type?.kind !== "func_proto") return refuse("SCRY1404", `struct ${struct} has no function '${name}'`, at);
+    const returns = types.typing.resolve(type.returns);
+    return {
+      ...words(
+        types,
+        type.params.map((p) => p.type),
+      ),
+      ...(returns.kind === "int" && returns.size > 4 ? { returns: type.returns } : {}),
+    };
+  },
+};
 
 export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
   tracepoint: {

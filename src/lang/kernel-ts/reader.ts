@@ -1,6 +1,6 @@
 // What the tables of builtins use of whoever reads a function: values in, statements out.
 
-import type { CExpression, CStatement, CVariable } from "../../c/index.ts";
+import type { CExpression, CFunction, CStatement, CVariable } from "../../c/index.ts";
 import type { Span } from "../../source/index.ts";
 import type { CallExpression, Expression, MemberExpression, Node } from "./ast.ts";
 import type { Types } from "./types.ts";
@@ -28,6 +28,8 @@ export interface Reader {
   addressable(of: CExpression): CExpression;
   intoValue(place: CExpression, value: Value, at: Node): void;
   call(helper: string, args: readonly CExpression[], span: Span): CExpression;
+  /** A function of the kernel that programs may call; undefined: the kernel has none of this name. */
+  kernelFunction(name: string): CFunction | undefined;
   constant(value: bigint | number, type: number, span: Span): CExpression;
   read(variable: CVariable, span?: Span): CExpression;
   temporary(type: number, span: Span): CVariable;

@@ -1,6 +1,6 @@
 // Statements.
 
-import type { CExpression, CStatement, CVariable } from "../../c/index.ts";
+import type { CExpression, CFunction, CStatement, CVariable } from "../../c/index.ts";
 import type { Span } from "../../source/index.ts";
 import {
   type BlockStatement,
@@ -17,7 +17,7 @@ import {
 } from "./ast.ts";
 import { ExpressionReader } from "./expressions.ts";
 import type { CallbackShape } from "./reader.ts";
-import type { MapValue, Value } from "./values.ts";
+import type { IteratorValue, MapValue, Resource, Value } from "./values.ts";
 
 /** What a statement that no program can have is, and what to write instead. */
 const NOT_HERE: Readonly<Record<string, readonly [what: string, hint?: string]>> = {
@@ -110,7 +110,7 @@ export abstract class StatementReader extends ExpressionReader {
       case "DoWhileStatement": {
         const condition = this.contained(() => this.truth(node.test));
         const form = node.type === "WhileStatement" ? ("while" as const) : ("do" as const);
-        return { kind: "loop", form, condition, body: this.#looped(node.body), span };
+        return { kind: "loop", form, condition, body: this.looped(node.body), span };
       }
       case "ForStatement":
         return this.scoped(() => {
@@ -118,7 +118,7 @@ export abstract class StatementReader extends ExpressionReader {
           if (init?.type === "VariableDeclaration") this.#variables(init);
           else if (init != null) this.#effect(init);
           const condition = test == null ? {} : { condition: this.contained(() => this.truth(test)) };
-          const body = this.#looped(node.body);
+          const body = this.looped(node.body);
           const step = update == null ? {} : { step: this.contained(() => this.#effectOf(update)) };
           return { kind: "loop", form: "while", ...condition, ...step, body, span };
         });
@@ -188,7 +188,7 @@ export abstract class StatementReader extends ExpressionReader {
     return { kind: "return", value: this.constant(kind === "break" ? STOP : GO_ON, this.types.i64, span), span };
   }
 
-  #looped(node: Statement): CStatement {
+  protected looped(node: Statement): CStatement {
     this.#breakable++;
     this.#continuable++;
     const body = this.one(node);
@@ -200,8 +200,11 @@ export abstract class StatementReader extends ExpressionReader {
   // --- variables ---------------------------------------------------------------------------------------------------
 
   #variables(node: VariableDeclaration): void {
-    if (/using/.test(node.kind)) refuse("SCRY1402", "'using' is not there yet", node);
     for (const { id, init } of node.declarations) {
+      if (/using/.test(node.kind)) {
+        this.#using(id, init ?? undefined, node);
+        continue;
+      }
       if (init == null) {
         if (id.type !== "Identifier") refuse("SCRY1403", "what is taken apart needs a value", id);
         const type =
@@ -214,6 +217,73 @@ export abstract class StatementReader extends ExpressionReader {
       const type = this.annotated(id);
       this.bound(id, this.value(init), init, node.kind === "const", type);
     }
+  }
+
+  /** What is given back where the block ends: kept in a struct of words that the end is handed. */
+  #using(id: Pattern, init: Expression | undefined, node: VariableDeclaration): void {
+    const { typing, c } = this.types;
+    if (/await/.test(node.kind))
+      refuse("SCRY1402", "a program runs to its end: there is nothing to wait for in the kernel", node);
+    const value = init === undefined ? undefined : this.value(init);
+    if (value?.kind !== "resource" || id.type !== "Identifier") {
+      refuse("SCRY1402", "this needs not be given back", init ?? node, "const it = …");
+      return;
+    }
+    const span = spanOf(id);
+    const count = Math.max(1, value.words.length);
+    const type = c.array(this.types.u64, count);
+    const holder: CVariable = {
+      ...this.variable(id.name, type, span),
+      addressed: true,
+      cleanup: this.#ending(value, type, span),
+      initial: {
+        entries: value.words.map((word, i) => ({
+          offset: i * 64,
+          bits: 0,
+          type: this.types.u64,
+          value: typing.value(typing.explicit(word, this.types.u64, span)),
+        })),
+        span,
+      },
+    };
+    this.push({ kind: "declare", variable: holder, span });
+    const words = (): CExpression[] =>
+      value.words.map((_, i) => typing.index(this.read(holder), this.constant(i, typing.int, span), span));
+    const methods = Object.entries(value.methods ?? {}).map(([name, method]) => [
+      name,
+      (): Value => ({ kind: "plain", of: method(words()) }),
+    ]);
+    const more = methods.length === 0 ? {} : { methods: Object.fromEntries(methods) };
+    if (value.of === undefined) this.bind(id.name, { kind: "undefined" });
+    else if (value.present !== undefined)
+      this.bind(id.name, { kind: "maybe", present: value.present, of: value.of, ...more });
+    else this.bind(id.name, { kind: "plain", of: value.of, ...more });
+  }
+
+  /** The function that is called with the words where the block ends. */
+  #ending(resource: Resource, type: number, span: Span): CFunction {
+    const { typing, c } = this.types;
+    const pointer = c.pointer(type);
+    const parameter: CVariable = { ...this.variable("held", pointer, span), storage: "parameter" };
+    const list = typing.dereference(this.read(parameter), span);
+    const words = resource.words.map((_, i) => typing.index(list, this.constant(i, typing.int, span), span));
+    const statements = this.gathered(() => this.push(...resource.release(words)));
+    return {
+      name: "given_back",
+      type: c.add({
+        kind: "func_proto",
+        name: "",
+        returns: 0,
+        params: [{ name: "held", type: pointer }],
+        variadic: false,
+      }),
+      span,
+      static: true,
+      inline: true,
+      attributes: new Set(["always_inline"]),
+      uses: 1,
+      body: { parameters: [parameter], statements, end: span },
+    };
   }
 
   protected bound(id: Pattern, value: Value, at: Expression, constant: boolean, type: number | undefined): void {
@@ -281,7 +351,15 @@ export abstract class StatementReader extends ExpressionReader {
     if (node.left.type !== "VariableDeclaration") refuse("SCRY1402", "for (const x of …)", node.left);
     const id = node.left.declarations[0]?.id as Pattern;
     const entries = this.#entriesOf(bare(node.right as Expression));
-    if (entries !== undefined) return this.#overMap(node, id, entries);
+    if (entries !== undefined) {
+      this.#overMap(node, id, entries);
+      return;
+    }
+    const iterator = this.#iteratorOf(bare(node.right as Expression));
+    if (iterator !== undefined) {
+      this.#overIterator(node, id, iterator);
+      return;
+    }
     if (id.type !== "Identifier") refuse("SCRY1402", "only one name stands here", id);
     const right = bare(node.right as Expression);
     const range =
@@ -304,7 +382,7 @@ export abstract class StatementReader extends ExpressionReader {
         end = value.kind === "constant" ? value : this.read(this.held(value, type, span));
         this.declare(index, start);
         this.bind(id.name, { kind: "plain", of: this.read(index) });
-        body = this.#looped(node.body);
+        body = this.looped(node.body);
       } else {
         const array = this.plain(right);
         const found = typing.resolve(array.type);
@@ -317,7 +395,7 @@ export abstract class StatementReader extends ExpressionReader {
         end = this.constant(found.count, type, span);
         this.declare(index, start);
         this.bind(id.name, { kind: "plain", of: typing.index(array, this.read(index), span) });
-        body = this.#looped(node.body);
+        body = this.looped(node.body);
       }
       const condition = typing.compare("<", this.read(index), end, span);
       const before = this.variable("before", type, span);
@@ -333,6 +411,64 @@ export abstract class StatementReader extends ExpressionReader {
       };
       this.push({ kind: "loop", form: "while", condition, step, body, span });
     });
+  }
+
+  #iteratorOf(node: Expression): IteratorValue | undefined {
+    if (node.type !== "CallExpression" || node.callee.type !== "MemberExpression") return undefined;
+    const value = this.value(node);
+    return value.kind === "iterator" ? value : refuse("SCRY1403", "this cannot be gone through", node);
+  }
+
+  /** The iterator stands on the stack, and is done with wherever the loop is left. */
+  #overIterator(node: Extract<Statement, { type: "ForOfStatement" }>, id: Pattern, iterator: IteratorValue): void {
+    const { typing, c } = this.types;
+    const span = spanOf(node);
+    const type = iterator.state;
+    const statements = this.gathered(() =>
+      this.scoped(() => {
+        const pointer = c.pointer(type);
+        const ending: Resource = {
+          kind: "resource",
+          of: undefined,
+          words: [],
+          release: () => [],
+        };
+        const parameter: CVariable = { ...this.variable("held", pointer, span), storage: "parameter" };
+        const own = typing.dereference(this.read(parameter), span);
+        const state: CVariable = {
+          ...this.variable("iterator", type, span),
+          addressed: true,
+          cleanup: {
+            ...this.#ending(ending, type, span),
+            body: {
+              parameters: [parameter],
+              statements: [{ kind: "expression", value: iterator.end(own), span }],
+              end: span,
+            },
+          },
+        };
+        this.push({ kind: "declare", variable: state, span });
+        this.do(iterator.begin(this.read(state)));
+        const next = iterator.next(this.read(state));
+        const element = { ...this.variable("element", next.type, span), constant: true };
+        const body = this.gathered(() =>
+          this.scoped(() => {
+            this.declare(element, next);
+            const end: CStatement = { kind: "break", span };
+            this.push({
+              kind: "if",
+              condition: typing.unary("!", typing.truth(this.read(element)), span),
+              then: end,
+              span,
+            });
+            this.bound(id, iterator.element(this.read(element)), node.right as Expression, true, undefined);
+            this.push(this.looped(node.body));
+          }),
+        );
+        this.push({ kind: "loop", form: "while", body: { kind: "block", statements: body, span }, span });
+      }),
+    );
+    this.push({ kind: "block", statements, span });
   }
 
   /** A map, or its keys or values. */

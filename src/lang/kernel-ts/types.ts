@@ -66,6 +66,21 @@ export class Types {
       : undefined;
   }
 
+  /** A struct of the kernel's in values of maps, of which programs know the size alone (`struct bpf_timer`). */
+  opaque(name: string, words: number): number {
+    const known = this.c.own(name, "struct");
+    if (known !== undefined) return known;
+    const word = words === 0 ? this.u32 : this.u64;
+    const type = words === 0 ? word : this.c.array(word, words);
+    const size = words === 0 ? 4 : words * 8;
+    return this.c.add({
+      kind: "struct",
+      name,
+      size,
+      members: [{ name: words === 0 ? "val" : "__opaque", type, bitOffset: 0, bitfieldSize: 0 }],
+    });
+  }
+
   /** A struct whose members lie as C would have them. */
   struct(name: string, members: readonly (readonly [name: string, type: number])[], at: Node): number {
     if (members.length === 0) refuse("SCRY1403", "a struct has members", at);

@@ -6,9 +6,9 @@ import { helperFunction } from "../c/index.ts";
 import { type Node, parseModule, refuse, spanOf } from "./ast.ts";
 import { FunctionReader } from "./functions.ts";
 import { Module, type ModuleUnit } from "./module.ts";
-import { PROGRAMS, type ProgramRow, type ProgramWorld, parameterOf } from "./programs.ts";
+import { PROGRAMS, type ProgramRow, STRUCT_OPS, type ProgramWorld, parameterOf } from "./programs.ts";
 import { Types } from "./types.ts";
-import type { Handed, ProgramValue, Static } from "./values.ts";
+import type { Handed, ProgramValue, Static, StructOps } from "./values.ts";
 
 export interface ReadUnit {
   readonly functions: readonly CFunction[];
@@ -31,6 +31,7 @@ export class Unit implements ModuleUnit {
   readonly #source: SourceText;
   readonly #globals: CVariable[] = [];
   readonly #programs: ProgramValue[] = [];
+  readonly #structs: StructOps[] = [];
   readonly #helpers = new Map<string, CFunction>();
   readonly #kernelFunctions = new Map<string, CFunction>();
   readonly #modules = new Map<string, Module | "open">();
@@ -50,10 +51,11 @@ export class Unit implements ModuleUnit {
     new Module(this, undefined).read(parseModule(this.#source));
     const sections = new Map<CFunction, string>();
     const functions = this.#programs.map((one) => {
-      const { fn, section } = this.#program(one);
+      const { fn, section } = this.#program(one, PROGRAMS[one.what] as ProgramRow);
       sections.set(fn, section);
       return fn;
     });
+    for (const ops of this.#structs) functions.push(...this.#filled(ops));
     return {
       functions: [...functions, ...this.#kernelFunctions.values()],
       globals: this.#globals,
@@ -145,8 +147,68 @@ export class Unit implements ModuleUnit {
 
   // --- programs -----------------------------------------------------------------------------------------------------
 
-  #program({ name, what, args, node, scope, at }: ProgramValue): { fn: CFunction; section: string } {
-    const row = PROGRAMS[what] as ProgramRow;
+  structOps(ops: StructOps): void {
+    this.#structs.push(ops);
+  }
+
+  /** The variable that the struct is, and its programs. */
+  #filled({ name, struct, members, at }: StructOps): readonly CFunction[] {
+    const { types } = this;
+    const span = spanOf(at);
+    const type = types.c.find(struct, "struct");
+    if (type === undefined) return refuse("SCRY1404", `the kernel's types have no struct ${struct}`, at);
+    const functions: CFunction[] = [];
+    const entries = members.map(({ name: own, value, at: place }) => {
+      const member = types.c.members(type).find((one) => one.name === own);
+      if (member === undefined) return refuse("SCRY1404", `struct ${struct} has no member '${own}'`, place);
+      const entry = { offset: member.bitOffset, bits: 0, type: member.type };
+      const where = spanOf(place);
+      if (value.kind === "function") {
+        const made: ProgramValue = {
+          name: `${name}_${own}`,
+          what: "structOps",
+          args: [
+            { kind: "text", text: struct },
+            { kind: "text", text: own },
+          ],
+          node: value.node,
+          scope: value.scope,
+          at: place,
+        };
+        const { fn, section } = this.#program(made, STRUCT_OPS);
+        fn.section = section;
+        functions.push(fn);
+        return { ...entry, value: { kind: "function" as const, function: fn, type: member.type, span: where } };
+      }
+      if (value.kind === "number")
+        return { ...entry, value: this.#typing.constant(value.value, member.type, where) };
+      if (value.kind === "text") {
+        const bytes = new TextEncoder().encode(`${value.text}\0`);
+        if (bytes.length > this.#typing.size(member.type))
+          refuse("SCRY1403", `there is room for ${this.#typing.size(member.type) - 1} bytes in '${own}'`, place);
+        return { ...entry, value: { kind: "text" as const, bytes, type: member.type, span: where } };
+      }
+      return refuse("SCRY1403", `'${own}' is a function, a number or a text`, place);
+    });
+    this.global(
+      {
+        name,
+        type,
+        span,
+        storage: "global",
+        section: ".struct_ops.link",
+        attributes: new Set(),
+        constant: false,
+        align: 0,
+        addressed: true,
+        initial: { entries, span },
+      },
+      at,
+    );
+    return functions;
+  }
+
+  #program({ name, args, node, scope, at }: ProgramValue, row: ProgramRow): { fn: CFunction; section: string } {
     const { types } = this;
     const { c } = types;
     const span = spanOf(node);
@@ -174,13 +236,14 @@ export class Unit implements ModuleUnit {
         reader.bind(pattern.name, { kind: "plain", of: reader.read(variable) });
       }
     });
-    const { statements } = reader.body(node, types.i32);
+    const returns = parameters.returns ?? types.i32;
+    const { statements } = reader.body(node, returns);
     const end = { start: Math.max(span.start, span.end - 1), end: span.end };
-    const otherwise = reader.constant(row.otherwise ?? 0n, types.i32, end);
+    const otherwise = reader.constant(row.otherwise ?? 0n, returns, end);
     const type = c.add({
       kind: "func_proto",
       name: "",
-      returns: types.i32,
+      returns,
       params: [{ name: "ctx", type: pointer }],
       variadic: false,
     });

@@ -47,6 +47,7 @@ export type Static =
   /** `scope`: the module that it stands in. */
   | { readonly kind: "function"; readonly node: FunctionNode; readonly scope: ModuleScope; lowered?: CFunction }
   | { readonly kind: "program"; readonly program: ProgramValue }
+  | { readonly kind: "struct-ops" }
   /** Something of `scry/bpf` by its name: `bpf`, `hash`, `tracepoint`. */
   | { readonly kind: "builtin"; readonly name: string }
   /** An object of constants. */
@@ -70,10 +71,53 @@ export interface ProgramValue {
   readonly at: Node;
 }
 
+/** A struct of the kernel's that is filled with programs, and what else stands in it. */
+export interface StructOps {
+  readonly name: string;
+  readonly struct: string;
+  readonly members: readonly { readonly name: string; readonly value: Static; readonly at: Node }[];
+  readonly at: Node;
+}
+
+/** What has to be given back when the block is left in which it is taken: a lock, a reference, memory of a ring. */
+export interface Resource {
+  readonly kind: "resource";
+  /** What programs see of it; undefined: nothing. */
+  readonly of: CExpression | undefined;
+  /** Not zero where it was to be had, where that is not `of` itself. */
+  readonly present?: CExpression;
+  /** What is known of it until it is given back, each of 64 bits: addresses, flags. */
+  readonly words: readonly CExpression[];
+  /** Gives it back, from those words. */
+  release(words: readonly CExpression[]): readonly CStatement[];
+  /** Methods of the name that it is bound to. */
+  readonly methods?: Readonly<Record<string, (words: readonly CExpression[]) => CExpression>>;
+}
+
+/** What the kernel goes through: made before a loop, asked for the next until there is none, done with behind it. */
+export interface IteratorValue {
+  readonly kind: "iterator";
+  /** The struct that holds its state, on the stack. */
+  readonly state: number;
+  begin(state: CExpression): CExpression;
+  /** A pointer; 0 at the end. */
+  next(state: CExpression): CExpression;
+  end(state: CExpression): CExpression;
+  /** What the loop's variable is, from that pointer. */
+  element(pointer: CExpression): Value;
+}
+
+/** `methods`: what can be done with this value alone. */
+interface WithMethods {
+  readonly methods?: Readonly<Record<string, () => Value>>;
+}
+
 export type Value =
-  | { readonly kind: "plain"; readonly of: CExpression }
+  | ({ readonly kind: "plain"; readonly of: CExpression } & WithMethods)
   /** May be missing: `present` is not zero where it is there. */
-  | { readonly kind: "maybe"; readonly present: CExpression; readonly of: CExpression }
+  | ({ readonly kind: "maybe"; readonly present: CExpression; readonly of: CExpression } & WithMethods)
+  | Resource
+  | IteratorValue
   | { readonly kind: "static"; readonly what: Static }
   | { readonly kind: "undefined" }
   /** An object literal, which takes the type of its place. */

@@ -1,6 +1,6 @@
 // What all that is read of a function is put into: its variables, statements, and the names that are known in it.
 
-import type { CExpression, CStatement, CVariable } from "../../c/index.ts";
+import type { CExpression, CFunction, CStatement, CVariable } from "../../c/index.ts";
 import { nearest, type Span } from "../../source/index.ts";
 import { type Node, refuse } from "./ast.ts";
 import type { Types } from "./types.ts";
@@ -69,6 +69,10 @@ export abstract class Writer {
     const type = this.types.typing.resolve(fn.type);
     const callee: CExpression = { kind: "function", function: fn, type: fn.type, span };
     return { kind: "call", callee, args, type: type.kind === "func_proto" ? type.returns : 0, span };
+  }
+
+  kernelFunction(name: string): CFunction | undefined {
+    return this.module.kernelFunction(name);
   }
 
   /** What an expression needs to be done before it stays within it. */

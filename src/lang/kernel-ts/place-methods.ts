@@ -1,0 +1,74 @@
+// Methods of members that are more than their bytes: `state.lock.hold()`, `state.timer.start(states, ns, (key, state) => …)`. One
+// row for each struct that the kernel knows.
+
+import type { CExpression } from "../../c/index.ts";
+import { type CallExpression, type Expression, refuse, spanOf } from "./ast.ts";
+import type { Reader } from "./reader.ts";
+import { hold } from "./resources.ts";
+import type { Types } from "./types.ts";
+import type { Value } from "./values.ts";
+
+type PlaceRow = (r: Reader, of: CExpression, args: readonly Expression[], at: CallExpression) => Value;
+
+/** `CLOCK_MONOTONIC` */
+const MONOTONIC = 1;
+
+const timerAddress = (r: Reader, of: CExpression, at: CallExpression): CExpression =>
+  r.types.typing.address(of, spanOf(at));
+
+/** By the name of their struct. */
+const METHODS: Readonly<Record<string, Readonly<Record<string, PlaceRow>>>> = {
+  bpf_spin_lock: {
+    hold: (r, of, args, at) => (args.length > 0 ? refuse("SCRY1405", "hold takes no arguments", at) : hold(r, of, at)),
+  },
+  bpf_timer: {
+    /** Runs a function with the entry when so many nanoseconds have gone by; false where it cannot. */
+    start: (r, of, args, at) => {
+      const { typing, c } = r.types;
+      const span = spanOf(at);
+      const [mapNode, after, fn] = args;
+      const map = mapNode === undefined ? undefined : r.value(mapNode);
+      if (
+        map?.kind !== "static" ||
+        map.what.kind !== "map" ||
+        after === undefined ||
+        fn === undefined ||
+        args.length > 3
+      )
+        return refuse("SCRY1405", "timer.start(map, nanoseconds, (key, value) => { … })", at);
+      const { variable, key, value } = map.what.map;
+      const made = r.callback(fn, {
+        word: "timer",
+        params: [c.pointer(0), c.pointer(key), c.pointer(value)],
+        given: ([, k, v]) => [
+          { kind: "plain", of: typing.dereference(k as CExpression, span) },
+          { kind: "plain", of: typing.dereference(v as CExpression, span) },
+        ],
+      });
+      const address = r.read(r.held(timerAddress(r, of, at), c.pointer(of.type), span), span);
+      const holder = typing.address({ kind: "variable", variable, type: variable.type, span }, span);
+      // That it is made already is no matter.
+      r.do(r.call("bpf_timer_init", [address, holder, r.constant(MONOTONIC, typing.unsignedLong, span)], span));
+      r.do(r.call("bpf_timer_set_callback", [address, made.fn], span));
+      const nanoseconds = typing.cast(r.plain(after, r.types.u64), r.types.u64);
+      const started = r.call("bpf_timer_start", [address, nanoseconds, r.constant(0, typing.unsignedLong, span)], span);
+      const result = r.held(typing.cast(started, r.types.i64), r.types.i64, span);
+      return { kind: "plain", of: typing.compare("==", r.read(result), r.constant(0, r.types.i64, span), span) };
+    },
+    cancel: (r, of, args, at) => {
+      if (args.length > 0) return refuse("SCRY1405", "cancel takes no arguments", at);
+      const { typing } = r.types;
+      const span = spanOf(at);
+      const result = r.held(r.call("bpf_timer_cancel", [timerAddress(r, of, at)], span), r.types.i64, span);
+      return { kind: "plain", of: typing.compare(">", r.read(result), r.constant(0, r.types.i64, span), span) };
+    },
+  },
+};
+
+/** What can be done with a place of this type; undefined: nothing of this name. */
+export function placeMethod(types: Types, of: CExpression, name: string): PlaceRow | undefined {
+  const { kind, name: struct } = types.typing.resolve(of.type);
+  if (kind !== "struct" || !Object.hasOwn(METHODS, struct)) return undefined;
+  const rows = METHODS[struct] as Readonly<Record<string, PlaceRow>>;
+  return Object.hasOwn(rows, name) ? rows[name] : undefined;
+}
