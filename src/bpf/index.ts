@@ -186,6 +186,27 @@ export const uretprobe: (place: string, run: (result: never) => void) => Program
  */
 export const structOps: <const N extends string>(struct: N, members: numbers.OpsMembers<N>) => numbers.Registered =
   standIn("structOps");
+export const fmodRet: <const N extends FunctionName>(
+  name: N,
+  run: (...args: [...ArgumentsOf<N>, ...ResultArgument<N>]) => number,
+) => Program = standIn("fmodRet");
+type OnMany = (pattern: string, run: (...args: u64[]) => void) => Program;
+/** Functions of the kernel by a pattern: `"tcp_*"`. Linux 5.18. */
+export const kprobeMulti: OnMany = standIn("kprobeMulti");
+export const kretprobeMulti: (pattern: string, run: (result: u64) => void) => Program = standIn("kretprobeMulti");
+/** At the entry and the return of each of them; 1 at the entry: not at this return. Linux 6.10. */
+export const kprobeSession: (pattern: string, run: (...args: u64[]) => number) => Program = standIn("kprobeSession");
+/** `path:pattern`. Linux 6.6. */
+export const uprobeMulti: (place: string, run: (...args: never[]) => void) => Program = standIn("uprobeMulti");
+export const uretprobeMulti: (place: string, run: (result: never) => void) => Program = standIn("uretprobeMulti");
+/**
+ * Runs for each of the kernel's tasks, maps, sockets … when it is read: `iterate("task", (event) => …)`. At the end, once more with
+ * none. Linux 5.8.
+ */
+export const iterate: <const N extends string>(
+  kind: N,
+  run: (event: KernelStruct<`bpf_iter__${N}`> & numbers.Printing) => void,
+) => Program = standIn("iterate");
 export const perfEvent: (run: (event: KernelStruct<"bpf_perf_event_data">) => void) => Program = standIn("perfEvent");
 export const xdp: (run: (packet: KernelStruct<"xdp_md">) => number) => Program = standIn("xdp");
 type OfSocket = (run: (packet: KernelStruct<"__sk_buff">) => number) => Program;

@@ -110,6 +110,12 @@ export type OpsMembers<N extends string> = N extends keyof KernelStructs
   ? { readonly [K in keyof KernelStructs[N]]?: OpsMember<KernelStructs[N][K]> }
   : Readonly<Record<string, ((...args: never[]) => unknown) | number | string>>;
 
+/** What programs that are read write. */
+export interface Printing {
+  /** Text for whoever reads. */
+  print(text: string): void;
+}
+
 /** A program: what runs where something happens. */
 export interface Program {
   readonly [kernel]: readonly ["program"];

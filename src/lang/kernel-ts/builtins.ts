@@ -2,6 +2,7 @@
 
 import type { CExpression } from "../../c/index.ts";
 import { bare, type Expression, type Node, refuse, spanOf } from "./ast.ts";
+import { formatted } from "./format.ts";
 import type { CallRow, MemberRow, MethodRow, Reader } from "./reader.ts";
 import { REGIONS, reserve } from "./resources.ts";
 import type { MapValue, Value } from "./values.ts";
@@ -122,39 +123,10 @@ export const BPF: Readonly<Record<string, CallRow>> = {
   kernelText: textFrom("bpf_probe_read_kernel_str"),
   print: (r, args, at) => {
     counted(args, 1, 1, at, "bpf.print");
-    const [text] = args as [Expression];
-    const node = bare(text);
-    const span = spanOf(at);
-    const parts = node.type === "TemplateLiteral" ? node : undefined;
-    const literal = parts === undefined ? r.value(node) : undefined;
-    const given: CExpression[] = [];
-    let format = "";
-    if (literal !== undefined) {
-      if (literal.kind !== "static" || literal.what.kind !== "text")
-        return refuse("SCRY1405", "bpf.print takes a text, between backquotes where it has values in it", at);
-      format = literal.what.text.replaceAll("%", "%%");
-    }
-    for (const [i, quasi] of (parts?.quasis ?? []).entries()) {
-      format += (quasi.value.cooked ?? "").replaceAll("%", "%%");
-      const value = parts?.expressions[i];
-      if (value === undefined) continue;
-      const of = r.plain(value);
-      const { typing } = r.types;
-      if (r.types.textLength(of.type) !== undefined) {
-        format += "%s";
-        given.push(typing.address(r.addressable(of), span));
-      } else {
-        const signed = typing.isInteger(of.type) && typing.signed(of.type);
-        format += signed ? "%lld" : "%llu";
-        given.push(typing.cast(of, signed ? typing.long : typing.unsignedLong));
-      }
-    }
-    if (given.length > 3) return refuse("SCRY1405", "bpf.print takes three values", at);
-    const bytes = new TextEncoder().encode(`${format}\n\0`);
-    const type = r.types.text(bytes.length);
-    const constant: CExpression = { kind: "text", bytes, type, span };
-    const size = r.constant(bytes.length, r.types.typing.unsigned, span);
-    return plain(r.call("bpf_trace_printk", [r.types.typing.value(constant), size, ...given], span));
+    const { format, values } = formatted(r, args[0] as Expression, "\n");
+    if (values.length > 3) return refuse("SCRY1405", "bpf.print takes three values", at);
+    const size = r.constant(r.types.typing.size(format.type), r.types.typing.unsigned, spanOf(at));
+    return plain(r.call("bpf_trace_printk", [r.types.typing.value(format), size, ...values], spanOf(at)));
   },
 };
 

@@ -25,7 +25,7 @@ export interface CompiledModule {
 }
 
 /** Programs whose contexts lead to memory that may be read as it is. */
-const NEAR = /^(?:fentry|fexit|lsm|tp_btf|xdp|tc|socket|cgroup|struct_ops)/;
+const NEAR = /^(?:fentry|fexit|lsm|tp_btf|xdp|tc|socket|cgroup|struct_ops|iter|fmod_ret)/;
 
 /** Pointers of programs of user space lead into their memory. */
 const helperOf = (section: string): string =>

@@ -15,6 +15,7 @@ import {
   spanOf,
 } from "./ast.ts";
 import { BPF, CALLS, MAP_METHODS, MEMBERS } from "./builtins.ts";
+import { asList, formatted } from "./format.ts";
 import { iterator, iteratorNames } from "./iterators.ts";
 import { helperMethod, kernelMethod } from "./kernel-calls.ts";
 import { OperatorReader } from "./operators.ts";
@@ -62,7 +63,7 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
         const [only] = node.quasis;
         if (node.expressions.length === 0)
           return { kind: "static", what: { kind: "text", text: only?.value.cooked ?? "" } };
-        return refuse("SCRY1402", "a text with values in it stands in bpf.print(`…`) only", node);
+        return this.#templated(node);
       }
       case "ObjectExpression":
         return { kind: "object", node };
@@ -119,6 +120,24 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
       default:
         return refuse("SCRY1402", `${WORDS[node.type] ?? node.type} cannot be part of a kernel program`, node);
     }
+  }
+
+  /** `${…}` in a text: written into its place by the kernel. Linux 5.13. */
+  #templated(node: Expression): Value {
+    return {
+      kind: "written",
+      type: this.types.text(64),
+      into: (place, type) =>
+        this.gathered(() => {
+          const { typing } = this.types;
+          const span = spanOf(node);
+          const { format, values } = formatted(this, node);
+          const [data, bytes] = asList(this, values, node);
+          const to = typing.address(this.addressable(place), span);
+          const size = this.constant(typing.size(type), typing.unsigned, span);
+          this.do(this.call("bpf_snprintf", [to, size, typing.value(format), data, bytes], span));
+        }),
+    };
   }
 
   #literal(value: unknown, node: Node): Value {

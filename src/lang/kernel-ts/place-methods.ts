@@ -3,6 +3,7 @@
 
 import type { CExpression } from "../../c/index.ts";
 import { type CallExpression, type Expression, refuse, spanOf } from "./ast.ts";
+import { asList, formatted } from "./format.ts";
 import type { Reader } from "./reader.ts";
 import { hold } from "./resources.ts";
 import type { Types } from "./types.ts";
@@ -65,9 +66,29 @@ const METHODS: Readonly<Record<string, Readonly<Record<string, PlaceRow>>>> = {
   },
 };
 
+/** `event.print(`…`)` of an iterator's event: text for whoever reads (`bpf_seq_printf`). */
+const print: PlaceRow = (r, of, args, at) => {
+  const [text] = args;
+  if (text === undefined || args.length > 1) return refuse("SCRY1405", "print(`…`)", at);
+  const { typing } = r.types;
+  const span = spanOf(at);
+  const meta = typing.member(of, "meta", span);
+  const seq = typing.member(typing.dereference(meta, span), "seq", span);
+  const { format, values } = formatted(r, text);
+  const [data, bytes] = asList(r, values, text);
+  const size = r.constant(typing.size(format.type), typing.unsigned, span);
+  return { kind: "plain", of: r.call("bpf_seq_printf", [seq, typing.value(format), size, data, bytes], span) };
+};
+
 /** What can be done with a place of this type; undefined: nothing of this name. */
 export function placeMethod(types: Types, of: CExpression, name: string): PlaceRow | undefined {
-  const { kind, name: struct } = types.typing.resolve(of.type);
+  const found = types.typing.resolve(of.type);
+  if (found.kind === "ptr") {
+    const pointed = types.typing.resolve(found.type);
+    if (pointed.name.startsWith("bpf_iter__") && name === "print")
+      return (r, pointer, args, at) => print(r, r.types.typing.dereference(pointer, pointer.span), args, at);
+  }
+  const { kind, name: struct } = found;
   if (kind !== "struct" || !Object.hasOwn(METHODS, struct)) return undefined;
   const rows = METHODS[struct] as Readonly<Record<string, PlaceRow>>;
   return Object.hasOwn(rows, name) ? rows[name] : undefined;

@@ -221,6 +221,22 @@ export const STRUCT_OPS: ProgramRow = {
   },
 };
 
+/** Functions of the kernel by a pattern: their arguments are words. */
+const manyFunctions = (prefix: string, atReturn: boolean): ProgramRow => ({
+  words: 1,
+  section: (args, at) => `${prefix}/${word(args, 0, at)}`,
+  parameters: (_args, types, world, at) => {
+    const { args: given, result } = convention(world);
+    const names = atReturn ? result : given;
+    return registers(
+      types,
+      names.map(() => types.u64),
+      names,
+      at,
+    );
+  },
+});
+
 export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
   tracepoint: {
     words: 1,
@@ -260,6 +276,20 @@ export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
   lsm: { ...typedFunction("lsm", false, (name) => `bpf_lsm_${name}`), otherwise: 0n },
   uprobe: functionOfProgram("uprobe", false),
   uretprobe: functionOfProgram("uretprobe", true),
+  fmodRet: typedFunction("fmod_ret", true),
+  kprobeMulti: manyFunctions("kprobe.multi", false),
+  kretprobeMulti: manyFunctions("kretprobe.multi", true),
+  kprobeSession: manyFunctions("kprobe.session", false),
+  uprobeMulti: functionOfProgram("uprobe.multi", false),
+  uretprobeMulti: functionOfProgram("uretprobe.multi", true),
+  iterate: {
+    words: 1,
+    section: (args, at) => `iter/${word(args, 0, at)}`,
+    parameters: (args, types, _world, at) => ({
+      context: named(types, `bpf_iter__${word(args, 0, at)}`, at),
+      whole: true,
+    }),
+  },
   perfEvent: given("perf_event", "bpf_perf_event_data"),
   xdp: given("xdp", "xdp_md", 2n),
   tc: given("tc", "__sk_buff", 0n),
