@@ -3,21 +3,31 @@
 
 import type * as numbers from "./types.ts";
 import type {
+  Aggregate,
   ArgumentsOf,
+  ArrayOf,
+  BloomFilter,
   BtfTracepointName,
   FunctionName,
+  HashOf,
+  Histogram,
   HookName,
   Items,
-  KernelMap,
+  Kept,
   KernelStruct,
   Live,
+  MapOfMaps,
   Members,
   NumberType,
   ProbedName,
   Program,
+  ProgramArray,
+  Queue,
   ResultArgument,
   ResultOf,
   Ring,
+  Statistics,
+  Storage,
   StructOf,
   StructType,
   TracepointEvent,
@@ -67,19 +77,72 @@ export const struct: <M extends Members>(members: M) => StructType<StructOf<M>> 
 /** Of a value's type and a number, a type of so many; of a value's type and options, a map by small numbers. */
 export const list: <T, const N extends number>(element: Type<T>, length: N) => Type<Items<T, N>> = standIn("list");
 
+// --- aggregates: values of hashes and arrays --------------------------------------------------------------------------
+
+type Recorded = readonly [value: number];
+/** How often something was recorded. */
+export const count: () => Aggregate<number, readonly []> = standIn("count");
+type OfNumbers<U> = (type?: NumberType<number>) => Aggregate<U, Recorded>;
+/** `sum()`; of numbers with a sign `sum(i64)`. */
+export const sum: OfNumbers<bigint> = standIn("sum");
+export const min: OfNumbers<bigint> = standIn("min");
+export const max: OfNumbers<bigint> = standIn("max");
+export const avg: OfNumbers<Statistics> = standIn("avg");
+export const stats: OfNumbers<Statistics> = standIn("stats");
+/** Counts by powers of two, each in 2^bits parts: none unless said otherwise, 5 at most. */
+export const hist: (bits?: number) => Aggregate<Histogram, Recorded> = standIn("hist");
+/** Counts by steps of one size. */
+export const lhist: (min: number, max: number, step: number) => Aggregate<Histogram, Recorded> = standIn("lhist");
+
+// --- maps -------------------------------------------------------------------------------------------------------------
+
 interface MapOptions {
   readonly maxEntries?: number;
+  /** It outlives its programs: the next who loads a map of this name takes it. */
+  readonly pinned?: boolean;
+  readonly numaNode?: number;
+  /** `BPF_F_*` of the kernel's interface, for what has no name here. */
+  readonly flags?: number;
 }
-type MakeHash = <K, V>(key: Type<K>, value: Type<V>, options?: MapOptions) => KernelMap<K, V>;
-type MakeArray = <V>(value: Type<V>, options?: MapOptions) => KernelMap<u32, V>;
+interface HashOptions extends MapOptions {
+  /** Entries are allocated when they are written. */
+  readonly noPrealloc?: boolean;
+}
+interface StorageOptions {
+  readonly pinned?: boolean;
+  readonly flags?: number;
+}
+type MakeHash<O> = <K, V extends Kept>(key: Type<K>, value: V, options?: O) => HashOf<K, V>;
+type MakeArray = <V extends Kept>(value: V, options?: MapOptions) => ArrayOf<V>;
+type MakeQueue = <V>(value: Type<V>, options?: MapOptions) => Queue<V>;
+type MakeStorage<O> = <V>(value: Type<V>, options?: StorageOptions) => Storage<O, V>;
 
-export const hash: MakeHash = standIn("hash");
-export const lruHash: MakeHash = standIn("lruHash");
-export const perCpuHash: MakeHash = standIn("perCpuHash");
-export const lruPerCpuHash: MakeHash = standIn("lruPerCpuHash");
+export const hash: MakeHash<HashOptions> = standIn("hash");
+export const lruHash: MakeHash<MapOptions> = standIn("lruHash");
+export const perCpuHash: MakeHash<HashOptions> = standIn("perCpuHash");
+export const lruPerCpuHash: MakeHash<MapOptions> = standIn("lruPerCpuHash");
 export const array: MakeArray = standIn("array");
 export const perCpuArray: MakeArray = standIn("perCpuArray");
-export const ring: <T>(record: Type<T>, options?: { readonly bytes?: number }) => Ring<T> = standIn("ring");
+export const queue: MakeQueue = standIn("queue");
+export const stack: MakeQueue = standIn("stack");
+/** `hashes`: how many hash functions, 1 to 15; 5 unless said otherwise. */
+export const bloomFilter: <V>(value: Type<V>, options?: MapOptions & { readonly hashes?: number }) => BloomFilter<V> =
+  standIn("bloomFilter");
+/** Maps like this one, by keys: `hashOfMaps(u32, hash(u32, u64, { maxEntries: 64 }))`. */
+export const hashOfMaps: <K, M extends object>(key: Type<K>, like: M, options?: HashOptions) => MapOfMaps<K, M> =
+  standIn("hashOfMaps");
+/** Maps like this one, by numbers; or these, from the start. */
+export const arrayOfMaps: <M extends object>(like: M | readonly M[], options?: MapOptions) => MapOfMaps<u32, M> =
+  standIn("arrayOfMaps");
+export const taskStorage: MakeStorage<KernelStruct<"task_struct">> = standIn("taskStorage");
+export const inodeStorage: MakeStorage<KernelStruct<"inode">> = standIn("inodeStorage");
+export const socketStorage: MakeStorage<KernelStruct<"sock"> | KernelStruct<"bpf_sock">> = standIn("socketStorage");
+export const cgroupStorage: MakeStorage<KernelStruct<"cgroup">> = standIn("cgroupStorage");
+/** Programs of one kind, for tail calls: they are loaded, and not attached. */
+export const programArray: (programs: readonly Program[], options?: MapOptions) => ProgramArray =
+  standIn("programArray");
+export const ring: <T>(record: Type<T>, options?: { readonly bytes?: number; readonly pinned?: boolean }) => Ring<T> =
+  standIn("ring");
 export const live: <T>(type: Type<T>, value?: number | bigint | boolean) => Live<T> = standIn("live");
 
 /** Numbers from 0, or from `start`, up to and without `end`, in `for … of`. */

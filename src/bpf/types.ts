@@ -34,20 +34,20 @@ export type ValueOf<T> = T extends Type<infer V> ? V : never;
 export type Members = Readonly<Record<string, Type<unknown>>>;
 export type StructOf<M extends Members> = { -readonly [K in keyof M]: ValueOf<M[K]> };
 
-/** Entries by their keys. */
-export interface KernelMap<K, V> {
+/** Keys and values that the user's side reads: every map that has them. */
+export interface Entries<K, V> {
   readonly [kernel]: readonly ["map", K, V];
+}
+
+/** Entries that are all there, by their numbers. */
+export interface ArrayMap<V> extends Entries<u32, V>, Cells<u32, V> {}
+
+interface Cells<K, V> {
   /** The value: of structs the entry itself, which can be changed; of numbers a copy. */
   get(key: K): V | undefined;
-  /** The value, which is deleted. */
-  take(key: K): V | undefined;
   has(key: K): boolean;
   /** False where there is no room. */
   set(key: K, value: V): boolean;
-  /** False where there is one already, or no room. */
-  insert(key: K, value: V): boolean;
-  /** False where there was none. */
-  delete(key: K): boolean;
   /** Adds to a number, at once for all CPUs; it begins with zero. One unless said otherwise. */
   add(key: K, by?: number): void;
   /**
@@ -58,6 +58,103 @@ export interface KernelMap<K, V> {
   entries(): Iterable<[K, V]>;
   keys(): Iterable<K>;
   values(): Iterable<V>;
+}
+
+/** Entries by their keys. */
+export interface KernelMap<K, V> extends Entries<K, V>, Cells<K, V> {
+  /** The value, which is deleted. */
+  take(key: K): V | undefined;
+  /** False where there is one already, or no room. */
+  insert(key: K, value: V): boolean;
+  /** False where there was none. */
+  delete(key: K): boolean;
+}
+
+declare const aggregate: unique symbol;
+/** What maps keep of all that is recorded, instead of a value. `U`: how the user's side reads it. */
+export interface Aggregate<U, A extends readonly unknown[]> {
+  readonly [aggregate]: readonly [U, A];
+}
+/** Aggregates by their keys; each CPU has its own, and the user's side reads them as one. */
+export interface AggregateArray<K, U, A extends readonly unknown[]> {
+  readonly [kernel]: readonly ["aggregates", K, U];
+  /** Adds one value to what the key has; it begins with nothing. */
+  record(key: K, ...value: A): void;
+  has(key: K): boolean;
+}
+export interface AggregateMap<K, U, A extends readonly unknown[]> extends AggregateArray<K, U, A> {
+  /** False where there was none. */
+  delete(key: K): boolean;
+}
+
+/** What a hash or an array keeps: values, or aggregates. */
+export type Kept = Type<unknown> | Aggregate<unknown, readonly unknown[]>;
+export type HashOf<K, V extends Kept> =
+  V extends Aggregate<infer U, infer A> ? AggregateMap<K, U, A> : V extends Type<infer T> ? KernelMap<K, T> : never;
+export type ArrayOf<V extends Kept> =
+  V extends Aggregate<infer U, infer A> ? AggregateArray<u32, U, A> : V extends Type<infer T> ? ArrayMap<T> : never;
+
+/** What `avg` and `stats` have seen; the average is cut toward zero. */
+export interface Statistics {
+  readonly count: number;
+  readonly total: bigint;
+  readonly average: bigint;
+}
+/** What `hist` and `lhist` have seen: the buckets from the first to the last that is not empty. */
+export interface Histogram {
+  readonly count: number;
+  readonly buckets: readonly HistogramBucket[];
+}
+/** Numbers from `from` (absent: no lower bound) up to, not including, `to` (absent: no upper bound). */
+export interface HistogramBucket {
+  readonly from?: bigint;
+  readonly to?: bigint;
+  readonly count: number;
+}
+
+/** Maps by their keys, which the user's side puts there. */
+export interface MapOfMaps<K, M> extends Entries<K, InnerMap> {
+  get(key: K): M | undefined;
+  has(key: K): boolean;
+}
+/** A map within a map, as the user's side has it: whatever has a descriptor goes in, its id comes out. */
+export interface InnerMap {
+  readonly [kernel]: "inner map";
+}
+
+/** First in, first out (`queue`), or last in, first out (`stack`). */
+export interface Queue<V> {
+  readonly [kernel]: readonly ["queue", V];
+  /** False where there is no room. */
+  push(value: V): boolean;
+  pop(): V | undefined;
+  /** What is next, which stays there. */
+  peek(): V | undefined;
+}
+
+/** A set that forgets nothing, and may take what is not in it for what is. */
+export interface BloomFilter<V> {
+  readonly [kernel]: readonly ["queue", V];
+  push(value: V): boolean;
+  has(value: V): boolean;
+}
+
+/** A value that belongs to something of the kernel, and goes with it. */
+export interface Storage<O, V> {
+  readonly [kernel]: readonly ["storage", O, V];
+  /** The value, as that of other maps; with `create` it is made, of zeros, where there is none. */
+  get(owner: O, options?: { readonly create: boolean }): V | undefined;
+  set(owner: O, value: V): boolean;
+  /** Adds to a number, which begins with zero. */
+  add(owner: O, by?: number): void;
+  delete(owner: O): boolean;
+}
+
+/** Programs by numbers, which others go on in. */
+export interface ProgramArray {
+  readonly [kernel]: readonly ["programs"];
+  /** Goes on in another program, which does not come back; where there is none of this number, it goes on here. */
+  tailCall(index: u32): void;
 }
 
 /** A ring buffer: programs send, the user reads. */

@@ -4,7 +4,21 @@
 //     for await (const event of reads.slow) console.log(event.pid, event.comm);
 
 import { fileURLToPath } from "node:url";
-import type { GivenValue, KernelMap, Live, Program, Ring, UserValue } from "../bpf/index.ts";
+import type {
+  AggregateArray,
+  BloomFilter,
+  Entries,
+  GivenValue,
+  InnerMap,
+  Live,
+  Program,
+  ProgramArray,
+  Queue,
+  Ring,
+  Storage,
+  UserValue,
+} from "../bpf/index.ts";
+import type { Described } from "./codecs.ts";
 import type { ObjectMap } from "./object-map.ts";
 import type { ObjectProgram } from "./object-program.ts";
 import { type ObjectFile, type OpenOptions, openObject } from "./open-object.ts";
@@ -22,11 +36,19 @@ export type UserSide<E> =
     ? RecordStream<UserValue<T>>
     : E extends Live<infer T>
       ? LiveVariable<T>
-      : E extends KernelMap<infer K, infer V>
-        ? ObjectMap<{ key: UserValue<K>; value: UserValue<V> }>
-        : E extends Program
-          ? ObjectProgram
-          : never;
+      : E extends Entries<infer K, infer V>
+        ? ObjectMap<{ key: UserValue<K>; value: [V] extends [InnerMap] ? Described | number : UserValue<V> }>
+        : E extends AggregateArray<infer K, infer U, infer _>
+          ? ObjectMap<{ key: UserValue<K>; value: U }>
+          : E extends Queue<infer V> | BloomFilter<infer V>
+            ? ObjectMap<{ key: never; value: UserValue<V> }>
+            : E extends Storage<infer _, infer V>
+              ? ObjectMap<{ key: unknown; value: UserValue<V> }>
+              : E extends ProgramArray
+                ? ObjectMap<{ key: number; value: Described | number }>
+                : E extends Program
+                  ? ObjectProgram
+                  : never;
 
 export type LoadedModule<M> = {
   readonly [N in keyof M as [UserSide<M[N]>] extends [never] ? never : N]: UserSide<M[N]>;

@@ -15,6 +15,8 @@ import {
   unpin,
 } from "../kernel/index.ts";
 import type { MapSpec, MapType, UpdateMode } from "../object/index.ts";
+import { type SummedAggregate, summedDecoder, type TraceValue, type ValueDecoder } from "../schema/index.ts";
+import { aggregateOf, aggregateValue } from "./aggregates.ts";
 import { type Codec, elementCodec, keyCodec, typedCodec } from "./codecs.ts";
 import { type RecordDecoder, type RecordOptions, RecordStream } from "./record-stream.ts";
 import type { Given, MapShape } from "./shape.ts";
@@ -34,6 +36,8 @@ export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["ke
   #map: KernelMap | undefined;
   #key: Codec | undefined;
   #value: Codec | undefined;
+  #aggregate: SummedAggregate | undefined;
+  #decodeAggregate: ValueDecoder | undefined;
   #producer: UserRingBuffer | undefined;
 
   /** `folder`: where maps that are declared to be pinned by their names are looked for. */
@@ -159,6 +163,7 @@ export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["ke
     this.#spec = map.spec;
     this.#key = keyCodec(map.spec, this.#btf);
     this.#value = elementCodec(map.spec, this.#btf);
+    this.#aggregate = aggregateOf(map.spec, this.#btf);
   }
 
   /** The object is closed: for the loader. */
@@ -191,12 +196,40 @@ export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["ke
 
   #decodeValue(bytes: Uint8Array): S["value"] {
     const codec = this.#value as Codec;
+    if (this.#aggregate !== undefined) return aggregateValue(this.#aggregate, this.#aggregated(bytes));
     const { perCpu, valueStride } = this.kernelMap;
     if (!perCpu) return codec.decode(bytes);
     const values: unknown[] = [];
     for (let at = 0; at < bytes.length; at += valueStride)
       values.push(codec.decode(bytes.subarray(at, at + codec.size)));
     return values;
+  }
+
+  /** What the map keeps of all that is recorded; undefined: values. */
+  get aggregate(): SummedAggregate | undefined {
+    return this.#aggregate;
+  }
+
+  /** Every entry of a map of aggregates with those of all CPUs as one, in the form that views show. */
+  aggregates(): { readonly key: S["key"]; readonly value: TraceValue }[] {
+    const { valueBytes } = this.kernelMap;
+    const { count, keys, values } = this.kernelMap.dump();
+    const { keySize } = this.#spec;
+    return Array.from({ length: count }, (_, i) => ({
+      key: (this.#key as Codec).decode(keys.subarray(i * keySize, (i + 1) * keySize)),
+      value: this.#aggregated(values.subarray(i * valueBytes, (i + 1) * valueBytes)),
+    }));
+  }
+
+  #aggregated(bytes: Uint8Array): TraceValue {
+    const { valueStride } = this.kernelMap;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#decodeAggregate ??= summedDecoder(
+      this.#aggregate as SummedAggregate,
+      bytes.length / valueStride,
+      valueStride,
+    );
+    return this.#decodeAggregate(view, 0);
   }
 
   #valueBytes(value: unknown): Uint8Array {

@@ -7,7 +7,7 @@ import { aggregateWords, elementOffsets, sizeOf } from "./layout.ts";
 import { numberName, UNNAMED } from "./named-numbers.ts";
 import { STACK_NUMBER_BITS } from "./stack-maps.ts";
 import { timeSeriesDecoder } from "./time-series.ts";
-import type { AggregateType, IntType, StructType, Type } from "./types.ts";
+import type { AggregateType, IntType, StructType, SummedAggregate, Type } from "./types.ts";
 import type {
   BytesValue,
   EnumValue,
@@ -347,14 +347,18 @@ export function decodeAggregate(
 
 /** A function that merges aggregates of all CPUs: `stride` bytes lie between one CPU's words and the next one's. */
 export function aggregateDecoder(type: AggregateType, cpus: number, stride: number, resolver: Resolver): ValueDecoder {
+  if (type.kind !== "tseries") return summedDecoder(type, cpus, stride);
+  return timeSeriesDecoder(type, cpus, stride, {
+    value: type.signed ? readSigned64 : readUnsigned64,
+    word: readUnsigned64,
+    divide,
+    wallClock: (nanoseconds) => resolver.wallClock(nanoseconds),
+  });
+}
+
+/** The same, of those that need no more than their words. */
+export function summedDecoder(type: SummedAggregate, cpus: number, stride: number): ValueDecoder {
   switch (type.kind) {
-    case "tseries":
-      return timeSeriesDecoder(type, cpus, stride, {
-        value: type.signed ? readSigned64 : readUnsigned64,
-        word: readUnsigned64,
-        divide,
-        wallClock: (nanoseconds) => resolver.wallClock(nanoseconds),
-      });
     case "count":
       return (view, offset) => sumWords(view, offset, cpus, stride, false);
     case "sum":

@@ -1,5 +1,7 @@
 // What a reader must know of a run: types and how values lie in memory, records of events, formats, where maps are kept,
 // and the compiled script as data.
+export { aggregateOfStruct, aggregateStructName } from "./aggregate-structs.ts";
+export { type BucketBounds, bucketBounds, histStart } from "./buckets.ts";
 export type { CompiledScript, ProbeName, ProgramRole } from "./compiled-script.ts";
 export * from "./decode.ts";
 export type { EventAction, EventField, EventSite, MapPrinting } from "./events.ts";

@@ -103,6 +103,9 @@ export type AggregateType =
       readonly signed: boolean;
     };
 
+/** Aggregates whose words of all CPUs are summed up without asking for the time. */
+export type SummedAggregate = Exclude<AggregateType, { readonly kind: "tseries" }>;
+
 export const INT64: IntType = { kind: "int", bits: 64, signed: true };
 export const UINT64: IntType = { kind: "int", bits: 64, signed: false };
 export const UINT32: IntType = { kind: "int", bits: 32, signed: false };

@@ -3,7 +3,7 @@
 // Bucket i of hist(n, k): 0 for negative numbers, i = n + 1 below 2^k, then 2^k buckets for each power of two.
 // Bucket i of lhist(n, min, max, step): 0 below min, then one for each step, the last for max and above.
 
-import type { Type } from "../schema/index.ts";
+import { histStart, type Type } from "../schema/index.ts";
 import { type Looks, painted } from "../source/index.ts";
 
 /** One row: from `low` (absent: no lower bound) up to, not including, `high` (absent: no upper bound). */
@@ -33,7 +33,7 @@ function histBound(index: number, bits: number): Bound {
   const power = (place >> bits) - 1;
   const decade = Math.floor(power / 10);
   return {
-    value: BigInt(within) << BigInt(power),
+    value: histStart(index, bits),
     label: `${within * 2 ** (power - 10 * decade)}${["", "K", "M", "G", "T", "P", "E"][decade]}`,
     plain: false,
   };

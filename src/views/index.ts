@@ -2,9 +2,9 @@
 export { ByteSink, type Flush } from "./byte-sink.ts";
 export { escapeControls } from "./control-bytes.ts";
 export { formatValue } from "./format-value.ts";
-export { jsonView } from "./json.ts";
+export { jsonView, writeMapJson } from "./json.ts";
 export { jsonStrictView, placeJson, strictDiagnostic } from "./json-strict.ts";
 export { compilePrintf, compileText, type PrintfWriter } from "./printf.ts";
 export { formatTime } from "./strftime.ts";
-export { joinReader, nonEmptyByName, textView } from "./text.ts";
+export { joinReader, nonEmptyByName, textView, writeMapText } from "./text.ts";
 export type { MapEntry, MapSnapshot, RecordPrinter, View, ViewOptions } from "./view.ts";

@@ -2,28 +2,39 @@
 
 import {
   array,
+  arrayOfMaps,
+  bloomFilter,
   bool,
   bpf,
   btfTracepoint,
   bytes,
   cgroupConnect4,
+  count,
   exists,
   fentry,
   fexit,
   hash,
+  hashOfMaps,
+  hist,
   i64,
   kprobe,
   kretprobe,
+  lhist,
   list,
   live,
   lruHash,
   lsm,
   perCpuArray,
+  programArray,
+  queue,
   range,
   ring,
   sizeOf,
+  stats,
   struct,
+  sum,
   type task_struct,
+  taskStorage,
   tc,
   text,
   tracepoint,
@@ -86,6 +97,33 @@ export const exit = tracepoint("syscalls:sys_exit_read", (event) => {
   const known = byKey.get({ pid: 1, dev: 2 })?.ns ?? 0;
   totals.add(0, known);
   for (const i of range(4)) totals.add(i);
+});
+
+export const waiting = queue(Slow, { maxEntries: 16 });
+const met = bloomFilter(u64, { hashes: 3 });
+export const byGroup = hashOfMaps(u64, hash(u32, u64, { maxEntries: 64, noPrealloc: true }), { pinned: false });
+const both = arrayOfMaps([counts, counts]);
+const ofTask = taskStorage(u64);
+export const spread = hash(u32, hist());
+export const totalOf = array(sum(i64));
+const each = lruHash(Key, lhist(0, 100, 10));
+export const times = hash(u64, stats());
+const seenBy = hash(text(16), count());
+const steps = programArray([enter, exit]);
+export const more = tracepoint("syscalls:sys_exit_read", () => {
+  waiting.push(waiting.pop() ?? Slow({ pid: 1 }));
+  const next = waiting.peek();
+  if (next !== undefined && !met.has(next.ns)) met.push(next.ns);
+  byGroup.get(bpf.cgroup())?.add(bpf.pid());
+  if (both.get(0)?.get(2) === undefined) both.get(1)?.delete(1);
+  ofTask.add(bpf.task(), ofTask.get(bpf.task(), { create: true }) ?? 0);
+  spread.record(bpf.pid(), bpf.now());
+  totalOf.record(0, -5);
+  each.record({ pid: 1, dev: 2 }, bpf.now());
+  if (!times.has(1)) times.record(1, 2);
+  seenBy.record(bpf.comm());
+  seenBy.delete("sh");
+  steps.tailCall(1);
 });
 
 // --- the kernel's types

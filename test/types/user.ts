@@ -16,7 +16,15 @@ for await (const event of run.slow) {
 }
 for (const { ns } of run.slow.take()) console.log(ns * 2n);
 const known: { value: bigint } | undefined = [{ value: run.counts.get(1) ?? 0n }][0];
-console.log(known, run.enter, run.object.name);
+const { count, buckets } = run.spread.get(1) ?? { count: 0, buckets: [] };
+for (const { from, to, count: n } of buckets) console.log((from ?? 0n) + (to ?? 0n), n + count);
+const mean: bigint | undefined = run.times.get(5n)?.average;
+const whole: bigint = (run.totalOf.get(0) ?? 0n) + (mean ?? 0n);
+console.log(whole);
+run.waiting.push({ pid: 1, ns: 2 });
+const nextOne: bigint | undefined = run.waiting.pop()?.ns;
+run.byGroup.set(5, run.counts);
+console.log(nextOne, known, run.enter, run.object.name);
 
 // --- what is wrong
 for await (const event of run.slow) {
@@ -42,5 +50,7 @@ console.log(run.started);
 console.log(run.enter.value);
 // @ts-expect-error TS2345
 run.counts.get("1");
+// @ts-expect-error TS2339
+console.log(run.spread.get(1)?.total);
 // @ts-expect-error TS2540
 run.threshold = 1n;

@@ -8,19 +8,25 @@ import {
   btfTracepoint,
   bytes,
   cgroupConnect4,
+  count,
   fentry,
   fexit,
   hash,
+  hashOfMaps,
+  hist,
   type i32,
   type i64,
   kretprobe,
   list,
   live,
   lsm,
+  programArray,
+  queue,
   range,
   ring,
   struct,
   type task_struct,
+  taskStorage,
   tc,
   text,
   tracepoint,
@@ -94,6 +100,34 @@ export const b1 = started.get(1) + 1;
 export const b2: u64 = started.take(1);
 // @ts-expect-error TS2532
 export const b3 = slots.get(0).ns;
+// @ts-expect-error TS2741
+export const b4 = struct({ sizes: hist() });
+// @ts-expect-error TS2554
+hash(u32, hist()).record(1);
+// @ts-expect-error TS2554
+hash(u32, count()).record(1, 2);
+// @ts-expect-error TS2345
+hash(u32, hist()).record(wide, 1);
+// @ts-expect-error TS2339
+hash(u32, hist()).get(1);
+// @ts-expect-error TS2339
+array(hist()).delete(1);
+// @ts-expect-error TS2339
+slots.delete(1);
+// @ts-expect-error TS2339
+queue(u32).get(1);
+// @ts-expect-error TS2353
+queue(u32, { noPrealloc: true });
+// @ts-expect-error TS2345
+queue(u32).push(wide);
+// @ts-expect-error TS2532
+export const b0 = queue(u32).pop() + 1;
+// @ts-expect-error TS2532
+hashOfMaps(u32, started).get(1).get(2);
+// @ts-expect-error TS2322
+programArray([started]);
+// @ts-expect-error TS2345
+taskStorage(u64).get(wide);
 // @ts-expect-error TS2345
 started.set(wide, 1);
 // @ts-expect-error TS2345

@@ -11,8 +11,9 @@ import {
   type RecordStream,
 } from "../../loader/index.ts";
 import { MAP_TYPES } from "../../object/index.ts";
+import { INT64, type TraceValue, type Type } from "../../schema/index.ts";
 import { groupFolder } from "../../session/index.ts";
-import type { ByteSink } from "../../views/index.ts";
+import { type ByteSink, writeMapJson, writeMapText } from "../../views/index.ts";
 import { warn } from "../messages.ts";
 import type { CommandLine } from "../options.ts";
 import { openStreams } from "../streams.ts";
@@ -171,6 +172,10 @@ async function untilStopped(rings: readonly Ring[], printk: PrintkReader | undef
 function printMaps(object: ObjectFile, printer: Printer): void {
   for (const map of Object.values(object.maps) as ObjectMap[]) {
     if (map.name.startsWith(".") || map.name.startsWith("__bpf_usdt") || !isReadable(map)) continue;
+    if (map.aggregate !== undefined) {
+      printer.aggregates(map, map.aggregate);
+      continue;
+    }
     const entries = map.entries().filter(([, value]) => !/array/.test(map.type) || !isZero(value));
     if (entries.length > 0) printer.map(map.name, map.type, entries);
   }
@@ -184,6 +189,17 @@ const isReadable = ({ type }: ObjectMap): boolean =>
   !/^(?:prog_array|cgroup_array|queue|stack|bloom_filter|arena|struct_ops|stack_trace|devmap|devmap_hash|cpumap|xskmap|sockmap|sockhash|reuseport_sockarray)$|_storage$/.test(
     type,
   );
+
+/** Keys that are no numbers, as text. */
+const TEXT: Type = { kind: "string", size: 4096 };
+
+/** Has nothing been recorded there? */
+const isEmpty = (value: TraceValue): boolean =>
+  Array.isArray(value)
+    ? value.every((count) => count === 0)
+    : typeof value === "object" && value !== null && "count" in value
+      ? value.count === 0
+      : isZero(value);
 
 /** Writes what a run gives, as text or as JSON, an object a line. */
 class Printer {
@@ -221,6 +237,28 @@ class Printer {
     }
     this.#out.text(`\n${name} (${type}, ${entries.length} ${entries.length === 1 ? "entry" : "entries"})\n`);
     for (const [key, value] of entries) this.#out.text(`  ${valueText(key)}: ${valueText(value)}\n`);
+  }
+
+  /** As the trace language prints its maps; arrays of one entry have no key to tell. */
+  aggregates(map: ObjectMap, valueType: Type): void {
+    const { name, spec } = map;
+    const alone = /array/.test(spec.type) && spec.maxEntries === 1;
+    const entries = map.aggregates().filter(({ value }) => !/array/.test(spec.type) || !isEmpty(value));
+    if (entries.length === 0) return;
+    const text = (key: unknown): string => (typeof key === "string" ? key : valueText(key));
+    const isNumber = entries.every(({ key }) => typeof key === "number" || typeof key === "bigint");
+    const snapshot = {
+      map: { name, ...(alone ? {} : { keyType: isNumber ? INT64 : TEXT }), valueType },
+      entries: entries.map(({ key, value }) => ({
+        key: alone ? null : isNumber ? (key as number | bigint) : text(key),
+        value,
+      })),
+    };
+    if (this.#json) writeMapJson(this.#out, snapshot);
+    else {
+      this.#out.text("\n");
+      writeMapText(this.#out, snapshot);
+    }
   }
 
   variables(section: string, values: Readonly<Record<string, unknown>>): void {

@@ -21,6 +21,10 @@ export class Environment {
     if (value.kind === "plain") return { ...value, of: this.#replaced(value.of) };
     if (value.kind === "maybe")
       return { ...value, present: this.#replaced(value.present), of: this.#replaced(value.of) };
+    if (value.kind === "map") {
+      const present = this.#replaced(value.present);
+      return { ...value, present, map: { ...value.map, at: present } };
+    }
     return value;
   }
 

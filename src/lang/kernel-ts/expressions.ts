@@ -14,10 +14,11 @@ import {
   refuse,
   spanOf,
 } from "./ast.ts";
-import { BPF, CALLS, MAP_METHODS, MEMBERS } from "./builtins.ts";
+import { BPF, CALLS, MEMBERS } from "./builtins.ts";
 import { asList, formatted } from "./format.ts";
 import { iterator, iteratorNames } from "./iterators.ts";
 import { helperMethod, kernelMethod } from "./kernel-calls.ts";
+import { methodsOf } from "./maps.ts";
 import { OperatorReader } from "./operators.ts";
 import { placeMethod } from "./place-methods.ts";
 import type { CallbackShape, Reader } from "./reader.ts";
@@ -257,16 +258,23 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
         const method = placeMethod(this.types, object.of, name);
         if (method !== undefined) return method(this, object.of, args, node);
       }
-      if (object.kind === "static" && object.what.kind === "map") {
-        const row = Object.hasOwn(MAP_METHODS, name) ? MAP_METHODS[name] : undefined;
+      const map =
+        object.kind === "map"
+          ? object.map
+          : object.kind === "static" && object.what.kind === "map"
+            ? object.what.map
+            : undefined;
+      if (map !== undefined) {
+        const methods = methodsOf(map);
+        const row = Object.hasOwn(methods, name) ? methods[name] : undefined;
         if (row === undefined)
           return refuse(
             "SCRY1404",
-            `maps have no method '${name}'`,
+            `${map.what} has no method '${name}'`,
             callee.property,
-            ...nearest(name, Object.keys(MAP_METHODS)),
+            ...nearest(name, Object.keys(methods)),
           );
-        return row(this, object.what.map, args, node);
+        return row(this, map, args, node);
       }
       return refuse("SCRY1404", `there is no method '${name}' here`, callee.property);
     }

@@ -51,7 +51,11 @@ export function formatted(r: Reader, node: Expression, end = ""): Formatted {
 }
 
 /** The values as a list in memory: its address, and how many bytes it has. */
-export function asList(r: Reader, values: readonly CExpression[], node: Expression): readonly [CExpression, CExpression] {
+export function asList(
+  r: Reader,
+  values: readonly CExpression[],
+  node: Expression,
+): readonly [CExpression, CExpression] {
   const { typing, c } = r.types;
   const span = spanOf(node);
   const size = r.constant(values.length * 8, typing.unsigned, span);

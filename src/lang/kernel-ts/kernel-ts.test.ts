@@ -101,7 +101,7 @@ describe("what is wrong", () => {
   const cases: readonly (readonly [name: string, body: string, message: string])[] = [
     ["a name", "bpf.print(aa);", "t.bpf.ts:4:11-13: ERROR: 'aa' is not declared"],
     ["a function of bpf", "bpf.pdi();", "ERROR: there is no bpf.pdi\nbpf.pdi();\n    ~~~\nHINT: Did you mean 'pid'?"],
-    ["a method", "counts.gte(1);", "ERROR: maps have no method 'gte'"],
+    ["a method", "counts.gte(1);", "ERROR: hash has no method 'gte'"],
     [
       "a narrower place",
       "small.value = a;",
@@ -153,7 +153,7 @@ describe("what is wrong", () => {
     expect(said('import { x } from "./y.ts";')).toContain("'./y.ts' cannot be read");
     expect(said('import { hahs } from "scry/bpf";')).toContain("Did you mean 'hash'?");
     expect(said("const m = hash(u32);")).toContain("hash(key, value, { … })");
-    expect(said("const m = hash(u32, u64, { entries: 5 });")).toContain("only maxEntries can be said of it");
+    expect(said("const m = hash(u32, u64, { entries: 5 });")).toContain("of hash can be said: { maxEntries, ");
     expect(said('export const f = rawTracepoint("x");')).toContain("rawTracepoint(where, (…) => { … })");
     expect(said("bpf.pid();")).toContain("only declarations stand at the top of a kernel module");
     expect(said("const f = (;")).toContain("ERROR: Unexpected token");

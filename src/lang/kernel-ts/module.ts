@@ -14,11 +14,12 @@ import {
   type TopLevel,
   type VariableDeclaration,
 } from "./ast.ts";
-import { type DeclarationScope, MAPS, mapVariable, RECORDS, TYPES } from "./declarations.ts";
+import { RECORDS, TYPES } from "./declarations.ts";
 import { FunctionReader } from "./functions.ts";
+import { MAPS, mapVariable } from "./maps.ts";
 import { PROGRAMS } from "./programs.ts";
 import { NUMBER_NAMES, type Types } from "./types.ts";
-import type { Handed, ModuleScope, ProgramValue, Static, StructOps, Value } from "./values.ts";
+import type { DeclarationScope, Handed, ModuleScope, ProgramValue, Static, StructOps, Value } from "./values.ts";
 
 /** What `scry/bpf` exports. */
 const EXPORTS: ReadonlySet<string> = new Set([
@@ -294,9 +295,11 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
   }
 
   /** A type that is given as a value: `u32`, `struct({ … })`. */
-  typeArgument(node: Expression): number {
+  typeArgument(node: Expression, aggregates?: "aggregates"): number {
     const found = this.#constant("", bare(node));
     if (found.kind !== "type") return refuse("SCRY1405", "a type is needed here: u32, text(16), struct({ … })", node);
+    if (aggregates === undefined && this.types.aggregates.has(found.type))
+      return refuse("SCRY1405", "an aggregate is the value of a hash or an array: hash(u32, hist())", node);
     return found.type;
   }
 }

@@ -88,8 +88,9 @@ export abstract class OperatorReader extends PlaceReader {
     ] as const) {
       if (other.kind !== "undefined") continue;
       if (one.kind === "undefined") return this.constant(operator === "==" ? 1 : 0, typing.int, span);
-      const present = one.kind === "maybe" ? one.present : this.asPlain(one, node);
-      if (one.kind !== "maybe" && !typing.isPointer(present.type))
+      const known = one.kind === "maybe" || one.kind === "map";
+      const present = known ? one.present : this.asPlain(one, node);
+      if (!known && !typing.isPointer(present.type))
         return refuse("SCRY1403", `this is never undefined: it is of type ${this.types.name(present.type)}`, node);
       const truth = typing.truth(present);
       return operator === "=="

@@ -33,6 +33,8 @@ export abstract class PlaceReader extends Writer {
         if (value.what.kind === "text") return this.#text(value.what.text, span);
         if (value.what.kind === "live") return this.read(value.what.variable, span);
         return refuse("SCRY1403", "a value is needed here", at);
+      case "map":
+        return refuse("SCRY1403", "a value is needed here, not a map", at);
       case "written": {
         const place = this.zeroed(value.type, span);
         this.push(...value.into(this.read(place, span), value.type));
@@ -79,6 +81,7 @@ export abstract class PlaceReader extends Writer {
       if (!typing.isInteger(value.of.type)) return value.present;
       return typing.logical("&&", value.present, value.of, spanOf(at));
     }
+    if (value.kind === "map") return typing.truth(value.present);
     if (value.kind === "undefined") return this.constant(0, typing.int, spanOf(at));
     const plain = this.asPlain(value, at);
     if (!typing.isScalar(plain.type)) return this.constant(1, typing.int, spanOf(at));

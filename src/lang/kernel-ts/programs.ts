@@ -35,6 +35,8 @@ export interface ProgramRow {
   traced?(word: string): string;
   /** What it gives where its function says nothing. */
   readonly otherwise?: bigint;
+  /** The kernel runs it with preemption turned off: no other program comes between on its CPU, but from an interrupt. */
+  readonly undisturbed?: true;
 }
 
 const word = (args: readonly Static[], i: number, at: Node): string => {
@@ -240,11 +242,13 @@ const manyFunctions = (prefix: string, atReturn: boolean): ProgramRow => ({
 export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
   tracepoint: {
     words: 1,
+    undisturbed: true,
     section: (args, at) => `tracepoint/${pair(args, at).join("/")}`,
     parameters: tracepointContext,
   },
   rawTracepoint: {
     words: 1,
+    undisturbed: true,
     section: (args, at) => `raw_tracepoint/${word(args, 0, at)}`,
     parameters: (_args, types) =>
       words(
@@ -254,6 +258,7 @@ export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
   },
   btfTracepoint: {
     words: 1,
+    undisturbed: true,
     traced: (name) => `btf_trace_${name}`,
     section: (args, at) => `tp_btf/${word(args, 0, at)}`,
     parameters: (args, types, _world, at) => {
@@ -269,8 +274,8 @@ export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
       );
     },
   },
-  kprobe: functionOfKernel("kprobe", false),
-  kretprobe: functionOfKernel("kretprobe", true),
+  kprobe: { ...functionOfKernel("kprobe", false), undisturbed: true },
+  kretprobe: { ...functionOfKernel("kretprobe", true), undisturbed: true },
   fentry: typedFunction("fentry", false),
   fexit: typedFunction("fexit", true),
   lsm: { ...typedFunction("lsm", false, (name) => `bpf_lsm_${name}`), otherwise: 0n },
@@ -290,7 +295,7 @@ export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
       whole: true,
     }),
   },
-  perfEvent: given("perf_event", "bpf_perf_event_data"),
+  perfEvent: { ...given("perf_event", "bpf_perf_event_data"), undisturbed: true },
   xdp: given("xdp", "xdp_md", 2n),
   tc: given("tc", "__sk_buff", 0n),
   socketFilter: given("socket", "__sk_buff", 0n),

@@ -20,6 +20,8 @@ export interface Reader {
   readonly types: Types;
   /** The context of the program, where there is one. */
   readonly context: CVariable | undefined;
+  /** No other program comes between on its CPU while this one runs. */
+  readonly undisturbed: boolean;
   value(node: Expression): Value;
   plain(node: Expression, wanted?: number): CExpression;
   asPlain(value: Value, at: Node, wanted?: number): CExpression;

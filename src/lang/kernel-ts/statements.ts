@@ -315,7 +315,7 @@ export abstract class StatementReader extends ExpressionReader {
   ): Value {
     const { typing } = this.types;
     if (value.kind === "static" && constant && type === undefined) return value;
-    if (value.kind === "maybe" && type === undefined) return value;
+    if ((value.kind === "maybe" || value.kind === "map") && type === undefined) return value;
     const own = (of: number): Value => {
       const variable = { ...this.variable(name, of, span), constant };
       if (typing.isScalar(of)) this.declare(variable, this.fitting(this.asPlain(value, at, of), of, at));
@@ -489,7 +489,7 @@ export abstract class StatementReader extends ExpressionReader {
   ): void {
     const { typing, c } = this.types;
     const span = spanOf(node);
-    if (map.ring) refuse("SCRY1404", "a ring has no entries", node.right);
+    if (!map.walked) refuse("SCRY1404", `there is no loop over the entries of ${map.what}`, node.right);
     const pair = id.type === "ArrayPattern" ? id.elements : undefined;
     if (of === "entries" && (pair === undefined || pair.length > 2 || pair.some((one) => one?.type === "RestElement")))
       refuse("SCRY1402", "entries are taken apart: for (const [key, value] of map)", id);

@@ -1,7 +1,8 @@
 // Types of the language: numbers of a width, text, bytes, arrays, structs; and those of the kernel. Each is an id of the
 // table that C's declarations use, so that objects, CO-RE and readers know them.
 
-import { type CTypes, isDeclared, layoutOf, type Typing } from "../../c/index.ts";
+import { type CTypes, type CVariable, isDeclared, layoutOf, type Typing } from "../../c/index.ts";
+import type { SummedAggregate } from "../../schema/index.ts";
 import { type Node, refuse } from "./ast.ts";
 
 const NUMBERS: Readonly<Record<string, readonly [c: string, size: number, signed: boolean]>> = {
@@ -23,6 +24,10 @@ export class Types {
   readonly typing: Typing;
   /** Members of tracepoints' records that say where their text is, by their struct: from its start, or from their own end. */
   readonly texts: Map<number, ReadonlyMap<string, "absolute" | "relative">> = new Map();
+
+  /** Structs that are aggregates. */
+  readonly aggregates: Map<number, SummedAggregate> = new Map();
+  readonly #zeros = new Map<number, CVariable>();
 
   constructor(c: CTypes, typing: Typing) {
     this.c = c;
@@ -79,6 +84,25 @@ export class Types {
       size,
       members: [{ name: words === 0 ? "val" : "__opaque", type, bitOffset: 0, bitfieldSize: 0 }],
     });
+  }
+
+  /** A constant of so many bytes that are zero, one for all who need it. */
+  zeros(bytes: number): CVariable {
+    let variable = this.#zeros.get(bytes);
+    if (variable === undefined) {
+      variable = {
+        name: `zeros_${bytes}`,
+        type: this.bytes(bytes),
+        span: { start: 0, end: 0 },
+        storage: "global",
+        attributes: new Set(),
+        constant: true,
+        align: 8,
+        addressed: true,
+      };
+      this.#zeros.set(bytes, variable);
+    }
+    return variable;
   }
 
   /** A struct whose members lie as C would have them. */

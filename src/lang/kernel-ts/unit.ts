@@ -6,9 +6,12 @@ import { helperFunction } from "../c/index.ts";
 import { type Node, parseModule, refuse, spanOf } from "./ast.ts";
 import { FunctionReader } from "./functions.ts";
 import { Module, type ModuleUnit } from "./module.ts";
-import { PROGRAMS, type ProgramRow, STRUCT_OPS, type ProgramWorld, parameterOf } from "./programs.ts";
+import { PROGRAMS, type ProgramRow, type ProgramWorld, parameterOf, STRUCT_OPS } from "./programs.ts";
 import { Types } from "./types.ts";
 import type { Handed, ProgramValue, Static, StructOps } from "./values.ts";
+
+/** Sections without the place: they say what a program is, and attach it nowhere. */
+const ATTACHED_BY_NAME = /^(tracepoint|raw_tracepoint|k(?:ret)?probe|u(?:ret)?probe)\/.*/;
 
 export interface ReadUnit {
   readonly functions: readonly CFunction[];
@@ -180,8 +183,7 @@ export class Unit implements ModuleUnit {
         functions.push(fn);
         return { ...entry, value: { kind: "function" as const, function: fn, type: member.type, span: where } };
       }
-      if (value.kind === "number")
-        return { ...entry, value: this.#typing.constant(value.value, member.type, where) };
+      if (value.kind === "number") return { ...entry, value: this.#typing.constant(value.value, member.type, where) };
       if (value.kind === "text") {
         const bytes = new TextEncoder().encode(`${value.text}\0`);
         if (bytes.length > this.#typing.size(member.type))
@@ -208,16 +210,18 @@ export class Unit implements ModuleUnit {
     return functions;
   }
 
-  #program({ name, args, node, scope, at }: ProgramValue, row: ProgramRow): { fn: CFunction; section: string } {
+  #program({ name, args, node, scope, at, called }: ProgramValue, row: ProgramRow): { fn: CFunction; section: string } {
     const { types } = this;
     const { c } = types;
     const span = spanOf(node);
-    const section = row.section(args, at);
+    const place = row.section(args, at);
+    const section = called === true ? place.replace(ATTACHED_BY_NAME, "$1") : place;
     const parameters = row.parameters(args, types, this.#world, at);
     const pointer = c.pointer(parameters.context);
     const context: CVariable = { ...parameterOf("ctx", pointer, span), storage: "parameter" };
     const reader = new FunctionReader(scope);
     reader.context = context;
+    reader.undisturbed = row.undisturbed === true;
     const begin = reader.gathered(() => {
       for (const [i, pattern] of node.params.entries()) {
         if (pattern.type !== "Identifier") return refuse("SCRY1402", "a parameter is a name here", pattern);

@@ -2,7 +2,8 @@
 // and what is known when it is compiled.
 
 import type { CExpression, CFunction, CStatement, CVariable } from "../../c/index.ts";
-import type { FunctionNode, Node, ObjectExpression } from "./ast.ts";
+import type { SummedAggregate } from "../../schema/index.ts";
+import type { Expression, FunctionNode, Node, ObjectExpression } from "./ast.ts";
 import type { Types } from "./types.ts";
 
 /**
@@ -36,6 +37,17 @@ export interface ModuleScope {
   unique(word: string): string;
 }
 
+/** What declarations use of the module that they are in. */
+export interface DeclarationScope {
+  readonly types: Types;
+  /** A type that is given as a value; aggregates only where they may be. */
+  typeArgument(node: Expression, aggregates?: "aggregates"): number;
+  /** A value that is known when the module is compiled. */
+  evaluate(node: Expression): Value;
+  /** What a name stands for at the top of the module. */
+  find(name: string): Value | undefined;
+}
+
 /** Known when the module is compiled. */
 export type Static =
   | { readonly kind: "number"; readonly value: bigint }
@@ -54,11 +66,23 @@ export type Static =
   | { readonly kind: "record"; readonly members: ReadonlyMap<string, Static> };
 
 export interface MapValue {
+  /** Its declaration. */
   readonly variable: CVariable;
+  /** Its kind: a key of MAPS. */
+  readonly what: string;
   /** Types of its keys and values; of rings the value is the record. */
   readonly key: number;
   readonly value: number;
-  readonly ring: boolean;
+  /** Keys are numbers of entries that are all there. */
+  readonly indexed: boolean;
+  /** Programs can go through its entries. */
+  readonly walked: boolean;
+  /** What its values are, where they are aggregates. */
+  readonly aggregate?: SummedAggregate;
+  /** Of maps of maps: what its entries are like. */
+  readonly inner?: MapValue;
+  /** Its address, where it was looked up in another one; 0: there is none. */
+  readonly at?: CExpression;
 }
 
 export interface ProgramValue {
@@ -69,6 +93,8 @@ export interface ProgramValue {
   readonly node: FunctionNode;
   readonly scope: ModuleScope;
   readonly at: Node;
+  /** It runs by tail calls, and is not attached. */
+  called?: true;
 }
 
 /** A struct of the kernel's that is filled with programs, and what else stands in it. */
@@ -118,6 +144,8 @@ export type Value =
   | ({ readonly kind: "maybe"; readonly present: CExpression; readonly of: CExpression } & WithMethods)
   | Resource
   | IteratorValue
+  /** A map that was looked up in another; `present` as above. */
+  | { readonly kind: "map"; readonly present: CExpression; readonly map: MapValue }
   | { readonly kind: "static"; readonly what: Static }
   | { readonly kind: "undefined" }
   /** An object literal, which takes the type of its place. */

@@ -11,6 +11,8 @@ export abstract class Writer {
   readonly types: Types;
   /** The context of the program, where there is one. */
   context: CVariable | undefined;
+  /** No other program comes between on its CPU while this one runs; of functions nothing is known. */
+  undisturbed = false;
   protected scopes: Map<string, Value>[] = [new Map()];
   protected out: CStatement[] = [];
   /** What a function that stands within another one has of that. */

@@ -1,0 +1,330 @@
+// What programs do with maps: `get`, `set`, `add`, `push`, `send`, `tailCall`. Which kind of map has which is said in maps.ts.
+
+import type { CExpression } from "../../c/index.ts";
+import { contextOf, counted, plain } from "./arguments.ts";
+import { bare, type Expression, type Node, refuse, spanOf } from "./ast.ts";
+import { addressed, asBoolean, found, onMap, succeeded, where } from "./map-access.ts";
+import type { MethodRow, Reader } from "./reader.ts";
+import { reserve } from "./resources.ts";
+import type { MapValue, Value } from "./values.ts";
+
+/** BPF_NOEXIST, BPF_LOCAL_STORAGE_GET_F_CREATE */
+const CREATE = 1;
+
+// --- entries by their keys --------------------------------------------------------------------------------------------
+
+const getting =
+  (after?: (r: Reader, map: MapValue, key: CExpression, at: Node) => void): MethodRow =>
+  (r, map, args, at) => {
+    counted(args, 1, 1, at, "get");
+    const { typing } = r.types;
+    const key = addressed(r, args[0] as Expression, map.key);
+    const pointer = found(r, map, key, at);
+    if (map.inner !== undefined) return { kind: "map", present: pointer, map: { ...map.inner, at: pointer } };
+    if (!typing.isScalar(map.value) && after !== undefined) {
+      // What is deleted stays as a copy.
+      const copy = r.zeroed(map.value, spanOf(at));
+      where(r, pointer, () => {
+        r.intoValue(r.read(copy), plain(typing.dereference(pointer, spanOf(at))), at);
+        after(r, map, key, at);
+      });
+      return { kind: "maybe", present: pointer, of: r.read(copy) };
+    }
+    return valueAt(r, map.value, pointer, at, () => after?.(r, map, key, at));
+  };
+
+/** What a pointer leads to that may be 0: a struct itself, of a number a copy. */
+function valueAt(r: Reader, type: number, pointer: CExpression, at: Node, after?: () => void): Value {
+  const { typing } = r.types;
+  const span = spanOf(at);
+  const of = typing.dereference(pointer, span);
+  if (!typing.isScalar(type)) return { kind: "maybe", present: pointer, of };
+  const copy = r.temporary(type, span);
+  r.declare(copy, r.constant(0, type, span));
+  where(r, pointer, () => {
+    r.do({ kind: "assign", target: r.read(copy), value: of, type, span });
+    after?.();
+  });
+  return { kind: "maybe", present: pointer, of: r.read(copy) };
+}
+
+const remove = (r: Reader, map: MapValue, key: CExpression, at: Node): CExpression =>
+  onMap(r, map, "bpf_map_delete_elem", [key], "status", at);
+
+const storing =
+  (flags: number): MethodRow =>
+  (r, map, args, at) => {
+    counted(args, 2, 2, at, "set");
+    const key = addressed(r, args[0] as Expression, map.key);
+    const value = addressed(r, args[1] as Expression, map.value);
+    const how = r.constant(flags, r.types.u64, spanOf(at));
+    return plain(succeeded(r, onMap(r, map, "bpf_map_update_elem", [key, value, how], "status", at), at));
+  };
+
+/** How much is added: one, unless said otherwise. */
+function amountOf(r: Reader, map: MapValue, node: Expression | undefined, at: Node): CExpression {
+  const { typing } = r.types;
+  if (!typing.isInteger(map.value))
+    return refuse("SCRY1403", `only numbers can be added to, not ${r.types.name(map.value)}`, at);
+  const by =
+    node === undefined ? r.constant(1, map.value, spanOf(at)) : r.fitting(r.plain(node, map.value), map.value, node);
+  const amount = r.held(by, map.value, spanOf(at));
+  return r.read(amount);
+}
+
+/** Adds to a number in memory, at once for all CPUs. */
+function addAt(r: Reader, map: MapValue, pointer: CExpression, amount: CExpression, at: Node): void {
+  const span = spanOf(at);
+  r.do({ kind: "builtin", name: "__sync_fetch_and_add", args: [pointer, amount], type: map.value, span });
+}
+
+/** Adds to a number, which begins with zero where there is none. */
+const add: MethodRow = (r, map, args, at) => {
+  counted(args, 1, 2, at, "add");
+  const { typing, c, u64 } = r.types;
+  const span = spanOf(at);
+  const key = addressed(r, args[0] as Expression, map.key);
+  const amount = amountOf(r, map, args[1], at);
+  const pointer = found(r, map, key, at);
+  // All entries of an array are there.
+  const make = (): void => {
+    const start = typing.cast(typing.address(r.addressable(amount), span), c.pointer(0));
+    const made = onMap(r, map, "bpf_map_update_elem", [key, start, r.constant(CREATE, u64, span)], "status", at);
+    // Somebody else has just made it: then there is something to add to.
+    where(r, made, () => {
+      const second = found(r, map, key, at);
+      where(r, second, () => addAt(r, map, second, amount, at));
+    });
+  };
+  where(r, pointer, () => addAt(r, map, pointer, amount, at), map.indexed ? undefined : make);
+  return plain(r.constant(0, typing.int, span));
+};
+
+/** Entries of arrays are always there: they are not made or deleted. */
+export const OF_ARRAYS: Readonly<Record<string, MethodRow>> = {
+  get: getting(),
+  has: (r, map, args, at) => {
+    counted(args, 1, 1, at, "has");
+    return plain(asBoolean(r, found(r, map, addressed(r, args[0] as Expression, map.key), at), at));
+  },
+  set: storing(0),
+  add,
+};
+export const OF_HASHES: Readonly<Record<string, MethodRow>> = {
+  ...OF_ARRAYS,
+  take: getting((r, map, key, at) => r.do(remove(r, map, key, at))),
+  insert: storing(CREATE),
+  delete: (r, map, args, at) => {
+    counted(args, 1, 1, at, "delete");
+    return plain(succeeded(r, remove(r, map, addressed(r, args[0] as Expression, map.key), at), at));
+  },
+};
+
+/** Maps of maps are filled by the user's side. */
+export const OF_MAPS: Readonly<Record<string, MethodRow>> = {
+  get: OF_ARRAYS["get"] as MethodRow,
+  has: OF_ARRAYS["has"] as MethodRow,
+};
+
+// --- queues, stacks, bloom filters -------------------------------------------------------------------------------------
+
+/** Puts a value in; false where there is no room. */
+const push: MethodRow = (r, map, args, at) => {
+  counted(args, 1, 1, at, "push");
+  const value = addressed(r, args[0] as Expression, map.value);
+  const none = r.constant(0, r.types.u64, spanOf(at));
+  return plain(succeeded(r, onMap(r, map, "bpf_map_push_elem", [value, none], "status", at), at));
+};
+
+const taken =
+  (helper: string): MethodRow =>
+  (r, map, args, at) => {
+    counted(args, 0, 0, at, "it");
+    const { typing, c, i64 } = r.types;
+    const span = spanOf(at);
+    const value = r.zeroed(map.value, span);
+    const to = typing.cast(typing.address(r.read(value), span), c.pointer(0));
+    const status = onMap(r, map, helper, [to], "status", at);
+    const present = r.held(succeeded(r, status, at), i64, span);
+    return { kind: "maybe", present: r.read(present), of: r.read(value) };
+  };
+
+export const OF_QUEUES: Readonly<Record<string, MethodRow>> = {
+  push,
+  pop: taken("bpf_map_pop_elem"),
+  peek: taken("bpf_map_peek_elem"),
+};
+export const OF_BLOOM_FILTERS: Readonly<Record<string, MethodRow>> = {
+  push,
+  /** True for all that was put in, and for some that was not. */
+  has: (r, map, args, at) => {
+    counted(args, 1, 1, at, "has");
+    const value = addressed(r, args[0] as Expression, map.value);
+    return plain(succeeded(r, onMap(r, map, "bpf_map_peek_elem", [value], "status", at), at));
+  },
+};
+
+// --- storage of tasks, inodes, sockets, control groups -----------------------------------------------------------------
+
+/**
+ * Whose storage it is. The running task is a number to programs that read it by the helper of all kernels; storage wants the
+ * kernel's own pointer.
+ */
+function ownerOf(r: Reader, node: Expression): CExpression {
+  const given = r.plain(node);
+  let at: CExpression | undefined = given;
+  for (let depth = 0; at !== undefined && depth < 8; depth++) {
+    if (at.kind === "convert") at = at.of;
+    else if (at.kind === "variable") at = at.variable.initial?.entries[0]?.value;
+    else break;
+  }
+  const running =
+    at?.kind === "call" && at.callee.kind === "function" && at.callee.function.name === "bpf_get_current_task";
+  if (running) return r.call("bpf_get_current_task_btf", [], spanOf(node));
+  if (!r.types.typing.isPointer(given.type))
+    return refuse("SCRY1403", `this is ${r.types.name(given.type)}: storage belongs to a pointer of the kernel`, node);
+  return given;
+}
+
+/** Is `{ create: true }` said? */
+function creates(r: Reader, node: Expression | undefined): boolean {
+  if (node === undefined) return false;
+  const [property, ...rest] = node.type === "ObjectExpression" ? node.properties : [];
+  const value =
+    property?.type === "Property" && property.key.type === "Identifier" && property.key.name === "create"
+      ? r.value(property.value as Expression)
+      : undefined;
+  if (rest.length > 0 || value?.kind !== "static" || value.what.kind !== "number")
+    return refuse("SCRY1405", "{ create: true } is what can be said here", node);
+  return value.what.value !== 0n;
+}
+
+/** Methods of the storage of one kind of owner: `task` has `bpf_task_storage_get`. */
+export function ofStorage(kind: "task" | "inode" | "sk" | "cgrp"): Readonly<Record<string, MethodRow>> {
+  const pointerTo = (r: Reader, map: MapValue, owner: CExpression, create: boolean, at: Node): CExpression => {
+    const { c, u64 } = r.types;
+    const span = spanOf(at);
+    const none = r.types.typing.cast(r.constant(0, u64, span), c.pointer(0));
+    const flags = r.constant(create ? CREATE : 0, u64, span);
+    const call = onMap(r, map, `bpf_${kind}_storage_get`, [owner, none, flags], "pointer", at);
+    return r.read(r.held(call, c.pointer(map.value), span), span);
+  };
+  return {
+    get: (r, map, args, at) => {
+      counted(args, 1, 2, at, "get");
+      const create = creates(r, args[1]);
+      const pointer = pointerTo(r, map, ownerOf(r, args[0] as Expression), create, at);
+      return valueAt(r, map.value, pointer, at);
+    },
+    set: (r, map, args, at) => {
+      counted(args, 2, 2, at, "set");
+      const { typing } = r.types;
+      const pointer = pointerTo(r, map, ownerOf(r, args[0] as Expression), true, at);
+      const value = r.value(args[1] as Expression);
+      where(r, pointer, () => r.intoValue(typing.dereference(pointer, spanOf(at)), value, args[1] as Expression));
+      return plain(asBoolean(r, pointer, at));
+    },
+    add: (r, map, args, at) => {
+      counted(args, 1, 2, at, "add");
+      const owner = ownerOf(r, args[0] as Expression);
+      const amount = amountOf(r, map, args[1], at);
+      const pointer = pointerTo(r, map, owner, true, at);
+      where(r, pointer, () => addAt(r, map, pointer, amount, at));
+      return plain(r.constant(0, r.types.typing.int, spanOf(at)));
+    },
+    delete: (r, map, args, at) => {
+      counted(args, 1, 1, at, "delete");
+      const owner = ownerOf(r, args[0] as Expression);
+      return plain(succeeded(r, onMap(r, map, `bpf_${kind}_storage_delete`, [owner], "status", at), at));
+    },
+  };
+}
+
+// --- program arrays ---------------------------------------------------------------------------------------------------
+
+export const OF_PROGRAMS: Readonly<Record<string, MethodRow>> = {
+  /** Goes on in another program, which does not come back; without one of this number it goes on here. */
+  tailCall: (r, map, args, at) => {
+    counted(args, 1, 1, at, "tailCall");
+    const { typing, c, u32 } = r.types;
+    const span = spanOf(at);
+    const [node] = args as [Expression];
+    const index = r.fitting(r.plain(node, u32), u32, node);
+    const { variable } = map;
+    const table = typing.address({ kind: "variable", variable, type: variable.type, span }, span);
+    r.do(r.call("bpf_tail_call", [typing.cast(contextOf(r, at), c.pointer(0)), table, index], span));
+    return plain(r.constant(0, typing.int, span));
+  },
+};
+
+// --- rings -------------------------------------------------------------------------------------------------------------
+
+export const OF_RINGS: Readonly<Record<string, MethodRow>> = {
+  reserve,
+  /** Sends a record; false where the ring is full. */
+  send: (r, map, args, at) => {
+    counted(args, 1, 1, at, "send");
+    const { typing, c } = r.types;
+    const span = spanOf(at);
+    const size = r.constant(typing.size(map.value), typing.unsignedLong, span);
+    const none = r.constant(0, typing.unsignedLong, span);
+    const pointer = c.pointer(map.value);
+    const sent = r.held(onMap(r, map, "bpf_ringbuf_reserve", [size, none], "pointer", at), pointer, span);
+    const [record] = args as [Expression];
+    const body = r.gathered(() => {
+      const place = typing.dereference(r.read(sent), span);
+      const value = r.value(record);
+      if (value.kind === "object") zeroGaps(r, r.read(sent), value.node, map.value);
+      r.intoValue(place, value, record);
+      r.do(r.call("bpf_ringbuf_submit", [typing.cast(r.read(sent), c.pointer(0)), none], span));
+    });
+    r.push({
+      kind: "if",
+      condition: typing.truth(r.read(sent)),
+      then: { kind: "block", statements: body, span },
+      span,
+    });
+    return plain(asBoolean(r, r.read(sent), at));
+  },
+};
+
+/** Makes zero what an object does not name, and what lies between its members. */
+function zeroGaps(
+  r: Reader,
+  pointer: CExpression,
+  node: Extract<Value, { kind: "object" }>["node"],
+  type: number,
+): void {
+  const { typing, c } = r.types;
+  const span = spanOf(node);
+  const found = typing.resolve(type);
+  if (found.kind !== "struct") return;
+  const written = node.properties.flatMap((property): readonly string[] => {
+    // Of a struct in a struct its own members may be left out.
+    if (property.type !== "Property" || property.key.type !== "Identifier") return [];
+    return bare(property.value as Expression).type === "ObjectExpression" ? [] : [property.key.name];
+  });
+  const zero = (from: number, to: number): void => {
+    if (to <= from) return;
+    const at = typing.binary(
+      "+",
+      typing.cast(pointer, c.pointer(r.types.number("u8") as number)),
+      r.constant(from, typing.int, span),
+      span,
+    );
+    r.do({
+      kind: "builtin",
+      name: "memset",
+      args: [at, r.constant(0, typing.int, span), r.constant(to - from, r.types.u64, span)],
+      type: c.pointer(0),
+      span,
+    });
+  };
+  let end = 0;
+  for (const member of found.members) {
+    if (!written.includes(member.name)) continue;
+    zero(end, member.bitOffset / 8);
+    end = member.bitOffset / 8 + typing.size(member.type);
+  }
+  zero(end, typing.size(type));
+}
