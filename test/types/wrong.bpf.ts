@@ -227,7 +227,7 @@ export const c14 = task.pid === "1";
 // @ts-expect-error TS2367
 export const c15 = task.comm === 1;
 // @ts-expect-error TS2339
-export const c16 = bpf.threads();
+export const c16 = bpf.fibers();
 // @ts-expect-error TS2554
 export const c17 = bpf.pid(1);
 // @ts-expect-error TS2345

@@ -2,7 +2,7 @@
 
 import type { CExpression } from "../../c/index.ts";
 import { contextOf, counted, plain } from "./arguments.ts";
-import { bare, type Expression, type Node, refuse, spanOf } from "./ast.ts";
+import { type Expression, type Node, refuse, spanOf } from "./ast.ts";
 import { formatted } from "./format.ts";
 import type { CallRow, MemberRow, Reader } from "./reader.ts";
 import { REGIONS } from "./resources.ts";
