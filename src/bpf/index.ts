@@ -26,6 +26,8 @@ import type {
   ResultArgument,
   ResultOf,
   Ring,
+  StackMap,
+  StackValue,
   Statistics,
   Storage,
   StructOf,
@@ -138,6 +140,11 @@ export const taskStorage: MakeStorage<KernelStruct<"task_struct">> = standIn("ta
 export const inodeStorage: MakeStorage<KernelStruct<"inode">> = standIn("inodeStorage");
 export const socketStorage: MakeStorage<KernelStruct<"sock"> | KernelStruct<"bpf_sock">> = standIn("socketStorage");
 export const cgroupStorage: MakeStorage<KernelStruct<"cgroup">> = standIn("cgroupStorage");
+/** `depth`: frames of each stack, 127 at most and unless said otherwise; `maxEntries`: different stacks, 16,384. */
+export const stackMap: (options?: MapOptions & { readonly depth?: number }) => StackMap = standIn("stackMap");
+/** The type of a stack of calls: its number in a table, or so many of its frames; 32 unless said otherwise. */
+export const kernelStack: (kept?: StackMap | number) => Type<StackValue<"kernel">> = standIn("kernelStack");
+export const userStack: (kept?: StackMap | number) => Type<StackValue<"user">> = standIn("userStack");
 /** Programs of one kind, for tail calls: they are loaded, and not attached. */
 export const programArray: (programs: readonly Program[], options?: MapOptions) => ProgramArray =
   standIn("programArray");
@@ -170,6 +177,9 @@ export const bpf: {
   random(): u32;
   /** The id of the task's control group. */
   cgroup(): u64;
+  /** The calls that led here, in the kernel and in the process. Their place's type says how they are kept. */
+  kernelStack(): StackValue<"kernel">;
+  userStack(): StackValue<"user">;
   /** The name of the thread, of 16 bytes. */
   comm(): string;
   /** The running task. */

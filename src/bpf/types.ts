@@ -150,6 +150,30 @@ export interface Storage<O, V> {
   delete(owner: O): boolean;
 }
 
+/** A stack of calls, as programs keep and send it. */
+export interface StackValue<S extends "kernel" | "user"> {
+  readonly [kernel]: readonly ["stack", S];
+}
+/** Each different stack once, by a number. */
+export interface StackMap {
+  readonly [kernel]: readonly ["stacks"];
+}
+/** The same on the user's side. */
+export interface Stack {
+  readonly space: "kernel" | "user";
+  /** From the innermost call outwards; none where the stack could not be taken, or had no place in its table. */
+  readonly frames: readonly StackFrame[];
+}
+export interface StackFrame {
+  readonly address: bigint;
+  /** The function; absent: no symbol covers the address. */
+  readonly name?: string;
+  /** Bytes from its start. */
+  readonly offset: number;
+  /** The file that the address is mapped from, or the kernel's module; absent for the kernel itself. */
+  readonly module?: string;
+}
+
 /** Programs by numbers, which others go on in. */
 export interface ProgramArray {
   readonly [kernel]: readonly ["programs"];
@@ -290,15 +314,17 @@ export type ResultArgument<N extends string> =
 /** A value as JavaScript reads it: numbers of 64 bits are bigints. */
 export type UserValue<T> = [T] extends [boolean]
   ? boolean
-  : [T] extends [string]
-    ? string
-    : [T] extends [number]
-      ? IsWide<T> extends true
-        ? bigint
-        : number
-      : T extends readonly (infer E)[]
-        ? UserValue<E>[]
-        : { [K in keyof T]: UserValue<T[K]> };
+  : [T] extends [StackValue<"kernel" | "user">]
+    ? Stack
+    : [T] extends [string]
+      ? string
+      : [T] extends [number]
+        ? IsWide<T> extends true
+          ? bigint
+          : number
+        : T extends readonly (infer E)[]
+          ? UserValue<E>[]
+          : { [K in keyof T]: UserValue<T[K]> };
 
 type FlavourOf<T> = T extends { readonly [kernel]?: infer N } ? NonNullable<N> : never;
 type IsWide<T> = "u64" extends FlavourOf<T> ? true : "i64" extends FlavourOf<T> ? true : false;

@@ -20,6 +20,7 @@ import { aggregateOf, aggregateValue } from "./aggregates.ts";
 import { type Codec, elementCodec, keyCodec, typedCodec } from "./codecs.ts";
 import { type RecordDecoder, type RecordOptions, RecordStream } from "./record-stream.ts";
 import type { Given, MapShape } from "./shape.ts";
+import { presentation, type StackTables, withStacks } from "./stacks.ts";
 
 /** What of a map may be changed before it is loaded. */
 export type MapPlan = Pick<MapSpec, "type" | "keySize" | "valueSize" | "maxEntries"> & {
@@ -40,8 +41,14 @@ export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["ke
   #decodeAggregate: ValueDecoder | undefined;
   #producer: UserRingBuffer | undefined;
 
-  /** `folder`: where maps that are declared to be pinned by their names are looked for. */
-  constructor(spec: MapSpec, btf: Btf | undefined, folder: string, kernel: Kernel) {
+  readonly #stacks: StackTables;
+
+  /**
+   * `folder`: where maps that are declared to be pinned by their names are looked for; `stacks`: what the object's tables of
+   * stacks have.
+   */
+  constructor(spec: MapSpec, btf: Btf | undefined, folder: string, kernel: Kernel, stacks: StackTables = () => []) {
+    this.#stacks = stacks;
     this.name = spec.name;
     this.#spec = spec;
     this.#btf = btf;
@@ -161,8 +168,9 @@ export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["ke
     if (this.#pinPath !== undefined && this.#reused === undefined) pin(map.fd, this.#pinPath, this.#kernel);
     this.#map = map;
     this.#spec = map.spec;
-    this.#key = keyCodec(map.spec, this.#btf);
-    this.#value = elementCodec(map.spec, this.#btf);
+    const { keyType, valueType } = map.spec;
+    this.#key = withStacks(keyCodec(map.spec, this.#btf), this.#btf, keyType, this.#stacks);
+    this.#value = withStacks(elementCodec(map.spec, this.#btf), this.#btf, valueType, this.#stacks);
     this.#aggregate = aggregateOf(map.spec, this.#btf);
   }
 
@@ -348,13 +356,19 @@ export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["ke
     if (named === undefined || this.#btf === undefined)
       return (view, at, length) => bytesAt(view, at, length).slice() as T;
     const codec = valueCodec(this.#btf, named);
+    const present = this.presentation(named) ?? ((value: unknown): unknown => value);
     return (view, at, length) => {
-      if (length >= codec.size) return codec.decode(view, at, at + length) as T;
+      if (length >= codec.size) return present(codec.decode(view, at, at + length)) as T;
       // A program may send less than all of a struct: the rest is zero.
       const short = new Uint8Array(codec.size);
       short.set(bytesAt(view, at, length));
-      return codec.decode(new DataView(short.buffer), 0) as T;
+      return present(codec.decode(new DataView(short.buffer), 0)) as T;
     };
+  }
+
+  /** What makes of decoded values of a type of the object's what users read; undefined: they are that already. */
+  presentation(type: number): ((value: unknown) => unknown) | undefined {
+    return this.#btf === undefined ? undefined : presentation(this.#btf, type, this.#stacks);
   }
 
   /** Puts a record into a user ring buffer; false where there is no room: then the program has to take some out first. */

@@ -38,6 +38,7 @@ import { ObjectMap } from "./object-map.ts";
 import { ObjectProgram, type ProgramOwner } from "./object-program.ts";
 import { sectionPlace } from "./section-places.ts";
 import type { ObjectShape } from "./shape.ts";
+import { addressesOf, type StackTables } from "./stacks.ts";
 import { type AddressMap, USDT_ADDRESSES, USDT_SPECS, UsdtSpecs } from "./usdt.ts";
 
 export interface OpenOptions extends CSourceOptions {
@@ -96,8 +97,10 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
     const pins = options.pins ?? BPF_FILES;
     const maps: Record<string, ObjectMap> = Object.create(null) as Record<string, ObjectMap>;
     const sections: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+    const stacks: StackTables = (name, id) =>
+      addressesOf(maps[name]?.kernelMap.lookup(new Uint8Array(Uint32Array.of(id).buffer)));
     for (const spec of object.maps) {
-      maps[spec.name] = new ObjectMap(spec, object.types, pins, this.#kernel);
+      maps[spec.name] = new ObjectMap(spec, object.types, pins, this.#kernel, stacks);
       if (!isGlobalData(spec.name)) continue;
       const bytes = new Uint8Array(spec.valueSize);
       bytes.set((spec.initial ?? new Uint8Array()).subarray(0, bytes.length));

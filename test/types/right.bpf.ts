@@ -17,6 +17,7 @@ import {
   hashOfMaps,
   hist,
   i64,
+  kernelStack,
   kprobe,
   kretprobe,
   lhist,
@@ -30,6 +31,7 @@ import {
   range,
   ring,
   sizeOf,
+  stackMap,
   stats,
   struct,
   sum,
@@ -44,6 +46,7 @@ import {
   u32,
   u64,
   uprobe,
+  userStack,
   type ValueOf,
   XDP,
   xdp,
@@ -109,6 +112,10 @@ export const totalOf = array(sum(i64));
 const each = lruHash(Key, lhist(0, 100, 10));
 export const times = hash(u64, stats());
 const seenBy = hash(text(16), count());
+const stacks = stackMap({ depth: 20 });
+const Blocked = struct({ kernel: kernelStack(stacks), user: userStack(stacks) });
+export const blocked = hash(Blocked, u64);
+export const sent = ring(struct({ at: kernelStack(16) }));
 const steps = programArray([enter, exit]);
 export const more = tracepoint("syscalls:sys_exit_read", () => {
   waiting.push(waiting.pop() ?? Slow({ pid: 1 }));
@@ -123,6 +130,8 @@ export const more = tracepoint("syscalls:sys_exit_read", () => {
   if (!times.has(1)) times.record(1, 2);
   seenBy.record(bpf.comm());
   seenBy.delete("sh");
+  blocked.add({ kernel: bpf.kernelStack(), user: bpf.userStack() });
+  sent.send({ at: bpf.kernelStack() });
   steps.tailCall(1);
 });
 

@@ -21,6 +21,8 @@ for (const { from, to, count: n } of buckets) console.log((from ?? 0n) + (to ?? 
 const mean: bigint | undefined = run.times.get(5n)?.average;
 const whole: bigint = (run.totalOf.get(0) ?? 0n) + (mean ?? 0n);
 console.log(whole);
+for (const [{ kernel }] of run.blocked)
+  for (const { name, address } of kernel.frames) console.log(name ?? address.toString(16));
 run.waiting.push({ pid: 1, ns: 2 });
 const nextOne: bigint | undefined = run.waiting.pop()?.ns;
 run.byGroup.set(5, run.counts);

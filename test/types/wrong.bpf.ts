@@ -35,6 +35,7 @@ import {
   u16,
   u32,
   u64,
+  userStack,
   type ValueOf,
   xdp,
 } from "scry/bpf";
@@ -112,6 +113,10 @@ hash(u32, hist()).record(wide, 1);
 hash(u32, hist()).get(1);
 // @ts-expect-error TS2339
 array(hist()).delete(1);
+// @ts-expect-error TS2322
+ring(struct({ at: userStack() })).send({ at: bpf.kernelStack() });
+// @ts-expect-error TS2345
+export const b5 = userStack(started);
 // @ts-expect-error TS2339
 slots.delete(1);
 // @ts-expect-error TS2339

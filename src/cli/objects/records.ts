@@ -17,6 +17,7 @@ export interface ReadRecord {
 interface Candidate {
   readonly name: string;
   readonly codec: ValueCodec;
+  readonly present?: ((value: unknown) => unknown) | undefined;
 }
 
 /** Reads the records of a map. `type`: the struct that the user says they are; `headers`: where it may be, too. */
@@ -39,7 +40,9 @@ export function recordReader(
       [],
     );
   const padded = map.type === "perf_event_array";
-  const named = said === undefined ? undefined : { name: btf.resolve(said).name, codec: valueCodec(btf, said) };
+  const present = said === undefined || btf !== object ? undefined : map.presentation(said);
+  const named =
+    said === undefined ? undefined : { name: btf.resolve(said).name, codec: valueCodec(btf, said), present };
   const known = new Map<number, Candidate | undefined>();
   let all: readonly Candidate[] | undefined;
   return (bytes) => {
@@ -51,11 +54,11 @@ export function recordReader(
   };
 }
 
-function decoded({ name, codec }: Candidate, bytes: Uint8Array): ReadRecord {
+function decoded({ name, codec, present = (value) => value }: Candidate, bytes: Uint8Array): ReadRecord {
   const whole = bytes.length >= codec.size ? bytes : new Uint8Array(codec.size);
   if (whole !== bytes) whole.set(bytes);
   const view = new DataView(whole.buffer, whole.byteOffset, whole.byteLength);
-  return { type: name, value: codec.decode(view, 0, whole.length) };
+  return { type: name, value: present(codec.decode(view, 0, whole.length)) };
 }
 
 function ofHeaders(headers: HeaderTypes | undefined): Candidate[] {

@@ -1,15 +1,29 @@
 // Values of maps, variables and records as text and as JSON.
 
+import type { Stack } from "../../bpf/index.ts";
+import type { Type } from "../../schema/index.ts";
+import { formatValue } from "../../views/index.ts";
+
 /** As C writes initialisers: `{ pid: 12, comm: "sh", at: { x: -3 } }`. */
 export function valueText(value: unknown): string {
   if (value instanceof Uint8Array) return hex(value);
   if (Array.isArray(value)) return `[${value.map(valueText).join(", ")}]`;
+  if (isStack(value)) return formatValue(STACK[value.space], { kind: "stack", frames: value.frames }).trimEnd();
   if (typeof value === "object" && value !== null) {
     const members = Object.entries(value).map(([name, one]) => `${name}: ${valueText(one)}`);
     return members.length === 0 ? "{}" : `{ ${members.join(", ")} }`;
   }
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
+
+const isStack = (value: unknown): value is Stack =>
+  typeof value === "object" && value !== null && "space" in value && "frames" in value && Array.isArray(value.frames);
+
+/** As the trace language prints them: a line for each call, below what they belong to. */
+const STACK: Readonly<Record<Stack["space"], Type>> = {
+  kernel: { kind: "kstack", limit: 127, mode: "bpftrace" },
+  user: { kind: "ustack", limit: 127, mode: "bpftrace" },
+};
 
 /** Bytes of which no more is known: without the zeros at the end, and the texts that are among them. */
 function hex(bytes: Uint8Array): string {

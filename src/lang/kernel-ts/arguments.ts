@@ -18,7 +18,8 @@ export function counted(args: readonly Expression[], least: number, most: number
 
 /** What the program was started with: helpers want it. */
 export function contextOf(r: Reader, at: Node): CExpression {
-  if (r.context === undefined)
-    return refuse("SCRY1405", "only programs themselves have a context, not functions that they call", at);
-  return r.read(r.context, spanOf(at));
+  const context = r.useContext();
+  if (context === undefined)
+    return refuse("SCRY1405", "functions that the kernel calls have no context: only programs, and what they call", at);
+  return r.read(context, spanOf(at));
 }

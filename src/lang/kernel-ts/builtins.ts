@@ -6,6 +6,7 @@ import { type Expression, type Node, refuse, spanOf } from "./ast.ts";
 import { formatted } from "./format.ts";
 import type { CallRow, MemberRow, Reader } from "./reader.ts";
 import { REGIONS } from "./resources.ts";
+import { STACKS } from "./stacks.ts";
 
 /** A number that a helper without arguments gives, cut to a type. */
 const number =
@@ -58,6 +59,7 @@ const textFrom =
 
 export const BPF: Readonly<Record<string, CallRow>> = {
   ...REGIONS,
+  ...STACKS,
   pid: number("bpf_get_current_pid_tgid", "u32", 32),
   tid: number("bpf_get_current_pid_tgid", "u32"),
   uid: number("bpf_get_current_uid_gid", "u32"),

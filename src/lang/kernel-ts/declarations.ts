@@ -2,6 +2,7 @@
 
 import { AGGREGATES } from "./aggregate-types.ts";
 import { type CallExpression, type Expression, refuse } from "./ast.ts";
+import { STACK_TYPES } from "./stacks.ts";
 import type { DeclarationScope } from "./values.ts";
 
 type TypeRow = (m: DeclarationScope, name: string, args: readonly Expression[], at: CallExpression) => number;
@@ -26,6 +27,7 @@ function known(
 
 export const TYPES: Readonly<Record<string, TypeRow>> = {
   ...AGGREGATES,
+  ...STACK_TYPES,
   struct: (m, name, args, at) => {
     const [node] = args;
     if (node?.type !== "ObjectExpression" || args.length > 1)

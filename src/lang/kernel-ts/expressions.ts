@@ -3,6 +3,7 @@
 
 import type { CExpression } from "../../c/index.ts";
 import { nearest, type Span } from "../../source/index.ts";
+import { contextOf } from "./arguments.ts";
 import {
   annotationOf,
   bare,
@@ -309,13 +310,14 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
   }
 
   #called(what: Extract<Static, { kind: "function" }>, name: string, args: readonly Expression[], node: Node): Value {
-    const { typing } = this.types;
+    const { typing, c } = this.types;
     const span = spanOf(node);
     const fn = this.module.function(what, name, node);
     const type = typing.resolve(fn.type);
     if (type.kind !== "func_proto") return refuse("SCRY1403", "this is no function", node);
-    if (args.length !== type.params.length)
-      return refuse("SCRY1405", `'${name}' takes ${type.params.length} arguments, ${args.length} given`, node);
+    const wantedCount = type.params.length - (what.handed === true ? 1 : 0);
+    if (args.length !== wantedCount)
+      return refuse("SCRY1405", `'${name}' takes ${wantedCount} arguments, ${args.length} given`, node);
     const given = args.map((arg, i) => {
       const wanted = type.params[i]?.type ?? 0;
       const pointer = typing.resolve(wanted);
@@ -329,6 +331,7 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
       }
       return this.fitting(this.plain(arg, wanted), wanted, arg);
     });
+    if (what.handed === true) given.push(typing.cast(contextOf(this, node), c.pointer(0)));
     fn.uses++;
     const callee: CExpression = { kind: "function", function: fn, type: fn.type, span };
     return { kind: "plain", of: { kind: "call", callee, args: given, type: type.returns, span } };

@@ -24,12 +24,13 @@ export class FunctionReader extends StatementReader {
   function(node: FunctionNode, name: string): CFunction {
     const { typing, c } = this.types;
     const span = spanOf(node);
-    const parameters = node.params.map((pattern): CVariable => {
+    this.handed = true;
+    const own = node.params.map((pattern): CVariable => {
       if (pattern.type !== "Identifier") return refuse("SCRY1402", "a parameter is a name with a type", pattern);
       const type =
         this.annotated(pattern) ?? refuse("SCRY1403", `'${pattern.name}' needs a type: ${pattern.name}: u32`, pattern);
-      const own = typing.isScalar(type) ? type : c.pointer(type);
-      const variable: CVariable = { ...this.variable(pattern.name, own, spanOf(pattern)), storage: "parameter" };
+      const held = typing.isScalar(type) ? type : c.pointer(type);
+      const variable: CVariable = { ...this.variable(pattern.name, held, spanOf(pattern)), storage: "parameter" };
       const of = this.read(variable);
       this.bind(pattern.name, { kind: "plain", of: typing.isScalar(type) ? of : typing.dereference(of, of.span) });
       return variable;
@@ -38,6 +39,7 @@ export class FunctionReader extends StatementReader {
     const said =
       annotation === undefined ? undefined : annotation.type === "TSVoidKeyword" ? 0 : this.typeOf(annotation);
     const { statements, returns } = this.body(node, said === 0 ? undefined : said);
+    const parameters = this.context === undefined ? own : [...own, this.context];
     const type = c.add({
       kind: "func_proto",
       name: "",

@@ -6,7 +6,7 @@ import { formatDiagnostic } from "../../source/index.ts";
 import { compileModule } from "./index.ts";
 import { MAPS } from "./maps.ts";
 
-const IMPORTS = `import { bpf, rawTracepoint, struct, text, u8, u32, u64, ${Object.keys(MAPS).join(", ")} } from "scry/bpf";\n`;
+const IMPORTS = `import { bpf, kernelStack, rawTracepoint, struct, text, u8, u32, u64, userStack, ${Object.keys(MAPS).join(", ")} } from "scry/bpf";\n`;
 
 function compiled(top: string, body = "") {
   const source = {
@@ -88,7 +88,41 @@ describe("kinds of maps", () => {
     ]);
   });
 
+  it("hold stacks of calls", () => {
+    const [stacks, calls, events] = mapsOf(
+      `const stacks = stackMap({ depth: 20, maxEntries: 100 });
+       const Key = struct({ at: kernelStack(stacks), of: userStack(stacks) });
+       export const calls = hash(Key, u64);
+       export const events = ring(struct({ at: kernelStack(4) }));`,
+      "calls.add({ at: bpf.kernelStack(), of: bpf.userStack() }); events.send({ at: bpf.kernelStack() });",
+    );
+    expect([stacks, calls, events].map((map) => shown(map as MapSpec))).toEqual([
+      "stacks stack_trace 4 160 100 0",
+      "calls hash 12 8 10240 0",
+      "events ringbuf 0 0 262144 0",
+    ]);
+  });
+
   it.each([
+    [
+      "a stack in a number",
+      "export const m = hash(u32, u64);",
+      "m.set(1, bpf.kernelStack());",
+      "kernel_stack_32_frames cannot be made into u64",
+    ],
+    [
+      "the other stack",
+      "const S = struct({ at: userStack() }); export const m = ring(S);",
+      "m.send({ at: bpf.kernelStack() });",
+      "a stack's place is of type kernelStack(…)",
+    ],
+    ["too many frames", "const S = struct({ at: userStack(128) });", "", "a number of frames from 1 to 127"],
+    [
+      "stacks in a hash",
+      "const m = hash(u32, u64); const S = struct({ at: userStack(m) });",
+      "",
+      "stacks are kept in a stackMap, not in hash",
+    ],
     ["no option", "export const m = queue(u64, { noPrealloc: true });", "", "of queue can be said: { maxEntries, "],
     ["an option of another type", "export const m = hash(u32, u64, { pinned: 7 });", "", "pinned is true or false"],
     ["no method", "export const m = queue(u64);", "m.get(1);", "queue has no method 'get'"],

@@ -100,6 +100,14 @@ export const MAPS: Readonly<Record<string, MapRow>> = {
   socketStorage: storageOf("sk_storage", ofStorage("sk")),
   cgroupStorage: storageOf("cgrp_storage", ofStorage("cgrp")),
   programArray: { ...arrayOf("prog_array"), given: ["programs"], methods: OF_PROGRAMS },
+  stackMap: {
+    type: "stack_trace",
+    given: [],
+    key: "index",
+    options: [...KEYED, "depth"],
+    entries: 16_384,
+    methods: {},
+  },
   ring: { type: "ringbuf", given: ["record"], options: ["bytes", "pinned"], entries: 262_144, methods: OF_RINGS },
 };
 
@@ -109,7 +117,7 @@ export const methodsOf = ({ what, aggregate, indexed }: MapValue): Readonly<Reco
 
 /** How an option is said in the declaration. */
 interface OptionRow {
-  readonly member: "max_entries" | "map_flags" | "map_extra" | "numa_node" | "pinning";
+  readonly member: "depth" | "max_entries" | "map_flags" | "map_extra" | "numa_node" | "pinning";
   readonly most: bigint;
   /** `true` stands for this number. */
   readonly yes?: bigint;
@@ -121,6 +129,8 @@ const OPTIONS: Readonly<Record<string, OptionRow>> = {
   /** Entries are allocated when they are written. */
   noPrealloc: { member: "map_flags", most: 1n, yes: BigInt(NO_PREALLOC) },
   flags: { member: "map_flags", most: 0xffff_ffffn },
+  /** Of a table of stacks: frames of each. */
+  depth: { member: "depth", most: 127n },
   /** Of a bloom filter: hash functions. */
   hashes: { member: "map_extra", most: 15n },
   numaNode: { member: "numa_node", most: 1023n },
@@ -179,6 +189,7 @@ export function mapVariable(
     if (number !== undefined) members.push([member, said(number)]);
   }
   if (row.key !== undefined || row.given.includes("key")) members.push(["key", c.pointer(key)]);
+  if (row.type === "stack_trace") value = c.array(types.u64, options.get("depth") ?? 127);
   if (value !== 0) members.push(["value", c.pointer(value)]);
   if (values !== undefined) members.push(["values", c.array(c.pointer(values.type), values.entries.length)]);
   const type = types.struct("", members, at);
@@ -287,7 +298,7 @@ function optionsOf(
     if (property.type !== "Property" || row === undefined) return refuse("SCRY1405", sayable, property);
     const value = m.evaluate(property.value as Expression);
     const given: Static | undefined = value.kind === "static" ? value.what : undefined;
-    const least = row.member === "max_entries" ? 1n : 0n;
+    const least = row.member === "max_entries" || row.member === "depth" ? 1n : 0n;
     if (given?.kind !== "number" || given.value < least || given.value > row.most)
       return refuse("SCRY1405", `${name} is ${row.yes === undefined ? "a number" : "true or false"}`, property.value);
     if (row.yes !== undefined && given.value === 0n) continue;

@@ -18,8 +18,8 @@ export interface CallbackShape {
 
 export interface Reader {
   readonly types: Types;
-  /** The context of the program, where there is one. */
-  readonly context: CVariable | undefined;
+  /** The context of the program; functions are handed it by who calls. undefined: there is none. */
+  useContext(): CVariable | undefined;
   /** No other program comes between on its CPU while this one runs. */
   readonly undisturbed: boolean;
   value(node: Expression): Value;

@@ -19,6 +19,13 @@ const NUMBERS: Readonly<Record<string, readonly [c: string, size: number, signed
 
 export const NUMBER_NAMES: readonly string[] = Object.keys(NUMBERS);
 
+/** A struct that holds a stack of calls: its number in a table, or so many frames. */
+export interface StackType {
+  readonly space: "kernel" | "user";
+  readonly frames: number;
+  readonly table?: CVariable;
+}
+
 export class Types {
   readonly c: CTypes;
   readonly typing: Typing;
@@ -27,6 +34,8 @@ export class Types {
 
   /** Structs that are aggregates. */
   readonly aggregates: Map<number, SummedAggregate> = new Map();
+  /** Structs that are stacks of calls. */
+  readonly stacks: Map<number, StackType> = new Map();
   readonly #zeros = new Map<number, CVariable>();
 
   constructor(c: CTypes, typing: Typing) {

@@ -107,7 +107,9 @@ export class Unit implements ModuleUnit {
         "A loop with an end does it",
       );
     this.#open.add(of);
-    of.lowered = new FunctionReader(of.scope).function(of.node, name);
+    const reader = new FunctionReader(of.scope);
+    of.lowered = reader.function(of.node, name);
+    if (reader.context !== undefined) of.handed = true;
     this.#open.delete(of);
     return of.lowered;
   }

@@ -56,8 +56,14 @@ export type Static =
   | { readonly kind: "type"; readonly type: number }
   | { readonly kind: "map"; readonly map: MapValue }
   | { readonly kind: "live"; readonly variable: CVariable }
-  /** `scope`: the module that it stands in. */
-  | { readonly kind: "function"; readonly node: FunctionNode; readonly scope: ModuleScope; lowered?: CFunction }
+  /** `scope`: the module that it stands in; `handed`: its last parameter is the program's context. */
+  | {
+      readonly kind: "function";
+      readonly node: FunctionNode;
+      readonly scope: ModuleScope;
+      lowered?: CFunction;
+      handed?: true;
+    }
   | { readonly kind: "program"; readonly program: ProgramValue }
   | { readonly kind: "struct-ops" }
   /** Something of `scry/bpf` by its name: `bpf`, `hash`, `tracepoint`. */

@@ -19,9 +19,21 @@ export abstract class Writer {
   protected outer: { named(name: string): Value | undefined; names(): readonly string[] } | undefined;
   #temporaries = 0;
 
+  /** It is a function that programs call: they hand it the context where it uses that. */
+  protected handed = false;
+
   constructor(module: ModuleScope) {
     this.module = module;
     this.types = module.types;
+  }
+
+  useContext(): CVariable | undefined {
+    if (this.context === undefined && this.handed)
+      this.context = {
+        ...this.variable("ctx", this.types.c.pointer(0), { start: 0, end: 0 }),
+        storage: "parameter",
+      };
+    return this.context;
   }
 
   // --- variables and statements -----------------------------------------------------------------------------------
