@@ -216,6 +216,19 @@ export const bpf: {
   print(text: string): void;
 } = standIn("bpf");
 
+/**
+ * A struct of the kernel's as another kernel has it, by its name with a flavour: `const Old = kernelStruct("task_struct___old",
+ * { state: i64 })`; `Old(task).state` reads it there, `exists(Old(task).state)` asks whether this kernel has it.
+ */
+export const kernelStruct: <M extends Members>(name: string, members: M) => (of: object) => StructOf<M> =
+  standIn("kernelStruct");
+/** A function that is called, not put in place of each of its calls. */
+export const subprogram: <F extends (...args: never[]) => unknown>(run: F) => F = standIn("subprogram");
+/** The same, verified on its own, for whatever numbers it is given. */
+export const globalFunction: <F extends (...args: never[]) => unknown>(run: F) => F = standIn("globalFunction");
+/** Values of the kernel's enums by their names, as the running kernel has them: `enums.TCP_ESTABLISHED`. */
+export const enums: { readonly [name: string]: u32 } = standIn("enums");
+
 /** Functions that the kernel exports to programs (kfuncs), by their names: `kernel.bpf_task_from_pid(pid)`. */
 export const kernel: numbers.KernelCalls = standIn("kernel");
 /** The kernel's helpers that have no name of their own here: `helpers.bpf_get_numa_node_id()` (bpf-helpers(7)). */

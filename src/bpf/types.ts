@@ -305,6 +305,9 @@ export interface Helpers {
   readonly [name: `bpf_${string}`]: (...args: (number | boolean | object | string | undefined)[]) => Unknown & u64;
 }
 
+/** A struct of the kernel's that a program of its kind may write to: `sk as unknown as Writable<tcp_sock>`. */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** The result as the last of the arguments; of functions that give nothing, there is none. */
 export type ResultArgument<N extends string> =
   FunctionOf<N> extends (...args: never[]) => infer R ? (undefined extends R ? [] : [result: R]) : [];

@@ -135,7 +135,7 @@ export class CTypes extends BtfLayer {
   }
 
   int(name: string, size: number, signed: boolean): number {
-    const char = name.endsWith("char");
+    const char = name === "char" || name === "signed char";
     return this.#once({
       kind: "int",
       name,

@@ -176,7 +176,7 @@ export interface IrFunction {
   readonly name: string;
   readonly params: readonly Value[];
   /** The kernel's verifier walks it once, apart from its callers, of which it then knows nothing; its result is a number. */
-  readonly global?: true;
+  global?: true;
   /** The first is the entry; it has no parameters and no predecessors. */
   blocks: Block[];
   /** The next free value and block id. */

@@ -31,6 +31,8 @@ export class FunctionLowering extends StatementLowering {
     const { body } = fn;
     if (body === undefined) return refuse("SCRY1038", `'${fn.name}' has no body`, fn.span);
     b.span = fn.span;
+    // Verified on its own, for whatever it is given.
+    if (fn.attributes.has("global")) b.function.global = true;
     this.#open.push(fn);
     body.parameters.forEach((parameter, i) => {
       if (i >= MOST_ARGUMENTS) refuse("SCRY1312", `'${fn.name}' has more than five parameters`, fn.span);

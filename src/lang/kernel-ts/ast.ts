@@ -16,6 +16,7 @@ import { Parser } from "acorn";
 import { DiagnosticError, type SourceText, type Span } from "../../source/index.ts";
 
 export type {
+  ArrayExpression,
   BlockStatement,
   CallExpression,
   Expression,

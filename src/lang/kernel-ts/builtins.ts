@@ -144,6 +144,27 @@ export const CALLS: Readonly<Record<string, CallRow>> = {
   },
 };
 
+/** Below `Math`: of whole numbers. */
+export const MATH: Readonly<Record<string, CallRow>> = {
+  min: (r, args, at) => {
+    counted(args, 2, 2, at, "Math.min");
+    return r.chosen("<", args[0] as Expression, args[1] as Expression, at);
+  },
+  max: (r, args, at) => {
+    counted(args, 2, 2, at, "Math.max");
+    return r.chosen(">", args[0] as Expression, args[1] as Expression, at);
+  },
+  abs: (r, args, at) => {
+    counted(args, 1, 1, at, "Math.abs");
+    const { typing } = r.types;
+    const span = spanOf(at);
+    const given = r.plain(args[0] as Expression);
+    const of = r.read(r.held(given, typing.promote(given).type, span), span);
+    const below = typing.compare("<", of, r.constant(0, of.type, span), span);
+    return plain(typing.conditional(below, typing.unary("-", of, span), of, span));
+  },
+};
+
 /** Members of values that are no structs. */
 export const MEMBERS: Readonly<Record<string, MemberRow>> = {
   length: (r, of) => {

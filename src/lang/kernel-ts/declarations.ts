@@ -39,6 +39,16 @@ export const TYPES: Readonly<Record<string, TypeRow>> = {
     });
     return m.types.struct(name, members, at);
   },
+  /** A struct of the kernel's as another kernel has it: `kernelStruct("task_struct___old", { state: i64 })`. */
+  kernelStruct: (m, _name, args, at) => {
+    const [nameNode, members] = args;
+    const name = nameNode === undefined ? undefined : m.evaluate(nameNode);
+    if (name?.kind !== "static" || name.what.kind !== "text" || members === undefined || args.length > 2)
+      return refuse("SCRY1405", 'kernelStruct("name___flavour", { member: type, … })', at);
+    const type = TYPES["struct"]?.(m, name.what.text, [members], at) as number;
+    m.types.c.preserve(type);
+    return type;
+  },
   text: (m, _name, args, at) => m.types.text(known(m, args[0], at, "the size of a text", 4096n)),
   bytes: (m, _name, args, at) => m.types.bytes(known(m, args[0], at, "a number of bytes", 1_048_576n)),
   list: (m, _name, args, at) => {

@@ -9,13 +9,14 @@ import {
   bare,
   type CallExpression,
   type Expression,
+  type FunctionNode,
   type MemberExpression,
   type Node,
   type Pattern,
   refuse,
   spanOf,
 } from "./ast.ts";
-import { BPF, CALLS, MEMBERS } from "./builtins.ts";
+import { BPF, CALLS, MATH, MEMBERS } from "./builtins.ts";
 import { asList, formatted } from "./format.ts";
 import { iterator, iteratorNames } from "./iterators.ts";
 import { helperMethod, kernelMethod } from "./kernel-calls.ts";
@@ -23,9 +24,12 @@ import { methodsOf } from "./maps.ts";
 import { OperatorReader } from "./operators.ts";
 import { placeMethod } from "./place-methods.ts";
 import type { CallbackShape, Reader } from "./reader.ts";
-import type { Static, Value } from "./values.ts";
+import type { Static, TypeArguments, Value } from "./values.ts";
 
 export abstract class ExpressionReader extends OperatorReader implements Reader {
+  /** What the type parameters of the function stand for. */
+  protected typeArguments: TypeArguments = new Map();
+
   abstract callback(
     node: Expression,
     shape: CallbackShape,
@@ -48,8 +52,10 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
   #castTo(node: Expression): number | undefined {
     const { type } = node as { type: string };
     if (type !== "TSAsExpression") return undefined;
-    const { typeName } = (node as unknown as { typeAnnotation: { typeName?: { type: string; name: string } } })
-      .typeAnnotation;
+    const annotation = (node as unknown as { typeAnnotation: Named }).typeAnnotation;
+    // `Writable<T>` is T, for tsc.
+    const { typeName } =
+      annotation.typeName?.name === "Writable" ? (annotation.typeArguments?.params[0] ?? annotation) : annotation;
     if (typeName?.type !== "Identifier" || this.types.number(typeName.name) !== undefined) return undefined;
     return this.types.c.find(typeName.name, "struct");
   }
@@ -69,6 +75,8 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
       }
       case "ObjectExpression":
         return { kind: "object", node };
+      case "ArrayExpression":
+        return { kind: "array", node };
       case "MemberExpression":
         return this.#member(node);
       case "CallExpression":
@@ -206,7 +214,15 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
 
   #element(object: Value, node: MemberExpression): Value {
     const { typing } = this.types;
-    if (object.kind === "static")
+    if (object.kind === "static" && object.what.kind === "list") {
+      const index = this.value(node.property as Expression);
+      if (index.kind === "static" && index.what.kind === "number") {
+        const item = object.what.items[Number(index.what.value)];
+        return item === undefined
+          ? refuse("SCRY1403", `there are ${object.what.items.length} elements`, node)
+          : { kind: "static", what: item };
+      }
+    } else if (object.kind === "static")
       refuse("SCRY1402", "names of members are known before a program runs: write them behind a dot", node);
     const of = this.asPlain(object, node.object);
     const type = typing.resolve(of.type);
@@ -219,17 +235,40 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
 
   #staticMember(what: Static, name: string, node: MemberExpression): Value {
     if (what.kind === "live" && name === "value") return { kind: "plain", of: this.read(what.variable, spanOf(node)) };
+    if (what.kind === "list" && name === "length")
+      return { kind: "static", what: { kind: "number", value: BigInt(what.items.length) } };
     if (what.kind === "record") {
       const member = what.members.get(name);
       if (member === undefined)
         return refuse("SCRY1404", `there is no '${name}' in it`, node, ...nearest(name, [...what.members.keys()]));
       return { kind: "static", what: member };
     }
-    if (what.kind === "builtin") {
-      const value = this.types.c.enumerator(name)?.value;
-      if (value !== undefined) return { kind: "static", what: { kind: "number", value } };
-    }
+    if (what.kind === "builtin" && what.name === "enums") return this.#enumerator(name, node);
     return refuse("SCRY1404", `'${name}' is no value`, node.property);
+  }
+
+  /** A value of one of the kernel's enums, as the running kernel has it. */
+  #enumerator(name: string, node: MemberExpression): Value {
+    const { typing, c } = this.types;
+    const found = c.enumerator(name);
+    if (found === undefined) return refuse("SCRY1404", `the kernel's types have no '${name}'`, node.property);
+    // One without a name cannot be looked for.
+    if (typing.resolve(found.type).name === "") return { kind: "static", what: { kind: "number", value: found.value } };
+    const span = spanOf(node);
+    const pointer = this.constant(found.value, c.pointer(found.type), span);
+    const of: CExpression = {
+      kind: "builtin",
+      name: "preserve_enum_value",
+      args: [typing.dereference(pointer, span), this.constant(1, typing.int, span)],
+      of: found.type,
+      type: typing.unsignedLong,
+      span,
+    };
+    const wide = typing.size(found.type) > 4;
+    return {
+      kind: "plain",
+      of: typing.explicit(of, wide ? typing.unsignedLong : found.value < 0n ? this.types.i32 : this.types.u32, span),
+    };
   }
 
   // --- calls ------------------------------------------------------------------------------------------------------
@@ -248,6 +287,17 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
         if (found !== undefined) return found;
         const known = [...Object.keys(BPF), ...iteratorNames];
         return refuse("SCRY1404", `there is no bpf.${name}`, callee.property, ...nearest(name, known));
+      }
+      if (object.kind === "static" && object.what.kind === "builtin" && object.what.name === "Math") {
+        const row = Object.hasOwn(MATH, name) ? MATH[name] : undefined;
+        if (row === undefined)
+          return refuse(
+            "SCRY1404",
+            `there is no Math.${name} here`,
+            callee.property,
+            ...nearest(name, Object.keys(MATH)),
+          );
+        return row(this, args, node);
       }
       if (object.kind === "static" && object.what.kind === "builtin" && object.what.name === "kernel")
         return kernelMethod(this, name, args, node);
@@ -304,6 +354,12 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
   #made(type: number, arg: Expression): CExpression {
     const { typing } = this.types;
     if (typing.isScalar(type)) return typing.explicit(this.plain(arg, type), type, spanOf(arg));
+    if (this.types.c.preserved(type)) {
+      // The same thing of the kernel's, as another kernel has it.
+      const of = this.plain(arg);
+      const pointer = typing.isPointer(of.type) ? of : typing.address(of, spanOf(arg));
+      return typing.explicit(pointer, this.types.c.pointer(type), spanOf(arg));
+    }
     const place = this.zeroed(type, spanOf(arg));
     this.into(this.read(place), arg);
     return this.read(place);
@@ -312,29 +368,89 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
   #called(what: Extract<Static, { kind: "function" }>, name: string, args: readonly Expression[], node: Node): Value {
     const { typing, c } = this.types;
     const span = spanOf(node);
-    const fn = this.module.function(what, name, node);
+    const fn = this.module.function(what, name, node, this.#typesFor(what.node, args));
     const type = typing.resolve(fn.type);
     if (type.kind !== "func_proto") return refuse("SCRY1403", "this is no function", node);
-    const wantedCount = type.params.length - (what.handed === true ? 1 : 0);
-    if (args.length !== wantedCount)
-      return refuse("SCRY1405", `'${name}' takes ${wantedCount} arguments, ${args.length} given`, node);
-    const given = args.map((arg, i) => {
-      const wanted = type.params[i]?.type ?? 0;
-      const pointer = typing.resolve(wanted);
-      // Structs are handed on by reference.
-      if (pointer.kind === "ptr" && typing.isComposite(pointer.type)) {
-        const value = this.value(arg);
-        const of = this.asPlain(value, arg, pointer.type);
-        return typing.isPointer(of.type)
-          ? typing.cast(of, wanted)
-          : typing.cast(typing.address(this.addressable(of), spanOf(arg)), wanted);
-      }
-      return this.fitting(this.plain(arg, wanted), wanted, arg);
-    });
-    if (what.handed === true) given.push(typing.cast(contextOf(this, node), c.pointer(0)));
+    const defaults = what.node.params.map((param) => (param.type === "AssignmentPattern" ? param.right : undefined));
+    const all = defaults.map((value, i) => args[i] ?? value);
+    if (args.length > all.length || all.includes(undefined))
+      return refuse("SCRY1405", `'${name}' takes ${all.length} arguments, ${args.length} given`, node);
+    let mark = this.mark();
+    const held: CExpression[] = [];
+    for (const [i, arg] of (all as Expression[]).entries()) {
+      const value = this.#given(arg, type.params[i]?.type ?? 0);
+      const own = this.mark();
+      if (own > mark)
+        held.splice(
+          0,
+          held.length,
+          ...held.map((of) => (this.keptFrom(mark, { kind: "plain", of }) as { of: CExpression }).of),
+        );
+      mark = this.mark();
+      held.push(value);
+    }
+    if (what.handed === true) held.push(typing.cast(contextOf(this, node), c.pointer(0)));
     fn.uses++;
     const callee: CExpression = { kind: "function", function: fn, type: fn.type, span };
-    return { kind: "plain", of: { kind: "call", callee, args: given, type: type.returns, span } };
+    const call: CExpression = { kind: "call", callee, args: held, type: type.returns, span };
+    if (type.returns === 0) return { kind: "plain", of: call };
+    if (typing.isComposite(type.returns)) {
+      const variable = this.temporary(type.returns, span);
+      variable.addressed = true;
+      variable.initial = { entries: [{ offset: 0, bits: 0, type: type.returns, value: call }], span };
+      this.push({ kind: "declare", variable, span });
+      return { kind: "plain", of: this.read(variable, span) };
+    }
+    const result = this.read(this.held(call, type.returns, span), span);
+    const pointer = typing.resolve(type.returns);
+    // A struct that may be missing.
+    if (pointer.kind === "ptr" && typing.isComposite(pointer.type) && !this.types.isKernelPointer(type.returns))
+      return { kind: "maybe", present: result, of: typing.dereference(result, span) };
+    return { kind: "plain", of: result };
+  }
+
+  /** An argument as its parameter takes it. */
+  #given(arg: Expression, wanted: number): CExpression {
+    const { typing } = this.types;
+    const pointer = typing.resolve(wanted);
+    // Structs are handed on by reference.
+    if (pointer.kind === "ptr" && typing.isComposite(pointer.type)) {
+      const of = this.asPlain(this.value(arg), arg, pointer.type);
+      return typing.isPointer(of.type)
+        ? typing.cast(of, wanted)
+        : typing.cast(typing.address(this.addressable(of), spanOf(arg)), wanted);
+    }
+    return this.fitting(this.plain(arg, wanted), wanted, arg);
+  }
+
+  /** What the type parameters of a function stand for: `<T>(x: T) => …`, by what is given. */
+  #typesFor(node: FunctionNode, args: readonly Expression[]): TypeArguments {
+    const found = new Map<string, number>();
+    const { typeParameters } = node as unknown as {
+      typeParameters?: { params: readonly { name: string | { name: string } }[] };
+    };
+    const names = new Set(
+      (typeParameters?.params ?? []).map(({ name }) => (typeof name === "string" ? name : name.name)),
+    );
+    if (names.size === 0) return found;
+    for (const [i, param] of node.params.entries()) {
+      const annotation = annotationOf(param.type === "AssignmentPattern" ? param.left : param);
+      const { typeName } = (annotation ?? {}) as { typeName?: { type: string; name: string } };
+      const arg = args[i];
+      if (typeName?.type !== "Identifier" || !names.has(typeName.name) || arg === undefined) continue;
+      const before = this.gathered(() => {
+        const of = this.plain(arg);
+        const { typing } = this.types;
+        const pointer = typing.resolve(of.type);
+        found.set(
+          typeName.name,
+          pointer.kind === "ptr" && !this.types.isKernelPointer(of.type) ? pointer.type : of.type,
+        );
+      });
+      // It is read again where it is given.
+      before.length = 0;
+    }
+    return found;
   }
 
   /** The type that is written behind a name: `x: u32`, `event: typeof Event`. */
@@ -344,26 +460,65 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
   }
 
   typeOf(node: Node): number {
-    const named = node as unknown as { type: string; typeName?: Node; exprName?: Node; typeAnnotation?: Node };
-    const name = (named.typeName ?? named.exprName) as { type: string; name: string } | undefined;
-    if (node.type === "TSBooleanKeyword") return this.types.number("bool") as number;
-    if (node.type === "TSNumberKeyword") return this.types.i64;
+    const { type, typeName, exprName, typeAnnotation, types, typeArguments } = node as unknown as {
+      type: string;
+      typeName?: Node;
+      exprName?: Node;
+      typeAnnotation?: Node;
+      types?: readonly Node[];
+      typeArguments?: { params: readonly Node[] };
+    };
+    if (type === "TSBooleanKeyword") return this.types.number("bool") as number;
+    if (type === "TSNumberKeyword") return this.types.i64;
+    if (type === "TSParenthesizedType" && typeAnnotation !== undefined) return this.typeOf(typeAnnotation);
+    if (type === "TSUnionType") {
+      const [only, ...others] = (types ?? []).filter((one) => !/^TS(?:Undefined|Null)Keyword$/.test(one.type));
+      if (only !== undefined && others.length === 0) return this.typeOf(only);
+    }
+    const name = (typeName ?? exprName) as { type: string; name: string } | undefined;
     if (name?.type !== "Identifier") return refuse("SCRY1403", "a type by its name is needed here", node);
-    const number = this.types.number(name.name);
+    const [of] = typeArguments?.params ?? [];
+    if (/^(?:ValueOf|Writable)$/.test(name.name) && of !== undefined) return this.typeOf(of);
+    const number = this.typeArguments.get(name.name) ?? this.types.number(name.name);
     if (number !== undefined) return number;
     const found = this.module.find(name.name);
     if (found?.kind === "static" && found.what.kind === "type") return found.what.type;
+    const alias = this.module.alias(name.name);
+    if (alias !== undefined) return this.typeOf(alias);
     const kernel = this.types.c.find(name.name, ["struct", "union", "typedef"]);
     if (kernel !== undefined) return this.types.c.pointer(kernel);
     return refuse("SCRY1404", `there is no type '${name.name}'`, node);
   }
+
+  /** The type of what a function gives: of structs that may be missing where they are. */
+  resultOf(node: Node): number {
+    const type = this.typeOf(node);
+    const missing =
+      node.type === ("TSUnionType" as string) &&
+      (node as unknown as { types: readonly Node[] }).types.some((one) =>
+        /^TS(?:Undefined|Null)Keyword$/.test(one.type),
+      );
+    if (!missing) return type;
+    if (this.types.typing.isComposite(type)) return this.types.c.pointer(type);
+    if (this.types.typing.isPointer(type)) return type;
+    return refuse(
+      "SCRY1402",
+      "a number that may be missing cannot be given",
+      node,
+      "Give what stands for none, or the entry that it is in",
+    );
+  }
+}
+
+interface Named {
+  readonly typeName?: { readonly type: string; readonly name: string };
+  readonly typeArguments?: { readonly params: readonly Named[] };
 }
 
 /** What is said of nodes that no program can have. */
 const WORDS: Readonly<Record<string, string>> = {
   TaggedTemplateExpression: "a tagged text",
   ImportExpression: "an import while it runs",
-  ArrayExpression: "an array by its elements",
   SpreadElement: "a spread",
   MetaProperty: "import.meta",
 };

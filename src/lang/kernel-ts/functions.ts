@@ -15,29 +15,52 @@ import {
 import { Environment } from "./environment.ts";
 import type { CallbackShape } from "./reader.ts";
 import { type LoopBody, StatementReader } from "./statements.ts";
-import type { ModuleScope, Origin, Value } from "./values.ts";
+import type { ModuleScope, Origin, TypeArguments, Value } from "./values.ts";
+
+/** Names that something is assigned to. */
+function assignedIn(node: Node): ReadonlySet<string> {
+  const found = new Set<string>();
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) value.forEach(visit);
+    if (typeof value !== "object" || value === null || !("type" in value)) return;
+    const one = value as unknown as { type: string; left?: Expression; argument?: Expression };
+    const target =
+      one.type === "AssignmentExpression" ? one.left : one.type === "UpdateExpression" ? one.argument : undefined;
+    if (target?.type === "Identifier") found.add(target.name);
+    for (const [key, child] of Object.entries(one)) if (key !== "loc" && key !== "sourceFile") visit(child);
+  };
+  visit(node);
+  return found;
+}
 
 export class FunctionReader extends StatementReader {
   // --- functions -----------------------------------------------------------------------------------------------------
 
   /** A function of the module as one of C: structs are given by reference. */
-  function(node: FunctionNode, name: string): CFunction {
+  function(node: FunctionNode, name: string, types: TypeArguments): CFunction {
     const { typing, c } = this.types;
     const span = spanOf(node);
+    this.typeArguments = types;
+    const assigned = assignedIn(node.body);
     this.handed = true;
-    const own = node.params.map((pattern): CVariable => {
+    const own = node.params.map((given): CVariable => {
+      const pattern = given.type === "AssignmentPattern" ? given.left : given;
       if (pattern.type !== "Identifier") return refuse("SCRY1402", "a parameter is a name with a type", pattern);
       const type =
         this.annotated(pattern) ?? refuse("SCRY1403", `'${pattern.name}' needs a type: ${pattern.name}: u32`, pattern);
       const held = typing.isScalar(type) ? type : c.pointer(type);
-      const variable: CVariable = { ...this.variable(pattern.name, held, spanOf(pattern)), storage: "parameter" };
+      const variable: CVariable = {
+        ...this.variable(pattern.name, held, spanOf(pattern)),
+        storage: "parameter",
+        constant: !assigned.has(pattern.name),
+      };
       const of = this.read(variable);
       this.bind(pattern.name, { kind: "plain", of: typing.isScalar(type) ? of : typing.dereference(of, of.span) });
       return variable;
     });
     const annotation = (node as unknown as { returnType?: { typeAnnotation: Node } }).returnType?.typeAnnotation;
     const said =
-      annotation === undefined ? undefined : annotation.type === "TSVoidKeyword" ? 0 : this.typeOf(annotation);
+      annotation === undefined ? undefined : annotation.type === "TSVoidKeyword" ? 0 : this.resultOf(annotation);
     const { statements, returns } = this.body(node, said === 0 ? undefined : said);
     const parameters = this.context === undefined ? own : [...own, this.context];
     const type = c.add({

@@ -19,7 +19,16 @@ import { FunctionReader } from "./functions.ts";
 import { MAPS, mapVariable } from "./maps.ts";
 import { PROGRAMS } from "./programs.ts";
 import { NUMBER_NAMES, type Types } from "./types.ts";
-import type { DeclarationScope, Handed, ModuleScope, ProgramValue, Static, StructOps, Value } from "./values.ts";
+import type {
+  DeclarationScope,
+  Handed,
+  ModuleScope,
+  ProgramValue,
+  Static,
+  StructOps,
+  TypeArguments,
+  Value,
+} from "./values.ts";
 
 /** What `scry/bpf` exports. */
 const EXPORTS: ReadonlySet<string> = new Set([
@@ -33,6 +42,9 @@ const EXPORTS: ReadonlySet<string> = new Set([
   "timer",
   "lock",
   "structOps",
+  "subprogram",
+  "globalFunction",
+  "enums",
   ...NUMBER_NAMES,
   ...Object.keys(TYPES),
   ...Object.keys(MAPS),
@@ -45,7 +57,8 @@ export interface ModuleUnit {
   readonly types: Types;
   helper(name: string): CFunction;
   kernelFunction(name: string): CFunction | undefined;
-  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction;
+  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node, types: TypeArguments): CFunction;
+  table(list: Extract<Static, { kind: "list" }>, at: Node): CVariable;
   apart(fn: CFunction, handed: Handed): void;
   unique(word: string): string;
   /** Another text, which is read once; `from`: the one that names it. */
@@ -67,6 +80,7 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
   /** The text, where it is not the one that is compiled but imported by it. */
   readonly #source: SourceText | undefined;
   readonly #names = new Map<string, Value>();
+  readonly #aliases = new Map<string, Node>();
 
   constructor(unit: ModuleUnit, source: SourceText | undefined) {
     this.types = unit.types;
@@ -96,8 +110,14 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
   kernelFunction(name: string): CFunction | undefined {
     return this.#unit.kernelFunction(name);
   }
-  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction {
-    return this.#unit.function(of, name, at);
+  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node, types: TypeArguments): CFunction {
+    return this.#unit.function(of, name, at, types);
+  }
+  alias(name: string): Node | undefined {
+    return this.#aliases.get(name);
+  }
+  table(list: Extract<Static, { kind: "list" }>, at: Node): CVariable {
+    return this.#unit.table(list, at);
   }
   apart(fn: CFunction, handed: Handed): void {
     this.#unit.apart(fn, handed);
@@ -129,7 +149,16 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
       case "EmptyStatement":
         return;
       default:
-        if (/^TS(?:TypeAlias|Interface|Declare)/.test(node.type as string)) return;
+        if ((node.type as string) === "TSTypeAliasDeclaration") {
+          const { id, typeAnnotation } = node as unknown as { id: { name: string }; typeAnnotation: Node };
+          this.#aliases.set(id.name, typeAnnotation);
+          return;
+        }
+        if ((node.type as string) === "TSEnumDeclaration") {
+          this.#enum(node as unknown as EnumDeclaration);
+          return;
+        }
+        if (/^TS(?:Interface|Declare|Module)/.test(node.type as string)) return;
         refuse(
           "SCRY1402",
           "only declarations stand at the top of a kernel module",
@@ -181,6 +210,20 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
     }
   }
 
+  /** `enum Kind { read, write }`: numbers that count up where none is said. */
+  #enum({ id, members }: EnumDeclaration): void {
+    const found = new Map<string, Static>();
+    let next = 0n;
+    for (const { id: member, initializer } of members) {
+      const value = initializer == null ? undefined : this.#constant("", bare(initializer));
+      if (value !== undefined && value.kind !== "number") refuse("SCRY1402", "members of an enum are numbers", member);
+      const number = value?.value ?? next;
+      found.set(member.type === "Identifier" ? member.name : "", { kind: "number", value: number });
+      next = number + 1n;
+    }
+    this.#names.set(id.name, { kind: "static", what: { kind: "record", members: found } });
+  }
+
   #declared(node: VariableDeclaration): void {
     for (const { id, init } of node.declarations) {
       if (node.kind !== "const" || id.type !== "Identifier" || init == null)
@@ -205,6 +248,14 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
         members.set(property.key.name, this.#constant(property.key.name, bare(property.value as Expression)));
       }
       return { kind: "record", members };
+    }
+    if (node.type === "ArrayExpression") {
+      const items = node.elements.map((element) =>
+        element === null || element.type === "SpreadElement"
+          ? refuse("SCRY1402", "elements stand one by one here", node)
+          : this.#constant("", bare(element)),
+      );
+      return { kind: "list", items };
     }
     const call = node.type === "CallExpression" ? node : undefined;
     const callee = call === undefined ? undefined : bare(call.callee as Expression);
@@ -242,6 +293,12 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
     if (map !== undefined) {
       const made = mapVariable(this, name, what, map, args, call);
       return { kind: "map", map: { ...made, variable: this.#unit.global(made.variable, call) } };
+    }
+    if (what === "subprogram" || what === "globalFunction") {
+      const node = args[0] === undefined ? undefined : bare(args[0]);
+      if (node === undefined || !isFunction(node) || args.length > 1)
+        return refuse("SCRY1405", `${what}((…) => { … })`, call);
+      return { kind: "function", node, scope: this, apart: what === "subprogram" ? "static" : "global" };
     }
     if (what === "live") return this.#live(name, args, call);
     if (what === "structOps") return this.#structOps(name, args, call);
@@ -302,6 +359,11 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
       return refuse("SCRY1405", "an aggregate is the value of a hash or an array: hash(u32, hist())", node);
     return found.type;
   }
+}
+
+interface EnumDeclaration {
+  readonly id: { readonly name: string };
+  readonly members: readonly { readonly id: Expression; readonly initializer?: Expression | null }[];
 }
 
 const isTypeOnly = (node: object): boolean => {

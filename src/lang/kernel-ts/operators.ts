@@ -38,8 +38,10 @@ export abstract class OperatorReader extends PlaceReader {
   }
 
   protected binary(operator: string, leftNode: Expression, rightNode: Expression, at: Node): Value {
-    const left = this.value(leftNode);
+    const before = this.value(leftNode);
+    const mark = this.mark();
     const right = this.value(rightNode);
+    const left = this.keptFrom(mark, before);
     const span = spanOf(at);
     const comparison = COMPARISONS[operator];
     if (
@@ -134,6 +136,22 @@ export abstract class OperatorReader extends PlaceReader {
     // A negative number is below every unsigned one.
     const negative = operator === "!=" || (signed === x ? /</ : />/).test(operator);
     return typing.conditional(below, this.constant(negative ? 1 : 0, typing.int, span), bits, span);
+  }
+
+  /** The lesser or the greater of two numbers. */
+  chosen(operator: "<" | ">", leftNode: Expression, rightNode: Expression, at: Node): Value {
+    const { typing } = this.types;
+    const span = spanOf(at);
+    const before = this.value(leftNode);
+    const mark = this.mark();
+    const right = this.value(rightNode);
+    const left = this.keptFrom(mark, before);
+    const [a, b] = this.#together(left, right, leftNode, rightNode);
+    const [x, y] = [a, b].map((of) => this.read(this.held(of, typing.promote(of).type, span), span)) as [
+      CExpression,
+      CExpression,
+    ];
+    return { kind: "plain", of: typing.conditional(this.#bySign(operator, x, y, span), x, y, span) };
   }
 
   protected logical(operator: string, leftNode: Expression, rightNode: Expression, at: Node): Value {

@@ -80,6 +80,32 @@ const print: PlaceRow = (r, of, args, at) => {
   return { kind: "plain", of: r.call("bpf_seq_printf", [seq, typing.value(format), size, data, bytes], span) };
 };
 
+/** `name.startsWith("kworker")` */
+const startsWith: PlaceRow = (r, of, args, at) => {
+  const { typing } = r.types;
+  const span = spanOf(at);
+  const [node] = args;
+  const prefix = node === undefined ? undefined : r.value(node);
+  if (prefix?.kind !== "static" || prefix.what.kind !== "text" || args.length > 1)
+    return refuse("SCRY1405", 'startsWith("…") takes a text that is known when the module is compiled', at);
+  const bytes = new TextEncoder().encode(prefix.what.text);
+  const room = r.types.textLength(of.type) ?? 0;
+  if (bytes.length >= room) return { kind: "plain", of: r.constant(0, typing.int, span) };
+  const text: CExpression = { kind: "text", bytes, type: r.types.text(Math.max(1, bytes.length)), span };
+  const compared: CExpression = {
+    kind: "builtin",
+    name: "memcmp",
+    args: [
+      typing.value(r.addressable(of)),
+      typing.value(r.addressable(text)),
+      r.constant(bytes.length, r.types.u64, span),
+    ],
+    type: typing.int,
+    span,
+  };
+  return { kind: "plain", of: typing.compare("==", compared, r.constant(0, typing.int, span), span) };
+};
+
 /** What can be done with a place of this type; undefined: nothing of this name. */
 export function placeMethod(types: Types, of: CExpression, name: string): PlaceRow | undefined {
   const found = types.typing.resolve(of.type);
@@ -88,6 +114,7 @@ export function placeMethod(types: Types, of: CExpression, name: string): PlaceR
     if (pointed.name.startsWith("bpf_iter__") && name === "print")
       return (r, pointer, args, at) => print(r, r.types.typing.dereference(pointer, pointer.span), args, at);
   }
+  if (types.textLength(of.type) !== undefined) return name === "startsWith" ? startsWith : undefined;
   const { kind, name: struct } = found;
   if (kind !== "struct" || !Object.hasOwn(METHODS, struct)) return undefined;
   const rows = METHODS[struct] as Readonly<Record<string, PlaceRow>>;

@@ -2,7 +2,7 @@
 
 import type { CExpression } from "../../c/index.ts";
 import type { Span } from "../../source/index.ts";
-import { type Expression, type Node, type ObjectExpression, refuse, spanOf } from "./ast.ts";
+import { type ArrayExpression, type Expression, type Node, type ObjectExpression, refuse, spanOf } from "./ast.ts";
 import type { Value } from "./values.ts";
 import { Writer } from "./writer.ts";
 
@@ -17,6 +17,7 @@ export abstract class PlaceReader extends Writer {
 
   asPlain(value: Value, at: Node, wanted?: number): CExpression {
     const span = spanOf(at);
+    const { typing } = this.types;
     switch (value.kind) {
       case "plain":
       case "maybe":
@@ -32,6 +33,7 @@ export abstract class PlaceReader extends Writer {
         if (value.what.kind === "number") return this.number(value.what.value, span, wanted);
         if (value.what.kind === "text") return this.#text(value.what.text, span);
         if (value.what.kind === "live") return this.read(value.what.variable, span);
+        if (value.what.kind === "list") return this.read(this.module.table(value.what, at), span);
         return refuse("SCRY1403", "a value is needed here", at);
       case "map":
         return refuse("SCRY1403", "a value is needed here, not a map", at);
@@ -45,6 +47,13 @@ export abstract class PlaceReader extends Writer {
           return refuse("SCRY1403", "nothing says which struct this is: write T({ … }) with T = struct({ … })", at);
         const place = this.zeroed(wanted, span);
         this.members(this.read(place, span), value.node);
+        return this.read(place, span);
+      }
+      case "array": {
+        if (wanted === undefined || typing.resolve(wanted).kind !== "array")
+          return refuse("SCRY1403", "nothing says what these are elements of: write list(u32, 4)([…])", at);
+        const place = this.zeroed(wanted, span);
+        this.#elementsInto(this.read(place, span), value.node);
         return this.read(place, span);
       }
       case "undefined":
@@ -165,6 +174,7 @@ export abstract class PlaceReader extends Writer {
     const { typing } = this.types;
     const span = spanOf(at);
     if (value.kind === "object") this.members(place, value.node);
+    else if (value.kind === "array") this.#elementsInto(place, value.node);
     else if (value.kind === "written") this.push(...value.into(place, place.type));
     else if (value.kind === "static" && value.what.kind === "text" && this.types.textLength(place.type) !== undefined)
       this.#textInto(place, value.what.text, at);
@@ -218,6 +228,19 @@ export abstract class PlaceReader extends Writer {
     this.#copied(place, this.read(variable, span), length, span);
   }
 
+  /** Writes the elements that are named; the others stay. */
+  #elementsInto(place: CExpression, node: ArrayExpression): void {
+    const { typing } = this.types;
+    const found = typing.resolve(place.type);
+    if (found.kind !== "array") refuse("SCRY1403", `${this.types.name(place.type)} has no elements`, node);
+    if (node.elements.length > found.count) refuse("SCRY1403", `there is room for ${found.count} elements`, node);
+    for (const [i, element] of node.elements.entries()) {
+      if (element === null || element.type === "SpreadElement")
+        refuse("SCRY1402", "elements stand one by one here", node);
+      this.into(typing.index(place, this.constant(i, typing.int, spanOf(element)), spanOf(element)), element);
+    }
+  }
+
   /** Writes the members that an object literal names. */
   members(place: CExpression, node: ObjectExpression): void {
     const { typing } = this.types;
@@ -225,6 +248,11 @@ export abstract class PlaceReader extends Writer {
     if (found.kind !== "struct" && found.kind !== "union")
       refuse("SCRY1403", `${this.types.name(place.type)} is no struct`, node);
     for (const property of node.properties) {
+      // Another struct of the same kind, of which the members that follow are others.
+      if (property.type === "SpreadElement") {
+        this.into(place, property.argument);
+        continue;
+      }
       if (property.type !== "Property" || property.computed || property.method || property.kind !== "init") {
         refuse("SCRY1402", "members are named one by one here", property);
         continue;

@@ -41,6 +41,8 @@ export interface Reader {
   do(value: CExpression): void;
   push(...statements: readonly CStatement[]): void;
   gathered(read: () => void): CStatement[];
+  /** The lesser or the greater of two numbers. */
+  chosen(operator: "<" | ">", left: Expression, right: Expression, at: Node): Value;
   /** A function that is given as a value, for the kernel to call: its address, and that of the variables that it uses. */
   callback(node: Expression, shape: CallbackShape): { readonly fn: CExpression; readonly environment: CExpression };
 }

@@ -157,10 +157,19 @@ export abstract class StatementReader extends ExpressionReader {
 
   #returned(value: Value, at: Node): void {
     const span = spanOf(at);
-    const plain = this.asPlain(value, at, this.returns);
     const { typing } = this.types;
-    if (!typing.isScalar(plain.type))
-      refuse("SCRY1402", "a function gives a number or a pointer: structs are handed on by reference", at);
+    // A struct that may be missing is given as where it is.
+    const missing = value.kind === "maybe" && !typing.isScalar(value.of.type) && typing.isPointer(value.present.type);
+    const plain = missing ? value.present : this.asPlain(value, at, this.returns);
+    if (!typing.isScalar(plain.type)) {
+      this.returns ??= plain.type;
+      if (typing.resolve(plain.type).id !== typing.resolve(this.returns).id || !typing.isComposite(plain.type))
+        refuse("SCRY1403", `${this.types.name(plain.type)} cannot be made into ${this.types.name(this.returns)}`, at);
+      this.leave(plain, span);
+      return;
+    }
+    if (this.returns !== undefined && !typing.isScalar(this.returns))
+      refuse("SCRY1403", `${this.types.name(plain.type)} cannot be made into ${this.types.name(this.returns)}`, at);
     this.returns ??= typing.isInteger(plain.type) ? typing.promote(plain).type : plain.type;
     this.leave(typing.cast(plain, this.returns), span);
   }
@@ -288,6 +297,7 @@ export abstract class StatementReader extends ExpressionReader {
 
   protected bound(id: Pattern, value: Value, at: Expression, constant: boolean, type: number | undefined): void {
     if (id.type === "ObjectPattern") this.#takenApart(id, value, at, constant);
+    else if (id.type === "ArrayPattern") this.#elements(id, value, at, constant);
     else if (id.type === "Identifier") this.bind(id.name, this.#kept(id.name, value, at, constant, type, spanOf(id)));
     else refuse("SCRY1402", "only objects can be taken apart here", id);
   }
@@ -301,6 +311,22 @@ export abstract class StatementReader extends ExpressionReader {
         refuse("SCRY1402", "members are named one by one here", property);
       const member = typing.member(holder, property.key.name, spanOf(property));
       this.bound(property.value as Pattern, { kind: "plain", of: member }, at, constant, undefined);
+    }
+  }
+
+  #elements(id: Extract<Pattern, { type: "ArrayPattern" }>, value: Value, at: Expression, constant: boolean): void {
+    const { typing } = this.types;
+    const of = this.asPlain(value, at);
+    const found = typing.resolve(of.type);
+    if (found.kind !== "array") refuse("SCRY1403", `${this.types.name(of.type)} has no elements`, at);
+    for (const [i, pattern] of id.elements.entries()) {
+      if (pattern === null) continue;
+      const count = found.kind === "array" ? found.count : 0;
+      if (pattern.type === "RestElement") refuse("SCRY1402", "elements are named one by one here", pattern);
+      if (i >= count) refuse("SCRY1403", `there are ${count} elements`, pattern);
+      const index = this.constant(i, typing.int, spanOf(pattern));
+      const element = typing.index(of, index, spanOf(pattern));
+      this.bound(pattern, { kind: "plain", of: element }, at, constant, undefined);
     }
   }
 
@@ -329,7 +355,7 @@ export abstract class StatementReader extends ExpressionReader {
     };
     if (type !== undefined) return own(type);
     if (value.kind === "written") return own(value.type);
-    if (value.kind === "static" && value.what.kind !== "number")
+    if (value.kind === "static" && value.what.kind !== "number" && value.what.kind !== "list")
       return refuse("SCRY1403", "this cannot be kept in a variable", at);
     const plain = this.asPlain(value, at);
     if (typing.isScalar(plain.type)) {

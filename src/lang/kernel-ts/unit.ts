@@ -8,7 +8,7 @@ import { FunctionReader } from "./functions.ts";
 import { Module, type ModuleUnit } from "./module.ts";
 import { PROGRAMS, type ProgramRow, type ProgramWorld, parameterOf, STRUCT_OPS } from "./programs.ts";
 import { Types } from "./types.ts";
-import type { Handed, ProgramValue, Static, StructOps } from "./values.ts";
+import type { Handed, ProgramValue, Static, StructOps, TypeArguments } from "./values.ts";
 
 /** Sections without the place: they say what a program is, and attach it nowhere. */
 const ATTACHED_BY_NAME = /^(tracepoint|raw_tracepoint|k(?:ret)?probe|u(?:ret)?probe)\/.*/;
@@ -39,6 +39,8 @@ export class Unit implements ModuleUnit {
   readonly #kernelFunctions = new Map<string, CFunction>();
   readonly #modules = new Map<string, Module | "open">();
   readonly #open = new Set<object>();
+  /** Functions of the modules, by what their type parameters stand for. */
+  readonly #functions = new Map<Node, Map<string, CFunction>>();
   readonly #apart = new Map<CFunction, Handed>();
   readonly #unique = new Map<string, number>();
 
@@ -97,8 +99,12 @@ export class Unit implements ModuleUnit {
     this.#kernelFunctions.set(name, fn);
     return fn;
   }
-  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction {
-    if (of.lowered !== undefined) return of.lowered;
+  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node, types: TypeArguments): CFunction {
+    const known = this.#functions.get(of.node) ?? new Map<string, CFunction>();
+    this.#functions.set(of.node, known);
+    const key = [...types.values()].join(" ");
+    const made = known.get(key);
+    if (made !== undefined) return made;
     if (this.#open.has(of))
       refuse(
         "SCRY1402",
@@ -108,10 +114,67 @@ export class Unit implements ModuleUnit {
       );
     this.#open.add(of);
     const reader = new FunctionReader(of.scope);
-    of.lowered = reader.function(of.node, name);
+    const fn = reader.function(of.node, of.apart === undefined ? name : this.unique(name), types);
     if (reader.context !== undefined) of.handed = true;
     this.#open.delete(of);
-    return of.lowered;
+    known.set(key, fn);
+    if (of.apart !== undefined) this.#setApart(fn, of.apart, at);
+    return fn;
+  }
+  /** A function that is called, not put in place of its calls. */
+  #setApart(fn: CFunction, how: "static" | "global", at: Node): void {
+    const { typing } = this.types;
+    const type = typing.resolve(fn.type);
+    const params = type.kind === "func_proto" ? type.params.map((p) => p.type) : [];
+    if (params.length > 5) refuse("SCRY1405", "a function that stands apart takes five arguments", at);
+    if (how === "global" && params.some((param) => !typing.isInteger(param)))
+      refuse(
+        "SCRY1405",
+        "a function that is verified on its own takes numbers",
+        at,
+        "subprogram(…) takes structs, too",
+      );
+    fn.inline = false;
+    fn.attributes.add("noinline");
+    if (how === "global") fn.attributes.add("global");
+    this.apart(fn, { params: params.map((param) => (this.types.isKernelPointer(param) ? "kernel" : "near")) });
+  }
+  table(list: Extract<Static, { kind: "list" }>, at: Node): CVariable {
+    if (list.table !== undefined) return list.table;
+    const { types } = this;
+    const span = spanOf(at);
+    const numbers = list.items.map((item) =>
+      item.kind === "number" ? item.value : refuse("SCRY1403", "a table has numbers", at),
+    );
+    const fits = (name: string): boolean =>
+      numbers.every((n) => types.typing.cut(n, types.number(name) as number) === n);
+    const element = types.number(["u32", "i32", "u64", "i64"].find(fits) ?? "i64") as number;
+    const type = types.c.array(element, numbers.length);
+    list.table = this.global(
+      {
+        name: this.unique("table"),
+        type,
+        span,
+        storage: "global",
+        section: ".rodata",
+        attributes: new Set(),
+        constant: true,
+        static: true,
+        align: 0,
+        addressed: true,
+        initial: {
+          entries: numbers.map((n, i) => ({
+            offset: i * types.typing.size(element) * 8,
+            bits: 0,
+            type: element,
+            value: types.typing.constant(n, element, span),
+          })),
+          span,
+        },
+      },
+      at,
+    );
+    return list.table;
   }
   imported(specifier: string, from: SourceText | undefined, at: Node): Module {
     const source = this.#world.include(specifier, from ?? this.#source);

@@ -3,7 +3,7 @@
 
 import type { CExpression, CFunction, CStatement, CVariable } from "../../c/index.ts";
 import type { SummedAggregate } from "../../schema/index.ts";
-import type { Expression, FunctionNode, Node, ObjectExpression } from "./ast.ts";
+import type { ArrayExpression, Expression, FunctionNode, Node, ObjectExpression } from "./ast.ts";
 import type { Types } from "./types.ts";
 
 /**
@@ -19,6 +19,8 @@ export interface Handed {
   readonly environment?: { readonly param: number; readonly words: readonly Origin[] };
 }
 
+export type TypeArguments = ReadonlyMap<string, number>;
+
 /** What a module has at its top, and what the compiler knows. */
 export interface ModuleScope {
   readonly types: Types;
@@ -29,8 +31,12 @@ export interface ModuleScope {
   helper(name: string): CFunction;
   /** A function of the kernel that programs may call, by the kernel's own types; undefined: it has none of this name. */
   kernelFunction(name: string): CFunction | undefined;
-  /** A function of a module, read when it is first called. */
-  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node): CFunction;
+  /** A function of a module, read when it is first called; `types`: what its type parameters stand for. */
+  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node, types: TypeArguments): CFunction;
+  /** What a type's name stands for (`type Name = …`). */
+  alias(name: string): Node | undefined;
+  /** Numbers as memory that no program changes. */
+  table(list: Extract<Static, { kind: "list" }>, at: Node): CVariable;
   /** A function by a name of its own, which the kernel calls or which stands apart. */
   apart(fn: CFunction, handed: Handed): void;
   /** A name that no other function of the module has. */
@@ -56,18 +62,20 @@ export type Static =
   | { readonly kind: "type"; readonly type: number }
   | { readonly kind: "map"; readonly map: MapValue }
   | { readonly kind: "live"; readonly variable: CVariable }
-  /** `scope`: the module that it stands in; `handed`: its last parameter is the program's context. */
+  /** `scope`: the module that it stands in; `handed`: its last parameter is the program's context; `apart`: it is called. */
   | {
       readonly kind: "function";
       readonly node: FunctionNode;
       readonly scope: ModuleScope;
-      lowered?: CFunction;
+      readonly apart?: "static" | "global";
       handed?: true;
     }
   | { readonly kind: "program"; readonly program: ProgramValue }
   | { readonly kind: "struct-ops" }
   /** Something of `scry/bpf` by its name: `bpf`, `hash`, `tracepoint`. */
   | { readonly kind: "builtin"; readonly name: string }
+  /** An array of constants; `table`: it as memory that programs read. */
+  | { readonly kind: "list"; readonly items: readonly Static[]; table?: CVariable }
   /** An object of constants. */
   | { readonly kind: "record"; readonly members: ReadonlyMap<string, Static> };
 
@@ -156,5 +164,7 @@ export type Value =
   | { readonly kind: "undefined" }
   /** An object literal, which takes the type of its place. */
   | { readonly kind: "object"; readonly node: ObjectExpression }
+  /** Elements, which take the type of their place. */
+  | { readonly kind: "array"; readonly node: ArrayExpression }
   /** Written into a place by a helper: text of the kernel's or of a process. `type`: what it is where nothing says it. */
   | { readonly kind: "written"; readonly type: number; into(place: CExpression, type: number): readonly CStatement[] };

@@ -110,6 +110,23 @@ export abstract class Writer {
     return own;
   }
 
+  /** Where the statements are that have been made so far. */
+  mark(): number {
+    return this.out.length;
+  }
+  /** A value that was read there as it was then, where statements have followed that may change it. */
+  keptFrom(mark: number, value: Value): Value {
+    if (this.out.length === mark || value.kind !== "plain" || !this.types.typing.isScalar(value.of.type)) return value;
+    const { of } = value;
+    if (of.kind === "constant" || (of.kind === "variable" && of.variable.constant)) return value;
+    const own: CStatement[] = this.gathered(() => {
+      this.held(of, of.type, of.span);
+    });
+    const [declared] = own;
+    this.out.splice(mark, 0, ...own);
+    return declared?.kind === "declare" ? { ...value, of: this.read(declared.variable, of.span) } : value;
+  }
+
   // --- names ------------------------------------------------------------------------------------------------------
 
   bind(name: string, value: Value): void {
@@ -139,6 +156,7 @@ export abstract class Writer {
   protected named(name: string, at: Node): Value {
     const found = this.local(name) ?? this.module.find(name);
     if (found !== undefined) return found;
+    if (name === "Math") return { kind: "static", what: { kind: "builtin", name } };
     if (this.module.importable(name))
       return refuse("SCRY1404", `'${name}' is not imported`, at, `import { ${name} } from "scry/bpf";`);
     const known = [...this.locals(), ...this.module.names()];
