@@ -55,7 +55,7 @@ describe("kernel modules", () => {
     expect(lines.length).toBeGreaterThan(2);
     for (const line of lines.slice(0, -1)) expect(line).toMatch(new RegExp(`^\\d+ .+ ${process.ppid}$`));
     asked();
-    const [first] = module["lines"]?.take() as { line: string; other: string }[];
+    const [first] = (module["lines"]?.take() ?? []) as { line: string; other: string }[];
     expect(first?.line).toMatch(new RegExp(`^${process.pid} is .+, hello -5 100%$`));
     expect(first?.other).toBe("x");
   });

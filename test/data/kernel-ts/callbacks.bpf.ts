@@ -1,4 +1,4 @@
-import { bpf, hash, live, range, struct, text, tracepoint, u32, u64 } from "scry/bpf";
+import { bpf, hash, live, range, struct, tracepoint, u32, u64 } from "scry/bpf";
 
 const Entry = struct({ seen: u64, id: u32 });
 const entries = hash(u32, Entry, { maxEntries: 64 });

@@ -44,11 +44,11 @@ function find(id: u32): Point | undefined {
 }
 const weight = subprogram((p: Point, n: u32): u64 => {
   let sum: u64 = 0;
-  for (const i of range(n & 7)) sum += p.x;
+  for (const _i of range(n & 7)) sum += p.x;
   return sum;
 });
 const square = globalFunction((x: u64): u64 => x * x);
-function first<T>(a: T, b: T): T {
+function first<T>(a: T, _b: T): T {
   return a;
 }
 function sumOf(values: Point): u64 {
@@ -56,7 +56,7 @@ function sumOf(values: Point): u64 {
   for (const v of values.l) s += v;
   return s;
 }
-export const p = rawTracepoint("sys_enter", (regs, id) => {
+export const p = rawTracepoint("sys_enter", (_regs, id) => {
   if (bpf.pid() !== pid.value || id !== 110) return;
   points.set(1, make(3));
   const found = find(1);

@@ -11,7 +11,7 @@ export const tasks = iterate("task", (event) => {
   if (task.tgid !== pid.value) return;
   event.print(`${task.pid} ${task.comm} ${task.real_parent.tgid}\n`);
 });
-export const p = rawTracepoint("sys_enter", (regs, id) => {
+export const p = rawTracepoint("sys_enter", (_regs, id) => {
   if (bpf.pid() !== pid.value || id !== 110) return;
   const name = "hello";
   lines.send({ line: `${bpf.pid()} is ${bpf.comm()}, ${name} ${i64(-5)} 100%`, other: `x` });

@@ -1,19 +1,4 @@
-import {
-  bpf,
-  btfTracepoint,
-  hash,
-  helpers,
-  kernel,
-  live,
-  lock,
-  ring,
-  struct,
-  text,
-  timer,
-  tracepoint,
-  u32,
-  u64,
-} from "scry/bpf";
+import { bpf, btfTracepoint, hash, helpers, kernel, live, lock, ring, struct, text, timer, u32, u64 } from "scry/bpf";
 
 const State = struct({ guard: lock, tick: timer, count: u64, low: u64, high: u64 });
 const Rec = struct({ pid: u32, comm: text(16), n: u64 });
@@ -26,13 +11,13 @@ export const tgid = live(u32, 0);
 export const seen = live(u32, 0);
 export const vmas = live(u32, 0);
 export const node = live(u32, 0);
-export const enter = btfTracepoint("sys_enter", (regs, id) => {
+export const enter = btfTracepoint("sys_enter", (_regs, id) => {
   if (bpf.pid() !== pid.value || id !== 110) return;
   states.insert(1, {});
   const state = states.get(1);
   if (state === undefined) return;
   {
-    using held = state.guard.hold();
+    using _held = state.guard.hold();
     state.low += 1;
     state.high += 2;
   }
@@ -60,7 +45,7 @@ export const enter = btfTracepoint("sys_enter", (regs, id) => {
   tgid.value = u32(task.tgid);
   let count: u32 = 0;
   {
-    using region = bpf.rcu();
+    using _region = bpf.rcu();
     for (const one of bpf.tasks()) {
       if (one.tgid === task.tgid) count += 1;
     }
