@@ -151,6 +151,8 @@ function resultOf(
     case "atomic":
       return "far";
     case "load": {
+      // Nothing is known of the address yet.
+      if (!last && at(args[0]) === "none") return "none";
       if (at(args[0]) === "context") return options.contextIsNear ? "near" : "far";
       // What this function itself put there.
       const place = placeOf(args[0], operation.offset);
