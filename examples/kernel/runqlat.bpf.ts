@@ -1,28 +1,21 @@
-// How long tasks wait for a CPU: counts by powers of two of microseconds. sudo scry run runqlat.bpf.ts
+// How long tasks that could run wait for a CPU, by powers of two of microseconds: sudo scry run runqlat.bpf.ts
+//
+//     --set pid=123     only this process           --set byProcess=1   each process by itself
+//                                                   --set byThread=1    each thread by itself
 
-import { array, bpf, btfTracepoint, hash, live, range, u32, u64 } from "scry/bpf";
+import { bpf, btfTracepoint, hash, hist, live, u32, u64 } from "scry/bpf";
 
 const since = hash(u32, u64, { maxEntries: 10_240 });
-/** Slot n: from 2^n up to 2^(n+1) microseconds. */
-export const slots = array(u64, { maxEntries: 32 });
-/** Only this process; 0: all. */
-export const only = live(u32, 0);
+/** Microseconds. */
+export const latency = hash(u32, hist());
 
-function log2(value: u64): u32 {
-  let rest: u64 = value;
-  let slot: u32 = 0;
-  for (const i of range(5)) {
-    const by = u32(16 >> i);
-    if (rest >> by !== 0) {
-      rest = rest >> by;
-      slot += by;
-    }
-  }
-  return slot;
-}
+/** Only this process; 0: all. */
+export const pid = live(u32, 0);
+export const byProcess = live(u32, 0);
+export const byThread = live(u32, 0);
 
 function waits(process: u32, thread: u32): void {
-  if (only.value === 0 || process === only.value) since.set(thread, bpf.now());
+  if (pid.value === 0 || process === pid.value) since.set(thread, bpf.now());
 }
 
 export const wakeup = btfTracepoint("sched_wakeup", (task) => {
@@ -36,5 +29,8 @@ export const change = btfTracepoint("sched_switch", (_preempt, previous, next) =
   if (previous.__state === 0) waits(u32(previous.tgid), u32(previous.pid));
   const start = since.take(u32(next.pid));
   if (start === undefined) return;
-  slots.add(log2((bpf.now() - start) / 1000));
+  let key: u32 = 0;
+  if (byThread.value !== 0) key = u32(next.pid);
+  else if (byProcess.value !== 0) key = u32(next.tgid);
+  latency.record(key, (bpf.now() - start) / 1000);
 });

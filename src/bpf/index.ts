@@ -58,7 +58,8 @@ export const u16: NumberType<numbers.u16> = standIn("u16");
 export type u32 = numbers.u32;
 export const u32: NumberType<numbers.u32> = standIn("u32");
 export type u64 = numbers.u64;
-export const u64: NumberType<numbers.u64> = standIn("u64");
+/** Of a pointer of the kernel: its address. */
+export const u64: NumberType<numbers.u64> & ((address: object) => numbers.u64) = standIn("u64");
 export type i8 = numbers.i8;
 export const i8: NumberType<numbers.i8> = standIn("i8");
 export type i16 = numbers.i16;

@@ -13,7 +13,8 @@ export type StackTables = (map: string, id: number) => readonly bigint[];
 type Present = (value: unknown) => unknown;
 
 interface StackParts {
-  readonly id?: number;
+  /** From 1 on; what is not above 0 is no stack. */
+  readonly number?: number;
   readonly bytes?: number;
   readonly pid?: number;
   readonly frames?: readonly bigint[];
@@ -30,8 +31,9 @@ export function presentation(btf: Btf, type: number, tables: StackTables): Prese
   const [, space, table] = /^(kernel|user)_stack_(?:of_(\w+)|\d+_frames)$/.exec(found.name) ?? [];
   if (space === "kernel" || space === "user")
     return (value) => {
-      const { id = -1, bytes = 0, pid = 0, frames = [] } = value as StackParts;
-      const addresses = table === undefined ? frames.slice(0, Math.max(0, bytes) / 8) : id < 0 ? [] : tables(table, id);
+      const { number = 0, bytes = 0, pid = 0, frames = [] } = value as StackParts;
+      const addresses =
+        table === undefined ? frames.slice(0, Math.max(0, bytes) / 8) : number <= 0 ? [] : tables(table, number - 1);
       return { space, frames: addresses.map((address) => frameOf(space, address, pid)) } satisfies Stack;
     };
   const members = btf.members(found.id).flatMap(({ name, type: of }) => {

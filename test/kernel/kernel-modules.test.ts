@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { Histogram } from "../../src/bpf/index.ts";
 import { load, type ObjectMap, type RecordStream } from "../../src/loader/index.ts";
 import { repository } from "../support/commands.ts";
 
@@ -45,11 +46,15 @@ describe("examples/kernel", () => {
 
   it("runqlat counts how long this process waits for a CPU", async () => {
     await using module = await load(path("runqlat"));
-    variable(module, "only").value = process.pid;
+    variable(module, "pid").value = process.pid;
     for (let i = 0; i < 50; i++) await new Promise((resolve) => setTimeout(resolve, 1));
-    const slots = ((module as unknown as Loaded)["slots"] as ObjectMap).values() as bigint[];
-    const total = slots.reduce((sum, n) => sum + n, 0n);
-    expect(total).toBeGreaterThan(20n);
-    expect(slots.slice(25).every((n) => n === 0n)).toBe(true);
+    const latency = (module as unknown as Loaded)["latency"] as ObjectMap;
+    const all = latency.get(0) as Histogram;
+    expect(all.count).toBeGreaterThan(20);
+    expect(all.buckets.every(({ from = 0n }) => from < 1n << 25n)).toBe(true);
+    expect(latency.keys()).toEqual([0]);
+    variable(module, "byProcess").value = 1;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(latency.keys()).toContain(process.pid);
   });
 });

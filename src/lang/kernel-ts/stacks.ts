@@ -53,7 +53,7 @@ function tableOf(m: DeclarationScope, node: Expression): StackType["table"] {
 function numberType(types: Types, space: Space, table: NonNullable<StackType["table"]>, at: CallExpression): number {
   const id = types.struct(
     `${space}_stack_of_${table.name}`,
-    [["id", types.i32], ...(space === "user" ? [["pid", types.u32] as const] : [])],
+    [["number", types.i32], ...(space === "user" ? [["pid", types.u32] as const] : [])],
     at,
   );
   types.stacks.set(id, { space, frames: 0, table });
@@ -97,7 +97,7 @@ const taking =
   };
 
 function take(r: Reader, space: Space, place: CExpression, type: number, at: CallExpression): void {
-  const { typing, c, u64, u32, i32 } = r.types;
+  const { typing, c, u64, u32, i32, i64 } = r.types;
   const span = spanOf(at);
   const stack = r.types.stacks.get(typing.resolve(type).id);
   if (stack?.space !== space)
@@ -119,7 +119,9 @@ function take(r: Reader, space: Space, place: CExpression, type: number, at: Cal
   if (stack.table !== undefined) {
     const variable = stack.table;
     const table = typing.address({ kind: "variable", variable, type: variable.type, span }, span);
-    set("id", r.call("bpf_get_stackid", [context, table, flags], span), i32);
+    // From 1 on: 0, which is what nothing was written to, is no stack.
+    const id = r.call("bpf_get_stackid", [context, table, flags], span);
+    set("number", typing.binary("+", id, r.constant(1, i64, span), span), i32);
     if (space === "user") set("pid", process(), u32);
     return;
   }

@@ -360,7 +360,7 @@ export abstract class StatementReader extends ExpressionReader {
     const plain = this.asPlain(value, at);
     if (typing.isScalar(plain.type)) {
       // What is computed of small numbers has 32 bits or more.
-      const kept = value.kind === "plain" && !/^(?:variable|member|dereference|element|convert)$/.test(plain.kind);
+      const kept = value.kind === "plain" && !/^(?:variable|member|dereference|element|convert|call)$/.test(plain.kind);
       return own(kept && typing.isInteger(plain.type) ? typing.promote(plain).type : plain.type);
     }
     // Another name for the same struct, as objects have them.

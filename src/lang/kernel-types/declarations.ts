@@ -179,8 +179,10 @@ class Declarations {
 export const TAKEN: readonly string[] = (
   "u8 u16 u32 u64 i8 i16 i32 i64 Type NumberType StructType ValueOf Members StructOf KernelMap Ring Live Program Items List Parts Declared " +
   "Tracepoints KernelFunctions KernelStructs Unknown KernelStruct TracepointEvent TracepointName FunctionName ProbedName " +
-  "HookName BtfTracepointName ArgumentsOf ResultOf ResultArgument UserValue GivenValue Held Lock " +
-  "Timer Reserved Registered OpsMembers Printing KernelCalls Helpers Writable"
+  "HookName BtfTracepointName ArgumentsOf ResultOf ResultArgument UserValue GivenValue" +
+  " Aggregate AggregateArray AggregateMap ArrayMap ArrayOf BloomFilter Entries HashOf Held Helpers" +
+  " Histogram HistogramBucket InnerMap Kept KernelCalls Lock MapOfMaps OpsMembers Printing ProgramArray" +
+  " Queue Registered Reserved Stack StackFrame StackMap StackValue Statistics Storage Timer Writable"
 ).split(" ");
 
 /** What programs may write to: their contexts. */
