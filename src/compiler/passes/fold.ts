@@ -165,8 +165,17 @@ class Folder {
         return constant === undefined ? undefined : this.#const(computeBinary("sub", operation.width, 0n, constant));
       }
       case "bswap": {
+        const { bits } = operation;
         const constant = constantOf(a);
-        return constant === undefined ? undefined : this.#const(swapBytes(constant, operation.bits));
+        if (constant !== undefined) return this.#const(swapBytes(constant, bits));
+        // Only these bits are looked at; swapped twice they are as they were.
+        const low = bits === 64 ? a : this.#low(a, bits);
+        const inner = low.def?.operation;
+        const before =
+          inner?.op === "bswap" && inner.bits === bits ? this.#resolve(low.def?.args[0] as Value) : undefined;
+        if (before !== undefined && (bits === 64 || knownBits(before) <= bits)) return before;
+        if (low !== a) this.#change(instr, operation, [low]);
+        return undefined;
       }
       case "load":
       case "atomic": {
@@ -535,6 +544,13 @@ class Folder {
       }
       const operation = a.def?.operation;
       const args = a.def?.args as Value[];
+      if ((condition === "eq" || condition === "ne") && operation?.op === "bswap") {
+        // The constant is swapped instead.
+        const { bits } = operation;
+        if (c >> BigInt(bits) !== 0n) return condition === "ne";
+        const x = this.#resolve(args[0] as Value);
+        if (knownBits(x) <= bits) return { condition, width, a: x, constant: swapBytes(c, bits) };
+      }
       if (c === 0n && (condition === "eq" || condition === "ne") && operation?.op === "add") {
         // A small number and one above zero are not zero.
         const more = constantOf(args[1] as Value) ?? 0n;

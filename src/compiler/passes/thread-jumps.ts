@@ -4,7 +4,8 @@
 //     join(%p): branch ne.64 %p, 0, yes, no
 //
 // That is what `a && b`, `!a` and comparisons leave behind when their value is branched on. A loop's header is left
-// alone: bypassing its test would turn the loop round and lose bounds that the verifier learns at its top.
+// alone: bypassing its test would turn the loop round and lose bounds that the verifier learns at its top. Other parameters of
+// the block may be read where the edge does not lead: what is read behind `yes` alone is no matter to an edge to `no`.
 
 import { computeCondition } from "../arithmetic.ts";
 import { dominators } from "../dominators.ts";
@@ -18,6 +19,25 @@ function branchesOnItsParameter(block: Block): boolean {
   return end.kind === "branch" && (block.params.includes(end.a) || block.params.includes(end.b));
 }
 
+/** Blocks that are looked through for a reader; more of them, and there may be one. */
+const MOST_SEARCHED = 256;
+
+/** Is one of these blocks reached from this one, on a way that does not lead through `around`? */
+function reaches(from: Block, wanted: ReadonlySet<Block>, around: Block): boolean {
+  const seen = new Set<Block>([around, from]);
+  const open = [from];
+  if (from === around) return true;
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (wanted.has(at) || seen.size > MOST_SEARCHED) return true;
+    for (const { block } of edgesOf(endOf(at)))
+      if (!seen.has(block)) {
+        seen.add(block);
+        open.push(block);
+      }
+  }
+  return false;
+}
+
 export const threadJumps: Pass = {
   name: "thread-jumps",
   run(fn) {
@@ -27,24 +47,35 @@ export const threadJumps: Pass = {
     for (const block of tree.hasLoops ? tree.order : []) {
       if (tree.predecessors(block).some((pred) => tree.dominates(block, pred))) headers.add(block);
     }
-    // Parameters that are read outside of their own block's end must stay where they are.
+    // Where parameters are read outside of their own block's end.
     const blockOf = new Map<Value, Block>();
     for (const block of fn.blocks) for (const param of block.params) blockOf.set(param, block);
-    const beyond = new Set<Value>();
+    const readers = new Map<Value, Set<Block>>();
     for (const block of fn.blocks) {
-      for (const instr of block.instrs) for (const arg of instr.args) beyond.add(arg);
+      const reads = (arg: Value): void => {
+        if (!blockOf.has(arg)) return;
+        let all = readers.get(arg);
+        if (all === undefined) readers.set(arg, (all = new Set()));
+        all.add(block);
+      };
+      for (const instr of block.instrs) instr.args.forEach(reads);
       const end = endOf(block);
-      if (end.kind === "return") beyond.add(end.value);
-      if (end.kind === "branch") for (const arg of [end.a, end.b]) if (blockOf.get(arg) !== block) beyond.add(arg);
-      for (const edge of edgesOf(end)) for (const arg of edge.args) if (blockOf.get(arg) !== block) beyond.add(arg);
+      if (end.kind === "return") reads(end.value);
+      if (end.kind === "branch") for (const arg of [end.a, end.b]) if (blockOf.get(arg) !== block) reads(arg);
+      for (const edge of edgesOf(end)) for (const arg of edge.args) if (blockOf.get(arg) !== block) reads(arg);
     }
+    /** Are parameters of the block read where this leads, other than through the block itself? */
+    const misses = (block: Block, from: Block): boolean => {
+      const wanted = block.params.flatMap((param) => [...(readers.get(param) ?? [])]);
+      return wanted.length > 0 && reaches(from, new Set(wanted), block);
+    };
     const bypassed = (edge: Edge): Edge => {
       let at = edge;
       for (let steps = 0; steps < 20; steps++) {
         const { block, args } = at;
         const end = endOf(block);
         if (headers.has(block) || block.instrs.some((i) => i.operation.op !== "const")) return at;
-        if (end.kind !== "branch" || block.params.some((param) => beyond.has(param))) return at;
+        if (end.kind !== "branch") return at;
         const given = (value: Value): Value => {
           const i = block.params.indexOf(value);
           return i < 0 ? value : (args[i] as Value);
@@ -53,6 +84,7 @@ export const threadJumps: Pass = {
         const b = constantOf(given(end.b));
         if (a === undefined || b === undefined) return at;
         const next = computeCondition(end.condition, end.width, a, b) ? end.then : end.else;
+        if (misses(block, next.block)) return at;
         at = { block: next.block, args: next.args.map(given) };
       }
       return at;

@@ -154,6 +154,8 @@ function resultOf(
       // Nothing is known of the address yet.
       if (!last && at(args[0]) === "none") return "none";
       if (at(args[0]) === "context") return options.contextIsNear ? "near" : "far";
+      // Where the address comes from is not known yet.
+      if (at(args[0]) === "none" && !last) return "none";
       // What this function itself put there.
       const place = placeOf(args[0], operation.offset);
       const stored = place === undefined ? undefined : written.get(place);
@@ -162,8 +164,10 @@ function resultOf(
     }
     default: {
       if (!ARITHMETIC.test(operation.op)) return "none";
-      // An address and a number: an address of the same place.
-      const all = args.map(at);
+      // An address and a number: an address of the same place. Where it comes from may not be known yet, a number's place is no
+      // reason to take the sum for one.
+      const pointers = args.filter(({ type }) => type.kind !== "int");
+      const all = (pointers.length > 0 ? pointers : args).map(at);
       for (const found of ["near", "context", "environment", "far"] as const) if (all.includes(found)) return found;
       return "none";
     }
