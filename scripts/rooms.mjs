@@ -9,6 +9,7 @@ import { dirname, join, relative, resolve } from "node:path";
 const root = new URL("../src/", import.meta.url).pathname;
 
 const order = [
+  "packets",
   "bpf",
   "source",
   "isa",
@@ -53,6 +54,7 @@ const order = [
 // Libraries without I/O, which pure rooms may use.
 const pureParsers = new Set(["acorn", "@sveltejs/acorn-typescript"]);
 const pure = new Set([
+  "packets",
   "bpf",
   "source",
   "isa",
