@@ -11,6 +11,7 @@ export {
 export { plainTypes, typesForKernel, withoutSections } from "./kernel-form.ts";
 export { BtfLayer } from "./layer.ts";
 export { type MergedBtf, type MergeRules, mergeBtf, type TypeOf, withoutLooseStrings } from "./merge.ts";
+export { NETWORK_BYTES, type NetworkKind, networkKind, networkMember, networkTypedef } from "./network.ts";
 export { type PrintCOptions, printC, typeNameC } from "./print-c.ts";
 export { printTypeScript, TypeScriptTypes } from "./print-ts.ts";
 export { type OpenBtfOptions, openBtf } from "./reader.ts";

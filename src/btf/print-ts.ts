@@ -1,6 +1,7 @@
 // Types as TypeScript, as `values.ts` decodes them: integers up to 32 bits as number, wider ones and addresses as bigint,
 // character arrays as string, structs as interfaces, enums as the names of their values.
 
+import { networkKind } from "./network.ts";
 import type { Btf, BtfComposite, BtfEnum, BtfMember } from "./types.ts";
 
 /**
@@ -44,6 +45,7 @@ export class TypeScriptTypes {
 
   /** The type of values of `id`. */
   text(id: number, indent = ""): string {
+    if (/^(?:ip|mac)/.test(networkKind(this.#btf, id) ?? "")) return "string";
     const type = this.#btf.resolve(id);
     switch (type.kind) {
       case "int":

@@ -3,9 +3,11 @@
 // Numbers of up to 32 bits and bit fields of up to 32 are `number`, wider ones and addresses `bigint`, `_Bool` is `boolean`,
 // an array of `char` text up to its first zero (UTF-8), another array an array, a struct an object with its fields, a
 // union an object with all of its members; members of structs without a name are the holder's own. An enum is the name of
-// its value, or the number where no enumerator has it.
+// its value, or the number where no enumerator has it. What is in the network's order (`network.ts`) is a number, or the text of
+// an address.
 
-import { FormatError } from "../source/index.ts";
+import { FormatError, formatIpv4, formatIpv6, formatMac, parseIpv4, parseIpv6, parseMac } from "../source/index.ts";
+import { NETWORK_BYTES, type NetworkKind, networkKind } from "./network.ts";
 import type { Btf, BtfArray, BtfComposite, BtfEnum, BtfInt, BtfType } from "./types.ts";
 
 /** What a decoder gives. */
@@ -49,6 +51,9 @@ interface Types {
 }
 
 function codecOf(types: Types, id: number): ValueCodec {
+  const network = networkKind(types.btf, id);
+  // One that is no such number (a typedef of the same name) is what it is.
+  if (network !== undefined && types.btf.sizeof(id) === NETWORK_BYTES[network]) return networkCodec(network);
   const type = types.btf.resolve(id);
   const known = types.known.get(type.id);
   if (known === null) throw new FormatError("BTF", `type ${type.id} is made of itself`);
@@ -152,6 +157,43 @@ function wideCodec(size: number, signed: boolean): ValueCodec {
       const all = integer(value, size * 8, path);
       view.setBigUint64(at, BigInt.asUintN(64, all), true);
       if (size === 16) view.setBigUint64(at + 8, all >> 64n, true);
+    },
+  };
+}
+
+const ADDRESSES: Readonly<
+  Record<
+    string,
+    { readonly what: string; parse(text: string): Uint8Array | undefined; format(bytes: Uint8Array): string }
+  >
+> = {
+  ipv4: { what: "an IPv4 address", parse: parseIpv4, format: formatIpv4 },
+  ipv6: { what: "an IPv6 address", parse: parseIpv6, format: formatIpv6 },
+  mac: { what: "a MAC address", parse: parseMac, format: formatMac },
+};
+
+/** Numbers and addresses in the network's order. */
+function networkCodec(kind: NetworkKind): ValueCodec {
+  const size = NETWORK_BYTES[kind];
+  const address = ADDRESSES[kind];
+  if (address !== undefined)
+    return {
+      size,
+      decode: (view, at) => address.format(new Uint8Array(view.buffer, view.byteOffset + at, size).slice()),
+      encode: (view, at, value, path = "") => {
+        const bytes = typeof value === "string" ? address.parse(value) : undefined;
+        if (bytes === undefined) throw wrong(path, address.what, value);
+        new Uint8Array(view.buffer, view.byteOffset + at, size).set(bytes);
+      },
+    };
+  return {
+    size,
+    decode: (view, at) => (size === 8 ? view.getBigUint64(at) : size === 4 ? view.getUint32(at) : view.getUint16(at)),
+    encode: (view, at, value, path = "") => {
+      const all = integer(value, size * 8, path);
+      if (size === 8) view.setBigUint64(at, all);
+      else if (size === 4) view.setUint32(at, Number(all));
+      else view.setUint16(at, Number(all));
     },
   };
 }

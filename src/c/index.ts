@@ -2,7 +2,7 @@
 export { type CNumber, evaluate } from "./constant-expression.ts";
 export { constantContext, type DeclarationOptions, readDeclarations } from "./declarations.ts";
 export type { UnitOptions } from "./expressions.ts";
-export { layoutOf } from "./layout.ts";
+export { layoutOf, type MemberDeclaration } from "./layout.ts";
 export type { Method, Methods } from "./methods.ts";
 export { type IncludeRequest, type Macro, Preprocessor, type PreprocessorOptions } from "./preprocessor.ts";
 export { type ReadUnit, readUnit } from "./statements.ts";

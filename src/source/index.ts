@@ -1,4 +1,6 @@
-// Source texts, places in them, and what can be said about a place; bytes of others, and how their damage is said.
+// Source texts, places in them, and what can be said about a place; bytes of others, and how their damage is said;
+// addresses of networks, as texts.
+export { formatIpv4, formatIpv6, formatMac, parseIpv4, parseIpv6, parseMac } from "./addresses.ts";
 export { ByteReader } from "./byte-reader.ts";
 export { type Diagnostic, DiagnosticError, formatDiagnostic, type Severity } from "./diagnostic.ts";
 export { FormatError } from "./format-error.ts";
