@@ -1,17 +1,20 @@
 // `scry/bpf`: what kernel modules (`*.bpf.ts`) import. There is nothing behind these names when JavaScript runs: the compiler
 // knows them.
 
+import type { SocketBuffer, XdpContext } from "./packets.ts";
 import type * as numbers from "./types.ts";
 import type {
   Aggregate,
   ArgumentsOf,
   ArrayOf,
+  Bits,
   BloomFilter,
   BtfTracepointName,
   FunctionName,
   HashOf,
   Histogram,
   HookName,
+  Ipv4Type,
   Items,
   Kept,
   KernelStruct,
@@ -19,10 +22,12 @@ import type {
   MapOfMaps,
   Members,
   NumberType,
+  PrefixMap,
   ProbedName,
   Program,
   ProgramArray,
   Queue,
+  RedirectMap,
   ResultArgument,
   ResultOf,
   Ring,
@@ -37,6 +42,7 @@ import type {
   Type,
 } from "./types.ts";
 
+export type * from "./packets.ts";
 export type * from "./types.ts";
 
 /** A stand-in that says what it is for. */
@@ -70,12 +76,31 @@ export type i64 = numbers.i64;
 export const i64: NumberType<numbers.i64> = standIn("i64");
 export const bool: NumberType<boolean> = standIn("bool");
 
+export type be16 = numbers.be16;
+/** Numbers that lie in the network's order, and are read and written in the machine's. */
+export const be16: NumberType<numbers.be16> = standIn("be16");
+export type be32 = numbers.be32;
+export const be32: NumberType<numbers.be32> = standIn("be32");
+export type be64 = numbers.be64;
+export const be64: NumberType<numbers.be64> = standIn("be64");
+export type ipv4 = numbers.ipv4;
+/** Addresses lie as on the wire; texts for users, and compared with texts: `ip.source === "10.0.0.1"`. */
+export const ipv4: Ipv4Type = standIn("ipv4");
+export type ipv6 = numbers.ipv6;
+export const ipv6: Type<numbers.ipv6> = standIn("ipv6");
+export type mac = numbers.mac;
+export const mac: Type<numbers.mac> = standIn("mac");
+
 /** Named here too, as declarations of a project stand in this module. */
 export type List<T, N extends number> = numbers.List<T, N>;
 
 /** Text of at most so many bytes, its end among them. */
 export const text: (bytes: number) => Type<string> = standIn("text");
 export const bytes: <const N extends number>(count: N) => Type<Items<u8, N>> = standIn("bytes");
+/** Some bits of a number, as a member: `struct({ version: bits(u8, 4), length: bits(u8, 4) })`; the first has the lowest. */
+export const bits: <T extends number>(type: NumberType<T>, count: number) => Bits<T> = standIn("bits");
+/** Members that share their bytes. */
+export const union: <M extends Members>(members: M) => StructType<StructOf<M>> = standIn("union");
 export const struct: <M extends Members>(members: M) => StructType<StructOf<M>> = standIn("struct");
 /** Of a value's type and a number, a type of so many; of a value's type and options, a map by small numbers. */
 export const list: <T, const N extends number>(element: Type<T>, length: N) => Type<Items<T, N>> = standIn("list");
@@ -151,6 +176,17 @@ export const programArray: (programs: readonly Program[], options?: MapOptions) 
   standIn("programArray");
 export const ring: <T>(record: Type<T>, options?: { readonly bytes?: number; readonly pinned?: boolean }) => Ring<T> =
   standIn("ring");
+/** Values by the longest prefix of a key that is there. */
+export const lpmTrie: <K, V>(key: Type<K>, value: Type<V>, options?: MapOptions) => PrefixMap<K, V> =
+  standIn("lpmTrie");
+type MakeRedirect = (options?: MapOptions) => RedirectMap;
+/** Interfaces by numbers of one's own; `devMapHash` by any. */
+export const devMap: MakeRedirect = standIn("devMap");
+export const devMapHash: MakeRedirect = standIn("devMapHash");
+/** CPUs: a value is how long the queue is. */
+export const cpuMap: MakeRedirect = standIn("cpuMap");
+/** Sockets of AF_XDP, by their queue. */
+export const xskMap: MakeRedirect = standIn("xskMap");
 export const live: <T>(type: Type<T>, value?: number | bigint | boolean) => Live<T> = standIn("live");
 
 /** Numbers from 0, or from `start`, up to and without `end`, in `for … of`. */
@@ -213,6 +249,8 @@ export const bpf: {
   /** Control groups below one, by BPF_CGROUP_ITER_*: 2 unless said otherwise, parents first. */
   cgroups(from: KernelStruct<"cgroup_subsys_state">, order?: u32): Iterable<KernelStruct<"cgroup_subsys_state">>;
   cgroupTasks(of: KernelStruct<"cgroup_subsys_state">, flags?: u32): Iterable<KernelStruct<"task_struct">>;
+  /** The verdict that sends a packet out of an interface, by its number (XDP, tc). */
+  redirect(ifindex: number): i64;
   /** A line for trace_pipe, with up to three values. */
   print(text: string): void;
 } = standIn("bpf");
@@ -295,17 +333,99 @@ export const iterate: <const N extends string>(
   run: (event: KernelStruct<`bpf_iter__${N}`> & numbers.Printing) => void,
 ) => Program = standIn("iterate");
 export const perfEvent: (run: (event: KernelStruct<"bpf_perf_event_data">) => void) => Program = standIn("perfEvent");
-export const xdp: (run: (packet: KernelStruct<"xdp_md">) => number) => Program = standIn("xdp");
-type OfSocket = (run: (packet: KernelStruct<"__sk_buff">) => number) => Program;
-export const tc: OfSocket = standIn("tc");
-export const socketFilter: OfSocket = standIn("socketFilter");
-export const cgroupIngress: OfSocket = standIn("cgroupIngress");
-export const cgroupEgress: OfSocket = standIn("cgroupEgress");
-type OnConnect = (run: (call: KernelStruct<"bpf_sock_addr">) => number) => Program;
-export const cgroupConnect4: OnConnect = standIn("cgroupConnect4");
-export const cgroupConnect6: OnConnect = standIn("cgroupConnect6");
+type OfPacket = (run: (packet: XdpContext) => number) => Program;
+/** At the driver: a verdict of `XDP`. */
+export const xdp: OfPacket = standIn("xdp");
+/** The same for packets in more than one piece. */
+export const xdpFrags: OfPacket = standIn("xdpFrags");
+/** Behind a redirect to a map of devices, or of CPUs. */
+export const xdpDevmap: OfPacket = standIn("xdpDevmap");
+export const xdpCpumap: OfPacket = standIn("xdpCpumap");
+type OfFrame = (run: (packet: SocketBuffer<"eth">) => number) => Program;
+/** At an interface: a verdict of `TC`. */
+export const tc: OfFrame = standIn("tc");
+export const tcxIngress: OfFrame = standIn("tcxIngress");
+export const tcxEgress: OfFrame = standIn("tcxEgress");
+export const netkitPrimary: OfFrame = standIn("netkitPrimary");
+export const netkitPeer: OfFrame = standIn("netkitPeer");
+/** At a socket: how many bytes of the packet are kept. */
+export const socketFilter: OfFrame = standIn("socketFilter");
+type OfDatagram = (run: (packet: SocketBuffer<"ipv4" | "ipv6">) => number) => Program;
+/** Packets of a control group's processes: 1 lets pass, 0 does not. */
+export const cgroupIngress: OfDatagram = standIn("cgroupIngress");
+export const cgroupEgress: OfDatagram = standIn("cgroupEgress");
+/** At a route with a lightweight tunnel: a verdict of `LWT`. */
+export const lwtIn: OfDatagram = standIn("lwtIn");
+export const lwtOut: OfDatagram = standIn("lwtOut");
+export const lwtXmit: OfDatagram = standIn("lwtXmit");
+type OfStream = (run: (packet: KernelStruct<"__sk_buff">) => number) => Program;
+export const flowDissector: OfStream = standIn("flowDissector");
+/** Of sockets in a map: the length of the next message. */
+export const skSkbParser: OfStream = standIn("skSkbParser");
+/** Of sockets in a map: a verdict of `SK`. */
+export const skSkbVerdict: OfStream = standIn("skSkbVerdict");
+
+/** Calls of a control group's processes about addresses: 1 lets them go on, 0 does not (EPERM). */
+type OnAddress = (run: (call: KernelStruct<"bpf_sock_addr">) => number) => Program;
+export const cgroupConnect4: OnAddress = standIn("cgroupConnect4");
+export const cgroupConnect6: OnAddress = standIn("cgroupConnect6");
+export const cgroupConnectUnix: OnAddress = standIn("cgroupConnectUnix");
+export const cgroupBind4: OnAddress = standIn("cgroupBind4");
+export const cgroupBind6: OnAddress = standIn("cgroupBind6");
+export const cgroupSendmsg4: OnAddress = standIn("cgroupSendmsg4");
+export const cgroupSendmsg6: OnAddress = standIn("cgroupSendmsg6");
+export const cgroupSendmsgUnix: OnAddress = standIn("cgroupSendmsgUnix");
+export const cgroupRecvmsg4: OnAddress = standIn("cgroupRecvmsg4");
+export const cgroupRecvmsg6: OnAddress = standIn("cgroupRecvmsg6");
+export const cgroupRecvmsgUnix: OnAddress = standIn("cgroupRecvmsgUnix");
+export const cgroupGetpeername4: OnAddress = standIn("cgroupGetpeername4");
+export const cgroupGetpeername6: OnAddress = standIn("cgroupGetpeername6");
+export const cgroupGetpeernameUnix: OnAddress = standIn("cgroupGetpeernameUnix");
+export const cgroupGetsockname4: OnAddress = standIn("cgroupGetsockname4");
+export const cgroupGetsockname6: OnAddress = standIn("cgroupGetsockname6");
+export const cgroupGetsocknameUnix: OnAddress = standIn("cgroupGetsocknameUnix");
+type OnSocket = (run: (socket: KernelStruct<"bpf_sock">) => number) => Program;
+export const cgroupSockCreate: OnSocket = standIn("cgroupSockCreate");
+export const cgroupSockRelease: OnSocket = standIn("cgroupSockRelease");
+export const cgroupPostBind4: OnSocket = standIn("cgroupPostBind4");
+export const cgroupPostBind6: OnSocket = standIn("cgroupPostBind6");
+type OnOption = (run: (call: KernelStruct<"bpf_sockopt">) => number) => Program;
+export const cgroupGetsockopt: OnOption = standIn("cgroupGetsockopt");
+export const cgroupSetsockopt: OnOption = standIn("cgroupSetsockopt");
+export const cgroupDevice: (run: (access: KernelStruct<"bpf_cgroup_dev_ctx">) => number) => Program =
+  standIn("cgroupDevice");
+export const cgroupSysctl: (run: (access: KernelStruct<"bpf_sysctl">) => number) => Program = standIn("cgroupSysctl");
+/** What happens to the TCP connections of a control group's processes. */
+export const sockOps: (run: (event: KernelStruct<"bpf_sock_ops">) => number) => Program = standIn("sockOps");
+/** What a socket in a map sends: a verdict of `SK`. */
+export const skMsg: (run: (message: KernelStruct<"sk_msg_md">) => number) => Program = standIn("skMsg");
+/** Which socket a packet of a network namespace is for: a verdict of `SK`. */
+export const skLookup: (run: (lookup: KernelStruct<"bpf_sk_lookup">) => number) => Program = standIn("skLookup");
+/** Which socket of a group: a verdict of `SK`. */
+export const reuseport: (run: (packet: KernelStruct<"sk_reuseport_md">) => number) => Program = standIn("reuseport");
+/** At a hook of netfilter: a verdict of `NF`. */
+export const netfilter: (run: (hook: KernelStruct<"bpf_nf_ctx">) => number) => Program = standIn("netfilter");
 
 export const XDP: { readonly ABORTED: 0; readonly DROP: 1; readonly PASS: 2; readonly TX: 3; readonly REDIRECT: 4 } =
   standIn("XDP");
-export const TC: { readonly OK: 0; readonly SHOT: 2; readonly STOLEN: 4; readonly REDIRECT: 7; readonly NEXT: -1 } =
-  standIn("TC");
+export const TC: {
+  readonly OK: 0;
+  readonly RECLASSIFY: 1;
+  readonly SHOT: 2;
+  readonly PIPE: 3;
+  readonly STOLEN: 4;
+  readonly QUEUED: 5;
+  readonly REPEAT: 6;
+  readonly REDIRECT: 7;
+  readonly TRAP: 8;
+  readonly NEXT: -1;
+} = standIn("TC");
+export const SK: { readonly DROP: 0; readonly PASS: 1 } = standIn("SK");
+export const NF: {
+  readonly DROP: 0;
+  readonly ACCEPT: 1;
+  readonly STOLEN: 2;
+  readonly QUEUE: 3;
+  readonly REPEAT: 4;
+} = standIn("NF");
+export const LWT: { readonly OK: 0; readonly DROP: 2; readonly REDIRECT: 7; readonly REROUTE: 128 } = standIn("LWT");

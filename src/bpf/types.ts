@@ -16,13 +16,33 @@ export type i16 = Flavour<"i8" | "i16" | "u8">;
 export type i32 = Flavour<"i8" | "i16" | "i32" | "u8" | "u16">;
 export type i64 = Flavour<"i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32">;
 
+/** A number that lies in the network's order; programs and users have it in the machine's. */
+export type be16 = u16;
+export type be32 = u32;
+export type be64 = u64;
+
+/** Addresses: texts that stand for their bytes. They are compared with texts and with each other. */
+type Address<N extends string> = string & { readonly [kernel]?: N | undefined };
+export type ipv4 = Address<"ipv4">;
+export type ipv6 = Address<"ipv6">;
+export type mac = Address<"mac">;
+
 /** A type as a value: `u32`, `text(16)`, `struct({ … })`. */
 export interface Type<T> {
   readonly [kernel]: T;
 }
 /** A number's type; called, it makes a number one of its width, and lets the rest go. */
 export interface NumberType<T> extends Type<T> {
-  (value: number | bigint | boolean): T;
+  /** Of an IPv4 address its number in the machine's order: `u32(ip.source) >> 24` is its first part. */
+  <A extends ipv4 = never>(value: number | bigint | boolean | (string extends A ? A : never)): T;
+}
+/** IPv4 addresses; called, it makes one of a number: `ipv4(0x0a000001)` is 10.0.0.1. */
+export interface Ipv4Type extends Type<ipv4> {
+  (value: number | ipv4): ipv4;
+}
+/** Some bits of a number: a member of a struct. */
+export interface Bits<T> extends Type<T> {
+  readonly bits: number;
 }
 /** A struct's type; called, it makes one: members that are not named are zero. */
 export interface StructType<T> extends Type<T> {
@@ -179,6 +199,16 @@ export interface ProgramArray {
   readonly [kernel]: readonly ["programs"];
   /** Goes on in another program, which does not come back; where there is none of this number, it goes on here. */
   tailCall(index: u32): void;
+}
+
+/** Values by prefixes of numbers or addresses: the user sets them by `{ bits, key }`, programs find the longest that fits. */
+export interface PrefixMap<K, V> extends KernelMap<{ bits: u32; key: K }, V> {
+  find(key: K): V | undefined;
+}
+/** Where packets are sent on to: interfaces, CPUs, sockets. */
+export interface RedirectMap extends KernelMap<u32, u32> {
+  /** The verdict that sends the packet there; where nothing is, `otherwise`, which is `XDP.ABORTED` unless said. */
+  redirect(key: number, otherwise?: number): i64;
 }
 
 /** A ring buffer: programs send, the user reads. */

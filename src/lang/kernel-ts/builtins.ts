@@ -112,6 +112,14 @@ export const BPF: Readonly<Record<string, CallRow>> = {
     const none = r.constant(0, typing.unsignedLong, span);
     return plain(r.call("bpf_loop", [count, made.fn, made.environment, none], span));
   },
+  /** The verdict that sends a packet out of an interface. */
+  redirect: (r, args, at) => {
+    counted(args, 1, 1, at, "bpf.redirect");
+    const [to] = args as [Expression];
+    const { u32, u64, i64, typing } = r.types;
+    const none = r.constant(0, u64, spanOf(at));
+    return plain(typing.cast(r.call("bpf_redirect", [r.fitting(r.plain(to, u32), u32, to), none], spanOf(at)), i64));
+  },
   userText: textFrom("bpf_probe_read_user_str"),
   kernelText: textFrom("bpf_probe_read_kernel_str"),
   print: (r, args, at) => {

@@ -25,7 +25,8 @@ export interface CompiledModule {
 }
 
 /** Programs whose contexts lead to memory that may be read as it is. */
-const NEAR = /^(?:fentry|fexit|lsm|tp_btf|xdp|tc|socket|cgroup|struct_ops|iter|fmod_ret)/;
+const NEAR =
+  /^(?:fentry|fexit|lsm|tp_btf|xdp|tc|netkit|socket|cgroup|sk_|sockops|flow_dissector|netfilter|lwt_|struct_ops|iter|fmod_ret)/;
 
 /** Pointers of programs of user space lead into their memory. */
 const helperOf = (section: string): string =>

@@ -1,11 +1,19 @@
 // What a module declares: types, one row each. Maps are in maps.ts.
 
+import type { MemberDeclaration } from "../../c/index.ts";
 import { AGGREGATES } from "./aggregate-types.ts";
 import { type CallExpression, type Expression, refuse } from "./ast.ts";
+import { orderOf } from "./network.ts";
+import { VERDICTS } from "./network-programs.ts";
 import { STACK_TYPES } from "./stacks.ts";
 import type { DeclarationScope } from "./values.ts";
 
-type TypeRow = (m: DeclarationScope, name: string, args: readonly Expression[], at: CallExpression) => number;
+type TypeRow = (
+  m: DeclarationScope,
+  name: string,
+  args: readonly Expression[],
+  at: CallExpression,
+) => number | { readonly type: number; readonly bits: number };
 
 /** A number that is known when the module is compiled. */
 function known(
@@ -25,19 +33,33 @@ function known(
   return Number(value.what.value);
 }
 
+const composite =
+  (kind: "struct" | "union"): TypeRow =>
+  (m, name, args, at) => {
+    const [node] = args;
+    if (node?.type !== "ObjectExpression" || args.length > 1)
+      return refuse("SCRY1405", `${kind}({ name: type, … })`, at);
+    const members = node.properties.map((property): MemberDeclaration => {
+      if (property.type !== "Property" || property.computed || property.key.type !== "Identifier")
+        return refuse("SCRY1402", "members are named one by one here", property);
+      return { name: property.key.name, ...m.memberType(property.value as Expression) };
+    });
+    return m.types.composite(kind, name, members, at);
+  };
+
 export const TYPES: Readonly<Record<string, TypeRow>> = {
   ...AGGREGATES,
   ...STACK_TYPES,
-  struct: (m, name, args, at) => {
-    const [node] = args;
-    if (node?.type !== "ObjectExpression" || args.length > 1)
-      return refuse("SCRY1405", "struct({ name: type, … })", at);
-    const members = node.properties.map((property): readonly [string, number] => {
-      if (property.type !== "Property" || property.computed || property.key.type !== "Identifier")
-        return refuse("SCRY1402", "members are named one by one here", property);
-      return [property.key.name, m.typeArgument(property.value as Expression)];
-    });
-    return m.types.struct(name, members, at);
+  struct: composite("struct"),
+  union: composite("union"),
+  /** Some bits of a number, as a member: those that follow share its bytes. */
+  bits: (m, _name, args, at) => {
+    const [element] = args;
+    const type = element === undefined ? undefined : m.typeArgument(element);
+    const { typing } = m.types;
+    if (type === undefined || !typing.isInteger(type) || orderOf(m.types, type) !== undefined)
+      return refuse("SCRY1405", "bits(u8, 3): a number's type, and how many bits of it", at);
+    return { type, bits: known(m, args[1], at, "the number of bits", BigInt(typing.size(type) * 8)) };
   },
   /** A struct of the kernel's as another kernel has it: `kernelStruct("task_struct___old", { state: i64 })`. */
   kernelStruct: (m, _name, args, at) => {
@@ -54,12 +76,10 @@ export const TYPES: Readonly<Record<string, TypeRow>> = {
   list: (m, _name, args, at) => {
     const [element] = args;
     if (element === undefined) return refuse("SCRY1405", "list(type, length)", at);
-    return m.types.c.array(m.typeArgument(element), known(m, args[1], at, "the length of a list", 1_048_576n));
+    const length = known(m, args[1], at, "the length of a list", 1_048_576n);
+    return m.types.c.array(m.typeArgument(element), length);
   },
 };
 
 /** Constants by name, of the kernel's interface. */
-export const RECORDS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  XDP: { ABORTED: 0, DROP: 1, PASS: 2, TX: 3, REDIRECT: 4 },
-  TC: { OK: 0, SHOT: 2, STOLEN: 4, REDIRECT: 7, NEXT: -1 },
-};
+export const RECORDS: Readonly<Record<string, Readonly<Record<string, number>>>> = VERDICTS;

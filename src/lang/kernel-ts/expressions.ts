@@ -18,10 +18,13 @@ import {
 } from "./ast.ts";
 import { BPF, CALLS, MATH, MEMBERS } from "./builtins.ts";
 import { asList, formatted } from "./format.ts";
+import { headerMember, innerHeader } from "./headers.ts";
 import { iterator, iteratorNames } from "./iterators.ts";
 import { helperMethod, kernelMethod } from "./kernel-calls.ts";
 import { methodsOf } from "./maps.ts";
+import { hostType, ipv4Number, ipv4Of, knownMember, networkType, orderOf } from "./network.ts";
 import { OperatorReader } from "./operators.ts";
+import { packetMember, packetMethod } from "./packet-methods.ts";
 import { placeMethod } from "./place-methods.ts";
 import type { CallbackShape, Reader } from "./reader.ts";
 import type { Static, TypeArguments, Value } from "./values.ts";
@@ -96,15 +99,21 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
       case "AssignmentExpression":
         return this.assignment(node.operator, node.left as Expression, node.right, node);
       case "UpdateExpression": {
+        const field = this.headerField(node.argument);
+        if (field !== undefined) {
+          const step = (old: CExpression, type: number): CExpression => {
+            const { typing } = this.types;
+            const sum = typing.binary(node.operator === "++" ? "+" : "-", old, this.constant(1, old.type, span), span);
+            return typing.cast(sum, type, span);
+          };
+          this.writeField(field.of, field.name, node, step, node);
+          return { kind: "plain", of: this.constant(0, this.types.typing.int, span) };
+        }
         const target = this.place(node.argument);
-        const before = this.variable("before", target.type, span);
-        const one = this.constant(1, target.type, span);
-        const sum = this.types.typing.binary(node.operator === "++" ? "+" : "-", this.read(before), one, span);
-        const value = this.types.typing.cast(sum, target.type, span);
-        return {
-          kind: "plain",
-          of: { kind: "update", target, before, value, post: !node.prefix, type: target.type, span },
-        };
+        const { typing } = this.types;
+        const made = (old: CExpression): CExpression =>
+          typing.binary(node.operator === "++" ? "+" : "-", old, this.constant(1, old.type, span), span);
+        return this.updated(target, made, !node.prefix, node);
       }
       case "SequenceExpression":
         return this.value(node.expressions.at(-1) as Expression);
@@ -178,12 +187,24 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
     const own = MEMBERS[name];
     const holder = this.#holder(object.of);
     if (own !== undefined && this.types.typing.resolve(holder.type).kind === "array") return own(this, holder, node);
-    const of = this.types.typing.member(holder, name, span);
+    if (this.packet !== undefined && object.of.kind === "variable" && object.of.variable === this.context) {
+      const own = packetMember(this, this.packet, name, node);
+      if (own !== undefined) return own;
+    }
+    const field = headerMember(this, holder, name, node.property);
+    if (field !== undefined) return this.#ofMaybe(object, field);
+    const of = knownMember(this.types, holder.type, this.types.typing.member(holder, name, span), name);
     const located = this.types.texts.get(this.types.typing.resolve(holder.type).id)?.get(name);
     if (located !== undefined) return this.#textAt(holder, of, located, span);
     if (object.kind === "maybe") return { kind: "maybe", present: object.present, of };
     if (node.optional && this.types.typing.isPointer(object.of.type)) return { kind: "maybe", present: object.of, of };
     return { kind: "plain", of };
+  }
+
+  /** What is part of something that may be missing may be missing itself. */
+  #ofMaybe(object: Value, part: Value): Value {
+    if (object.kind !== "maybe" || part.kind !== "plain") return part;
+    return { kind: "maybe", present: object.present, of: part.of };
   }
 
   /** The text of a record, where one of its members says: its distance in the low half, its length in the high one. */
@@ -327,6 +348,8 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
           );
         return row(this, map, args, node);
       }
+      const header = this.#packet(object, name, args, callee);
+      if (header !== undefined) return header;
       return refuse("SCRY1404", `there is no method '${name}' here`, callee.property);
     }
     const value = this.value(callee);
@@ -350,10 +373,23 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
     }
   }
 
+  /** `packet.eth()`, `eth.ipv4()`; undefined: this is neither a packet nor a header. */
+  #packet(object: Value, name: string, args: readonly Expression[], callee: MemberExpression): Value | undefined {
+    const { packet, context } = this;
+    if (
+      packet !== undefined &&
+      object.kind === "plain" &&
+      object.of.kind === "variable" &&
+      object.of.variable === context
+    )
+      return packetMethod(this, packet, name, args, callee);
+    return innerHeader(this, object, name, callee.property);
+  }
+
   /** `u32(x)`, `Event({ … })` */
   #made(type: number, arg: Expression): CExpression {
     const { typing } = this.types;
-    if (typing.isScalar(type)) return typing.explicit(this.plain(arg, type), type, spanOf(arg));
+    if (typing.isScalar(type)) return this.#number(type, arg);
     if (this.types.c.preserved(type)) {
       // The same thing of the kernel's, as another kernel has it.
       const of = this.plain(arg);
@@ -363,6 +399,20 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
     const place = this.zeroed(type, spanOf(arg));
     this.into(this.read(place), arg);
     return this.read(place);
+  }
+
+  #number(type: number, arg: Expression): CExpression {
+    const { types } = this;
+    const { typing } = types;
+    const span = spanOf(arg);
+    const value = this.value(arg);
+    const text = value.kind === "static" && value.what.kind === "text";
+    const given = this.asPlain(value, arg, orderOf(types, type) === "ipv4" && !text ? types.u32 : type);
+    if (orderOf(types, type) === "ipv4")
+      return orderOf(types, given.type) === "ipv4" ? given : ipv4Of(types, this.fitting(given, types.u32, arg));
+    const number = orderOf(types, given.type) === "ipv4" ? ipv4Number(types, given) : given;
+    // What it is computed with: `be16(x)` is a number as others are.
+    return typing.explicit(number, hostType(types, type), span);
   }
 
   #called(what: Extract<Static, { kind: "function" }>, name: string, args: readonly Expression[], node: Node): Value {
@@ -479,7 +529,8 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
     if (name?.type !== "Identifier") return refuse("SCRY1403", "a type by its name is needed here", node);
     const [of] = typeArguments?.params ?? [];
     if (/^(?:ValueOf|Writable)$/.test(name.name) && of !== undefined) return this.typeOf(of);
-    const number = this.typeArguments.get(name.name) ?? this.types.number(name.name);
+    const number =
+      this.typeArguments.get(name.name) ?? this.types.number(name.name) ?? networkType(this.types, name.name);
     if (number !== undefined) return number;
     const found = this.module.find(name.name);
     if (found?.kind === "static" && found.what.kind === "type") return found.what.type;

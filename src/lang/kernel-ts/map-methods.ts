@@ -4,6 +4,7 @@ import type { CExpression } from "../../c/index.ts";
 import { contextOf, counted, plain } from "./arguments.ts";
 import { bare, type Expression, type Node, refuse, spanOf } from "./ast.ts";
 import { addressed, asBoolean, found, onMap, succeeded, where } from "./map-access.ts";
+import { orderOf } from "./network.ts";
 import type { MethodRow, Reader } from "./reader.ts";
 import { reserve } from "./resources.ts";
 import type { MapValue, Value } from "./values.ts";
@@ -14,11 +15,14 @@ const CREATE = 1;
 // --- entries by their keys --------------------------------------------------------------------------------------------
 
 const getting =
-  (after?: (r: Reader, map: MapValue, key: CExpression, at: Node) => void): MethodRow =>
+  (
+    after?: (r: Reader, map: MapValue, key: CExpression, at: Node) => void,
+    keyOf: (r: Reader, map: MapValue, node: Expression) => CExpression = (r, map, node) => addressed(r, node, map.key),
+  ): MethodRow =>
   (r, map, args, at) => {
     counted(args, 1, 1, at, "get");
     const { typing } = r.types;
-    const key = addressed(r, args[0] as Expression, map.key);
+    const key = keyOf(r, map, args[0] as Expression);
     const pointer = found(r, map, key, at);
     if (map.inner !== undefined) return { kind: "map", present: pointer, map: { ...map.inner, at: pointer } };
     if (!typing.isScalar(map.value) && after !== undefined) {
@@ -64,7 +68,7 @@ const storing =
 /** How much is added: one, unless said otherwise. */
 function amountOf(r: Reader, map: MapValue, node: Expression | undefined, at: Node): CExpression {
   const { typing } = r.types;
-  if (!typing.isInteger(map.value))
+  if (!typing.isInteger(map.value) || orderOf(r.types, map.value) !== undefined)
     return refuse("SCRY1403", `only numbers can be added to, not ${r.types.name(map.value)}`, at);
   const by =
     node === undefined ? r.constant(1, map.value, spanOf(at)) : r.fitting(r.plain(node, map.value), map.value, node);
@@ -117,6 +121,44 @@ export const OF_HASHES: Readonly<Record<string, MethodRow>> = {
   delete: (r, map, args, at) => {
     counted(args, 1, 1, at, "delete");
     return plain(succeeded(r, remove(r, map, addressed(r, args[0] as Expression, map.key), at), at));
+  },
+};
+
+// --- prefixes; interfaces, CPUs and sockets ----------------------------------------------------------------------------
+
+/** A key of which all bits count. */
+function wholePrefix(r: Reader, map: MapValue, node: Expression): CExpression {
+  const { typing, c } = r.types;
+  const span = spanOf(node);
+  const key = r.read(r.zeroed(map.key, span), span);
+  const bits = typing.member(key, "bits", span);
+  const value = r.constant(typing.size(map.prefix ?? 0) * 8, bits.type, span);
+  r.do({ kind: "assign", target: bits, value, type: bits.type, span });
+  r.intoValue(typing.member(key, "key", span), r.value(node), node);
+  return typing.cast(typing.address(key, span), c.pointer(0), span);
+}
+
+export const OF_PREFIXES: Readonly<Record<string, MethodRow>> = {
+  ...OF_HASHES,
+  /** The value of the longest prefix that the key begins with. */
+  find: getting(undefined, wholePrefix),
+};
+
+export const OF_REDIRECTS: Readonly<Record<string, MethodRow>> = {
+  ...OF_ARRAYS,
+  delete: OF_HASHES["delete"] as MethodRow,
+  /** The verdict that sends a packet there. */
+  redirect: (r, map, args, at) => {
+    counted(args, 1, 2, at, "redirect");
+    const { typing, c, u32, u64, i64 } = r.types;
+    const [key, otherwise] = args as [Expression, Expression?];
+    const span = spanOf(at);
+    const flags =
+      otherwise === undefined ? r.constant(0, u64, span) : r.fitting(r.plain(otherwise, u64), u64, otherwise);
+    const to = r.fitting(r.plain(key, u32), u32, key);
+    const { variable } = map;
+    const table = typing.address({ kind: "variable", variable, type: variable.type, span }, span);
+    return plain(typing.cast(r.call("bpf_redirect_map", [typing.cast(table, c.pointer(0)), to, flags], span), i64));
   },
 };
 
@@ -298,7 +340,7 @@ function zeroGaps(
   const { typing, c } = r.types;
   const span = spanOf(node);
   const found = typing.resolve(type);
-  if (found.kind !== "struct") return;
+  if (found.kind !== "struct" && found.kind !== "union") return;
   const written = node.properties.flatMap((property): readonly string[] => {
     // Of a struct in a struct its own members may be left out.
     if (property.type !== "Property" || property.key.type !== "Identifier") return [];
@@ -322,6 +364,8 @@ function zeroGaps(
   };
   let end = 0;
   for (const member of found.members) {
+    // What shares its bytes with others is zero before it is written.
+    if (member.bitfieldSize > 0 || found.kind === "union" || typing.resolve(member.type).kind === "union") continue;
     if (!written.includes(member.name)) continue;
     zero(end, member.bitOffset / 8);
     end = member.bitOffset / 8 + typing.size(member.type);

@@ -7,21 +7,25 @@ import type { CExpression, CFunction, CVariable } from "../../c/index.ts";
 import { MAP_TYPES, type MapType } from "../../object/index.ts";
 import type { Span } from "../../source/index.ts";
 import { OF_AGGREGATES } from "./aggregate-methods.ts";
-import { bare, type CallExpression, type Expression, refuse, spanOf } from "./ast.ts";
+import { bare, type CallExpression, type Expression, type Node, refuse, spanOf } from "./ast.ts";
 import {
   OF_ARRAYS,
   OF_BLOOM_FILTERS,
   OF_HASHES,
   OF_MAPS,
+  OF_PREFIXES,
   OF_PROGRAMS,
   OF_QUEUES,
+  OF_REDIRECTS,
   OF_RINGS,
   ofStorage,
 } from "./map-methods.ts";
+import { orderOf } from "./network.ts";
 import type { MethodRow } from "./reader.ts";
+import type { Types } from "./types.ts";
 import type { DeclarationScope, MapValue, Static } from "./values.ts";
 
-type Given = "key" | "value" | "record" | "maps" | "programs";
+type Given = "key" | "prefix" | "value" | "record" | "maps" | "programs";
 
 interface MapRow {
   readonly type: MapType;
@@ -34,6 +38,8 @@ interface MapRow {
   readonly entries: number;
   /** `BPF_F_*` that it always has. */
   readonly flags?: number;
+  /** Values are numbers, whatever they stand for. */
+  readonly numbers?: true;
   readonly methods: Readonly<Record<string, MethodRow>>;
   /** The kind that has a value for each CPU, as which it holds aggregates. */
   readonly perCpu?: MapType;
@@ -77,6 +83,16 @@ const storageOf = (type: MapType, methods: MapRow["methods"]): MapRow => ({
   methods,
 });
 
+const redirectOf = (type: MapType, entries: number): MapRow => ({
+  type,
+  given: [],
+  key: "index",
+  numbers: true,
+  options: KEYED,
+  entries,
+  methods: OF_REDIRECTS,
+});
+
 export const MAPS: Readonly<Record<string, MapRow>> = {
   hash: hashOf("hash", "percpu_hash", "noPrealloc"),
   lruHash: hashOf("lru_hash", "lru_percpu_hash"),
@@ -108,6 +124,11 @@ export const MAPS: Readonly<Record<string, MapRow>> = {
     entries: 16_384,
     methods: {},
   },
+  lpmTrie: { ...hashOf("lpm_trie", "lpm_trie"), given: ["prefix", "value"], flags: NO_PREALLOC, methods: OF_PREFIXES },
+  devMap: redirectOf("devmap", 256),
+  devMapHash: redirectOf("devmap_hash", 256),
+  cpuMap: redirectOf("cpumap", 256),
+  xskMap: redirectOf("xskmap", 64),
   ring: { type: "ringbuf", given: ["record"], options: ["bytes", "pinned"], entries: 262_144, methods: OF_RINGS },
 };
 
@@ -140,6 +161,7 @@ const OPTIONS: Readonly<Record<string, OptionRow>> = {
 
 const WORDS: Readonly<Record<Given, string>> = {
   key: "key",
+  prefix: "key",
   value: "value",
   record: "record",
   maps: "map",
@@ -165,11 +187,13 @@ export function mapVariable(
     return refuse("SCRY1405", `${what}(${[...row.given.map((one) => WORDS[one]), "{ … }"].join(", ")})`, at);
   const options = optionsOf(m, what, row, args[count]);
   let key = row.key === "owner" ? types.i32 : types.u32;
-  let value = 0;
+  let prefix: number | undefined;
+  let value = row.numbers === true ? types.u32 : 0;
   let values: Values | undefined;
   for (const [i, given] of row.given.entries()) {
     const node = args[i] as Expression;
     if (given === "key") key = m.typeArgument(node);
+    else if (given === "prefix") key = prefixOf(types, (prefix = m.typeArgument(node)), at);
     else if (given === "value" || given === "record")
       value = m.typeArgument(node, given === "value" && row.perCpu !== undefined ? "aggregates" : undefined);
     else values = given === "maps" ? innerMaps(m, node) : programsOf(m, node);
@@ -188,7 +212,7 @@ export function mapVariable(
     const number = options.get(member);
     if (number !== undefined) members.push([member, said(number)]);
   }
-  if (row.key !== undefined || row.given.includes("key")) members.push(["key", c.pointer(key)]);
+  if (row.key !== undefined || row.given.includes("key") || prefix !== undefined) members.push(["key", c.pointer(key)]);
   if (row.type === "stack_trace") value = c.array(types.u64, options.get("depth") ?? 127);
   if (value !== 0) members.push(["value", c.pointer(value)]);
   if (values !== undefined) members.push(["values", c.array(c.pointer(values.type), values.entries.length)]);
@@ -213,8 +237,21 @@ export function mapVariable(
     indexed: row.key === "index",
     walked: aggregate === undefined && (row.methods === OF_HASHES || row.methods === OF_ARRAYS),
     ...(aggregate === undefined ? {} : { aggregate }),
+    ...(prefix === undefined ? {} : { prefix }),
     ...(values?.inner === undefined ? {} : { inner: values.inner }),
   };
+}
+
+/** How many bits of a key count, and the key, whose first byte has the highest. */
+function prefixOf(types: Types, key: number, at: Node): number {
+  const { kind } = types.typing.resolve(key);
+  if (kind === "int" && types.typing.size(key) > 1 && orderOf(types, key) === undefined)
+    refuse("SCRY1403", "a prefix is of an address, or of a number in the network's order: be32", at);
+  const members: Declared[] = [
+    ["bits", types.u32],
+    ["key", key],
+  ];
+  return types.struct("", members, at);
 }
 
 /** What the entries of a map are that holds other maps or programs. */

@@ -17,6 +17,7 @@ import {
 import { RECORDS, TYPES } from "./declarations.ts";
 import { FunctionReader } from "./functions.ts";
 import { MAPS, mapVariable } from "./maps.ts";
+import { NETWORK_NAMES, networkType } from "./network.ts";
 import { PROGRAMS } from "./programs.ts";
 import { NUMBER_NAMES, type Types } from "./types.ts";
 import type {
@@ -46,6 +47,7 @@ const EXPORTS: ReadonlySet<string> = new Set([
   "globalFunction",
   "enums",
   ...NUMBER_NAMES,
+  ...NETWORK_NAMES,
   ...Object.keys(TYPES),
   ...Object.keys(MAPS),
   ...Object.keys(PROGRAMS),
@@ -288,7 +290,10 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
       return { kind: "program", program };
     }
     const type = TYPES[what];
-    if (type !== undefined) return { kind: "type", type: type(this, name, args, call) };
+    if (type !== undefined) {
+      const made = type(this, name, args, call);
+      return { kind: "type", ...(typeof made === "number" ? { type: made } : made) };
+    }
     const map = MAPS[what];
     if (map !== undefined) {
       const made = mapVariable(this, name, what, map, args, call);
@@ -357,7 +362,13 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
     if (found.kind !== "type") return refuse("SCRY1405", "a type is needed here: u32, text(16), struct({ … })", node);
     if (aggregates === undefined && this.types.aggregates.has(found.type))
       return refuse("SCRY1405", "an aggregate is the value of a hash or an array: hash(u32, hist())", node);
+    if (found.bits !== undefined) return refuse("SCRY1405", "only members of a struct have some bits", node);
     return found.type;
+  }
+  memberType(node: Expression): { readonly type: number; readonly bits?: number } {
+    const found = this.#constant("", bare(node));
+    // Of some bits alone there is more to say than a type.
+    return found.kind === "type" && found.bits !== undefined ? found : { type: this.typeArgument(node) };
   }
 }
 
@@ -373,7 +384,7 @@ const isTypeOnly = (node: object): boolean => {
 
 /** What a name of `scry/bpf` is. */
 function builtin(name: string, types: Types): Value {
-  const number = types.number(name);
+  const number = types.number(name) ?? networkType(types, name);
   if (number !== undefined) return { kind: "static", what: { kind: "type", type: number } };
   // Structs that the kernel looks for in values of maps (include/uapi/linux/bpf.h).
   if (name === "timer") return { kind: "static", what: { kind: "type", type: types.opaque("bpf_timer", 2) } };

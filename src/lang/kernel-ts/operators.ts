@@ -4,7 +4,19 @@
 import { type CBinary, type CComparison, type CExpression, computed } from "../../c/index.ts";
 import type { Span } from "../../source/index.ts";
 import { type Expression, type Node, refuse, spanOf } from "./ast.ts";
-import { PlaceReader } from "./places.ts";
+import { writeField as writeHeaderField } from "./headers.ts";
+import {
+  type AddressKind,
+  addressBytes,
+  addressKind,
+  hostOrder,
+  littleEndian,
+  networkOrder,
+  orderOf,
+  sameAddress,
+} from "./network.ts";
+import { type HeaderField, PlaceReader } from "./places.ts";
+import type { Reader } from "./reader.ts";
 import type { Value } from "./values.ts";
 
 const ARITHMETIC: ReadonlySet<string> = new Set(["+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>"]);
@@ -54,11 +66,19 @@ export abstract class OperatorReader extends PlaceReader {
         kind: "static",
         what: { kind: "number", value: folded(operator, left.what.value, right.what.value, at) },
       };
-    if (comparison !== undefined)
-      return { kind: "plain", of: this.#compared(comparison, left, right, leftNode, rightNode, span) };
+    if (comparison !== undefined) {
+      const compared = this.#compared(comparison, left, right, leftNode, rightNode, span);
+      return { kind: "plain", of: this.#whereThere(comparison, [left, right], compared, span) };
+    }
     if (operator === ">>>") return refuse("SCRY1402", "'>>>' is '>>' of an unsigned number here: u64(x) >> n", at);
     if (!ARITHMETIC.has(operator)) return refuse("SCRY1402", `'${operator}' cannot be part of a kernel program`, at);
     const [a, b] = this.#together(left, right, leftNode, rightNode);
+    for (const [of, node] of [
+      [a, leftNode],
+      [b, rightNode],
+    ] as const)
+      if (addressKind(this.types, of.type) !== undefined)
+        refuse("SCRY1403", "nothing is computed with addresses", node, "u32(address) is the number of an IPv4 address");
     return { kind: "plain", of: this.types.typing.binary(operator as CBinary, a, b, span) };
   }
 
@@ -72,6 +92,19 @@ export abstract class OperatorReader extends PlaceReader {
     }
     const a = this.asPlain(left, leftNode);
     return [a, this.asPlain(right, rightNode, own(a))];
+  }
+
+  /** What is missing is unlike anything else: its place is not looked at. */
+  #whereThere(operator: CComparison, sides: readonly Value[], compared: CExpression, span: Span): CExpression {
+    const { typing } = this.types;
+    if (sides.some(({ kind }) => kind === "undefined")) return compared;
+    return sides.reduce((all, side) => {
+      if (side.kind !== "maybe") return all;
+      const present = typing.truth(side.present);
+      return operator === "!="
+        ? typing.logical("||", typing.unary("!", present, span), all, span)
+        : typing.logical("&&", present, all, span);
+    }, compared);
   }
 
   #compared(
@@ -99,6 +132,8 @@ export abstract class OperatorReader extends PlaceReader {
         ? typing.unary("!", truth, span)
         : typing.unary("!", typing.unary("!", truth, span), span);
     }
+    const addresses = this.#addresses(operator, left, right, leftNode, rightNode, span);
+    if (addresses !== undefined) return addresses;
     const [a, b] = this.#together(left, right, leftNode, rightNode);
     const [first, second] = [this.types.textLength(a.type), this.types.textLength(b.type)];
     if (first !== undefined && second !== undefined && (operator === "==" || operator === "!=")) {
@@ -117,6 +152,44 @@ export abstract class OperatorReader extends PlaceReader {
       return typing.compare(operator, compared, this.constant(0, typing.int, span), span);
     }
     return this.#bySign(operator, a, b, span);
+  }
+
+  /** Addresses of one kind, or one and a text, are the same or not; undefined: these are no addresses. */
+  #addresses(
+    operator: CComparison,
+    left: Value,
+    right: Value,
+    leftNode: Node,
+    rightNode: Node,
+    span: Span,
+  ): CExpression | undefined {
+    const { types } = this;
+    const kindOf = (value: Value): AddressKind | undefined =>
+      value.kind === "plain" || value.kind === "maybe" ? addressKind(types, value.of.type) : undefined;
+    const [first, second] = [kindOf(left), kindOf(right)];
+    const kind = first ?? second;
+    if (kind === undefined) return undefined;
+    const [one, other, oneNode, otherNode] =
+      first === undefined ? [right, left, rightNode, leftNode] : [left, right, leftNode, rightNode];
+    if (operator !== "==" && operator !== "!=")
+      refuse("SCRY1403", "addresses are the same or not: they have no order", span);
+    const text = other.kind === "static" && other.what.kind === "text" ? other.what.text : undefined;
+    const place = this.asPlain(one, oneNode);
+    const against = text === undefined ? this.asPlain(other, otherNode) : addressBytes(kind, text, otherNode);
+    if (!(against instanceof Uint8Array) && addressKind(types, against.type) !== kind)
+      refuse("SCRY1403", `${kind} is compared with ${kind} and with texts`, otherNode);
+    const { typing } = types;
+    if (kind === "ipv4") {
+      const bits = against instanceof Uint8Array ? this.constant(littleEndian(against), types.u32, span) : against;
+      return typing.compare(operator, place, bits, span);
+    }
+    const same = sameAddress(
+      types,
+      this.addressable(place),
+      against instanceof Uint8Array ? against : this.addressable(against),
+      span,
+    );
+    return operator === "==" ? same : typing.unary("!", same, span);
   }
 
   /** Numbers of both signs are compared as what they are, not as bits. */
@@ -165,8 +238,9 @@ export abstract class OperatorReader extends PlaceReader {
           : left.kind === "maybe"
             ? left
             : refuse("SCRY1403", "this is never undefined", leftNode);
-      const right = this.contained(() => this.plain(rightNode, given.of.type));
-      return { kind: "plain", of: typing.conditional(given.present, given.of, right, span) };
+      const own = this.asPlain({ kind: "plain", of: given.of }, leftNode);
+      const right = this.contained(() => this.plain(rightNode, own.type));
+      return { kind: "plain", of: typing.conditional(given.present, own, right, span) };
     }
     const left = this.truth(leftNode);
     const right = this.contained(() => this.truth(rightNode));
@@ -176,22 +250,78 @@ export abstract class OperatorReader extends PlaceReader {
   protected assignment(operator: string, targetNode: Expression, valueNode: Expression, at: Node): Value {
     const { typing } = this.types;
     const span = spanOf(at);
+    const field = this.headerField(targetNode);
+    if (field !== undefined) return this.#writtenField(field, operator, valueNode, at);
     const target = this.place(targetNode);
     if (operator === "=") {
       if (!typing.isScalar(target.type)) {
         this.into(target, valueNode);
         return { kind: "plain", of: target };
       }
-      const value = this.fitting(this.plain(valueNode, target.type), target.type, valueNode);
+      const value = this.fittingPlace(this.plain(valueNode, target.type), target, valueNode);
       return { kind: "plain", of: { kind: "assign", target, value, type: target.type, span } };
     }
     const sign = operator.slice(0, -1);
     if (!ARITHMETIC.has(sign)) return refuse("SCRY1402", `'${operator}' cannot be part of a kernel program`, at);
     const right = this.plain(valueNode, typing.isInteger(target.type) ? typing.promote(target).type : undefined);
-    const before = this.variable("before", target.type, span);
-    const sum = typing.binary(sign as CBinary, this.read(before), right, span);
-    const value = typing.cast(sum, target.type, span);
-    return { kind: "plain", of: { kind: "update", target, before, value, post: false, type: target.type, span } };
+    return this.updated(target, (old) => typing.binary(sign as CBinary, old, right, span), false, at);
+  }
+
+  /** A field of a header, whose checksums are kept right. */
+  #writtenField({ of, name }: HeaderField, operator: string, valueNode: Expression, at: Node): Value {
+    const { typing } = this.types;
+    const span = spanOf(at);
+    const sign = operator.slice(0, -1);
+    if (operator !== "=" && !ARITHMETIC.has(sign))
+      return refuse("SCRY1402", `'${operator}' cannot be part of a kernel program`, at);
+    this.writeField(
+      of,
+      name,
+      at,
+      (old, type) => {
+        if (operator === "=") return this.plain(valueNode, type);
+        const right = this.plain(valueNode, typing.promote(old).type);
+        return typing.cast(typing.binary(sign as CBinary, old, right, span), type, span);
+      },
+      valueNode,
+    );
+    return { kind: "plain", of: this.constant(0, typing.int, span) };
+  }
+
+  /** Writes a field, of its old value's number and the type of that; `valueNode`: where the new one is said. */
+  protected writeField(
+    of: CExpression,
+    name: string,
+    at: Node,
+    made: (old: CExpression, type: number) => CExpression,
+    valueNode: Node,
+  ): void {
+    const { types } = this;
+    writeHeaderField(
+      this as unknown as Reader,
+      of,
+      name,
+      (old) => {
+        const number = hostOrder(types, old);
+        if (addressKind(types, old.type) !== undefined && !types.typing.isScalar(old.type)) return made(old, old.type);
+        return this.fitting(made(number, number.type === old.type ? old.type : number.type), old.type, valueNode);
+      },
+      at,
+    );
+  }
+
+  /** A place whose new value is made of its old one. */
+  protected updated(target: CExpression, made: (old: CExpression) => CExpression, post: boolean, at: Node): Value {
+    const { types } = this;
+    const span = spanOf(at);
+    const { type } = target;
+    if (addressKind(types, type) !== undefined)
+      refuse("SCRY1403", `nothing is computed with addresses`, at, "u32(address) is the number of an IPv4 address");
+    const before = this.variable("before", type, span);
+    const sum = made(hostOrder(types, this.read(before)));
+    const value =
+      orderOf(types, type) === undefined ? types.typing.cast(sum, type, span) : networkOrder(types, sum, type);
+    return { kind: "plain", of: { kind: "update", target, before, value, post, type, span } };
   }
 }
 

@@ -2,9 +2,33 @@
 
 import type { CExpression } from "../../c/index.ts";
 import type { Span } from "../../source/index.ts";
-import { type ArrayExpression, type Expression, type Node, type ObjectExpression, refuse, spanOf } from "./ast.ts";
+import {
+  type ArrayExpression,
+  bare,
+  type Expression,
+  type Node,
+  type ObjectExpression,
+  refuse,
+  spanOf,
+} from "./ast.ts";
+import { protocolOf } from "./headers.ts";
+import {
+  type AddressKind,
+  addressBytes,
+  addressKind,
+  hostOrder,
+  hostType,
+  littleEndian,
+  networkOrder,
+  orderOf,
+} from "./network.ts";
 import type { Value } from "./values.ts";
 import { Writer } from "./writer.ts";
+
+export interface HeaderField {
+  readonly of: CExpression;
+  readonly name: string;
+}
 
 export abstract class PlaceReader extends Writer {
   /** The value of an expression, whatever it is. */
@@ -21,7 +45,7 @@ export abstract class PlaceReader extends Writer {
     switch (value.kind) {
       case "plain":
       case "maybe":
-        return value.of;
+        return hostOrder(this.types, value.of);
       case "resource":
         return (
           value.of ??
@@ -31,8 +55,12 @@ export abstract class PlaceReader extends Writer {
         return refuse("SCRY1402", "this is gone through: for (const x of …)", at);
       case "static":
         if (value.what.kind === "number") return this.number(value.what.value, span, wanted);
-        if (value.what.kind === "text") return this.#text(value.what.text, span);
-        if (value.what.kind === "live") return this.read(value.what.variable, span);
+        if (value.what.kind === "text") {
+          const kind = wanted === undefined ? undefined : addressKind(this.types, wanted);
+          if (kind !== undefined) return this.#address(kind, value.what.text, wanted as number, at);
+          return this.#text(value.what.text, span);
+        }
+        if (value.what.kind === "live") return hostOrder(this.types, this.read(value.what.variable, span));
         if (value.what.kind === "list") return this.read(this.module.table(value.what, at), span);
         return refuse("SCRY1403", "a value is needed here", at);
       case "map":
@@ -66,13 +94,29 @@ export abstract class PlaceReader extends Writer {
   }
 
   /** A literal: of the type that is wanted where it fits, else of 64 bits. */
-  number(value: bigint, span: Span, wanted?: number): CExpression {
+  number(value: bigint, span: Span, place?: number): CExpression {
     const { types } = this;
+    const wanted = place === undefined || addressKind(types, place) !== undefined ? undefined : hostType(types, place);
     const fits = (type: number): boolean =>
       types.typing.cut(value, type) === value || BigInt.asUintN(64, types.typing.cut(value, type)) === value;
     if (wanted !== undefined && types.typing.isInteger(wanted) && fits(wanted))
       return this.constant(value, wanted, span);
     return this.constant(value, value > 0x7fff_ffff_ffff_ffffn ? types.u64 : types.i64, span);
+  }
+
+  /** An address that is written as text. */
+  #address(kind: AddressKind, text: string, type: number, at: Node): CExpression {
+    const bytes = addressBytes(kind, text, at);
+    const span = spanOf(at);
+    if (kind === "ipv4") return this.constant(littleEndian(bytes), type, span);
+    const place = this.zeroed(type, span);
+    for (const [i, byte] of bytes.entries())
+      if (byte !== 0) {
+        const element = this.types.typing.index(this.read(place), this.constant(i, this.types.i64, span), span);
+        const value = this.constant(byte, element.type, span);
+        this.do({ kind: "assign", target: element, value, type: element.type, span });
+      }
+    return this.read(place);
   }
 
   #text(text: string, span: Span): CExpression {
@@ -100,6 +144,16 @@ export abstract class PlaceReader extends Writer {
   /** A number as one of this type; what would lose bits without a word is refused. */
   fitting(value: CExpression, type: number, at: Node): CExpression {
     const { typing } = this.types;
+    const order = orderOf(this.types, type);
+    if (order?.startsWith("be") === true)
+      return networkOrder(this.types, this.fitting(value, hostType(this.types, type), at), type);
+    if ((order ?? addressKind(this.types, value.type)) !== undefined && order !== orderOf(this.types, value.type))
+      refuse(
+        "SCRY1403",
+        `${this.types.name(value.type)} is no ${this.types.name(type)}`,
+        at,
+        "ipv4(number) makes an address of a number, u32(address) a number of an address",
+      );
     if (typing.isInteger(value.type) && typing.isInteger(type)) {
       const narrower = typing.size(value.type) > typing.size(type);
       const constant = value.kind === "constant" && typing.cut(value.value, type) !== value.value;
@@ -116,12 +170,35 @@ export abstract class PlaceReader extends Writer {
       refuse("SCRY1403", `${this.types.name(value.type)} cannot be made into ${this.types.name(type)}`, at);
     return typing.cast(value, type);
   }
+  /** The same of a place, which may have fewer bits than its type. */
+  fittingPlace(value: CExpression, place: CExpression, at: Node): CExpression {
+    const bits = place.kind === "member" ? place.bitfieldSize : 0;
+    if (bits > 0 && value.kind === "constant" && BigInt.asUintN(bits, value.value) !== value.value) {
+      const signed = this.types.typing.signed(place.type) && BigInt.asIntN(bits, value.value) === value.value;
+      if (!signed) refuse("SCRY1403", `${value.value} does not fit into ${bits} bits`, at);
+    }
+    return this.fitting(value, place.type, at);
+  }
   #isBool(type: number): boolean {
     const found = this.types.typing.resolve(type);
     return found.kind === "int" && found.bool;
   }
 
   // --- places -----------------------------------------------------------------------------------------------------
+
+  /** A field of a header by the name of its header: `ip.ttl`; undefined: it is something else. */
+  headerField(node: Expression): HeaderField | undefined {
+    const target = bare(node);
+    if (target.type !== "MemberExpression" || target.computed || target.property.type !== "Identifier")
+      return undefined;
+    const object = bare(target.object as Expression);
+    if (object.type !== "Identifier") return undefined;
+    const value = this.value(object);
+    if (value.kind !== "plain" && value.kind !== "maybe") return undefined;
+    return protocolOf(this.types, value.of.type) === undefined
+      ? undefined
+      : { of: value.of, name: target.property.name };
+  }
 
   /** Something that can be assigned to. */
   place(node: Expression): CExpression {
@@ -131,6 +208,8 @@ export abstract class PlaceReader extends Writer {
     const of = value.kind === "plain" || value.kind === "maybe" ? value.of : undefined;
     if (of === undefined || !/^(?:variable|dereference|member|element)$/.test(of.kind))
       return refuse("SCRY1403", "nothing can be assigned to this", node);
+    if (of.kind === "member" && protocolOf(this.types, of.of.type) !== undefined)
+      return refuse("SCRY1403", "a header is written to by its name: const ip = …; ip.ttl = 64", node);
     return of;
   }
 
@@ -181,7 +260,7 @@ export abstract class PlaceReader extends Writer {
     else {
       const plain = this.asPlain(value, at, place.type);
       if (typing.isScalar(place.type))
-        this.do({ kind: "assign", target: place, value: this.fitting(plain, place.type, at), type: place.type, span });
+        this.do({ kind: "assign", target: place, value: this.fittingPlace(plain, place, at), type: place.type, span });
       else this.#copied(place, plain, this.#copiedBytes(place, plain, at), span);
     }
   }

@@ -4,6 +4,7 @@
 import type { CExpression, CVariable, Typing } from "../../c/index.ts";
 import { type Machine, REGISTERS, registerOf, type TracepointField } from "../c/index.ts";
 import { type Node, refuse } from "./ast.ts";
+import { NETWORK_PROGRAMS, type PacketForm } from "./network-programs.ts";
 import type { Types } from "./types.ts";
 import type { Static } from "./values.ts";
 
@@ -31,6 +32,7 @@ export interface ProgramRow {
   parameters(args: readonly Static[], types: Types, world: ProgramWorld, at: Node): ProgramParameters;
   /** The struct of the kernel that it is given, where that is always the same. */
   readonly context?: string;
+  readonly packet?: PacketForm;
   /** What the kernel's types call the function that its word names. */
   traced?(word: string): string;
   /** What it gives where its function says nothing. */
@@ -296,13 +298,12 @@ export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
     }),
   },
   perfEvent: { ...given("perf_event", "bpf_perf_event_data"), undisturbed: true },
-  xdp: given("xdp", "xdp_md", 2n),
-  tc: given("tc", "__sk_buff", 0n),
-  socketFilter: given("socket", "__sk_buff", 0n),
-  cgroupIngress: given("cgroup_skb/ingress", "__sk_buff", 1n),
-  cgroupEgress: given("cgroup_skb/egress", "__sk_buff", 1n),
-  cgroupConnect4: given("cgroup/connect4", "bpf_sock_addr", 1n),
-  cgroupConnect6: given("cgroup/connect6", "bpf_sock_addr", 1n),
+  ...Object.fromEntries(
+    Object.entries(NETWORK_PROGRAMS).map(([name, { section, context, otherwise, packet }]): [string, ProgramRow] => [
+      name,
+      { ...given(section, context, BigInt(otherwise)), ...(packet === undefined ? {} : { packet }) },
+    ]),
+  ),
 };
 
 /** The parameter as a variable of the function's. */

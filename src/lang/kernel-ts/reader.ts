@@ -3,6 +3,7 @@
 import type { CExpression, CFunction, CStatement, CVariable } from "../../c/index.ts";
 import type { Span } from "../../source/index.ts";
 import type { CallExpression, Expression, MemberExpression, Node } from "./ast.ts";
+import type { PacketForm } from "./network-programs.ts";
 import type { Types } from "./types.ts";
 import type { MapValue, Value } from "./values.ts";
 
@@ -22,6 +23,8 @@ export interface Reader {
   useContext(): CVariable | undefined;
   /** No other program comes between on its CPU while this one runs. */
   readonly undisturbed: boolean;
+  /** How its packet is reached, where it is given one. */
+  readonly packet: PacketForm | undefined;
   value(node: Expression): Value;
   plain(node: Expression, wanted?: number): CExpression;
   asPlain(value: Value, at: Node, wanted?: number): CExpression;

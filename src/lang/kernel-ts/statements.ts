@@ -16,6 +16,8 @@ import {
   type VariableDeclaration,
 } from "./ast.ts";
 import { ExpressionReader } from "./expressions.ts";
+import { headerMember } from "./headers.ts";
+import { knownMember, orderOf } from "./network.ts";
 import type { CallbackShape } from "./reader.ts";
 import type { IteratorValue, MapValue, Resource, Value } from "./values.ts";
 
@@ -171,7 +173,9 @@ export abstract class StatementReader extends ExpressionReader {
     if (this.returns !== undefined && !typing.isScalar(this.returns))
       refuse("SCRY1403", `${this.types.name(plain.type)} cannot be made into ${this.types.name(this.returns)}`, at);
     this.returns ??= typing.isInteger(plain.type) ? typing.promote(plain).type : plain.type;
-    this.leave(typing.cast(plain, this.returns), span);
+    // Of a function's own result the bits lie as its type has them.
+    const own = orderOf(this.types, this.returns) !== undefined;
+    this.leave(own ? this.fitting(plain, this.returns, at) : typing.cast(plain, this.returns), span);
   }
 
   /** The end of the function: of a loop's body that of whatever it stands in. */
@@ -309,8 +313,12 @@ export abstract class StatementReader extends ExpressionReader {
     for (const property of id.properties) {
       if (property.type !== "Property" || property.computed || property.key.type !== "Identifier")
         refuse("SCRY1402", "members are named one by one here", property);
-      const member = typing.member(holder, property.key.name, spanOf(property));
-      this.bound(property.value as Pattern, { kind: "plain", of: member }, at, constant, undefined);
+      const { name } = property.key;
+      const member = headerMember(this, holder, name, property.key) ?? {
+        kind: "plain",
+        of: knownMember(this.types, holder.type, typing.member(holder, name, spanOf(property)), name),
+      };
+      this.bound(property.value as Pattern, member, at, constant, undefined);
     }
   }
 
@@ -360,7 +368,8 @@ export abstract class StatementReader extends ExpressionReader {
     const plain = this.asPlain(value, at);
     if (typing.isScalar(plain.type)) {
       // What is computed of small numbers has 32 bits or more.
-      const kept = value.kind === "plain" && !/^(?:variable|member|dereference|element|convert|call)$/.test(plain.kind);
+      const kept =
+        value.kind === "plain" && !/^(?:variable|member|dereference|element|convert|call|builtin)$/.test(plain.kind);
       return own(kept && typing.isInteger(plain.type) ? typing.promote(plain).type : plain.type);
     }
     // Another name for the same struct, as objects have them.

@@ -1,7 +1,15 @@
 // Types of the language: numbers of a width, text, bytes, arrays, structs; and those of the kernel. Each is an id of the
 // table that C's declarations use, so that objects, CO-RE and readers know them.
 
-import { type CTypes, type CVariable, isDeclared, layoutOf, type Typing } from "../../c/index.ts";
+import { networkKind } from "../../btf/index.ts";
+import {
+  type CTypes,
+  type CVariable,
+  isDeclared,
+  layoutOf,
+  type MemberDeclaration,
+  type Typing,
+} from "../../c/index.ts";
 import type { SummedAggregate } from "../../schema/index.ts";
 import { type Node, refuse } from "./ast.ts";
 
@@ -116,10 +124,16 @@ export class Types {
 
   /** A struct whose members lie as C would have them. */
   struct(name: string, members: readonly (readonly [name: string, type: number])[], at: Node): number {
-    if (members.length === 0) refuse("SCRY1403", "a struct has members", at);
     const declared = members.map(([member, type]) => ({ name: member, type }));
-    const layout = layoutOf(this.c, "struct", declared, { packed: false, align: 0 });
-    return this.c.add({ kind: "struct", name, size: layout.size, members: layout.members });
+    return this.composite("struct", name, declared, at);
+  }
+  /** The same of a union, and of members of some bits. */
+  composite(kind: "struct" | "union", name: string, members: readonly MemberDeclaration[], at: Node): number {
+    if (members.length === 0) refuse("SCRY1403", `a ${kind} has members`, at);
+    const layout = layoutOf(this.c, kind, members, { packed: false, align: 0 });
+    const type = this.c.add({ kind, name, size: layout.size, members: layout.members });
+    this.c.align(type, layout.align);
+    return type;
   }
 
   /** Does it lead to a struct of the kernel's? */
@@ -130,6 +144,8 @@ export class Types {
 
   /** As the language calls it. */
   name(type: number): string {
+    const order = networkKind(this.c, type);
+    if (order !== undefined) return order;
     const found = this.typing.resolve(type);
     if (found.kind === "int") {
       if (found.bool) return "bool";

@@ -287,6 +287,7 @@ export class Unit implements ModuleUnit {
     const reader = new FunctionReader(scope);
     reader.context = context;
     reader.undisturbed = row.undisturbed === true;
+    reader.packet = row.packet;
     const begin = reader.gathered(() => {
       for (const [i, pattern] of node.params.entries()) {
         if (pattern.type !== "Identifier") return refuse("SCRY1402", "a parameter is a name here", pattern);

@@ -46,6 +46,8 @@ export interface ModuleScope {
 /** What declarations use of the module that they are in. */
 export interface DeclarationScope {
   readonly types: Types;
+  /** The type of a member, which may be some bits of a number. */
+  memberType(node: Expression): { readonly type: number; readonly bits?: number };
   /** A type that is given as a value; aggregates only where they may be. */
   typeArgument(node: Expression, aggregates?: "aggregates"): number;
   /** A value that is known when the module is compiled. */
@@ -59,7 +61,7 @@ export type Static =
   | { readonly kind: "number"; readonly value: bigint }
   | { readonly kind: "text"; readonly text: string }
   /** A type, by its id: `u32`, `struct({ … })`. */
-  | { readonly kind: "type"; readonly type: number }
+  | { readonly kind: "type"; readonly type: number; readonly bits?: number }
   | { readonly kind: "map"; readonly map: MapValue }
   | { readonly kind: "live"; readonly variable: CVariable }
   /** `scope`: the module that it stands in; `handed`: its last parameter is the program's context; `apart`: it is called. */
@@ -97,6 +99,8 @@ export interface MapValue {
   readonly inner?: MapValue;
   /** Its address, where it was looked up in another one; 0: there is none. */
   readonly at?: CExpression;
+  /** By prefixes: the type of what they are prefixes of. */
+  readonly prefix?: number;
 }
 
 export interface ProgramValue {

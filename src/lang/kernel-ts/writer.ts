@@ -3,6 +3,7 @@
 import type { CExpression, CFunction, CStatement, CVariable } from "../../c/index.ts";
 import { nearest, type Span } from "../../source/index.ts";
 import { type Node, refuse } from "./ast.ts";
+import type { PacketForm } from "./network-programs.ts";
 import type { Types } from "./types.ts";
 import type { ModuleScope, Value } from "./values.ts";
 
@@ -13,6 +14,8 @@ export abstract class Writer {
   context: CVariable | undefined;
   /** No other program comes between on its CPU while this one runs; of functions nothing is known. */
   undisturbed = false;
+  /** How its packet is reached, where it is given one. */
+  packet: PacketForm | undefined;
   protected scopes: Map<string, Value>[] = [new Map()];
   protected out: CStatement[] = [];
   /** What a function that stands within another one has of that. */

@@ -113,7 +113,7 @@ describe("what modules name", () => {
 });
 
 describe("scry/bpf", () => {
-  const text = ["index", "types"].map((name) => readFileSync(`src/bpf/${name}.ts`, "utf8")).join("\n");
+  const text = ["index", "types", "packets"].map((name) => readFileSync(`src/bpf/${name}.ts`, "utf8")).join("\n");
 
   it("has the types that no struct is called", () => {
     const names = [...text.matchAll(/^export (?:type|interface) (\w+)/gm)].map((match) => match[1]);
@@ -122,8 +122,10 @@ describe("scry/bpf", () => {
 
   it("gives those programs a struct that are known to get one", () => {
     const structs = new Map<string, string>();
-    for (const [, name = "", type] of text.matchAll(/^type (\w+) = \(run: \(\w+: KernelStruct<"(\w+)">\)/gm))
-      structs.set(name, type as string);
+    for (const [, name = "", type, xdp] of text.matchAll(
+      /^type (\w+) = \(run: \(\w+: (?:KernelStruct<"(\w+)">|(XdpContext)|SocketBuffer<.*>)\)/gm,
+    ))
+      structs.set(name, type ?? (xdp === undefined ? "__sk_buff" : "xdp_md"));
     const programs: Record<string, string> = {};
     for (const [, name = "", own, alias = ""] of text.matchAll(
       /^export const (\w+): (?:\(run: \(\w+: KernelStruct<"(\w+)">\)|(\w+) =)/gm,

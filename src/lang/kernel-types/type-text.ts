@@ -1,7 +1,7 @@
 // Types of the kernel as the types of `scry/bpf`: numbers by their width, enums as numbers, `char[]` as string, arrays as lists.
 // A pointer to a struct is that struct, as programs reach its members through it; any other pointer is an address.
 
-import type { Btf, BtfArray, BtfComposite, BtfInt } from "../../btf/index.ts";
+import { type Btf, type BtfArray, type BtfComposite, type BtfInt, networkMember } from "../../btf/index.ts";
 
 /** What a struct that a member leads to, or a parameter, is called; undefined: nobody wants to know what it is. */
 export type StructName = (struct: BtfComposite, member: string | undefined) => string | undefined;
@@ -98,7 +98,8 @@ export class TypeText {
         }
         if (seen.has(name)) continue;
         seen.add(name);
-        lines.push(`${writable ? "" : "readonly "}${property(name)}: ${this.text(id, name, depth)};`);
+        const text = networkMember(type.name, name) ?? this.text(id, name, depth);
+        lines.push(`${writable ? "" : "readonly "}${property(name)}: ${text};`);
       }
       this.#open.delete(composite.id);
     };
