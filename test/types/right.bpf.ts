@@ -3,6 +3,8 @@
 import {
   array,
   arrayOfMaps,
+  be16,
+  bits,
   bloomFilter,
   bool,
   bpf,
@@ -10,6 +12,7 @@ import {
   bytes,
   cgroupConnect4,
   count,
+  devMap,
   exists,
   fentry,
   fexit,
@@ -17,14 +20,18 @@ import {
   hashOfMaps,
   hist,
   i64,
+  ipv4,
+  ipv6,
   kernelStack,
   kprobe,
   kretprobe,
   lhist,
   list,
   live,
+  lpmTrie,
   lruHash,
   lsm,
+  mac,
   perCpuArray,
   programArray,
   queue,
@@ -41,10 +48,11 @@ import {
   text,
   tracepoint,
   type UserValue,
-  type u8,
+  u8,
   u16,
   u32,
   u64,
+  union,
   uprobe,
   userStack,
   type ValueOf,
@@ -173,6 +181,49 @@ export const marked = tc((packet) => {
   return 0;
 });
 export const connected = cgroupConnect4((call) => (call.user_port === 80 ? 0 : 1));
+
+// --- the network's order
+const Peer = struct({
+  address: ipv4,
+  six: ipv6,
+  card: mac,
+  port: be16,
+  low: bits(u8, 3),
+  either: union({ a: u32, b: u8 }),
+});
+export const peers = hash(ipv4, Peer);
+export const forbidden = cgroupConnect4((call) => {
+  const peer = peers.get(call.user_ip4);
+  if (peer === undefined || peer.address !== "10.0.0.1" || peer.six === "::1") return 1;
+  const port: u16 = peer.port;
+  peer.card = "02:00:5e:10:00:01";
+  peer.either.b = 1;
+  peer.low = 3;
+  peers.set(ipv4(0x7f000001), Peer({ address: "10.0.0.1" }));
+  return u32(peer.address) >> 24 === 10 && port === 80 ? 0 : 1;
+});
+
+// --- packets
+const routes = lpmTrie(ipv4, u32, { maxEntries: 100 });
+const ports = devMap({ maxEntries: 8 });
+export const routed = xdp((packet) => {
+  const eth = packet.eth();
+  if (!eth) return XDP.PASS;
+  const tag: u16 = eth.vlan?.id ?? 0;
+  const ip = eth.ipv4();
+  if (ip === undefined || ip.fragmentOffset !== 0 || ip.destination === "10.0.0.1") return XDP.DROP;
+  const port = routes.find(ip.destination);
+  const tcp = ip.tcp();
+  if (tcp?.syn === true && !tcp.ack) tcp.window = 0x1000;
+  const name = eth.ipv6()?.udp()?.destination;
+  if (name !== undefined && name === 53) return bpf.redirect(2);
+  ip.ttl -= 1;
+  ip.source = "10.0.0.9";
+  eth.source = eth.destination;
+  const length: u32 = packet.length;
+  if (length > 1000 + tag && !packet.adjustTail(-4)) return XDP.ABORTED;
+  return ports.redirect(port ?? 0, XDP.PASS);
+});
 
 // --- the user's side
 export const user: UserValue<ValueOf<typeof Slow>> = {

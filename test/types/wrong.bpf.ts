@@ -3,6 +3,8 @@
 
 import {
   array,
+  be16,
+  bits,
   bool,
   bpf,
   btfTracepoint,
@@ -16,6 +18,7 @@ import {
   hist,
   type i32,
   type i64,
+  ipv4,
   kretprobe,
   list,
   live,
@@ -49,6 +52,7 @@ const slots = array(Slow);
 const slow = ring(Slow);
 const threshold = live(u64, 0);
 const small = live(u8, 0);
+const Peer = struct({ address: ipv4, port: be16 });
 const task = bpf.task();
 declare const narrow: u8;
 declare const word: u32;
@@ -284,6 +288,43 @@ export const d20 = tc((packet) => {
 });
 // @ts-expect-error TS2322
 export const d21 = cgroupConnect4((call) => call.user_port === 80);
+
+// --- the network's order
+const peer = Peer({});
+// @ts-expect-error TS2322
+export const n1: u32 = peer.address;
+// @ts-expect-error TS2322
+peer.address = 1;
+// @ts-expect-error TS2322
+peer.port = word;
+// @ts-expect-error TS2367
+export const n4 = peer.port === "80";
+// @ts-expect-error TS2345
+export const n5 = ipv4(1n);
+// @ts-expect-error TS2345
+export const n6 = bits(text(4), 3);
+// @ts-expect-error TS2365
+export const n7 = peer.address > word;
+
+// --- packets
+// @ts-expect-error TS2339
+export const p1 = xdp((packet) => (packet.ipv4() ? 1 : 0));
+// @ts-expect-error TS2532
+export const p2 = xdp((packet) => packet.eth().type);
+// @ts-expect-error TS2339
+export const p3 = xdp((packet) => packet.eth()?.tcp()?.source ?? 0);
+export const p4 = xdp((packet) => {
+  const ip = packet.eth()?.ipv4();
+  // @ts-expect-error TS18048
+  ip.ttl -= 1;
+  // @ts-expect-error TS2322
+  if (ip) ip.source = 5;
+  // @ts-expect-error TS2322
+  if (ip) ip.dontFragment = 1;
+  return 0;
+});
+// @ts-expect-error TS2339
+export const p5 = tc((packet) => (packet.adjustHead(4) ? 1 : 0));
 
 // --- the user's side
 // @ts-expect-error TS2322
