@@ -19,6 +19,7 @@ const INPUTS: readonly (readonly bigint[])[] = [
 
 it("generated programs give on the kernel what the rules say", { timeout: 20_000 + count * 500 }, () => {
   let refused = 0;
+  let complex = 0;
   for (let i = 0; i < count; i++) {
     const made = randomModule(Math.imul(seed + i, 2654435761));
     const source = { name: `random${i}.bpf.ts`, text: made.text };
@@ -39,6 +40,11 @@ it("generated programs give on the kernel what the rules say", { timeout: 20_000
         loaded = loadObject(object);
       } catch (error) {
         if (!(error instanceof VerifierError)) throw error;
+        // So many ways through it that the kernel gives up, whoever compiled it.
+        if (error.message.includes("too large. Processed 1000001")) {
+          complex++;
+          break;
+        }
         throw new Error(`${error.message.slice(-3000)}\n${made.text}`);
       }
       try {
@@ -56,6 +62,8 @@ it("generated programs give on the kernel what the rules say", { timeout: 20_000
       }
     }
   }
-  console.log(`generated kernel TypeScript on the kernel: seed ${seed}, ${count} programs, ${refused} too large`);
-  expect(refused).toBeLessThanOrEqual(Math.ceil(count / 50));
+  console.log(
+    `generated kernel TypeScript on the kernel: seed ${seed}, ${count} programs, ${refused} too large for the stack, ${complex} for the kernel's verifier`,
+  );
+  expect(refused + complex).toBeLessThanOrEqual(Math.ceil(count / 50));
 });

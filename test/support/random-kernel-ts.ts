@@ -499,7 +499,7 @@ class Maker {
   }
 
   #counted(depth: number): Effect {
-    const turns = this.#random(6);
+    const turns = this.#random(this.#loops > 0 ? 3 : 5);
     const index = `n${this.#count++}`;
     const before = new Map(this.#names);
     this.#names.set(index, "u32");
@@ -521,7 +521,7 @@ class Maker {
   }
 
   #while(depth: number): Effect {
-    const turns = this.#random(5);
+    const turns = this.#random(this.#loops > 0 ? 2 : 4);
     const index = `k${this.#count++}`;
     const isDo = this.#random(2) === 0;
     const before = new Map(this.#names);

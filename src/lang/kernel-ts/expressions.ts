@@ -24,6 +24,7 @@ import { helperMethod, kernelMethod } from "./kernel-calls.ts";
 import { methodsOf } from "./maps.ts";
 import { hostType, ipv4Number, ipv4Of, knownMember, networkType, orderOf } from "./network.ts";
 import { OperatorReader } from "./operators.ts";
+import { computed } from "./ordinary.ts";
 import { packetMember, packetMethod } from "./packet-methods.ts";
 import { placeMethod } from "./place-methods.ts";
 import type { CallbackShape, Reader } from "./reader.ts";
@@ -418,6 +419,8 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
   #called(what: Extract<Static, { kind: "function" }>, name: string, args: readonly Expression[], node: Node): Value {
     const { typing, c } = this.types;
     const span = spanOf(node);
+    const known = computed(what, args, (arg) => this.value(arg), node);
+    if (known !== undefined) return known;
     const fn = this.module.function(what, name, node, this.#typesFor(what.node, args));
     const type = typing.resolve(fn.type);
     if (type.kind !== "func_proto") return refuse("SCRY1403", "this is no function", node);

@@ -63,8 +63,8 @@ describe("modules that import others", () => {
     "./limits.ts": "export const SCALE = 1 << 3;\nexport const NAMES = { one: 1 };",
     "./all.ts": 'export * from "./maps.bpf.ts"; export { SCALE as scale } from "./limits.ts";',
     "./wrong.ts": 'import { u8 } from "scry/bpf";\nexport const x: number = y;',
-    "./circle.ts": 'import { a } from "./circle2.ts"; export const b = 1;',
-    "./circle2.ts": 'import { b } from "./circle.ts"; export const a = 1;',
+    "./circle.bpf.ts": 'import { a } from "./circle2.bpf.ts"; export const b = 1;',
+    "./circle2.bpf.ts": 'import { b } from "./circle.bpf.ts"; export const a = 1;',
   };
   const compiled = (text: string): { text: string; names: string } => {
     const source = { name: "main.bpf.ts", text };
@@ -85,10 +85,63 @@ describe("modules that import others", () => {
       'import { rawTracepoint, u32 } from "scry/bpf"; import { counts, note, scale as limit } from "./all.ts"; import * as maps from "./maps.bpf.ts";';
     expect(compiled(`${all} ${program}`)).toEqual({ text: "", names: "counts fills p" });
   });
+  it("have constants and pure functions of ordinary modules computed, as JavaScript has them", () => {
+    const text = `import { rawTracepoint, u32, u64, hash, text, struct } from "scry/bpf";
+      import { HALF, MASKS, hash as hashOf, bits, NAME, scaled, later } from "./pure.ts";
+      const Key = struct({ name: text(16), of: u64 });
+      const seen = hash(Key, u64, { maxEntries: HALF * 4 });
+      const WORD = hashOf("abc");
+      export const p = rawTracepoint("sys_enter", (regs, id) => {
+        seen.set({ name: NAME, of: WORD + MASKS[2] + bits(5) }, scaled(u64(id)) + hashOf("xyz"));
+      });`;
+    const pure = `import { readFileSync } from "node:fs";
+      export const HALF = [3, 4, 5].map((x) => x / 2).reduce((a, b) => a + b, 0);
+      export const NAME = ["a", "b"].join("-").toUpperCase();
+      export function bits(n: number): number { return 2 ** n - 1; }
+      export const MASKS = [1, 2, 3].map(bits);
+      export const hash = (word: string): number => { let h = 7; for (let i = 0; i < word.length; i++) h = (h * 31 + word.charCodeAt(i)) % 65521; return h; };
+      export const scaled = (x: u64): u64 => x * SCALE + bits(3);
+      const SCALE = 1 << 4;
+      export const later = readFileSync;
+      export class Other { value = 1; }`;
+    const source = { name: "main.bpf.ts", text };
+    const include = (name: string): { name: string; text: string } | undefined =>
+      name === "./pure.ts" ? { name, text: pure } : undefined;
+    expect(
+      compileModule(source, { include })
+        .diagnostics.map((d) => formatDiagnostic(d, source))
+        .join("\n"),
+    ).toContain("./pure.ts:1:30-39: ERROR: 'node:fs' cannot be read");
+    const right = { ...source, text: text.replace(", later", "") };
+    const { object, diagnostics } = compileModule(right, { include });
+    expect(diagnostics.map((d) => formatDiagnostic(d, right)).join("\n")).toBe("");
+    expect(object?.maps[0]?.maxEntries).toBe(24);
+    const wrong = (body: string, module: string): string => {
+      const of = {
+        name: "main.bpf.ts",
+        text: `import { rawTracepoint } from "scry/bpf"; import { x } from "./w.ts"; export const p = rawTracepoint("sys_enter", (a) => { ${body} });`,
+      };
+      return compileModule(of, { include: () => ({ name: "./w.ts", text: module }) })
+        .diagnostics.map((d) => formatDiagnostic(d, of))
+        .join("\n");
+    };
+    expect(wrong("const y = a + x;", "export const x = 1 / 2;")).toContain(
+      "there are no fractions in the kernel: this is 0.5",
+    );
+    expect(
+      wrong("const y = a + x(1);", "export function x(n: number): number { while (true) n += 1; return n; }"),
+    ).toContain("this takes too long to be computed when the module is compiled");
+    expect(wrong("const y = a + x(1);", "export function x(n: number): number { return x(n); }")).toContain(
+      "this calls itself too often",
+    );
+    expect(wrong("const y = a + x;", "export let x = 1;")).toContain("w.ts:1:12-13: ERROR: 'x' may change");
+  });
   it("say what is wrong where it stands", () => {
-    expect(compiled('import { x } from "./wrong.ts";').text).toContain("wrong.ts:2:26-27: ERROR: 'y' is not declared");
+    expect(compiled('import { x } from "./wrong.ts";').text).toContain(
+      "wrong.ts:2:26-27: ERROR: 'y' is not known when the module is compiled",
+    );
     expect(compiled('import { countss } from "./maps.bpf.ts";').text).toContain("Did you mean 'counts'?");
-    expect(compiled('import { a } from "./circle2.ts";').text).toContain("imports what imports it");
+    expect(compiled('import { a } from "./circle2.bpf.ts";').text).toContain("imports what imports it");
     expect(
       compiled(
         'import { counts } from "./maps.bpf.ts"; import { hash, u8 } from "scry/bpf"; const counts2 = hash(u8, u8); export { counts3 };',

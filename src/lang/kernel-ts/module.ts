@@ -18,10 +18,12 @@ import { RECORDS, TYPES } from "./declarations.ts";
 import { FunctionReader } from "./functions.ts";
 import { MAPS, mapVariable } from "./maps.ts";
 import { NETWORK_NAMES, networkType } from "./network.ts";
+import { computed } from "./ordinary.ts";
 import { PROGRAMS } from "./programs.ts";
 import { NUMBER_NAMES, type Types } from "./types.ts";
 import type {
   DeclarationScope,
+  Exporting,
   Handed,
   ModuleScope,
   ProgramValue,
@@ -71,13 +73,9 @@ export interface ModuleUnit {
   structOps(ops: StructOps): void;
 }
 
-export interface Exporting {
-  readonly exported: ReadonlyMap<string, Value>;
-}
-
 export class Module implements ModuleScope, DeclarationScope, Exporting {
   readonly types: Types;
-  readonly exported: Map<string, Value> = new Map();
+  readonly #exported = new Map<string, Value>();
   readonly #unit: ModuleUnit;
   /** The text, where it is not the one that is compiled but imported by it. */
   readonly #source: SourceText | undefined;
@@ -139,8 +137,7 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
         this.#export(node);
         return;
       case "ExportAllDeclaration":
-        for (const [name, value] of this.#unit.imported(String(node.source.value), this.#source, node.source).exported)
-          this.exported.set(name, value);
+        this.#exportAll(this.#unit.imported(String(node.source.value), this.#source, node.source));
         return;
       case "FunctionDeclaration":
         this.#names.set(node.id.name, { kind: "static", what: { kind: "function", node, scope: this } });
@@ -178,19 +175,34 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
       if (isTypeOnly(specifier)) continue;
       if (specifier.type === "ImportNamespaceSpecifier" && other !== undefined) {
         const members = new Map<string, Static>();
-        for (const [name, value] of other.exported) if (value.kind === "static") members.set(name, value.what);
+        for (const name of other.exports()) {
+          const value = other.exportOf(name);
+          if (value?.kind === "static") members.set(name, value.what);
+        }
         this.#names.set(specifier.local.name, { kind: "static", what: { kind: "record", members } });
         continue;
       }
       const imported = specifier.type === "ImportSpecifier" ? specifier.imported : undefined;
       const name =
         imported?.type === "Identifier" ? imported.name : refuse("SCRY1402", `import { … } from "${from}"`, specifier);
-      const names = other === undefined ? EXPORTS : other.exported;
-      if (!names.has(name))
-        refuse("SCRY1404", `${from} has no '${name}'`, specifier, ...nearest(name, [...names.keys()]));
-      const value = other === undefined ? builtin(name, this.types) : other.exported.get(name);
+      const names = other === undefined ? [...EXPORTS] : other.exports();
+      if (!names.includes(name)) refuse("SCRY1404", `${from} has no '${name}'`, specifier, ...nearest(name, names));
+      const value = other === undefined ? builtin(name, this.types) : other.exportOf(name);
       this.#names.set(specifier.local.name, value as Value);
     }
+  }
+
+  #exportAll(other: Exporting): void {
+    for (const name of other.exports()) {
+      const value = other.exportOf(name);
+      if (value !== undefined) this.#exported.set(name, value);
+    }
+  }
+  exportOf(name: string): Value | undefined {
+    return this.#exported.get(name);
+  }
+  exports(): readonly string[] {
+    return [...this.#exported.keys()];
   }
 
   #export(node: Extract<TopLevel, { type: "ExportNamedDeclaration" }>): void {
@@ -199,16 +211,16 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
     if (declaration != null) {
       const before = new Set(this.#names.keys());
       this.#top(declaration as TopLevel);
-      for (const [name, value] of this.#names) if (!before.has(name)) this.exported.set(name, value);
+      for (const [name, value] of this.#names) if (!before.has(name)) this.#exported.set(name, value);
     }
     const other = source == null ? undefined : this.#unit.imported(String(source.value), this.#source, source);
     for (const specifier of specifiers) {
       if (isTypeOnly(specifier)) continue;
       const { local, exported } = specifier;
       const own = local.type === "Identifier" ? local.name : refuse("SCRY1402", "export { name }", specifier);
-      const value = other === undefined ? this.find(own) : other.exported.get(own);
+      const value = other === undefined ? this.find(own) : other.exportOf(own);
       const name = exported.type === "Identifier" ? exported.name : own;
-      this.exported.set(name, value ?? refuse("SCRY1404", `'${own}' is not declared`, specifier));
+      this.#exported.set(name, value ?? refuse("SCRY1404", `'${own}' is not declared`, specifier));
     }
   }
 
@@ -265,6 +277,10 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
     if (call !== undefined && named?.kind === "static" && named.what.kind === "builtin") {
       const made = this.#made(name, named.what.name, call);
       if (made !== undefined) return made;
+    }
+    if (call !== undefined && named?.kind === "static" && named.what.kind === "function") {
+      const found = computed(named.what, call.arguments as readonly Expression[], (arg) => this.evaluate(arg), node);
+      if (found?.kind === "static") return found.what;
     }
     const value = this.evaluate(node);
     if (value.kind === "static") return value.what;

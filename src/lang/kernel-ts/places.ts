@@ -60,6 +60,8 @@ export abstract class PlaceReader extends Writer {
           if (kind !== undefined) return this.#address(kind, value.what.text, wanted as number, at);
           return this.#text(value.what.text, span);
         }
+        if (value.what.kind === "fraction")
+          return refuse("SCRY1402", `there are no fractions in the kernel: this is ${value.what.value}`, at);
         if (value.what.kind === "live") return hostOrder(this.types, this.read(value.what.variable, span));
         if (value.what.kind === "list") return this.read(this.module.table(value.what, at), span);
         return refuse("SCRY1403", "a value is needed here", at);

@@ -6,9 +6,10 @@ import { helperFunction } from "../c/index.ts";
 import { type Node, parseModule, refuse, spanOf } from "./ast.ts";
 import { FunctionReader } from "./functions.ts";
 import { Module, type ModuleUnit } from "./module.ts";
+import { OrdinaryModule } from "./ordinary.ts";
 import { PROGRAMS, type ProgramRow, type ProgramWorld, parameterOf, STRUCT_OPS } from "./programs.ts";
 import { Types } from "./types.ts";
-import type { Handed, ProgramValue, Static, StructOps, TypeArguments } from "./values.ts";
+import type { Exporting, Handed, ProgramValue, Static, StructOps, TypeArguments } from "./values.ts";
 
 /** Sections without the place: they say what a program is, and attach it nowhere. */
 const ATTACHED_BY_NAME = /^(tracepoint|raw_tracepoint|k(?:ret)?probe|u(?:ret)?probe)\/.*/;
@@ -37,7 +38,7 @@ export class Unit implements ModuleUnit {
   readonly #structs: StructOps[] = [];
   readonly #helpers = new Map<string, CFunction>();
   readonly #kernelFunctions = new Map<string, CFunction>();
-  readonly #modules = new Map<string, Module | "open">();
+  readonly #modules = new Map<string, Exporting | "open">();
   readonly #open = new Set<object>();
   /** Functions of the modules, by what their type parameters stand for. */
   readonly #functions = new Map<Node, Map<string, CFunction>>();
@@ -176,7 +177,7 @@ export class Unit implements ModuleUnit {
     );
     return list.table;
   }
-  imported(specifier: string, from: SourceText | undefined, at: Node): Module {
+  imported(specifier: string, from: SourceText | undefined, at: Node): Exporting {
     const source = this.#world.include(specifier, from ?? this.#source);
     if (source === undefined)
       return refuse(
@@ -189,7 +190,10 @@ export class Unit implements ModuleUnit {
     if (known === "open") return refuse("SCRY1402", `'${specifier}' imports what imports it`, at);
     if (known !== undefined) return known;
     this.#modules.set(source.name, "open");
-    const read = new Module(this, source).read(parseModule(source, true));
+    const program = parseModule(source, true);
+    const read = /\.bpf\.m?[jt]s$/.test(source.name)
+      ? new Module(this, source).read(program)
+      : new OrdinaryModule(this, source).read(program);
     this.#modules.set(source.name, read);
     return read;
   }

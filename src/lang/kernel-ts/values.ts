@@ -4,6 +4,7 @@
 import type { CExpression, CFunction, CStatement, CVariable } from "../../c/index.ts";
 import type { SummedAggregate } from "../../schema/index.ts";
 import type { ArrayExpression, Expression, FunctionNode, Node, ObjectExpression } from "./ast.ts";
+import type { Closure } from "./evaluator.ts";
 import type { Types } from "./types.ts";
 
 /**
@@ -17,6 +18,12 @@ export interface Handed {
   readonly params: readonly Origin[];
   /** Its parameter that leads to words of whoever called. */
   readonly environment?: { readonly param: number; readonly words: readonly Origin[] };
+}
+
+/** What others may import of a module. */
+export interface Exporting {
+  exportOf(name: string): Value | undefined;
+  exports(): readonly string[];
 }
 
 export type TypeArguments = ReadonlyMap<string, number>;
@@ -59,6 +66,8 @@ export interface DeclarationScope {
 /** Known when the module is compiled. */
 export type Static =
   | { readonly kind: "number"; readonly value: bigint }
+  /** What a program cannot have, and other constants may be made of. */
+  | { readonly kind: "fraction"; readonly value: number }
   | { readonly kind: "text"; readonly text: string }
   /** A type, by its id: `u32`, `struct({ … })`. */
   | { readonly kind: "type"; readonly type: number; readonly bits?: number }
@@ -70,6 +79,8 @@ export type Static =
       readonly node: FunctionNode;
       readonly scope: ModuleScope;
       readonly apart?: "static" | "global";
+      /** Of an ordinary module: to be computed where all that it is given is known. */
+      readonly closure?: Closure;
       handed?: true;
     }
   | { readonly kind: "program"; readonly program: ProgramValue }
