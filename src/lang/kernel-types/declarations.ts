@@ -177,12 +177,14 @@ class Declarations {
 
 /** Types that `scry/bpf` has itself: a struct of that name gets another. */
 export const TAKEN: readonly string[] = (
-  "u8 u16 u32 u64 i8 i16 i32 i64 Type NumberType StructType ValueOf Members StructOf KernelMap Ring Live Program Items List Parts Declared " +
-  "Tracepoints KernelFunctions KernelStructs Unknown KernelStruct TracepointEvent TracepointName FunctionName ProbedName " +
-  "HookName BtfTracepointName ArgumentsOf ResultOf ResultArgument UserValue GivenValue" +
-  " Aggregate AggregateArray AggregateMap ArrayMap ArrayOf BloomFilter Entries HashOf Held Helpers" +
-  " Histogram HistogramBucket InnerMap Kept KernelCalls Lock MapOfMaps OpsMembers Printing ProgramArray" +
-  " Queue Registered Reserved Stack StackFrame StackMap StackValue Statistics Storage Timer Writable"
+  "Aggregate AggregateArray AggregateMap ArgumentsOf ArrayMap ArrayOf Bits BloomFilter BtfTracepointName " +
+  "Declared Entries FunctionName GivenValue HashOf Header HeaderFields Held Helpers Histogram HistogramBucket " +
+  "HookName InnerMap Ipv4Type Items Kept KernelCalls KernelFunctions KernelMap KernelStruct KernelStructs List " +
+  "Live Lock MapOfMaps Members NumberType OpsMembers Packet Parts PrefixMap Printing ProbedName Program " +
+  "ProgramArray Queue RedirectMap Registered Reserved ResultArgument ResultOf Ring SocketBuffer Stack " +
+  "StackFrame StackMap StackValue Statistics Storage StructOf StructType Timer TracepointEvent TracepointName " +
+  "Tracepoints Type Unknown UserValue ValueOf Writable XdpContext XdpPacket be16 be32 be64 i16 i32 i64 i8 ipv4 " +
+  "ipv6 mac u16 u32 u64 u8"
 ).split(" ");
 
 /** What programs may write to: their contexts. */
