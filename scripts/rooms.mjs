@@ -9,9 +9,9 @@ import { dirname, join, relative, resolve } from "node:path";
 const root = new URL("../src/", import.meta.url).pathname;
 
 const order = [
+  "source",
   "packets",
   "bpf",
-  "source",
   "isa",
   "btf",
   "c",
@@ -54,9 +54,9 @@ const order = [
 // Libraries without I/O, which pure rooms may use.
 const pureParsers = new Set(["acorn", "@sveltejs/acorn-typescript"]);
 const pure = new Set([
+  "source",
   "packets",
   "bpf",
-  "source",
   "isa",
   "btf",
   "c",

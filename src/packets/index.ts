@@ -1,4 +1,7 @@
-// Packets: the protocols' headers, as one table.
+// Packets: the protocols' headers as one table; packets built of headers, and taken apart into them.
+export { type GivenFields, type PacketBuilder, packet } from "./build.ts";
+export { type DecodedHeader, type DecodedPacket, decodePacket, formatPacket } from "./decode.ts";
+export { type FieldValue, internetSum } from "./fields.ts";
 export { type Field, type HeaderLayout, headerLayout } from "./layout.ts";
 export {
   type CarriedBy,

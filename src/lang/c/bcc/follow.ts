@@ -154,8 +154,6 @@ function resultOf(
       // Nothing is known of the address yet.
       if (!last && at(args[0]) === "none") return "none";
       if (at(args[0]) === "context") return options.contextIsNear ? "near" : "far";
-      // Where the address comes from is not known yet.
-      if (at(args[0]) === "none" && !last) return "none";
       // What this function itself put there.
       const place = placeOf(args[0], operation.offset);
       const stored = place === undefined ? undefined : written.get(place);
