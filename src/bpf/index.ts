@@ -31,6 +31,8 @@ import type {
   ResultArgument,
   ResultOf,
   Ring,
+  SocketGroup,
+  SocketMap,
   StackMap,
   StackValue,
   Statistics,
@@ -174,6 +176,11 @@ export const userStack: (kept?: StackMap | number) => Type<StackValue<"user">> =
 /** Programs of one kind, for tail calls: they are loaded, and not attached. */
 export const programArray: (programs: readonly Program[], options?: MapOptions) => ProgramArray =
   standIn("programArray");
+/** Sockets by numbers, or by keys: programs of kinds `skMsg` and `skSkbVerdict` send on to them. */
+export const sockMap: (options?: MapOptions) => SocketMap<u32> = standIn("sockMap");
+export const sockHash: <K>(key: Type<K>, options?: MapOptions) => SocketMap<K> = standIn("sockHash");
+/** Sockets of a group that share a port: `reuseport` programs choose one. */
+export const reuseportArray: (options?: MapOptions) => SocketGroup = standIn("reuseportArray");
 export const ring: <T>(record: Type<T>, options?: { readonly bytes?: number; readonly pinned?: boolean }) => Ring<T> =
   standIn("ring");
 /** Values by the longest prefix of a key that is there. */

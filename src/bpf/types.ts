@@ -205,6 +205,16 @@ export interface ProgramArray {
 export interface PrefixMap<K, V> extends KernelMap<{ bits: u32; key: K }, V> {
   find(key: K): V | undefined;
 }
+/** Sockets, which the user's side puts there. */
+export interface SocketMap<K> extends Entries<K, u32> {
+  /** The verdict (`SK`) that sends a message on to this socket: out of it, or `received`, as if it had come in there. */
+  redirect(key: K, received?: boolean): i64;
+}
+/** Sockets of a group that share a port (`SO_REUSEPORT`). */
+export interface SocketGroup extends Entries<u32, u32> {
+  /** Gives the packet to this socket; false where there is none. */
+  select(index: u32): boolean;
+}
 /** Where packets are sent on to: interfaces, CPUs, sockets. */
 export interface RedirectMap extends KernelMap<u32, u32> {
   /** The verdict that sends the packet there; where nothing is, `otherwise`, which is `XDP.ABORTED` unless said. */

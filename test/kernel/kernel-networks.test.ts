@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { load, type ObjectMap, type RecordStream } from "../../src/loader/index.ts";
 import { embedded } from "../../src/machine/index.ts";
+import { packet } from "../../src/packets/index.ts";
 import { objectOf } from "../../src/sources/index.ts";
 import { repository } from "../support/commands.ts";
 
@@ -54,49 +55,8 @@ interface Loaded {
 }
 const map = (module: object, name: string): ObjectMap => (module as Loaded)[name] as ObjectMap;
 
-/** An IPv4 packet of 60 bytes from an address. */
-function from(...source: readonly number[]): Uint8Array {
-  const packet = new Uint8Array(60);
-  packet.set([
-    2,
-    0,
-    0,
-    0,
-    0,
-    2,
-    2,
-    0,
-    0,
-    0,
-    0,
-    1,
-    8,
-    0,
-    0x45,
-    0,
-    0,
-    46,
-    0,
-    0,
-    0,
-    0,
-    64,
-    17,
-    0,
-    0,
-    ...source,
-    10,
-    9,
-    0,
-    2,
-  ]);
-  return packet;
-}
-const from6 = (first: number): Uint8Array => {
-  const packet = new Uint8Array(60);
-  packet.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 6, 17, 64, first]);
-  return packet;
-};
+const from = (source: string): Uint8Array => packet().eth().ipv4({ source }).udp().payload(new Uint8Array(18)).bytes();
+const from6 = (source: string): Uint8Array => packet().eth().vlan().ipv6({ source }).udp().bytes();
 
 describe("xdp-prefixes", () => {
   const RULES = [
@@ -130,16 +90,16 @@ describe("xdp-prefixes", () => {
         new Uint8Array(24).fill(1, 16, 17),
       );
     const packets = [
-      from(10, 1, 1, 1),
-      from(10, 9, 1, 1),
-      from(11, 1, 1, 1),
-      from6(0x20),
-      from6(0x30),
+      from("10.1.1.1"),
+      from("10.9.1.1"),
+      from("11.1.1.1"),
+      from6("2001::1"),
+      from6("3001::1"),
       new Uint8Array(20),
     ];
     const program = module.object.program("filter");
     expect(packets.map((data) => program.testRun({ data }).value)).toEqual([1, 2, 2, 1, 2, 2]);
-    expect(packets.map((packet) => Number(machine.run("filter", { packet }).value))).toEqual([1, 2, 2, 1, 2, 2]);
+    expect(packets.map((bytes) => Number(machine.run("filter", { packet: bytes }).value))).toEqual([1, 2, 2, 1, 2, 2]);
     expect(prefixes.get({ bits: 8, key: "10.0.0.0" })).toEqual({ packets: 1n, bytes: 60n, drop: true });
     expect(prefixes.get({ bits: 16, key: "10.9.0.0" })).toEqual({ packets: 1n, bytes: 60n, drop: false });
     expect([...prefixes.keys()]).toHaveLength(2);

@@ -162,6 +162,46 @@ export const OF_REDIRECTS: Readonly<Record<string, MethodRow>> = {
   },
 };
 
+/** Socket maps: what is sent on to another socket, by what the program is given. */
+const SENT_ON: Readonly<Record<string, readonly [byNumber: string, byKey: string]>> = {
+  __sk_buff: ["bpf_sk_redirect_map", "bpf_sk_redirect_hash"],
+  sk_msg_md: ["bpf_msg_redirect_map", "bpf_msg_redirect_hash"],
+};
+
+export const OF_SOCKETS: Readonly<Record<string, MethodRow>> = {
+  /** The verdict (SK) that sends the message on to the socket: to what it sends, or as if it had received it. */
+  redirect: (r, map, args, at) => {
+    counted(args, 1, 2, at, "redirect");
+    const { typing, u32, u64, i64 } = r.types;
+    const [key, received] = args as [Expression, Expression?];
+    const span = spanOf(at);
+    const context = contextOf(r, at);
+    const row = SENT_ON[typing.resolve(typing.target(context.type)).name];
+    if (row === undefined) return refuse("SCRY1404", "skMsg and skSkbVerdict programs send on to sockets", at);
+    // BPF_F_INGRESS
+    const flags = received === undefined ? r.constant(0, u64, span) : typing.cast(typing.truth(r.plain(received)), u64);
+    const to = map.indexed ? r.fitting(r.plain(key, u32), u32, key) : addressed(r, key, map.key);
+    const { variable } = map;
+    const table = typing.address({ kind: "variable", variable, type: variable.type, span }, span);
+    const [byNumber, byKey] = row;
+    return plain(typing.cast(r.call(map.indexed ? byNumber : byKey, [context, table, to, flags], span), i64));
+  },
+};
+
+export const OF_GROUPS: Readonly<Record<string, MethodRow>> = {
+  /** Gives the packet to this socket of the group; false where there is none. */
+  select: (r, map, args, at) => {
+    counted(args, 1, 1, at, "select");
+    const { typing, u64 } = r.types;
+    const span = spanOf(at);
+    const key = addressed(r, args[0] as Expression, map.key);
+    const { variable } = map;
+    const table = typing.address({ kind: "variable", variable, type: variable.type, span }, span);
+    const none = r.constant(0, u64, span);
+    return plain(succeeded(r, r.call("bpf_sk_select_reuseport", [contextOf(r, at), table, key, none], span), at));
+  },
+};
+
 /** Maps of maps are filled by the user's side. */
 export const OF_MAPS: Readonly<Record<string, MethodRow>> = {
   get: OF_ARRAYS["get"] as MethodRow,

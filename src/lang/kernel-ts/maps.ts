@@ -11,6 +11,7 @@ import { bare, type CallExpression, type Expression, type Node, refuse, spanOf }
 import {
   OF_ARRAYS,
   OF_BLOOM_FILTERS,
+  OF_GROUPS,
   OF_HASHES,
   OF_MAPS,
   OF_PREFIXES,
@@ -18,6 +19,7 @@ import {
   OF_QUEUES,
   OF_REDIRECTS,
   OF_RINGS,
+  OF_SOCKETS,
   ofStorage,
 } from "./map-methods.ts";
 import { orderOf } from "./network.ts";
@@ -129,6 +131,9 @@ export const MAPS: Readonly<Record<string, MapRow>> = {
   devMapHash: redirectOf("devmap_hash", 256),
   cpuMap: redirectOf("cpumap", 256),
   xskMap: redirectOf("xskmap", 64),
+  sockMap: { ...redirectOf("sockmap", 256), methods: OF_SOCKETS },
+  sockHash: { ...hashOf("sockhash", "sockhash"), given: ["key"], numbers: true, methods: OF_SOCKETS },
+  reuseportArray: { ...redirectOf("reuseport_sockarray", 64), methods: OF_GROUPS },
   ring: { type: "ringbuf", given: ["record"], options: ["bytes", "pinned"], entries: 262_144, methods: OF_RINGS },
 };
 

@@ -35,6 +35,22 @@ describe("programs of the network", () => {
     expect(file.program("f").info().name).toBe("f");
   });
 
+  it("sends messages on to sockets, and chooses one of a group", async () => {
+    const text = `import { reuseport, reuseportArray, skMsg, skSkbVerdict, sockHash, sockMap, SK, u16, u32, u64 } from "scry/bpf";
+      export const numbered = sockMap({ maxEntries: 4 }); export const keyed = sockHash(u64); export const group = reuseportArray();
+      export const f = skMsg((message) => (message.size > 9 ? numbered.redirect(1) : keyed.redirect(7, true)));
+      export const g = skSkbVerdict((packet) => (packet.len > 9 ? numbered.redirect(1, true) : keyed.redirect(7)));
+      export const h = reuseport((packet) => (group.select(packet.hash % 4) ? SK.PASS : SK.DROP));`;
+    const { object, diagnostics } = compileModule({ name: "t.bpf.ts", text }, { btf: () => kernelBtf(), cpu: 4 });
+    expect(diagnostics).toEqual([]);
+    await using file = new ObjectFile(object as NonNullable<typeof object>, { name: "sockets" });
+    await file.load();
+    expect(["f", "g", "h"].map((name) => file.program(name).info().type)).toEqual(["sk_msg", "sk_skb", "sk_reuseport"]);
+    const wrong = `import { sockMap, xdp } from "scry/bpf"; const m = sockMap(); export const f = xdp(() => m.redirect(0));`;
+    const said = compileModule({ name: "t.bpf.ts", text: wrong }, { btf: () => kernelBtf() }).diagnostics;
+    expect(said[0]?.message).toBe("skMsg and skSkbVerdict programs send on to sockets");
+  });
+
   it("sends packets on by maps, and finds prefixes", async () => {
     const text = `import { be32, bpf, cpuMap, devMap, devMapHash, lpmTrie, u32, XDP, xdp, xskMap } from "scry/bpf";
       export const devices = devMap({ maxEntries: 4 }); export const byName = devMapHash(); export const cpus = cpuMap({ maxEntries: 2 });
