@@ -203,6 +203,8 @@ export const range: {
 } = standIn("range");
 /** Bytes of a type or a value. */
 export const sizeOf: (of: Type<unknown> | object) => u32 = standIn("sizeOf");
+/** Memory of the kernel's that programs may use as they like, as a struct: `view(State, socket.icsk_ca_priv)`. */
+export const view: <T>(type: Type<T>, memory: object | string) => T = standIn("view");
 /** Has the running kernel this member? `exists(task.loginuid)` */
 export const exists: (member: unknown) => boolean = standIn("exists");
 

@@ -332,9 +332,17 @@ export type TracepointEvent<N extends string> = N extends keyof Tracepoints
 type FunctionOf<N extends string> = N extends keyof KernelFunctions ? KernelFunctions[N] : (...args: u64[]) => i64;
 export type ArgumentsOf<N extends string> = FunctionOf<N> extends (...args: infer A) => unknown ? A : never;
 export type ResultOf<N extends string> = FunctionOf<N> extends (...args: never[]) => infer R ? R : never;
+/** A kernel's function as programs call it: what it gives may be missing, and may have to be given back (`using`). */
+type KernelCall<F> = F extends (...args: infer A) => infer R
+  ? (
+      ...args: { [I in keyof A]: Lent<A[I]> }
+    ) => R extends object ? (Exclude<R, number> extends never ? R : (R & Held) | undefined) : R
+  : never;
+/** Others of its family may be given for a struct of the kernel's; memory of one's own for memory. */
+type Lent<T> = [T] extends [number | boolean | string] ? T : object | undefined;
 /** Functions that the kernel exports to programs, by its own types where they are declared. */
 export type KernelCalls = {
-  readonly [N in keyof KernelFunctions as N extends `bpf_${string}` ? N : never]: KernelFunctions[N];
+  readonly [N in keyof KernelFunctions]: KernelCall<KernelFunctions[N]>;
 } & {
   readonly [name: `bpf_${string}`]: (
     ...args: (number | boolean | object | string | undefined)[]

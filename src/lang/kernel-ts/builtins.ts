@@ -140,6 +140,23 @@ export const CALLS: Readonly<Record<string, CallRow>> = {
     const type = value.kind === "static" && value.what.kind === "type" ? value.what.type : r.asPlain(value, at).type;
     return { kind: "static", what: { kind: "number", value: BigInt(r.types.typing.size(type)) } };
   },
+  /** Memory of the kernel's, read and written as a struct: `view(State, sk.icsk_ca_priv)`. */
+  view: (r, args, at) => {
+    counted(args, 2, 2, at, "view");
+    const { typing, c } = r.types;
+    const span = spanOf(at);
+    const [typeNode, memory] = args as [Expression, Expression];
+    const type = r.value(typeNode);
+    if (type.kind !== "static" || type.what.kind !== "type" || !typing.isComposite(type.what.type))
+      return refuse("SCRY1405", "view(T, memory) with T = struct({ … })", typeNode);
+    const of = r.plain(memory);
+    if (typing.isScalar(of.type)) return refuse("SCRY1403", "this is no memory but a number", memory);
+    const [wanted, room] = [typing.size(type.what.type), typing.size(of.type)];
+    if (wanted > room) return refuse("SCRY1403", `this struct has ${wanted} bytes, the memory ${room}`, at);
+    const address = typing.explicit(typing.address(of, span), c.pointer(type.what.type), span);
+    const pointer = r.read(r.held(address, c.pointer(type.what.type), span), span);
+    return plain(typing.dereference(pointer, span));
+  },
   /** Has the running kernel this member? */
   exists: (r, args, at) => {
     counted(args, 1, 1, at, "exists");

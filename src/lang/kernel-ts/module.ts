@@ -40,6 +40,7 @@ const EXPORTS: ReadonlySet<string> = new Set([
   "range",
   "sizeOf",
   "exists",
+  "view",
   "kernel",
   "helpers",
   "timer",

@@ -92,7 +92,8 @@ class Declarations {
 
   /** A field as the kernel's format has it. */
   #field({ name, type, size, signed, arrayLength, location }: TracepointField): string {
-    if (location !== undefined) return "u32";
+    // Read as the text that it says where to find.
+    if (location !== undefined) return "string";
     const bytes = listText("u8", size);
     if (arrayLength === undefined) {
       if (/\*$/.test(type) && size === 8) return this.#pointed(/struct (\w+) \*$/.exec(type)?.[1], name);
@@ -158,7 +159,9 @@ class Declarations {
     }
     const written = new Map<string, { readonly struct: BtfComposite; readonly lines: readonly string[] }>();
     for (let struct = this.#queue.pop(); struct !== undefined; struct = this.#queue.pop()) {
-      const lines = this.#types.members(struct, { writable: WRITABLE.has(struct.name) });
+      // What programs may fill has a struct of its own beside it (kernel/bpf/bpf_struct_ops.c).
+      const filled = btf.find(`bpf_struct_ops_${struct.name}`, "struct") !== undefined;
+      const lines = this.#types.members(struct, { writable: WRITABLE.has(struct.name), filled });
       written.set(this.#called.get(struct.id) as string, { struct, lines });
     }
     const names = [...written].sort(([a], [b]) => (a < b ? -1 : 1));

@@ -28,7 +28,10 @@ export function namesOf(texts: readonly string[]): KernelNames {
       const row = Object.hasOwn(PROGRAMS, called) ? PROGRAMS[called] : undefined;
       if (word !== undefined && row?.traced !== undefined) functions.add(row.traced(word));
       if (row?.context !== undefined) structs.add(row.context);
+      if (word !== undefined && called === "structOps") structs.add(word);
+      if (word !== undefined && called === "iterate") structs.add(`bpf_iter__${word}`);
     }
+    for (const [, name] of code.matchAll(/\bkernel\s*\.\s*(\w+)/g)) functions.add(name as string);
     if (/\bbpf\s*\.\s*task\b/.test(code)) structs.add("task_struct");
     for (const [, all, names = ""] of code.matchAll(
       /\bimport\b\s*(type\b)?[^{;]*\{([^}]*)\}\s*from\s*["']scry\/bpf["']/g,

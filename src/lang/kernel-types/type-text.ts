@@ -30,6 +30,8 @@ interface MembersForm {
   /** How many structs without names are around them. */
   readonly depth?: number;
   readonly writable?: boolean;
+  /** Pointers to functions are functions: the struct is one that programs fill. */
+  readonly filled?: boolean;
 }
 
 export class TypeText {
@@ -83,7 +85,7 @@ export class TypeText {
   }
 
   /** The members of a struct or union, each as a line; those of ones without a name among them are its own. */
-  members(type: BtfComposite, { depth = 0, writable = false }: MembersForm = {}): string[] {
+  members(type: BtfComposite, { depth = 0, writable = false, filled = false }: MembersForm = {}): string[] {
     const seen = new Set<string>();
     const lines: string[] = [];
     const walk = (composite: BtfComposite): void => {
@@ -98,7 +100,8 @@ export class TypeText {
         }
         if (seen.has(name)) continue;
         seen.add(name);
-        const text = networkMember(type.name, name) ?? this.text(id, name, depth);
+        const fn = filled && target.kind === "ptr" ? this.functionText(target.type) : undefined;
+        const text = fn ?? networkMember(type.name, name) ?? this.text(id, name, depth);
         lines.push(`${writable ? "" : "readonly "}${property(name)}: ${text};`);
       }
       this.#open.delete(composite.id);
