@@ -35,7 +35,7 @@ print(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).split(b"\
 `;
 
 const send = (name: string, bytes: number): string =>
-  execFileSync("python3", ["-c", SEND, name, `${bytes}`], { encoding: "utf8", timeout: 30_000 }).trim();
+  execFileSync("/usr/bin/python3.11", ["-c", SEND, name, `${bytes}`], { encoding: "utf8", timeout: 30_000 }).trim();
 
 it("a congestion control in TypeScript carries a connection", async () => {
   const known = (): string => readFileSync("/proc/sys/net/ipv4/tcp_available_congestion_control", "utf8");
