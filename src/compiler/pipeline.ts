@@ -3,6 +3,7 @@
 import { countLoops } from "./passes/count-loops.ts";
 import { dce } from "./passes/dce.ts";
 import { deadStores } from "./passes/dead-stores.ts";
+import { dissolveJoins } from "./passes/dissolve-joins.ts";
 import { expandMemory } from "./passes/expand-memory.ts";
 import { fold } from "./passes/fold.ts";
 import { hoist } from "./passes/hoist.ts";
@@ -43,6 +44,7 @@ export const pipeline: readonly Stage[] = [
   { pass: reuseValues, reason: "after look-ups are shared; settles branches that an earlier one decided" },
   { pass: fold, reason: "shared values and settled branches make new constants" },
   { pass: threadJumps, reason: "settled branches make new constant arguments" },
+  { pass: dissolveJoins, reason: "what threading left because its parameters are read behind one side" },
   { pass: mergeBlocks, reason: "settled branches leave straight lines" },
   { pass: tidy, reason: "and unreachable blocks" },
   { pass: deadStores, reason: "after loads found their values; what they copied is then no more read" },

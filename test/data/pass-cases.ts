@@ -206,6 +206,68 @@ end:
   return 0`),
   },
   {
+    pass: "dissolve-joins",
+    name: "what is joined for one side alone is not joined",
+    before: p(`entry:
+  %1 = load.u64 %0
+  branch eq.64 %1, 1, here, absent
+here:
+  %2 = load.u64 %0 + 8
+  jump join(1, %2)
+absent:
+  jump join(0, 0)
+join(%3: int, %4: int):
+  branch ne.64 %3, 0, yes, no
+yes:
+  return %4
+no:
+  return 2`),
+    after: p(`entry:
+  %1 = load.u64 %0
+  branch eq.64 %1, 1, here, absent
+here:
+  %2 = load.u64 %0 + 8
+  jump yes
+absent:
+  jump no
+yes:
+  return %2
+no:
+  return 2`),
+  },
+  {
+    pass: "dissolve-joins",
+    name: "but where both sides read it, it stays",
+    before: p(`entry:
+  %1 = load.u64 %0
+  branch eq.64 %1, 1, here, absent
+here:
+  jump join(1, %1)
+absent:
+  jump join(0, 5)
+join(%2: int, %3: int):
+  branch ne.64 %2, 0, yes, no
+yes:
+  return %3
+no:
+  %4 = add.64 %3, 1
+  return %4`),
+    after: p(`entry:
+  %1 = load.u64 %0
+  branch eq.64 %1, 1, here, absent
+here:
+  jump join(1, %1)
+absent:
+  jump join(0, 5)
+join(%2: int, %3: int):
+  branch ne.64 %2, 0, yes, no
+yes:
+  return %3
+no:
+  %4 = add.64 %3, 1
+  return %4`),
+  },
+  {
     pass: "merge-blocks",
     name: "straight lines join, empty blocks are passed over, a jump to a return returns",
     before: p(`entry:

@@ -28,11 +28,11 @@ const getting =
     if (!typing.isScalar(map.value) && after !== undefined) {
       // What is deleted stays as a copy.
       const copy = r.zeroed(map.value, spanOf(at));
-      where(r, pointer, () => {
+      const present = presence(r, pointer, at, () => {
         r.intoValue(r.read(copy), plain(typing.dereference(pointer, spanOf(at))), at);
         after(r, map, key, at);
       });
-      return { kind: "maybe", present: pointer, of: r.read(copy) };
+      return { kind: "maybe", present, of: r.read(copy) };
     }
     return valueAt(r, map.value, pointer, at, () => after?.(r, map, key, at));
   };
@@ -45,11 +45,23 @@ function valueAt(r: Reader, type: number, pointer: CExpression, at: Node, after?
   if (!typing.isScalar(type)) return { kind: "maybe", present: pointer, of };
   const copy = r.temporary(type, span);
   r.declare(copy, r.constant(0, type, span));
-  where(r, pointer, () => {
+  const present = presence(r, pointer, at, () => {
     r.do({ kind: "assign", target: r.read(copy), value: of, type, span });
     after?.();
   });
-  return { kind: "maybe", present: pointer, of: r.read(copy) };
+  return { kind: "maybe", present, of: r.read(copy) };
+}
+
+/** Does something where the pointer is one; whether it was, in a variable that holds nothing but that: a test of it needs no branch. */
+function presence(r: Reader, pointer: CExpression, at: Node, read: () => void): CExpression {
+  const { u64 } = r.types;
+  const span = spanOf(at);
+  const present = r.held(r.constant(0, u64, span), u64, span);
+  where(r, pointer, () => {
+    read();
+    r.do({ kind: "assign", target: r.read(present), value: r.constant(1, u64, span), type: u64, span });
+  });
+  return r.read(present);
 }
 
 const remove = (r: Reader, map: MapValue, key: CExpression, at: Node): CExpression =>
