@@ -2,7 +2,7 @@
 //
 //     --set pid=123    only of this process        --set port=443    only with this port, on either side
 
-import { bpf, btfTracepoint, bytes, hash, helpers, live, range, ring, struct, text, u8, u16, u32, u64 } from "scry/bpf";
+import { bpf, btfTracepoint, hash, helpers, ipv4, ipv6, live, ring, struct, text, u16, u32, u64 } from "scry/bpf";
 
 const SYN_SENT = 2;
 const FIN_WAIT1 = 4;
@@ -17,9 +17,10 @@ const Life = struct({
   family: u16,
   localPort: u16,
   remotePort: u16,
-  /** Four bytes of IPv4, sixteen of IPv6. */
-  local: bytes(16),
-  remote: bytes(16),
+  local: ipv4,
+  remote: ipv4,
+  local6: ipv6,
+  remote6: ipv6,
   sent: u64,
   received: u64,
   microseconds: u64,
@@ -32,9 +33,6 @@ export const lives = ring(Life);
 
 export const pid = live(u32, 0);
 export const port = live(u32, 0);
-
-/** Ports lie in the network's order. */
-const swapped = (of: u16): u16 => u16((of >> 8) | (of << 8));
 
 export const change = btfTracepoint("inet_sock_set_state", (socket, _before, state) => {
   const key = u64(socket);
@@ -49,8 +47,8 @@ export const change = btfTracepoint("inet_sock_set_state", (socket, _before, sta
   if (start === undefined || (pid.value !== 0 && owner?.pid !== pid.value)) return;
   const tcp = helpers.bpf_skc_to_tcp_sock(socket);
   if (!tcp) return;
-  const localPort = swapped(u16(tcp.inet_conn.icsk_inet.inet_sport));
-  const remotePort = swapped(u16(common.skc_dport));
+  const localPort = u16(tcp.inet_conn.icsk_inet.inet_sport);
+  const remotePort = u16(common.skc_dport);
   if (port.value !== 0 && localPort !== port.value && remotePort !== port.value) return;
   using life = lives.reserve();
   if (!life) return;
@@ -62,13 +60,11 @@ export const change = btfTracepoint("inet_sock_set_state", (socket, _before, sta
   life.localPort = localPort;
   life.remotePort = remotePort;
   if (common.skc_family === INET6) {
-    life.local = common.skc_v6_rcv_saddr.in6_u.u6_addr8;
-    life.remote = common.skc_v6_daddr.in6_u.u6_addr8;
+    life.local6 = common.skc_v6_rcv_saddr;
+    life.remote6 = common.skc_v6_daddr;
   } else {
-    for (const i of range(4)) {
-      life.local[i] = u8(common.skc_rcv_saddr >> (i * 8));
-      life.remote[i] = u8(common.skc_daddr >> (i * 8));
-    }
+    life.local = ipv4(common.skc_rcv_saddr);
+    life.remote = ipv4(common.skc_daddr);
   }
   life.sent = tcp.bytes_acked;
   life.received = tcp.bytes_received;
