@@ -16,6 +16,8 @@ export interface ModuleOptions extends Partial<UnitWorld> {
   readonly cpu?: Cpu;
   /** Called with the IR's text before and after each pass. */
   readonly dump?: (pass: string, text: string) => void;
+  /** For the embedded machine: the kernel's structs are read by helpers, since no program can reach them there. */
+  readonly embedded?: boolean;
 }
 
 export interface CompiledModule {
@@ -32,6 +34,9 @@ const NEAR =
 const helperOf = (section: string): string =>
   /^u(?:ret)?probe/.test(section) ? "probe_read_user" : "probe_read_kernel";
 
+/** The same on the embedded machine: it has what the kernel puts together for programs, not what that leads to. */
+const NEAR_EMBEDDED = /^(?:xdp|tc|socket|cgroup)/;
+
 /** Compiles a module. What is wrong with it is answered, not thrown. */
 export function compileModule(source: SourceText, options: ModuleOptions = {}): CompiledModule {
   const kernel = options.btf?.();
@@ -41,8 +46,10 @@ export function compileModule(source: SourceText, options: ModuleOptions = {}): 
   const world: UnitWorld = {
     machine: options.machine ?? "x86",
     tracepoint: (category, name) => options.tracepoint?.(category, name),
+    anyTracepoint: options.anyTracepoint ?? false,
     include: (specifier, from) => options.include?.(specifier, from),
   };
+  const near = options.embedded === true ? NEAR_EMBEDDED : NEAR;
   try {
     const unit = new Unit(source, types, typing, world).read();
     const { object, diagnostics } = compileUnit(source, types, unit, options, {
@@ -50,12 +57,12 @@ export function compileModule(source: SourceText, options: ModuleOptions = {}): 
       section: (fn) => unit.sections.get(fn),
       entry: (fn) => fn,
       prepare: (fn, section) => {
-        followPointers(fn, { contextIsNear: NEAR.test(section), helper: helperOf(section) });
+        followPointers(fn, { contextIsNear: near.test(section), helper: helperOf(section) });
       },
       prepareCalled: (fn, of, section) => {
         const handed = unit.apart.get(of);
         if (handed === undefined) return;
-        const contextIsNear = NEAR.test(section);
+        const contextIsNear = near.test(section);
         const from = (origin: Origin): "near" | "far" => (origin === "near" || contextIsNear ? "near" : "far");
         const { environment } = handed;
         followPointers(fn, {
@@ -70,7 +77,12 @@ export function compileModule(source: SourceText, options: ModuleOptions = {}): 
         });
       },
     });
-    return { ...(object === undefined ? {} : { object }), diagnostics };
+    if (object === undefined) return { diagnostics };
+    const programs = object.programs.map((program) => {
+      const context = unit.contexts.get(program.name);
+      return context === undefined ? program : { ...program, context };
+    });
+    return { object: { ...object, programs }, diagnostics };
   } catch (error) {
     if (error instanceof DiagnosticError) return { diagnostics: error.diagnostics };
     throw error;

@@ -212,3 +212,37 @@ describe("what is wrong", () => {
     expect(said("const f = (;")).toContain("ERROR: Unexpected token");
   });
 });
+
+describe("where no kernel is asked", () => {
+  const compiled = (program: string) =>
+    compileModule(
+      {
+        name: "t.bpf.ts",
+        text: `import { bpf, cgroupConnect4, hash, tracepoint, u32, u64, uprobe, xdp } from "scry/bpf";\n${program}`,
+      },
+      { anyTracepoint: true, embedded: true },
+    );
+  it.each([
+    [
+      'tracepoint("a:b", (event) => { const { one } = event; if (event.two > one) bpf.print("x"); })',
+      "24 one 8 8 value, two 16 8 value",
+    ],
+    [
+      'uprobe("/bin/x:f", (size: u64, at) => { if (size > at) bpf.print("x"); })',
+      "168 size 112 8 value, at 104 8 value",
+    ],
+    [
+      "xdp((packet) => packet.data_end - packet.data)",
+      "24 data 0 4 value, data_end 4 4 value, data_meta 8 4 value, ingress_ifindex 12 4 value, rx_queue_index 16 4 value, egress_ifindex 20 4 value",
+    ],
+    [
+      "cgroupConnect4((call) => (call.user_port === 80 ? 0 : 1))",
+      "72 user_family 0 4 value, user_ip4 4 4 value, user_ip6 8 16 array, user_port 24 4 value",
+    ],
+  ])("%s", (program, layout) => {
+    const { object, diagnostics } = compiled(`export const f = ${program};`);
+    expect(diagnostics).toEqual([]);
+    const { size = 0, fields = [] } = object?.programs[0]?.context ?? {};
+    expect(`${size} ${fields.map((f) => `${f.name} ${f.offset} ${f.size} ${f.kind}`).join(", ")}`).toContain(layout);
+  });
+});

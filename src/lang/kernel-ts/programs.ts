@@ -5,6 +5,7 @@ import type { CExpression, CVariable, Typing } from "../../c/index.ts";
 import { type Machine, REGISTERS, registerOf, type TracepointField } from "../c/index.ts";
 import { type Node, refuse } from "./ast.ts";
 import { NETWORK_PROGRAMS, type PacketForm } from "./network-programs.ts";
+import { interfaceStruct, namedFields, registerOffset, registersStruct } from "./contexts.ts";
 import type { Types } from "./types.ts";
 import type { Static } from "./values.ts";
 
@@ -12,6 +13,8 @@ import type { Static } from "./values.ts";
 export interface ProgramWorld {
   tracepoint(category: string, name: string): readonly TracepointField[] | undefined;
   readonly machine: Machine;
+  /** It runs where no kernel is asked: of tracepoints that nothing is known of there are the fields that programs name. */
+  readonly anyTracepoint?: boolean;
 }
 
 export interface ProgramParameters {
@@ -22,7 +25,12 @@ export interface ProgramParameters {
   /** What the kernel takes from it; a number of 32 bits where nothing is said. */
   readonly returns?: number;
   /** Else: what each of its parameters is, by its type and where it is. */
-  readonly params?: readonly { readonly type: number; value(ctx: CExpression): CExpression }[];
+  readonly params?: readonly {
+    readonly type: number;
+    /** Bytes from the start of the context. */
+    readonly offset: number;
+    value(ctx: CExpression): CExpression;
+  }[];
 }
 
 export interface ProgramRow {
@@ -75,7 +83,7 @@ function fieldType({ type, size, signed, arrayLength, location }: TracepointFiel
 
 function tracepointContext(args: readonly Static[], types: Types, world: ProgramWorld, at: Node): ProgramParameters {
   const [category, name] = pair(args, at);
-  const fields = world.tracepoint(category, name);
+  const fields = world.tracepoint(category, name) ?? (world.anyTracepoint === true ? namedFields(at) : undefined);
   if (fields === undefined) return refuse("SCRY1404", `this kernel has no tracepoint ${category}:${name}`, at);
   const struct = `tracepoint__${category}__${name}`;
   const known = types.c.own(struct, "struct");
@@ -115,6 +123,7 @@ const words = (types: Types, all: readonly number[]): ProgramParameters => ({
   context: 0,
   params: all.map((type, i) => ({
     type,
+    offset: i * 8,
     value: (ctx) => {
       const { typing, c } = types;
       const array = cast(typing, ctx, c.pointer(types.u64));
@@ -124,8 +133,13 @@ const words = (types: Types, all: readonly number[]): ProgramParameters => ({
 });
 
 /** Registers of the traced function. */
-function registers(types: Types, all: readonly number[], names: readonly string[], at: Node): ProgramParameters {
-  const context = named(types, "pt_regs", at);
+function registers(
+  types: Types,
+  all: readonly number[],
+  names: readonly string[],
+  { machine }: ProgramWorld,
+): ProgramParameters {
+  const context = types.c.find("pt_regs", "struct") ?? registersStruct(machine, types);
   return {
     context,
     params: all.flatMap((type, i) => {
@@ -134,6 +148,7 @@ function registers(types: Types, all: readonly number[], names: readonly string[
       return [
         {
           type,
+          offset: registerOffset(context, name, types),
           value: (ctx: CExpression): CExpression =>
             cast(types.typing, registerOf(ctx, name, undefined, types.typing), type),
         },
@@ -156,7 +171,10 @@ const given = (section: string, context: string, otherwise?: bigint): ProgramRow
   words: 0,
   context,
   section: () => section,
-  parameters: (_args, types, _world, at) => ({ context: named(types, context, at), whole: true }),
+  parameters: (_args, types, _world, at) => ({
+    context: types.c.find(context, "struct") ?? interfaceStruct(context, section, types) ?? named(types, context, at),
+    whole: true,
+  }),
   ...(otherwise === undefined ? {} : { otherwise }),
 });
 
@@ -183,8 +201,8 @@ const functionOfKernel = (prefix: string, atReturn: boolean): ProgramRow => ({
     // Functions that BTF has not got can be traced all the same: their arguments are words.
     const known = types.c.find(name, "func") === undefined ? undefined : prototype(name, types, at);
     if (atReturn)
-      return registers(types, [known === undefined || known.returns === 0 ? types.i64 : known.returns], result, at);
-    return registers(types, known?.params ?? given.map(() => types.u64), given, at);
+      return registers(types, [known === undefined || known.returns === 0 ? types.i64 : known.returns], result, world);
+    return registers(types, known?.params ?? given.map(() => types.u64), given, world);
   },
 });
 
@@ -192,14 +210,14 @@ const functionOfKernel = (prefix: string, atReturn: boolean): ProgramRow => ({
 const functionOfProgram = (prefix: string, atReturn: boolean): ProgramRow => ({
   words: 1,
   section: (args, at) => `${prefix}/${word(args, 0, at)}`,
-  parameters: (_args, types, world, at) => {
+  parameters: (_args, types, world) => {
     const { args: given, result } = convention(world);
     const names = atReturn ? result : given;
     return registers(
       types,
       names.map(() => types.u64),
       names,
-      at,
+      world,
     );
   },
 });

@@ -1,9 +1,11 @@
 // A module with all that it imports: its texts, each read once, what they share, and their programs as functions of C.
 
 import type { CFunction, CTypes, CVariable, Typing } from "../../c/index.ts";
+import type { ContextLayout } from "../../object/index.ts";
 import type { SourceText } from "../../source/index.ts";
 import { helperFunction } from "../c/index.ts";
 import { type Node, parseModule, refuse, spanOf } from "./ast.ts";
+import { layoutOfContext } from "./context-layout.ts";
 import { FunctionReader } from "./functions.ts";
 import { Module, type ModuleUnit } from "./module.ts";
 import { OrdinaryModule } from "./ordinary.ts";
@@ -18,6 +20,8 @@ export interface ReadUnit {
   readonly functions: readonly CFunction[];
   readonly globals: readonly CVariable[];
   readonly sections: ReadonlyMap<CFunction, string>;
+  /** How the fields of an event lie in the context of each program, by its name. */
+  readonly contexts: ReadonlyMap<string, ContextLayout>;
   /** Functions that stand apart: what they are given. */
   readonly apart: ReadonlyMap<CFunction, Handed>;
 }
@@ -56,9 +60,11 @@ export class Unit implements ModuleUnit {
     this.#modules.set(this.#source.name, "open");
     new Module(this, undefined).read(parseModule(this.#source));
     const sections = new Map<CFunction, string>();
+    const contexts = new Map<string, ContextLayout>();
     const functions = this.#programs.map((one) => {
-      const { fn, section } = this.#program(one, PROGRAMS[one.what] as ProgramRow);
+      const { fn, section, context } = this.#program(one, PROGRAMS[one.what] as ProgramRow);
       sections.set(fn, section);
+      contexts.set(fn.name, context);
       return fn;
     });
     for (const ops of this.#structs) functions.push(...this.#filled(ops));
@@ -66,6 +72,7 @@ export class Unit implements ModuleUnit {
       functions: [...functions, ...this.#kernelFunctions.values()],
       globals: this.#globals,
       sections,
+      contexts,
       apart: this.#apart,
     };
   }
@@ -279,7 +286,10 @@ export class Unit implements ModuleUnit {
     return functions;
   }
 
-  #program({ name, args, node, scope, at, called }: ProgramValue, row: ProgramRow): { fn: CFunction; section: string } {
+  #program(
+    { name, args, node, scope, at, called }: ProgramValue,
+    row: ProgramRow,
+  ): { fn: CFunction; section: string; context: ContextLayout } {
     const { types } = this;
     const { c } = types;
     const span = spanOf(node);
@@ -332,6 +342,6 @@ export class Unit implements ModuleUnit {
       uses: 0,
       body: { parameters: [context], statements: [...begin, ...statements, last], end },
     };
-    return { fn, section };
+    return { fn, section, context: layoutOfContext(parameters, node, section, types) };
   }
 }
