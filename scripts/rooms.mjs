@@ -40,6 +40,7 @@ const order = [
   "machine",
   "run",
   "replay",
+  "user-side",
   "kernel",
   "symbols",
   "session",
@@ -85,6 +86,7 @@ const pure = new Set([
   "machine",
   "run",
   "replay",
+  "user-side",
   "views",
 ]);
 

@@ -23,6 +23,7 @@ import type {
   Members,
   NumberType,
   PrefixMap,
+  PerCpu,
   ProbedName,
   Program,
   ProgramArray,
@@ -144,15 +145,17 @@ interface StorageOptions {
 }
 type MakeHash<O> = <K, V extends Kept>(key: Type<K>, value: V, options?: O) => HashOf<K, V>;
 type MakeArray = <V extends Kept>(value: V, options?: MapOptions) => ArrayOf<V>;
+type MakePerCpuHash<O> = <K, V extends Kept>(key: Type<K>, value: V, options?: O) => PerCpu<HashOf<K, V>>;
+type MakePerCpuArray = <V extends Kept>(value: V, options?: MapOptions) => PerCpu<ArrayOf<V>>;
 type MakeQueue = <V>(value: Type<V>, options?: MapOptions) => Queue<V>;
 type MakeStorage<O> = <V>(value: Type<V>, options?: StorageOptions) => Storage<O, V>;
 
 export const hash: MakeHash<HashOptions> = standIn("hash");
 export const lruHash: MakeHash<MapOptions> = standIn("lruHash");
-export const perCpuHash: MakeHash<HashOptions> = standIn("perCpuHash");
-export const lruPerCpuHash: MakeHash<MapOptions> = standIn("lruPerCpuHash");
+export const perCpuHash: MakePerCpuHash<HashOptions> = standIn("perCpuHash");
+export const lruPerCpuHash: MakePerCpuHash<MapOptions> = standIn("lruPerCpuHash");
 export const array: MakeArray = standIn("array");
-export const perCpuArray: MakeArray = standIn("perCpuArray");
+export const perCpuArray: MakePerCpuArray = standIn("perCpuArray");
 export const queue: MakeQueue = standIn("queue");
 export const stack: MakeQueue = standIn("stack");
 /** `hashes`: how many hash functions, 1 to 15; 5 unless said otherwise. */

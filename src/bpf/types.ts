@@ -221,6 +221,10 @@ export interface RedirectMap extends KernelMap<u32, u32> {
   redirect(key: number, otherwise?: number): i64;
 }
 
+declare const perCpu: unique symbol;
+/** A map with a value for each CPU: programs see that of the CPU they run on, the user all of them, or their sum. */
+export type PerCpu<M> = M & { readonly [perCpu]: true };
+
 /** A ring buffer: programs send, the user reads. */
 export interface Ring<T> {
   readonly [kernel]: readonly ["ring", T];

@@ -123,6 +123,16 @@ export const bpfAttr = {
     elem_flags: "u64",
     flags: "u64",
   },
+  MAP_UPDATE_BATCH: {
+    in_batch: "ptr",
+    out_batch: "ptr",
+    keys: "ptr",
+    values: "ptr",
+    count: "u32",
+    map_fd: "u32",
+    elem_flags: "u64",
+    flags: "u64",
+  },
   MAP_DELETE_BATCH: {
     in_batch: "ptr",
     out_batch: "ptr",

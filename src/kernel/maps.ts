@@ -25,10 +25,13 @@ import { checked, MAP_SHARED, PROT_READ, PROT_WRITE } from "./system-calls.ts";
 const ENOENT = 2;
 const EINVAL = 22;
 const ENOSPC = 28;
+const EOPNOTSUPP = 95;
 const ENOTSUPP = 524;
+/** Entries that are read by one call where not all are. */
+const CHUNK = 4096;
 
 /** The commands that take one element. */
-type ElementCommand = "MAP_LOOKUP_ELEM" | "MAP_UPDATE_ELEM" | "MAP_DELETE_ELEM";
+type ElementCommand = "MAP_LOOKUP_ELEM" | "MAP_UPDATE_ELEM" | "MAP_DELETE_ELEM" | "MAP_LOOKUP_AND_DELETE_ELEM";
 
 export interface KernelMapOptions {
   /** BTF of the object, for `keyType` and `valueType`. */
@@ -89,6 +92,95 @@ export class KernelMap implements BpfMap {
   }
 
   /**
+   * The value of a key, which is deleted: in one step where the kernel can (hashes since Linux 5.14), else by two. Undefined
+   * where there is none. Of queues and stacks, whose keys are empty, it is the next one.
+   */
+  take(key: Uint8Array): Uint8Array | undefined {
+    const value = new Uint8Array(this.valueBytes);
+    const result = this.#call("MAP_LOOKUP_AND_DELETE_ELEM", key, value, 0);
+    if (result === -ENOENT) return undefined;
+    if ((result === -EINVAL || result === -ENOTSUPP || result === -EOPNOTSUPP) && key.length > 0) {
+      const found = this.lookup(key, value);
+      return found !== undefined && this.delete(key) ? found : undefined;
+    }
+    checked(result, "bpf(BPF_MAP_LOOKUP_AND_DELETE_ELEM)", `map "${this.spec.name}"`);
+    return value;
+  }
+
+  /**
+   * Writes `count` entries that lie one after the other, by one call where the kernel has batches for this type (Linux 5.6).
+   * Throws a SystemCallError; those before the one that was refused stay.
+   */
+  updateMany(keys: Uint8Array, values: Uint8Array, count: number, mode: UpdateMode = "any"): void {
+    const { keySize, name } = this.spec;
+    const each = this.valueBytes;
+    if (count === 0) return;
+    const batch = this.kernel.bpfAttr("MAP_UPDATE_BATCH", { map_fd: this.fd, keys, values, count });
+    batch.set({ elem_flags: UPDATE_FLAGS[mode] });
+    const result = this.kernel.bpf("MAP_UPDATE_BATCH", batch);
+    if (result !== -EINVAL && result !== -ENOTSUPP) {
+      checked(result, "bpf(BPF_MAP_UPDATE_BATCH)", `map "${name}"`);
+      return;
+    }
+    for (let i = 0; i < count; i++)
+      this.update(keys.subarray(i * keySize, (i + 1) * keySize), values.subarray(i * each, (i + 1) * each), mode);
+  }
+
+  /** Deletes those of `count` keys that there are, by batches where the kernel has them; answers how many these were. */
+  deleteMany(keys: Uint8Array, count: number): number {
+    const { keySize, name } = this.spec;
+    if (count === 0) return 0;
+    const first = this.kernel.calls.addressOf(keys);
+    const batch = this.kernel.bpfAttr("MAP_DELETE_BATCH", { map_fd: this.fd, keys });
+    let deleted = 0;
+    for (let at = 0; at < count; ) {
+      batch.set({ keys: first + BigInt(at * keySize), count: count - at });
+      const result = this.kernel.bpf("MAP_DELETE_BATCH", batch);
+      if (result === -EINVAL || result === -ENOTSUPP) {
+        for (; at < count; at++) if (this.delete(keys.subarray(at * keySize, (at + 1) * keySize))) deleted++;
+        break;
+      }
+      deleted += batch.get("count");
+      at += batch.get("count");
+      // There is no such key: the next ones are still to be deleted.
+      if (result === -ENOENT) at++;
+      else checked(result, "bpf(BPF_MAP_DELETE_BATCH)", `map "${name}"`);
+    }
+    return deleted;
+  }
+
+  /** Every entry, some thousand at a time; where the kernel has no batches for this type, all at once. As `dump`, no snapshot. */
+  *chunks(): Generator<MapDump, void> {
+    const { keySize, maxEntries, name } = this.spec;
+    const position = new Uint8Array(Math.max(keySize, 8));
+    let capacity = Math.max(1, Math.min(maxEntries, CHUNK));
+    for (let started = false; ; ) {
+      const keys = new Uint8Array(capacity * keySize);
+      const values = new Uint8Array(capacity * this.valueBytes);
+      const next = new Uint8Array(position.length);
+      const batch = this.kernel.bpfAttr("MAP_LOOKUP_BATCH", { map_fd: this.fd, keys, values, out_batch: next });
+      batch.set({ in_batch: started ? position : 0, count: capacity });
+      const result = this.kernel.bpf("MAP_LOOKUP_BATCH", batch);
+      if ((result === -EINVAL || result === -ENOTSUPP) && !started) {
+        yield this.#dumpOneByOne();
+        return;
+      }
+      // One bucket alone has more entries than there is room for.
+      if (result === -ENOSPC) {
+        capacity *= 2;
+        continue;
+      }
+      if (result !== -ENOENT) checked(result, "bpf(BPF_MAP_LOOKUP_BATCH)", `map "${name}"`);
+      const count = batch.get("count");
+      if (count > 0)
+        yield { count, keys: keys.subarray(0, count * keySize), values: values.subarray(0, count * this.valueBytes) };
+      if (result === -ENOENT) return;
+      position.set(next);
+      started = true;
+    }
+  }
+
+  /**
    * Every entry, by batches (about 0.3 µs an entry), or one by one where the kernel has no batches for this type.
    * While programs write, it is no snapshot: entries that come or go meanwhile may be in it or not, none is in it twice.
    */
@@ -109,21 +201,8 @@ export class KernelMap implements BpfMap {
       return maxEntries;
     }
     const { count, keys } = this.#keys();
-    const first = this.kernel.calls.addressOf(keys);
-    const batch = this.kernel.bpfAttr("MAP_DELETE_BATCH", { map_fd: this.fd, keys });
-    let at = 0;
-    while (at < count) {
-      batch.set({ keys: first + BigInt(at * this.spec.keySize), count: count - at });
-      const result = this.kernel.bpf("MAP_DELETE_BATCH", batch);
-      if (result === -EINVAL || result === -ENOTSUPP) {
-        for (; at < count; at++) this.delete(keys.subarray(at * this.spec.keySize, (at + 1) * this.spec.keySize));
-        break;
-      }
-      at += batch.get("count");
-      // Somebody else was faster: that key is gone, which is all we want.
-      if (result === -ENOENT) at++;
-      else checked(result, "bpf(BPF_MAP_DELETE_BATCH)", `map "${this.spec.name}"`);
-    }
+    // What somebody else has deleted meanwhile is gone, which is all we want.
+    this.deleteMany(keys, count);
     return count;
   }
 

@@ -3,7 +3,7 @@
 import type { Kernel } from "../kernel/index.ts";
 import { UnsupportedError } from "../kernel/index.ts";
 import type { AttachTarget, CgroupAttachType, ProgramSpec } from "../object/index.ts";
-import type { Described } from "./codecs.ts";
+import type { Described } from "../user-side/index.ts";
 import { fileOf, functionOffset, kernelFunctions, type Place, sectionPlace, uprobesOf } from "./section-places.ts";
 
 type TargetOf<K extends AttachTarget["kind"]> = Extract<AttachTarget, { kind: K }>;

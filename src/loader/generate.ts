@@ -3,8 +3,7 @@
 
 import { type Btf, TypeScriptTypes } from "../btf/index.ts";
 import { type BpfObject, distinctName, MAP_TYPES, type MapSpec } from "../object/index.ts";
-import { elementCodec, holdsDescriptors, keyCodec } from "./codecs.ts";
-import { sectionKey } from "./data-section.ts";
+import { elementCodec, holdsDescriptors, keyCodec, sectionKey } from "../user-side/index.ts";
 
 export interface GenerateOptions {
   /** Of the object: `opensnoop`. */

@@ -1,8 +1,16 @@
 // Objects of BPF programs: opened, changed, loaded, attached; their maps, variables and rings typed by BTF.
+
 export type { AttachOptions } from "./attach-options.ts";
 export { type GenerateOptions, generateModule } from "./generate.ts";
 export { Link } from "./links.ts";
-export { type LiveVariable, type LoadedModule, type LoadModuleOptions, load, type UserSide } from "./load-module.ts";
+export {
+  type EmbeddedLoadOptions,
+  type LoadedModule,
+  type LoadModuleOptions,
+  load,
+  loadedModule,
+  type UserSide,
+} from "./load-module.ts";
 export { type Need, needsOf } from "./needs.ts";
 export { ObjectMap } from "./object-map.ts";
 export { ObjectProgram } from "./object-program.ts";
@@ -10,5 +18,4 @@ export { type CText, isText, ObjectFile, type ObjectSource, type OpenOptions, op
 export { openPrintk, type PrintkReader, printsText } from "./printk.ts";
 export { type RecordOptions, RecordStream } from "./record-stream.ts";
 export { fileOf, type Place, sectionPlace, syscallFunction } from "./section-places.ts";
-export type { Given, KernelId, MapShape, ObjectShape } from "./shape.ts";
 export { argumentsOf, staticProbe } from "./usdt.ts";

@@ -68,6 +68,11 @@ export class Link implements Disposable, AsyncDisposable {
     return this.#links().map(({ fd, attachment }) => linkInfo(fd, attachment.kernel));
   }
 
+  /** Can another program take the place of this one in one step? */
+  get isUpdatable(): boolean {
+    return this.#attachments.every(({ target, fds }) => UPDATABLE.has(target.kind) && fds.length > 0);
+  }
+
   /** Lets another program of the same type take the place of this one, with no event lost. Throws a SystemCallError. */
   update(program: LinkedProgram): void {
     for (const { fd, attachment } of this.#links()) {
@@ -126,4 +131,17 @@ export class Link implements Disposable, AsyncDisposable {
   }
 }
 
+/**
+ * Kinds of attachment whose links take another program (`update_prog` of their bpf_link_ops). Links of tracing keep theirs: of
+ * kprobes, tracepoints, perf events and trampolines; what was attached without a link (clsact) cannot be told either.
+ */
+const UPDATABLE: ReadonlySet<string> = new Set([
+  "xdp",
+  "tc",
+  "netkit",
+  "cgroup",
+  "sk_lookup",
+  "flow_dissector",
+  "iter",
+]);
 const EINVAL = 22;

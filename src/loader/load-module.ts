@@ -4,51 +4,31 @@
 //     for await (const event of reads.slow) console.log(event.pid, event.comm);
 
 import { fileURLToPath } from "node:url";
-import type {
-  AggregateArray,
-  BloomFilter,
-  Entries,
-  GivenValue,
-  InnerMap,
-  Live,
-  Program,
-  ProgramArray,
-  Queue,
-  Ring,
-  Storage,
-  UserValue,
-} from "../bpf/index.ts";
-import type { Described } from "./codecs.ts";
+import type { Program, Ring, UserValue } from "../bpf/index.ts";
+import { isGlobalData } from "../object/index.ts";
+import type { EmbeddedTarget } from "../sources/index.ts";
+import {
+  type EmbeddedModule,
+  type EmbeddedModuleOptions,
+  embeddedModule,
+  liveVariables,
+  type ModuleSide,
+  type SideMap,
+} from "../user-side/index.ts";
 import type { ObjectMap } from "./object-map.ts";
 import type { ObjectProgram } from "./object-program.ts";
 import { type ObjectFile, type OpenOptions, openObject } from "./open-object.ts";
 import type { RecordStream } from "./record-stream.ts";
 
-/** A variable that programs see while they run. */
-export interface LiveVariable<T> {
-  get value(): UserValue<T>;
-  set value(value: GivenValue<T>);
-}
-
 /** What an export of a kernel module is on the user's side. */
 export type UserSide<E> =
   E extends Ring<infer T>
     ? RecordStream<UserValue<T>>
-    : E extends Live<infer T>
-      ? LiveVariable<T>
-      : E extends Entries<infer K, infer V>
-        ? ObjectMap<{ key: UserValue<K>; value: [V] extends [InnerMap] ? Described | number : UserValue<V> }>
-        : E extends AggregateArray<infer K, infer U, infer _>
-          ? ObjectMap<{ key: UserValue<K>; value: U }>
-          : E extends Queue<infer V> | BloomFilter<infer V>
-            ? ObjectMap<{ key: never; value: UserValue<V> }>
-            : E extends Storage<infer _, infer V>
-              ? ObjectMap<{ key: unknown; value: UserValue<V> }>
-              : E extends ProgramArray
-                ? ObjectMap<{ key: number; value: Described | number }>
-                : E extends Program
-                  ? ObjectProgram
-                  : never;
+    : [SideMap<E>] extends [never]
+      ? E extends Program
+        ? ObjectProgram
+        : ModuleSide<E>
+      : ObjectMap<SideMap<E>>;
 
 export type LoadedModule<M> = {
   readonly [N in keyof M as [UserSide<M[N]>] extends [never] ? never : N]: UserSide<M[N]>;
@@ -60,6 +40,12 @@ export type LoadedModule<M> = {
 export interface LoadModuleOptions extends OpenOptions {
   /** False: only loaded; `module.object.attach()` attaches it, or `program.attach(…)`. */
   readonly attach?: boolean;
+  readonly machine?: "kernel";
+}
+
+/** On the embedded machine no kernel is asked, but for its types where they can be read. */
+export interface EmbeddedLoadOptions extends EmbeddedTarget, Omit<EmbeddedModuleOptions, "btf"> {
+  readonly machine: "embedded";
 }
 
 /**
@@ -67,11 +53,39 @@ export interface LoadModuleOptions extends OpenOptions {
  * wrong with the text, a VerifierError for what the kernel refuses, an UnsupportedError or a SystemCallError for what it has
  * not or does not allow; then nothing stays loaded.
  */
+export function load<M extends object = Record<never, never>>(
+  module: URL | string,
+  options?: LoadModuleOptions,
+): Promise<LoadedModule<M>>;
+/**
+ * The same programs in this process, with no kernel and no privileges: what they would be told of is fired by hand. Throws a
+ * DiagnosticError for what is wrong with the text, or for what that machine has not.
+ */
+export function load<M extends object = Record<never, never>>(
+  module: URL | string,
+  options: EmbeddedLoadOptions,
+): Promise<EmbeddedModule<M>>;
 export async function load<M extends object = Record<never, never>>(
   module: URL | string,
-  options: LoadModuleOptions = {},
-): Promise<LoadedModule<M>> {
+  options: LoadModuleOptions | EmbeddedLoadOptions = {},
+): Promise<LoadedModule<M> | EmbeddedModule<M>> {
   const path = typeof module === "string" ? module : fileURLToPath(module);
+  return options.machine === "embedded" ? onMachine<M>(path, options) : inKernel<M>(path, options);
+}
+
+async function onMachine<M extends object>(path: string, options: EmbeddedLoadOptions): Promise<EmbeddedModule<M>> {
+  const { embeddedObjectOf } = await import("../sources/index.ts");
+  const { object, btf } = embeddedObjectOf(path, options);
+  const { cpus, clock, tier } = options;
+  return embeddedModule<M>(object, {
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(clock === undefined ? {} : { clock }),
+    ...(tier === undefined ? {} : { tier }),
+    ...(btf === undefined ? {} : { btf }),
+  });
+}
+
+async function inKernel<M extends object>(path: string, options: LoadModuleOptions): Promise<LoadedModule<M>> {
   const object = await openObject(path, options);
   try {
     await object.load();
@@ -80,33 +94,32 @@ export async function load<M extends object = Record<never, never>>(
     await object.close();
     throw error;
   }
+  return loadedModule<M>(object);
+}
+
+/** What a loaded object has, by the names that its module exports it by. */
+export function loadedModule<M extends object>(object: ObjectFile): LoadedModule<M> {
   const streams: RecordStream<unknown>[] = [];
   const close = async (): Promise<void> => {
     for (const stream of streams) await stream.close();
     await object.close();
   };
-  const loaded: Record<string | symbol, unknown> = { object, [Symbol.asyncDispose]: close };
-  for (const [name, program] of Object.entries(object.programs)) loaded[name] = program;
-  for (const map of Object.values(object.maps) as ObjectMap[])
-    if (map.name.startsWith(".")) continue;
-    else if (map.type !== "ringbuf") loaded[map.name] = map;
-    else define(loaded, map.name, () => remembered(streams, map));
-  const { data } = object.sections as { data?: Record<string, unknown> };
-  for (const name of Object.keys(data ?? {}))
-    loaded[name] = {
-      get value(): unknown {
-        return data?.[name];
-      },
-      set value(value: unknown) {
-        (data as Record<string, unknown>)[name] = value;
-      },
-    };
+  const loaded: Record<string | symbol, unknown> = {};
+  for (const section of Object.values(object.sections) as Record<string, unknown>[])
+    Object.assign(loaded, liveVariables(section));
+  Object.assign(loaded, object.programs);
+  for (const map of Object.values(object.maps) as ObjectMap[]) {
+    if (isGlobalData(map.name)) continue;
+    if (map.type !== "ringbuf") loaded[map.name] = map;
+    else define(loaded, map.name, () => opened(streams, map, object));
+  }
+  Object.assign(loaded, { object, [Symbol.asyncDispose]: close });
   return loaded as LoadedModule<M>;
 }
 
-/** A ring is read by one reader: opened when it is first asked for. */
-function remembered(streams: RecordStream<unknown>[], map: ObjectMap): RecordStream<unknown> {
-  const stream = map.records();
+/** A ring is read by one reader: opened when it is first asked for. Its programs count what it had no room for. */
+function opened(streams: RecordStream<unknown>[], map: ObjectMap, object: ObjectFile): RecordStream<unknown> {
+  const stream = map.records({}, () => object.refused(map.name));
   streams.push(stream);
   return stream;
 }

@@ -1,6 +1,6 @@
 // One map of an object: a plan that may be changed until it is loaded; then keys and values, by the object's types.
 
-import { type Btf, valueCodec } from "../btf/index.ts";
+import type { Btf } from "../btf/index.ts";
 import {
   type Kernel,
   KernelMap,
@@ -9,17 +9,21 @@ import {
   openMap,
   openPinned,
   pin,
-  SystemCallError,
   UnsupportedError,
   UserRingBuffer,
   unpin,
 } from "../kernel/index.ts";
-import type { MapSpec, MapType, UpdateMode } from "../object/index.ts";
-import { type SummedAggregate, summedDecoder, type TraceValue, type ValueDecoder } from "../schema/index.ts";
-import { aggregateOf, aggregateValue } from "./aggregates.ts";
-import { type Codec, elementCodec, keyCodec, typedCodec } from "./codecs.ts";
-import { type RecordDecoder, type RecordOptions, RecordStream } from "./record-stream.ts";
-import type { Given, MapShape } from "./shape.ts";
+import type { MapSpec, MapType } from "../object/index.ts";
+import {
+  type Codec,
+  type Given,
+  type MapShape,
+  type RecordDecoder,
+  recordDecoder,
+  TypedMap,
+  typedCodec,
+} from "../user-side/index.ts";
+import { type RecordOptions, RecordStream } from "./record-stream.ts";
 import { presentation, type StackTables, withStacks } from "./stacks.ts";
 
 /** What of a map may be changed before it is loaded. */
@@ -27,7 +31,7 @@ export type MapPlan = Pick<MapSpec, "type" | "keySize" | "valueSize" | "maxEntri
   readonly flags: number;
 };
 
-export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["key"], S["value"]]> {
+export class ObjectMap<S extends MapShape = MapShape> extends TypedMap<S> {
   readonly name: string;
   readonly #btf: Btf | undefined;
   readonly #kernel: Kernel;
@@ -35,12 +39,7 @@ export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["ke
   #pinPath: string | undefined;
   #reused: KernelMap | undefined;
   #map: KernelMap | undefined;
-  #key: Codec | undefined;
-  #value: Codec | undefined;
-  #aggregate: SummedAggregate | undefined;
-  #decodeAggregate: ValueDecoder | undefined;
   #producer: UserRingBuffer | undefined;
-
   readonly #stacks: StackTables;
 
   /**
@@ -48,6 +47,7 @@ export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["ke
    * stacks have.
    */
   constructor(spec: MapSpec, btf: Btf | undefined, folder: string, kernel: Kernel, stacks: StackTables = () => []) {
+    super();
     this.#stacks = stacks;
     this.name = spec.name;
     this.#spec = spec;
@@ -168,10 +168,7 @@ export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["ke
     if (this.#pinPath !== undefined && this.#reused === undefined) pin(map.fd, this.#pinPath, this.#kernel);
     this.#map = map;
     this.#spec = map.spec;
-    const { keyType, valueType } = map.spec;
-    this.#key = withStacks(keyCodec(map.spec, this.#btf), this.#btf, keyType, this.#stacks);
-    this.#value = withStacks(elementCodec(map.spec, this.#btf), this.#btf, valueType, this.#stacks);
-    this.#aggregate = aggregateOf(map.spec, this.#btf);
+    this.retyped();
   }
 
   /** The object is closed: for the loader. */
@@ -197,133 +194,33 @@ export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["ke
     return mapInfo(this.fd, this.#kernel);
   }
 
-  #keyBytes(key: unknown): Uint8Array {
-    this.kernelMap;
-    return (this.#key as Codec).encode(key);
+  protected get store(): KernelMap {
+    return this.kernelMap;
   }
-
-  #decodeValue(bytes: Uint8Array): S["value"] {
-    const codec = this.#value as Codec;
-    if (this.#aggregate !== undefined) return aggregateValue(this.#aggregate, this.#aggregated(bytes));
-    const { perCpu, valueStride } = this.kernelMap;
-    if (!perCpu) return codec.decode(bytes);
-    const values: unknown[] = [];
-    for (let at = 0; at < bytes.length; at += valueStride)
-      values.push(codec.decode(bytes.subarray(at, at + codec.size)));
-    return values;
+  protected get types(): Btf | undefined {
+    return this.#btf;
   }
-
-  /** What the map keeps of all that is recorded; undefined: values. */
-  get aggregate(): SummedAggregate | undefined {
-    return this.#aggregate;
-  }
-
-  /** Every entry of a map of aggregates with those of all CPUs as one, in the form that views show. */
-  aggregates(): { readonly key: S["key"]; readonly value: TraceValue }[] {
-    const { valueBytes } = this.kernelMap;
-    const { count, keys, values } = this.kernelMap.dump();
-    const { keySize } = this.#spec;
-    return Array.from({ length: count }, (_, i) => ({
-      key: (this.#key as Codec).decode(keys.subarray(i * keySize, (i + 1) * keySize)),
-      value: this.#aggregated(values.subarray(i * valueBytes, (i + 1) * valueBytes)),
-    }));
-  }
-
-  #aggregated(bytes: Uint8Array): TraceValue {
-    const { valueStride } = this.kernelMap;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#decodeAggregate ??= summedDecoder(
-      this.#aggregate as SummedAggregate,
-      bytes.length / valueStride,
-      valueStride,
-    );
-    return this.#decodeAggregate(view, 0);
-  }
-
-  #valueBytes(value: unknown): Uint8Array {
-    const codec = this.#value as Codec;
-    const { perCpu, valueStride, valueBytes } = this.kernelMap;
-    if (!perCpu) return codec.encode(value);
-    const bytes = new Uint8Array(valueBytes);
-    const cpus = valueBytes / valueStride;
-    if (!Array.isArray(value) || value.length !== cpus)
-      throw new RangeError(`${this.name}: a value is an array with one for each of ${cpus} CPUs`);
-    for (const [i, one] of value.entries()) bytes.set(codec.encode(one), i * valueStride);
-    return bytes;
-  }
-
-  /** The value of a key; of per-CPU maps an array with one for each CPU. Undefined where there is none. */
-  get(key: Given<S["key"]>): S["value"] | undefined {
-    const bytes = this.kernelMap.lookup(this.#keyBytes(key));
-    return bytes === undefined ? undefined : this.#decodeValue(bytes);
-  }
-
-  has(key: Given<S["key"]>): boolean {
-    return this.kernelMap.lookup(this.#keyBytes(key)) !== undefined;
-  }
-
-  /** Creates or replaces an entry; members of a struct that are not given are zero. Throws a SystemCallError, RangeError. */
-  set(key: Given<S["key"]>, value: Given<S["value"]>, mode: UpdateMode = "any"): void {
-    const bytes = this.#keyBytes(key);
-    this.kernelMap.update(bytes, this.#valueBytes(value), mode);
-  }
-
-  /** True where there was such a key. */
-  delete(key: Given<S["key"]>): boolean {
-    return this.kernelMap.delete(this.#keyBytes(key));
-  }
-
-  /** Every entry, by batches. While programs write, it is no snapshot. */
-  entries(): [S["key"], S["value"]][] {
-    const { count, keys, values } = this.kernelMap.dump();
-    const { keySize } = this.#spec;
-    const { valueBytes } = this.kernelMap;
-    const found: [S["key"], S["value"]][] = [];
-    for (let i = 0; i < count; i++)
-      found.push([
-        (this.#key as Codec).decode(keys.subarray(i * keySize, (i + 1) * keySize)),
-        this.#decodeValue(values.subarray(i * valueBytes, (i + 1) * valueBytes)),
-      ]);
-    return found;
-  }
-
-  keys(): S["key"][] {
-    return this.entries().map(([key]) => key);
-  }
-
-  values(): S["value"][] {
-    return this.entries().map(([, value]) => value);
-  }
-
-  [Symbol.iterator](): Iterator<[S["key"], S["value"]]> {
-    return this.entries()[Symbol.iterator]();
-  }
-
-  /** Deletes every entry of a hash, fills an array with zeros. */
-  clear(): void {
-    this.kernelMap.clear();
+  protected override presented(codec: Codec, type: number | undefined): Codec {
+    return withStacks(codec, this.#btf, type, this.#stacks);
   }
 
   // --- queues and stacks ----------------------------------------------------------------------------------------
 
   /** Puts a value into a queue, a stack or a bloom filter. */
   push(value: Given<S["value"]>): void {
-    this.kernelMap.update(new Uint8Array(0), this.#valueBytes(value));
+    this.kernelMap.update(new Uint8Array(0), this.valueBytes(value));
   }
 
   /** The value that is next of a queue or a stack, which stays there. */
   peek(): S["value"] | undefined {
     const bytes = this.kernelMap.lookup(new Uint8Array(0));
-    return bytes === undefined ? undefined : this.#decodeValue(bytes);
+    return bytes === undefined ? undefined : this.decodeValue(bytes);
   }
 
   /** Takes out what is next of a queue or a stack. */
   pop(): S["value"] | undefined {
-    const value = new Uint8Array(this.kernelMap.valueBytes);
-    const result = this.#kernel.bpf("MAP_LOOKUP_AND_DELETE_ELEM", { map_fd: this.fd, value });
-    if (result === -ENOENT) return undefined;
-    if (result < 0) throw new SystemCallError("bpf(BPF_MAP_LOOKUP_AND_DELETE_ELEM)", -result, `map "${this.name}"`);
-    return this.#decodeValue(value);
+    const value = this.kernelMap.take(new Uint8Array(0));
+    return value === undefined ? undefined : this.decodeValue(value);
   }
 
   // --- rings ----------------------------------------------------------------------------------------------------
@@ -336,34 +233,26 @@ export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["ke
 
   /**
    * The records of a ring buffer or perf buffer, as they come; close it when done. They are decoded as the map's
-   * declaration or `type` says, else bytes. Throws an UnsupportedError for a map that is no ring.
+   * declaration or `type` says, else bytes. `refused` answers how many records a ring buffer had no room for, where programs
+   * count them. Throws an UnsupportedError for a map that is no ring.
    */
-  records<T = S["record"]>(options: RecordOptions<T> = {}): RecordStream<T> {
+  records<T = S["record"]>(options: RecordOptions<T> = {}, refused?: () => number): RecordStream<T> {
     const map = this.kernelMap;
     if (map.spec.type !== "ringbuf" && map.spec.type !== "perf_event_array")
       throw new UnsupportedError(`map ${this.name} (${map.spec.type}) has no records: it is no ring`);
-    return new RecordStream<T>(map, this.#recordDecoder(options.type), options);
+    return new RecordStream<T>(map, this.#recordDecoder(options.type), options, refused);
   }
 
   #recordDecoder<T>(type: RecordOptions<T>["type"]): RecordDecoder<T> {
-    const bytesAt = (view: DataView, at: number, length: number): Uint8Array =>
-      new Uint8Array(view.buffer, view.byteOffset + at, length);
-    if (typeof type === "function") return (view, at, length, cpu) => type(bytesAt(view, at, length), cpu);
+    if (typeof type === "function")
+      return (view, at, length, cpu) => type(new Uint8Array(view.buffer, view.byteOffset + at, length), cpu);
     const named =
       typeof type === "string" ? this.#btf?.find(type, ["struct", "union", "typedef"]) : this.#spec.recordType;
     if (typeof type === "string" && named === undefined)
       throw new UnsupportedError(`map ${this.name}: the object's types have no struct ${type}`);
-    if (named === undefined || this.#btf === undefined)
-      return (view, at, length) => bytesAt(view, at, length).slice() as T;
-    const codec = valueCodec(this.#btf, named);
-    const present = this.presentation(named) ?? ((value: unknown): unknown => value);
-    return (view, at, length) => {
-      if (length >= codec.size) return present(codec.decode(view, at, at + length)) as T;
-      // A program may send less than all of a struct: the rest is zero.
-      const short = new Uint8Array(codec.size);
-      short.set(bytesAt(view, at, length));
-      return present(codec.decode(new DataView(short.buffer), 0)) as T;
-    };
+    const decode = recordDecoder<T>(this.#btf, named);
+    const present = named === undefined ? undefined : this.presentation(named);
+    return present === undefined ? decode : (view, at, length, cpu) => present(decode(view, at, length, cpu)) as T;
   }
 
   /** What makes of decoded values of a type of the object's what users read; undefined: they are that already. */
@@ -396,7 +285,6 @@ export class ObjectMap<S extends MapShape = MapShape> implements Iterable<[S["ke
   }
 }
 
-const ENOENT = 2;
 /** Flags that say how a map was opened or made, not what it is: BPF_F_RDONLY, BPF_F_WRONLY, BPF_F_NUMA_NODE. */
 const NO_SHAPE = (1 << 3) | (1 << 4) | (1 << 2);
 

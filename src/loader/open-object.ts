@@ -3,6 +3,7 @@
 import { basename } from "node:path";
 import {
   BPF_FILES,
+  enableStatistics,
   hasFeature,
   type Kernel,
   type KernelMap,
@@ -31,13 +32,12 @@ import {
 import { FormatError, nearest } from "../source/index.ts";
 import type { CSourceOptions } from "../sources/index.ts";
 import { readForeign } from "../symbols/index.ts";
+import { LOST_PREFIX, type ObjectShape, type SectionMemory, sectionKey, sectionObject } from "../user-side/index.ts";
 import type { AttachOptions } from "./attach-options.ts";
-import { type SectionMemory, sectionKey, sectionObject } from "./data-section.ts";
 import type { Link } from "./links.ts";
 import { ObjectMap } from "./object-map.ts";
 import { ObjectProgram, type ProgramOwner } from "./object-program.ts";
 import { sectionPlace } from "./section-places.ts";
-import type { ObjectShape } from "./shape.ts";
 import { addressesOf, type StackTables } from "./stacks.ts";
 import { type AddressMap, USDT_ADDRESSES, USDT_SPECS, UsdtSpecs } from "./usdt.ts";
 
@@ -81,6 +81,8 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
   readonly #links = new Set<Link>();
   readonly #structs: StructOps[] = [];
   #usdt: UsdtSpecs | undefined;
+  /** The descriptor that keeps the kernel's statistics on. */
+  #statistics: number | undefined;
   #loaded: LoadedObject | undefined;
   /** Programs that were loaded behind the others. */
   readonly #more: LoadedObject[] = [];
@@ -126,6 +128,10 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
       },
       keep: (link) => void this.#links.add(link),
       drop: (link) => void this.#links.delete(link),
+      linksOf: (program) => [...this.#links].filter(({ name }) => name === program),
+      countRuns: () => {
+        this.#statistics ??= enableStatistics(this.#kernel);
+      },
     };
   }
 
@@ -148,6 +154,13 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
     const section = (this.sections as Readonly<Record<string, object | undefined>>)[name];
     if (section === undefined) throw new UnsupportedError(`${this.name} has no section .${name}`);
     return section;
+  }
+
+  /** Records that a ring buffer had no room for, where the programs count them, as those of kernel modules do; else 0. */
+  refused(ring: string): number {
+    const counter = `${LOST_PREFIX}${ring}`;
+    const section = (Object.values(this.sections) as Readonly<Record<string, unknown>>[]).find((one) => counter in one);
+    return Number(section?.[counter] ?? 0);
   }
 
   /** A map by its name. Throws an UnsupportedError where the object has none such. */
@@ -310,6 +323,7 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
     if (this.#closed) return;
     this.#closed = true;
     for (const struct of this.#structs) struct.close();
+    if (this.#statistics !== undefined) this.#kernel.calls.close(this.#statistics);
     // What programs have left in their variables can still be read.
     for (const memory of this.#memory.values()) {
       const { buffer, byteOffset, byteLength } = memory.view;

@@ -1,6 +1,7 @@
 // Records of a ring, as they come: an AsyncIterable, or batches for a callback. One reader at a time for each ring.
 
 import { type Kernel, type KernelMap, PerfBuffer, Poller, RingBuffer } from "../kernel/index.ts";
+import { type RecordDecoder, Records } from "../user-side/index.ts";
 
 export interface RecordOptions<T> {
   /** What a record is: the name of a struct in the object's types, or a function that reads its bytes (valid during the call). */
@@ -13,9 +14,6 @@ export interface RecordOptions<T> {
   readonly signal?: AbortSignal;
 }
 
-/** Reads a record where it lies: `length` bytes from `offset` of a view, valid during the call. */
-export type RecordDecoder<T> = (view: DataView, offset: number, length: number, cpu: number | undefined) => T;
-
 /** Reads one record after the other; answers how many there were. */
 type Drain = (read: RecordDecoder<unknown>) => number;
 
@@ -26,22 +24,23 @@ interface Source {
   readonly close: () => void;
 }
 
-export class RecordStream<T> implements AsyncIterable<T>, Disposable, AsyncDisposable {
+export class RecordStream<T> extends Records<T> implements Disposable, AsyncDisposable {
   readonly #source: Source;
   readonly #decode: RecordDecoder<T>;
   readonly #poller: Poller;
   readonly #interval: number;
   readonly #signal: AbortSignal | undefined;
   readonly #abort = (): void => this.stop();
-  #stopped = false;
   #closed = false;
 
   constructor(
     map: KernelMap,
     decode: RecordDecoder<T>,
     options: Pick<RecordOptions<T>, "pages" | "interval" | "signal">,
+    refused: () => number = () => 0,
   ) {
-    this.#source = map.spec.type === "ringbuf" ? ringSource(map) : perfSource(map, options.pages);
+    super();
+    this.#source = map.spec.type === "ringbuf" ? ringSource(map, refused) : perfSource(map, options.pages);
     this.#decode = decode;
     this.#interval = options.interval ?? 200;
     try {
@@ -51,17 +50,16 @@ export class RecordStream<T> implements AsyncIterable<T>, Disposable, AsyncDispo
       throw error;
     }
     this.#signal = options.signal;
-    if (this.#signal?.aborted) this.#stopped = true;
+    if (this.#signal?.aborted) this.stop();
     this.#signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
-  /** Records that the kernel had no room for. Of a ring buffer it does not say: programs are told, and may count them. */
+  /** Records that the kernel had no room for. Of a ring buffer it does not say: programs are told, and count them where they are kernel modules. */
   get lost(): number {
     return this.#source.lost();
   }
 
-  /** What is there now, without waiting. */
-  take(): T[] {
+  protected read(): T[] {
     const records: T[] = [];
     const decode = this.#decode;
     if (!this.#closed)
@@ -69,27 +67,11 @@ export class RecordStream<T> implements AsyncIterable<T>, Disposable, AsyncDispo
     return records;
   }
 
-  /** Waits until there are records, and gives them; none where the reading was ended. */
-  async next(): Promise<T[]> {
-    for (;;) {
-      const records = this.take();
-      if (records.length > 0 || this.#stopped || this.#closed) return records;
-      await this.#poller.wait(this.#interval);
-    }
+  protected async wait(): Promise<void> {
+    await this.#poller.wait(this.#interval);
   }
 
-  /** Hands on each batch of records until the reading is ended by `stop()` or by `signal`. */
-  async forEachBatch(read: (records: readonly T[]) => void): Promise<void> {
-    for (let records = await this.next(); records.length > 0; records = await this.next()) read(records);
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void> {
-    for (let records = await this.next(); records.length > 0; records = await this.next()) yield* records;
-  }
-
-  /** Ends the reading: what is there already is still given. */
-  stop(): void {
-    this.#stopped = true;
+  protected wake(): void {
     this.#poller.wake();
   }
 
@@ -97,6 +79,7 @@ export class RecordStream<T> implements AsyncIterable<T>, Disposable, AsyncDispo
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.stop();
     this.#signal?.removeEventListener("abort", this.#abort);
     await this.#poller.close();
     this.#source.close();
@@ -111,12 +94,12 @@ export class RecordStream<T> implements AsyncIterable<T>, Disposable, AsyncDispo
   }
 }
 
-function ringSource(map: KernelMap): Source {
+function ringSource(map: KernelMap, refused: () => number): Source {
   const ring = new RingBuffer(map);
   return {
     fds: [map.fd],
     drain: (read) => ring.drain((offset, length) => read(ring.view, offset, length, undefined), MOST_AT_ONCE),
-    lost: () => 0,
+    lost: refused,
     close: () => ring.close(),
   };
 }

@@ -5,7 +5,7 @@ import type { Stack, StackFrame } from "../bpf/index.ts";
 import type { Btf } from "../btf/index.ts";
 import { demangle } from "../demangle/index.ts";
 import { kernelSymbols, userSymbols } from "../symbols/index.ts";
-import type { Codec } from "./codecs.ts";
+import type { Codec } from "../user-side/index.ts";
 
 /** Addresses by a stack's number, which `stackMap`s of the object keep; none where there is no such stack. */
 export type StackTables = (map: string, id: number) => readonly bigint[];

@@ -180,6 +180,18 @@ export class Machine {
     });
   }
 
+  /** Runs one program on an event, as `fire` does. */
+  runEvent(name: string, args: EventArguments, input: Omit<RunInput, "context" | "packet" | "memory"> = {}): RunResult {
+    const { spec } = this.program(name);
+    const context = eventContext(spec.context ?? { size: 0, fields: [] }, args, this.#events);
+    return this.run(name, { ...input, context });
+  }
+
+  /** Puts bytes where programs find them by `probe_read`, for a while (16 MiB of them are kept); answers their address. */
+  place(bytes: Uint8Array, space: "user" | "kernel"): bigint {
+    return this.#events.place(bytes, space);
+  }
+
   /**
    * Runs a program one instruction at a time by the reference interpreter: yields before every instruction, and returns
    * what `run` would.

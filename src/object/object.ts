@@ -145,6 +145,8 @@ export interface ContextField {
   readonly kind: "value" | "array" | "data-loc" | "rel-loc";
   /** Whose memory an address among these is in. */
   readonly space: "user" | "kernel";
+  /** Of an address: the struct of the kernel's that is there. */
+  readonly struct?: string;
 }
 
 export interface FunctionSpec {

@@ -6,6 +6,7 @@ import { type CSourceOptions, objectFileOfC, objectOfC } from "./c-source.ts";
 import { objectFileOfModule, objectOfModule } from "./module-source.ts";
 
 export { type CSourceOptions, objectFileOfC, objectOfText } from "./c-source.ts";
+export { type EmbeddedTarget, embeddedObjectOf } from "./module-source.ts";
 
 /** By how a file's name ends. */
 const BY_NAME: Readonly<

@@ -1,6 +1,8 @@
 // Objects from kernel modules in TypeScript.
 
 import { dirname, join } from "node:path";
+import type { Btf } from "../btf/index.ts";
+import { type Kernel, parseFormat } from "../kernel/index.ts";
 import { compileModule } from "../lang/kernel-ts/index.ts";
 import type { BpfObject } from "../object/index.ts";
 import { DiagnosticError, type SourceText } from "../source/index.ts";
@@ -26,6 +28,50 @@ function imported(specifier: string, from: string): SourceText | undefined {
   try {
     return textOf(specifier.startsWith("/") ? specifier : join(dirname(from), specifier));
   } catch {
+    return undefined;
+  }
+}
+
+/** What is known of kernels where a module is for the embedded machine. */
+export interface EmbeddedTarget {
+  /** The types of a kernel; those of the running one unless said otherwise, where they can be read. Null: none. */
+  readonly btf?: Btf | null;
+  /** Fields of tracepoints: the text of a `format` file of tracefs for each, by `category:name`. */
+  readonly tracepoints?: Readonly<Record<string, string>>;
+  readonly kernel?: Kernel;
+}
+
+/** For the embedded machine: no kernel is needed. `btf`: what its kernel structs are by. Throws as `objectOfModule` does. */
+export function embeddedObjectOf(
+  path: string,
+  options: EmbeddedTarget = {},
+): { readonly object: BpfObject; readonly btf?: Btf } {
+  const source = textOf(path);
+  const target = targetOf(options);
+  const btf = options.btf === undefined ? target.btf() : (options.btf ?? undefined);
+  const { object, diagnostics } = compileModule(source, {
+    machine: "x86",
+    cpu: 4,
+    embedded: true,
+    anyTracepoint: true,
+    include: (specifier, from) => imported(specifier, from.name),
+    btf: () => btf,
+    tracepoint: (category, name) => {
+      const given = options.tracepoints?.[`${category}:${name}`];
+      if (given !== undefined) return parseFormat(given).fields;
+      return options.btf === null ? undefined : tracepointOrNone(() => target.tracepoint(category, name));
+    },
+  });
+  if (object === undefined) throw new DiagnosticError(diagnostics, source);
+  return { object, ...(btf === undefined ? {} : { btf }) };
+}
+
+/** Without root, tracefs cannot be read. */
+function tracepointOrNone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     return undefined;
   }
 }

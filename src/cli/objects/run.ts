@@ -13,6 +13,7 @@ import {
 import { MAP_TYPES } from "../../object/index.ts";
 import { INT64, type TraceValue, type Type } from "../../schema/index.ts";
 import { groupFolder } from "../../session/index.ts";
+import { LOST_PREFIX } from "../../user-side/index.ts";
 import { type ByteSink, writeMapJson, writeMapText } from "../../views/index.ts";
 import { warn } from "../messages.ts";
 import type { CommandLine } from "../options.ts";
@@ -86,7 +87,7 @@ function openRings(object: ObjectFile, types: ReadonlyMap<string, string>, heade
   for (const map of Object.values(object.maps) as ObjectMap[]) {
     if (map.type !== "ringbuf" && map.type !== "perf_event_array") continue;
     const read = recordReader(object.file.types, map, types.get(map.name), headers);
-    rings.push({ map, stream: map.records({ type: read }) });
+    rings.push({ map, stream: map.records({ type: read }, () => object.refused(map.name)) });
   }
   return rings;
 }
@@ -179,8 +180,10 @@ function printMaps(object: ObjectFile, printer: Printer): void {
     const entries = map.entries().filter(([, value]) => !/array/.test(map.type) || !isZero(value));
     if (entries.length > 0) printer.map(map.name, map.type, entries);
   }
-  for (const [name, section] of Object.entries(object.sections))
-    if (!name.includes("rodata") && Object.keys(section).length > 0) printer.variables(name, { ...section });
+  for (const [name, section] of Object.entries(object.sections)) {
+    const own = Object.entries(section).filter(([variable]) => !variable.startsWith(LOST_PREFIX));
+    if (!name.includes("rodata") && own.length > 0) printer.variables(name, Object.fromEntries(own));
+  }
 }
 
 const isReadable = ({ type }: ObjectMap): boolean =>

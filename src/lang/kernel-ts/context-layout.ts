@@ -17,7 +17,9 @@ export function layoutOfContext(
   const fields = node.params.flatMap((pattern, i): ContextField[] => {
     const param = parameters.params?.[i];
     if (param === undefined || pattern.type !== "Identifier") return [];
-    return [{ name: pattern.name, offset: param.offset, size: 8, kind: "value", space }];
+    return [
+      { name: pattern.name, offset: param.offset, size: 8, kind: "value", space, ...pointedTo(param.type, types) },
+    ];
   });
   const size = parameters.context === 0 ? WORDS : types.typing.size(parameters.context);
   return { size, fields };
@@ -41,7 +43,14 @@ function structLayout(struct: number, space: "user" | "kernel", types: Types): C
           : types.typing.resolve(type).kind === "array"
             ? "array"
             : "value";
-    return [{ name, offset: bitOffset >> 3, size: types.typing.size(type), kind, space }];
+    const size = types.typing.size(type);
+    return [{ name, offset: bitOffset >> 3, size, kind, space, ...pointedTo(type, types) }];
   });
   return { size: found.size, fields };
+}
+
+function pointedTo(type: number, { typing }: Types): { struct?: string } {
+  const found = typing.resolve(type);
+  const to = found.kind === "ptr" && found.type !== 0 ? typing.resolve(found.type) : undefined;
+  return to?.kind === "struct" && to.name !== "" ? { struct: to.name } : {};
 }

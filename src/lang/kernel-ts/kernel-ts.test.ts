@@ -43,7 +43,7 @@ describe("a module", () => {
       "calls hash 4 40 7",
       "slots array 4 8 4",
       "events ringbuf 0 0 8192",
-      ".data array 4 8 1",
+      ".data array 4 16 1",
     ]);
     expect(right.object?.programs.map((p) => `${p.name} ${p.type} ${p.section}`)).toEqual([
       "one raw_tracepoint raw_tracepoint/sys_enter",

@@ -6,7 +6,7 @@ import { bare, type Expression, type Node, refuse, spanOf } from "./ast.ts";
 import { addressed, asBoolean, found, onMap, succeeded, where } from "./map-access.ts";
 import { orderOf } from "./network.ts";
 import type { MethodRow, Reader } from "./reader.ts";
-import { reserve } from "./resources.ts";
+import { oneMore, reserve } from "./resources.ts";
 import type { MapValue, Value } from "./values.ts";
 
 /** BPF_NOEXIST, BPF_LOCAL_STORAGE_GET_F_CREATE */
@@ -376,6 +376,7 @@ export const OF_RINGS: Readonly<Record<string, MethodRow>> = {
       kind: "if",
       condition: typing.truth(r.read(sent)),
       then: { kind: "block", statements: body, span },
+      ...(map.lost === undefined ? {} : { otherwise: oneMore(r, map.lost, span) }),
       span,
     });
     return plain(asBoolean(r, r.read(sent), at));

@@ -241,6 +241,7 @@ export function mapVariable(
     value,
     indexed: row.key === "index",
     walked: aggregate === undefined && (row.methods === OF_HASHES || row.methods === OF_ARRAYS),
+    ...(row.given.includes("record") && row.type === "ringbuf" ? { lost: lostOf(variable, types) } : {}),
     ...(aggregate === undefined ? {} : { aggregate }),
     ...(prefix === undefined ? {} : { prefix }),
     ...(values?.inner === undefined ? {} : { inner: values.inner }),
@@ -258,6 +259,14 @@ function prefixOf(types: Types, key: number, at: Node): number {
   ];
   return types.struct("", members, at);
 }
+
+/** The variable that counts what a ring had no room for; the user's side knows it by this name (user-side/module-side.ts). */
+const lostOf = (ring: CVariable, types: Types): CVariable => ({
+  ...ring,
+  name: `lost_records_of_${ring.name}`,
+  type: types.u64,
+  section: ".data",
+});
 
 /** What the entries of a map are that holds other maps or programs. */
 interface Values {

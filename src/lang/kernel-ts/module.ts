@@ -314,7 +314,9 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
     const map = MAPS[what];
     if (map !== undefined) {
       const made = mapVariable(this, name, what, map, args, call);
-      return { kind: "map", map: { ...made, variable: this.#unit.global(made.variable, call) } };
+      const global = this.#unit.global(made.variable, call);
+      const lost = made.lost === undefined ? {} : { lost: this.#unit.global(made.lost, call) };
+      return { kind: "map", map: { ...made, variable: global, ...lost } };
     }
     if (what === "subprogram" || what === "globalFunction") {
       const node = args[0] === undefined ? undefined : bare(args[0]);

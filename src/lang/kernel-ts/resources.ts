@@ -1,7 +1,8 @@
 // What is taken for a while and has to be given back: `using held = state.lock.hold()`, regions of RCU and of no preemption,
 // memory of a ring that is filled in place.
 
-import type { CExpression } from "../../c/index.ts";
+import type { CExpression, CStatement, CVariable } from "../../c/index.ts";
+import type { Span } from "../../source/index.ts";
 import { type CallExpression, refuse, spanOf } from "./ast.ts";
 import { kernelCall } from "./kernel-calls.ts";
 import type { CallRow, MethodRow, Reader } from "./reader.ts";
@@ -45,6 +46,14 @@ export function hold(r: Reader, lock: CExpression, at: CallExpression): Value {
   };
 }
 
+/** Counts what a ring had no room for, for all CPUs at once. */
+export function oneMore(r: Reader, counter: CVariable, span: Span): CStatement {
+  const { typing } = r.types;
+  const args = [typing.address(r.read(counter, span), span), r.constant(1, counter.type, span)];
+  const value: CExpression = { kind: "builtin", name: "__sync_fetch_and_add", args, type: counter.type, span };
+  return { kind: "expression", value, span };
+}
+
 /** `using record = events.reserve()`: memory of the ring, sent where its block ends, unless `record.discard()` was called. */
 export const reserve: MethodRow = (r, map, args, at) => {
   const { typing, c } = r.types;
@@ -68,6 +77,7 @@ export const reserve: MethodRow = (r, map, args, at) => {
     kind: "if",
     condition: typing.truth(record),
     then: { kind: "expression", value: cleared, span },
+    ...(map.lost === undefined ? {} : { otherwise: oneMore(r, map.lost, span) }),
     span,
   });
   const ended = (helper: string, own: CExpression): { kind: "expression"; value: CExpression; span: typeof span } => ({

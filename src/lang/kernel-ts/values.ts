@@ -112,6 +112,8 @@ export interface MapValue {
   readonly at?: CExpression;
   /** By prefixes: the type of what they are prefixes of. */
   readonly prefix?: number;
+  /** Of rings: what counts the records that they had no room for. */
+  readonly lost?: CVariable;
 }
 
 export interface ProgramValue {

@@ -1,0 +1,100 @@
+// The user's side of kernel modules, at work: each sees only this process, or runs its programs by hand.
+
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import type { ArrayMap, KernelMap, Live, PerCpu, Program, Ring, u32, u64 } from "../bpf/index.ts";
+import { load } from "./index.ts";
+
+/** As tsc sees the module. */
+interface Numbers {
+  readonly numbers: Ring<{ n: u64; text: string }>;
+  readonly counts: PerCpu<ArrayMap<u64>>;
+  readonly named: KernelMap<u32, { n: u64; text: string }>;
+  readonly cells: KernelMap<u32, u32>;
+  readonly many: Live<u32>;
+  readonly send: Program;
+}
+const open = () =>
+  load<Numbers>(fileURLToPath(new URL("../../test/data/modules/numbers.bpf.ts", import.meta.url)), { attach: false });
+
+describe("maps of a module", () => {
+  it("are like a Map", async () => {
+    await using m = await open();
+    m.named.setMany([
+      [1, { n: 1, text: "one" }],
+      [2, { n: 2n }],
+      [3, {}],
+    ]);
+    expect(() =>
+      m.named.setMany(
+        [
+          [4, {}],
+          [1, {}],
+        ],
+        "no_exist",
+      ),
+    ).toThrow("EEXIST");
+    expect(m.named.keys().sort()).toEqual([1, 2, 3, 4]);
+    expect(m.named.take(1)).toEqual({ n: 1n, text: "one" });
+    expect(m.named.take(1)).toBeUndefined();
+    expect(m.named.deleteMany([1, 2, 9, 3])).toBe(2);
+    expect(m.named.size).toBe(1);
+    const seen: number[] = [];
+    for await (const [key] of m.named) seen.push(key);
+    expect(seen).toEqual([4]);
+    // An array has no batches for deleting, and takes nothing out.
+    expect(() => m.cells.take(1)).toThrow("EINVAL");
+    m.cells.setMany(Array.from({ length: 5000 }, (_, i): [number, number] => [i, i * 2]));
+    let sum = 0;
+    for await (const [, value] of m.cells) sum += value;
+    expect(sum).toBe(4999 * 5000);
+  });
+
+  it("have values for each CPU, summed or listed", async () => {
+    await using m = await open();
+    const all = m.counts.get(0) ?? [];
+    expect(all.length).toBeGreaterThan(0);
+    m.counts.set(
+      0,
+      all.map(() => 2n ** 63n),
+    );
+    expect(m.counts.sum(0)).toBe(2n ** 63n * BigInt(all.length));
+    expect(m.counts.perCpu(7)).toEqual([]);
+    expect(m.counts.sums()).toHaveLength(2);
+  });
+});
+
+describe("rings of a module", () => {
+  it("are read one by one, in batches, and what was lost is counted", async () => {
+    await using m = await open();
+    m.many.value = 100;
+    m.send.test();
+    const first: bigint[] = [];
+    for await (const { n } of m.numbers) {
+      first.push(n);
+      if (first.length === 3) break;
+    }
+    expect(first).toEqual([0n, 1n, 2n]);
+    // What the loop did not look at comes next.
+    for await (const batch of m.numbers.batches()) {
+      expect(batch[0]).toEqual({ n: 3n, text: "number" });
+      expect(batch).toHaveLength(97);
+      break;
+    }
+    expect(m.numbers.lost).toBe(0);
+    m.many.value = 1000;
+    m.send.test();
+    const { length } = m.numbers.drain();
+    expect(length).toBeLessThan(1000);
+    expect(m.numbers.lost).toBe(1000 - length);
+    let batched = 0;
+    const end = m.numbers.onBatch((records) => {
+      batched += records.length;
+    });
+    m.many.value = 10;
+    m.send.test();
+    for (let i = 0; i < 100 && batched < 10; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    end();
+    expect(batched).toBe(10);
+  });
+});
