@@ -1,7 +1,7 @@
 // `scry init`: what it makes type-checks and passes its own test; `scry types` against the running kernel.
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -37,7 +37,12 @@ describe("a project of scry init", () => {
     symlinkSync(repository, join(modules, "scry"));
     for (const name of ["@types", "typescript", "vitest"])
       symlinkSync(join(repository, "node_modules", name), join(modules, name));
-    const paths = { scry: [join(repository, "src/index.ts")], "scry/bpf": [join(repository, "src/bpf/index.ts")] };
+    const source = (path: string): string[] => [join(repository, "src", path)];
+    const paths = {
+      scry: source("index.ts"),
+      "scry/bpf": source("bpf/index.ts"),
+      "scry/test": source("test-kit.ts"),
+    };
     writeFileSync(
       join(folder, "tsconfig.test.json"),
       JSON.stringify({ extends: "./tsconfig.json", compilerOptions: { paths }, include: ["*.ts"] }),
@@ -67,8 +72,23 @@ describe("a project of scry init", () => {
 
   it("passes its own test in the kernel", () => {
     const { status, said } = run(join(repository, "node_modules/vitest/vitest.mjs"), "run", "--no-color");
-    expect(said).toMatch(/Tests +2 passed/);
+    expect(said).toMatch(/Tests +3 passed/);
     expect(status).toBe(0);
+  });
+
+  const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+  const vitest = join(repository, "node_modules/vitest/vitest.mjs");
+  const readable = spawnSync("setpriv", [...nobody, "test", "-r", vitest]).status === 0;
+
+  it.skipIf(!readable)("passes it without root", () => {
+    chmodSync(folder, 0o777);
+    const { stdout, stderr } = spawnSync("setpriv", [...nobody, process.execPath, vitest, "run", "--no-color"], {
+      cwd: folder,
+      encoding: "utf8",
+      timeout: 60_000,
+      env: { PATH: process.env["PATH"], HOME: folder },
+    });
+    expect(stdout + stderr).toMatch(/Tests +2 passed \| 1 skipped/);
   });
 });
 

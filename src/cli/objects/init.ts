@@ -46,7 +46,7 @@ const next = (folder: string, missing: string | undefined): string =>
   `${folder} has a kernel program, what reads it, and its test. Next:
   cd ${folder} && npm install
   npm run check            tsc, by the declarations of this kernel
-  sudo npm test            in the kernel; without sudo it is compiled only
+  npm test                 on a machine of its own; with sudo in the kernel, too
   sudo npm start           every read that takes a millisecond
   sudo npm run types       when the program names more of the kernel
 ${missing === undefined ? "" : `\n${DECLARATIONS} is not written: ${missing}\n`}`;

@@ -39,19 +39,36 @@ for await (const event of reads.slow) console.log(event.pid, event.comm, event.b
 `;
 
 const TEST = `import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { load, openObject } from "scry";
+import { load } from "scry";
+import { testProgram } from "scry/test";
 import { expect, it } from "vitest";
 
 const module = new URL("./slow-reads.bpf.ts", import.meta.url);
+type Reads = typeof import("./slow-reads.bpf.ts");
 
-it("compiles", async () => {
-  await using object = await openObject(fileURLToPath(module));
-  expect(Object.keys(object.programs)).toEqual(["enter", "exit"]);
+it("sends reads that take long", async () => {
+  await using t = await testProgram<Reads>(module);
+  const read = (nanoseconds: number, ret: number) => {
+    t.fire("sys_enter_read", {}, { pid: 7 });
+    t.time.advance(nanoseconds);
+    t.fire("sys_exit_read", { ret }, { pid: 7, comm: "cat" });
+  };
+  read(20_000_000, 5);
+  read(9_999_999, 5);
+  read(20_000_000, -4);
+  expect(t.slow.drain()).toEqual([{ pid: 7, comm: "cat", ns: 20_000_000n, bytes: 5n }]);
 });
 
-it.runIf(process.getuid?.() === 0)("sees what this process reads", async () => {
-  await using reads = await load<typeof import("./slow-reads.bpf.ts")>(module, { attach: false });
+it("looks at one process alone where it is told to", async () => {
+  await using t = await testProgram<Reads>(module);
+  t.target.value = 8;
+  t.fire("sys_enter_read", {}, { pid: 7 });
+  t.fire("sys_exit_read", { ret: 1 }, { pid: 7, time: 20_000_000 });
+  expect(t.slow.drain()).toEqual([]);
+});
+
+it.runIf(process.getuid?.() === 0)("sees what this process reads, in the kernel", async () => {
+  await using reads = await load<Reads>(module, { attach: false });
   reads.target.value = process.pid;
   reads.threshold.value = 0n;
   await reads.object.attach();
