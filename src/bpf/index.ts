@@ -43,6 +43,7 @@ import type {
   TracepointEvent,
   TracepointName,
   Type,
+  WideType,
 } from "./types.ts";
 
 export type * from "./packets.ts";
@@ -68,7 +69,7 @@ export type u32 = numbers.u32;
 export const u32: NumberType<numbers.u32> = standIn("u32");
 export type u64 = numbers.u64;
 /** Of a pointer of the kernel: its address. */
-export const u64: NumberType<numbers.u64> & ((address: object) => numbers.u64) = standIn("u64");
+export const u64: WideType<numbers.u64> & ((address: object) => numbers.u64) = standIn("u64");
 export type i8 = numbers.i8;
 export const i8: NumberType<numbers.i8> = standIn("i8");
 export type i16 = numbers.i16;
@@ -76,7 +77,7 @@ export const i16: NumberType<numbers.i16> = standIn("i16");
 export type i32 = numbers.i32;
 export const i32: NumberType<numbers.i32> = standIn("i32");
 export type i64 = numbers.i64;
-export const i64: NumberType<numbers.i64> = standIn("i64");
+export const i64: WideType<numbers.i64> = standIn("i64");
 export const bool: NumberType<boolean> = standIn("bool");
 
 export type be16 = numbers.be16;

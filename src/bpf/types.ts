@@ -27,6 +27,10 @@ export type ipv4 = Address<"ipv4">;
 export type ipv6 = Address<"ipv6">;
 export type mac = Address<"mac">;
 
+declare const asNumber: unique symbol;
+/** A number of 64 bits that users have as a number, where it is exact: see `u64.asNumber`. */
+export type AsNumber<T> = T & { readonly [asNumber]?: true | undefined };
+
 /** A type as a value: `u32`, `text(16)`, `struct({ … })`. */
 export interface Type<T> {
   readonly [kernel]: T;
@@ -43,6 +47,10 @@ export interface Ipv4Type extends Type<ipv4> {
 /** Some bits of a number: a member of a struct. */
 export interface Bits<T> extends Type<T> {
   readonly bits: number;
+}
+export interface WideType<T> extends NumberType<T> {
+  /** The same number; users read it as a number, not as a bigint. One beyond 2^53 is a RangeError for who reads it. */
+  readonly asNumber: NumberType<AsNumber<T>>;
 }
 /** A struct's type; called, it makes one: members that are not named are zero. */
 export interface StructType<T> extends Type<T> {
@@ -382,7 +390,13 @@ export type UserValue<T> = [T] extends [boolean]
           : { [K in keyof T]: UserValue<T[K]> };
 
 type FlavourOf<T> = T extends { readonly [kernel]?: infer N } ? NonNullable<N> : never;
-type IsWide<T> = "u64" extends FlavourOf<T> ? true : "i64" extends FlavourOf<T> ? true : false;
+type IsWide<T> = typeof asNumber extends keyof T
+  ? false
+  : "u64" extends FlavourOf<T>
+    ? true
+    : "i64" extends FlavourOf<T>
+      ? true
+      : false;
 
 /** What may be given for a value: numbers of either kind. */
 export type GivenValue<T> = [T] extends [boolean]

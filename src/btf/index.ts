@@ -1,4 +1,5 @@
 // Type information: read lazily, write, look up, print as C or as TypeScript.
+export { asNumberTypedef, isAsNumber } from "./as-number.ts";
 export { placeDataSections, type SectionPlan } from "./data-sections.ts";
 export {
   type BtfFunctionRecord,

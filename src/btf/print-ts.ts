@@ -1,6 +1,7 @@
 // Types as TypeScript, as `values.ts` decodes them: integers up to 32 bits as number, wider ones and addresses as bigint,
 // character arrays as string, structs as interfaces, enums as the names of their values.
 
+import { isAsNumber } from "./as-number.ts";
 import { networkKind } from "./network.ts";
 import type { Btf, BtfComposite, BtfEnum, BtfMember } from "./types.ts";
 
@@ -47,6 +48,7 @@ export class TypeScriptTypes {
   text(id: number, indent = ""): string {
     if (/^(?:ip|mac)/.test(networkKind(this.#btf, id) ?? "")) return "string";
     const type = this.#btf.resolve(id);
+    if (type.kind === "int" && type.size === 8 && isAsNumber(this.#btf, id)) return "number";
     switch (type.kind) {
       case "int":
         if (type.bool || type.name === "bool" || type.name === "_Bool") return "boolean";

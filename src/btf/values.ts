@@ -4,9 +4,10 @@
 // an array of `char` text up to its first zero (UTF-8), another array an array, a struct an object with its fields, a
 // union an object with all of its members; members of structs without a name are the holder's own. An enum is the name of
 // its value, or the number where no enumerator has it. What is in the network's order (`network.ts`) is a number, or the text of
-// an address.
+// an address. Numbers of 64 bits that are said to be so (`as-number.ts`) are numbers.
 
 import { FormatError, formatIpv4, formatIpv6, formatMac, parseIpv4, parseIpv6, parseMac } from "../source/index.ts";
+import { exactNumber, isAsNumber } from "./as-number.ts";
 import { NETWORK_BYTES, type NetworkKind, networkKind } from "./network.ts";
 import type { Btf, BtfArray, BtfComposite, BtfEnum, BtfInt, BtfType } from "./types.ts";
 
@@ -55,6 +56,7 @@ function codecOf(types: Types, id: number): ValueCodec {
   // One that is no such number (a typedef of the same name) is what it is.
   if (network !== undefined && types.btf.sizeof(id) === NETWORK_BYTES[network]) return networkCodec(network);
   const type = types.btf.resolve(id);
+  if (type.kind === "int" && type.size === 8 && isAsNumber(types.btf, id)) return asNumberCodec(type.signed);
   const known = types.known.get(type.id);
   if (known === null) throw new FormatError("BTF", `type ${type.id} is made of itself`);
   if (known !== undefined) return known;
@@ -137,6 +139,11 @@ function intCodec(type: BtfInt): ValueCodec {
     default:
       throw new FormatError("BTF", `${type.name}: a number of ${size} bytes`);
   }
+}
+
+/** Numbers of 8 bytes as JavaScript's numbers, as far as these are exact. */
+function asNumberCodec(signed: boolean): ValueCodec {
+  return { ...wideCodec(8, signed), decode: (view, at) => exactNumber(view, at, signed) };
 }
 
 /** Numbers of 8 bytes, and `__int128`. */

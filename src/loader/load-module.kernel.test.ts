@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { ArrayMap, KernelMap, Live, PerCpu, Program, Ring, u32, u64 } from "../bpf/index.ts";
+import type { ArrayMap, AsNumber, i64, KernelMap, Live, PerCpu, Program, Ring, u32, u64 } from "../bpf/index.ts";
 import { load } from "./index.ts";
 
 /** As tsc sees the module. */
@@ -11,6 +11,8 @@ interface Numbers {
   readonly counts: PerCpu<ArrayMap<u64>>;
   readonly named: KernelMap<u32, { n: u64; text: string }>;
   readonly cells: KernelMap<u32, u32>;
+  readonly exact: KernelMap<u32, { wide: AsNumber<u64>; signed: AsNumber<i64> }>;
+  readonly limit: Live<AsNumber<u64>>;
   readonly many: Live<u32>;
   readonly send: Program;
 }
@@ -61,6 +63,26 @@ describe("maps of a module", () => {
     expect(m.counts.sum(0)).toBe(2n ** 63n * BigInt(all.length));
     expect(m.counts.perCpu(7)).toEqual([]);
     expect(m.counts.sums()).toHaveLength(2);
+  });
+});
+
+describe("numbers of 64 bits", () => {
+  it("are numbers where the module says so, as long as they are exact", async () => {
+    await using m = await open();
+    m.exact.set(1, { wide: 2 ** 53 - 1, signed: -5 });
+    expect(m.exact.get(1)).toEqual({ wide: 2 ** 53 - 1, signed: -5 });
+    const { limit } = m;
+    expect(limit.value).toBe(7);
+    limit.value = 8;
+    expect(limit.value + 1).toBe(9);
+    m.exact.set(1, { wide: 2n ** 53n as never });
+    expect(() => m.exact.get(1)).toThrow(
+      new RangeError(
+        "9007199254740992 is beyond 2^53: no number has it exactly (asNumber); as a bigint it would be read",
+      ),
+    );
+    m.exact.set(1, { signed: -(2n ** 60n) as never });
+    expect(() => m.exact.get(1)).toThrow(RangeError);
   });
 });
 

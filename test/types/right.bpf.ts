@@ -60,11 +60,19 @@ import {
   xdp,
 } from "scry/bpf";
 
-const Slow = struct({ pid: u32, comm: text(16), ns: u64, ok: bool, raw: bytes(8), sizes: list(u32, 4) });
+const Slow = struct({
+  pid: u32,
+  comm: text(16),
+  ns: u64,
+  ok: bool,
+  raw: bytes(8),
+  sizes: list(u32, 4),
+  when: u64.asNumber,
+});
 const Key = struct({ pid: u32, dev: u16 });
 const started = hash(u32, u64, { maxEntries: 10_240 });
 const byKey = lruHash(Key, Slow);
-const totals = perCpuArray(i64, { maxEntries: 4 });
+export const totals = perCpuArray(i64, { maxEntries: 4 });
 const slots = array(Slow);
 export const counts = hash(u32, u64);
 export const slow = ring(Slow, { bytes: 256 * 1024 });
@@ -233,4 +241,5 @@ export const user: UserValue<ValueOf<typeof Slow>> = {
   ok: true,
   raw: [1, 2],
   sizes: [3],
+  when: 1,
 };

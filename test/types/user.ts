@@ -28,6 +28,20 @@ const nextOne: bigint | undefined = run.waiting.pop()?.ns;
 run.byGroup.set(5, run.counts);
 console.log(nextOne, known, run.enter, run.object.name);
 
+const when: number = [...run.slow.take()][0]?.when ?? 0;
+const perCpu: bigint[] | undefined = run.totals.get(0);
+const total: bigint | undefined = run.totals.sum(0);
+const one: bigint | undefined = run.counts.take(1);
+run.counts.setMany([[1, 2]]);
+for await (const [key, count] of run.counts) console.log(key + 1, count + 1n);
+for await (const batch of run.slow.batches()) console.log(batch[0]?.when);
+run.slow.onBatch((records) => console.log(records.length))();
+const { value, verdict } = run.dropped.test({ packet: new Uint8Array(64) });
+console.log(when, perCpu, total, one, value, verdict?.length, run.enter.stats().runs + 1n, run.slow.lost);
+await using still = await load<typeof import("./right.bpf.ts")>("./right.bpf.ts", { machine: "embedded" });
+const [fired] = still.fire("enter", { count: 1 }, { pid: 1 });
+console.log(fired?.value, still.slow.drain()[0]?.ns, still.exports.slow.lost, still.counts.get(1));
+
 // --- what is wrong
 for await (const event of run.slow) {
   // @ts-expect-error TS2551
@@ -56,3 +70,11 @@ run.counts.get("1");
 console.log(run.spread.get(1)?.total);
 // @ts-expect-error TS2540
 run.threshold = 1n;
+// @ts-expect-error TS2322
+export const exact: bigint | undefined = run.slow.take()[0]?.when;
+// @ts-expect-error TS2322
+export const single: bigint | undefined = run.totals.get(0);
+// @ts-expect-error TS2551
+still.fired("enter");
+// @ts-expect-error TS2353
+still.fire("enter", {}, { process: 1 });

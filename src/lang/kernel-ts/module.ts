@@ -283,9 +283,23 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
       const found = computed(named.what, call.arguments as readonly Expression[], (arg) => this.evaluate(arg), node);
       if (found?.kind === "static") return found.what;
     }
+    const exact = this.#asNumber(node);
+    if (exact !== undefined) return { kind: "type", type: exact };
     const value = this.evaluate(node);
     if (value.kind === "static") return value.what;
     return refuse("SCRY1402", "a constant is known when the module is compiled", node);
+  }
+
+  /** `u64.asNumber` */
+  #asNumber(node: Expression): number | undefined {
+    if (node.type !== "MemberExpression" || node.computed || node.property.type !== "Identifier") return undefined;
+    const of = bare(node.object as Expression);
+    const type = of.type === "Identifier" ? this.find(of.name) : undefined;
+    if (type?.kind !== "static" || type.what.kind !== "type" || node.property.name !== "asNumber") return undefined;
+    return (
+      this.types.asNumber(type.what.type) ??
+      refuse("SCRY1404", "only u64 and i64 have an asNumber: others are numbers", node)
+    );
   }
 
   /** A value that is known when the module is compiled. */

@@ -1,7 +1,7 @@
 // Types of the language: numbers of a width, text, bytes, arrays, structs; and those of the kernel. Each is an id of the
 // table that C's declarations use, so that objects, CO-RE and readers know them.
 
-import { networkKind } from "../../btf/index.ts";
+import { asNumberTypedef, networkKind } from "../../btf/index.ts";
 import {
   type CTypes,
   type CVariable,
@@ -55,6 +55,13 @@ export class Types {
   number(name: string): number | undefined {
     const row = Object.hasOwn(NUMBERS, name) ? NUMBERS[name] : undefined;
     return row === undefined ? undefined : this.c.int(...row);
+  }
+  /** The same number, which users have as one of JavaScript's; undefined: it is none of 64 bits. */
+  asNumber(type: number): number | undefined {
+    const found = this.typing.resolve(type);
+    if (found.kind !== "int" || found.size !== 8 || networkKind(this.c, type) !== undefined) return undefined;
+    const name = asNumberTypedef(found.signed);
+    return this.c.own(name, "typedef") ?? this.c.add({ kind: "typedef", name, type });
   }
   get i64(): number {
     return this.number("i64") as number;
