@@ -122,3 +122,54 @@ describe("values by their types", () => {
     expect(valueCodec(btf, pair).size).toBe(8);
   });
 });
+
+describe("values that are read often", () => {
+  const w = new BtfWriter();
+  const u32 = w.int("unsigned int", 4);
+  const u64 = w.int("long unsigned int", 8);
+  const member = (name: string, type: number, at: number, bitfieldSize = 0) => ({
+    name,
+    type,
+    bitOffset: at * 8,
+    bitfieldSize,
+  });
+  const inner = w.struct("inner", 8, [member("low", u32, 0), member("high", u32, 4)]);
+  const struct = w.struct("read", 64, [
+    member("__proto__", u32, 0),
+    member("bits", u32, 4, 3),
+    member("text", w.array(w.int("char", 1, { char: true, signed: true }), 16, u32), 8),
+    member("wide", u64, 24),
+    member("exact", w.typedef("u64_as_number", u64), 32),
+    member("signed", w.typedef("i64_as_number", w.int("long int", 8, { signed: true })), 40),
+    member("ok", w.int("_Bool", 1, { bool: true }), 48),
+    member("inner", inner, 56),
+  ]);
+  const codec = valueCodec(w.btf(), struct);
+
+  it("are the same as those that are read once", () => {
+    const view = new DataView(new ArrayBuffer(64));
+    for (let i = 0; i < 2000; i++) {
+      const value = {
+        ["__proto__"]: i,
+        bits: i & 7,
+        // More than are kept, the longest without an end.
+        text: i % 7 === 0 ? "sixteen letters!" : i % 5 === 0 ? "" : i % 11 === 0 ? `ü${i}` : `t${i % 200}`,
+        wide: BigInt(i) << 40n,
+        exact: i * 2 ** 40,
+        signed: 1 - i,
+        ok: i % 2 === 1,
+        inner: { low: i, high: i + 1 },
+      };
+      codec.encode(view, 0, value);
+      expect(codec.decode(view, 0)).toEqual(value);
+    }
+  });
+
+  it("say that a number is not exact", () => {
+    const view = new DataView(new ArrayBuffer(64));
+    codec.encode(view, 0, { exact: 2n ** 53n });
+    expect(() => codec.decode(view, 0)).toThrow(RangeError);
+    codec.encode(view, 0, { exact: 2 ** 53 - 1, signed: -(2 ** 53 - 1) });
+    expect(codec.decode(view, 0)).toMatchObject({ exact: 2 ** 53 - 1, signed: -(2 ** 53 - 1) });
+  });
+});

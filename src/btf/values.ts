@@ -8,6 +8,8 @@
 
 import { FormatError, formatIpv4, formatIpv6, formatMac, parseIpv4, parseIpv6, parseMac } from "../source/index.ts";
 import { exactNumber, isAsNumber } from "./as-number.ts";
+import { structDecoder } from "./decode-struct.ts";
+import { keptTexts, MOST_KEPT } from "./decode-text.ts";
 import { NETWORK_BYTES, type NetworkKind, networkKind } from "./network.ts";
 import type { Btf, BtfArray, BtfComposite, BtfEnum, BtfInt, BtfType } from "./types.ts";
 
@@ -32,6 +34,8 @@ export interface ValueCodec {
    * the type cannot have; `path` names it.
    */
   encode(view: DataView, at: number, value: unknown, path?: string): void;
+  /** What `decode` does as an expression of JavaScript: of `view`, and an expression of the place. */
+  readonly inline?: (at: string) => string;
 }
 
 /** How deep structs without names may stand in each other, and how many members a struct may have: files may be damaged. */
@@ -112,6 +116,7 @@ function intCodec(type: BtfInt): ValueCodec {
     return {
       size,
       decode: (view, at) => view.getUint8(at) !== 0,
+      inline: (at) => `view.getUint8(${at})!==0`,
       encode: (view, at, value, path = "") => view.setUint8(at, integer(value, 8, path) === 0n ? 0 : 1),
     };
   if (size > 4) return wideCodec(size, signed);
@@ -123,18 +128,25 @@ function intCodec(type: BtfInt): ValueCodec {
   };
   switch (size) {
     case 1:
-      return { size, decode: signed ? (view, at) => view.getInt8(at) : (view, at) => view.getUint8(at), encode: put };
+      return {
+        size,
+        decode: signed ? (view, at) => view.getInt8(at) : (view, at) => view.getUint8(at),
+        encode: put,
+        inline: (at) => `view.get${signed ? "Int" : "Uint"}8(${at})`,
+      };
     case 2:
       return {
         size,
         decode: signed ? (view, at) => view.getInt16(at, true) : (view, at) => view.getUint16(at, true),
         encode: put,
+        inline: (at) => `view.get${signed ? "Int" : "Uint"}16(${at},true)`,
       };
     case 4:
       return {
         size,
         decode: signed ? (view, at) => view.getInt32(at, true) : (view, at) => view.getUint32(at, true),
         encode: put,
+        inline: (at) => `view.get${signed ? "Int" : "Uint"}32(${at},true)`,
       };
     default:
       throw new FormatError("BTF", `${type.name}: a number of ${size} bytes`);
@@ -143,7 +155,8 @@ function intCodec(type: BtfInt): ValueCodec {
 
 /** Numbers of 8 bytes as JavaScript's numbers, as far as these are exact. */
 function asNumberCodec(signed: boolean): ValueCodec {
-  return { ...wideCodec(8, signed), decode: (view, at) => exactNumber(view, at, signed) };
+  const { size, encode } = wideCodec(8, signed);
+  return { size, encode, decode: (view, at) => exactNumber(view, at, signed) };
 }
 
 /** Numbers of 8 bytes, and `__int128`. */
@@ -151,6 +164,7 @@ function wideCodec(size: number, signed: boolean): ValueCodec {
   if (size !== 8 && size !== 16) throw new FormatError("BTF", `a number of ${size} bytes`);
   return {
     size,
+    ...(size === 8 ? { inline: (at: string) => `view.getBig${signed ? "Int" : "Uint"}64(${at},true)` } : {}),
     decode:
       size === 8
         ? signed
@@ -278,20 +292,21 @@ function arrayCodec(types: Types, type: BtfArray): ValueCodec {
 
 /** `char text[16]`; without a length it goes on to the end of the bytes. */
 function textCodec(count: number): ValueCodec {
+  const decode = (view: DataView, at: number, end = view.byteLength): string => {
+    const most = count > 0 ? count : end - at;
+    // Most texts are short and ASCII: then this is five times as fast as a decoder.
+    let text = "";
+    for (let i = 0; i < most; i++) {
+      const byte = view.getUint8(at + i);
+      if (byte === 0) return text;
+      if (byte >= 128 || i === SHORT) return decodedText(new Uint8Array(view.buffer, view.byteOffset + at, most));
+      text += String.fromCharCode(byte);
+    }
+    return text;
+  };
   return {
     size: count,
-    decode: (view, at, end = view.byteLength) => {
-      const most = count > 0 ? count : end - at;
-      // Most texts are short and ASCII: then this is five times as fast as a decoder.
-      let text = "";
-      for (let i = 0; i < most; i++) {
-        const byte = view.getUint8(at + i);
-        if (byte === 0) return text;
-        if (byte >= 128 || i === SHORT) return decodedText(new Uint8Array(view.buffer, view.byteOffset + at, most));
-        text += String.fromCharCode(byte);
-      }
-      return text;
-    },
+    decode: count > 0 && count <= MOST_KEPT && count % 4 === 0 ? keptTexts(count, decode) : decode,
     encode: (view, at, value, path = "") => {
       const bytes = typeof value === "string" ? encoder.encode(value) : value;
       if (!(bytes instanceof Uint8Array)) throw wrong(path, "text", value);
@@ -342,11 +357,7 @@ function compositeCodec(types: Types, type: BtfComposite): ValueCodec {
   collect(type, 0, 0);
   return {
     size: type.size,
-    decode: (view, at, end) => {
-      const value: Record<string, BtfValue> = {};
-      for (const { name, offset, codec } of members) value[name] = codec.decode(view, at + offset, end);
-      return value;
-    },
+    decode: structDecoder(members),
     encode: (view, at, value, path = "") => {
       if (typeof value !== "object" || value === null)
         throw wrong(path, `a ${type.kind} ${type.name}`.trimEnd(), value);
