@@ -247,14 +247,14 @@ export const STRUCT_OPS: ProgramRow = {
 const manyFunctions = (prefix: string, atReturn: boolean): ProgramRow => ({
   words: 1,
   section: (args, at) => `${prefix}/${word(args, 0, at)}`,
-  parameters: (_args, types, world, at) => {
+  parameters: (_args, types, world) => {
     const { args: given, result } = convention(world);
     const names = atReturn ? result : given;
     return registers(
       types,
       names.map(() => types.u64),
       names,
-      at,
+      world,
     );
   },
 });
