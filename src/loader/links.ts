@@ -20,8 +20,7 @@ export interface LinkedProgram {
 }
 
 export class Link implements Disposable, AsyncDisposable {
-  /** Of the program, or the struct, that is attached. */
-  readonly name: string;
+  #name: string;
   readonly #attachments: readonly Attachment[];
   readonly #after: () => void;
   #pinned: string | undefined;
@@ -29,9 +28,14 @@ export class Link implements Disposable, AsyncDisposable {
 
   /** `after` is called once it is detached. */
   constructor(name: string, attachments: readonly Attachment[], after: () => void = () => undefined) {
-    this.name = name;
+    this.#name = name;
     this.#attachments = attachments;
     this.#after = after;
+  }
+
+  /** Of the program, or the struct, that is attached. */
+  get name(): string {
+    return this.#name;
   }
 
   /** Places it is attached to. */
@@ -81,6 +85,7 @@ export class Link implements Disposable, AsyncDisposable {
         throw new SystemCallError("bpf(BPF_LINK_UPDATE)", EINVAL, this.name, "links of this kind keep their program");
       if (result < 0) throw new SystemCallError("bpf(BPF_LINK_UPDATE)", -result, this.name);
     }
+    this.#name = program.name;
   }
 
   /** Keeps it attached by a name in a BPF file system, also after this process has ended. */

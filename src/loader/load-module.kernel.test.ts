@@ -1,5 +1,7 @@
 // The user's side of kernel modules, at work: each sees only this process, or runs its programs by hand.
 
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { ArrayMap, AsNumber, i64, KernelMap, Live, PerCpu, Program, Ring, u32, u64 } from "../bpf/index.ts";
@@ -16,8 +18,9 @@ interface Numbers {
   readonly many: Live<u32>;
   readonly send: Program;
 }
-const open = () =>
-  load<Numbers>(fileURLToPath(new URL("../../test/data/modules/numbers.bpf.ts", import.meta.url)), { attach: false });
+const module = (name: string): string =>
+  fileURLToPath(new URL(`../../test/data/modules/${name}.bpf.ts`, import.meta.url));
+const open = () => load<Numbers>(module("numbers"), { attach: false });
 
 describe("maps of a module", () => {
   it("are like a Map", async () => {
@@ -75,7 +78,7 @@ describe("numbers of 64 bits", () => {
     expect(limit.value).toBe(7);
     limit.value = 8;
     expect(limit.value + 1).toBe(9);
-    m.exact.set(1, { wide: 2n ** 53n as never });
+    m.exact.set(1, { wide: (2n ** 53n) as never });
     expect(() => m.exact.get(1)).toThrow(
       new RangeError(
         "9007199254740992 is beyond 2^53: no number has it exactly (asNumber); as a bigint it would be read",
@@ -118,5 +121,57 @@ describe("rings of a module", () => {
     for (let i = 0; i < 100 && batched < 10; i++) await new Promise((resolve) => setTimeout(resolve, 10));
     end();
     expect(batched).toBe(10);
+  });
+});
+
+/** Where control groups of version 2 are, on this system. */
+const unified = /^\S+ (\S+) cgroup2 /m.exec(readFileSync("/proc/mounts", "utf8"))?.[1];
+
+describe("programs of a module", () => {
+  it("count their runs", async () => {
+    await using m = await open();
+    expect(m.send.stats().runs).toBe(0n);
+    for (let i = 0; i < 5; i++) m.send.test();
+    expect(m.send.stats().runs).toBe(5n);
+    expect(m.send.stats().nanoseconds).toBeGreaterThan(0n);
+  });
+
+  it("run on packets", async () => {
+    await using m = await load<{ short: Program; mark: Program }>(module("packets"), { attach: false });
+    expect(m.short.test({ packet: new Uint8Array(59) })).toMatchObject({ value: 1, verdict: "DROP" });
+    const packet = new Uint8Array(64).fill(7);
+    expect(m.short.test({ packet })).toEqual({ value: 2, verdict: "PASS", packet });
+    expect(m.mark.test({ packet }).verdict).toBe("SHOT");
+    expect(() => m.short.test({ packet: new Uint8Array(3) })).toThrow("EINVAL");
+  });
+
+  it.skipIf(unified === undefined)("take each other's place in one step", async () => {
+    const group = `${unified}/scry-replace-${process.pid}`;
+    /** What a connection within the group comes to; nobody listens at that port. */
+    const connect = (): string =>
+      spawnSync("bash", ["-c", `echo $$ > ${group}/cgroup.procs && exec 3<>/dev/tcp/127.0.0.1/9`], { encoding: "utf8" })
+        .stderr;
+    mkdirSync(group);
+    try {
+      await using m = await load<{ never: Program; always: Program; short: Program }>(module("packets"), {
+        attach: false,
+      });
+      expect(() => m.never.replace(m.always)).toThrow('program "never" is attached nowhere');
+      const link = await m.never.attach({ cgroup: group });
+      expect(connect()).toContain("Operation not permitted");
+      m.never.replace(m.always);
+      expect(connect()).toContain("Connection refused");
+      expect(link.name).toBe("always");
+      m.always.replace(m.never);
+      expect(connect()).toContain("Operation not permitted");
+      expect(() => m.never.replace(m.short)).toThrow("EINVAL");
+    } finally {
+      rmdirSync(group);
+    }
+  });
+
+  it("are not replaced where there is no such step", async () => {
+    await using m = await load<{ first: Program; second: Program; many: Live<u32> }>(module("ticks"));
+    expect(() => m.first.replace(m.second)).toThrow('program "first" cannot be replaced in one step: tracepoint');
   });
 });
