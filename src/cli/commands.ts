@@ -4,6 +4,7 @@ import type { NamedCommand } from "./command.ts";
 import { build } from "./commands/build.ts";
 import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
+import { dev } from "./commands/dev.ts";
 import { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
 import { filter } from "./commands/filter.ts";
@@ -22,6 +23,7 @@ export const commands: readonly [NamedCommand, ...NamedCommand[]] = [
   { name: "", ...script },
   { name: "record", ...record },
   { name: "run", ...run },
+  { name: "dev", ...dev },
   { name: "build", ...build },
   { name: "object", ...object },
   { name: "gen", ...gen },

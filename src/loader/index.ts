@@ -18,4 +18,5 @@ export { type CText, isText, ObjectFile, type ObjectSource, type OpenOptions, op
 export { openPrintk, type PrintkReader, printsText } from "./printk.ts";
 export { type RecordOptions, RecordStream } from "./record-stream.ts";
 export { fileOf, type Place, sectionPlace, syscallFunction } from "./section-places.ts";
+export { type AttachAnew, type Swapped, swap } from "./swap.ts";
 export { argumentsOf, staticProbe } from "./usdt.ts";

@@ -22,7 +22,7 @@ export interface LinkedProgram {
 export class Link implements Disposable, AsyncDisposable {
   #name: string;
   readonly #attachments: readonly Attachment[];
-  readonly #after: () => void;
+  #after: () => void;
   #pinned: string | undefined;
   #open = true;
 
@@ -75,6 +75,11 @@ export class Link implements Disposable, AsyncDisposable {
   /** Can another program take the place of this one in one step? */
   get isUpdatable(): boolean {
     return this.#attachments.every(({ target, fds }) => UPDATABLE.has(target.kind) && fds.length > 0);
+  }
+
+  /** Whoever keeps it is told, by `after`, when it is detached: for objects that hand it on. */
+  ownedBy(after: () => void): void {
+    this.#after = after;
   }
 
   /** Lets another program of the same type take the place of this one, with no event lost. Throws a SystemCallError. */

@@ -1,11 +1,13 @@
 // The user's side of kernel modules, at work: each sees only this process, or runs its programs by hand.
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { ArrayMap, AsNumber, i64, KernelMap, Live, PerCpu, Program, Ring, u32, u64 } from "../bpf/index.ts";
-import { load } from "./index.ts";
+import { load, type ObjectFile, openObject, swap } from "./index.ts";
 
 /** As tsc sees the module. */
 interface Numbers {
@@ -166,6 +168,42 @@ describe("programs of a module", () => {
       expect(connect()).toContain("Operation not permitted");
       expect(() => m.never.replace(m.short)).toThrow("EINVAL");
     } finally {
+      rmdirSync(group);
+    }
+  });
+
+  it.skipIf(unified === undefined)("are exchanged by another text in one step, or stay", async () => {
+    const group = `${unified}/scry-swap-${process.pid}`;
+    const folder = mkdtempSync(join(tmpdir(), "scry-swap-"));
+    const opened = async (text: string): Promise<ObjectFile> => {
+      writeFileSync(join(folder, "gate.bpf.ts"), `import { cgroupConnect4, live, u32 } from "scry/bpf";\n${text}`);
+      return openObject(join(folder, "gate.bpf.ts"));
+    };
+    mkdirSync(group);
+    try {
+      await using first = await opened("export const n = live(u32, 1);\nexport const gate = cgroupConnect4(() => 0);");
+      await first.load();
+      await first.program("gate").attach({ cgroup: group });
+      first.data["n"] = 5;
+      // One that cannot be attached: the first is at work as before.
+      const broken = await opened(
+        "export const gate = cgroupConnect4(() => 1);\nexport const other = cgroupConnect4(() => 1);",
+      );
+      const refused = swap(first, broken, (program) => program.attach({ cgroup: "/tmp" }));
+      await expect(refused).rejects.toThrow("no folder of a cgroup2");
+      const [link] = first.links;
+      expect(link?.info()[0]?.program).toBe(first.program("gate").info().id);
+      await using next = await opened("export const n = live(u32, 1);\nexport const gate = cgroupConnect4(() => 1);");
+      const swapped = await swap(first, next, () => Promise.resolve(undefined));
+      expect(swapped).toEqual({ kept: [], fresh: [], exchanged: ["gate"], attached: [], gone: [] });
+      await first.close();
+      expect(next.links[0]?.info()[0]?.program).toBe(next.program("gate").info().id);
+      expect(next.data["n"]).toBe(5);
+      await using last = await opened("export const n = live(u32, 2);");
+      expect(await swap(next, last, () => Promise.resolve(undefined))).toMatchObject({ gone: ["gate"] });
+      expect(last.data["n"]).toBe(2);
+    } finally {
+      rmSync(folder, { recursive: true });
       rmdirSync(group);
     }
   });

@@ -308,6 +308,13 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
     return registerStructOps(spec.struct, members, this.#kernel);
   }
 
+  /** Gives a link to another object, which closes it from now on; what is attached by it is that one's already. */
+  handOn(link: Link, to: ObjectFile): void {
+    this.#links.delete(link);
+    to.#links.add(link);
+    link.ownedBy(() => to.#links.delete(link));
+  }
+
   /** What is attached. */
   get links(): readonly Link[] {
     return [...this.#links];

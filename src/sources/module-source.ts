@@ -11,10 +11,12 @@ import { fileOfObject, type TargetOptions, targetOf } from "./target.ts";
 
 /** Throws a DiagnosticError for what is wrong with the module, or where it cannot be read. */
 export function objectOfModule(path: string, options: TargetOptions = {}): BpfObject {
+  const { onRead } = options;
+  onRead?.(path);
   const source = textOf(path);
   const { object, diagnostics } = compileModule(source, {
     ...targetOf(options),
-    include: (specifier, from) => imported(specifier, from.name),
+    include: (specifier, from) => imported(specifier, from.name, onRead),
   });
   if (object === undefined) throw new DiagnosticError(diagnostics, source);
   return object;
@@ -23,10 +25,12 @@ export function objectOfModule(path: string, options: TargetOptions = {}): BpfOb
 const textOf = (path: string): SourceText => ({ name: path, text: new TextDecoder().decode(readForeign(path)) });
 
 /** What a module imports by its path; undefined: there is nothing. */
-function imported(specifier: string, from: string): SourceText | undefined {
+function imported(specifier: string, from: string, onRead?: (path: string) => void): SourceText | undefined {
   if (!/^\.{0,2}\//.test(specifier)) return undefined;
+  const path = specifier.startsWith("/") ? specifier : join(dirname(from), specifier);
+  onRead?.(path);
   try {
-    return textOf(specifier.startsWith("/") ? specifier : join(dirname(from), specifier));
+    return textOf(path);
   } catch {
     return undefined;
   }

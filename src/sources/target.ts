@@ -8,6 +8,8 @@ export interface TargetOptions {
   readonly kernel?: Kernel;
   /** For any kernel, not only this one: with the instructions that all have. */
   readonly portable?: boolean;
+  /** Is told of each file that the text is made of. */
+  onRead?(path: string): void;
 }
 
 export interface SourceTarget {

@@ -5,6 +5,7 @@ import { explainFailure } from "../failures.ts";
 import type { CommandLine, Option } from "../options.ts";
 import { buildObject } from "./build.ts";
 import { writeDeclarations } from "./declarations.ts";
+import { developFile } from "./dev.ts";
 import { filterPackets } from "./filter.ts";
 import { generateText } from "./generate.ts";
 import { makeProject } from "./init.ts";
@@ -34,6 +35,7 @@ const explained =
 
 type Run = (line: CommandLine) => Promise<number>;
 export const runObject: Run = explained(runFile);
+export const developObject: Run = explained(developFile);
 /** Its words, and the options that it takes: a compiler's are made ours here, so that main need not know them. */
 export const build = (words: readonly string[], taken: readonly Option[]): Promise<number> =>
   explained(() => buildObject(words, taken))({ given: new Map(), rest: words, named: [] });

@@ -2,6 +2,7 @@
 
 import { UnsupportedError } from "../../kernel/index.ts";
 import {
+  type AttachOptions,
   type ObjectFile,
   type ObjectMap,
   type ObjectProgram,
@@ -71,18 +72,22 @@ export async function runFile(line: CommandLine): Promise<number> {
 }
 
 /** `--type MAP=STRUCT` */
-function typesOf(object: ObjectFile, line: CommandLine): ReadonlyMap<string, string> {
+export function typesOf(object: ObjectFile, line: CommandLine): ReadonlyMap<string, string> {
   const types = new Map(lines(line, "type").map((text) => pair(text, "--type", "MAP=STRUCT")));
   for (const name of types.keys()) object.map(name);
   return types;
 }
 
-interface Ring {
+export interface Ring {
   readonly map: ObjectMap;
   readonly stream: RecordStream<ReadRecord>;
 }
 
-function openRings(object: ObjectFile, types: ReadonlyMap<string, string>, headers: HeaderTypes | undefined): Ring[] {
+export function openRings(
+  object: ObjectFile,
+  types: ReadonlyMap<string, string>,
+  headers: HeaderTypes | undefined,
+): Ring[] {
   const rings: Ring[] = [];
   for (const map of Object.values(object.maps) as ObjectMap[]) {
     if (map.type !== "ringbuf" && map.type !== "perf_event_array") continue;
@@ -93,10 +98,9 @@ function openRings(object: ObjectFile, types: ReadonlyMap<string, string>, heade
 }
 
 /** Attaches what sections say, and what the command line does. */
-async function attachAll(object: ObjectFile, line: CommandLine): Promise<{ places: string[]; left: string[] }> {
+export async function attachAll(object: ObjectFile, line: CommandLine): Promise<{ places: string[]; left: string[] }> {
   const { given } = line;
   const pid = given.get("pid");
-  const cgroup = given.get("cgroup");
   const links = await object.attach(pid === undefined ? {} : { pid: pidOf(pid) });
   const places = links.map(({ name }) => `${name} (${object.program(name).section})`);
   places.push(...(object.file.structOps ?? []).map(({ name, struct }) => `${name} (struct ${struct})`));
@@ -104,20 +108,24 @@ async function attachAll(object: ObjectFile, line: CommandLine): Promise<{ place
   for (const program of Object.values(object.programs) as ObjectProgram[]) {
     const { needs } = program;
     if (!program.isLoaded || needs === undefined || program.type === "struct_ops") continue;
-    const options =
-      /^(?:xdp|sched_cls|sched_act)$/.test(program.type) && given.has("interface")
-        ? { interface: given.get("interface") as string, direction: "ingress" as const }
-        : /^cgroup/.test(needs) && cgroup !== undefined
-          ? { cgroup: groupFolder({ cgroup }), direction: "ingress" as const }
-          : undefined;
+    const options = toldPlace(program, needs, line);
     if (options === undefined) {
       left.push(`${program.name} (${program.type}) ${howTold(needs)}`);
       continue;
     }
     await program.attach(options);
-    places.push(`${program.name} (${given.get("interface") ?? cgroup})`);
+    places.push(`${program.name} (${given.get("interface") ?? given.get("cgroup")})`);
   }
   return { places, left };
+}
+
+/** What the command line says of where a program goes; undefined: nothing. */
+export function toldPlace(program: ObjectProgram, needs: string, { given }: CommandLine): AttachOptions | undefined {
+  const cgroup = given.get("cgroup");
+  if (/^(?:xdp|sched_cls|sched_act)$/.test(program.type) && given.has("interface"))
+    return { interface: given.get("interface") as string, direction: "ingress" };
+  if (/^cgroup/.test(needs) && cgroup !== undefined) return { cgroup: groupFolder({ cgroup }), direction: "ingress" };
+  return undefined;
 }
 
 const howTold = (needs: string): string =>
@@ -170,7 +178,7 @@ async function untilStopped(rings: readonly Ring[], printk: PrintkReader | undef
 }
 
 /** Maps and variables as they are at the end; what only the loader uses, and what is nothing but zeros, is left out. */
-function printMaps(object: ObjectFile, printer: Printer): void {
+export function printMaps(object: ObjectFile, printer: Printer): void {
   for (const map of Object.values(object.maps) as ObjectMap[]) {
     if (map.name.startsWith(".") || map.name.startsWith("__bpf_usdt") || !isReadable(map)) continue;
     if (map.aggregate !== undefined) {
@@ -205,7 +213,7 @@ const isEmpty = (value: TraceValue): boolean =>
       : isZero(value);
 
 /** Writes what a run gives, as text or as JSON, an object a line. */
-class Printer {
+export class Printer {
   readonly #out: ByteSink;
   readonly #json: boolean;
 
