@@ -102,6 +102,7 @@ const rooms = {
   machine: "src/machine/index.ts",
   embedded: "src/embedded.ts",
   test: "src/test-kit.ts",
+  plugin: "src/plugin.ts",
   kernel: "src/kernel/index.ts",
   symbols: "src/symbols/index.ts",
   loader: "src/loader/index.ts",

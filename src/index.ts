@@ -13,6 +13,7 @@ export {
   type ObjectProgram,
   type OpenOptions,
   openObject,
+  type PackedModule,
   type RecordOptions,
   type RecordStream,
 } from "./loader/index.ts";

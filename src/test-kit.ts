@@ -6,7 +6,7 @@
 //     t.fire("sys_exit_read", { ret: 5 }, { pid: 7, comm: "cat" });
 //     expect(t.slow.drain()).toEqual([{ pid: 7, comm: "cat", ns: 20_000_000n }]);
 
-import { type EmbeddedLoadOptions, load } from "./loader/index.ts";
+import { type EmbeddedLoadOptions, load, type PackedModule } from "./loader/index.ts";
 import type { EmbeddedModule } from "./user-side/index.ts";
 
 export type {
@@ -25,6 +25,6 @@ export type TestOptions = Omit<EmbeddedLoadOptions, "machine">;
  * the same each time. Throws a DiagnosticError for what is wrong with the text, or for what that machine has not.
  */
 export const testProgram = <M extends object = Record<never, never>>(
-  module: URL | string,
+  module: URL | string | PackedModule,
   options: TestOptions = {},
 ): Promise<EmbeddedModule<M>> => load<M>(module, { clock: "still", ...options, machine: "embedded" });

@@ -9,6 +9,7 @@ export {
   type LoadModuleOptions,
   load,
   loadedModule,
+  type PackedModule,
   type UserSide,
 } from "./load-module.ts";
 export { type Need, needsOf } from "./needs.ts";

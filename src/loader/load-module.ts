@@ -5,7 +5,7 @@
 
 import { fileURLToPath } from "node:url";
 import type { Program, Ring, UserValue } from "../bpf/index.ts";
-import { isGlobalData } from "../object/index.ts";
+import { isGlobalData, unpackObject } from "../object/index.ts";
 import type { EmbeddedTarget } from "../sources/index.ts";
 import {
   type EmbeddedModule,
@@ -37,6 +37,13 @@ export type LoadedModule<M> = {
     readonly object: ObjectFile;
   };
 
+/** A compiled module within a program's own text: what `scry/plugin` puts in the place of its URL. */
+export interface PackedModule {
+  readonly name: string;
+  /** What `packObject` gives, in base64. */
+  readonly packed: string;
+}
+
 export interface LoadModuleOptions extends OpenOptions {
   /** False: only loaded; `module.object.attach()` attaches it, or `program.attach(…)`. */
   readonly attach?: boolean;
@@ -54,7 +61,7 @@ export interface EmbeddedLoadOptions extends EmbeddedTarget, Omit<EmbeddedModule
  * not or does not allow; then nothing stays loaded.
  */
 export function load<M extends object = Record<never, never>>(
-  module: URL | string,
+  module: URL | string | PackedModule,
   options?: LoadModuleOptions,
 ): Promise<LoadedModule<M>>;
 /**
@@ -62,20 +69,27 @@ export function load<M extends object = Record<never, never>>(
  * DiagnosticError for what is wrong with the text, or for what that machine has not.
  */
 export function load<M extends object = Record<never, never>>(
-  module: URL | string,
+  module: URL | string | PackedModule,
   options: EmbeddedLoadOptions,
 ): Promise<EmbeddedModule<M>>;
 export async function load<M extends object = Record<never, never>>(
-  module: URL | string,
+  module: URL | string | PackedModule,
   options: LoadModuleOptions | EmbeddedLoadOptions = {},
 ): Promise<LoadedModule<M> | EmbeddedModule<M>> {
-  const path = typeof module === "string" ? module : fileURLToPath(module);
-  return options.machine === "embedded" ? onMachine<M>(path, options) : inKernel<M>(path, options);
+  const from = module instanceof URL ? fileURLToPath(module) : module;
+  return options.machine === "embedded" ? onMachine<M>(from, options) : inKernel<M>(from, options);
 }
 
-async function onMachine<M extends object>(path: string, options: EmbeddedLoadOptions): Promise<EmbeddedModule<M>> {
-  const { embeddedObjectOf } = await import("../sources/index.ts");
-  const { object, btf } = embeddedObjectOf(path, options);
+const bytesOf = ({ packed }: PackedModule): Uint8Array => new Uint8Array(Buffer.from(packed, "base64"));
+
+async function onMachine<M extends object>(
+  from: string | PackedModule,
+  options: EmbeddedLoadOptions,
+): Promise<EmbeddedModule<M>> {
+  const { object, btf } =
+    typeof from === "string"
+      ? (await import("../sources/index.ts")).embeddedObjectOf(from, options)
+      : { object: unpackObject(bytesOf(from)), btf: options.btf ?? undefined };
   const { cpus, clock, tier } = options;
   return embeddedModule<M>(object, {
     ...(cpus === undefined ? {} : { cpus }),
@@ -85,8 +99,14 @@ async function onMachine<M extends object>(path: string, options: EmbeddedLoadOp
   });
 }
 
-async function inKernel<M extends object>(path: string, options: LoadModuleOptions): Promise<LoadedModule<M>> {
-  const object = await openObject(path, options);
+async function inKernel<M extends object>(
+  from: string | PackedModule,
+  options: LoadModuleOptions,
+): Promise<LoadedModule<M>> {
+  const object =
+    typeof from === "string"
+      ? await openObject(from, options)
+      : await openObject(bytesOf(from), { name: from.name, ...options });
   try {
     await object.load();
     if (options.attach !== false) await object.attach();
