@@ -204,25 +204,6 @@ export class ObjectMap<S extends MapShape = MapShape> extends TypedMap<S> {
     return withStacks(codec, this.#btf, type, this.#stacks);
   }
 
-  // --- queues and stacks ----------------------------------------------------------------------------------------
-
-  /** Puts a value into a queue, a stack or a bloom filter. */
-  push(value: Given<S["value"]>): void {
-    this.kernelMap.update(new Uint8Array(0), this.valueBytes(value));
-  }
-
-  /** The value that is next of a queue or a stack, which stays there. */
-  peek(): S["value"] | undefined {
-    const bytes = this.kernelMap.lookup(new Uint8Array(0));
-    return bytes === undefined ? undefined : this.decodeValue(bytes);
-  }
-
-  /** Takes out what is next of a queue or a stack. */
-  pop(): S["value"] | undefined {
-    const value = this.kernelMap.take(new Uint8Array(0));
-    return value === undefined ? undefined : this.decodeValue(value);
-  }
-
   // --- rings ----------------------------------------------------------------------------------------------------
 
   /** The struct that records are said to be: by the map's declaration. */

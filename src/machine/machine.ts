@@ -94,6 +94,7 @@ export class Machine {
       maps.set(layout.spec.name, new EmbeddedMap(memory, layout, scratch.start, (name) => maps.get(name)));
     });
     this.maps = maps;
+    for (const map of maps.values()) fillEntries(map);
     const helpers = byNumber(mapHelpers, traceHelpers, packetHelpers);
     for (const [id, helper] of options.helpers ?? []) helpers.set(id, helper);
     const runtime = (this.#runtime = new Runtime({
@@ -299,4 +300,11 @@ export class Machine {
     }
     return result;
   }
+}
+
+/** What an object says to be in its maps of maps and arrays of programs from the start. */
+function fillEntries(map: EmbeddedMap): void {
+  for (const { index, name } of map.spec.entries ?? [])
+    if (map.spec.type === "prog_array") map.setProgram(index, name);
+    else map.setMap(new Uint8Array(Uint32Array.of(index).buffer), name);
 }

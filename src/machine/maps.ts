@@ -69,16 +69,29 @@ export class EmbeddedMap implements BpfMap {
     return headerWord(this.#memory, this.handle, Header.LOST);
   }
 
-  /** A copy of the value of a key, or undefined where there is none. */
+  /** A copy of the value of a key, or undefined where there is none; of a queue or a stack, which have no keys, the next one. */
   lookup(key: Uint8Array): Uint8Array | undefined {
+    if (this.kind.shape === "queue") return this.#next(true);
     const value = lookup(this.#memory, this.handle, this.#key(key));
     return value === 0 ? undefined : this.#memory.u8.slice(value, value + this.valueBytes);
+  }
+
+  /** The value of a key, which is deleted; of a queue or a stack the next one. Undefined where there is none. */
+  take(key: Uint8Array): Uint8Array | undefined {
+    if (this.kind.shape === "queue") return this.pop();
+    const value = this.lookup(key);
+    if (value !== undefined) this.delete(key);
+    return value;
   }
 
   /** Throws RangeError for sizes that do not fit, MapError for what the kernel would refuse. */
   update(key: Uint8Array, value: Uint8Array, mode: UpdateMode = "any"): void {
     if (value.length !== this.valueBytes) {
       throw new RangeError(`map "${this.name}": a value has ${this.valueBytes} bytes, not ${value.length}`);
+    }
+    if (this.kind.shape === "queue" || this.kind.shape === "bloom") {
+      this.push(value, mode === "exist");
+      return;
     }
     const at = this.#key(key);
     const memory = this.#memory;
@@ -138,8 +151,12 @@ export class EmbeddedMap implements BpfMap {
 
   /** Takes the next element of a queue or a stack out; undefined where it is empty. */
   pop(): Uint8Array | undefined {
+    return this.#next(false);
+  }
+
+  #next(stays: boolean): Uint8Array | undefined {
     const at = this.#scratch;
-    if (pop(this.#memory, this.handle, at, false) !== 0) return undefined;
+    if (pop(this.#memory, this.handle, at, stays) !== 0) return undefined;
     return this.#memory.u8.slice(at, at + this.spec.valueSize);
   }
 

@@ -5,6 +5,7 @@ import type { ArrayMap, i32, KernelMap, Live, PerCpu, Program, Ring, u32, u64 } 
 import { type Btf, BtfWriter } from "../btf/index.ts";
 import { embeddedProgram } from "../embedded.ts";
 import { testProgram } from "../test-kit.ts";
+import type { TypedMap } from "./typed-map.ts";
 
 const path = new URL("../../test/data/modules/slow-reads.bpf.ts", import.meta.url);
 /** As tsc sees the module. */
@@ -214,5 +215,52 @@ describe("a module on the embedded machine", () => {
       "struct task_struct has no member com. Did you mean 'comm'?",
     );
     expect(() => t.fire("sched_switch", { preempt: { pid: 1 } })).toThrow("is no struct of the kernel's");
+  });
+
+  it("has queues, aggregates, maps in maps and tail calls", () => {
+    const t = embeddedProgram(
+      `import { arrayOfMaps, count, hash, hist, live, programArray, queue, rawTracepoint, stats, u32, u64 } from "scry/bpf";
+      export const waiting = queue(u32, { maxEntries: 3 });
+      export const sizes = hash(u32, hist());
+      export const times = hash(u32, stats());
+      export const calls = hash(u32, count());
+      const inner = hash(u32, u64, { maxEntries: 4 });
+      const outer = arrayOfMaps([inner]);
+      export const last = live(u32, 0);
+      export const other = rawTracepoint("none", () => { last.value = 9; });
+      const others = programArray([other]);
+      export const f = rawTracepoint("sys_enter", (regs, id) => {
+        waiting.push(u32(id));
+        sizes.record(1, id);
+        times.record(1, id);
+        calls.record(2);
+        outer.get(0)?.add(5, id);
+        others.tailCall(0);
+      });`,
+      { cpus: 2 },
+    );
+    const maps = t.maps as Readonly<Record<string, TypedMap>>;
+    for (const [id, cpu] of [
+      [5, 0],
+      [6, 1],
+      [40, 0],
+    ] as const)
+      t.fire("sys_enter", { id }, { cpu });
+    expect([maps["waiting"]?.peek(), maps["waiting"]?.pop(), maps["waiting"]?.pop()]).toEqual([5, 5, 6]);
+    maps["waiting"]?.push(7);
+    expect([maps["waiting"]?.pop(), maps["waiting"]?.pop(), maps["waiting"]?.pop()]).toEqual([40, 7, undefined]);
+    expect(maps["calls"]?.get(2)).toBe(3);
+    expect(maps["times"]?.get(1)).toEqual({ count: 3, total: 51n, average: 17n });
+    expect(maps["sizes"]?.get(1)).toEqual({
+      count: 3,
+      buckets: [
+        { from: 4n, to: 8n, count: 2 },
+        { from: 8n, to: 16n, count: 0 },
+        { from: 16n, to: 32n, count: 0 },
+        { from: 32n, to: 64n, count: 1 },
+      ],
+    });
+    expect(maps["inner"]?.get(5)).toBe(51n);
+    expect((t.exports["last"] as { value: number }).value).toBe(9);
   });
 });

@@ -155,6 +155,25 @@ export abstract class TypedMap<S extends MapShape = MapShape>
     return this.decodeValue(value);
   }
 
+  // --- queues and stacks ------------------------------------------------------------------------------------------
+
+  /** Puts a value into a queue, a stack or a bloom filter. Throws where there is no room. */
+  push(value: Given<S["value"]>): void {
+    this.store.update(NO_KEY, this.valueBytes(value));
+  }
+
+  /** The value that is next of a queue or a stack, which stays there. */
+  peek(): S["value"] | undefined {
+    const bytes = this.store.lookup(NO_KEY);
+    return bytes === undefined ? undefined : this.decodeValue(bytes);
+  }
+
+  /** Takes out what is next of a queue or a stack. */
+  pop(): S["value"] | undefined {
+    const value = this.store.take?.(NO_KEY);
+    return value === undefined ? undefined : this.decodeValue(value);
+  }
+
   // --- per CPU ----------------------------------------------------------------------------------------------------
 
   /** The value of a key for each CPU, by its number; of maps that are not per CPU the one. Empty where there is none. */
@@ -247,6 +266,8 @@ export abstract class TypedMap<S extends MapShape = MapShape>
     this.store.clear();
   }
 }
+
+const NO_KEY = new Uint8Array(0);
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
