@@ -1,6 +1,7 @@
 // The user's side of an object, on whichever machine it is at work: maps, rings and variables by its types.
 export { type Codec, type Described, elementCodec, holdsDescriptors, keyCodec, typedCodec } from "./codecs.ts";
 export { type SectionMemory, sectionKey, sectionObject } from "./data-section.ts";
+export { embeddedModule } from "./embedded-module.ts";
 export {
   type EmbeddedControls,
   type EmbeddedModule,
@@ -9,11 +10,10 @@ export {
   type EmbeddedSide,
   type EventFields,
   type EventSource,
-  embeddedModule,
   type ModuleTime,
   type ProgramRun,
   type RunOptions,
-} from "./embedded-module.ts";
+} from "./embedded-side.ts";
 export type { KernelObject } from "./kernel-memory.ts";
 export {
   type LiveVariable,

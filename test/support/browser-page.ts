@@ -1,10 +1,11 @@
 // What the browser test bundles: a script goes from text to encoded instructions, with an environment made of data.
 
-import { embeddedTrace } from "../../src/embedded-trace.ts";
+import { embeddedProgram, embeddedTrace } from "../../src/embedded.ts";
 import { encode } from "../../src/isa/index.ts";
 import { compileScript } from "../../src/lang/trace/index.ts";
 import { link } from "../../src/object/index.ts";
 import type { ProbeEnvironment } from "../../src/probes/index.ts";
+import { Records } from "../../src/user-side/index.ts";
 
 /** A world of data: two tracepoints, no kernel. */
 export const environment: ProbeEnvironment = {
@@ -68,4 +69,26 @@ export function replayAll(): string {
       return Array.from(new TextEncoder().encode(run.output), (b) => b.toString(16).padStart(2, "0")).join("");
     })
     .join("\n");
+}
+
+/** What a kernel module gives on the embedded machine, from its text, as hexadecimal bytes. */
+export function runModule(): string {
+  const t = embeddedProgram(`
+    import { bpf, hash, ring, struct, text, tracepoint, u32, u64 } from "scry/bpf";
+    const Slow = struct({ pid: u32, comm: text(16), ns: u64 });
+    const started = hash(u32, u64);
+    export const slow = ring(Slow, { bytes: 4096 });
+    export const enter = tracepoint("syscalls:sys_enter_read", () => { started.set(bpf.tid(), bpf.now()); });
+    export const exit = tracepoint("syscalls:sys_exit_read", (event) => {
+      const start = started.take(bpf.tid());
+      if (start === undefined || event.ret < 0) return;
+      slow.send({ pid: bpf.pid(), comm: bpf.comm(), ns: bpf.now() - start });
+    });`);
+  t.fire("sys_enter_read", {}, { pid: 7, time: 1 });
+  t.fire("sys_exit_read", { ret: 1 }, { pid: 7, comm: "cat", time: 100 });
+  const said = JSON.stringify(
+    t.exports["slow"] instanceof Records ? t.exports["slow"].drain() : [],
+    (_, value: unknown) => (typeof value === "bigint" ? String(value) : value),
+  );
+  return Array.from(new TextEncoder().encode(said), (b) => b.toString(16).padStart(2, "0")).join("");
 }

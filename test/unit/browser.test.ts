@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { describe, expect, it } from "vitest";
-import { compileAll, replayAll } from "../support/browser-page.ts";
+import { compileAll, replayAll, runModule } from "../support/browser-page.ts";
 
 const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
 
@@ -15,12 +15,14 @@ async function bundle(): Promise<string> {
   const result = await build({
     stdin: {
       contents:
-        'import { compileAll, replayAll } from "./test/support/browser-page.ts"; document.body.textContent = [compileAll(), replayAll()].join(String.fromCharCode(10));',
+        'import { compileAll, replayAll, runModule } from "./test/support/browser-page.ts"; document.body.textContent = [compileAll(), replayAll(), runModule()].join(String.fromCharCode(10));',
       resolveDir: process.cwd(),
       loader: "ts",
     },
     bundle: true,
     platform: "browser",
+    // Comments of libraries speak of what is not called.
+    minifyWhitespace: true,
     format: "iife",
     write: false,
     logLevel: "silent",
@@ -33,6 +35,13 @@ describe("the embeddable core", () => {
     const text = await bundle();
     expect(text).not.toMatch(/require\(|["']node:/);
     expect(text.length).toBeGreaterThan(100_000);
+  });
+
+  it("runs kernel modules from their texts", () => {
+    const said = new TextDecoder().decode(
+      Uint8Array.from(runModule().match(/../g) ?? [], (b) => Number.parseInt(b, 16)),
+    );
+    expect(said).toBe('[{"pid":7,"comm":"cat","ns":"99"}]');
   });
 
   it.skipIf(chromium === undefined && process.env["CI"] === undefined)(
@@ -62,7 +71,7 @@ describe("the embeddable core", () => {
           ],
           { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60_000 },
         );
-        expect(/<body>([0-9a-f\s]+)/.exec(dom)?.[1]?.trim()).toBe(`${compileAll()}\n${replayAll()}`);
+        expect(/<body>([0-9a-f\s]+)/.exec(dom)?.[1]?.trim()).toBe(`${compileAll()}\n${replayAll()}\n${runModule()}`);
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }
