@@ -1,5 +1,6 @@
 // Objects of BPF programs: opened, changed, loaded, attached; their maps, variables and rings typed by BTF.
 
+export type { Given, KernelId, LiveVariable, MapShape, ObjectShape } from "../user-side/index.ts";
 export type { AttachOptions } from "./attach-options.ts";
 export { type GenerateOptions, generateModule } from "./generate.ts";
 export { Link } from "./links.ts";

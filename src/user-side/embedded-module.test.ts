@@ -4,7 +4,11 @@ import { describe, expect, it } from "vitest";
 import type { ArrayMap, i32, KernelMap, Live, PerCpu, Program, Ring, u32, u64 } from "../bpf/index.ts";
 import { type Btf, BtfWriter } from "../btf/index.ts";
 import { embeddedProgram } from "../embedded.ts";
+import { compileModule } from "../lang/kernel-ts/index.ts";
+import type { BpfObject } from "../object/index.ts";
+import { type Diagnostic, DiagnosticError, formatDiagnostic } from "../source/index.ts";
 import { testProgram } from "../test-kit.ts";
+import { embeddedModule } from "./embedded-module.ts";
 import type { TypedMap } from "./typed-map.ts";
 
 const path = new URL("../../test/data/modules/slow-reads.bpf.ts", import.meta.url);
@@ -262,5 +266,32 @@ describe("a module on the embedded machine", () => {
     });
     expect(maps["inner"]?.get(5)).toBe(51n);
     expect((t.exports["last"] as { value: number }).value).toBe(9);
+  });
+
+  it("stops a program that reads what is not its own, and says where", () => {
+    const text = `import { btfTracepoint, live, u32 } from "scry/bpf";
+export const flags = live(u32, 0);
+export const switched = btfTracepoint("sched_switch", (preempt, prev) => {
+  flags.value = prev.flags;
+});`;
+    const source = { name: "t.bpf.ts", text };
+    const btf = typedTask();
+    // As for a kernel, which lets programs read there.
+    const { object } = compileModule(source, { btf: () => btf });
+    const t = embeddedModule(object as BpfObject, { btf });
+    const stopped = (() => {
+      try {
+        t.fire("sched_switch", { prev: { flags: 1 } });
+      } catch (error) {
+        return error;
+      }
+      return undefined;
+    })();
+    expect(stopped).toBeInstanceOf(DiagnosticError);
+    const [diagnostic] = (stopped as DiagnosticError).diagnostics;
+    expect(diagnostic?.code).toBe("SCRY7012");
+    expect(formatDiagnostic(diagnostic as Diagnostic, source)).toMatch(
+      /^t\.bpf\.ts:4:.*ERROR: program "switched" was stopped: a read of 4 bytes at 0xffffc900[0-9a-f]+ is outside/,
+    );
   });
 });

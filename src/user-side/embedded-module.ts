@@ -11,7 +11,7 @@ import {
   type RunResult,
 } from "../machine/index.ts";
 import { type BpfObject, isGlobalData, type ProgramSpec } from "../object/index.ts";
-import { formatDiagnostic, nearest } from "../source/index.ts";
+import { DiagnosticError, nearest } from "../source/index.ts";
 import { sectionObject } from "./data-section.ts";
 import {
   type EmbeddedControls,
@@ -285,13 +285,9 @@ class Running {
     for (const ring of this.#rings) ring.wake();
     const { trap } = result;
     if (trap !== undefined) {
-      const { source } = this.#object;
-      const message = `program ${spec.name}: ${trap.message}`;
-      throw new Error(
-        source === undefined || trap.span === undefined
-          ? message
-          : formatDiagnostic({ code: "SCRY7012", severity: "error", message, span: trap.span }, source),
-      );
+      const message = `program "${spec.name}" was stopped: ${trap.message}`;
+      const span = trap.span === undefined ? {} : { span: trap.span };
+      throw new DiagnosticError([{ code: "SCRY7012", severity: "error", message, ...span }], this.#object.source);
     }
     return {
       program: spec.name,

@@ -69,7 +69,7 @@ export interface EmbeddedControls {
   /**
    * Something happens: runs the program of this name, or all that stand at a place: `syscalls:sys_exit_read`, `sys_exit_read`,
    * `vfs_read`, `kprobe:vfs_read`. Answers what each gave. Throws RangeError where nothing stands there, for a field that
-   * none of the programs has, or a value that does not fit; an Error with the line for a program that does what none may.
+   * none of the programs has, or a value that does not fit; a DiagnosticError for a program that does what none may.
    */
   fire(place: string, fields?: EventFields, source?: EventSource): readonly ProgramRun[];
   /** Runs one program by its name: on a packet, a context, or fields. Throws as `fire` does. */
