@@ -5,7 +5,8 @@
 // The ring is filled by a program that is run by hand, then read: only the reading is timed, which is what a reader can do who is
 // never short of records. Each round is one filling of 50,000 records; the median round counts.
 
-import { load } from "../../dist/index.js";
+/** The package as it is built. */
+const { load } = await import(new URL("../../dist/index.js", import.meta.url).href);
 
 const rounds = Number(/--rounds=(\d+)/.exec(process.argv.join(" "))?.[1] ?? 30);
 const RECORDS = 50_000;
