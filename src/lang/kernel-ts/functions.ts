@@ -143,7 +143,10 @@ export class FunctionReader extends StatementReader {
       (type, i): CVariable => ({ ...this.variable(`p${i}`, type, span), storage: "parameter", constant: true }),
     );
     const inner = new FunctionReader(scope ?? this.module);
-    const environment = new Environment(this.types, parameters[shape.environment ?? 0] as CVariable);
+    // Where there is none, what is used of the variables around it is counted all the same: it is refused below.
+    const words = shape.environment === undefined ? undefined : parameters[shape.environment];
+    const none = this.variable("none", c.pointer(this.types.u64), span);
+    const environment = new Environment(this.types, words ?? none);
     if (scope === undefined)
       inner.outer = {
         named: (name) => {
@@ -172,8 +175,8 @@ export class FunctionReader extends StatementReader {
       uses: 1,
       body: { parameters, statements: [...statements, last], end },
     };
-    const words = environment.words();
-    if (words.length > 0 && shape.environment === undefined)
+    const used = environment.words();
+    if (used.length > 0 && shape.environment === undefined)
       refuse(
         "SCRY1402",
         "this function runs when the one around it has ended: it can use none of its variables",
@@ -188,7 +191,7 @@ export class FunctionReader extends StatementReader {
     });
     return {
       fn: { kind: "function", function: fn, type, span },
-      environment: words.length === 0 ? this.constant(0, c.pointer(0), span) : this.#words(words, span),
+      environment: used.length === 0 ? this.constant(0, c.pointer(0), span) : this.#words(used, span),
     };
   }
 

@@ -47,9 +47,11 @@ export abstract class PlaceReader extends Writer {
       case "maybe":
         return hostOrder(this.types, value.of);
       case "resource":
-        return (
-          value.of ??
-          refuse("SCRY1402", "this has to be given back: using it = …", at, "using gives it back where its block ends")
+        return refuse(
+          "SCRY1402",
+          "this has to be given back: using it = …",
+          at,
+          "using gives it back where its block ends",
         );
       case "iterator":
         return refuse("SCRY1402", "this is gone through: for (const x of …)", at);
