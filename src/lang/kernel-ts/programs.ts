@@ -4,8 +4,8 @@
 import type { CExpression, CVariable, Typing } from "../../c/index.ts";
 import { type Machine, REGISTERS, registerOf, type TracepointField } from "../c/index.ts";
 import { type Node, refuse } from "./ast.ts";
-import { NETWORK_PROGRAMS, type PacketForm } from "./network-programs.ts";
 import { interfaceStruct, namedFields, registerOffset, registersStruct } from "./contexts.ts";
+import { NETWORK_PROGRAMS, type PacketForm } from "./network-programs.ts";
 import type { Types } from "./types.ts";
 import type { Static } from "./values.ts";
 

@@ -180,14 +180,14 @@ class Declarations {
 
 /** Types that `scry/bpf` has itself: a struct of that name gets another. */
 export const TAKEN: readonly string[] = (
-  "Aggregate AggregateArray AggregateMap ArgumentsOf ArrayMap ArrayOf Bits BloomFilter BtfTracepointName " +
-  "Declared Entries FunctionName GivenValue HashOf Header HeaderFields Held Helpers Histogram HistogramBucket " +
-  "HookName InnerMap Ipv4Type Items Kept KernelCalls KernelFunctions KernelMap KernelStruct KernelStructs List " +
-  "Live Lock MapOfMaps Members NumberType OpsMembers Packet Parts PrefixMap Printing ProbedName Program " +
-  "ProgramArray Queue RedirectMap Registered Reserved ResultArgument ResultOf Ring SocketBuffer SocketGroup " +
-  "SocketMap Stack StackFrame StackMap StackValue Statistics Storage StructOf StructType Timer TracepointEvent " +
-  "TracepointName Tracepoints Type Unknown UserValue ValueOf Writable XdpContext XdpPacket be16 be32 be64 i16 " +
-  "i32 i64 i8 ipv4 ipv6 mac u16 u32 u64 u8"
+  "Aggregate AggregateArray AggregateMap ArgumentsOf ArrayMap ArrayOf AsNumber Bits BloomFilter " +
+  "BtfTracepointName Declared Entries FunctionName GivenValue HashOf Header HeaderFields Held Helpers Histogram " +
+  "HistogramBucket HookName InnerMap Ipv4Type Items Kept KernelCalls KernelFunctions KernelMap KernelStruct " +
+  "KernelStructs List Live Lock MapOfMaps Members NumberType OpsMembers Packet Parts PerCpu PrefixMap Printing " +
+  "ProbedName Program ProgramArray Queue RedirectMap Registered Reserved ResultArgument ResultOf Ring " +
+  "SocketBuffer SocketGroup SocketMap Stack StackFrame StackMap StackValue Statistics Storage StructOf " +
+  "StructType Timer TracepointEvent TracepointName Tracepoints Type Unknown UserValue ValueOf WideType Writable " +
+  "XdpContext XdpPacket be16 be32 be64 i16 i32 i64 i8 ipv4 ipv6 mac u16 u32 u64 u8"
 ).split(" ");
 
 /** What programs may write to: their contexts. */
