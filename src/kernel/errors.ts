@@ -88,6 +88,9 @@ export class VerifierError extends SystemCallError {
 function lastComplaint(log: string): string | undefined {
   const lines = log
     .split("\n")
-    .filter((line) => line !== "" && !/^(processed \d+|verification time|stack depth|max_states)/.test(line));
+    .filter(
+      (line) =>
+        line !== "" && !/^(processed \d+|verification time|stack depth|max_states|(?:cur|old) state:)/.test(line),
+    );
   return lines.at(-1);
 }

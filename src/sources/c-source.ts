@@ -6,7 +6,7 @@ import type { BpfObject } from "../object/index.ts";
 import { HeaderFiles } from "../session/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText } from "../source/index.ts";
 import { readForeign } from "../symbols/index.ts";
-import { fileOfObject, type TargetOptions, targetOf } from "./target.ts";
+import { dumping, fileOfObject, type TargetOptions, targetOf } from "./target.ts";
 
 export interface CSourceOptions extends TargetOptions {
   /** Folders of headers (`-I`). */
@@ -51,6 +51,7 @@ export function objectOfText(source: SourceText, options: CSourceOptions = {}): 
     }),
     cpu: target.cpu,
     machine: target.machine,
+    ...dumping(options),
     ...(options.dialect === "bcc"
       ? {
           bcc: {
@@ -61,6 +62,7 @@ export function objectOfText(source: SourceText, options: CSourceOptions = {}): 
       : {}),
   });
   if (object === undefined) throw new DiagnosticError(withDialect(diagnostics, source.text, options), source);
+  options.dump?.object(object);
   if (warnings !== undefined && warnings.length > 0) options.onWarnings?.(warnings, source);
   const [section] = skipped;
   if (section !== undefined)

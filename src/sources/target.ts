@@ -8,6 +8,11 @@ export interface TargetOptions {
   readonly kernel?: Kernel;
   /** For any kernel, not only this one: with the instructions that all have. */
   readonly portable?: boolean;
+  /** Is shown the text's stages on its way, and what it becomes. */
+  readonly dump?: {
+    compile(stage: string, program: string, text: () => string): void;
+    object(object: BpfObject): void;
+  };
   /** Is told of each file that the text is made of. */
   onRead?(path: string): void;
 }
@@ -34,6 +39,10 @@ export function targetOf({ kernel = liveKernel(), portable = false }: TargetOpti
     machine: process.arch === "arm64" ? "arm64" : "x86",
   };
 }
+
+/** What compilers are told to show. */
+export const dumping = ({ dump }: TargetOptions): { dump?: (stage: string, text: string) => void } =>
+  dump === undefined ? {} : { dump: (stage, text) => dump.compile(stage === "lower" ? "ir" : stage, "", () => text) };
 
 /** As an object file. Throws ObjectFileError for what such a file cannot say. */
 export function fileOfObject(object: BpfObject, { kernel = liveKernel() }: TargetOptions): Uint8Array {

@@ -23,7 +23,7 @@ export const run: Command = {
       help: "load, attach, and close again",
       example: "scry run --dry-run opensnoop.bpf.o",
     },
-    ...options("token", "format", "output", "quiet", "raw"),
+    ...options("token", "format", "output", "quiet", "raw", "debug"),
   ],
   completes: "file",
   examples: [

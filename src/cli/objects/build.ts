@@ -9,11 +9,11 @@ import { writeOutput } from "../streams.ts";
 import { databaseLines } from "./compilation-database.ts";
 import { ownWords } from "./compiler-words.ts";
 import { explainObjectFailure } from "./object-failure.ts";
-import { cOptions, warned } from "./open.ts";
+import { cOptions, dumped, warned } from "./open.ts";
 
 /** The object that a file is, or that its C text makes. */
 export function objectBytes(line: CommandLine, file: string): Uint8Array {
-  return isText(file) ? objectFileOf(file, { ...cOptions(line), ...warned(line) }) : readForeign(file);
+  return isText(file) ? objectFileOf(file, { ...cOptions(line), ...warned(line), ...dumped(line) }) : readForeign(file);
 }
 
 export async function buildObject(words: readonly string[], taken: readonly Option[]): Promise<number> {

@@ -66,7 +66,7 @@ const PAIRS: Readonly<Record<string, (value: string) => string | undefined>> = {
 };
 
 /** Options of our own that begin as one of a compiler does. */
-const OWN = /^--(?!target)|^-[IDopfBhV](?=$)|^-[IDo]|^-p(?!ipe|thread|edantic)|^-f(?:text|json|json-strict)?$/;
+const OWN = /^--(?!target)|^-[IDopfdBhV](?=$)|^-[IDo]|^-p(?!ipe|thread|edantic)|^-f(?:text|json|json-strict)?$/;
 
 /** Throws a UsageError for what would make other code, or is not known. */
 export function ownWords(words: readonly string[]): string[] {
@@ -108,7 +108,7 @@ export function ownWords(words: readonly string[]): string[] {
       own.push(word);
       // The value of an option is no option.
       if (
-        /^-[IDopf]$|^--(?:include|include-dir|define|undefine|output|format|color|debug|database|dialect|warn)$/.test(
+        /^-[IDopfd]$|^--(?:include|include-dir|define|undefine|output|format|color|debug|database|dialect|warn)$/.test(
           word,
         )
       )

@@ -17,6 +17,22 @@ export const speakOf = (text: SourceText | undefined): void => {
 export const explainObjectFailure = (error: unknown, line: CommandLine): number =>
   explainFailure(error, line.given, objectFailure);
 
+/** What to write where the kernel refuses a module (kernel/bpf/verifier.c has the words). */
+const TO_DO: readonly (readonly [said: RegExp, hint: string])[] = [
+  [/_or_null/, "It may be missing: ask before it is used: if (x === undefined) return;"],
+  [
+    /unbounded (?:min value|memory access)|invalid access to (?:map value|packet)|(?:min|max) value is outside|offset is outside/,
+    "Say how far an index can go: list[i & 3], or if (i < list.length) …",
+  ],
+  [
+    /too complex|too large\. Processed|infinite loop/,
+    "There are too many ways through it: bpf.loop(n, (i) => …) or bpf.numbers(n) is verified once, subprogram(…) once for all its calls",
+  ],
+  [/reference leak|unreleased reference/, "What is taken is given back: using it = …"],
+];
+const todo = (said: string): readonly string[] =>
+  source?.name.endsWith(".ts") === true ? TO_DO.flatMap(([words, hint]) => (words.test(said) ? [hint] : [])) : [];
+
 /** As `diagnosticsOf`, but for what the verifier refuses. */
 export function objectFailure(error: unknown): Found | undefined {
   if (!(error instanceof VerifierError)) {
@@ -31,7 +47,7 @@ export function objectFailure(error: unknown): Found | undefined {
         severity: "error",
         message: `the kernel refuses program "${error.program}": ${said}`,
         ...(error.span === undefined ? {} : { span: error.span }),
-        hints: ["scry object -v FILE.o shows the verifier's log"],
+        hints: [...todo(said), "scry object -v FILE.o shows the verifier's log"],
       },
     ],
     ...(source === undefined ? {} : { source }),

@@ -2,6 +2,7 @@
 
 import { type ObjectFile, type OpenOptions, openObject } from "../../loader/index.ts";
 import { DiagnosticError, nearest } from "../../source/index.ts";
+import { dumper } from "../dump.ts";
 import { type CommandLine, UsageError } from "../options.ts";
 import { explainObjectFailure, speakOf } from "./object-failure.ts";
 
@@ -34,10 +35,16 @@ export const warned = (line: CommandLine): Pick<OpenOptions, "warnings" | "onWar
   },
 });
 
+/** `-d STAGE`: what a text is on its way to an object, on standard output. */
+export const dumped = (line: CommandLine): Pick<OpenOptions, "dump"> => {
+  const wanted = line.given.get("debug");
+  return wanted === undefined ? {} : { dump: dumper(wanted, (text) => void process.stdout.write(text)) };
+};
+
 /** What a command line says of how objects are opened. */
 export const openOptions = (line: CommandLine): OpenOptions => {
   const token = line.given.get("token");
-  return { ...cOptions(line), ...(token === undefined ? {} : { token }) };
+  return { ...cOptions(line), ...dumped(line), ...(token === undefined ? {} : { token }) };
 };
 
 export async function openFile(file: string, options: OpenOptions = {}): Promise<ObjectFile> {

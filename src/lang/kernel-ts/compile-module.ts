@@ -6,6 +6,7 @@ import type { Cpu } from "../../compiler/index.ts";
 import type { BpfObject } from "../../object/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText } from "../../source/index.ts";
 import { compileUnit, followPointers, remembered } from "../c/index.ts";
+import { parseModule } from "./ast.ts";
 import { Unit, type UnitWorld } from "./unit.ts";
 import type { Origin } from "./values.ts";
 
@@ -30,6 +31,15 @@ export interface CompiledModule {
 const NEAR =
   /^(?:fentry|fexit|lsm|tp_btf|xdp|tc|netkit|socket|cgroup|sk_|sockops|flow_dissector|netfilter|lwt_|struct_ops|iter|fmod_ret)/;
 
+/** The tree as JSON, without places. */
+const treeText = (source: SourceText): string =>
+  JSON.stringify(
+    parseModule(source),
+    (key, value: unknown) =>
+      /^(?:start|end|loc|raw)$/.test(key) ? undefined : typeof value === "bigint" ? `${value}n` : value,
+    1,
+  );
+
 /** Pointers of programs of user space lead into their memory. */
 const helperOf = (section: string): string =>
   /^u(?:ret)?probe/.test(section) ? "probe_read_user" : "probe_read_kernel";
@@ -51,6 +61,7 @@ export function compileModule(source: SourceText, options: ModuleOptions = {}): 
   };
   const near = options.embedded === true ? NEAR_EMBEDDED : NEAR;
   try {
+    options.dump?.("ast", treeText(source));
     const unit = new Unit(source, types, typing, world).read();
     const { object, diagnostics } = compileUnit(source, types, unit, options, {
       license: "GPL",
