@@ -187,6 +187,11 @@ export const sockHash: <K>(key: Type<K>, options?: MapOptions) => SocketMap<K> =
 export const reuseportArray: (options?: MapOptions) => SocketGroup = standIn("reuseportArray");
 export const ring: <T>(record: Type<T>, options?: { readonly bytes?: number; readonly pinned?: boolean }) => Ring<T> =
   standIn("ring");
+/** The user's side sends, programs read: `commands.drain((record) => …)`. Linux 6.1. */
+export const userRing: <T>(
+  record: Type<T>,
+  options?: { readonly bytes?: number; readonly pinned?: boolean },
+) => numbers.UserRing<T> = standIn("userRing");
 /** Values by the longest prefix of a key that is there. */
 export const lpmTrie: <K, V>(key: Type<K>, value: Type<V>, options?: MapOptions) => PrefixMap<K, V> =
   standIn("lpmTrie");

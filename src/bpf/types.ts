@@ -267,6 +267,13 @@ export type Reserved<T> = T &
     discard(): void;
   };
 
+/** A ring buffer the other way round: the user sends, programs read. Linux 6.1. */
+export interface UserRing<T> {
+  readonly [kernel]: readonly ["user-ring", T];
+  /** Runs a function with each record that waits, until it gives true; how many there were, or an error below zero. */
+  drain(run: (record: T) => void): i64;
+}
+
 /** A variable that both sides see while programs run. */
 export interface Live<T> {
   readonly [kernel]: readonly ["live", T];

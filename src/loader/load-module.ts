@@ -130,7 +130,9 @@ export function loadedModule<M extends object>(object: ObjectFile): LoadedModule
   Object.assign(loaded, object.programs);
   for (const map of Object.values(object.maps) as ObjectMap[]) {
     if (isGlobalData(map.name)) continue;
-    if (map.type !== "ringbuf") loaded[map.name] = map;
+    if (map.type === "user_ringbuf")
+      loaded[map.name] = { name: map.name, send: (record: never): boolean => map.produce(record) };
+    else if (map.type !== "ringbuf") loaded[map.name] = map;
     else define(loaded, map.name, () => opened(streams, map, object));
   }
   Object.assign(loaded, { object, [Symbol.asyncDispose]: close });

@@ -13,6 +13,7 @@ import type {
   Queue,
   Ring,
   Storage,
+  UserRing,
   UserValue,
 } from "../bpf/index.ts";
 import type { Described } from "./codecs.ts";
@@ -80,17 +81,26 @@ export type SideMap<E> =
             ? { key: number; value: Described | number }
             : never;
 
+/** A ring that the user's side sends by. One sender at a time. */
+export interface SendingRing<T> {
+  readonly name: string;
+  /** False where there is no room: programs have to read some first. Throws RangeError for what the record cannot hold. */
+  send(record: GivenValue<T>): boolean;
+}
+
 /** What an export of a kernel module is for code that does not care which machine it is on. */
 export type ModuleSide<E> =
   E extends Ring<infer T>
     ? Records<UserValue<T>>
     : E extends Live<infer T>
       ? LiveVariable<T>
-      : [SideMap<E>] extends [never]
-        ? E extends Program
-          ? ModuleProgram
-          : never
-        : TypedMap<SideMap<E>>;
+      : E extends UserRing<infer T>
+        ? SendingRing<T>
+        : [SideMap<E>] extends [never]
+          ? E extends Program
+            ? ModuleProgram
+            : never
+          : TypedMap<SideMap<E>>;
 
 /** Counters of the records that rings had no room for, which the compiler adds to a module: variables by this name. */
 export const LOST_PREFIX = "lost_records_of_";

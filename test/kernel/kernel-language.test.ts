@@ -75,6 +75,28 @@ describe("kernel modules", () => {
     ]);
   });
 
+  it("take what the user's side sends", async () => {
+    await using module = await loaded("commands");
+    const commands = module["commands"] as unknown as { send(record: object): boolean };
+    expect(commands.send({ key: 1, by: 5n, name: "add" })).toBe(true);
+    expect(commands.send({ key: 1, by: 7, name: "add" })).toBe(true);
+    expect(commands.send({ key: 2, by: 1, name: "other" })).toBe(true);
+    expect(() => commands.send({ key: 2 ** 33 })).toThrow(RangeError);
+    asked();
+    expect(module["drained"]?.value).toBe(3);
+    commands.send({ key: 99 });
+    commands.send({ key: 1, by: 1, name: "add" });
+    asked();
+    expect(module["drained"]?.value).toBe(3);
+    asked();
+    expect(module["drained"]?.value).toBe(4);
+    const sums = module["sums"] as unknown as Map<number, bigint>;
+    expect([sums.get(1), sums.get(2)]).toEqual([13n, undefined]);
+    let sent = 0;
+    while (commands.send({ key: 3 })) sent++;
+    expect(sent).toBeGreaterThan(50);
+  });
+
   it("fill a struct of the kernel's, which is registered while they are loaded", async () => {
     const known = (): string => readFileSync("/proc/sys/net/ipv4/tcp_available_congestion_control", "utf8");
     {

@@ -90,8 +90,9 @@ export class FunctionReader extends StatementReader {
     const what = named?.kind === "static" && named.what.kind === "function" ? named.what : undefined;
     const of = isFunction(given) ? given : what?.node;
     if (of === undefined) return refuse("SCRY1405", "a function is needed here: (…) => { … }", node);
-    return this.#within(shape, spanOf(node), what?.scope, (inner, values) => {
+    return this.#within(shape, spanOf(node), what?.scope, (inner, given) => {
       const begin = inner.gathered(() => {
+        const values = given();
         for (const [i, pattern] of of.params.entries()) {
           const value = values[i];
           if (value === undefined) refuse("SCRY1405", `this function is given ${values.length} arguments`, pattern);
@@ -111,14 +112,14 @@ export class FunctionReader extends StatementReader {
     this.declare(left, this.constant(0, this.types.u32, span));
     const result = this.variable("result", this.returns ?? this.types.u64, span);
     this.declare(result, this.constant(0, result.type, span));
-    const made = this.#within(shape, span, undefined, (inner, values, environment) => {
+    const made = this.#within(shape, span, undefined, (inner, given, environment) => {
       const reach = (variable: CVariable): CExpression =>
         (environment.captured({ kind: "plain", of: this.read(variable, span) }) as { of: CExpression }).of;
       inner.returns = this.returns;
       inner.loopBody = { left: () => reach(left), result: { variable: result, of: () => reach(result) } };
       const statements = inner.gathered(() =>
         inner.scoped(() => {
-          shape.bind(inner, values);
+          shape.bind(inner, given());
           inner.push(inner.one(body));
         }),
       );
@@ -136,7 +137,7 @@ export class FunctionReader extends StatementReader {
     shape: CallbackShape,
     span: Span,
     scope: ModuleScope | undefined,
-    read: (inner: FunctionReader, given: readonly Value[], environment: Environment) => CStatement[],
+    read: (inner: FunctionReader, given: () => readonly Value[], environment: Environment) => CStatement[],
   ): { readonly fn: CExpression; readonly environment: CExpression } {
     const { c } = this.types;
     const parameters = shape.params.map(
@@ -155,7 +156,12 @@ export class FunctionReader extends StatementReader {
         },
         names: () => this.locals(),
       };
-    const statements = read(inner, shape.given(parameters.map((p) => this.read(p))), environment);
+    const given = (): readonly Value[] =>
+      shape.given(
+        parameters.map((p) => this.read(p)),
+        inner,
+      );
+    const statements = read(inner, given, environment);
     const end = { ...span, start: Math.max(span.start, span.end - 1) };
     const last: CStatement = { kind: "return", value: this.constant(0, this.types.i64, end), span: end };
     const type = c.add({

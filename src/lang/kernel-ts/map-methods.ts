@@ -383,6 +383,31 @@ export const OF_RINGS: Readonly<Record<string, MethodRow>> = {
   },
 };
 
+export const OF_USER_RINGS: Readonly<Record<string, MethodRow>> = {
+  /** Runs a function with each record that the user's side has sent, until it gives true; how many there were. */
+  drain: (r, map, args, at) => {
+    counted(args, 1, 1, at, "drain");
+    const { typing, c } = r.types;
+    const span = spanOf(at);
+    const size = r.constant(typing.size(map.value), typing.unsigned, span);
+    const none = r.constant(0, typing.unsignedLong, span);
+    const made = r.callback(args[0] as Expression, {
+      word: "drain",
+      params: [c.pointer(r.types.opaque("bpf_dynptr", 2)), c.pointer(r.types.u64)],
+      environment: 1,
+      given: ([dynptr], inner) => {
+        const place = inner.read(inner.zeroed(map.value, span), span);
+        // A record that is shorter than the struct is none.
+        inner.do(
+          inner.call("bpf_dynptr_read", [typing.address(place, span), size, dynptr as CExpression, none, none], span),
+        );
+        return [plain(place)];
+      },
+    });
+    return plain(onMap(r, map, "bpf_user_ringbuf_drain", [made.fn, made.environment, none], "status", at));
+  },
+};
+
 /** Makes zero what an object does not name, and what lies between its members. */
 function zeroGaps(
   r: Reader,

@@ -20,6 +20,7 @@ import {
   OF_REDIRECTS,
   OF_RINGS,
   OF_SOCKETS,
+  OF_USER_RINGS,
   ofStorage,
 } from "./map-methods.ts";
 import { orderOf } from "./network.ts";
@@ -134,6 +135,13 @@ export const MAPS: Readonly<Record<string, MapRow>> = {
   sockMap: { ...redirectOf("sockmap", 256), methods: OF_SOCKETS },
   sockHash: { ...hashOf("sockhash", "sockhash"), given: ["key"], numbers: true, methods: OF_SOCKETS },
   reuseportArray: { ...redirectOf("reuseport_sockarray", 64), methods: OF_GROUPS },
+  userRing: {
+    type: "user_ringbuf",
+    given: ["record"],
+    options: ["bytes", "pinned"],
+    entries: 262_144,
+    methods: OF_USER_RINGS,
+  },
   ring: { type: "ringbuf", given: ["record"], options: ["bytes", "pinned"], entries: 262_144, methods: OF_RINGS },
 };
 

@@ -14,7 +14,8 @@ export interface CallbackShape {
   readonly params: readonly number[];
   /** The one of them that leads to the variables of whoever called; undefined: it may use none. */
   readonly environment?: number;
-  given(params: readonly CExpression[]): readonly Value[];
+  /** `inner`: the reader of the function, which may do something first. */
+  given(params: readonly CExpression[], inner: Reader): readonly Value[];
 }
 
 export interface Reader {

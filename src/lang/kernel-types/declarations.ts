@@ -186,8 +186,8 @@ export const TAKEN: readonly string[] = (
   "KernelStructs List Live Lock MapOfMaps Members NumberType OpsMembers Packet Parts PerCpu PrefixMap Printing " +
   "ProbedName Program ProgramArray Queue RedirectMap Registered Reserved ResultArgument ResultOf Ring " +
   "SocketBuffer SocketGroup SocketMap Stack StackFrame StackMap StackValue Statistics Storage StructOf " +
-  "StructType Timer TracepointEvent TracepointName Tracepoints Type Unknown UserValue ValueOf WideType Writable " +
-  "XdpContext XdpPacket be16 be32 be64 i16 i32 i64 i8 ipv4 ipv6 mac u16 u32 u64 u8"
+  "StructType Timer TracepointEvent TracepointName Tracepoints Type Unknown UserRing UserValue ValueOf WideType " +
+  "Writable XdpContext XdpPacket be16 be32 be64 i16 i32 i64 i8 ipv4 ipv6 mac u16 u32 u64 u8"
 ).split(" ");
 
 /** What programs may write to: their contexts. */
