@@ -19,6 +19,7 @@ export const LAB_TESTS = [
   "test/kernel/doctor.test.ts",
   "src/kernel/attach-network.kernel.test.ts",
   "src/kernel/struct-ops.kernel.test.ts",
+  "test/kernel/kernel-scheduler.test.ts",
   "src/kernel/lsm.kernel.test.ts",
 ];
 

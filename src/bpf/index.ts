@@ -283,6 +283,11 @@ export const kernelStruct: <M extends Members>(name: string, members: M) => (of:
 export const subprogram: <F extends (...args: never[]) => unknown>(run: F) => F = standIn("subprogram");
 /** The same, verified on its own, for whatever numbers it is given. */
 export const globalFunction: <F extends (...args: never[]) => unknown>(run: F) => F = standIn("globalFunction");
+/**
+ * A program that may wait, where the kernel lets it: `lsm("file_open", sleepable((file) => …))`, functions of `structOps`. It may read
+ * memory of processes that has to be fetched first.
+ */
+export const sleepable: <F extends (...args: never[]) => unknown>(run: F) => F = standIn("sleepable");
 /** Values of the kernel's enums by their names, as the running kernel has them: `enums.TCP_ESTABLISHED`. */
 export const enums: { readonly [name: string]: u32 } = standIn("enums");
 

@@ -47,6 +47,7 @@ const EXPORTS: ReadonlySet<string> = new Set([
   "lock",
   "structOps",
   "subprogram",
+  "sleepable",
   "globalFunction",
   "enums",
   ...NUMBER_NAMES,
@@ -313,10 +314,19 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
     if (row !== undefined) {
       const words = args.slice(0, row.words).map((arg) => this.#constant(name, bare(arg)));
       const node = args[row.words];
-      const fn = node === undefined ? undefined : bare(node);
-      if (words.length < row.words || fn === undefined || !isFunction(fn))
+      const fn = node === undefined ? undefined : this.#constant(name, bare(node));
+      if (words.length < row.words || fn?.kind !== "function")
         return refuse("SCRY1405", `${what}(${row.words > 0 ? "where, " : ""}(…) => { … })`, call);
-      const program: ProgramValue = { name, what, args: words, node: fn, scope: this, at: call };
+      const { scope, sleepable } = fn;
+      const program: ProgramValue = {
+        name,
+        what,
+        args: words,
+        node: fn.node,
+        scope,
+        at: call,
+        ...(sleepable === undefined ? {} : { sleepable }),
+      };
       this.#unit.program(program);
       return { kind: "program", program };
     }
@@ -337,6 +347,11 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
       if (node === undefined || !isFunction(node) || args.length > 1)
         return refuse("SCRY1405", `${what}((…) => { … })`, call);
       return { kind: "function", node, scope: this, apart: what === "subprogram" ? "static" : "global" };
+    }
+    if (what === "sleepable") {
+      const fn = args[0] === undefined ? undefined : this.#constant(name, bare(args[0]));
+      if (fn?.kind !== "function" || args.length > 1) return refuse("SCRY1405", "sleepable((…) => { … })", call);
+      return { ...fn, sleepable: true };
     }
     if (what === "live") return this.#live(name, args, call);
     if (what === "structOps") return this.#structOps(name, args, call);

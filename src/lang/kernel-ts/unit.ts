@@ -252,6 +252,7 @@ export class Unit implements ModuleUnit {
           ],
           node: value.node,
           scope: value.scope,
+          ...(value.sleepable === undefined ? {} : { sleepable: value.sleepable }),
           at: place,
         };
         const { fn, section } = this.#program(made, STRUCT_OPS);
@@ -287,13 +288,14 @@ export class Unit implements ModuleUnit {
   }
 
   #program(
-    { name, args, node, scope, at, called }: ProgramValue,
+    { name, args, node, scope, sleepable, at, called }: ProgramValue,
     row: ProgramRow,
   ): { fn: CFunction; section: string; context: ContextLayout } {
     const { types } = this;
     const { c } = types;
     const span = spanOf(node);
-    const place = row.section(args, at);
+    // `fentry.s/vfs_read`: it may wait, and be put aside.
+    const place = sleepable === true ? row.section(args, at).replace(/^[^/]+/, "$&.s") : row.section(args, at);
     const section = called === true ? place.replace(ATTACHED_BY_NAME, "$1") : place;
     const parameters = row.parameters(args, types, this.#world, at);
     const pointer = c.pointer(parameters.context);

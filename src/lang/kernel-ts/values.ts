@@ -79,6 +79,8 @@ export type Static =
       readonly node: FunctionNode;
       readonly scope: ModuleScope;
       readonly apart?: "static" | "global";
+      /** As a program it may sleep. */
+      readonly sleepable?: true;
       /** Of an ordinary module: to be computed where all that it is given is known. */
       readonly closure?: Closure;
       handed?: true;
@@ -123,6 +125,8 @@ export interface ProgramValue {
   readonly args: readonly Static[];
   readonly node: FunctionNode;
   readonly scope: ModuleScope;
+  /** It may sleep: `fentry.s` and its like. */
+  readonly sleepable?: true;
   readonly at: Node;
   /** It runs by tail calls, and is not attached. */
   called?: true;
