@@ -1,4 +1,4 @@
-// Writes docs/language.md from the tables that `scry help` and the editors read. With --print it goes to standard output.
+// Writes src/bpf/helpers.ts and docs/language.md from the tables that `scry help` and the editors read. With --print it goes to standard output.
 
 import { writeFileSync } from "node:fs";
 import { loadSource } from "./load-source.mjs";
@@ -164,5 +164,7 @@ ${table(
 for (const name of Object.keys(GROUPS))
   if (!group(name).some((t) => page.includes(code(t.names[0])) || t.forms.some((form) => page.includes(code(form)))))
     throw new Error(`the page has no ${name}`);
+const { helperTypes } = await loadSource("src/lang/kernel-types/index.ts");
+if (!process.argv.includes("--print")) writeFileSync(`${root}src/bpf/helpers.ts`, helperTypes());
 if (process.argv.includes("--print")) process.stdout.write(page);
 else writeFileSync(`${root}docs/language.md`, page);

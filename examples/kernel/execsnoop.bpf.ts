@@ -9,7 +9,7 @@ export const execs = ring(Exec);
 export const parent = live(u32, 0);
 
 export const exec = tracepoint("sched:sched_process_exec", (event) => {
-  const of = bpf.task().real_parent?.tgid ?? 0;
+  const of = u32(bpf.task().real_parent?.tgid ?? 0);
   if (parent.value !== 0 && of !== parent.value) return;
   execs.send({ at: bpf.now(), pid: bpf.pid(), parent: of, uid: bpf.uid(), comm: bpf.comm(), file: event.filename });
 });

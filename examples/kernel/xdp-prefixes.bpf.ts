@@ -4,13 +4,13 @@
 //     await using module = await load<typeof import("./xdp-prefixes.bpf.ts")>(new URL("./xdp-prefixes.bpf.ts", import.meta.url));
 //     module.prefixes.set({ bits: 8, key: "10.0.0.0" }, { drop: true, packets: 0, bytes: 0 });
 
-import { bool, ipv4, ipv6, lpmTrie, struct, u64, XDP, xdp } from "scry/bpf";
+import { bool, ipv4, ipv6, lpmTrie, struct, u64, type ValueOf, XDP, xdp } from "scry/bpf";
 
 const Rule = struct({ packets: u64, bytes: u64, drop: bool });
 export const prefixes = lpmTrie(ipv4, Rule, { maxEntries: 100_000 });
 export const prefixes6 = lpmTrie(ipv6, Rule, { maxEntries: 100_000 });
 
-function verdict(rule: typeof Rule, length: u64): number {
+function verdict(rule: ValueOf<typeof Rule>, length: u64): number {
   rule.packets += 1;
   rule.bytes += length;
   return rule.drop ? XDP.DROP : XDP.PASS;

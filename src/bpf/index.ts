@@ -1,6 +1,7 @@
 // `scry/bpf`: what kernel modules (`*.bpf.ts`) import. There is nothing behind these names when JavaScript runs: the compiler
 // knows them.
 
+import type { Helpers } from "./helpers.ts";
 import type { SocketBuffer, XdpContext } from "./packets.ts";
 import type * as numbers from "./types.ts";
 import type {
@@ -10,6 +11,7 @@ import type {
   Bits,
   BloomFilter,
   BtfTracepointName,
+  ExitArguments,
   FunctionName,
   HashOf,
   Histogram,
@@ -29,7 +31,6 @@ import type {
   ProgramArray,
   Queue,
   RedirectMap,
-  ResultArgument,
   ResultOf,
   Ring,
   SocketGroup,
@@ -46,6 +47,7 @@ import type {
   WideType,
 } from "./types.ts";
 
+export type * from "./helpers.ts";
 export type * from "./packets.ts";
 export type * from "./types.ts";
 
@@ -97,6 +99,7 @@ export const mac: Type<numbers.mac> = standIn("mac");
 
 /** Named here too, as declarations of a project stand in this module. */
 export type List<T, N extends number> = numbers.List<T, N>;
+export type Held = numbers.Held;
 
 /** Text of at most so many bytes, its end among them. */
 export const text: (bytes: number) => Type<string> = standIn("text");
@@ -289,12 +292,12 @@ export const globalFunction: <F extends (...args: never[]) => unknown>(run: F) =
  */
 export const sleepable: <F extends (...args: never[]) => unknown>(run: F) => F = standIn("sleepable");
 /** Values of the kernel's enums by their names, as the running kernel has them: `enums.TCP_ESTABLISHED`. */
-export const enums: { readonly [name: string]: u32 } = standIn("enums");
+export const enums: numbers.KnownEnums = standIn("enums");
 
 /** Functions that the kernel exports to programs (kfuncs), by their names: `kernel.bpf_task_from_pid(pid)`. */
 export const kernel: numbers.KernelCalls = standIn("kernel");
-/** The kernel's helpers that have no name of their own here: `helpers.bpf_get_numa_node_id()` (bpf-helpers(7)). */
-export const helpers: numbers.Helpers = standIn("helpers");
+/** The kernel's helpers by their own names: `helpers.bpf_get_numa_node_id()` (bpf-helpers(7)). */
+export const helpers: Helpers = standIn("helpers");
 /** A member of a map's value: `struct({ tick: timer, count: u64 })`. */
 export const timer: Type<numbers.Timer> = standIn("timer");
 export const lock: Type<numbers.Lock> = standIn("lock");
@@ -316,10 +319,8 @@ export const kretprobe: <const N extends ProbedName>(name: N, run: (result: Resu
   standIn("kretprobe");
 export const fentry: <const N extends FunctionName>(name: N, run: (...args: ArgumentsOf<N>) => void) => Program =
   standIn("fentry");
-export const fexit: <const N extends FunctionName>(
-  name: N,
-  run: (...args: [...ArgumentsOf<N>, ...ResultArgument<N>]) => void,
-) => Program = standIn("fexit");
+export const fexit: <const N extends FunctionName>(name: N, run: (...args: ExitArguments<N>) => void) => Program =
+  standIn("fexit");
 /** A hook of the kernel's security modules, without `bpf_lsm_`; a number below zero forbids. */
 export const lsm: <const N extends HookName>(
   name: N,
@@ -334,10 +335,8 @@ export const uretprobe: (place: string, run: (result: never) => void) => Program
  */
 export const structOps: <const N extends string>(struct: N, members: numbers.OpsMembers<N>) => numbers.Registered =
   standIn("structOps");
-export const fmodRet: <const N extends FunctionName>(
-  name: N,
-  run: (...args: [...ArgumentsOf<N>, ...ResultArgument<N>]) => number,
-) => Program = standIn("fmodRet");
+export const fmodRet: <const N extends FunctionName>(name: N, run: (...args: ExitArguments<N>) => number) => Program =
+  standIn("fmodRet");
 type OnMany = (pattern: string, run: (...args: u64[]) => void) => Program;
 /** Functions of the kernel by a pattern: `"tcp_*"`. Linux 5.18. */
 export const kprobeMulti: OnMany = standIn("kprobeMulti");

@@ -56,8 +56,18 @@ export interface WideType<T> extends NumberType<T> {
 export interface StructType<T> extends Type<T> {
   (members: Parts<T>): T;
 }
-/** Some of a struct's members; lists may be copied from where they are only read. */
-export type Parts<T> = { readonly [K in keyof T]?: T[K] extends readonly unknown[] ? Readonly<T[K]> : T[K] };
+/** What may be given for a value: of structs some members, of lists the first elements; the others are zero. */
+export type Part<T> = [T] extends [number | string | boolean]
+  ? T
+  : T extends readonly unknown[]
+    ? number extends T["length"]
+      ? readonly Part<T[number]>[]
+      : { readonly [I in keyof T]?: Part<T[I]> }
+    : T extends { readonly [kernel]: unknown }
+      ? T
+      : Parts<T>;
+/** Some of a struct's members. */
+export type Parts<T> = { readonly [K in keyof T]?: Part<T[K]> };
 export type ValueOf<T> = T extends Type<infer V> ? V : never;
 export type Members = Readonly<Record<string, Type<unknown>>>;
 export type StructOf<M extends Members> = { -readonly [K in keyof M]: ValueOf<M[K]> };
@@ -74,8 +84,8 @@ interface Cells<K, V> {
   /** The value: of structs the entry itself, which can be changed; of numbers a copy. */
   get(key: K): V | undefined;
   has(key: K): boolean;
-  /** False where there is no room. */
-  set(key: K, value: V): boolean;
+  /** False where there is no room. Members that are not named are zero. */
+  set(key: K, value: Part<V>): boolean;
   /** Adds to a number, at once for all CPUs; it begins with zero. One unless said otherwise. */
   add(key: K, by?: number): void;
   /**
@@ -93,7 +103,7 @@ export interface KernelMap<K, V> extends Entries<K, V>, Cells<K, V> {
   /** The value, which is deleted. */
   take(key: K): V | undefined;
   /** False where there is one already, or no room. */
-  insert(key: K, value: V): boolean;
+  insert(key: K, value: Part<V>): boolean;
   /** False where there was none. */
   delete(key: K): boolean;
 }
@@ -154,7 +164,7 @@ export interface InnerMap {
 export interface Queue<V> {
   readonly [kernel]: readonly ["queue", V];
   /** False where there is no room. */
-  push(value: V): boolean;
+  push(value: Part<V>): boolean;
   pop(): V | undefined;
   /** What is next, which stays there. */
   peek(): V | undefined;
@@ -172,7 +182,7 @@ export interface Storage<O, V> {
   readonly [kernel]: readonly ["storage", O, V];
   /** The value, as that of other maps; with `create` it is made, of zeros, where there is none. */
   get(owner: O, options?: { readonly create: boolean }): V | undefined;
-  set(owner: O, value: V): boolean;
+  set(owner: O, value: Part<V>): boolean;
   /** Adds to a number, which begins with zero. */
   add(owner: O, by?: number): void;
   delete(owner: O): boolean;
@@ -351,33 +361,57 @@ export type TracepointEvent<N extends string> = N extends keyof Tracepoints
 type FunctionOf<N extends string> = N extends keyof KernelFunctions ? KernelFunctions[N] : (...args: u64[]) => i64;
 export type ArgumentsOf<N extends string> = FunctionOf<N> extends (...args: infer A) => unknown ? A : never;
 export type ResultOf<N extends string> = FunctionOf<N> extends (...args: never[]) => infer R ? R : never;
-/** A kernel's function as programs call it: what it gives may be missing, and may have to be given back (`using`). */
-type KernelCall<F> = F extends (...args: infer A) => infer R
-  ? (
-      ...args: { [I in keyof A]: Lent<A[I]> }
-    ) => R extends object ? (Exclude<R, number> extends never ? R : (R & Held) | undefined) : R
-  : never;
-/** Others of its family may be given for a struct of the kernel's; memory of one's own for memory. */
-type Lent<T> = [T] extends [number | boolean | string] ? T : object | undefined;
-/** Functions that the kernel exports to programs, by its own types where they are declared. */
+/** Functions that the kernel exports to programs (kfuncs), by their names: `scry types` writes them. */
+// biome-ignore lint/suspicious/noEmptyInterface: declarations of a project add to it.
+export interface ExportedFunctions {}
+/** Values of the kernel's enums, by their names. */
+// biome-ignore lint/suspicious/noEmptyInterface: declarations of a project add to it.
+export interface Enums {}
+export type KnownEnums = Declared extends { readonly enums: true } ? Enums : Enums & { readonly [name: string]: u32 };
+type KernelCall<F> = F extends (...args: infer A) => infer R ? (...args: { [I in keyof A]: Lent<A[I]> }) => R : never;
+/**
+ * Others of its family may be given for a struct of the kernel's; memory of one's own for memory; numbers of its width with a
+ * sign or without.
+ */
+type Lent<T> = [T] extends [boolean | string]
+  ? T
+  : [T] extends [number]
+    ? IsWide<T> extends true
+      ? number | object
+      : "u32" extends FlavourOf<T>
+        ? u32 | i32
+        : "i32" extends FlavourOf<T>
+          ? u32 | i32
+          : T
+    : object | undefined;
+/** Functions that the kernel exports to programs. */
 export type KernelCalls = {
-  readonly [N in keyof KernelFunctions]: KernelCall<KernelFunctions[N]>;
-} & {
-  readonly [name: `bpf_${string}`]: (
-    ...args: (number | boolean | object | string | undefined)[]
-  ) => Unknown & u64 & Held;
-};
-/** Helpers, by their names. */
-export interface Helpers {
-  readonly [name: `bpf_${string}`]: (...args: (number | boolean | object | string | undefined)[]) => Unknown & u64;
+  readonly [N in keyof ExportedFunctions]: KernelCall<ExportedFunctions[N]>;
+} & (Declared extends {
+  readonly exported: true;
 }
+  ? unknown
+  : {
+      readonly [name: string]: (
+        ...args: (number | boolean | object | string | undefined)[]
+      ) => (Unknown & u64 & Held) | undefined;
+    });
+/** Whatever programs have their data in. */
+export interface AnyMap {
+  readonly [kernel]: readonly [
+    "map" | "aggregates" | "queue" | "storage" | "stacks" | "programs" | "ring",
+    ...(readonly unknown[]),
+  ];
+}
+/** What a helper reads or writes by its address: structs, lists, texts, memory of the kernel's. */
+export type Memory = object | string;
 
 /** A struct of the kernel's that a program of its kind may write to: `sk as unknown as Writable<tcp_sock>`. */
 export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The result as the last of the arguments; of functions that give nothing, there is none. */
-export type ResultArgument<N extends string> =
-  FunctionOf<N> extends (...args: never[]) => infer R ? (undefined extends R ? [] : [result: R]) : [];
+/** Its arguments, and its result as the last of them; of functions that give nothing, there is none. */
+export type ExitArguments<N extends string> =
+  FunctionOf<N> extends (...args: infer A) => infer R ? (undefined extends R ? A : [...A, result: R]) : never;
 
 // --- the user's side ------------------------------------------------------------------------------------------------
 

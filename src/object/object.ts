@@ -108,7 +108,7 @@ export interface ProgramSpec {
 }
 
 /** What a program is loaded for, by its name in `attach-types.ts`; undefined where nothing says it. */
-export function attachTypeOf({ attachType, attach }: ProgramSpec): string | undefined {
+export function attachTypeOf({ attachType, attach }: Pick<ProgramSpec, "attach" | "attachType">): string | undefined {
   const [first] = attach;
   return attachType ?? (first?.kind === "cgroup" ? `cgroup_${first.attachType}` : undefined);
 }

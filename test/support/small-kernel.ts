@@ -53,25 +53,47 @@ function types(): Btf {
     member("hidden", hidden),
   );
   const inode = struct("inode", member("i_ino", u64), member("i_mode", u16), member("i_size", i64));
-  const file = struct("file", member("f_mode", u32), member("f_inode", w.ptr(inode)), member("f_owner", toTask));
+  const toInode = w.ptr(inode);
+  const file = struct("file", member("f_mode", u32), member("f_inode", toInode), member("f_owner", toTask));
   struct("class", member("name", chars));
   struct("Ring", member("head", u64));
   struct("twice", member("first", i32));
   struct("twice", member("second", u64));
   struct("pt_regs", ...["di", "si", "dx", "cx", "r8", "r9", "ax"].map((name) => member(name, u64)));
+  struct("bpf_iter__task", member("task", toTask));
+  struct("vm_area_struct", member("vm_start", u64));
+  const sock = struct("sock", member("sk_mark", u32));
+  const toSock = w.ptr(sock);
+  struct("tcp_sock", member("snd_cwnd", u32), member("bytes_acked", u64));
+  const ssthresh = w.ptr(w.funcProto(u32, [{ name: "sk", type: toSock }]));
+  const avoid = w.ptr(
+    w.funcProto(
+      0,
+      [toSock, u32, u32].map((type, i) => ({ name: `arg${i}`, type })),
+    ),
+  );
+  struct("tcp_congestion_ops", member("ssthresh", ssthresh), member("cong_avoid", avoid), member("name", comm));
+  struct("bpf_struct_ops_tcp_congestion_ops");
   struct("xdp_md", member("data", u32), member("data_end", u32));
   struct("__sk_buff", member("len", u32), member("mark", u32));
   struct("bpf_sock_addr", member("user_ip4", u32), member("user_port", u32));
   const [toFile, toSize] = [w.ptr(file), w.ptr(i64)];
-  const fn = (name: string, returns: number, ...params: [name: string, type: number][]): void => {
+  const fn = (name: string, returns: number, ...params: [name: string, type: number][]): number => {
     const id = w.funcProto(
       returns,
       params.map(([called, type]) => ({ name: called, type })),
     );
-    w.func(name, id);
+    return w.func(name, id);
+  };
+  const exported = (...given: Parameters<typeof fn>): void => {
+    w.declTag("bpf_kfunc", fn(...given), -1);
   };
   fn("vfs_read", i64, ["file", toFile], ["buf", chars], ["count", u64], ["pos", toSize]);
   fn("free_task", 0, ["tsk", toTask]);
+  exported("bpf_task_from_pid", toTask, ["pid", i32]);
+  exported("bpf_task_release", 0, ["p", toTask]);
+  exported("bpf_strlen", i32, ["s__str", chars]);
+  exported("bpf_find_inode", toInode, ["number", u64], ["aux__prog", chars]);
   fn("bpf_lsm_file_open", i32, ["file", toFile]);
   fn("__traceiter_sched_switch", i32, ["__data", chars], ["preempt", bool], ["prev", toTask], ["next", toTask]);
   const traced = w.funcProto(

@@ -13,21 +13,25 @@ import {
   cgroupConnect4,
   count,
   devMap,
+  enums,
   exists,
   fentry,
   fexit,
   hash,
   hashOfMaps,
+  helpers,
   hist,
   i64,
   ipv4,
   ipv6,
+  kernel,
   kernelStack,
   kprobe,
   kretprobe,
   lhist,
   list,
   live,
+  lock,
   lpmTrie,
   lruHash,
   lsm,
@@ -41,11 +45,14 @@ import {
   stackMap,
   stats,
   struct,
+  structOps,
   sum,
   type task_struct,
   taskStorage,
   tc,
+  type tcp_sock,
   text,
+  timer,
   tracepoint,
   type UserValue,
   u8,
@@ -56,6 +63,7 @@ import {
   uprobe,
   userStack,
   type ValueOf,
+  type Writable,
   XDP,
   xdp,
 } from "scry/bpf";
@@ -231,6 +239,45 @@ export const routed = xdp((packet) => {
   const length: u32 = packet.length;
   if (length > 1000 + tag && !packet.adjustTail(-4)) return XDP.ABORTED;
   return ports.redirect(port ?? 0, XDP.PASS);
+});
+
+// --- using, callbacks, functions of the kernel
+const State = struct({ guard: lock, tick: timer, key: Key, sizes: list(u32, 4) });
+const states = hash(u32, State, { maxEntries: 8 });
+const WEIGHTS = [1, 2, 4];
+export const taken = tracepoint("syscalls:sys_exit_read", () => {
+  states.insert(1, { key: { pid: 1 }, sizes: [1, 2] });
+  const state = states.get(1);
+  if (state === undefined) return;
+  {
+    using _held = state.guard.hold();
+    state.key.pid += 1;
+  }
+  state.tick.start(states, 1_000, (key, entry) => {
+    entry.sizes[0] += key;
+  });
+  using record = slow.reserve();
+  if (record === undefined) return;
+  record.ns = u64(bpf.loop(3, (i) => i === 2));
+  if (record.ns === 0) record.discard();
+  const weight: u32 = u32(WEIGHTS[bpf.cpu()] ?? 0) + (state.sizes[bpf.cpu()] ?? 0);
+  record.pid = weight + enums.RUNNING;
+  if (state.sizes[bpf.cpu()] === undefined) return;
+  for (const [key, value] of states) started.add(key, value.sizes[1]);
+});
+export const held = btfTracepoint("sched_switch", (_preempt, prev) => {
+  using task = kernel.bpf_task_from_pid(bpf.pid());
+  if (task === undefined || task.pid === prev.pid) return;
+  const node: u32 = u32(helpers.bpf_get_numa_node_id());
+  started.set(node, helpers.bpf_skc_to_tcp_sock(task)?.bytes_acked ?? 0);
+});
+export const control = structOps("tcp_congestion_ops", {
+  name: "scry_types",
+  ssthresh: (sk) => sk.sk_mark,
+  cong_avoid: (sk, _ack, acked) => {
+    const socket = sk as unknown as Writable<tcp_sock>;
+    socket.snd_cwnd += acked;
+  },
 });
 
 // --- the user's side

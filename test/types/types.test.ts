@@ -1,8 +1,6 @@
 // The types of `scry/bpf`, asked of tsc: what is right passes, what is wrong is the error that the file says.
 
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,43 +9,13 @@ import { compileModule } from "../../src/lang/kernel-ts/index.ts";
 import { kernelDeclarations, namesOf } from "../../src/lang/kernel-types/index.ts";
 import { formatDiagnostic, type SourceText } from "../../src/source/index.ts";
 import { smallKernel } from "../support/small-kernel.ts";
+import { complaintsOf } from "../support/typescript.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
 const folder = mkdtempSync(join(tmpdir(), "scry-types-"));
 afterAll(() => rmSync(folder, { recursive: true }));
+const complaints = (files: readonly string[]): string[] => complaintsOf(folder, files).lines;
 
-/** What tsc says of the folder's files: `file:line code`, the first of each line. */
-function complaints(files: readonly string[]): string[] {
-  const source = (path: string): string[] => [join(here, "../../src", path)];
-  const compilerOptions = {
-    target: "ES2022",
-    lib: ["ES2023", "ESNext.Disposable"],
-    module: "NodeNext",
-    strict: true,
-    noUncheckedIndexedAccess: true,
-    exactOptionalPropertyTypes: true,
-    noEmit: true,
-    allowImportingTsExtensions: true,
-    types: ["node"],
-    typeRoots: [join(here, "../../node_modules/@types")],
-    paths: { scry: source("index.ts"), "scry/bpf": source("bpf/index.ts") },
-  };
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
-  const { stdout, stderr, status, error } = spawnSync(process.execPath, [tsc, "-p", folder, "--pretty", "false"], {
-    cwd: folder,
-    encoding: "utf8",
-  });
-  if (error !== undefined) throw error;
-  const first = new Map<string, string>();
-  for (const [, place = "", code = ""] of stdout.matchAll(/^(\S.*?\(\d+),\d+\): error (TS\d+): /gm))
-    if (!first.has(place)) first.set(place, code);
-  // What is wrong with no file in particular is nothing that a case asks for.
-  if (status !== 0 && first.size === 0) throw new Error(stdout + stderr);
-  return [...first].map(([place, code]) => `${place.replace("(", ":")} ${code}`);
-}
-
-writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
 writeFileSync(join(folder, "kernel.d.ts"), kernelDeclarations(smallKernel()));
 
 /** Copies a file without the words that would keep tsc silent, so that it says which error it is; gives those expected. */
@@ -62,6 +30,7 @@ function copied(name: string): string[] {
 const right = copied("right.bpf.ts");
 const wrong = copied("wrong.bpf.ts");
 const user = copied("user.ts");
+const anys = copied("no-any.ts");
 
 /** The kernel's side of a file, for the compiler. */
 function kernelSide(name: string): SourceText {
@@ -100,6 +69,10 @@ describe("tsc", () => {
 
   it(`knows the user's side of a module, and refuses ${user.length} lines`, () => {
     expect(complaints(["kernel.d.ts", "right.bpf.ts", "user.ts"]).map(shown)).toEqual(user.map(shown));
+  });
+
+  it("finds no `any` in what is imported and loaded, and would", () => {
+    expect(complaints(["kernel.d.ts", "right.bpf.ts", "no-any.ts"]).map(shown)).toEqual(anys.map(shown));
   });
 
   it("takes any name where not all is declared, and what is declared by its fields", () => {

@@ -11,27 +11,38 @@ import {
   bytes,
   cgroupConnect4,
   count,
+  enums,
   fentry,
   fexit,
   hash,
   hashOfMaps,
+  helpers,
   hist,
   type i32,
   type i64,
   ipv4,
+  iterate,
+  kernel,
+  kernelStack,
+  kprobeMulti,
   kretprobe,
   list,
   live,
+  lock,
+  lpmTrie,
   lsm,
   programArray,
   queue,
   range,
   ring,
+  sockMap,
   struct,
+  structOps,
   type task_struct,
   taskStorage,
   tc,
   text,
+  timer,
   tracepoint,
   type UserValue,
   u8,
@@ -40,6 +51,8 @@ import {
   u64,
   userStack,
   type ValueOf,
+  view,
+  type Writable,
   xdp,
 } from "scry/bpf";
 
@@ -254,7 +267,7 @@ export const d4 = tracepoint("syscalls:sys_exit_read", (_event, _more) => {});
 // @ts-expect-error TS2345
 export const d5 = tracepoint("syscalls:sys_exit_read", (event) => started.set(1, event.ret));
 // @ts-expect-error TS2322
-export const d6 = tracepoint("sched:sched_process_exec", (event) => slow.send({ comm: event.filename }));
+export const d6 = tracepoint("sched:sched_process_exec", (event) => slow.send({ comm: event.pid }));
 // @ts-expect-error TS2345
 export const d7 = fentry("vfs_reed", () => {});
 // @ts-expect-error TS2551
@@ -325,6 +338,132 @@ export const p4 = xdp((packet) => {
 });
 // @ts-expect-error TS2339
 export const p5 = tc((packet) => (packet.adjustHead(4) ? 1 : 0));
+
+// --- using, callbacks, iterators
+const State = struct({ guard: lock, tick: timer, count: u64 });
+const states = hash(u32, State);
+declare const state: ValueOf<typeof State>;
+export const u1 = tracepoint("syscalls:sys_exit_read", () => {
+  // @ts-expect-error TS2532
+  slow.reserve().discard();
+  using record = slow.reserve();
+  // @ts-expect-error TS18048
+  record.pid = 1;
+  if (record === undefined) return;
+  // @ts-expect-error TS2322
+  record.pid = wide;
+  // @ts-expect-error TS2339
+  record.drop();
+  // @ts-expect-error TS2850
+  using count = started.get(1);
+  // @ts-expect-error TS2741
+  using rest = state.guard;
+  bpf.print(`${count} ${rest}`);
+});
+// @ts-expect-error TS2322
+states.insert(1, { count: "1" });
+// @ts-expect-error TS2322
+states.insert(1, { guard: 0 });
+// @ts-expect-error TS2740
+state.tick.start(slow, 1, () => {});
+// @ts-expect-error TS2551
+state.tick.start(states, 1, (_key, entry) => bpf.print(`${entry.counts}`));
+// @ts-expect-error TS2339
+state.guard.release();
+// @ts-expect-error TS2345
+bpf.loop("1", () => {});
+// @ts-expect-error TS2345
+bpf.loop(1, (_index: string) => {});
+// @ts-expect-error TS2322
+export const u11: u32 = bpf.loop(1, () => {});
+// @ts-expect-error TS2488
+for (const i of 5) bpf.print(`${i}`);
+// @ts-expect-error TS2551
+for (const one of bpf.tasks()) bpf.print(`${one.name2}`);
+// @ts-expect-error TS2554
+for (const one of bpf.threadsOf()) bpf.print(`${one.pid}`);
+// @ts-expect-error TS2345
+for (const area of bpf.memoryAreas(wide)) bpf.print(`${area.vm_start}`);
+// @ts-expect-error TS2339
+for (const [key, value] of states) bpf.print(`${key} ${value.pid}`);
+// @ts-expect-error TS2488
+for (const one of queue(u32)) bpf.print(`${one}`);
+// @ts-expect-error TS18048
+export const u17 = iterate("task", (event) => event.print(`${event.task.pid}`));
+// @ts-expect-error TS2345
+export const u18 = iterate("task", (event) => event.print(1));
+
+// --- helpers, functions and values of the kernel
+// @ts-expect-error TS2551
+helpers.bpf_ktime_get_nss();
+// @ts-expect-error TS2741
+helpers.bpf_map_delete_elem(task, Key({}));
+// @ts-expect-error TS2554
+helpers.bpf_get_numa_node_id(1);
+// @ts-expect-error TS2532
+export const k4: u32 = helpers.bpf_skc_to_tcp_sock(task).snd_cwnd;
+// @ts-expect-error TS2322
+export const k5: u32 = helpers.bpf_ktime_get_ns();
+// @ts-expect-error TS2345
+helpers.bpf_get_current_comm(task, "16");
+// @ts-expect-error TS2551
+kernel.bpf_task_from_pidd(1);
+// @ts-expect-error TS2339
+kernel.vfs_read(task);
+// @ts-expect-error TS2532
+export const k9 = kernel.bpf_task_from_pid(1).pid;
+// @ts-expect-error TS2345
+kernel.bpf_task_from_pid(wide);
+// @ts-expect-error TS2345
+kernel.bpf_strlen(1);
+// @ts-expect-error TS2554
+kernel.bpf_find_inode();
+// @ts-expect-error TS2850
+using found = kernel.bpf_find_inode(1);
+// @ts-expect-error TS2551
+export const k14 = enums.RUNING + (found?.i_ino ?? 0);
+// @ts-expect-error TS2322
+export const k15: string = enums.RUNNING;
+
+// --- structs that programs fill
+// @ts-expect-error TS2561
+structOps("tcp_congestion_ops", { sstresh: () => 2 });
+// @ts-expect-error TS2322
+structOps("tcp_congestion_ops", { ssthresh: () => "2" });
+// @ts-expect-error TS2322
+structOps("tcp_congestion_ops", { ssthresh: 2 });
+// @ts-expect-error TS2551
+structOps("tcp_congestion_ops", { cong_avoid: (sk) => bpf.print(`${sk.sk_marks}`) });
+structOps("tcp_congestion_ops", {
+  cong_avoid: (sk) => {
+    // @ts-expect-error TS2540
+    sk.sk_mark = 1;
+    // @ts-expect-error TS2352
+    (sk as Writable<typeof task>).pid = 1;
+  },
+});
+// @ts-expect-error TS2345
+view(wide, task);
+
+// --- parts
+const Outer = struct({ key: Key, list: list(Key, 2), at: kernelStack() });
+const outers = hash(u32, Outer);
+// @ts-expect-error TS2322
+outers.set(1, { key: { pid: wide } });
+// @ts-expect-error TS2561
+Outer({ key: { pidd: 1 } });
+// @ts-expect-error TS2322
+Outer({ list: [{}, {}, {}] });
+// @ts-expect-error TS2741
+Outer({ at: {} });
+// @ts-expect-error TS2345
+outers.set({}, {});
+// @ts-expect-error TS2345
+lpmTrie(ipv4, Key).find(1);
+// @ts-expect-error TS2345
+sockMap().redirect("1");
+// @ts-expect-error TS2345
+export const q9 = kprobeMulti("tcp_*", (first: task_struct) => bpf.print(`${first.pid}`));
 
 // --- the user's side
 // @ts-expect-error TS2322

@@ -72,7 +72,8 @@ const calls: Readonly<Record<string, unknown>> = {
   ),
 };
 
-const IMPORTS = 'import { array, bpf, hash, live, rawTracepoint, u8, u32, u64 } from "scry/bpf";\n';
+const IMPORTS =
+  'import { array, bpf, hash, helpers, live, rawTracepoint, socketFilter, u8, u32, u64 } from "scry/bpf";\n';
 
 const runners: Readonly<Record<string, (text: string) => readonly string[]>> = {
   scry: compiled(),

@@ -31,22 +31,30 @@ export function helperFunction(name: string, typing: Typing): CFunction | undefi
   return { name, type, span, static: false, inline: false, attributes: new Set(["helper"]), uses: 0 };
 }
 
-/** What a helper's pointer leads to; void where the text says it. */
+const STRUCTS: Readonly<Record<string, string>> = {
+  get_current_task_btf: "task_struct",
+  task_pt_regs: "pt_regs",
+  sk_lookup_tcp: "bpf_sock",
+  sk_lookup_udp: "bpf_sock",
+  skc_lookup_tcp: "bpf_sock",
+  sk_fullsock: "bpf_sock",
+  get_listener_sock: "bpf_sock",
+  tcp_sock: "bpf_tcp_sock",
+  skc_to_tcp_sock: "tcp_sock",
+  skc_to_tcp6_sock: "tcp6_sock",
+  skc_to_tcp_timewait_sock: "tcp_timewait_sock",
+  skc_to_tcp_request_sock: "tcp_request_sock",
+  skc_to_udp6_sock: "udp6_sock",
+  skc_to_unix_sock: "unix_sock",
+  skc_to_mptcp_sock: "mptcp_sock",
+  sock_from_file: "socket",
+};
+
+/** The struct that a helper's pointer leads to, by the helper's name without `bpf_`; undefined: the text says it. */
+export const helperStruct = (name: string): string | undefined =>
+  Object.hasOwn(STRUCTS, name) ? STRUCTS[name] : undefined;
+
 function pointed(name: string, typing: Typing): number {
-  const struct: Readonly<Record<string, string>> = {
-    get_current_task_btf: "task_struct",
-    task_pt_regs: "pt_regs",
-    sk_lookup_tcp: "bpf_sock",
-    sk_lookup_udp: "bpf_sock",
-    skc_lookup_tcp: "bpf_sock",
-    sk_fullsock: "bpf_sock",
-    get_listener_sock: "bpf_sock",
-    tcp_sock: "bpf_tcp_sock",
-    skc_to_tcp_sock: "tcp_sock",
-    skc_to_tcp6_sock: "tcp6_sock",
-    skc_to_udp6_sock: "udp6_sock",
-    skc_to_unix_sock: "unix_sock",
-    sock_from_file: "socket",
-  };
-  return (Object.hasOwn(struct, name) ? typing.types.find(struct[name] as string, "struct") : undefined) ?? 0;
+  const struct = helperStruct(name);
+  return (struct === undefined ? undefined : typing.types.find(struct, "struct")) ?? 0;
 }

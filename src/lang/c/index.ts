@@ -4,5 +4,5 @@ export { followPointers, registerOf } from "./bcc/index.ts";
 export { type CompileCOptions, compileC } from "./compile-c.ts";
 export { type CompiledC, compileUnit } from "./compile-unit.ts";
 export { type Machine, REGISTERS } from "./headers/index.ts";
-export { helperFunction } from "./helpers.ts";
+export { helperFunction, helperStruct } from "./helpers.ts";
 export { remembered } from "./remembered-types.ts";

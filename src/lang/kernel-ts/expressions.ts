@@ -250,9 +250,15 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
     const type = typing.resolve(of.type);
     if (type.kind !== "array" && type.kind !== "ptr")
       return refuse("SCRY1402", "names of members are known before a program runs: write them behind a dot", node);
-    const index = this.plain(node.property as Expression);
-    const at = typing.index(type.kind === "array" ? of : of, index, spanOf(node));
-    return { kind: "plain", of: at };
+    const span = spanOf(node);
+    const given = this.plain(node.property as Expression);
+    const simple = given.kind === "constant" || given.kind === "variable";
+    const index = simple ? given : this.read(this.held(given, given.type, span), span);
+    const at = typing.index(of, index, span);
+    if (type.kind !== "array") return { kind: "plain", of: at };
+    const { u64 } = this.types;
+    const within = typing.compare("<", typing.cast(index, u64), this.constant(type.count, u64, span), span);
+    return { kind: "plain", of: at, within };
   }
 
   #staticMember(what: Static, name: string, node: MemberExpression): Value {
@@ -506,7 +512,7 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
     return found;
   }
 
-  /** The type that is written behind a name: `x: u32`, `event: typeof Event`. */
+  /** The type that is written behind a name: `x: u32`, `event: ValueOf<typeof Event>`. */
   annotated(pattern: Pattern): number | undefined {
     const annotation = annotationOf(pattern);
     return annotation === undefined ? undefined : this.typeOf(annotation);
@@ -531,7 +537,15 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
     const name = (typeName ?? exprName) as { type: string; name: string } | undefined;
     if (name?.type !== "Identifier") return refuse("SCRY1403", "a type by its name is needed here", node);
     const [of] = typeArguments?.params ?? [];
-    if (/^(?:ValueOf|Writable)$/.test(name.name) && of !== undefined) return this.typeOf(of);
+    if (exprName !== undefined)
+      return refuse(
+        "SCRY1403",
+        `typeof ${name.name} is the type of the schema, not that of its values`,
+        node,
+        `ValueOf<typeof ${name.name}>`,
+      );
+    if (name.name === "Writable" && of !== undefined) return this.typeOf(of);
+    if (name.name === "ValueOf" && of !== undefined) return this.#valueOf(of);
     const number =
       this.typeArguments.get(name.name) ?? this.types.number(name.name) ?? networkType(this.types, name.name);
     if (number !== undefined) return number;
@@ -542,6 +556,14 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
     const kernel = this.types.c.find(name.name, ["struct", "union", "typedef"]);
     if (kernel !== undefined) return this.types.c.pointer(kernel);
     return refuse("SCRY1404", `there is no type '${name.name}'`, node);
+  }
+
+  /** What stands in `ValueOf<typeof Event>`. */
+  #valueOf(node: Node): number {
+    const { exprName } = node as unknown as { exprName?: { type: string; name: string } };
+    const found = exprName?.type === "Identifier" ? this.module.find(exprName.name) : undefined;
+    if (found?.kind === "static" && found.what.kind === "type") return found.what.type;
+    return refuse("SCRY1403", "ValueOf<typeof Event> with Event = struct({ … })", node);
   }
 
   /** The type of what a function gives: of structs that may be missing where they are. */

@@ -20,7 +20,10 @@ export function kernelCall(r: Reader, name: string, given: readonly CExpression[
     return refuse("SCRY1405", `${name} takes ${type.params.length} arguments, ${given.length} given`, at);
   const args = type.params.map((param, i): CExpression => {
     const value = given[i];
-    if (value !== undefined) return typing.cast(value, param.type);
+    if (value !== undefined) {
+      const numbers = typing.isInteger(value.type) && typing.isInteger(param.type);
+      return numbers ? r.fitting(value, param.type, at) : typing.cast(value, param.type);
+    }
     // The verifier fills in what is its own; what may be missing is null.
     if (/__(?:prog|ign|opt|nullable)$/.test(param.name)) return r.constant(0, param.type, span);
     return refuse("SCRY1405", `${name} takes ${type.params.length} arguments, ${given.length} given`, at);

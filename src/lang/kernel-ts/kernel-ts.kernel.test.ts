@@ -78,7 +78,7 @@ describe("a module", () => {
           default: return 1;
         }
       }
-      function note(state: typeof State, bytes: u64): void {
+      function note(state: ValueOf<typeof State>, bytes: u64): void {
         state.seen += 1;
         for (const i of range(state.digits.length)) state.digits[i] = u8(bytes >> (i * 4));
       }

@@ -44,7 +44,12 @@ export function knownMember(types: Types, holder: number, of: CExpression, name:
   return { ...of, type };
 }
 
-export const orderOf = (types: Types, type: number): NetworkKind | undefined => networkKind(types.c, type);
+export function orderOf(types: Types, type: number): NetworkKind | undefined {
+  const found = types.typing.resolve(type);
+  // The kernel's own addresses of IPv6 are a struct.
+  if (found.kind === "struct" && found.name === "in6_addr") return "ipv6";
+  return networkKind(types.c, type);
+}
 
 export function addressKind(types: Types, type: number): AddressKind | undefined {
   const kind = orderOf(types, type);

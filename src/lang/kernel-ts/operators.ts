@@ -123,9 +123,10 @@ export abstract class OperatorReader extends PlaceReader {
     ] as const) {
       if (other.kind !== "undefined") continue;
       if (one.kind === "undefined") return this.constant(operator === "==" ? 1 : 0, typing.int, span);
-      const known = one.kind === "maybe" || one.kind === "map";
-      const present = known ? one.present : this.asPlain(one, node);
-      if (!known && !typing.isPointer(present.type))
+      const known =
+        one.kind === "maybe" || one.kind === "map" ? one.present : one.kind === "plain" ? one.within : undefined;
+      const present = known ?? this.asPlain(one, node);
+      if (known === undefined && !typing.isPointer(present.type))
         return refuse("SCRY1403", `this is never undefined: it is of type ${this.types.name(present.type)}`, node);
       const truth = typing.truth(present);
       return operator === "=="
@@ -232,12 +233,16 @@ export abstract class OperatorReader extends PlaceReader {
     const span = spanOf(at);
     if (operator === "??") {
       const left = this.value(leftNode);
+      // An element of constants, by an index that is known: tsc asks for what to take instead all the same.
+      if (left.kind === "static" && left.what.kind === "number") return left;
       const given =
-        left.kind === "plain" && typing.isPointer(left.of.type)
-          ? { present: left.of, of: left.of }
-          : left.kind === "maybe"
-            ? left
-            : refuse("SCRY1403", "this is never undefined", leftNode);
+        left.kind === "maybe"
+          ? left
+          : left.kind === "plain" && typing.isPointer(left.of.type)
+            ? { present: left.of, of: left.of }
+            : left.kind === "plain" && left.within !== undefined
+              ? { present: left.within, of: left.of }
+              : refuse("SCRY1403", "this is never undefined", leftNode);
       const own = this.asPlain({ kind: "plain", of: given.of }, leftNode);
       const right = this.contained(() => this.plain(rightNode, own.type));
       return { kind: "plain", of: typing.conditional(given.present, own, right, span) };

@@ -9,6 +9,7 @@ import { layoutOfContext } from "./context-layout.ts";
 import { FunctionReader } from "./functions.ts";
 import { Module, type ModuleUnit } from "./module.ts";
 import { OrdinaryModule } from "./ordinary.ts";
+import { permitted } from "./permissions.ts";
 import { PROGRAMS, type ProgramRow, type ProgramWorld, parameterOf, STRUCT_OPS } from "./programs.ts";
 import { Types } from "./types.ts";
 import type { Exporting, Handed, ProgramValue, Static, StructOps, TypeArguments } from "./values.ts";
@@ -65,6 +66,7 @@ export class Unit implements ModuleUnit {
       const { fn, section, context } = this.#program(one, PROGRAMS[one.what] as ProgramRow);
       sections.set(fn, section);
       contexts.set(fn.name, context);
+      permitted(fn, section, one.what);
       return fn;
     });
     for (const ops of this.#structs) functions.push(...this.#filled(ops));

@@ -174,7 +174,8 @@ interface WithMethods {
 }
 
 export type Value =
-  | ({ readonly kind: "plain"; readonly of: CExpression } & WithMethods)
+  /** `within`, of an element: not zero where the index lies within. Nothing looks at it but what asks, as `??` does. */
+  | ({ readonly kind: "plain"; readonly of: CExpression; readonly within?: CExpression } & WithMethods)
   /** May be missing: `present` is not zero where it is there. */
   | ({ readonly kind: "maybe"; readonly present: CExpression; readonly of: CExpression } & WithMethods)
   | Resource

@@ -1,9 +1,11 @@
 // A kernel's structs, functions and tracepoints as what adds to the types of `scry/bpf`: whole, or what modules name.
 
 import type { Btf, BtfComposite, BtfKind } from "../../btf/index.ts";
+import { kernelFunction } from "../../object/index.ts";
 import type { TracepointField } from "../c/index.ts";
 import { PROGRAMS } from "../kernel-ts/index.ts";
 import type { KernelNames } from "./names.ts";
+import { TAKEN } from "./taken.ts";
 import { declarable, listText, numberText, property, TypeText } from "./type-text.ts";
 
 /** The kernel that is declared. */
@@ -44,6 +46,8 @@ class Declarations {
   text(): string {
     const tracepoints = this.#tracepoints();
     const functions = this.#functions();
+    const exported = this.#exported();
+    const enums = this.#enums();
     const structs = this.#structs();
     const whole = this.#names === undefined;
     const block = (name: string, lines: readonly string[]): string[] =>
@@ -54,10 +58,13 @@ class Declarations {
       'declare module "scry/bpf" {',
       ...block("Declared", [
         ...(whole && tracepoints.length > 0 ? ["tracepoints: true;"] : []),
-        ...(whole ? ["functions: true;"] : []),
+        ...(whole ? ["functions: true;", "enums: true;"] : []),
+        ...(whole && exported.length > 0 ? ["exported: true;"] : []),
       ]),
       ...block("Tracepoints", tracepoints),
       ...block("KernelFunctions", functions),
+      ...block("ExportedFunctions", exported),
+      ...block("Enums", enums),
       ...structs,
       "}",
       "",
@@ -131,6 +138,63 @@ class Declarations {
     return [...lines.values()].sort();
   }
 
+  /** Functions that programs may call: those that say so (Linux 6.10), or that a module calls. */
+  #exported(): string[] {
+    const { btf } = this.#kernel;
+    const tagged = new Map<string, number>();
+    for (const { id } of btf.findAll("bpf_kfunc", "decl_tag")) {
+      const tag = btf.type(id);
+      const fn = tag.kind === "decl_tag" ? btf.type(tag.type) : undefined;
+      if (fn?.kind === "func") tagged.set(fn.name, fn.id);
+    }
+    const wanted = this.#names?.exported;
+    const found =
+      wanted === undefined
+        ? [...tagged]
+        : [...named(btf, wanted, ["func"])]
+            .map(({ name, id }) => [name, id] as const)
+            .filter(([name]) => tagged.size === 0 || tagged.has(name));
+    return found.flatMap(([name, id]) => this.#exportedFunction(name, id) ?? []).sort();
+  }
+
+  /** What it gives may be missing, but where it is known that it cannot be; what it acquires is given back by `using`. */
+  #exportedFunction(name: string, id: number): string | undefined {
+    const { btf } = this.#kernel;
+    const fn = btf.type(id);
+    const proto = fn.kind === "func" ? btf.resolve(fn.type) : undefined;
+    if (proto?.kind !== "func_proto") return undefined;
+    const text = this.#types.functionText(proto.id) as string;
+    const row = kernelFunction(name);
+    if (btf.resolve(proto.returns).kind !== "ptr" || row?.returns === "kernel") return `${property(name)}: ${text};`;
+    const [params, given = ""] = text.split(/ => (?!.* => )/);
+    const of = given === "u64" ? "object" : given;
+    return `${property(name)}: ${params} => ${row?.acquires === undefined ? of : `(${of} & Held)`} | undefined;`;
+  }
+
+  /** Values of enums, with what they are in this kernel. Of two of one name the first is it. */
+  #enums(): string[] {
+    const { btf } = this.#kernel;
+    const lines = new Map<string, string>();
+    const add = (id: number, only?: string): void => {
+      const type = btf.type(id);
+      if (type.kind !== "enum" && type.kind !== "enum64") return;
+      const of = type.name === "" ? "" : ` of enum ${type.name}`;
+      for (const { name, value } of type.values) {
+        if (lines.has(name) || (only !== undefined && name !== only)) continue;
+        const kind = numberText(Math.max(4, type.size), value < 0n);
+        lines.set(name, `/** ${value}${of} */ readonly ${property(name)}: ${kind};`);
+      }
+    };
+    if (this.#names === undefined) {
+      for (let id = btf.firstId; id < btf.count; id++) if (/^enum/.test(btf.kind(id))) add(id);
+    } else
+      for (const name of this.#names.enumerators) {
+        const found = btf.enumerator(name);
+        if (found !== undefined) add(found.type, name);
+      }
+    return [...lines].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, line]) => line);
+  }
+
   /** The arguments of a tracepoint: the first parameter is its own. Their names stand at the function that calls it. */
   #tracepointFunction(id: number, name: string): string | undefined {
     const { btf } = this.#kernel;
@@ -177,18 +241,6 @@ class Declarations {
     ];
   }
 }
-
-/** Types that `scry/bpf` has itself: a struct of that name gets another. */
-export const TAKEN: readonly string[] = (
-  "Aggregate AggregateArray AggregateMap ArgumentsOf ArrayMap ArrayOf AsNumber Bits BloomFilter " +
-  "BtfTracepointName Declared Entries FunctionName GivenValue HashOf Header HeaderFields Held Helpers Histogram " +
-  "HistogramBucket HookName InnerMap Ipv4Type Items Kept KernelCalls KernelFunctions KernelMap KernelStruct " +
-  "KernelStructs List Live Lock MapOfMaps Members NumberType OpsMembers Packet Parts PerCpu PrefixMap Printing " +
-  "ProbedName Program ProgramArray Queue RedirectMap Registered Reserved ResultArgument ResultOf Ring " +
-  "SocketBuffer SocketGroup SocketMap Stack StackFrame StackMap StackValue Statistics Storage StructOf " +
-  "StructType Timer TracepointEvent TracepointName Tracepoints Type Unknown UserRing UserValue ValueOf WideType " +
-  "Writable XdpContext XdpPacket be16 be32 be64 i16 i32 i64 i8 ipv4 ipv6 mac u16 u32 u64 u8"
-).split(" ");
 
 /** What programs may write to: their contexts. */
 const WRITABLE: ReadonlySet<string> = new Set(

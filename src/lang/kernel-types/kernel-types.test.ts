@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { smallKernel } from "../../../test/support/small-kernel.ts";
 import { PROGRAMS } from "../kernel-ts/index.ts";
-import { TAKEN } from "./declarations.ts";
-import { kernelDeclarations, namesOf } from "./index.ts";
+import { helperTypes, kernelDeclarations, namesOf } from "./index.ts";
+import { TAKEN } from "./taken.ts";
 
 /** The lines of one interface. */
 function declared(text: string, name: string): string[] | undefined {
@@ -44,16 +44,40 @@ describe("the declarations of a kernel", () => {
 
   it("have functions, and tracepoints' functions without what is their own", () => {
     expect(declared(text, "KernelFunctions")).toEqual([
+      "bpf_find_inode: (number_: u64, aux__prog?: u64) => inode;",
       "bpf_lsm_file_open: (file: file) => i32;",
+      "bpf_strlen: (s__str: string) => i32;",
+      "bpf_task_from_pid: (pid: i32) => task_struct;",
+      "bpf_task_release: (p: task_struct) => void;",
       "btf_trace_sched_switch: (preempt: boolean, prev: task_struct, next: task_struct) => void;",
       "free_task: (tsk: task_struct) => void;",
       "vfs_read: (file: file, buf: u64, count: u64, pos: u64) => i64;",
     ]);
   });
 
+  it("have what the kernel exports to programs: what is given may be missing, what is acquired is given back", () => {
+    expect(declared(text, "ExportedFunctions")).toEqual([
+      "bpf_find_inode: (number_: u64, aux__prog?: u64) => inode | undefined;",
+      "bpf_strlen: (s__str: string) => i32;",
+      "bpf_task_from_pid: (pid: i32) => (task_struct & Held) | undefined;",
+      "bpf_task_release: (p: task_struct) => void;",
+    ]);
+    const none = namesOf(["kernel.vfs_read(kernel.bpf_strlen(x), kernel.nothing)"]);
+    expect(declared(kernelDeclarations(smallKernel(), none), "ExportedFunctions")).toEqual([
+      "bpf_strlen: (s__str: string) => i32;",
+    ]);
+  });
+
+  it("have values of enums, each with what it is", () => {
+    expect(declared(text, "Enums")).toEqual(["/** 0 of enum state */ RUNNING: u32;"]);
+    const names = namesOf(["enums.RUNNING + enums.WALKING"]);
+    expect(declared(kernelDeclarations(smallKernel(), names), "Enums")).toHaveLength(1);
+    expect(declared(kernelDeclarations(smallKernel(), namesOf(["x.RUNNING"])), "Enums")).toBeUndefined();
+  });
+
   it("have tracepoints by their formats", () => {
     expect(declared(text, "Tracepoints")).toEqual([
-      '"sched:sched_process_exec": { common_type: u16; common_pid: i32; filename: u32; pid: i32; comm: string; args: List<u64, 2>; task: task_struct; };',
+      '"sched:sched_process_exec": { common_type: u16; common_pid: i32; filename: string; pid: i32; comm: string; args: List<u64, 2>; task: task_struct; };',
       '"syscalls:sys_enter_read": { common_type: u16; common_pid: i32; __syscall_nr: i32; fd: u64; buf: u64; count: u64; };',
       '"syscalls:sys_exit_read": { common_type: u16; common_pid: i32; __syscall_nr: i32; ret: i64; };',
     ]);
@@ -72,8 +96,17 @@ describe("the declarations of a kernel", () => {
   });
 
   it("say that all is there", () => {
-    expect(declared(text, "Declared")).toEqual(["tracepoints: true;", "functions: true;"]);
-    expect(declared(kernelDeclarations({ btf: smallKernel().btf }), "Declared")).toEqual(["functions: true;"]);
+    expect(declared(text, "Declared")).toEqual([
+      "tracepoints: true;",
+      "functions: true;",
+      "enums: true;",
+      "exported: true;",
+    ]);
+    expect(declared(kernelDeclarations({ btf: smallKernel().btf }), "Declared")).toEqual([
+      "functions: true;",
+      "enums: true;",
+      "exported: true;",
+    ]);
   });
 });
 
@@ -105,6 +138,9 @@ describe("what modules name", () => {
     ['btfTracepoint("sched_switch", () => {})', ["task_struct"]],
     ['lsm("file_open", (f) => f.f_owner.pid)', ["file", "task_struct"]],
     ["xdp((packet) => packet.data)", ["xdp_md"]],
+    ["helpers.bpf_skc_to_tcp_sock(s)?.snd_cwnd", ["tcp_sock"]],
+    ["for (const area of bpf.memoryAreas(t)) {}", ["vm_area_struct"]],
+    ['structOps("tcp_congestion_ops", { ssthresh: (sk) => 2 })', ["sock", "tcp_congestion_ops"]],
     ['tracepoint("sched:sched_process_exec", (e) => e.task.pid)', ["task_struct"]],
     ['tracepoint("sched:sched_process_exec", (e) => e.pid)', undefined],
   ])("%s", (text, structs) => {
@@ -113,11 +149,17 @@ describe("what modules name", () => {
 });
 
 describe("scry/bpf", () => {
-  const text = ["index", "types", "packets"].map((name) => readFileSync(`src/bpf/${name}.ts`, "utf8")).join("\n");
+  const text = ["index", "types", "packets", "helpers"]
+    .map((name) => readFileSync(`src/bpf/${name}.ts`, "utf8"))
+    .join("\n");
 
   it("has the types that no struct is called", () => {
     const names = [...text.matchAll(/^export (?:type|interface) (\w+)/gm)].map((match) => match[1]);
     expect([...new Set(TAKEN)].sort()).toEqual([...new Set(names)].sort());
+  });
+
+  it("has the helpers of the table (`npm run docs` writes them)", () => {
+    expect(readFileSync("src/bpf/helpers.ts", "utf8")).toBe(helperTypes());
   });
 
   it("gives those programs a struct that are known to get one", () => {

@@ -1,11 +1,16 @@
 // What the texts of modules name of a kernel. They are read as text, so that a module that is half written has names, too.
 
+import { helperStruct } from "../c/index.ts";
 import { PROGRAMS } from "../kernel-ts/index.ts";
 
 /** What declarations are wanted for. */
 export interface KernelNames {
   /** `category:name` */
   readonly tracepoints: ReadonlySet<string>;
+  /** Functions that programs call: `kernel.NAME`. */
+  readonly exported: ReadonlySet<string>;
+  /** `enums.NAME` */
+  readonly enumerators: ReadonlySet<string>;
   /** Functions, and `btf_trace_NAME`, by their names in the kernel's types. */
   readonly functions: ReadonlySet<string>;
   readonly structs: ReadonlySet<string>;
@@ -15,10 +20,23 @@ export interface KernelNames {
 
 const COMMENTS = /\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
 
+/** Structs that functions of `bpf` give. */
+const GIVEN: Readonly<Record<string, string>> = {
+  task: "task_struct",
+  tasks: "task_struct",
+  threads: "task_struct",
+  threadsOf: "task_struct",
+  cgroupTasks: "task_struct",
+  memoryAreas: "vm_area_struct",
+  cgroups: "cgroup_subsys_state",
+};
+
 /** What modules name. */
 export function namesOf(texts: readonly string[]): KernelNames {
   const tracepoints = new Set<string>();
   const functions = new Set<string>();
+  const exported = new Set<string>();
+  const enumerators = new Set<string>();
   const structs = new Set<string>();
   const members = new Set<string>();
   for (const text of texts) {
@@ -31,8 +49,16 @@ export function namesOf(texts: readonly string[]): KernelNames {
       if (word !== undefined && called === "structOps") structs.add(word);
       if (word !== undefined && called === "iterate") structs.add(`bpf_iter__${word}`);
     }
-    for (const [, name] of code.matchAll(/\bkernel\s*\.\s*(\w+)/g)) functions.add(name as string);
-    if (/\bbpf\s*\.\s*task\b/.test(code)) structs.add("task_struct");
+    for (const [, name] of code.matchAll(/\bkernel\s*\.\s*(\w+)/g)) exported.add(name as string);
+    for (const [, name] of code.matchAll(/\benums\s*\.\s*(\w+)/g)) enumerators.add(name as string);
+    for (const [, name = ""] of code.matchAll(/\bhelpers\s*\.\s*bpf_(\w+)/g)) {
+      const struct = helperStruct(name);
+      if (struct !== undefined) structs.add(struct);
+    }
+    for (const [, name = ""] of code.matchAll(/\bbpf\s*\.\s*(\w+)/g)) {
+      const struct = GIVEN[name];
+      if (struct !== undefined) structs.add(struct);
+    }
     for (const [, all, names = ""] of code.matchAll(
       /\bimport\b\s*(type\b)?[^{;]*\{([^}]*)\}\s*from\s*["']scry\/bpf["']/g,
     ))
@@ -42,5 +68,5 @@ export function namesOf(texts: readonly string[]): KernelNames {
       }
     for (const [, member] of code.matchAll(/(?:\.|[{,])\s*([A-Za-z_]\w*)/g)) members.add(member as string);
   }
-  return { tracepoints, functions, structs, members };
+  return { tracepoints, functions, exported, enumerators, structs, members };
 }

@@ -80,7 +80,12 @@ export class TypeText {
   }
 
   #struct(type: BtfComposite, member: string | undefined, depth: number): string {
-    if (type.name !== "") return this.#nameOf(type, member) ?? "object";
+    if (type.name !== "") {
+      const name = this.#nameOf(type, member);
+      // Programs have it as an address, too.
+      if (type.name === "in6_addr") return name === undefined ? "ipv6" : `${name} & ipv6`;
+      return name ?? "object";
+    }
     return this.#open.has(type.id) ? "object" : `{ ${this.members(type, { depth: depth + 1 }).join(" ")} }`;
   }
 
@@ -102,7 +107,9 @@ export class TypeText {
         seen.add(name);
         const fn = filled && target.kind === "ptr" ? this.functionText(target.type) : undefined;
         const text = fn ?? networkMember(type.name, name) ?? this.text(id, name, depth);
-        lines.push(`${writable ? "" : "readonly "}${property(name)}: ${text};`);
+        // At the end of what is gone through there is none (Documentation/bpf/bpf_iterators.rst).
+        const missing = type.name.startsWith("bpf_iter__") && name !== "meta" && target.kind === "ptr";
+        lines.push(`${writable ? "" : "readonly "}${property(name)}: ${text}${missing ? " | undefined" : ""};`);
       }
       this.#open.delete(composite.id);
     };
@@ -114,12 +121,19 @@ export class TypeText {
   functionText(id: number, names: readonly string[] = [], first = 0): string | undefined {
     const type = this.#btf.resolve(id);
     if (type.kind !== "func_proto") return undefined;
-    const params = type.params
-      .slice(first)
-      .map(({ name, type: of }, i) => `${parameter(name || (names[i] ?? ""), i)}: ${this.text(of)}`);
+    const own = type.params.slice(first);
+    // What may be left out stands last to TypeScript, too.
+    const needed = own.findLastIndex(({ name }) => !OPTIONAL.test(name)) + 1;
+    const params = own.map(({ name, type: of }, i) => {
+      const called = parameter(name || (names[i] ?? ""), i);
+      return `${called}${i < needed ? "" : "?"}: ${name.endsWith("__str") ? "string" : this.text(of)}`;
+    });
     return `(${params.join(", ")}) => ${this.text(type.returns)}`;
   }
 }
+
+/** Parameters of kfuncs that are the verifier's own, or may be missing (Documentation/bpf/kfuncs.rst). */
+const OPTIONAL = /__(?:prog|ign|opt|nullable)$/;
 
 const isBool = (type: BtfInt): boolean => type.bool || type.name === "bool" || type.name === "_Bool";
 const isChar = (type: BtfInt): boolean =>

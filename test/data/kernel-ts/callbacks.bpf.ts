@@ -35,11 +35,12 @@ export const enter = tracepoint("syscalls:sys_enter_getppid", () => {
   found.value = find(5) + find(77);
   let even: u64 = 0;
   const limit = bpf.pid();
-  turns.value = bpf.loop(100, (i) => {
+  const times = bpf.loop(100, (i) => {
     if (i === 50) return true;
     if (i % 2 === 0 && i < limit) even += 1;
-    parent.value = task.real_parent.tgid;
+    parent.value = u32(task.real_parent.tgid);
   });
+  turns.value = u64(times);
   first.value = even;
   let n: u64 = 0;
   for (const value of plain.values()) {

@@ -37,7 +37,7 @@ enum Kind {
 const Old = kernelStruct("task_struct___old", { state: i64, pid: u32 });
 const New = kernelStruct("task_struct___new", { __state: u32 });
 function make(x: u32, y: u32 = 7): Point {
-  return { x, y, name: "made", l: [1, 2] };
+  return Point({ x, y, name: "made", l: [1, 2] });
 }
 function find(id: u32): Point | undefined {
   return points.get(id);
@@ -70,9 +70,9 @@ export const p = rawTracepoint("sys_enter", (_regs, id) => {
   if (!found.name.startsWith("mad") || found.name.startsWith("made2")) return;
   out.send({
     a: weight(found, 5) + square(9) + first(u64(1000), 5) + (none === undefined ? 10000 : 0),
-    b: TABLE[index & 3] + TABLE[4] * 100 + TABLE.length * 10000,
+    b: (TABLE[index & 3] ?? 0) + (TABLE[4] ?? 0) * 100 + TABLE.length * 10000,
     c: Kind.other + enums.TCP_LISTEN * 100 + l0 * 1000 + l1 * 10000 + sumOf(found) * 100000 + lat * 1000000,
-    d: SIGNED[index & 1] + i64(state) * 0,
+    d: (SIGNED[index & 1] ?? 0) + (SIGNED[index + 60] ?? 0) + i64(state) * 0,
     p: copy,
     l: [9, 8, 7],
   });
