@@ -329,6 +329,8 @@ export const lsm: <const N extends HookName>(
 /** `path:function`; parameters are annotated: `(size: u64) => …` */
 export const uprobe: (place: string, run: (...args: never[]) => void) => Program = standIn("uprobe");
 export const uretprobe: (place: string, run: (result: never) => void) => Program = standIn("uretprobe");
+/** A static probe, `path:provider:name`; parameters are annotated: `(id: u32, name: u64) => …`, twelve at most. */
+export const usdt: (place: string, run: (...args: never[]) => void) => Program = standIn("usdt");
 /**
  * A struct of the kernel's that programs fill: a congestion control (`tcp_congestion_ops`), a scheduler (`sched_ext_ops`), a
  * queueing discipline. It is registered while the module is loaded. Linux 5.6, 6.4 for those that are replaced.

@@ -399,7 +399,7 @@ export type KernelCalls = {
 /** Whatever programs have their data in. */
 export interface AnyMap {
   readonly [kernel]: readonly [
-    "map" | "aggregates" | "queue" | "storage" | "stacks" | "programs" | "ring",
+    "map" | "aggregates" | "queue" | "storage" | "stacks" | "programs" | "ring" | "user-ring",
     ...(readonly unknown[]),
   ];
 }

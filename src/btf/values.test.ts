@@ -103,6 +103,17 @@ describe("values by their types", () => {
     expect(() => codec.encode(new DataView(new ArrayBuffer(codec.size)), 0, given)).toThrow(new RangeError(message));
   });
 
+  it("an enum of some bits is a number, and may be given by its name", () => {
+    const w = new BtfWriter();
+    const kind = w.enum("kind", 4, [{ name: "LOUD", value: 7n }]);
+    const few = w.struct("few", 4, [{ name: "kind", type: kind, bitOffset: 4, bitfieldSize: 8 }]);
+    const codec = valueCodec(openBtf(w.encode()), few);
+    const view = new DataView(new ArrayBuffer(4));
+    codec.encode(view, 0, { kind: "LOUD" });
+    expect([view.getUint32(0, true), codec.decode(view, 0)]).toEqual([0x70, { kind: 7 }]);
+    expect(() => codec.encode(view, 0, { kind: "SILENT" })).toThrow("kind is a whole number, not SILENT");
+  });
+
   it("types say what the decoder gives", () => {
     const text = printTypeScript(btf, all);
     expect(text).toContain('export type kind = "QUIET" | "LOUD" | "ALSO_LOUD" | number;');

@@ -347,8 +347,7 @@ function compositeCodec(types: Types, type: BtfComposite): ValueCodec {
         if (held.kind === "struct" || held.kind === "union") collect(held, at, level + 1);
         continue;
       }
-      const codec =
-        bitfieldSize > 0 ? bitFieldCodec(at & 7, bitfieldSize, held.kind === "int" && held.signed) : codecOf(types, id);
+      const codec = bitfieldSize > 0 ? bitFieldCodec(at & 7, bitfieldSize, held) : codecOf(types, id);
       if ((at >> 3) + codec.size > type.size)
         throw new FormatError("BTF", `${type.kind} ${type.name}: its member ${name} lies beyond its end`);
       members.push({ name, offset: at >> 3, codec });
@@ -373,8 +372,10 @@ function compositeCodec(types: Types, type: BtfComposite): ValueCodec {
   };
 }
 
-/** `shift`: bits below it in its first byte. */
-function bitFieldCodec(shift: number, bits: number, signed: boolean): ValueCodec {
+/** `shift`: bits below it in its first byte. Of enums the names of values may be given, too. */
+function bitFieldCodec(shift: number, bits: number, type: BtfType): ValueCodec {
+  const signed = type.kind === "int" && type.signed;
+  const names = type.kind === "enum" || type.kind === "enum64" ? type.values : [];
   const size = (shift + bits + 7) >> 3;
   const mask = (1n << BigInt(bits)) - 1n;
   const load = (view: DataView, at: number): bigint => {
@@ -391,7 +392,8 @@ function bitFieldCodec(shift: number, bits: number, signed: boolean): ValueCodec
     },
     encode: (view, at, value, path = "") => {
       let all = load(view, at) & ~(mask << BigInt(shift));
-      all |= integer(value, bits, path) << BigInt(shift);
+      const named = names.find(({ name }) => name === value)?.value ?? value;
+      all |= integer(named, bits, path) << BigInt(shift);
       for (let i = 0; i < size; i++, all >>= 8n) view.setUint8(at + i, Number(all & 255n));
     },
   };

@@ -92,6 +92,7 @@ export const BPF: Readonly<Record<string, CallRow>> = {
   },
   cookie: (r, args, at) => {
     counted(args, 0, 0, at, "bpf.cookie");
+    if (r.cookie !== undefined) return plain(r.cookie);
     return plain(r.types.typing.cast(r.call("bpf_get_attach_cookie", [contextOf(r, at)], spanOf(at)), r.types.u64));
   },
   /** Runs a function again and again with 0, 1, …, until it gives true; how often it ran. */

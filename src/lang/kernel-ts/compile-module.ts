@@ -42,7 +42,7 @@ const treeText = (source: SourceText): string =>
 
 /** Pointers of programs of user space lead into their memory. */
 const helperOf = (section: string): string =>
-  /^u(?:ret)?probe/.test(section) ? "probe_read_user" : "probe_read_kernel";
+  /^(?:u(?:ret)?probe|usdt)/.test(section) ? "probe_read_user" : "probe_read_kernel";
 
 /** The same on the embedded machine: it has what the kernel puts together for programs, not what that leads to. */
 const NEAR_EMBEDDED = /^(?:xdp|tc|socket|cgroup)/;

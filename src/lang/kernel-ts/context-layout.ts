@@ -2,7 +2,7 @@
 
 import type { ContextField, ContextLayout } from "../../object/index.ts";
 import type { FunctionNode } from "./ast.ts";
-import type { ProgramParameters } from "./programs.ts";
+import type { ProgramParameters } from "./parameters.ts";
 import type { Types } from "./types.ts";
 
 /** How fields of an event lie in the context of a program: a struct's members, or the parameters by the module's names. */
@@ -12,11 +12,11 @@ export function layoutOfContext(
   section: string,
   types: Types,
 ): ContextLayout {
-  const space = /^(?:tracepoint\/syscalls|u(?:ret)?probe)/.test(section) ? "user" : "kernel";
+  const space = /^(?:tracepoint\/syscalls|u(?:ret)?probe|usdt)/.test(section) ? "user" : "kernel";
   if (parameters.whole === true) return structLayout(parameters.context, space, types);
   const fields = node.params.flatMap((pattern, i): ContextField[] => {
     const param = parameters.params?.[i];
-    if (param === undefined || pattern.type !== "Identifier") return [];
+    if (param?.offset === undefined || pattern.type !== "Identifier") return [];
     return [
       { name: pattern.name, offset: param.offset, size: 8, kind: "value", space, ...pointedTo(param.type, types) },
     ];

@@ -3,6 +3,7 @@
 import { type CFunction, type CNode, nodesBelow } from "../../c/index.ts";
 import { attachTypeOf, type Helper, helper, mayCall, PROGRAM_TYPES, programOfSection } from "../../object/index.ts";
 import { refuse } from "./ast.ts";
+import { USDT_FILE } from "./usdt.ts";
 
 /** Kinds of programs whose target decides, which only the kernel knows all about. */
 const BY_TARGET = /^(?:struct_ops|ext)$/;
@@ -24,6 +25,13 @@ export function permitted(program: CFunction, section: string, what: string): vo
     if (node.kind !== "call" || node.callee.kind !== "function") return;
     const { name, attributes } = node.callee.function;
     const row = attributes.has("helper") ? helper(name.slice(4)) : undefined;
+    if (what === "usdt" && row?.name === "get_attach_cookie" && node.span.file?.name !== USDT_FILE)
+      refuse(
+        "SCRY1405",
+        "bpf.cookie() is read in the program of a static probe itself, not in a function that it calls",
+        node.span,
+        "Hand it over: note(bpf.cookie())",
+      );
     if (row !== undefined && !mayCall(row, kind.type, purpose))
       refuse("SCRY1406", `${what} programs may not call ${name}`, node.span, ...whose(row));
   };

@@ -6,7 +6,9 @@ import { type Machine, REGISTERS, registerOf, type TracepointField } from "../c/
 import { type Node, refuse } from "./ast.ts";
 import { interfaceStruct, namedFields, registerOffset, registersStruct } from "./contexts.ts";
 import { NETWORK_PROGRAMS, type PacketForm } from "./network-programs.ts";
+import type { ProgramParameters } from "./parameters.ts";
 import type { Types } from "./types.ts";
+import { probeOf, usdtParameters } from "./usdt.ts";
 import type { Static } from "./values.ts";
 
 /** What is asked of the running system, or of a recording. */
@@ -15,22 +17,6 @@ export interface ProgramWorld {
   readonly machine: Machine;
   /** It runs where no kernel is asked: of tracepoints that nothing is known of there are the fields that programs name. */
   readonly anyTracepoint?: boolean;
-}
-
-export interface ProgramParameters {
-  /** The struct that the context points to; 0: words. */
-  readonly context: number;
-  /** The function is given the context itself. */
-  readonly whole?: true;
-  /** What the kernel takes from it; a number of 32 bits where nothing is said. */
-  readonly returns?: number;
-  /** Else: what each of its parameters is, by its type and where it is. */
-  readonly params?: readonly {
-    readonly type: number;
-    /** Bytes from the start of the context. */
-    readonly offset: number;
-    value(ctx: CExpression): CExpression;
-  }[];
 }
 
 export interface ProgramRow {
@@ -301,6 +287,12 @@ export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
   lsm: { ...typedFunction("lsm", false, (name) => `bpf_lsm_${name}`), otherwise: 0n },
   uprobe: functionOfProgram("uprobe", false),
   uretprobe: functionOfProgram("uretprobe", true),
+  usdt: {
+    words: 1,
+    section: (args, at) => `usdt/${probeOf(word(args, 0, at), at)}`,
+    parameters: (_args, types, { machine }) =>
+      usdtParameters(types, machine, types.c.find("pt_regs", "struct") ?? registersStruct(machine, types)),
+  },
   fmodRet: typedFunction("fmod_ret", true),
   kprobeMulti: manyFunctions("kprobe.multi", false),
   kretprobeMulti: manyFunctions("kretprobe.multi", true),

@@ -24,6 +24,8 @@ export interface Reader {
   useContext(): CVariable | undefined;
   /** No other program comes between on its CPU while this one runs. */
   readonly undisturbed: boolean;
+  /** What was given when the program was attached, where the kernel's own cookie is taken for something else. */
+  readonly cookie: CExpression | undefined;
   /** How its packet is reached, where it is given one. */
   readonly packet: PacketForm | undefined;
   value(node: Expression): Value;

@@ -4,13 +4,18 @@
 import { asNumberTypedef, networkKind } from "../../btf/index.ts";
 import {
   type CTypes,
+  type CUnit,
   type CVariable,
   isDeclared,
   layoutOf,
   type MemberDeclaration,
+  Preprocessor,
+  readUnit,
   type Typing,
 } from "../../c/index.ts";
 import type { SummedAggregate } from "../../schema/index.ts";
+import { DiagnosticError, type SourceText } from "../../source/index.ts";
+import { helperFunction } from "../c/index.ts";
 import { type Node, refuse } from "./ast.ts";
 
 const NUMBERS: Readonly<Record<string, readonly [c: string, size: number, signed: boolean]>> = {
@@ -44,6 +49,7 @@ export class Types {
   readonly aggregates: Map<number, SummedAggregate> = new Map();
   /** Structs that are stacks of calls. */
   readonly stacks: Map<number, StackType> = new Map();
+  readonly #libraries = new Map<SourceText, CUnit>();
   readonly #zeros = new Map<number, CVariable>();
 
   constructor(c: CTypes, typing: Typing) {
@@ -108,6 +114,20 @@ export class Types {
       size,
       members: [{ name: words === 0 ? "val" : "__opaque", type, bitOffset: 0, bitfieldSize: 0 }],
     });
+  }
+
+  /** A text of C that programs call functions of, read once. */
+  library(source: SourceText): CUnit {
+    let unit = this.#libraries.get(source);
+    if (unit === undefined) {
+      // Places in it are not places in the module.
+      const tokens = new Preprocessor().run(source);
+      const read = readUnit(tokens, this.c, { name: "", text: "" }, { implicit: helperFunction });
+      if (read.diagnostics.length > 0) throw new DiagnosticError(read.diagnostics, source);
+      unit = read.unit;
+      this.#libraries.set(source, unit);
+    }
+    return unit;
   }
 
   /** A constant of so many bytes that are zero, one for all who need it. */

@@ -15,7 +15,7 @@ import { Types } from "./types.ts";
 import type { Exporting, Handed, ProgramValue, Static, StructOps, TypeArguments } from "./values.ts";
 
 /** Sections without the place: they say what a program is, and attach it nowhere. */
-const ATTACHED_BY_NAME = /^(tracepoint|raw_tracepoint|k(?:ret)?probe|u(?:ret)?probe)\/.*/;
+const ATTACHED_BY_NAME = /^(tracepoint|raw_tracepoint|k(?:ret)?probe|u(?:ret)?probe|usdt)\/.*/;
 
 export interface ReadUnit {
   readonly functions: readonly CFunction[];
@@ -306,7 +306,11 @@ export class Unit implements ModuleUnit {
     reader.context = context;
     reader.undisturbed = row.undisturbed === true;
     reader.packet = row.packet;
+    for (const variable of parameters.globals ?? []) if (!this.#globals.includes(variable)) this.global(variable, at);
     const begin = reader.gathered(() => {
+      const first = parameters.begin?.(reader.read(context, span));
+      const begun = first === undefined ? undefined : reader.read(reader.held(first, first.type, span), span);
+      reader.cookie = begun === undefined ? undefined : parameters.cookie?.(begun);
       for (const [i, pattern] of node.params.entries()) {
         if (pattern.type !== "Identifier") return refuse("SCRY1402", "a parameter is a name here", pattern);
         if (parameters.whole === true) {
@@ -320,7 +324,7 @@ export class Unit implements ModuleUnit {
         const type = reader.annotated(pattern) ?? param.type;
         const own = this.#typing.isScalar(type) ? type : c.pointer(type);
         const variable = reader.variable(pattern.name, own, spanOf(pattern));
-        reader.declare(variable, this.#typing.cast(param.value(reader.read(context, spanOf(pattern))), own));
+        reader.declare(variable, this.#typing.cast(param.value(reader.read(context, spanOf(pattern)), begun), own));
         reader.bind(pattern.name, { kind: "plain", of: reader.read(variable) });
       }
     });

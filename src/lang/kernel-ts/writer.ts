@@ -13,6 +13,7 @@ export abstract class Writer {
   /** The context of the program, where there is one. */
   context: CVariable | undefined;
   /** No other program comes between on its CPU while this one runs; of functions nothing is known. */
+  cookie: CExpression | undefined;
   undisturbed = false;
   /** How its packet is reached, where it is given one. */
   packet: PacketForm | undefined;
