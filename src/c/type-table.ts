@@ -96,10 +96,11 @@ export class CTypes extends BtfLayer {
     return id;
   }
 
-  /** Says what a type is that was only named so far. */
-  define(id: number, type: NewType): void {
+  /** Says what a type is that was only named so far. `unnamed`: no text can speak of it. */
+  define(id: number, type: NewType, unnamed?: "unnamed"): void {
     const whole = { ...type, id } as BtfType;
     this.#types[id - FIRST] = whole;
+    if (unnamed !== undefined) return;
     if (whole.name !== "" && TAGGED.includes(whole.kind)) {
       const kind = whole.kind !== "fwd" ? whole.kind : whole.union ? "union" : "struct";
       this.#name(this.#named, `${kind} ${whole.name}`, id);

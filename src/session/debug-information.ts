@@ -137,6 +137,31 @@ export class DebugInformation {
     return undefined;
   }
 
+  /** A function by the byte of the file that it begins at; `returns` is 0 where it gives nothing. */
+  functionAt(
+    path: string,
+    offset: number,
+  ):
+    | { readonly params: readonly { readonly name: string; readonly type: number }[]; readonly returns: number }
+    | undefined {
+    const opened = this.#open(path);
+    const address = opened?.elf.address(offset);
+    if (opened === undefined || address === undefined) return undefined;
+    const types = this.#typeTable();
+    try {
+      const params = opened.program.parameters(address);
+      if (params === undefined) return undefined;
+      const given = opened.program.returns(address);
+      return {
+        params: params.map((p) => ({ name: p.name, type: types.idOf(p.units, p.type) })),
+        returns: given === undefined ? 0 : types.idOf(given.units, given.type),
+      };
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      return undefined;
+    }
+  }
+
   parameters(path: string, offset: number): readonly { readonly name: string; readonly type: number }[] | undefined {
     const opened = this.#open(path);
     if (opened === undefined) return undefined;

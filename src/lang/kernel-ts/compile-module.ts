@@ -7,8 +7,8 @@ import type { BpfObject } from "../../object/index.ts";
 import { type Diagnostic, DiagnosticError, type SourceText } from "../../source/index.ts";
 import { compileUnit, followPointers, remembered } from "../c/index.ts";
 import { parseModule } from "./ast.ts";
+import type { Origin } from "./origin.ts";
 import { Unit, type UnitWorld } from "./unit.ts";
-import type { Origin } from "./values.ts";
 
 export interface ModuleOptions extends Partial<UnitWorld> {
   /** The types of the kernel. */
@@ -40,9 +40,11 @@ const treeText = (source: SourceText): string =>
     1,
   );
 
-/** Pointers of programs of user space lead into their memory. */
-const helperOf = (section: string): string =>
-  /^(?:u(?:ret)?probe|usdt)/.test(section) ? "probe_read_user" : "probe_read_kernel";
+/** Pointers that programs of user space are given lead into their memory; what helpers give does not. */
+const helpersOf = (section: string): { readonly helper: string; readonly kernelHelper: string } => ({
+  helper: /^(?:u(?:ret)?probe|usdt)/.test(section) ? "probe_read_user" : "probe_read_kernel",
+  kernelHelper: "probe_read_kernel",
+});
 
 /** The same on the embedded machine: it has what the kernel puts together for programs, not what that leads to. */
 const NEAR_EMBEDDED = /^(?:xdp|tc|socket|cgroup)/;
@@ -56,6 +58,7 @@ export function compileModule(source: SourceText, options: ModuleOptions = {}): 
   const world: UnitWorld = {
     machine: options.machine ?? "x86",
     tracepoint: (category, name) => options.tracepoint?.(category, name),
+    ...(options.binary === undefined ? {} : { binary: options.binary }),
     anyTracepoint: options.anyTracepoint ?? false,
     include: (specifier, from) => options.include?.(specifier, from),
   };
@@ -68,17 +71,18 @@ export function compileModule(source: SourceText, options: ModuleOptions = {}): 
       section: (fn) => unit.sections.get(fn),
       entry: (fn) => fn,
       prepare: (fn, section) => {
-        followPointers(fn, { contextIsNear: near.test(section), helper: helperOf(section) });
+        followPointers(fn, { contextIsNear: near.test(section), ...helpersOf(section) });
       },
       prepareCalled: (fn, of, section) => {
         const handed = unit.apart.get(of);
         if (handed === undefined) return;
         const contextIsNear = near.test(section);
-        const from = (origin: Origin): "near" | "far" => (origin === "near" || contextIsNear ? "near" : "far");
+        const from = (origin: Origin): "near" | "kernel" | "far" =>
+          origin === "user" ? "far" : origin === "near" || contextIsNear ? "near" : "kernel";
         const { environment } = handed;
         followPointers(fn, {
           contextIsNear,
-          helper: helperOf(section),
+          ...helpersOf(section),
           handed: {
             params: handed.params.map(from),
             ...(environment === undefined

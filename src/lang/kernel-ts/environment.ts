@@ -2,8 +2,9 @@
 // a list of words on the stack of whoever called, each a value or the address of a variable that may change.
 
 import type { CExpression, CVariable } from "../../c/index.ts";
+import type { Origin } from "./origin.ts";
 import type { Types } from "./types.ts";
-import type { Origin, Value } from "./values.ts";
+import type { Value } from "./values.ts";
 
 export class Environment {
   readonly #types: Types;
@@ -44,9 +45,7 @@ export class Environment {
   }
 
   origins(): readonly Origin[] {
-    return this.#words.map(({ variable, byAddress }) =>
-      byAddress || !this.#types.isKernelPointer(variable.type) ? "near" : "kernel",
-    );
+    return this.#words.map(({ variable, byAddress }) => (byAddress ? "near" : this.#types.origin(variable.type)));
   }
 
   #replaced(of: CExpression): CExpression {

@@ -553,7 +553,7 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
     if (found?.kind === "static" && found.what.kind === "type") return found.what.type;
     const alias = this.module.alias(name.name);
     if (alias !== undefined) return this.typeOf(alias);
-    const kernel = this.types.c.find(name.name, ["struct", "union", "typedef"]);
+    const kernel = this.types.c.find(name.name, ["struct", "union", "typedef"]) ?? this.types.foreignNamed(name.name);
     if (kernel !== undefined) return this.types.c.pointer(kernel);
     return refuse("SCRY1404", `there is no type '${name.name}'`, node);
   }

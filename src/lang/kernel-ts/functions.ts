@@ -15,7 +15,7 @@ import {
 import { Environment } from "./environment.ts";
 import type { CallbackShape } from "./reader.ts";
 import { type LoopBody, StatementReader } from "./statements.ts";
-import type { ModuleScope, Origin, TypeArguments, Value } from "./values.ts";
+import type { ModuleScope, TypeArguments, Value } from "./values.ts";
 
 /** Names that something is assigned to. */
 function assignedIn(node: Node): ReadonlySet<string> {
@@ -190,7 +190,7 @@ export class FunctionReader extends StatementReader {
         "What it needs stands in a map",
       );
     this.module.apart(fn, {
-      params: parameters.map((p): Origin => (this.types.isKernelPointer(p.type) ? "kernel" : "near")),
+      params: parameters.map((p) => this.types.origin(p.type)),
       ...(shape.environment === undefined
         ? {}
         : { environment: { param: shape.environment, words: environment.origins() } }),

@@ -1,6 +1,7 @@
 // What a kind of program is given, and how its function's parameters are read from that.
 
 import type { CExpression, CVariable } from "../../c/index.ts";
+import type { Node } from "./ast.ts";
 
 export interface ProgramParameters {
   /** The struct that the context points to; 0: words. */
@@ -12,6 +13,8 @@ export interface ProgramParameters {
   /** Else: what each of its parameters is, by its type and where it is. */
   readonly params?: readonly {
     readonly type: number;
+    /** What it is where nothing is written, by whoever knows; undefined: as above. Refuses what cannot be read. */
+    typed?(at: Node): number | undefined;
     /** Bytes from the start of the context; absent: it is found in another way. */
     readonly offset?: number;
     /** `begun`: what `begin` gave, in a variable. */

@@ -1,6 +1,7 @@
 // The kinds of programs: what a call such as `tracepoint("sched:sched_switch", (event) => …)` makes. One row each: the section
 // that libbpf has for it, and what the function's parameters are.
 
+import type { Btf } from "../../btf/index.ts";
 import type { CExpression, CVariable, Typing } from "../../c/index.ts";
 import { type Machine, REGISTERS, registerOf, type TracepointField } from "../c/index.ts";
 import { type Node, refuse } from "./ast.ts";
@@ -11,10 +12,19 @@ import type { Types } from "./types.ts";
 import { probeOf, usdtParameters } from "./usdt.ts";
 import type { Static } from "./values.ts";
 
+/** What the debug information of a program says of a function; types are ids of `btf`, 0 is nothing. */
+export interface BinaryFunction {
+  readonly btf: Btf;
+  readonly params: readonly { readonly name: string; readonly type: number }[];
+  readonly returns: number;
+}
+
 /** What is asked of the running system, or of a recording. */
 export interface ProgramWorld {
   tracepoint(category: string, name: string): readonly TracepointField[] | undefined;
   readonly machine: Machine;
+  /** A function of a program, `path:function`, by its debug information; undefined: nothing is known of it. */
+  binary?(place: string): BinaryFunction | undefined;
   /** It runs where no kernel is asked: of tracepoints that nothing is known of there are the fields that programs name. */
   readonly anyTracepoint?: boolean;
 }
@@ -192,19 +202,45 @@ const functionOfKernel = (prefix: string, atReturn: boolean): ProgramRow => ({
   },
 });
 
-/** Parameters of functions of programs have the types that they are written with; see `Annotated`. */
+/** What is in one register. Of what is in others, those behind it are elsewhere than they would be. */
+function inRegister({ btf, params }: BinaryFunction, i: number, types: Types, at: Node): number {
+  for (const { name, type } of params.slice(0, i + 1)) {
+    const { kind } = btf.resolve(type);
+    if (kind === "float" || kind === "struct" || kind === "union")
+      return refuse(
+        "SCRY1402",
+        `'${name}' is ${kind === "float" ? "a floating-point number" : `a ${kind}`}: it is in no register that programs can read`,
+        at,
+      );
+  }
+  return types.foreign(btf, (params[i] as { type: number }).type);
+}
+
+/** Parameters of functions of programs have the types that they are written with, else those of debug information. */
 const functionOfProgram = (prefix: string, atReturn: boolean): ProgramRow => ({
   words: 1,
   section: (args, at) => `${prefix}/${word(args, 0, at)}`,
-  parameters: (_args, types, world) => {
+  parameters: (args, types, world, at) => {
     const { args: given, result } = convention(world);
     const names = atReturn ? result : given;
-    return registers(
+    const plain = registers(
       types,
       names.map(() => types.u64),
       names,
       world,
     );
+    const typed = (i: number, place: Node): number | undefined => {
+      const known = world.binary?.(word(args, 0, at));
+      if (known === undefined) return undefined;
+      if (atReturn)
+        return inRegister({ ...known, params: [{ name: "its result", type: known.returns }] }, 0, types, place);
+      if (i < known.params.length) return inRegister(known, i, types, place);
+      return refuse("SCRY1405", `there are only ${known.params.length} arguments here`, place);
+    };
+    return {
+      ...plain,
+      params: (plain.params ?? []).map((one, i) => ({ ...one, typed: (place: Node) => typed(i, place) })),
+    };
   },
 });
 

@@ -1,7 +1,7 @@
 // Types of the language: numbers of a width, text, bytes, arrays, structs; and those of the kernel. Each is an id of the
 // table that C's declarations use, so that objects, CO-RE and readers know them.
 
-import { asNumberTypedef, networkKind } from "../../btf/index.ts";
+import { asNumberTypedef, type Btf, networkKind } from "../../btf/index.ts";
 import {
   type CTypes,
   type CUnit,
@@ -17,6 +17,7 @@ import type { SummedAggregate } from "../../schema/index.ts";
 import { DiagnosticError, type SourceText } from "../../source/index.ts";
 import { helperFunction } from "../c/index.ts";
 import { type Node, refuse } from "./ast.ts";
+import type { Origin } from "./origin.ts";
 
 const NUMBERS: Readonly<Record<string, readonly [c: string, size: number, signed: boolean]>> = {
   u8: ["unsigned char", 1, false],
@@ -29,6 +30,9 @@ const NUMBERS: Readonly<Record<string, readonly [c: string, size: number, signed
   i64: ["long long", 8, true],
   bool: ["_Bool", 1, false],
 };
+
+/** Structs of programs that are read; what lies behind more of them is an address. */
+const MOST_FOREIGN = 5000;
 
 export const NUMBER_NAMES: readonly string[] = Object.keys(NUMBERS);
 
@@ -50,6 +54,10 @@ export class Types {
   /** Structs that are stacks of calls. */
   readonly stacks: Map<number, StackType> = new Map();
   readonly #libraries = new Map<SourceText, CUnit>();
+  /** Structs of programs that are traced, by what they were made of. */
+  readonly #copied = new Map<Btf, Map<number, number>>();
+  readonly #foreign = new Set<number>();
+  readonly #foreignNames = new Map<string, number>();
   readonly #zeros = new Map<number, CVariable>();
 
   constructor(c: CTypes, typing: Typing) {
@@ -161,6 +169,58 @@ export class Types {
     const type = this.c.add({ kind, name, size: layout.size, members: layout.members });
     this.c.align(type, layout.align);
     return type;
+  }
+
+  /** Where a pointer of this type leads. */
+  origin(type: number): Origin {
+    const found = this.typing.resolve(type);
+    if (found.kind === "ptr" && this.#foreign.has(this.typing.resolve(found.type).id)) return "user";
+    return this.isKernelPointer(type) ? "kernel" : "near";
+  }
+
+  /** A struct of a program that is traced, by its name; see `foreign`. */
+  foreignNamed(name: string): number | undefined {
+    return this.#foreignNames.get(name);
+  }
+
+  /** A type of a program's as one of this table's own: it is laid out as it is there, and no kernel is asked. */
+  foreign(btf: Btf, id: number): number {
+    const { c } = this;
+    const type = btf.resolve(id);
+    const copied = this.#copied.get(btf) ?? new Map<number, number>();
+    this.#copied.set(btf, copied);
+    const known = copied.get(type.id);
+    if (known !== undefined) return known;
+    switch (type.kind) {
+      case "int":
+        if (type.size === 1 && type.name.endsWith("char") && type.name !== "unsigned char")
+          return c.int("char", 1, true);
+        return this.number(type.bool ? "bool" : `${type.signed ? "i" : "u"}${type.size * 8}`) ?? this.bytes(type.size);
+      case "enum":
+      case "enum64":
+        return this.number(`${type.signed ? "i" : "u"}${type.size * 8}`) ?? this.u32;
+      case "float":
+        return this.bytes(type.size);
+      case "ptr":
+        return c.pointer(this.foreign(btf, type.type));
+      case "array":
+        return c.array(this.foreign(btf, type.element), type.count);
+      case "struct":
+      case "union": {
+        if (this.#foreign.size > MOST_FOREIGN) return 0;
+        // It may lead to itself.
+        const own = c.add({ kind: "fwd", name: "", union: type.kind === "union" });
+        copied.set(type.id, own);
+        this.#foreign.add(own);
+        const members = type.members.map((member) => ({ ...member, type: this.foreign(btf, member.type) }));
+        c.define(own, { ...type, members }, "unnamed");
+        const name = c.find(type.name, ["struct", "union"]) === undefined ? type.name : `${type.name}_2`;
+        if (type.name !== "" && !this.#foreignNames.has(name)) this.#foreignNames.set(name, own);
+        return own;
+      }
+      default:
+        return 0;
+    }
   }
 
   /** Does it lead to a struct of the kernel's? */

@@ -147,7 +147,7 @@ export class Unit implements ModuleUnit {
     fn.inline = false;
     fn.attributes.add("noinline");
     if (how === "global") fn.attributes.add("global");
-    this.apart(fn, { params: params.map((param) => (this.types.isKernelPointer(param) ? "kernel" : "near")) });
+    this.apart(fn, { params: params.map((param) => this.types.origin(param)) });
   }
   table(list: Extract<Static, { kind: "list" }>, at: Node): CVariable {
     if (list.table !== undefined) return list.table;
@@ -321,7 +321,7 @@ export class Unit implements ModuleUnit {
         const param = parameters.params?.[i];
         if (param === undefined)
           return refuse("SCRY1405", `there are only ${parameters.params?.length ?? 0} arguments here`, pattern);
-        const type = reader.annotated(pattern) ?? param.type;
+        const type = reader.annotated(pattern) ?? param.typed?.(pattern) ?? param.type;
         const own = this.#typing.isScalar(type) ? type : c.pointer(type);
         const variable = reader.variable(pattern.name, own, spanOf(pattern));
         reader.declare(variable, this.#typing.cast(param.value(reader.read(context, spanOf(pattern)), begun), own));

@@ -5,13 +5,8 @@ import type { CExpression, CFunction, CStatement, CVariable } from "../../c/inde
 import type { SummedAggregate } from "../../schema/index.ts";
 import type { ArrayExpression, Expression, FunctionNode, Node, ObjectExpression } from "./ast.ts";
 import type { Closure } from "./evaluator.ts";
+import type { Origin } from "./origin.ts";
 import type { Types } from "./types.ts";
-
-/**
- * Where a pointer that a function is given leads: `near` may be read as it is, `far` needs the safe reads of programs whose
- * arguments are plain numbers; `kernel` is what the kind of the program says.
- */
-export type Origin = "near" | "kernel";
 
 /** What a function that is not put in place of its calls is given. */
 export interface Handed {

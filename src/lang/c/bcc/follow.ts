@@ -8,21 +8,26 @@ import { helper } from "../../../object/index.ts";
 import { DiagnosticError } from "../../../source/index.ts";
 
 /** `none`: nothing yet, or a number that is no address. What is reached both ways is `far`: the helper reads everything. */
-type From = "none" | "near" | "context" | "environment" | "far";
+type From = "none" | "near" | "context" | "environment" | "kernel" | "far";
 
-const RANK: readonly From[] = ["none", "context", "environment", "near", "far"];
+const RANK: readonly From[] = ["none", "context", "environment", "near", "kernel", "far"];
 const BYTES: Readonly<Record<string, number>> = { u8: 1, s8: 1, u16: 2, s16: 2, u32: 4, s32: 4, u64: 8 };
 const ARITHMETIC = /^(?:add|sub|and|or|zext|sext|shl|shr|xor|mul|div|mod|sdiv|smod|sar|neg|bswap)$/;
+
+/** Where what a function is handed leads: `far` where what the context has leads to. */
+export type HandedFrom = "near" | "kernel" | "far";
 
 export interface FollowOptions {
   /** What a program finds in its context are pointers that it may read as they are: packets, typed arguments. */
   readonly contextIsNear: boolean;
   /** `probe_read_kernel`; `probe_read` where programs may be of user space. */
   readonly helper: string;
+  /** What helpers give as numbers is the kernel's, whoever it is that `helper` reads of. */
+  readonly kernelHelper?: string;
   /** Of a function that is no program: where its parameters lead, and the words that one of them leads to. */
   readonly handed?: {
-    readonly params: readonly ("near" | "far")[];
-    readonly environment?: { readonly param: number; readonly words: readonly ("near" | "far")[] };
+    readonly params: readonly HandedFrom[];
+    readonly environment?: { readonly param: number; readonly words: readonly HandedFrom[] };
   };
 }
 
@@ -36,7 +41,8 @@ export function followPointers(fn: IrFunction, options: FollowOptions): void {
     for (const instr of block.instrs) {
       const { operation, args } = instr;
       const [base] = args;
-      const far = base !== undefined && from.get(base) === "far";
+      const whose = base === undefined ? undefined : from.get(base);
+      const far = base !== undefined && (whose === "far" || whose === "kernel");
       if (far && (operation.op === "store" || operation.op === "atomic"))
         throw new DiagnosticError([
           {
@@ -66,7 +72,8 @@ export function followPointers(fn: IrFunction, options: FollowOptions): void {
               [base, make({ op: "const", value: BigInt(operation.offset) }, [], INT)],
               INT,
             );
-      make({ op: "helper", helper: options.helper }, [slot, size, address], INT);
+      const helper = whose === "kernel" ? (options.kernelHelper ?? options.helper) : options.helper;
+      make({ op: "helper", helper }, [slot, size, address], INT);
       Object.assign(instr, { operation: { op: "load", size: operation.size, offset: 0 }, args: [slot] });
       instrs.push(instr);
     }
@@ -147,12 +154,13 @@ function resultOf(
     case "call":
       return "near";
     case "helper":
-      return helper(operation.helper)?.returns === "int" ? "far" : "near";
+      return helper(operation.helper)?.returns === "int" ? "kernel" : "near";
     case "atomic":
       return "far";
     case "load": {
       // Nothing is known of the address yet.
       if (!last && at(args[0]) === "none") return "none";
+      if (at(args[0]) === "kernel") return "kernel";
       if (at(args[0]) === "context") return options.contextIsNear ? "near" : "far";
       // What this function itself put there.
       const place = placeOf(args[0], operation.offset);
@@ -166,7 +174,8 @@ function resultOf(
       // reason to take the sum for one.
       const pointers = args.filter(({ type }) => type.kind !== "int");
       const all = (pointers.length > 0 ? pointers : args).map(at);
-      for (const found of ["near", "context", "environment", "far"] as const) if (all.includes(found)) return found;
+      for (const found of ["near", "context", "environment", "kernel", "far"] as const)
+        if (all.includes(found)) return found;
       return "none";
     }
   }
