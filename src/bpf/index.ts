@@ -326,11 +326,20 @@ export const lsm: <const N extends HookName>(
   name: N,
   run: (...args: ArgumentsOf<`bpf_lsm_${N}`>) => number,
 ) => Program = standIn("lsm");
-/** `path:function`; parameters are annotated: `(size: u64) => …` */
-export const uprobe: (place: string, run: (...args: never[]) => void) => Program = standIn("uprobe");
-export const uretprobe: (place: string, run: (result: never) => void) => Program = standIn("uretprobe");
-/** A static probe, `path:provider:name`; parameters are annotated: `(id: u32, name: u64) => …`, twelve at most. */
-export const usdt: (place: string, run: (...args: never[]) => void) => Program = standIn("usdt");
+/** `path:function`; parameters have the types of the program's debug information, or those that are written: `(size: u64) => …` */
+export const uprobe: <const N extends numbers.FunctionPlace>(
+  place: N,
+  run: (...args: numbers.PlaceArguments<N, numbers.ProgramFunctions>) => void,
+) => Program = standIn("uprobe");
+export const uretprobe: <const N extends numbers.FunctionPlace>(
+  place: N,
+  run: (result: numbers.PlaceResult<N>) => void,
+) => Program = standIn("uretprobe");
+/** A static probe, `path:provider:name`; parameters are numbers as the probe has them, or as is written: `(id: u32) => …` */
+export const usdt: <const N extends numbers.ProbePlace>(
+  place: N,
+  run: (...args: numbers.PlaceArguments<N, numbers.StaticProbes>) => void,
+) => Program = standIn("usdt");
 /**
  * A struct of the kernel's that programs fill: a congestion control (`tcp_congestion_ops`), a scheduler (`sched_ext_ops`), a
  * queueing discipline. It is registered while the module is loaded. Linux 5.6, 6.4 for those that are replaced.

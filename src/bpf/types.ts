@@ -333,6 +333,12 @@ export interface Tracepoints {}
 /** Functions of the kernel, by their names: `(…) => result`. */
 // biome-ignore lint/suspicious/noEmptyInterface: declarations of a project add to it.
 export interface KernelFunctions {}
+/** Functions of programs, `"path:function"`: `scry types` writes them from debug information. */
+// biome-ignore lint/suspicious/noEmptyInterface: declarations of a project add to it.
+export interface ProgramFunctions {}
+/** Static probes of programs, `"path:provider:name"`. */
+// biome-ignore lint/suspicious/noEmptyInterface: declarations of a project add to it.
+export interface StaticProbes {}
 /** Structs of the kernel, by their names. */
 // biome-ignore lint/suspicious/noEmptyInterface: declarations of a project add to it.
 export interface KernelStructs {}
@@ -347,6 +353,19 @@ export type TracepointName = Known<keyof Tracepoints, "tracepoints">;
 export type FunctionName = Known<keyof KernelFunctions, "functions">;
 /** Functions that are traced by their address: those of modules have no types here. */
 export type ProbedName = Offered<keyof KernelFunctions>;
+export type FunctionPlace = Offered<keyof ProgramFunctions>;
+export type ProbePlace = Offered<keyof StaticProbes>;
+/** Of what is not declared the parameters are annotated. */
+export type PlaceArguments<N, F> = N extends keyof F
+  ? F[N] extends (...args: infer A) => unknown
+    ? A
+    : never
+  : never[];
+export type PlaceResult<N> = N extends keyof ProgramFunctions
+  ? ProgramFunctions[N] extends (...args: never[]) => infer R
+    ? R
+    : never
+  : never;
 export type HookName = Known<After<keyof KernelFunctions, "bpf_lsm_">, "functions">;
 export type BtfTracepointName = Known<After<keyof KernelFunctions, "btf_trace_">, "functions">;
 

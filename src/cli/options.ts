@@ -279,6 +279,13 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "put the object itself into the module, so that no file is needed beside it",
     example: "scry gen --embed opensnoop.bpf.o > opensnoop.ts",
   },
+  binary: {
+    value: "FILE",
+    completes: "file",
+    many: true,
+    help: "declare this program's functions, structs and static probes, by its debug information",
+    example: "scry types --binary ./app -o app.d.ts",
+  },
   only: {
     value: "FILE",
     completes: "file",

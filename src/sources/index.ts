@@ -5,6 +5,7 @@ import type { BpfObject } from "../object/index.ts";
 import { type CSourceOptions, objectFileOfC, objectOfC } from "./c-source.ts";
 import { objectFileOfModule, objectOfModule } from "./module-source.ts";
 
+export { binaryFunctions, placesOf, probeArguments } from "./binary-functions.ts";
 export { type CSourceOptions, objectFileOfC, objectOfText } from "./c-source.ts";
 export { type EmbeddedTarget, embeddedObjectOf } from "./module-source.ts";
 

@@ -7,7 +7,7 @@ import { compileModule } from "../lang/kernel-ts/index.ts";
 import type { BpfObject } from "../object/index.ts";
 import { DiagnosticError, type SourceText } from "../source/index.ts";
 import { readForeign } from "../symbols/index.ts";
-import { binaryFunctions } from "./binary-functions.ts";
+import { binaryFunctions, probeArguments } from "./binary-functions.ts";
 import { dumping, fileOfObject, type TargetOptions, targetOf } from "./target.ts";
 
 /** Throws a DiagnosticError for what is wrong with the module, or where it cannot be read. */
@@ -19,6 +19,7 @@ export function objectOfModule(path: string, options: TargetOptions = {}): BpfOb
     ...targetOf(options),
     ...dumping(options),
     binary: binaryFunctions(),
+    probe: probeArguments,
     include: (specifier, from) => imported(specifier, from.name, onRead),
   });
   if (object === undefined) throw new DiagnosticError(diagnostics, source);

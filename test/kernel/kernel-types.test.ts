@@ -20,7 +20,10 @@ const copied = (from: string, prefix = ""): string[] =>
       return prefix + name;
     });
 const examples = copied("examples/kernel");
-const cases = copied("test/data/kernel-ts", "case-");
+const cases = copied("test/data/kernel-ts", "case-").filter(
+  // Its functions are those of kernels with sched_ext.
+  (name) => name !== "case-scheduler.bpf.ts" || kernelBtf().find("sched_ext_ops", "struct") !== undefined,
+);
 
 function declare(files: readonly string[]): void {
   const names = namesOf(files.map((name) => readFileSync(join(folder, name), "utf8")));

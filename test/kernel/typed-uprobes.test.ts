@@ -6,10 +6,14 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { kernelBtf } from "../../src/kernel/index.ts";
+import { kernelDeclarations, namesOf } from "../../src/lang/kernel-types/index.ts";
 import { load, type RecordStream } from "../../src/loader/index.ts";
 import { DiagnosticError } from "../../src/source/index.ts";
+import { binaryFunctions, placesOf, probeArguments } from "../../src/sources/index.ts";
 import { compileProgram, workFolder } from "../support/c-object.ts";
 import { hasGcc, lacking } from "../support/skips.ts";
+import { complaintsOf } from "../support/typescript.ts";
 
 const folder = workFolder();
 const children: ChildProcess[] = [];
@@ -81,6 +85,34 @@ describe.skipIf(lacking("debug information of programs", { gcc: hasGcc }))("upro
       },
     ]);
     expect(given?.take()).toEqual([{ size: 7n }]);
+  });
+
+  it("are declared, by what a module names or whole, and tsc takes the module", () => {
+    const program = app();
+    const text = module(program);
+    const programs = { function: binaryFunctions(), probe: probeArguments };
+    writeFileSync(join(folder.path, "app.bpf.ts"), text);
+    writeFileSync(
+      join(folder.path, "kernel.d.ts"),
+      kernelDeclarations({ btf: kernelBtf(), programs }, namesOf([text])),
+    );
+    const files = ["kernel.d.ts", "app.bpf.ts"];
+    expect(complaintsOf(folder.path, files).text).toBe("");
+    writeFileSync(
+      join(folder.path, "app.bpf.ts"),
+      text.replace("request.size", "request.sise").replace("owner?.id", "owner?.ids"),
+    );
+    expect(complaintsOf(folder.path, files).lines).toEqual([
+      expect.stringMatching(/^app\.bpf\.ts:\d+ TS(?:2339|2551)$/),
+      expect.stringMatching(/^app\.bpf\.ts:\d+ TS(?:2339|2551)$/),
+    ]);
+    const whole = kernelDeclarations(
+      { btf: kernelBtf(), programs: { ...programs, ...placesOf(program) } },
+      namesOf([]),
+    );
+    expect(whole).toContain(`"${program}:scaled": (factor: unknown, n: i32) => i32;`);
+    expect(whole).toContain("readonly span: { readonly low: i32; readonly high: i32; };");
+    expect(whole).not.toContain("task_struct");
   });
 
   it.each([

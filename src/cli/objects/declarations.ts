@@ -3,8 +3,9 @@
 import { type Btf, openBtf } from "../../btf/index.ts";
 import { parseElf } from "../../elf/index.ts";
 import { kernelBtf, listTracepoints, tracepointFormat } from "../../kernel/index.ts";
-import { type DeclaredKernel, kernelDeclarations, namesOf } from "../../lang/kernel-types/index.ts";
+import { type DeclaredKernel, kernelDeclarations, namesOf, type ProgramPlaces } from "../../lang/kernel-types/index.ts";
 import { FormatError } from "../../source/index.ts";
+import { binaryFunctions, placesOf, probeArguments } from "../../sources/index.ts";
 import { readForeign } from "../../symbols/index.ts";
 import { type CommandLine, UsageError } from "../options.ts";
 import { openStreams, writeOutput } from "../streams.ts";
@@ -16,8 +17,10 @@ export async function writeDeclarations(line: CommandLine): Promise<number> {
     throw new UsageError(`scry types declares what '${rest[0]}' names with --only before it`, []);
   const modules = [...lines(line, "only"), ...rest];
   const file = given.get("btf");
-  const kernel = file === undefined ? runningKernel() : { btf: btfOf(file) };
-  const names = modules.length === 0 ? undefined : namesOf(modules.map(textOf));
+  const binaries = lines(line, "binary");
+  const kernel = { ...(file === undefined ? runningKernel() : { btf: btfOf(file) }), programs: programs(binaries) };
+  // Of programs alone nothing of the kernel is wanted.
+  const names = modules.length + binaries.length === 0 ? undefined : namesOf(modules.map(textOf));
   const text = kernelDeclarations(kernel, names);
   const output = given.get("output");
   if (output !== undefined) writeOutput(output, new TextEncoder().encode(text));
@@ -35,6 +38,18 @@ export const runningKernel = (): DeclaredKernel => ({
   tracepoints: () => listTracepoints(),
   tracepoint: (category, name) => tracepointFormat(category, name)?.fields,
 });
+
+/** Programs that are named: whole; else what modules name of any. */
+function programs(binaries: readonly string[]): ProgramPlaces {
+  const known = { function: binaryFunctions(), probe: probeArguments };
+  if (binaries.length === 0) return known;
+  const places = binaries.map(placesOf);
+  return {
+    ...known,
+    functions: places.flatMap(({ functions }) => functions),
+    probes: places.flatMap(({ probes }) => probes),
+  };
+}
 
 const textOf = (path: string): string => new TextDecoder().decode(readForeign(path));
 

@@ -58,6 +58,7 @@ export function compileModule(source: SourceText, options: ModuleOptions = {}): 
   const world: UnitWorld = {
     machine: options.machine ?? "x86",
     tracepoint: (category, name) => options.tracepoint?.(category, name),
+    ...(options.probe === undefined ? {} : { probe: options.probe }),
     ...(options.binary === undefined ? {} : { binary: options.binary }),
     anyTracepoint: options.anyTracepoint ?? false,
     include: (specifier, from) => options.include?.(specifier, from),

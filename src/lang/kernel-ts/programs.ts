@@ -19,12 +19,21 @@ export interface BinaryFunction {
   readonly returns: number;
 }
 
+/** A number as a static probe has it; those of which nothing is known are of 64 bits. */
+export interface ProbeArgument {
+  /** Bytes. */
+  readonly size: number;
+  readonly signed: boolean;
+}
+
 /** What is asked of the running system, or of a recording. */
 export interface ProgramWorld {
   tracepoint(category: string, name: string): readonly TracepointField[] | undefined;
   readonly machine: Machine;
   /** A function of a program, `path:function`, by its debug information; undefined: nothing is known of it. */
   binary?(place: string): BinaryFunction | undefined;
+  /** The arguments of a static probe, `path:provider:name`; undefined: nothing is known of it. */
+  probe?(place: string): readonly (ProbeArgument | undefined)[] | undefined;
   /** It runs where no kernel is asked: of tracepoints that nothing is known of there are the fields that programs name. */
   readonly anyTracepoint?: boolean;
 }
@@ -326,8 +335,25 @@ export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
   usdt: {
     words: 1,
     section: (args, at) => `usdt/${probeOf(word(args, 0, at), at)}`,
-    parameters: (_args, types, { machine }) =>
-      usdtParameters(types, machine, types.c.find("pt_regs", "struct") ?? registersStruct(machine, types)),
+    parameters: (args, types, world, at) => {
+      const { machine } = world;
+      const plain = usdtParameters(
+        types,
+        machine,
+        types.c.find("pt_regs", "struct") ?? registersStruct(machine, types),
+      );
+      const typed = (i: number, place: Node): number | undefined => {
+        const known = world.probe?.(word(args, 0, at));
+        if (known !== undefined && i >= known.length)
+          return refuse("SCRY1405", `there are only ${known.length} arguments here`, place);
+        const one = known?.[i];
+        return one === undefined ? undefined : types.number(`${one.signed ? "i" : "u"}${one.size * 8}`);
+      };
+      return {
+        ...plain,
+        params: (plain.params ?? []).map((one, i) => ({ ...one, typed: (place: Node) => typed(i, place) })),
+      };
+    },
   },
   fmodRet: typedFunction("fmod_ret", true),
   kprobeMulti: manyFunctions("kprobe.multi", false),

@@ -40,6 +40,10 @@ export const bares = live(u64, 0);
 export const step = usdt("${program}:own:step", (turn: i32, small: i16, byte: u8, word: u32, name: u64, far: u64, given: u64) => {
   steps.send({ turn, small, byte, word, name: bpf.userText(name), far, given, cookie: bpf.cookie() });
 });
+export const untyped = usdt("${program}:own:step", (turn, small, byte) => {
+  if (small < 0 && turn > 0 && byte === 200) signs.value = 1;
+});
+export const signs = live(u32, 0);
 export const bare = usdt("${program}:own:bare", () => { bares.value += 1; });
 `;
 
@@ -61,7 +65,13 @@ describe.skipIf(lacking("static probes of kernel modules", { gcc: hasGcc, "sys/s
     const links = await run.object.attach({ pid: child.pid as number });
     await step(child);
     await step(child);
-    const { steps, bares } = run as unknown as { steps: RecordStream<unknown>; bares: { value: bigint } };
+    const { steps, bares, signs } = run as unknown as {
+      steps: RecordStream<unknown>;
+      bares: { value: bigint };
+      signs: { value: number };
+    };
+    // Where nothing is written, numbers are as wide as the probe has them, with their signs.
+    expect(signs.value).toBe(1);
     const common = { small: -2, byte: 200, word: 0xfffffffe, name: "a name", given: 77n, cookie: 0n };
     expect(steps.take()).toEqual([
       { ...common, turn: 1, far: 20n },

@@ -5,6 +5,7 @@ import { kernelFunction } from "../../object/index.ts";
 import type { TracepointField } from "../c/index.ts";
 import { PROGRAMS } from "../kernel-ts/index.ts";
 import type { KernelNames } from "./names.ts";
+import { type ProgramPlaces, programDeclarations } from "./programs.ts";
 import { TAKEN } from "./taken.ts";
 import { declarable, listText, numberText, property, TypeText } from "./type-text.ts";
 
@@ -14,6 +15,8 @@ export interface DeclaredKernel {
   /** `category:name` of each tracepoint; absent where there is no system to ask, as for the types of another kernel. */
   tracepoints?(): readonly string[];
   tracepoint?(category: string, name: string): readonly TracepointField[] | undefined;
+  /** Functions and static probes of programs, by the places that modules write. */
+  readonly programs?: ProgramPlaces;
 }
 
 /**
@@ -48,7 +51,8 @@ class Declarations {
     const functions = this.#functions();
     const exported = this.#exported();
     const enums = this.#enums();
-    const structs = this.#structs();
+    const { functions: places, probes, structs: theirs } = programDeclarations(this.#kernel, this.#names, this.#taken);
+    const structs = [...this.#structs(), ...theirs];
     const whole = this.#names === undefined;
     const block = (name: string, lines: readonly string[]): string[] =>
       lines.length === 0 ? [] : [`  interface ${name} {`, ...lines.map((line) => `    ${line}`), "  }"];
@@ -64,6 +68,8 @@ class Declarations {
       ...block("Tracepoints", tracepoints),
       ...block("KernelFunctions", functions),
       ...block("ExportedFunctions", exported),
+      ...block("ProgramFunctions", places),
+      ...block("StaticProbes", probes),
       ...block("Enums", enums),
       ...structs,
       "}",

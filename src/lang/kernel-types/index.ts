@@ -2,3 +2,4 @@
 export { type DeclaredKernel, kernelDeclarations } from "./declarations.ts";
 export { helperTypes } from "./helper-types.ts";
 export { type KernelNames, namesOf } from "./names.ts";
+export type { ProgramPlaces } from "./programs.ts";

@@ -13,6 +13,9 @@ export interface KernelNames {
   readonly enumerators: ReadonlySet<string>;
   /** Functions, and `btf_trace_NAME`, by their names in the kernel's types. */
   readonly functions: ReadonlySet<string>;
+  /** Functions and static probes of programs, as modules write them: `path:function`, `path:provider:name`. */
+  readonly places: ReadonlySet<string>;
+  readonly probes: ReadonlySet<string>;
   readonly structs: ReadonlySet<string>;
   /** Words behind a dot, or between braces: members, if anything has them. */
   readonly members: ReadonlySet<string>;
@@ -37,6 +40,8 @@ export function namesOf(texts: readonly string[]): KernelNames {
   const functions = new Set<string>();
   const exported = new Set<string>();
   const enumerators = new Set<string>();
+  const places = new Set<string>();
+  const probes = new Set<string>();
   const structs = new Set<string>();
   const members = new Set<string>();
   for (const text of texts) {
@@ -46,6 +51,8 @@ export function namesOf(texts: readonly string[]): KernelNames {
       const row = Object.hasOwn(PROGRAMS, called) ? PROGRAMS[called] : undefined;
       if (word !== undefined && row?.traced !== undefined) functions.add(row.traced(word));
       if (row?.context !== undefined) structs.add(row.context);
+      if (word !== undefined && /^u(?:ret)?probe$/.test(called)) places.add(word);
+      if (word !== undefined && called === "usdt") probes.add(word);
       if (word !== undefined && called === "structOps") structs.add(word);
       if (word !== undefined && called === "iterate") structs.add(`bpf_iter__${word}`);
     }
@@ -68,5 +75,5 @@ export function namesOf(texts: readonly string[]): KernelNames {
       }
     for (const [, member] of code.matchAll(/(?:\.|[{,])\s*([A-Za-z_]\w*)/g)) members.add(member as string);
   }
-  return { tracepoints, functions, exported, enumerators, structs, members };
+  return { tracepoints, functions, exported, enumerators, places, probes, structs, members };
 }

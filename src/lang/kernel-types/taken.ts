@@ -17,6 +17,7 @@ Enums
 ExitArguments
 ExportedFunctions
 FunctionName
+FunctionPlace
 GivenValue
 HashOf
 Header
@@ -48,11 +49,15 @@ Packet
 Part
 Parts
 PerCpu
+PlaceArguments
+PlaceResult
 PrefixMap
 Printing
+ProbePlace
 ProbedName
 Program
 ProgramArray
+ProgramFunctions
 Queue
 RedirectMap
 Registered
@@ -66,6 +71,7 @@ Stack
 StackFrame
 StackMap
 StackValue
+StaticProbes
 Statistics
 Storage
 StructOf
