@@ -13,8 +13,9 @@ import {
   spanOf,
 } from "./ast.ts";
 import { Environment } from "./environment.ts";
+import type { LoopBody, LoopReader } from "./loops.ts";
 import type { CallbackShape } from "./reader.ts";
-import { type LoopBody, StatementReader } from "./statements.ts";
+import { StatementReader } from "./statements.ts";
 import type { ModuleScope, TypeArguments, Value } from "./values.ts";
 
 /** Names that something is assigned to. */
@@ -105,7 +106,7 @@ export class FunctionReader extends StatementReader {
 
   protected loop(
     body: Statement,
-    shape: CallbackShape & { bind(inner: StatementReader, given: readonly Value[]): void },
+    shape: CallbackShape & { bind(inner: LoopReader, given: readonly Value[]): void },
   ): { readonly fn: CExpression; readonly environment: CExpression; readonly ends: LoopBody } {
     const span = spanOf(body);
     const left = this.variable("left", this.types.u32, span);
