@@ -7,15 +7,29 @@ import { expect, it } from "vitest";
 import { repository } from "../../../test/support/commands.ts";
 import { randomModule } from "../../../test/support/random-kernel-ts.ts";
 import { Random } from "../../../test/support/random-words.ts";
+import type { Btf } from "../../btf/index.ts";
+import { kernelBtf } from "../../kernel/index.ts";
 import { compileModule } from "./index.ts";
 
 const seed = Number(process.env["SCRY_SEED"] ?? Date.now() % 1_000_000_000);
 const runs = Number(process.env["SCRY_RUNS"] ?? 400);
 
-const folder = join(repository, "examples/kernel");
+const modulesOf = (folder: string): string[] =>
+  readdirSync(join(repository, folder))
+    .filter((name) => name.endsWith(".bpf.ts"))
+    .map((name) => readFileSync(join(repository, folder, name), "utf8"));
+/** The types of this kernel, where they can be read. */
+const btf = ((): Btf | undefined => {
+  try {
+    return kernelBtf();
+  } catch {
+    return undefined;
+  }
+})();
 const TEXTS = [
-  ...readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8")),
+  ...["examples/kernel", "test/data/kernel-ts", "test/data/modules"].flatMap(modulesOf),
   randomModule(7).text,
+  randomModule(11).text,
   `import { bpf, hash, list, live, range, rawTracepoint, ring, struct, text, u8, u32, u64, i64 } from "scry/bpf";
 const E = struct({ a: u8, t: text(8), l: list(u32, 3) }); const m = hash(u32, E); const r = ring(E); const v = live(i64, -1);
 function f(e: typeof E, n: u32): u32 { switch (n) { case 1: return e.l[1] ?? 0; default: return e.a; } }
@@ -24,7 +38,7 @@ export const p = rawTracepoint("x", (a, b) => { const e = m.take(1); if (!e || e
   r.send({ a: u8(f(e, 2)), t: bpf.comm(), l: e.l }); bpf.print(\`a \${a} \${e.t}\`); m.set(2, { t: "x" }); });`,
 ];
 const WORDS =
-  "( ) { } [ ] ; , . ? : => ?. ?? ! === < >> >>> ** ... ` ${ \" ' 0 1n -1 9e99 0x7fffffffffffffffn undefined null this new class await yield async function return for while do switch case default const let var using import export struct text list hash ring live bpf u8 u64 i64 range value get take set a b e m r v typeof as satisfies delete in of".split(
+  "( ) { } [ ] ; , . ? : => ?. ?? ! === < >> >>> ** ... ` ${ \" ' 0 1n -1 9e99 0x7fffffffffffffffn undefined null this new class await yield async function return for while do switch case default const let var using import export struct text list hash ring live bpf u8 u64 i64 range value get take set a b e m r v typeof as satisfies delete in of using kernel helpers enums timer lock view xdp packet eth ipv4 tcp structOps sleepable subprogram globalFunction kernelStruct loop numbers tasks reserve drain record peek push tailCall union bits be16 ipv4 mac Math min enum declare namespace".split(
     " ",
   );
 
@@ -53,7 +67,7 @@ function damaged(seedOfText: number): string {
   return pieces.join("");
 }
 
-it("damaged modules are told of, or compiled", () => {
+it("damaged modules are told of, or compiled", { timeout: 20_000 + runs * 50 }, () => {
   console.log(`damaged modules: seed ${seed}, ${runs} texts`);
   let told = 0;
   for (let i = 0; i < runs; i++) {
@@ -61,7 +75,10 @@ it("damaged modules are told of, or compiled", () => {
     const source = { name: `damaged${i}.bpf.ts`, text };
     const start = performance.now();
     try {
-      const { diagnostics, object } = compileModule(source, { tracepoint: () => FIELDS });
+      const { diagnostics, object } = compileModule(source, {
+        tracepoint: () => FIELDS,
+        ...(btf === undefined ? {} : { btf: () => btf }),
+      });
       if (object === undefined) told++;
       for (const { span, message } of diagnostics) {
         expect(span, message).toBeDefined();
