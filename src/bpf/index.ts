@@ -301,6 +301,8 @@ export const helpers: Helpers = standIn("helpers");
 /** A member of a map's value: `struct({ tick: timer, count: u64 })`. */
 export const timer: Type<numbers.Timer> = standIn("timer");
 export const lock: Type<numbers.Lock> = standIn("lock");
+/** A reference that a map's value keeps: `struct({ task: kptr("task_struct") })`. */
+export const kptr: <const N extends string>(struct: N) => Type<numbers.Kptr<KernelStruct<N>>> = standIn("kptr");
 
 // --- programs -------------------------------------------------------------------------------------------------------
 

@@ -270,6 +270,14 @@ export interface Timer {
   /** False where it was not running. */
   cancel(): boolean;
 }
+/** A reference to a struct of the kernel's in a map's value (`__kptr`): the entry keeps it. Linux 6.1. */
+export interface Kptr<T> {
+  readonly [kernel]: readonly ["kptr", T];
+  /** What is there now; to be read where RCU protects it: `using region = bpf.rcu()`. */
+  get(): T | undefined;
+  /** Puts in what is held by `using`, or nothing; what was there has to be given back: `using old = …`. */
+  exchange(value: T | undefined): (T & Held) | undefined;
+}
 /** A record of a ring while it is filled. */
 export type Reserved<T> = T &
   Held & {
@@ -435,19 +443,22 @@ export type ExitArguments<N extends string> =
 // --- the user's side ------------------------------------------------------------------------------------------------
 
 /** A value as JavaScript reads it: numbers of 64 bits are bigints. */
-export type UserValue<T> = [T] extends [boolean]
-  ? boolean
-  : [T] extends [StackValue<"kernel" | "user">]
-    ? Stack
-    : [T] extends [string]
-      ? string
-      : [T] extends [number]
-        ? IsWide<T> extends true
-          ? bigint
-          : number
-        : T extends readonly (infer E)[]
-          ? UserValue<E>[]
-          : { [K in keyof T]: UserValue<T[K]> };
+export type UserValue<T> =
+  T extends Kptr<infer _>
+    ? bigint
+    : [T] extends [boolean]
+      ? boolean
+      : [T] extends [StackValue<"kernel" | "user">]
+        ? Stack
+        : [T] extends [string]
+          ? string
+          : [T] extends [number]
+            ? IsWide<T> extends true
+              ? bigint
+              : number
+            : T extends readonly (infer E)[]
+              ? UserValue<E>[]
+              : { [K in keyof T]: UserValue<T[K]> };
 
 type FlavourOf<T> = T extends { readonly [kernel]?: infer N } ? NonNullable<N> : never;
 type IsWide<T> = typeof asNumber extends keyof T

@@ -75,6 +75,12 @@ describe("kernel modules", () => {
     ]);
   });
 
+  it("keep references in maps, and exchange them", async () => {
+    await using module = await loaded("kept");
+    asked(2);
+    expect(values(module, "first", "second", "again")).toEqual([1, process.pid, process.pid]);
+  });
+
   it("take what the user's side sends", async () => {
     await using module = await loaded("commands");
     const commands = module["commands"] as unknown as { send(record: object): boolean };

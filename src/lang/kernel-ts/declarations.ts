@@ -71,6 +71,15 @@ export const TYPES: Readonly<Record<string, TypeRow>> = {
     m.types.c.preserve(type);
     return type;
   },
+  /** A reference to a struct of the kernel's, kept in a map's value. */
+  kptr: (m, _name, args, at) => {
+    const name = args[0] === undefined ? undefined : m.evaluate(args[0]);
+    if (name?.kind !== "static" || name.what.kind !== "text" || args.length > 1)
+      return refuse("SCRY1405", 'kptr("task_struct")', at);
+    return (
+      m.types.kptr(name.what.text) ?? refuse("SCRY1404", `the kernel's types have no struct ${name.what.text}`, at)
+    );
+  },
   text: (m, _name, args, at) => m.types.text(known(m, args[0], at, "the size of a text", 4096n)),
   bytes: (m, _name, args, at) => m.types.bytes(known(m, args[0], at, "a number of bytes", 1_048_576n)),
   list: (m, _name, args, at) => {

@@ -47,7 +47,6 @@ function argument(r: Reader, node: Expression): CExpression {
 }
 
 export function kernelMethod(r: Reader, name: string, args: readonly Expression[], at: CallExpression): Value {
-  const { typing, c } = r.types;
   const span = spanOf(at);
   const call = kernelCall(
     r,
@@ -56,19 +55,26 @@ export function kernelMethod(r: Reader, name: string, args: readonly Expression[
     at,
   );
   const row = kernelFunction(name);
-  const release = row?.acquires === undefined ? undefined : releasing(row.acquires);
-  if (row?.acquires === undefined || release === undefined) {
-    if (call.type === 0) return { kind: "plain", of: call };
-    return { kind: "plain", of: r.read(r.held(call, call.type, span), span) };
-  }
-  const pointer = r.read(r.held(call, call.type, span), span);
+  if (call.type === 0) return { kind: "plain", of: call };
+  const result = r.read(r.held(call, call.type, span), span);
+  return row?.acquires === undefined || releasing(row.acquires) === undefined
+    ? { kind: "plain", of: result }
+    : reference(r, result, row.acquires, at);
+}
+
+/** A pointer, or 0, that has to be given back by what the kernel has for its struct. */
+export function reference(r: Reader, pointer: CExpression, struct: string, at: CallExpression): Value {
+  const { typing, c } = r.types;
+  const span = spanOf(at);
+  const release = releasing(struct);
+  if (release === undefined) return refuse("SCRY1404", `nothing gives a ${struct} back`, at);
   return {
     kind: "resource",
     of: pointer,
     words: [pointer],
     release: ([word]) => {
       const own = typing.cast(word as CExpression, c.pointer(0));
-      const given = kernelCall(r, release, [typing.cast(own, call.type)], at);
+      const given = kernelCall(r, release, [typing.cast(own, pointer.type)], at);
       return [{ kind: "if", condition: typing.truth(own), then: { kind: "expression", value: given, span }, span }];
     },
   };

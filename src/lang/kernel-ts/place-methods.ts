@@ -4,6 +4,7 @@
 import type { CExpression } from "../../c/index.ts";
 import { type CallExpression, type Expression, refuse, spanOf } from "./ast.ts";
 import { asList, formatted } from "./format.ts";
+import { reference } from "./kernel-calls.ts";
 import type { Reader } from "./reader.ts";
 import { hold } from "./resources.ts";
 import type { Types } from "./types.ts";
@@ -106,8 +107,42 @@ const startsWith: PlaceRow = (r, of, args, at) => {
   return { kind: "plain", of: typing.compare("==", compared, r.constant(0, typing.int, span), span) };
 };
 
+/** A reference that a map keeps: read where RCU protects it, exchanged for another one (`bpf_kptr_xchg`, Linux 6.1). */
+const kept = (struct: string): Readonly<Record<string, PlaceRow>> => ({
+  get: (r, of, args, at) => {
+    if (args.length > 0) return refuse("SCRY1405", "get takes no arguments", at);
+    const pointer = r.types.c.pointer(r.types.c.find(struct, "struct") ?? 0);
+    return { kind: "plain", of: r.read(r.held(of, pointer, spanOf(at)), spanOf(at)) };
+  },
+  exchange: (r, of, args, at) => {
+    const { typing, c } = r.types;
+    const span = spanOf(at);
+    const [node] = args;
+    const given = node === undefined ? undefined : r.value(node);
+    const none = given?.kind === "undefined";
+    if (given === undefined || args.length > 1 || !(none || (given.kind === "plain" && given.handOver !== undefined)))
+      return refuse(
+        "SCRY1405",
+        "exchange takes what is held by using, or undefined",
+        node ?? at,
+        "using task = kernel.bpf_task_acquire(…); entry.task.exchange(task)",
+      );
+    const pointer = c.pointer(c.find(struct, "struct") ?? 0);
+    const value = given.kind === "plain" ? given.of : r.constant(0, pointer, span);
+    const call = r.call("bpf_kptr_xchg", [typing.address(of, span), typing.cast(value, c.pointer(0))], span);
+    const old = r.read(r.held(call, pointer, span), span);
+    if (given.kind === "plain" && given.handOver !== undefined) r.do(given.handOver());
+    return reference(r, old, struct, at);
+  },
+});
+
 /** What can be done with a place of this type; undefined: nothing of this name. */
 export function placeMethod(types: Types, of: CExpression, name: string): PlaceRow | undefined {
+  const owned = types.kept.get(of.type);
+  if (owned !== undefined) {
+    const rows = kept(owned);
+    return Object.hasOwn(rows, name) ? rows[name] : undefined;
+  }
   const found = types.typing.resolve(of.type);
   if (found.kind === "ptr") {
     const pointed = types.typing.resolve(found.type);

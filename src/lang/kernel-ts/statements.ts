@@ -84,6 +84,8 @@ export abstract class StatementReader extends LoopReader {
       case "ExpressionStatement": {
         const value = this.value(node.expression);
         if (value.kind === "plain") this.do(value.of);
+        // It says what to do with what has to be given back.
+        if (value.kind === "resource") this.asPlain(value, node.expression);
         return undefined;
       }
       case "VariableDeclaration":

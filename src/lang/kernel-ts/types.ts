@@ -221,6 +221,17 @@ export class Types {
       default:
         return 0;
     }
+
+  /** Structs of the kernel's that pointers in values of maps own (`__kptr`), by the pointers' types. */
+  readonly kept: Map<number, string> = new Map();
+  /** A pointer to such a struct, which the map keeps a reference of; undefined: the kernel has none of this name. */
+  kptr(struct: string): number | undefined {
+    const known = [...this.kept].find(([, name]) => name === struct)?.[0];
+    const found = this.c.find(struct, "struct");
+    if (known !== undefined || found === undefined) return known;
+    const type = this.c.pointer(this.c.add({ kind: "type_tag", name: "kptr", type: found }));
+    this.kept.set(type, struct);
+    return type;
   }
 
   /** Does it lead to a struct of the kernel's? */

@@ -166,6 +166,8 @@ export interface IteratorValue {
 /** `methods`: what can be done with this value alone. */
 interface WithMethods {
   readonly methods?: Readonly<Record<string, () => Value>>;
+  /** Of what has to be given back: says that somebody else does it now. */
+  readonly handOver?: () => CExpression;
 }
 
 export type Value =

@@ -63,7 +63,21 @@ export abstract class VariableReader extends ExpressionReader {
       name,
       (): Value => ({ kind: "plain", of: method(words()) }),
     ]);
-    const more = methods.length === 0 ? {} : { methods: Object.fromEntries(methods) };
+    const [first] = words();
+    const more = {
+      ...(methods.length === 0 ? {} : { methods: Object.fromEntries(methods) }),
+      ...(first === undefined
+        ? {}
+        : {
+            handOver: (): CExpression => ({
+              kind: "assign",
+              target: first,
+              value: this.constant(0, this.types.u64, span),
+              type: this.types.u64,
+              span,
+            }),
+          }),
+    };
     if (value.of === undefined) this.bind(id.name, { kind: "undefined" });
     else if (value.present !== undefined)
       this.bind(id.name, { kind: "maybe", present: value.present, of: value.of, ...more });
