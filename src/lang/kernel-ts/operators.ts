@@ -4,7 +4,7 @@
 import { type CBinary, type CComparison, type CExpression, computed } from "../../c/index.ts";
 import type { Span } from "../../source/index.ts";
 import { type Expression, type Node, refuse, spanOf } from "./ast.ts";
-import { writeField as writeHeaderField } from "./headers.ts";
+import { writeField as writeHeaderField } from "./header-writes.ts";
 import {
   type AddressKind,
   addressBytes,

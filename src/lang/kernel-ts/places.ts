@@ -11,7 +11,7 @@ import {
   refuse,
   spanOf,
 } from "./ast.ts";
-import { protocolOf } from "./headers.ts";
+import { protocolOf } from "./header-code.ts";
 import {
   type AddressKind,
   addressBytes,
