@@ -1,7 +1,7 @@
 // Packets and their headers as programs see them: by the table of protocols.
 
 import type { CarriedBy, FieldsOf, ProtocolName } from "../packets/index.ts";
-import type { ipv4, ipv6, KernelStruct, mac, u8, u16, u32, u64 } from "./types.ts";
+import type { ipv4, ipv6, KernelStruct, mac, Type, u8, u16, u32, u64 } from "./types.ts";
 
 /** A field by its bits: a flag, a number as wide as need be, an address. */
 type FieldOf<W> = W extends number
@@ -26,6 +26,9 @@ export type HeaderFields<P extends ProtocolName> = { -readonly [F in keyof Field
 /** A header: its fields, and what lies in it. */
 export type Header<P extends ProtocolName> = HeaderFields<P> & {
   readonly [C in CarriedBy<P>]: () => Header<C> | undefined;
+} & {
+  /** What comes behind it as a struct of one's own, `udp.payload(Dns)`; undefined where the packet has not so much. */
+  payload<T>(type: Type<T>): T | undefined;
 } & (P extends "eth" ? { /** The first VLAN tag. */ readonly vlan: Header<"vlan"> | undefined } : unknown);
 
 /** A packet that begins with one of these headers. */

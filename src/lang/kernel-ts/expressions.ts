@@ -390,7 +390,7 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
       object.of.variable === context
     )
       return packetMethod(this, packet, name, args, callee);
-    return innerHeader(this, object, name, callee.property);
+    return innerHeader(this, object, name, args, callee.property);
   }
 
   /** `u32(x)`, `Event({ … })` */

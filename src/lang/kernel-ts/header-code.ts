@@ -23,12 +23,30 @@ export interface Header {
   /** Of copies: where the header is in the packet. */
   readonly offset?: CVariable;
   readonly form: PacketForm["form"];
+  /** Of tc programs: what is known of places in the packet, which may have to be found again. */
+  readonly places?: Places;
   /** Where code goes that is done before it is looked for, and when it is there. */
   readonly before: CStatement[];
   readonly found: CStatement[];
   /** What comes behind it, once somebody has asked: its number, and where it is (a pointer, or a distance). */
   behind?: Behind;
   tag?: { readonly there: CVariable; readonly root: CVariable };
+}
+
+/** A pointer into the packet, valid where `there` is not zero, to so many bytes. */
+export interface Place {
+  readonly there: CVariable;
+  readonly root: CVariable;
+  readonly bytes: number;
+}
+
+/** Pointers into a packet of a tc program, and where helpers are called that move it. */
+export interface Places {
+  readonly start: CVariable;
+  readonly end: CVariable;
+  readonly all: Place[];
+  /** Code before such a call, and behind it. */
+  readonly moves: { readonly before: CStatement[]; readonly after: CStatement[] }[];
 }
 
 export interface Behind {

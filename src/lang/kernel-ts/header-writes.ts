@@ -10,12 +10,14 @@ import {
   headerOf,
   holding,
   numberType,
+  type Places,
   protocolOf,
   wholeType,
   word,
 } from "./header-code.ts";
 import { carriedBy, part } from "./headers.ts";
 import { hostOrder, networkOrder, orderOf } from "./network.ts";
+import { moving } from "./packet-places.ts";
 import type { Reader } from "./reader.ts";
 
 /** Writes a field of a header, and repairs what is a sum of it (RFC 1624). `made` gives the new number of the old one. */
@@ -35,13 +37,6 @@ export function writeField(
   if (header === undefined || header.end === undefined)
     refuse("SCRY1403", "programs of this kind read copies of headers: they cannot write to packets", at);
   const address = protocol === "ipv4" || protocol === "ipv6" ? name === "source" || name === "destination" : false;
-  if (header.form === "tc" && (row.checksum?.over === "message" || address))
-    refuse(
-      "SCRY1403",
-      `in tc programs ${row.title}'s ${name} cannot be written yet: its checksum may be left to the network card`,
-      at,
-      "xdp programs can",
-    );
   if (row.crc === true && name !== "checksum")
     refuse("SCRY1403", `${row.title}'s checksum is one of all its bytes, which is not repaired`, at);
   const summed = row.checksum !== undefined && name !== "checksum";
@@ -57,11 +52,63 @@ export function writeField(
     ...loads().map((load) => types.typing.cast(load, types.u32, code.span)),
   ].reduce((a, b) => code.op("+", a, b));
   const difference = code.variable(types.u32, change);
-  if (summed) {
-    const sum = fieldOf(code, protocol, "checksum").at / 8;
+  const sum = summed ? fieldOf(code, protocol, "checksum").at / 8 : 0;
+  const { places } = header;
+  // Of messages the network card may have to make it, which the kernel knows.
+  const message = row.checksum?.over === "message";
+  if (summed && !(message && places !== undefined))
     repaired(code, pointer, sum, code.read(difference), row.checksum?.optional === true);
+  if (places === undefined) {
+    if (address) repairedBeyond(code, header, code.read(difference));
+    return;
   }
-  if (address) repairedBeyond(code, header, code.read(difference));
+  if (summed && message)
+    moving(code, places, () =>
+      replaced(code, places, code.read(header.root), sum, code.read(difference), optionalFlag(protocol)),
+    );
+  if (!address) return;
+  const { carried, next } = carriedBy(code, header);
+  moving(code, places, () => {
+    for (const { inner, number, at: offset } of summedBeyond(header))
+      code.when(code.is("==", code.read(carried), number), () =>
+        replaced(code, places, code.read(next), offset, code.read(difference), PSEUDO | optionalFlag(inner)),
+      );
+  });
+}
+
+/** BPF_F_PSEUDO_HDR, BPF_F_MARK_MANGLED_0 */
+const PSEUDO = 0x10;
+const MANGLED = 0x20;
+/** A sum of zero stands for none. */
+const optionalFlag = (protocol: ProtocolName): number =>
+  protocolRow(protocol).checksum?.optional === true ? MANGLED : 0;
+
+/** The kernel itself repairs a checksum that lies so far behind a place (`bpf_l4_csum_replace`). */
+function replaced(
+  code: Code,
+  { start }: Places,
+  place: CExpression,
+  offset: number,
+  difference: CExpression,
+  flags: number,
+): void {
+  const { r, types, span } = code;
+  const { typing } = types;
+  const distance = typing.binary("-", typing.cast(place, code.byte, span), code.read(start), span);
+  const at = code.op("+", typing.cast(distance, types.u32, span), offset);
+  const none = code.number(0, types.u64);
+  const given = typing.cast(difference, types.u64, span);
+  r.do(r.call("bpf_l4_csum_replace", [code.program(), at, none, given, code.number(flags, types.u64)], span));
+}
+
+/** What may lie in a header of IP and sums up its addresses: by its number, and where that sum is. */
+function summedBeyond(header: Header): readonly { inner: ProtocolName; number: number; at: number }[] {
+  const carries = protocolRow(header.protocol).carries ?? {};
+  return PROTOCOL_NAMES.flatMap((inner) => {
+    const number = Object.hasOwn(carries, inner) ? carries[inner] : undefined;
+    if (protocolRow(inner).checksum?.pseudo !== true || number === undefined) return [];
+    return [{ inner, number, at: (headerLayout(inner).fields.get("checksum")?.at ?? 0) / 8 }];
+  });
 }
 
 /** Offsets of the words of 16 bits that a field lies in. */
@@ -113,16 +160,10 @@ function repaired(code: Code, pointer: CExpression, offset: number, change: CExp
 /** Addresses of IP count in the checksums of what it carries. */
 function repairedBeyond(code: Code, header: Header, change: CExpression): void {
   const { carried, next } = carriedBy(code, header);
-  const carries = protocolRow(header.protocol).carries ?? {};
-  for (const inner of PROTOCOL_NAMES) {
-    const row = protocolRow(inner);
-    const number = Object.hasOwn(carries, inner) ? carries[inner] : undefined;
-    if (row.checksum?.pseudo !== true || number === undefined) continue;
-    const { fields, bytes } = headerLayout(inner);
+  for (const { inner, number, at } of summedBeyond(header))
     code.when(code.is("==", code.read(carried), number), () =>
-      part(code, header, code.read(next), bytes, (pointer) =>
-        repaired(code, pointer, (fields.get("checksum")?.at ?? 0) / 8, change, row.checksum?.optional === true),
+      part(code, header, code.read(next), headerLayout(inner).bytes, (pointer) =>
+        repaired(code, pointer, at, change, optionalFlag(inner) !== 0),
       ),
     );
-  }
 }

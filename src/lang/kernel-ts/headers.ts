@@ -29,6 +29,7 @@ import {
 } from "./header-code.ts";
 import { hostOrder } from "./network.ts";
 import type { PacketForm } from "./network-programs.ts";
+import { keepPlace } from "./packet-places.ts";
 import type { Reader } from "./reader.ts";
 import type { Value } from "./values.ts";
 
@@ -44,7 +45,7 @@ const LONGEST_CHAIN = 6;
 function headerAt(
   code: Code,
   protocol: ProtocolName,
-  from: Pick<Header, "form" | "end">,
+  from: Pick<Header, "form" | "end" | "places">,
   next: CExpression,
   condition: CExpression | undefined,
 ): Header {
@@ -60,7 +61,8 @@ function headerAt(
   let within: CExpression;
   if (from.end !== undefined) {
     const root = code.variable(c.pointer(type), next);
-    header = { protocol, there, root, end: from.end, form: from.form, before, found };
+    const { form, end, places } = from;
+    header = { protocol, there, root, end, form, before, found, ...(places === undefined ? {} : { places }) };
     within = code.is("<=", code.ahead(code.read(root), bytes), code.read(from.end));
   } else {
     const root = r.temporary(type, span);
@@ -76,6 +78,7 @@ function headerAt(
     r.push({ kind: "block", statements: found, span });
   });
   headers.set(header.root, header);
+  keepPlace(code, header.places, { there, root: header.root, bytes });
   return header;
 }
 
@@ -145,6 +148,7 @@ export function carriedBy(code: Code, header: Header): Behind {
   });
   const selector = row.by === undefined ? undefined : headerLayout(protocol).fields.get(row.by);
   header.behind = { carried, next, swapped: selector?.bits === 16 };
+  keepPlace(code, header.places, { there: header.there, root: next, bytes: 0 });
   return header.behind;
 }
 
@@ -264,7 +268,8 @@ export function firstHeader(r: Reader, form: PacketForm, name: string, args: rea
     const start = code.variable(code.byte, code.pointer("data"));
     const end = code.variable(code.byte, code.pointer("data_end"));
     if (form.form === "tc") pulled(code, start, end);
-    header = headerAt(code, protocol, { form: form.form, end }, code.read(start), undefined);
+    const places = form.form === "tc" ? { places: { start, end, all: [], moves: [] } } : {};
+    header = headerAt(code, protocol, { form: form.form, end, ...places }, code.read(start), undefined);
   }
   return headerValue(code, header);
 }
@@ -287,10 +292,17 @@ function pulled(code: Code, start: CVariable, end: CVariable): void {
 }
 
 /** `ip.tcp()`: what lies in a header; undefined: this is no header. */
-export function innerHeader(r: Reader, value: Value, name: string, at: Node): Value | undefined {
+export function innerHeader(
+  r: Reader,
+  value: Value,
+  name: string,
+  args: readonly Expression[],
+  at: Node,
+): Value | undefined {
   if (value.kind !== "maybe" && value.kind !== "plain") return undefined;
   const protocol = protocolOf(r.types, value.of.type);
   if (protocol === undefined) return undefined;
+  if (name === "payload") return payload(r, value.of, args, at);
   const row = protocolRow(protocol);
   const wanted = PROTOCOL_NAMES.find((one) => one === name);
   const carries = row.carries ?? {};
@@ -305,4 +317,39 @@ export function innerHeader(r: Reader, value: Value, name: string, at: Node): Va
   const condition = code.is("==", code.read(carried), swapped ? swapped16(number) : number);
   const inner = headerAt(code, wanted, header, code.read(next), condition);
   return headerValue(code, inner);
+}
+
+/** `udp.payload(Dns)`: what comes behind a header, as a struct of one's own, where the packet has so much. */
+function payload(r: Reader, of: CExpression, args: readonly Expression[], at: Node): Value {
+  const { types } = r;
+  const { typing, c } = types;
+  const [node] = args;
+  const type = node === undefined ? undefined : r.value(node);
+  if (type?.kind !== "static" || type.what.kind !== "type" || !typing.isComposite(type.what.type) || args.length > 1)
+    return refuse("SCRY1405", "payload(T) with T = struct({ … })", at);
+  const header = headerOf(of);
+  if (header === undefined) return refuse("SCRY1405", "a header is known where the program asked for it", at);
+  const code = new Code(r, spanOf(at));
+  const { next } = carriedBy(code, header);
+  const wanted = type.what.type;
+  const there = code.variable(typing.int, 0);
+  const bytes = typing.size(wanted);
+  let place: CExpression;
+  let within: CExpression;
+  if (header.end !== undefined) {
+    const root = code.variable(c.pointer(wanted), code.read(next));
+    place = typing.dereference(code.read(root), code.span);
+    keepPlace(code, header.places, { there, root, bytes });
+    within = code.is("<=", code.ahead(code.read(root), bytes), code.read(header.end));
+  } else {
+    const copy = r.temporary(wanted, code.span);
+    copy.addressed = true;
+    r.declare(copy);
+    place = code.read(copy);
+    within = loaded(code, code.read(next), place, bytes);
+  }
+  // Of a header that is not there, nothing comes behind it: its place is 0.
+  const known = typing.logical("&&", code.read(header.there), typing.truth(code.read(next)), code.span);
+  code.when(typing.logical("&&", known, within, code.span), () => code.set(there, 1));
+  return { kind: "maybe", present: code.read(there), of: place };
 }
