@@ -367,6 +367,15 @@ export const iterate: <const N extends string>(
   kind: N,
   run: (event: KernelStruct<`bpf_iter__${N}`> & numbers.Printing) => void,
 ) => Program = standIn("iterate");
+/**
+ * Run by who has it, with a struct of theirs, which it may change: `program.test({ context })`. It may wait. Linux 5.14.
+ */
+export const syscall: <T>(type: Type<T>, run: (args: T) => number | void) => Program = standIn("syscall");
+/**
+ * A function in the place of one of the same name and parameters, which another program has as a `globalFunction`:
+ * `module.object.program("mine").setAttachTarget(other)` says of which. Linux 5.6.
+ */
+export const freplace: (name: string, run: (...args: never[]) => unknown) => Program = standIn("freplace");
 export const perfEvent: (run: (event: KernelStruct<"bpf_perf_event_data">) => void) => Program = standIn("perfEvent");
 type OfPacket = (run: (packet: XdpContext) => number) => Program;
 /** At the driver: a verdict of `XDP`. */

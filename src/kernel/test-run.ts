@@ -22,6 +22,8 @@ export interface TestRunResult {
   readonly nanoseconds: number;
   /** The packet afterwards. */
   readonly data: Uint8Array;
+  /** The context that was given; of syscall programs as it is afterwards. */
+  readonly context: Uint8Array;
 }
 
 const BPF_F_TEST_RUN_ON_CPU = 1;
@@ -34,12 +36,15 @@ export function testRun(fd: number, input: TestRunInput = {}, kernel: Kernel = l
     attr.set({ data_size_in: input.data.length, data_size_out: out.length, data_in: input.data, data_out: out });
     attr.set({ repeat: input.repeat ?? 1 });
   }
-  if (input.context !== undefined) attr.set({ ctx_size_in: input.context.length, ctx_in: input.context });
+  // The kernel writes what a syscall program leaves in its context back to where it was given.
+  const context = input.context?.slice() ?? new Uint8Array();
+  if (input.context !== undefined) attr.set({ ctx_size_in: context.length, ctx_in: context });
   if (input.cpu !== undefined) attr.set({ flags: BPF_F_TEST_RUN_ON_CPU, cpu: input.cpu });
   checked(kernel.bpf("PROG_TEST_RUN", attr), "bpf(BPF_PROG_TEST_RUN)", `program ${fd}`);
   return {
     value: attr.get("retval"),
     nanoseconds: attr.get("duration"),
     data: out.subarray(0, attr.get("data_size_out")),
+    context,
   };
 }

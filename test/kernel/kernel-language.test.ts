@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { load, type ObjectProgram } from "../../src/loader/index.ts";
+import { load, type ObjectProgram, openObject } from "../../src/loader/index.ts";
 import { repository } from "../support/commands.ts";
 
 const path = (name: string): string => join(repository, "test/data/kernel-ts", `${name}.bpf.ts`);
@@ -73,6 +73,37 @@ describe("kernel modules", () => {
         l: [9, 8, 7],
       },
     ]);
+  });
+
+  it("are run by who has them, with a struct that they may change; a function takes another one's place", async () => {
+    await using module = (await load(path("called"))) as unknown as Record<string, ObjectProgram> & AsyncDisposable;
+    const { adds, writes, weighs, asks } = module;
+    const given = (a: number, b: number, first = 0): Uint8Array => {
+      const bytes = new Uint8Array(24);
+      new Uint32Array(bytes.buffer).set([a, b, 0, 0, first]);
+      return bytes;
+    };
+    expect(adds?.test({ context: given(5, 6) }).value).toBe(11);
+    expect(weighs?.test({ context: given(5, 6, 3) }).value).toBe(5603);
+    const context = given(0x8000_0000, 6);
+    const after = writes?.testRun({ context });
+    expect(new BigUint64Array(after?.context.slice().buffer ?? new ArrayBuffer(0))[1]).toBe(0x3_0000_0000n);
+    expect(new Uint32Array(after?.context.slice().buffer ?? new ArrayBuffer(0))[5]).toBe(7);
+    expect(context[8]).toBe(0);
+    const packet = new Uint8Array(64);
+    expect(asks?.test({ packet }).value).toBe(51);
+    await using other = await openObject(path("replaces"));
+    other.program("ten").setAttachTarget(asks as ObjectProgram);
+    try {
+      await other.load();
+    } catch (error) {
+      // As for C (loader/places.kernel.test.ts): there are systems that forbid it to everybody.
+      expect(error).toMatchObject({ call: "bpf(BPF_PROG_LOAD)", errno: 1 });
+      console.warn(`\n*** functions of BPF programs are not replaced here: ${(error as Error).message} ***\n`);
+      return;
+    }
+    await other.attach();
+    expect(asks?.test({ packet }).value).toBe(500);
   });
 
   it("keep references in maps, and exchange them", async () => {

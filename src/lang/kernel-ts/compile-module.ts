@@ -29,7 +29,7 @@ export interface CompiledModule {
 
 /** Programs whose contexts lead to memory that may be read as it is. */
 const NEAR =
-  /^(?:fentry|fexit|lsm|tp_btf|xdp|tc|netkit|socket|cgroup|sk_|sockops|flow_dissector|netfilter|lwt_|struct_ops|iter|fmod_ret)/;
+  /^(?:fentry|fexit|lsm|tp_btf|xdp|tc|netkit|socket|cgroup|sk_|sockops|flow_dissector|netfilter|lwt_|struct_ops|syscall|freplace|iter|fmod_ret)/;
 
 /** The tree as JSON, without places. */
 const treeText = (source: SourceText): string =>

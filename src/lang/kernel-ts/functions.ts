@@ -8,6 +8,7 @@ import {
   type FunctionNode,
   isFunction,
   type Node,
+  type Pattern,
   refuse,
   type Statement,
   spanOf,
@@ -44,19 +45,20 @@ export class FunctionReader extends StatementReader {
     this.typeArguments = types;
     const assigned = assignedIn(node.body);
     this.handed = true;
-    const own = node.params.map((given): CVariable => {
+    const begin: CStatement[] = [];
+    const own = node.params.map((given, i): CVariable => {
       const pattern = given.type === "AssignmentPattern" ? given.left : given;
-      if (pattern.type !== "Identifier") return refuse("SCRY1402", "a parameter is a name with a type", pattern);
-      const type =
-        this.annotated(pattern) ?? refuse("SCRY1403", `'${pattern.name}' needs a type: ${pattern.name}: u32`, pattern);
+      const name = pattern.type === "Identifier" ? pattern.name : `given${i}`;
+      const type = this.annotated(pattern) ?? refuse("SCRY1403", `'${name}' needs a type: ${name}: u32`, pattern);
       const held = typing.isScalar(type) ? type : c.pointer(type);
       const variable: CVariable = {
-        ...this.variable(pattern.name, held, spanOf(pattern)),
+        ...this.variable(name, held, spanOf(pattern)),
         storage: "parameter",
-        constant: !assigned.has(pattern.name),
+        constant: !assigned.has(name),
       };
       const of = this.read(variable);
-      this.bind(pattern.name, { kind: "plain", of: typing.isScalar(type) ? of : typing.dereference(of, of.span) });
+      const value: Value = { kind: "plain", of: typing.isScalar(type) ? of : typing.dereference(of, of.span) };
+      begin.push(...this.gathered(() => this.given(pattern, value)));
       return variable;
     });
     const annotation = (node as unknown as { returnType?: { typeAnnotation: Node } }).returnType?.typeAnnotation;
@@ -79,8 +81,16 @@ export class FunctionReader extends StatementReader {
       inline: true,
       attributes: new Set(),
       uses: 0,
-      body: { parameters, statements, end: { start: span.end, end: span.end } },
+      body: { parameters, statements: [...begin, ...statements], end: { start: span.end, end: span.end } },
     };
+  }
+
+  /** A parameter: a name for what is given, or names for what is in it. */
+  given(pattern: Pattern, value: Value): void {
+    if (pattern.type === "Identifier") this.bind(pattern.name, value);
+    else if (pattern.type === "ObjectPattern" || pattern.type === "ArrayPattern")
+      this.bound(pattern, value, pattern as unknown as Expression, true, undefined);
+    else refuse("SCRY1402", "a parameter is a name here, or { names } of its members", pattern);
   }
 
   // --- functions that the kernel calls -------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ export interface ProgramRow {
   readonly packet?: PacketForm;
   /** What the kernel's types call the function that its word names. */
   traced?(word: string): string;
+  /** It is a function with parameters of its own. */
+  readonly function?: true;
   /** What it gives where its function says nothing. */
   readonly otherwise?: bigint;
   /** The kernel runs it with preemption turned off: no other program comes between on its CPU, but from an interrupt. */
@@ -361,6 +363,25 @@ export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
   kprobeSession: manyFunctions("kprobe.session", false),
   uprobeMulti: functionOfProgram("uprobe.multi", false),
   uretprobeMulti: functionOfProgram("uretprobe.multi", true),
+  /** Run by who has it, with a struct of theirs: `program.test({ context })`. */
+  syscall: {
+    words: 1,
+    section: () => "syscall",
+    parameters: (args, types, _world, at) => {
+      const [type] = args;
+      if (type?.kind !== "type" || !types.typing.isComposite(type.type))
+        return refuse("SCRY1405", "syscall(T, (args) => { … }) with T = struct({ … })", at);
+      return { context: type.type, whole: true };
+    },
+    otherwise: 0n,
+  },
+  /** A function in the place of a global one of a program that is loaded. */
+  freplace: {
+    words: 1,
+    function: true,
+    section: (args, at) => `freplace/${word(args, 0, at)}`,
+    parameters: () => ({ context: 0 }),
+  },
   iterate: {
     words: 1,
     section: (args, at) => `iter/${word(args, 0, at)}`,

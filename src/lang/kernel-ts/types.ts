@@ -221,6 +221,7 @@ export class Types {
       default:
         return 0;
     }
+  }
 
   /** Structs of the kernel's that pointers in values of maps own (`__kptr`), by the pointers' types. */
   readonly kept: Map<number, string> = new Map();

@@ -14,6 +14,8 @@ import { PROGRAMS, type ProgramRow, type ProgramWorld, parameterOf, STRUCT_OPS }
 import { Types } from "./types.ts";
 import type { Exporting, Handed, ProgramValue, Static, StructOps, TypeArguments } from "./values.ts";
 
+const NO_CONTEXT: ContextLayout = { size: 0, fields: [] };
+
 /** Sections without the place: they say what a program is, and attach it nowhere. */
 const ATTACHED_BY_NAME = /^(tracepoint|raw_tracepoint|k(?:ret)?probe|u(?:ret)?probe|usdt)\/.*/;
 
@@ -212,7 +214,7 @@ export class Unit implements ModuleUnit {
   unique(word: string): string {
     const number = (this.#unique.get(word) ?? 0) + 1;
     this.#unique.set(word, number);
-    return `${word}_${number}`;
+    return number === 1 ? word : `${word}_${number}`;
   }
   global(variable: CVariable, at: Node): CVariable {
     if (this.#globals.some(({ name }) => name === variable.name))
@@ -289,6 +291,18 @@ export class Unit implements ModuleUnit {
     return functions;
   }
 
+  /** A function that takes the place of another one, with its parameters. */
+  #function(
+    { name, node, scope }: Pick<ProgramValue, "name" | "node" | "scope">,
+    section: string,
+  ): { fn: CFunction; section: string; context: ContextLayout } {
+    const fn = new FunctionReader(scope).function(node, name, new Map());
+    fn.static = false;
+    fn.inline = false;
+    this.apart(fn, { params: (fn.body?.parameters ?? []).map(() => "near") });
+    return { fn, section, context: NO_CONTEXT };
+  }
+
   #program(
     { name, args, node, scope, sleepable, at, called }: ProgramValue,
     row: ProgramRow,
@@ -299,6 +313,7 @@ export class Unit implements ModuleUnit {
     // `fentry.s/vfs_read`: it may wait, and be put aside.
     const place = sleepable === true ? row.section(args, at).replace(/^[^/]+/, "$&.s") : row.section(args, at);
     const section = called === true ? place.replace(ATTACHED_BY_NAME, "$1") : place;
+    if (row.function === true) return this.#function({ name, node, scope }, section);
     const parameters = row.parameters(args, types, this.#world, at);
     const pointer = c.pointer(parameters.context);
     const context: CVariable = { ...parameterOf("ctx", pointer, span), storage: "parameter" };
@@ -312,10 +327,9 @@ export class Unit implements ModuleUnit {
       const begun = first === undefined ? undefined : reader.read(reader.held(first, first.type, span), span);
       reader.cookie = begun === undefined ? undefined : parameters.cookie?.(begun);
       for (const [i, pattern] of node.params.entries()) {
-        if (pattern.type !== "Identifier") return refuse("SCRY1402", "a parameter is a name here", pattern);
         if (parameters.whole === true) {
           if (i > 0) refuse("SCRY1405", "this program is given one thing: its event", pattern);
-          reader.bind(pattern.name, { kind: "plain", of: reader.read(context, spanOf(pattern)) });
+          reader.given(pattern, { kind: "plain", of: reader.read(context, spanOf(pattern)) });
           continue;
         }
         const param = parameters.params?.[i];
@@ -323,9 +337,13 @@ export class Unit implements ModuleUnit {
           return refuse("SCRY1405", `there are only ${parameters.params?.length ?? 0} arguments here`, pattern);
         const type = reader.annotated(pattern) ?? param.typed?.(pattern) ?? param.type;
         const own = this.#typing.isScalar(type) ? type : c.pointer(type);
-        const variable = reader.variable(pattern.name, own, spanOf(pattern));
+        const variable = reader.variable(
+          pattern.type === "Identifier" ? pattern.name : `given${i}`,
+          own,
+          spanOf(pattern),
+        );
         reader.declare(variable, this.#typing.cast(param.value(reader.read(context, spanOf(pattern)), begun), own));
-        reader.bind(pattern.name, { kind: "plain", of: reader.read(variable) });
+        reader.given(pattern, { kind: "plain", of: reader.read(variable) });
       }
     });
     const returns = parameters.returns ?? types.i32;

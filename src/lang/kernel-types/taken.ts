@@ -37,6 +37,7 @@ KernelMap
 KernelStruct
 KernelStructs
 KnownEnums
+Kptr
 List
 Live
 Lock

@@ -19,7 +19,7 @@ export const p = btfTracepoint("sys_enter", (_regs, id) => {
     if (old === undefined) first.value += 1;
     else second.value = u32(old.tgid);
   }
-  using region = bpf.rcu();
+  using _region = bpf.rcu();
   const kept = entry.task.get();
   if (kept !== undefined) again.value = u32(kept.tgid);
 });
