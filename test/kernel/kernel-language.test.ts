@@ -98,7 +98,7 @@ describe("kernel modules", () => {
       await other.load();
     } catch (error) {
       // As for C (loader/places.kernel.test.ts): there are systems that forbid it to everybody.
-      expect(error).toMatchObject({ call: "bpf(BPF_PROG_LOAD)", errno: 1 });
+      expect(error, String(error)).toMatchObject({ call: "bpf(BPF_PROG_LOAD)", errno: 1 });
       console.warn(`\n*** functions of BPF programs are not replaced here: ${(error as Error).message} ***\n`);
       return;
     }

@@ -288,7 +288,15 @@ class Compilation {
     this.#options.dump?.("lower", printIr(program));
     try {
       const { dump, cpu = 3 } = this.#options;
-      return compile(program, { ...(dump === undefined ? {} : { dump }), cpu, portable: true }).functions;
+      const made = compile(program, { ...(dump === undefined ? {} : { dump }), cpu, portable: true }).functions;
+      // What stands for another function, or is verified on its own, is known by its types.
+      const typed = [...names].filter(
+        ([one]) => one.attributes.has("global") || (one === entry && section?.startsWith("freplace") === true),
+      );
+      return made.map((spec) => {
+        const of = typed.find(([, name]) => name === spec.name)?.[0];
+        return of === undefined ? spec : { ...spec, type: this.#written.function(of.name, of.type, "global") };
+      }) as unknown as ProgramSpec["functions"];
     } catch (error) {
       if (!(error instanceof StackError)) throw error;
       const span: Span = entry.span;
