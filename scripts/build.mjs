@@ -5,9 +5,11 @@ import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from "no
 import { build } from "esbuild";
 import { inlineConstants } from "./inline-constants.mjs";
 import { withoutHelp } from "./leave-out-help.mjs";
+import { keepReached } from "./reached-types.mjs";
 
 const root = new URL("..", import.meta.url).pathname;
-const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
+const packageJson = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
+const { version } = packageJson;
 rmSync(`${root}dist`, { recursive: true, force: true });
 
 /** @type {import("esbuild").BuildOptions} */
@@ -121,5 +123,13 @@ await build({
   minifyWhitespace: true,
 });
 
-if (!process.argv.includes("--no-types"))
+if (!process.argv.includes("--no-types")) {
   execFileSync("npx", ["tsc", "-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+  const entries = Object.values(packageJson.exports).flatMap((entry) =>
+    entry.types === undefined ? [] : [entry.types],
+  );
+  keepReached(
+    `${root}dist/types`,
+    entries.map((entry) => `${root}${entry}`),
+  );
+}
