@@ -154,13 +154,18 @@ type MakePerCpuArray = <V extends Kept>(value: V, options?: MapOptions) => PerCp
 type MakeQueue = <V>(value: Type<V>, options?: MapOptions) => Queue<V>;
 type MakeStorage<O> = <V>(value: Type<V>, options?: StorageOptions) => Storage<O, V>;
 
+/** Values by keys. */
 export const hash: MakeHash<HashOptions> = standIn("hash");
+/** The same; where there is no room, what was not used for long goes. Linux 4.10. */
 export const lruHash: MakeHash<MapOptions> = standIn("lruHash");
 export const perCpuHash: MakePerCpuHash<HashOptions> = standIn("perCpuHash");
 export const lruPerCpuHash: MakePerCpuHash<MapOptions> = standIn("lruPerCpuHash");
+/** Values by numbers, all of which are there, zero at first. */
 export const array: MakeArray = standIn("array");
 export const perCpuArray: MakePerCpuArray = standIn("perCpuArray");
+/** First in, first out. Linux 4.20. */
 export const queue: MakeQueue = standIn("queue");
+/** Last in, first out. Linux 4.20. */
 export const stack: MakeQueue = standIn("stack");
 /** `hashes`: how many hash functions, 1 to 15; 5 unless said otherwise. */
 export const bloomFilter: <V>(value: Type<V>, options?: MapOptions & { readonly hashes?: number }) => BloomFilter<V> =
@@ -171,6 +176,7 @@ export const hashOfMaps: <K, M extends object>(key: Type<K>, like: M, options?: 
 /** Maps like this one, by numbers; or these, from the start. */
 export const arrayOfMaps: <M extends object>(like: M | readonly M[], options?: MapOptions) => MapOfMaps<u32, M> =
   standIn("arrayOfMaps");
+/** Values that belong to tasks, and go with them. Linux 5.11. */
 export const taskStorage: MakeStorage<KernelStruct<"task_struct">> = standIn("taskStorage");
 export const inodeStorage: MakeStorage<KernelStruct<"inode">> = standIn("inodeStorage");
 export const socketStorage: MakeStorage<KernelStruct<"sock"> | KernelStruct<"bpf_sock">> = standIn("socketStorage");
@@ -188,6 +194,7 @@ export const sockMap: (options?: MapOptions) => SocketMap<u32> = standIn("sockMa
 export const sockHash: <K>(key: Type<K>, options?: MapOptions) => SocketMap<K> = standIn("sockHash");
 /** Sockets of a group that share a port: `reuseport` programs choose one. */
 export const reuseportArray: (options?: MapOptions) => SocketGroup = standIn("reuseportArray");
+/** Records that programs send and the user reads. Linux 5.8. */
 export const ring: <T>(record: Type<T>, options?: { readonly bytes?: number; readonly pinned?: boolean }) => Ring<T> =
   standIn("ring");
 /** The user's side sends, programs read: `commands.drain((record) => …)`. Linux 6.1. */
@@ -306,24 +313,31 @@ export const kptr: <const N extends string>(struct: N) => Type<numbers.Kptr<Kern
 
 // --- programs -------------------------------------------------------------------------------------------------------
 
+/** At a tracepoint, `category:name`, with its fields. Linux 4.7. */
 export const tracepoint: <const N extends TracepointName>(
   name: N,
   run: (event: TracepointEvent<N>) => void,
 ) => Program = standIn("tracepoint");
+/** At a tracepoint, with its words: the registers and the number of `sys_enter`. Linux 4.17. */
 export const rawTracepoint: (name: string, run: (...args: u64[]) => void) => Program = standIn("rawTracepoint");
+/** At a tracepoint, with its arguments by the kernel's types. Linux 5.5. */
 export const btfTracepoint: <const N extends BtfTracepointName>(
   name: N,
   run: (...args: ArgumentsOf<`btf_trace_${N}`>) => void,
 ) => Program = standIn("btfTracepoint");
+/** At the entry of a function of the kernel. Linux 4.1. */
 export const kprobe: <const N extends ProbedName>(name: N, run: (...args: ArgumentsOf<N>) => void) => Program =
   standIn("kprobe");
+/** At its return, with its result. Linux 4.1. */
 export const kretprobe: <const N extends ProbedName>(name: N, run: (result: ResultOf<N>) => void) => Program =
   standIn("kretprobe");
+/** At the entry of a function of the kernel, by a trampoline: what its arguments lead to is read as it is. Linux 5.5. */
 export const fentry: <const N extends FunctionName>(name: N, run: (...args: ArgumentsOf<N>) => void) => Program =
   standIn("fentry");
+/** At its return, with its arguments and its result. Linux 5.5. */
 export const fexit: <const N extends FunctionName>(name: N, run: (...args: ExitArguments<N>) => void) => Program =
   standIn("fexit");
-/** A hook of the kernel's security modules, without `bpf_lsm_`; a number below zero forbids. */
+/** A hook of the kernel's security modules, without `bpf_lsm_`; a number below zero forbids. Linux 5.7. */
 export const lsm: <const N extends HookName>(
   name: N,
   run: (...args: ArgumentsOf<`bpf_lsm_${N}`>) => number,
@@ -333,6 +347,7 @@ export const uprobe: <const N extends numbers.FunctionPlace>(
   place: N,
   run: (...args: numbers.PlaceArguments<N, numbers.ProgramFunctions>) => void,
 ) => Program = standIn("uprobe");
+/** At its return, with its result. */
 export const uretprobe: <const N extends numbers.FunctionPlace>(
   place: N,
   run: (result: numbers.PlaceResult<N>) => void,
@@ -348,16 +363,19 @@ export const usdt: <const N extends numbers.ProbePlace>(
  */
 export const structOps: <const N extends string>(struct: N, members: numbers.OpsMembers<N>) => numbers.Registered =
   standIn("structOps");
+/** In front of a function that may be told to fail: another number than 0 is its result, and it is not run. Linux 5.7. */
 export const fmodRet: <const N extends FunctionName>(name: N, run: (...args: ExitArguments<N>) => number) => Program =
   standIn("fmodRet");
 type OnMany = (pattern: string, run: (...args: u64[]) => void) => Program;
 /** Functions of the kernel by a pattern: `"tcp_*"`. Linux 5.18. */
 export const kprobeMulti: OnMany = standIn("kprobeMulti");
+/** At their returns. Linux 5.18. */
 export const kretprobeMulti: (pattern: string, run: (result: u64) => void) => Program = standIn("kretprobeMulti");
 /** At the entry and the return of each of them; 1 at the entry: not at this return. Linux 6.10. */
 export const kprobeSession: (pattern: string, run: (...args: u64[]) => number) => Program = standIn("kprobeSession");
 /** `path:pattern`. Linux 6.6. */
 export const uprobeMulti: (place: string, run: (...args: never[]) => void) => Program = standIn("uprobeMulti");
+/** At their returns. Linux 6.6. */
 export const uretprobeMulti: (place: string, run: (result: never) => void) => Program = standIn("uretprobeMulti");
 /**
  * Runs for each of the kernel's tasks, maps, sockets … when it is read: `iterate("task", (event) => …)`. At the end, once more with
@@ -376,6 +394,7 @@ export const syscall: <T>(type: Type<T>, run: (args: T) => number | void) => Pro
  * `module.object.program("mine").setAttachTarget(other)` says of which. Linux 5.6.
  */
 export const freplace: (name: string, run: (...args: never[]) => unknown) => Program = standIn("freplace");
+/** At each sample of a perf event that it is attached to. Linux 4.9. */
 export const perfEvent: (run: (event: KernelStruct<"bpf_perf_event_data">) => void) => Program = standIn("perfEvent");
 type OfPacket = (run: (packet: XdpContext) => number) => Program;
 /** At the driver: a verdict of `XDP`. */

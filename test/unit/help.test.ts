@@ -134,6 +134,11 @@ describe("scry help", () => {
   ])("wraps %j", (text, indent, width, wanted) => expect(wrapped(text, indent, width)).toBe(wanted));
 });
 
+it("docs/kernel-typescript-reference.md is what `npm run docs` makes", () => {
+  const made = execFileSync("node", [join(repository, "scripts/kernel-reference.mjs"), "--print"], { encoding: "utf8" });
+  expect(readFileSync(join(repository, "docs/kernel-typescript-reference.md"), "utf8")).toBe(made);
+});
+
 it("docs/language.md is what `npm run docs` makes", () => {
   const made = execFileSync("node", [join(repository, "scripts/docs.mjs"), "--print"], { encoding: "utf8" });
   expect(readFileSync(join(repository, "docs/language.md"), "utf8")).toBe(made);

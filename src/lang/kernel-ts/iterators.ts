@@ -63,6 +63,10 @@ const ITERATORS: Readonly<Record<string, IteratorRow>> = {
 
 export const iteratorNames: readonly string[] = Object.keys(ITERATORS);
 
+/** The kernel's own name of one: `task_vma` of `struct bpf_iter_task_vma`. */
+export const iteratorOf = (word: string): string | undefined =>
+  Object.hasOwn(ITERATORS, word) ? ITERATORS[word]?.name : undefined;
+
 /** `bpf.tasks()`; undefined: no iterator has this name. */
 export function iterator(r: Reader, word: string, args: readonly Expression[], at: CallExpression): Value | undefined {
   const row = Object.hasOwn(ITERATORS, word) ? ITERATORS[word] : undefined;
