@@ -19,7 +19,8 @@ const { smallKernel } = await loadSource("test/support/small-kernel.ts");
 
 // --- the declarations of scry/bpf
 
-const Typed = Parser.extend(tsPlugin());
+// acorn's own types have no nodes of TypeScript.
+const Typed = /** @type {any} */ (Parser.extend(/** @type {any} */ (tsPlugin())));
 function parse(name) {
   const text = readFileSync(`${root}src/bpf/${name}`, "utf8");
   const comments = [];
@@ -28,9 +29,14 @@ function parse(name) {
     ecmaVersion: 2026,
     sourceType: "module",
     locations: true,
-    onComment: (block, comment, start, end) => block && comment.startsWith("*") && comments.push({ comment, start, end }),
+    onComment: (block, comment, start, end) =>
+      block && comment.startsWith("*") && comments.push({ comment, start, end }),
   });
-  return { text, comments, nodes: body.map((node) => ({ outer: node, node: node.declaration ?? node })) };
+  return {
+    text,
+    comments,
+    nodes: body.map((node) => ({ outer: node, node: node.declaration ?? node })),
+  };
 }
 const [index, types] = [parse("index.ts"), parse("types.ts")];
 const oneLine = (text) => text.replace(/\s+/g, " ").trim();
@@ -83,14 +89,22 @@ function call(name, found) {
 const members = ({ file, members: all }) =>
   all
     .filter(({ key, computed }) => key?.type === "Identifier" && computed !== true)
-    .map((one) => ({ name: one.key.name, text: textOf(file, one).replace(/;$/, "").replace(/\bnumbers\./g, ""), doc: docOf(file, one) }));
+    .map((one) => ({
+      name: one.key.name,
+      text: textOf(file, one)
+        .replace(/;$/, "")
+        .replace(/\bnumbers\./g, ""),
+      doc: docOf(file, one),
+    }));
 
 // --- markdown
 
 const cell = (text) => text.replaceAll("|", "\\|");
 const code = (text) => (text === "" ? "" : `\`${text}\``);
 const table = (columns, rows) =>
-  [columns, columns.map(() => "---"), ...rows.map((row) => row.map(cell))].map((row) => `| ${row.join(" | ")} |\n`).join("");
+  [columns, columns.map(() => "---"), ...rows.map((row) => row.map(cell))]
+    .map((row) => `| ${row.join(" | ")} |\n`)
+    .join("");
 
 // --- programs
 
@@ -98,7 +112,10 @@ const PLACES = { tracepoint: "category:name", usdt: "path:provider:name", struct
 const place = (name) => PLACES[name] ?? (/^u(?:ret)?probe/.test(name) ? "path:function" : "name");
 const programs = Object.entries(PROGRAMS).map(([name, row]) => {
   const found = declared(name);
-  const section = row.section(Array.from({ length: row.words }, () => ({ kind: "text", text: place(name) })), {});
+  const section = row.section(
+    Array.from({ length: row.words }, () => ({ kind: "text", text: place(name) })),
+    {},
+  );
   const type = programOfSection(section)?.type ?? "";
   return [code(call(name, found)), code(section), code(type), code(row.context ?? ""), found.doc];
 });
@@ -198,7 +215,12 @@ const row = (name) => {
 const numbers = [...NUMBER_NAMES, ...NETWORK_NAMES];
 const records = Object.entries(RECORDS).map(([name, values]) => {
   declared(name);
-  return [code(name), Object.entries(values).map(([one, value]) => `${code(one)} ${value}`).join(", ")];
+  return [
+    code(name),
+    Object.entries(values)
+      .map(([one, value]) => `${code(one)} ${value}`)
+      .join(", "),
+  ];
 });
 
 const page = `# Reference of kernel modules

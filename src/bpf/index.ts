@@ -388,7 +388,7 @@ export const iterate: <const N extends string>(
 /**
  * Run by who has it, with a struct of theirs, which it may change: `program.test({ context })`. It may wait. Linux 5.14.
  */
-export const syscall: <T>(type: Type<T>, run: (args: T) => number | void) => Program = standIn("syscall");
+export const syscall: <T>(type: Type<T>, run: (args: T) => void) => Program = standIn("syscall");
 /**
  * A function in the place of one of the same name and parameters, which another program has as a `globalFunction`:
  * `module.object.program("mine").setAttachTarget(other)` says of which. Linux 5.6.

@@ -135,7 +135,9 @@ describe("scry help", () => {
 });
 
 it("docs/kernel-typescript-reference.md is what `npm run docs` makes", () => {
-  const made = execFileSync("node", [join(repository, "scripts/kernel-reference.mjs"), "--print"], { encoding: "utf8" });
+  const made = execFileSync("node", [join(repository, "scripts/kernel-reference.mjs"), "--print"], {
+    encoding: "utf8",
+  });
   expect(readFileSync(join(repository, "docs/kernel-typescript-reference.md"), "utf8")).toBe(made);
 });
 
