@@ -64,6 +64,8 @@ export function embeddedObjectOf(
     embedded: true,
     anyTracepoint: true,
     include: (specifier, from) => imported(specifier, from.name),
+    binary: binaryFunctions(),
+    probe: probeArguments,
     btf: () => btf,
     tracepoint: (category, name) => {
       const given = options.tracepoints?.[`${category}:${name}`];

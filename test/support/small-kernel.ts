@@ -2,7 +2,7 @@
 
 import { type Btf, BtfWriter } from "../../src/btf/index.ts";
 import { parseFormat } from "../../src/kernel/index.ts";
-import type { DeclaredKernel } from "../../src/lang/kernel-types/index.ts";
+import type { DeclaredKernel, ProgramPlaces } from "../../src/lang/kernel-types/index.ts";
 
 function types(): Btf {
   const w = new BtfWriter();
@@ -59,7 +59,7 @@ function types(): Btf {
   struct("Ring", member("head", u64));
   struct("twice", member("first", i32));
   struct("twice", member("second", u64));
-  struct("pt_regs", ...["di", "si", "dx", "cx", "r8", "r9", "ax"].map((name) => member(name, u64)));
+  struct("pt_regs", ...["di", "si", "dx", "cx", "r8", "r9", "ax", "ip"].map((name) => member(name, u64)));
   struct("bpf_iter__task", member("task", toTask));
   struct("vm_area_struct", member("vm_start", u64));
   const sock = struct("sock", member("sk_mark", u32));
@@ -121,7 +121,30 @@ const FORMATS: Readonly<Record<string, string>> = {
 \tfield:struct task_struct * task;\toffset:48;\tsize:8;\tsigned:0;`,
 };
 
+/** A program of one function, which has a struct that the kernel has as well, and of a static probe. */
+function program(): ProgramPlaces {
+  const w = new BtfWriter();
+  const i32 = w.int("int", 4, { signed: true });
+  const char = w.int("char", 1, { signed: true, char: true });
+  const member = (name: string, type: number) => ({ name, type, bitOffset: 0, bitfieldSize: 0 });
+  const owner = w.struct("owner", 4, [member("id", i32)]);
+  const inode = w.ptr(w.struct("inode", 8, [member("owner", w.ptr(owner))]));
+  const params = [
+    { name: "of", type: inode },
+    { name: "depth", type: i32 },
+    { name: "why", type: w.ptr(char) },
+  ];
+  const btf = w.btf();
+  return {
+    function: (place) => (place === "./app:handle" ? { btf, params, returns: inode } : undefined),
+    probe: (place) => (place === "./app:own:step" ? [{ size: 4, signed: true }, undefined] : undefined),
+    functions: ["./app:handle"],
+    probes: ["./app:own:step"],
+  };
+}
+
 export const smallKernel = (): DeclaredKernel => ({
+  programs: program(),
   btf: types(),
   tracepoints: () => Object.keys(FORMATS),
   tracepoint: (category, name) => {

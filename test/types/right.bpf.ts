@@ -21,7 +21,9 @@ import {
   hashOfMaps,
   helpers,
   hist,
+  type i32,
   i64,
+  type inode_2,
   ipv4,
   ipv6,
   kernel,
@@ -61,6 +63,8 @@ import {
   u64,
   union,
   uprobe,
+  uretprobe,
+  usdt,
   userStack,
   type ValueOf,
   type Writable,
@@ -279,6 +283,18 @@ export const control = structOps("tcp_congestion_ops", {
     socket.snd_cwnd += acked;
   },
 });
+
+// --- programs of user space
+type inode_of_app = inode_2;
+const idOf = (of: inode_of_app): i32 => of.owner?.id ?? -1;
+export const handled = uprobe("./app:handle", (of, depth, why) => {
+  const sum: i64 = idOf(of) + depth;
+  bpf.print(`${sum} ${bpf.userText(why)}`);
+});
+export const handledAnyway = uprobe("./app:other", (size: u64) => started.add(0, size));
+export const left = uretprobe("./app:handle", (result) => bpf.print(`${result.owner.id}`));
+export const stepped = usdt("./app:own:step", (turn, wide) => started.add(u32(turn), wide));
+export const steppedAnyway = usdt("./app:own:other", (turn: i32) => started.add(u32(turn)));
 
 // --- the user's side
 export const user: UserValue<ValueOf<typeof Slow>> = {

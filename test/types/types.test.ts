@@ -52,10 +52,11 @@ describe("tsc", () => {
 
   it("takes nothing there that the compiler refuses", () => {
     const source = kernelSide("right.bpf.ts");
-    const { btf, tracepoint } = smallKernel();
+    const { btf, tracepoint, programs } = smallKernel();
     const { object, diagnostics } = compileModule(source, {
       btf: () => btf,
       ...(tracepoint && { tracepoint }),
+      ...(programs && { binary: programs.function, probe: programs.probe }),
       cpu: 4,
     });
     expect(diagnostics.map((one) => formatDiagnostic(one, source))).toEqual([]);

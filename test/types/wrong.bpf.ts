@@ -49,6 +49,9 @@ import {
   u16,
   u32,
   u64,
+  uprobe,
+  uretprobe,
+  usdt,
   userStack,
   type ValueOf,
   view,
@@ -444,6 +447,26 @@ structOps("tcp_congestion_ops", {
 });
 // @ts-expect-error TS2345
 view(wide, task);
+
+// --- programs of user space
+// @ts-expect-error TS2339
+export const s1 = uprobe("./app:handle", (of) => bpf.print(`${of.i_ino}`));
+// @ts-expect-error TS2339
+export const s2 = uprobe("./app:handle", (of) => bpf.print(`${of.owner.idd}`));
+// @ts-expect-error TS2345
+export const s3 = uprobe("./app:handle", (_of, _depth, _why, _more) => {});
+// @ts-expect-error TS2345
+export const s4 = uprobe("./app:handle", (_of: u64) => {});
+// @ts-expect-error TS2345
+export const s5 = uprobe("./app:handle", (_of, depth) => started.set(depth, 1));
+// @ts-expect-error TS2339
+export const s6 = uretprobe("./app:handle", (result) => bpf.print(`${result.i_ino}`));
+// @ts-expect-error TS2339
+export const s7 = uprobe("./app:other", (size) => bpf.print(`${size.bytes}`));
+// @ts-expect-error TS2345
+export const s8 = usdt("./app:own:step", (turn) => started.set(turn, 1));
+// @ts-expect-error TS2345
+export const s9 = usdt("./app:own:step", (_turn, _wide, _more) => {});
 
 // --- parts
 const Outer = struct({ key: Key, list: list(Key, 2), at: kernelStack() });

@@ -75,6 +75,24 @@ describe("the declarations of a kernel", () => {
     expect(declared(kernelDeclarations(smallKernel(), namesOf(["x.RUNNING"])), "Enums")).toBeUndefined();
   });
 
+  it("have functions and static probes of programs; a struct that the kernel has as well has another name", () => {
+    expect(declared(text, "ProgramFunctions")).toEqual([
+      '"./app:handle": (of: inode_2, depth: i32, why: u64) => inode_2;',
+    ]);
+    expect(declared(text, "StaticProbes")).toEqual(['"./app:own:step": (arg0: i32, arg1: u64) => void;']);
+    expect(declared(text, "inode_2")).toEqual(["owner: owner;"]);
+    const { programs, ...kernel } = smallKernel();
+    const only = (module: string): string =>
+      kernelDeclarations(
+        { ...kernel, programs: { function: (at) => programs?.function(at), probe: (at) => programs?.probe(at) } },
+        namesOf([module]),
+      );
+    expect(declared(only('uprobe("./app:handle", (of) => of)'), "inode_2")).toEqual(["owner: object;"]);
+    expect(declared(only('uretprobe("./app:handle", (of) => of.owner)'), "owner")).toEqual(["id: i32;"]);
+    expect(declared(only('usdt("./app:own:step", () => {})'), "ProgramFunctions")).toBeUndefined();
+    expect(declared(only('usdt("./app:own:step", () => {})'), "StaticProbes")).toHaveLength(1);
+  });
+
   it("have tracepoints by their formats", () => {
     expect(declared(text, "Tracepoints")).toEqual([
       '"sched:sched_process_exec": { common_type: u16; common_pid: i32; filename: string; pid: i32; comm: string; args: List<u64, 2>; task: task_struct; };',
