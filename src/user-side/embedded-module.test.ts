@@ -268,6 +268,19 @@ describe("a module on the embedded machine", () => {
     expect((t.exports["last"] as { value: number }).value).toBe(9);
   });
 
+  it("gives static probes their arguments by name", () => {
+    const source = {
+      name: "t.bpf.ts",
+      text: `import { live, u32, u64, usdt } from "scry/bpf";
+export const seen = live(u64, 0);
+export const step = usdt("./app:own:step", (turn: u32, size: u64) => { seen.value += turn * size; });`,
+    };
+    const { object } = compileModule(source, { embedded: true, anyTracepoint: true });
+    const t = embeddedModule(object as BpfObject);
+    t.fire("step", { turn: 3, size: 2n ** 33n });
+    expect((t.exports["seen"] as { value: bigint }).value).toBe(3n * 2n ** 33n);
+  });
+
   it("stops a program that reads what is not its own, and says where", () => {
     const text = `import { btfTracepoint, live, u32 } from "scry/bpf";
 export const flags = live(u32, 0);

@@ -9,7 +9,7 @@ import { interfaceStruct, namedFields, registerOffset, registersStruct } from ".
 import { NETWORK_PROGRAMS, type PacketForm } from "./network-programs.ts";
 import type { ProgramParameters } from "./parameters.ts";
 import type { Types } from "./types.ts";
-import { probeOf, usdtParameters } from "./usdt.ts";
+import { MOST_ARGUMENTS, probeOf, usdtParameters } from "./usdt.ts";
 import type { Static } from "./values.ts";
 
 /** What the debug information of a program says of a function; types are ids of `btf`, 0 is nothing. */
@@ -339,11 +339,11 @@ export const PROGRAMS: Readonly<Record<string, ProgramRow>> = {
     section: (args, at) => `usdt/${probeOf(word(args, 0, at), at)}`,
     parameters: (args, types, world, at) => {
       const { machine } = world;
-      const plain = usdtParameters(
-        types,
-        machine,
-        types.c.find("pt_regs", "struct") ?? registersStruct(machine, types),
-      );
+      // Where no process is traced, arguments are what is given, one behind the other.
+      const plain: ProgramParameters =
+        world.anyTracepoint === true
+          ? words(types, new Array<number>(MOST_ARGUMENTS).fill(types.u64))
+          : usdtParameters(types, machine, types.c.find("pt_regs", "struct") ?? registersStruct(machine, types));
       const typed = (i: number, place: Node): number | undefined => {
         const known = world.probe?.(word(args, 0, at));
         if (known !== undefined && i >= known.length)

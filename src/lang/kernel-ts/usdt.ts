@@ -10,7 +10,7 @@ import type { ProgramParameters } from "./parameters.ts";
 import type { Types } from "./types.ts";
 
 /** `struct __bpf_usdt_spec` has so many. */
-const MOST_ARGUMENTS = 12;
+export const MOST_ARGUMENTS = 12;
 export const USDT_FILE = "usdt.bpf.h";
 
 const text = (instructionPointer: string): SourceText => ({
