@@ -12,6 +12,7 @@ import { gen } from "./commands/gen.ts";
 import { help } from "./commands/help.ts";
 import { init } from "./commands/init.ts";
 import { lsp } from "./commands/lsp.ts";
+import { net } from "./commands/net.ts";
 import { object } from "./commands/object.ts";
 import { ps } from "./commands/ps.ts";
 import { record } from "./commands/record.ts";
@@ -31,6 +32,7 @@ export const commands: readonly [NamedCommand, ...NamedCommand[]] = [
   { name: "init", ...init },
   { name: "filter", ...filter },
   { name: "ps", ...ps },
+  { name: "net", ...net },
   { name: "doctor", ...doctor },
   { name: "demo", ...demo },
   { name: "explain", ...explain },

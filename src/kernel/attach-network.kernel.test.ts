@@ -14,8 +14,10 @@ import { attach, detachAll } from "./attach.ts";
 import type { Attachment } from "./attachment.ts";
 import { SystemCallError } from "./errors.ts";
 import { systemCalls } from "./live-kernel.ts";
-import { type LoadedObject, loadObject } from "./load.ts";
+import { type LoadedObject, type LoadedProgram, loadObject } from "./load.ts";
 import { inNetworkNamespace } from "./net-namespace.ts";
+import { type NetworkProgram, networkPrograms } from "./network-programs.ts";
+import { programInfo } from "./program-info.ts";
 import { interfaceIndex, openPacketSocket } from "./sockets.ts";
 
 const ip = (...words: string[]): void => void execFileSync("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
@@ -172,8 +174,59 @@ describe("XDP", () => {
     );
     const target = { kind: "xdp", interface: "v1", mode: "generic", netns: netns(b) } as const;
     const first = attach(program, target);
-    expect(() => attach(program, target)).toThrow(SystemCallError);
+    const { id } = programInfo(program.fd);
+    expect(() => attach(program, target)).toThrow(
+      new RegExp(
+        `^xdp:v1: program ${id} "probe" stands there already \\(generic; held by .* \\(${process.pid}\\); it goes with its link\\)$`,
+      ),
+    );
     await detachAll([first]);
+  });
+});
+
+describe("what stands at interfaces", () => {
+  it("is listed in the order in which packets meet it", async () => {
+    using pass = loadObject(objectOf("xdp", assembleCode("r0 = 2\nexit"), []));
+    using one = loadObject(objectOf("sched_cls", assembleCode("r0 = -1\nexit"), []));
+    using two = loadObject(objectOf("sched_cls", assembleCode("r0 = -1\nexit"), []));
+    const [xdp, first, second] = [pass, one, two].map((object) => object.programs.get("probe")!) as [
+      LoadedProgram,
+      LoadedProgram,
+      LoadedProgram,
+    ];
+    const idOf = ({ fd }: LoadedProgram): number => programInfo(fd).id;
+    const there = (): readonly NetworkProgram[] => networkPrograms(netns(b));
+    expect(there()).toEqual([]);
+    const at = { kind: "tc", interface: "v1", direction: "ingress", netns: netns(b) } as const;
+    const all = [
+      attach(xdp, { kind: "xdp", interface: "v1", mode: "native", netns: netns(b) }),
+      attach(second, { ...at, by: "clsact" }),
+      ...(hasTcx ? [attach(first, { ...at, by: "tcx" }), attach(second, { ...at, by: "tcx" })] : []),
+      attach(first, { ...at, by: "clsact", direction: "egress" }),
+    ];
+    const seen = there().map(({ where, by, order, id, link, priority }) => [
+      where,
+      by,
+      order,
+      id,
+      link !== undefined,
+      (priority ?? 0) > 0,
+    ]);
+    const links = hasTcx
+      ? [
+          ["ingress", "tcx", 1, idOf(first), true, false],
+          ["ingress", "tcx", 2, idOf(second), true, false],
+        ]
+      : [];
+    expect(seen).toEqual([
+      ["xdp", "native", 1, idOf(xdp), false, false],
+      ...links,
+      ["ingress", "clsact", links.length + 1, idOf(second), false, true],
+      ["egress", "clsact", 1, idOf(first), false, true],
+    ]);
+    expect(there().every((program) => program.interface === "v1")).toBe(true);
+    await detachAll(all);
+    expect(there()).toEqual([]);
   });
 });
 

@@ -34,6 +34,7 @@ export {
 export { createMap, KernelMap, type KernelMapOptions } from "./maps.ts";
 export { allModuleTypes, type LoadedFunction, moduleBtf, programFunctions } from "./module-types.ts";
 export { inNetworkNamespace } from "./net-namespace.ts";
+export { type NetworkProgram, networkPrograms } from "./network-programs.ts";
 export { PerfBuffer, type PerfBufferOptions, type PerfRecordReader } from "./perf-buffer.ts";
 export { BPF_FILES, bpfFileSystems, openPinned, pin, unpin } from "./pins.ts";
 export { multiLink } from "./placement.ts";

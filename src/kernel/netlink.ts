@@ -1,4 +1,4 @@
-// Netlink (netlink(7)), as little of it as a traffic-control filter takes: one request, one answer.
+// Netlink (netlink(7)), as little of it as programs of the network take: one request, one answer; and lists.
 //
 //     ┌ nlmsghdr 16: length, type, flags, sequence, port ┬ tcmsg 20 ┬ attributes: u16 length, u16 type, payload, padded to 4 ┐
 
@@ -97,4 +97,60 @@ export function routeRequest(
   } finally {
     calls.close(socket);
   }
+}
+
+const NLM_F_DUMP = 0x300;
+const NLMSG_DONE = 3;
+/** Bytes of a list that is longer than any real one. */
+const MOST_LISTED = 16 << 20;
+
+/** What the kernel's routing lists: each message from behind its header. Throws a SystemCallError. */
+export function routeList(kernel: Kernel, type: number, body: Uint8Array): readonly Uint8Array[] {
+  const { calls } = kernel;
+  const header = kernel.struct(nlmsghdr, {
+    nlmsg_len: HEADER + body.length,
+    nlmsg_type: type,
+    nlmsg_flags: NLM_F_REQUEST | NLM_F_DUMP,
+    nlmsg_seq: 1,
+  });
+  const message = concatenated([header.bytes, body]);
+  const socket = checked(calls.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "socket", "netlink");
+  try {
+    checked(calls.write(socket, message), "write", "netlink");
+    const found: Uint8Array[] = [];
+    const buffer = new Uint8Array(65536);
+    for (let bytes = 0; bytes < MOST_LISTED; ) {
+      const length = checked(calls.read(socket, buffer), "read", "netlink");
+      bytes += length;
+      for (let at = 0; at + HEADER <= length; ) {
+        const answer = kernel.struct(nlmsghdr).fill(buffer.subarray(at, length));
+        const size = answer.get("nlmsg_len");
+        if (size < HEADER) break;
+        const payload = buffer.slice(at + HEADER, Math.min(at + size, length));
+        const kind = answer.get("nlmsg_type");
+        if (kind === NLMSG_DONE) return found;
+        if (kind === NLMSG_ERROR)
+          throw new SystemCallError("netlink", -kernel.struct(nlmsgerr).fill(payload).get("error"), "a list");
+        found.push(payload);
+        at += pad(size);
+      }
+    }
+    throw new SystemCallError("read", 110, "netlink", "the kernel did not end its list");
+  } finally {
+    calls.close(socket);
+  }
+}
+
+/** Attributes by their types; of equal ones the last. Those that are cut off are left out. */
+export function attributesOf(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
+  const found = new Map<number, Uint8Array>();
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at + ATTRIBUTE_HEADER <= bytes.length; ) {
+    const length = view.getUint16(at, true);
+    if (length < ATTRIBUTE_HEADER || at + length > bytes.length) break;
+    // The two highest bits say that it is nested, and its order (NLA_TYPE_MASK).
+    found.set(view.getUint16(at + 2, true) & 0x3fff, bytes.subarray(at + ATTRIBUTE_HEADER, at + length));
+    at += pad(length);
+  }
+  return found;
 }

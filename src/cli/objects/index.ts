@@ -9,6 +9,7 @@ import { developFile } from "./dev.ts";
 import { filterPackets } from "./filter.ts";
 import { generateText } from "./generate.ts";
 import { makeProject } from "./init.ts";
+import { printNetwork } from "./net.ts";
 import { objectFailure } from "./object-failure.ts";
 import { printPrograms } from "./ps.ts";
 import { runFile } from "./run.ts";
@@ -42,6 +43,7 @@ export const build = (words: readonly string[], taken: readonly Option[]): Promi
 export const showObject: Run = explained(printObject);
 export const generate: Run = explained(generateText);
 export const listPrograms: Run = explained(printPrograms);
+export const listNetwork: Run = explained(printNetwork);
 export const declareTypes: Run = explained(writeDeclarations);
 export const initProject: Run = explained(makeProject);
 /** Its words: `-dd` is no option that others have. */

@@ -69,7 +69,7 @@ export async function printPrograms({ given }: CommandLine): Promise<number> {
 }
 
 /** What programs had done before and after a second in which the kernel counted. */
-async function measure(): Promise<{
+export async function measure(): Promise<{
   before: ReadonlyMap<number, ProgramRuns>;
   after: ReadonlyMap<number, ProgramRuns>;
   milliseconds: number;
