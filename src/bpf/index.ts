@@ -213,7 +213,8 @@ export const devMapHash: MakeRedirect = standIn("devMapHash");
 export const cpuMap: MakeRedirect = standIn("cpuMap");
 /** Sockets of AF_XDP, by their queue. */
 export const xskMap: MakeRedirect = standIn("xskMap");
-export const live: <T>(type: Type<T>, value?: number | bigint | boolean) => Live<T> = standIn("live");
+export const live: <T>(type: Type<T>, value?: T extends string ? string : number | bigint | boolean) => Live<T> =
+  standIn("live");
 
 /** Numbers from 0, or from `start`, up to and without `end`, in `for … of`. */
 export const range: {
@@ -260,6 +261,10 @@ export const bpf: {
   /** Text of a process, at an address; of at most so many bytes. */
   userText(address: number | object, bytes?: number): string;
   kernelText(address: number | object, bytes?: number): string;
+  /** A value of a process's memory, at an address: `bpf.userValue(u64, event.how)`. Zero where there is none. */
+  userValue<T>(type: Type<T>, address: number | object): T;
+  /** A value of the kernel's memory, where no type says what lies there. */
+  kernelValue<T>(type: Type<T>, address: number | object): T;
   /** `using region = bpf.rcu()`: what RCU protects stays until the block ends. Linux 6.2. */
   rcu(): numbers.Held;
   /** `using region = bpf.noPreemption()`: nothing else runs on this CPU until the block ends. Linux 6.10. */

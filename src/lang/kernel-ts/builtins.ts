@@ -1,9 +1,11 @@
 // What `scry/bpf` gives to programs: `bpf.pid()`, `sizeOf`. One row each; methods of maps are in map-methods.ts.
 
 import type { CExpression } from "../../c/index.ts";
+import { DiagnosticError } from "../../source/index.ts";
 import { contextOf, counted, plain } from "./arguments.ts";
 import { type Expression, type Node, refuse, spanOf } from "./ast.ts";
 import { formatted } from "./format.ts";
+import { hostOrder } from "./network.ts";
 import type { CallRow, MemberRow, Reader } from "./reader.ts";
 import { REGIONS } from "./resources.ts";
 import { STACKS } from "./stacks.ts";
@@ -55,6 +57,39 @@ const textFrom =
           r.do(r.call(helper, [to, r.constant(bytes, typing.unsigned, span), address], span));
         }),
     };
+  };
+
+/** A value of a type, at an address: of memory that cannot be read, zero. */
+const valueFrom =
+  (helper: string): CallRow =>
+  (r, args, at) => {
+    counted(args, 2, 2, at, "it");
+    const [typeNode, from] = args as [Expression, Expression];
+    const { typing } = r.types;
+    const span = spanOf(at);
+    const of = r.value(typeNode);
+    if (of.kind !== "static" || of.what.kind !== "type")
+      return refuse("SCRY1405", "a type and an address: (u32, address)", typeNode);
+    const { type } = of.what;
+    const read = (place: CExpression, address: CExpression): void => {
+      const to = typing.address(r.addressable(place), span);
+      r.do(r.call(helper, [to, r.constant(typing.size(type), typing.unsigned, span), address], span));
+    };
+    const address = r.plain(from);
+    if (!typing.isScalar(type))
+      return {
+        kind: "written",
+        type,
+        into: (place, wanted) =>
+          typing.resolve(wanted).id === typing.resolve(type).id
+            ? r.gathered(() => read(place, address))
+            : refuse("SCRY1403", `${r.types.name(type)} cannot be made into ${r.types.name(wanted)}`, at),
+      };
+    // Helpers clear what they cannot read: nothing is left of what stood there before.
+    const variable = r.temporary(type, span);
+    r.declare(variable);
+    read(r.read(variable, span), address);
+    return plain(hostOrder(r.types, r.read(variable, span)));
   };
 
 export const BPF: Readonly<Record<string, CallRow>> = {
@@ -123,6 +158,8 @@ export const BPF: Readonly<Record<string, CallRow>> = {
   },
   userText: textFrom("bpf_probe_read_user_str"),
   kernelText: textFrom("bpf_probe_read_kernel_str"),
+  userValue: valueFrom("bpf_probe_read_user"),
+  kernelValue: valueFrom("bpf_probe_read_kernel"),
   print: (r, args, at) => {
     counted(args, 1, 1, at, "bpf.print");
     const { format, values } = formatted(r, args[0] as Expression, "\n");
@@ -131,6 +168,17 @@ export const BPF: Readonly<Record<string, CallRow>> = {
     return plain(r.call("bpf_trace_printk", [r.types.typing.value(format), size, ...values], spanOf(at)));
   },
 };
+
+/** A member of a struct of the kernel's; undefined: the types that the module is compiled with have none of its name. */
+function member(r: Reader, node: Expression): CExpression | undefined {
+  try {
+    return r.plain(node);
+  } catch (error) {
+    const missing = error instanceof DiagnosticError && error.diagnostics.every(({ code }) => code === "SCRY1036");
+    if (missing) return undefined;
+    throw error;
+  }
+}
 
 // --- what stands alone ----------------------------------------------------------------------------------------------
 
@@ -161,7 +209,9 @@ export const CALLS: Readonly<Record<string, CallRow>> = {
   /** Has the running kernel this member? */
   exists: (r, args, at) => {
     counted(args, 1, 1, at, "exists");
-    const of = r.plain(args[0] as Expression);
+    const of = member(r, args[0] as Expression);
+    // Known when the module is compiled: what is asked about by it is not read (`decided`).
+    if (of === undefined) return { kind: "static", what: { kind: "number", value: 0n } };
     return plain({
       kind: "builtin",
       name: "preserve_field_info",

@@ -28,7 +28,7 @@ import { computed } from "./ordinary.ts";
 import { packetMember, packetMethod } from "./packet-methods.ts";
 import { placeMethod } from "./place-methods.ts";
 import type { CallbackShape, Reader } from "./reader.ts";
-import type { Static, TypeArguments, Value } from "./values.ts";
+import { decided, type Static, type TypeArguments, type Value } from "./values.ts";
 
 export abstract class ExpressionReader extends OperatorReader implements Reader {
   /** What the type parameters of the function stand for. */
@@ -92,7 +92,10 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
       case "LogicalExpression":
         return this.logical(node.operator, node.left, node.right, node);
       case "ConditionalExpression": {
-        const test = this.truth(node.test);
+        const asked = this.value(node.test);
+        const known = decided(asked);
+        if (known !== undefined) return this.value(known ? node.consequent : node.alternate);
+        const test = this.truthOf(asked, node.test);
         const then = this.contained(() => this.plain(node.consequent));
         const otherwise = this.contained(() => this.plain(node.alternate, then.type));
         return { kind: "plain", of: this.types.typing.conditional(test, then, otherwise, span) };
@@ -336,6 +339,11 @@ export abstract class ExpressionReader extends OperatorReader implements Reader 
         if (own !== undefined) return own();
         const method = placeMethod(this.types, object.of, name);
         if (method !== undefined) return method(this, object.of, args, node);
+      }
+      if (object.kind === "written") {
+        const place = this.asPlain(object, callee.object);
+        const method = placeMethod(this.types, place, name);
+        if (method !== undefined) return method(this, place, args, node);
       }
       const map =
         object.kind === "map"

@@ -201,6 +201,15 @@ describe("what is wrong", () => {
     const before = `const Text = struct({ comm: text(16) }); const counts = hash(u32, u64); const small = live(u8, 0); const texts = ring(Text); function again(n: u32): u32 { return again(n); } function untyped(x) { return x; }`;
     expect(inProgram(body, before)).toContain(message);
   });
+  it("about texts that are live, and values of memory", () => {
+    expect(said('export const a = live(text(4), "four");')).toContain(
+      "this text has 4 bytes, its place 4 with its end",
+    );
+    expect(said("export const a = live(text(4), 7);")).toContain("a text that is known when the module is compiled");
+    expect(inProgram("bpf.userValue(7, a);")).toContain("a type and an address: (u32, address)");
+    expect(inProgram("const x: u32 = bpf.userValue(u64, a);")).toContain("u64 does not fit into u32");
+    expect(inProgram("if (bpf.comm().startsWith(a)) return;")).toContain("startsWith takes a text, not u64");
+  });
   it("at the top", () => {
     expect(said("export let x = 5;")).toContain("the top of a kernel module has constants");
     expect(said('import { x } from "./y.ts";')).toContain("'./y.ts' cannot be read");

@@ -377,6 +377,22 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
     };
     if (start !== undefined) {
       const value = this.evaluate(start);
+      const length = this.types.textLength(type);
+      if (length !== undefined) {
+        if (value.kind !== "static" || value.what.kind !== "text")
+          return refuse("SCRY1405", "what it begins with is a text that is known when the module is compiled", start);
+        const bytes = new TextEncoder().encode(value.what.text);
+        if (bytes.length >= length)
+          return refuse("SCRY1403", `this text has ${bytes.length} bytes, its place ${length} with its end`, start);
+        const text = {
+          kind: "text" as const,
+          bytes: new Uint8Array([...bytes, 0]),
+          type: this.types.text(bytes.length + 1),
+          span,
+        };
+        variable.initial = { entries: [{ offset: 0, bits: 0, type: text.type, value: text }], span };
+        return { kind: "live", variable: this.#unit.global(variable, call) };
+      }
       if (value.kind !== "static" || value.what.kind !== "number" || !this.types.typing.isInteger(type))
         return refuse("SCRY1405", "what it begins with is a number that is known when the module is compiled", start);
       const reader = new FunctionReader(this);

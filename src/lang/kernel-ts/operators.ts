@@ -17,7 +17,7 @@ import {
 } from "./network.ts";
 import { type HeaderField, PlaceReader } from "./places.ts";
 import type { Reader } from "./reader.ts";
-import type { Value } from "./values.ts";
+import { decided, type Value } from "./values.ts";
 
 const ARITHMETIC: ReadonlySet<string> = new Set(["+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>"]);
 const COMPARISONS: Readonly<Record<string, CComparison>> = {
@@ -36,7 +36,10 @@ export abstract class OperatorReader extends PlaceReader {
     const span = spanOf(node);
     const { operator } = node;
     if (operator === "!") {
-      const of = this.truth(node.argument);
+      const asked = this.value(node.argument);
+      const known = decided(asked);
+      if (known !== undefined) return { kind: "static", what: { kind: "number", value: known ? 0n : 1n } };
+      const of = this.truthOf(asked, node.argument);
       return { kind: "plain", of: this.types.typing.unary("!", of, span) };
     }
     if (operator !== "-" && operator !== "+" && operator !== "~")
@@ -247,7 +250,14 @@ export abstract class OperatorReader extends PlaceReader {
       const right = this.contained(() => this.plain(rightNode, own.type));
       return { kind: "plain", of: typing.conditional(given.present, own, right, span) };
     }
-    const left = this.truth(leftNode);
+    const asked = this.value(leftNode);
+    const known = decided(asked);
+    if (known === (operator === "||")) return { kind: "static", what: { kind: "number", value: known ? 1n : 0n } };
+    if (known !== undefined) {
+      const rest = this.value(rightNode);
+      return decided(rest) === undefined ? { kind: "plain", of: this.truthOf(rest, rightNode) } : rest;
+    }
+    const left = this.truthOf(asked, leftNode);
     const right = this.contained(() => this.truth(rightNode));
     return { kind: "plain", of: typing.logical(operator as "&&", left, right, span) };
   }

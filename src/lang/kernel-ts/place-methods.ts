@@ -1,7 +1,8 @@
 // Methods of members that are more than their bytes: `state.lock.hold()`, `state.timer.start(states, ns, (key, state) => …)`. One
 // row for each struct that the kernel knows.
 
-import type { CExpression } from "../../c/index.ts";
+import type { CExpression, CStatement, CVariable } from "../../c/index.ts";
+import type { Span } from "../../source/index.ts";
 import { type CallExpression, type Expression, refuse, spanOf } from "./ast.ts";
 import { asList, formatted } from "./format.ts";
 import { reference } from "./kernel-calls.ts";
@@ -87,8 +88,9 @@ const startsWith: PlaceRow = (r, of, args, at) => {
   const span = spanOf(at);
   const [node] = args;
   const prefix = node === undefined ? undefined : r.value(node);
-  if (prefix?.kind !== "static" || prefix.what.kind !== "text" || args.length > 1)
-    return refuse("SCRY1405", 'startsWith("…") takes a text that is known when the module is compiled', at);
+  if (prefix === undefined || node === undefined || args.length > 1)
+    return refuse("SCRY1405", "startsWith takes a text", at);
+  if (prefix.kind !== "static" || prefix.what.kind !== "text") return startsWithPlace(r, of, prefix, node, at);
   const bytes = new TextEncoder().encode(prefix.what.text);
   const room = r.types.textLength(of.type) ?? 0;
   if (bytes.length >= room) return { kind: "plain", of: r.constant(0, typing.int, span) };
@@ -135,6 +137,40 @@ const kept = (struct: string): Readonly<Record<string, PlaceRow>> => ({
     return reference(r, old, struct, at);
   },
 });
+
+/** The same with a text that only the program knows: byte by byte, until it ends. */
+function startsWithPlace(r: Reader, of: CExpression, prefix: Value, node: Expression, at: CallExpression): Value {
+  const { typing, u32, u64 } = r.types;
+  const span = spanOf(at);
+  const start = r.addressable(r.asPlain(prefix, node));
+  const text = r.addressable(of);
+  const length = r.types.textLength(start.type);
+  if (length === undefined) return refuse("SCRY1403", `startsWith takes a text, not ${r.types.name(start.type)}`, node);
+  const count = Math.min(length, r.types.textLength(text.type) ?? 0);
+  const same = r.held(r.constant(1, u32, span), u32, span);
+  const index = r.held(r.constant(0, u64, span), u64, span);
+  const set = (variable: CVariable, value: CExpression): void =>
+    r.do({ kind: "assign", target: r.read(variable), value, type: variable.type, span });
+  const body = r.gathered(() => {
+    const wanted = r.held(typing.index(start, r.read(index), span), u32, span);
+    const end = typing.compare("==", r.read(wanted), r.constant(0, u32, span), span);
+    r.push({ kind: "if", condition: end, then: { kind: "break", span }, span });
+    const differs = typing.compare(
+      "!=",
+      typing.cast(typing.index(text, r.read(index), span), u32),
+      r.read(wanted),
+      span,
+    );
+    const then = r.gathered(() => set(same, r.constant(0, u32, span)));
+    r.push({ kind: "if", condition: differs, then: block([...then, { kind: "break", span }], span), span });
+    set(index, typing.binary("+", r.read(index), r.constant(1, u64, span), span));
+  });
+  const condition = typing.compare("<", r.read(index), r.constant(count, u64, span), span);
+  r.push({ kind: "loop", form: "while", condition, body: block(body, span), span });
+  return { kind: "plain", of: r.read(same) };
+}
+
+const block = (statements: readonly CStatement[], span: Span): CStatement => ({ kind: "block", statements, span });
 
 /** What can be done with a place of this type; undefined: nothing of this name. */
 export function placeMethod(types: Types, of: CExpression, name: string): PlaceRow | undefined {

@@ -14,7 +14,7 @@ import {
 } from "./ast.ts";
 import { type LoopBody, LoopReader } from "./loops.ts";
 import { orderOf } from "./network.ts";
-import type { Value } from "./values.ts";
+import { decided, type Value } from "./values.ts";
 
 /** What a statement that no program can have is, and what to write instead. */
 const NOT_HERE: Readonly<Record<string, readonly [what: string, hint?: string]>> = {
@@ -92,7 +92,11 @@ export abstract class StatementReader extends LoopReader {
         this.variables(node);
         return undefined;
       case "IfStatement": {
-        const condition = this.truth(node.test);
+        const asked = this.value(node.test);
+        const known = decided(asked);
+        if (known === true) return this.one(node.consequent);
+        if (known === false) return node.alternate == null ? undefined : this.one(node.alternate);
+        const condition = this.truthOf(asked, node.test);
         const then = this.one(node.consequent);
         const otherwise = node.alternate == null ? {} : { otherwise: this.one(node.alternate) };
         return { kind: "if", condition, then, ...otherwise, span };

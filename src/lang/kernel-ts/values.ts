@@ -187,3 +187,8 @@ export type Value =
   | { readonly kind: "array"; readonly node: ArrayExpression }
   /** Written into a place by a helper: text of the kernel's or of a process. `type`: what it is where nothing says it. */
   | { readonly kind: "written"; readonly type: number; into(place: CExpression, type: number): readonly CStatement[] };
+
+/** What is known of a condition when the module is compiled: the other branch is not read then. undefined: nothing is. */
+export function decided(value: Value): boolean | undefined {
+  return value.kind === "static" && value.what.kind === "number" ? value.what.value !== 0n : undefined;
+}
