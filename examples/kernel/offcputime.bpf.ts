@@ -8,8 +8,11 @@
 import {
   bpf,
   btfTracepoint,
+  exists,
   hash,
+  i64,
   kernelStack,
+  kernelStruct,
   live,
   stackMap,
   struct,
@@ -36,12 +39,16 @@ export const least = live(u64, 1);
 export const most = live(u64, 0xffff_ffff_ffff_ffffn);
 export const state = live(u32, 0);
 
+/** Before Linux 5.14. */
+const Older = kernelStruct("task_struct___older", { state: i64 });
+
 export const change = btfTracepoint("sched_switch", (_preempt, previous, next) => {
   const leaves = u32(previous.pid);
+  const condition = exists(previous.__state) ? u32(previous.__state) : u32(Older(previous).state);
   const wanted =
     (pid.value === 0 || u32(previous.tgid) === pid.value) &&
     (tid.value === 0 || leaves === tid.value) &&
-    (state.value === 0 || u32(previous.__state) === state.value);
+    (state.value === 0 || condition === state.value);
   // Number 0 is what runs where nothing does, on each CPU.
   if (leaves !== 0 && wanted) {
     const of = Left({ at: bpf.now(), where: { pid: u32(previous.tgid), comm: previous.comm } });

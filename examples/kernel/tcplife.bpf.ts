@@ -1,6 +1,7 @@
 // Connections of TCP when they end, with what they carried and how long: sudo scry run tcplife.bpf.ts
 //
-//     --set pid=123    only of this process        --set port=443    only with this port, on either side
+//     --set pid=123       only of this process        --set port=443    only with this port, on either side
+//     --set family=10     only over IPv6; 2: IPv4
 
 import { bpf, btfTracepoint, hash, helpers, ipv4, ipv6, live, ring, struct, text, u16, u32, u64 } from "scry/bpf";
 
@@ -33,10 +34,12 @@ export const lives = ring(Life);
 
 export const pid = live(u32, 0);
 export const port = live(u32, 0);
+export const family = live(u32, 0);
 
 export const change = btfTracepoint("inet_sock_set_state", (socket, _before, state) => {
   const key = u64(socket);
   const common = socket.__sk_common;
+  if (family.value !== 0 && common.skc_family !== family.value) return;
   if (state < FIN_WAIT1) born.set(key, bpf.now());
   // These two states are entered by the process itself; others come with packets, whoever runs.
   if (state === SYN_SENT || state === LAST_ACK) owners.insert(key, { pid: bpf.pid(), comm: bpf.comm() });

@@ -1,7 +1,7 @@
 // The examples of kernel programs in TypeScript, at work: each sees only this process, or what it starts.
 
-import { execFileSync } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { closeSync, constants, openSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Histogram } from "../../src/bpf/index.ts";
@@ -10,6 +10,15 @@ import { repository } from "../support/commands.ts";
 
 const path = (name: string): string => join(repository, "examples/kernel", `${name}.bpf.ts`);
 
+interface Exec {
+  readonly pid: number;
+  readonly parent: number;
+  readonly comm: string;
+  readonly file: string;
+  readonly uid: number;
+  readonly count: number;
+  readonly args: readonly string[];
+}
 interface Loaded {
   readonly [name: string]: unknown;
 }
@@ -21,11 +30,32 @@ describe("examples/kernel", () => {
     await using module = await load(path("execsnoop"));
     variable(module, "parent").value = process.pid;
     execFileSync("true");
-    execFileSync("echo", ["text"]);
-    const seen = ring<{ parent: number; comm: string; file: string; uid: number }>(module, "execs").take();
-    expect(seen.map(({ comm }) => comm)).toEqual(["true", "echo"]);
-    expect(seen[0]).toMatchObject({ parent: process.pid, uid: process.getuid?.() });
+    execFileSync("echo", ["text", "another", ...Array.from({ length: 10 }, (_, i) => `${i}`)]);
+    expect(spawnSync("sh", ["-c", "exit 3"]).status).toBe(3);
+    expect(spawnSync("sh", ["-c", "kill -KILL $$"]).signal).toBe("SIGKILL");
+    const seen = ring<Exec>(module, "execs").take();
+    expect(seen.map(({ comm }) => comm)).toEqual(["true", "echo", "sh", "sh"]);
+    expect(seen[0]).toMatchObject({ parent: process.pid, uid: process.getuid?.(), count: 1 });
     expect(seen[0]?.file).toMatch(/\/true$/);
+    expect(seen[1]?.count).toBe(13);
+    expect(seen[1]?.args).toEqual(["echo", "text", "another", "0", "1", "2", "3", "4"]);
+    // The parent is told before the tracepoint of the end is long gone by: all of it is there.
+    const ends = ring<{ pid: number; code: number; signal: number; nanoseconds: bigint }>(module, "exits").take();
+    expect(ends.map(({ pid }) => pid)).toEqual(seen.map(({ pid }) => pid));
+    expect(ends.map(({ code, signal }) => [code, signal])).toEqual([
+      [0, 0],
+      [0, 0],
+      [3, 0],
+      [0, 9],
+    ]);
+    expect(ends.every(({ nanoseconds }) => nanoseconds > 0n && nanoseconds < 60_000_000_000n)).toBe(true);
+    variable(module, "name").value = "ech";
+    execFileSync("true");
+    execFileSync("echo", ["text"]);
+    expect(ring<Exec>(module, "execs").take()).toMatchObject([
+      { comm: "echo", args: ["echo", "text", "", "", "", "", "", ""] },
+    ]);
+    expect(ring<Exec>(module, "exits").take()).toMatchObject([{ comm: "echo" }]);
   });
 
   it("opensnoop sees what this process opens, and what came of it", async () => {
@@ -42,6 +72,14 @@ describe("examples/kernel", () => {
     expect(() => openSync("/nothing/again", "r")).toThrow();
     const failed = opens.take();
     expect(failed.map(({ file }) => file)).toEqual(["/nothing/again"]);
+    variable(module, "failed").value = 0;
+    variable(module, "flags").value = constants.O_DIRECTORY;
+    closeSync(openSync("/etc/passwd", "r"));
+    closeSync(openSync("/etc", constants.O_DIRECTORY));
+    expect(opens.take().map(({ file }) => file)).toEqual(["/etc"]);
+    variable(module, "name").value = "another";
+    closeSync(openSync("/etc", constants.O_DIRECTORY));
+    expect(opens.take()).toEqual([]);
   });
 
   it("runqlat counts how long this process waits for a CPU", async () => {

@@ -1,10 +1,10 @@
 // The examples of kernel programs in TypeScript that follow something from its beginning to its end: each sees this process alone.
 
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import type { Histogram, Stack } from "../../src/bpf/index.ts";
 import { load, type ObjectMap, type RecordStream } from "../../src/loader/index.ts";
@@ -104,16 +104,17 @@ describe("examples/kernel", () => {
 
   it("memleak finds what is not given back, and who asked for it", async () => {
     // Perl keeps a text of a size of its own, and gives another one back.
-    const script = "sleep 1.5; my $kept = 'x' x 1_234_567; { my $gone = 'y' x 2_345_678; undef $gone; } sleep 1.5;";
+    const script =
+      "$| = 1; <STDIN>; my $kept = 'x' x 1_234_567; { my $gone = 'y' x 2_345_678; undef $gone; } print 'done'; <STDIN>;";
     await using module = await load(path("memleak"), { attach: false });
     set(module, "least", 1_000_000);
     set(module, "most", 3_000_000);
-    const running = promisify(execFile)("perl", ["-e", `use Time::HiRes 'sleep'; ${script}`]);
-    const pid = running.child.pid as number;
+    const child = spawn("perl", ["-e", script], { stdio: ["pipe", "pipe", "inherit"] });
+    const { pid = 0 } = child;
     set(module, "pid", pid);
-    await wait(300);
     await member<{ attach(options: { pid: number }): Promise<unknown> }>(module, "object").attach({ pid });
-    await wait(2000);
+    child.stdin.write("\n");
+    await once(child.stdout, "data");
     const outstanding = member<ObjectMap>(module, "outstanding").values() as { size: bigint; site: { stack: Stack } }[];
     const sizes = outstanding.map(({ size }) => Number(size));
     expect(sizes.some((size) => size > 1_234_000 && size < 1_300_000)).toBe(true);
@@ -121,6 +122,7 @@ describe("examples/kernel", () => {
     const bytes = member<ObjectMap>(module, "bytes").values() as bigint[];
     expect(bytes.reduce((sum, n) => sum + n, 0n)).toBe(outstanding.reduce((sum, { size }) => sum + size, 0n));
     expect(outstanding[0]?.site.stack.frames.length).toBeGreaterThan(0);
-    await running;
+    child.stdin.end("\n");
+    await once(child, "exit");
   });
 });
