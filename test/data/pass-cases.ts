@@ -206,6 +206,70 @@ end:
   return 0`),
   },
   {
+    pass: "thread-jumps",
+    name: "what a branch on the way has settled is not asked again",
+    before: p(`entry:
+  %1 = load.u64 %0
+  branch ne.64 %1, 0, yes, no
+yes:
+  store.64 %0 + 8, 1
+  jump join
+no:
+  store.64 %0 + 8, 2
+  jump join
+join:
+  branch eq.64 %1, 0, a, b
+a:
+  return 1
+b:
+  return 2`),
+    after: p(`entry:
+  %1 = load.u64 %0
+  branch ne.64 %1, 0, yes, no
+yes:
+  store.64 %0 + 8, 1
+  jump b
+no:
+  store.64 %0 + 8, 2
+  jump a
+a:
+  return 1
+b:
+  return 2`),
+  },
+  {
+    pass: "thread-jumps",
+    name: "but where another way leads to it",
+    before: p(`entry:
+  %1 = load.u64 %0
+  branch ne.64 %1, 0, yes, no
+yes:
+  branch ne.64 %1, 5, join, no
+no:
+  store.64 %0 + 8, 2
+  jump join
+join:
+  branch eq.64 %1, 0, a, b
+a:
+  return 1
+b:
+  return 2`),
+    after: p(`entry:
+  %1 = load.u64 %0
+  branch ne.64 %1, 0, yes, no
+yes:
+  branch ne.64 %1, 5, b, no
+no:
+  store.64 %0 + 8, 2
+  jump join
+join:
+  branch eq.64 %1, 0, a, b
+a:
+  return 1
+b:
+  return 2`),
+  },
+  {
     pass: "dissolve-joins",
     name: "what is joined for one side alone is not joined",
     before: p(`entry:

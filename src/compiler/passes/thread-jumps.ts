@@ -3,20 +3,53 @@
 //     jump join(1)            →   jump yes
 //     join(%p): branch ne.64 %p, 0, yes, no
 //
+// Likewise past a block that only asks again what a branch on the way to it has settled:
+//
+//     branch ne.64 %p, 0, yes, no          and behind both, `join: branch ne.64 %p, 0, …`
+//
 // That is what `a && b`, `!a` and comparisons leave behind when their value is branched on. A loop's header is left
 // alone: bypassing its test would turn the loop round and lose bounds that the verifier learns at its top. Other parameters of
 // the block may be read where the edge does not lead: what is read behind `yes` alone is no matter to an edge to `no`.
 
 import { computeCondition } from "../arithmetic.ts";
 import { dominators } from "../dominators.ts";
-import { constantOf, endOf, mapEdges } from "../graph.ts";
-import { type Block, type Edge, edgesOf, type Value } from "../ir.ts";
+import { constantOf, endOf, mapEdges, predecessors } from "../graph.ts";
+import { type Block, type Edge, edgesOf, type Terminator, type Value } from "../ir.ts";
 import type { Pass } from "./pass.ts";
 import { dropUnreachable } from "./tidy.ts";
 
-function branchesOnItsParameter(block: Block): boolean {
-  const end = endOf(block);
-  return end.kind === "branch" && (block.params.includes(end.a) || block.params.includes(end.b));
+type Branch = Extract<Terminator, { kind: "branch" }>;
+
+/** A block in which nothing is done but to branch. */
+function onlyBranches(block: Block): boolean {
+  return endOf(block).kind === "branch" && block.instrs.every(({ operation: { op } }) => op === "const");
+}
+
+/** Branches that are looked at on the way back. */
+const MOST_BEFORE = 8;
+
+/** The answer of a branch behind this edge, where one on the way there has settled it. */
+function settled(
+  from: Block,
+  to: Block,
+  asked: Branch,
+  before: ReadonlyMap<Block, readonly Block[]>,
+): boolean | undefined {
+  const wanted = constantOf(asked.b);
+  if (wanted === undefined || !/^(?:eq|ne)$/.test(asked.condition)) return undefined;
+  let [at, next] = [from, to];
+  for (let steps = 0; steps < MOST_BEFORE; steps++) {
+    const end = endOf(at);
+    if (end.kind === "branch" && end.then.block !== end.else.block) {
+      const same = end.a === asked.a && end.width === asked.width && constantOf(end.b) === wanted;
+      if (same && end.condition === asked.condition) return end.then.block === next;
+      if (same && /^(?:eq|ne)$/.test(end.condition)) return end.then.block !== next;
+    }
+    const [only, ...others] = before.get(at) ?? [];
+    if (only === undefined || others.length > 0) return undefined;
+    [at, next] = [only, at];
+  }
+  return undefined;
 }
 
 /** Blocks that are looked through for a reader; more of them, and there may be one. */
@@ -41,7 +74,8 @@ function reaches(from: Block, wanted: ReadonlySet<Block>, around: Block): boolea
 export const threadJumps: Pass = {
   name: "thread-jumps",
   run(fn) {
-    if (!fn.blocks.some(branchesOnItsParameter)) return;
+    if (!fn.blocks.some(onlyBranches)) return;
+    const before = predecessors(fn);
     const tree = dominators(fn);
     const headers = new Set<Block>();
     for (const block of tree.hasLoops ? tree.order : []) {
@@ -69,21 +103,24 @@ export const threadJumps: Pass = {
       const wanted = block.params.flatMap((param) => [...(readers.get(param) ?? [])]);
       return wanted.length > 0 && reaches(from, new Set(wanted), block);
     };
-    const bypassed = (edge: Edge): Edge => {
+    const bypassed = (from: Block, edge: Edge): Edge => {
       let at = edge;
       for (let steps = 0; steps < 20; steps++) {
         const { block, args } = at;
         const end = endOf(block);
-        if (headers.has(block) || block.instrs.some((i) => i.operation.op !== "const")) return at;
-        if (end.kind !== "branch") return at;
+        if (headers.has(block) || !onlyBranches(block) || end.kind !== "branch") return at;
         const given = (value: Value): Value => {
           const i = block.params.indexOf(value);
           return i < 0 ? value : (args[i] as Value);
         };
         const a = constantOf(given(end.a));
         const b = constantOf(given(end.b));
-        if (a === undefined || b === undefined) return at;
-        const next = computeCondition(end.condition, end.width, a, b) ? end.then : end.else;
+        const known =
+          a !== undefined && b !== undefined
+            ? computeCondition(end.condition, end.width, a, b)
+            : settled(from, edge.block, { ...end, a: given(end.a), b: given(end.b) }, before);
+        if (known === undefined) return at;
+        const next = known ? end.then : end.else;
         if (misses(block, next.block)) return at;
         at = { block: next.block, args: next.args.map(given) };
       }
@@ -92,7 +129,12 @@ export const threadJumps: Pass = {
     let changed = false;
     for (const block of fn.blocks) {
       const end = endOf(block);
-      const next = mapEdges(end, bypassed);
+      const next = mapEdges(end, (edge) => {
+        const to = bypassed(block, edge);
+        // The next edge is to know of this way.
+        if (to !== edge) before.get(to.block)?.push(block);
+        return to;
+      });
       if (next !== end) {
         block.terminator = next;
         changed = true;
