@@ -34,7 +34,7 @@ import type { Reference } from "../object/index.ts";
 import { helperNumber } from "../object/index.ts";
 import type { Span } from "../source/index.ts";
 import { commutes, swapped } from "./arithmetic.ts";
-import { constantOf, endOf, terminatorArgs, useCounts } from "./graph.ts";
+import { constantOf, endOf, predecessors, terminatorArgs, useCounts } from "./graph.ts";
 import {
   type BinaryOp,
   type Block,
@@ -86,6 +86,8 @@ class Selector {
   readonly #uses: Map<Value, number>;
   /** Addresses made earlier in this block, still good where no call stands between. */
   readonly #made = new Map<Value, number>();
+  /** Addresses of maps that are still in a register at the end of a block. */
+  readonly #left = new Map<Block, ReadonlyMap<Value, number>>();
   /** Addresses whose distance from their base is asked of the kernel's types, and is the offset of all that use them. */
   readonly #asked: ReadonlySet<Value>;
   #next = FIRST_VIRTUAL;
@@ -116,9 +118,10 @@ class Selector {
     });
     const target = (block: Block): MachineBlock => machines.get(block) as MachineBlock;
     let hasMayGoto = false;
+    const before = predecessors(this.#fn);
     for (const { block, machine } of selected) {
       this.#code = machine.code;
-      this.#made.clear();
+      this.#inherit(before.get(block));
       if (block === this.#fn.blocks[0]) {
         this.#span = block.span;
         this.#fn.params.forEach((param, i) => {
@@ -152,6 +155,7 @@ class Selector {
           this.#push(exit());
           break;
       }
+      if (end.kind === "branch") this.#leave(block);
     }
     return {
       name: this.#fn.name,
@@ -160,6 +164,18 @@ class Selector {
       areas: [...this.#areas.values()],
       hasMayGoto,
     };
+  }
+
+  /** What the only block before has made of addresses (two slots each) needs not be made again, unless it was called since. */
+  #inherit(before: readonly Block[] = []): void {
+    this.#made.clear();
+    const [only, ...others] = before;
+    if (only === undefined || others.length > 0) return;
+    for (const [value, register] of this.#left.get(only) ?? []) this.#made.set(value, register);
+  }
+  #leave(block: Block): void {
+    const kept = [...this.#made].filter(([value]) => /^map/.test(value.def?.operation.op ?? ""));
+    if (kept.length > 0) this.#left.set(block, new Map(kept));
   }
 
   #edge(edge: Edge, target: (block: Block) => MachineBlock): MachineEdge {
