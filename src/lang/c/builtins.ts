@@ -36,8 +36,25 @@ export abstract class BuiltinLowering extends ValueLowering {
   alignmentOf(pointer: CExpression): number {
     let at = pointer;
     while (at.kind === "convert" && this.typing.isPointer(at.of.type)) at = at.of;
+    if (at.kind === "address" || at.kind === "decay") return this.#placeAlignment(at.of);
     const target = this.typing.target(at.type);
     return target === 0 ? 1 : this.typing.types.alignof(target);
+  }
+  /** Characters in an aligned struct lie better than characters alone. */
+  #placeAlignment(place: CExpression): number {
+    const { typing } = this;
+    const of = (distance: number): number => (distance === 0 ? 8 : distance & -distance);
+    switch (place.kind) {
+      case "member":
+        return Math.min(this.#placeAlignment(place.of), of(place.bitOffset / 8));
+      case "element": {
+        const size = typing.size(place.type);
+        const distance = place.index.kind === "constant" ? Number(place.index.value) * size : size;
+        return Math.min(this.#placeAlignment(place.of), of(distance));
+      }
+      default:
+        return typing.types.alignof(place.type);
+    }
   }
   /** What is asked of the kernel's types about a type, by ids of the text. */
   askType(ask: CoreQuestion, type: number, access: string, assumed: bigint, wide = false): Value {
