@@ -4,23 +4,9 @@ import { mkdtempSync, openSync, readSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { compiledModule } from "../../../test/support/compiled-module.ts";
 import type { KernelMap, Live, Program, Ring, u32, u64 } from "../../bpf/index.ts";
-import { kernelBtf, tracepointFormat } from "../../kernel/index.ts";
 import { load, ObjectFile } from "../../loader/index.ts";
-import type { BpfObject } from "../../object/index.ts";
-import { formatDiagnostic } from "../../source/index.ts";
-import { compileModule } from "./index.ts";
-
-function compiled(text: string): BpfObject {
-  const source = { name: "t.bpf.ts", text };
-  const { object, diagnostics } = compileModule(source, {
-    btf: () => kernelBtf(),
-    tracepoint: (category, name) => tracepointFormat(category, name)?.fields,
-    cpu: 4,
-  });
-  if (object === undefined) throw new Error(diagnostics.map((d) => formatDiagnostic(d, source)).join("\n"));
-  return object;
-}
 
 const zeros = (times: number): void => {
   const fd = openSync("/dev/zero", "r");
@@ -29,7 +15,7 @@ const zeros = (times: number): void => {
 
 describe("a module", () => {
   it("measures, filters and sends", async () => {
-    const object = compiled(`
+    const object = compiledModule(`
       import { bpf, hash, live, ring, struct, text, tracepoint, u32, u64 } from "scry/bpf";
       const Slow = struct({ pid: u32, comm: text(16), ns: u64, bytes: u64, parent: u32 });
       const started = hash(u32, u64, { maxEntries: 1024 });
@@ -64,7 +50,7 @@ describe("a module", () => {
   });
 
   it("calls, loops, switches, compares texts, follows what may be missing", async () => {
-    const object = compiled(`
+    const object = compiledModule(`
       import { bpf, array, hash, live, list, range, struct, text, tracepoint, u8, u32, u64, i32 } from "scry/bpf";
       const State = struct({ seen: u64, name: text(16), digits: list(u8, 4), matched: u32 });
       export const states = hash(u32, State);

@@ -2,21 +2,10 @@
 
 import { openSync, readSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { kernelBtf, tracepointFormat } from "../../kernel/index.ts";
+import { compiledModule } from "../../../test/support/compiled-module.ts";
 import { ObjectFile } from "../../loader/index.ts";
-import { formatDiagnostic } from "../../source/index.ts";
-import { compileModule } from "./index.ts";
 
-function opened(text: string): ObjectFile {
-  const source = { name: "t.bpf.ts", text };
-  const { object, diagnostics } = compileModule(source, {
-    btf: () => kernelBtf(),
-    tracepoint: (category, name) => tracepointFormat(category, name)?.fields,
-    cpu: 4,
-  });
-  if (object === undefined) throw new Error(diagnostics.map((d) => formatDiagnostic(d, source)).join("\n"));
-  return new ObjectFile(object, { name: "maps" });
-}
+const opened = (text: string): ObjectFile => new ObjectFile(compiledModule(text), { name: "maps" });
 
 /** Reads of so many bytes, each a call that programs see. */
 function reads(...sizes: readonly number[]): void {

@@ -1,6 +1,6 @@
 // One text of a module: imports, types, maps, rings, variables, functions and programs that stand at its top.
 
-import type { CFunction, CVariable } from "../../c/index.ts";
+import type { CVariable } from "../../c/index.ts";
 import { nearest, type SourceText } from "../../source/index.ts";
 import {
   bare,
@@ -17,21 +17,12 @@ import {
 import { RECORDS, TYPES } from "./declarations.ts";
 import { FunctionReader } from "./functions.ts";
 import { MAPS, mapVariable } from "./maps.ts";
+import { type SharedUnit, TextScope } from "./module-scope.ts";
 import { NETWORK_NAMES, networkType } from "./network.ts";
 import { computed } from "./ordinary.ts";
 import { PROGRAMS } from "./programs.ts";
 import { NUMBER_NAMES, type Types } from "./types.ts";
-import type {
-  DeclarationScope,
-  Exporting,
-  Handed,
-  ModuleScope,
-  ProgramValue,
-  Static,
-  StructOps,
-  TypeArguments,
-  Value,
-} from "./values.ts";
+import type { DeclarationScope, Exporting, ProgramValue, Static, StructOps, Value } from "./values.ts";
 
 /** What `scry/bpf` exports. */
 const EXPORTS: ReadonlySet<string> = new Set([
@@ -58,35 +49,22 @@ const EXPORTS: ReadonlySet<string> = new Set([
   ...Object.keys(RECORDS),
 ]);
 
-/** What all texts of a module share. */
-export interface ModuleUnit {
-  readonly types: Types;
-  helper(name: string): CFunction;
-  kernelFunction(name: string): CFunction | undefined;
-  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node, types: TypeArguments): CFunction;
-  table(list: Extract<Static, { kind: "list" }>, at: Node): CVariable;
-  apart(fn: CFunction, handed: Handed): void;
-  unique(word: string): string;
-  /** Another text, which is read once; `from`: the one that names it. */
-  imported(specifier: string, from: SourceText | undefined, at: Node): Exporting;
+/** What is made of what stands at the top of a module. */
+export interface ModuleUnit extends SharedUnit {
   /** A map or variable; its name is its own among all. */
   global(variable: CVariable, at: Node): CVariable;
   program(program: ProgramValue): void;
   structOps(ops: StructOps): void;
 }
 
-export class Module implements ModuleScope, DeclarationScope, Exporting {
-  readonly types: Types;
+export class Module extends TextScope<ModuleUnit> implements DeclarationScope {
   readonly #exported = new Map<string, Value>();
-  readonly #unit: ModuleUnit;
   /** The text, where it is not the one that is compiled but imported by it. */
   readonly #source: SourceText | undefined;
   readonly #names = new Map<string, Value>();
-  readonly #aliases = new Map<string, Node>();
 
   constructor(unit: ModuleUnit, source: SourceText | undefined) {
-    this.types = unit.types;
-    this.#unit = unit;
+    super(unit);
     this.#source = source;
   }
 
@@ -106,27 +84,6 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
   importable(name: string): boolean {
     return EXPORTS.has(name);
   }
-  helper(name: string): CFunction {
-    return this.#unit.helper(name);
-  }
-  kernelFunction(name: string): CFunction | undefined {
-    return this.#unit.kernelFunction(name);
-  }
-  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node, types: TypeArguments): CFunction {
-    return this.#unit.function(of, name, at, types);
-  }
-  alias(name: string): Node | undefined {
-    return this.#aliases.get(name);
-  }
-  table(list: Extract<Static, { kind: "list" }>, at: Node): CVariable {
-    return this.#unit.table(list, at);
-  }
-  apart(fn: CFunction, handed: Handed): void {
-    this.#unit.apart(fn, handed);
-  }
-  unique(word: string): string {
-    return this.#unit.unique(word);
-  }
 
   // --- the top ----------------------------------------------------------------------------------------------------
 
@@ -139,7 +96,7 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
         this.#export(node);
         return;
       case "ExportAllDeclaration":
-        this.#exportAll(this.#unit.imported(String(node.source.value), this.#source, node.source));
+        this.#exportAll(this.unit.imported(String(node.source.value), this.#source, node.source));
         return;
       case "FunctionDeclaration":
         this.#names.set(node.id.name, { kind: "static", what: { kind: "function", node, scope: this } });
@@ -152,7 +109,7 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
       default:
         if ((node.type as string) === "TSTypeAliasDeclaration") {
           const { id, typeAnnotation } = node as unknown as { id: { name: string }; typeAnnotation: Node };
-          this.#aliases.set(id.name, typeAnnotation);
+          this.aliases.set(id.name, typeAnnotation);
           return;
         }
         if ((node.type as string) === "TSEnumDeclaration") {
@@ -172,7 +129,7 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
   #import(node: Extract<TopLevel, { type: "ImportDeclaration" }>): void {
     const from = String(node.source.value);
     if (isTypeOnly(node)) return;
-    const other = from === "scry/bpf" ? undefined : this.#unit.imported(from, this.#source, node.source);
+    const other = from === "scry/bpf" ? undefined : this.unit.imported(from, this.#source, node.source);
     for (const specifier of node.specifiers) {
       if (isTypeOnly(specifier)) continue;
       if (specifier.type === "ImportNamespaceSpecifier" && other !== undefined) {
@@ -215,7 +172,7 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
       this.#top(declaration as TopLevel);
       for (const [name, value] of this.#names) if (!before.has(name)) this.#exported.set(name, value);
     }
-    const other = source == null ? undefined : this.#unit.imported(String(source.value), this.#source, source);
+    const other = source == null ? undefined : this.unit.imported(String(source.value), this.#source, source);
     for (const specifier of specifiers) {
       if (isTypeOnly(specifier)) continue;
       const { local, exported } = specifier;
@@ -327,7 +284,7 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
         at: call,
         ...(sleepable === undefined ? {} : { sleepable }),
       };
-      this.#unit.program(program);
+      this.unit.program(program);
       return { kind: "program", program };
     }
     const type = TYPES[what];
@@ -338,8 +295,8 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
     const map = MAPS[what];
     if (map !== undefined) {
       const made = mapVariable(this, name, what, map, args, call);
-      const global = this.#unit.global(made.variable, call);
-      const lost = made.lost === undefined ? {} : { lost: this.#unit.global(made.lost, call) };
+      const global = this.unit.global(made.variable, call);
+      const lost = made.lost === undefined ? {} : { lost: this.unit.global(made.lost, call) };
       return { kind: "map", map: { ...made, variable: global, ...lost } };
     }
     if (what === "subprogram" || what === "globalFunction") {
@@ -399,7 +356,7 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
       const fitted = reader.fitting(reader.number(value.what.value, span, type), type, start);
       variable.initial = { entries: [{ offset: 0, bits: 0, type, value: fitted }], span };
     }
-    return { kind: "live", variable: this.#unit.global(variable, call) };
+    return { kind: "live", variable: this.unit.global(variable, call) };
   }
 
   /** `structOps("tcp_congestion_ops", { name: "mine", ssthresh: (sk) => … })` */
@@ -416,7 +373,7 @@ export class Module implements ModuleScope, DeclarationScope, Exporting {
         at: property,
       };
     });
-    this.#unit.structOps({ name, struct: struct.text, members, at });
+    this.unit.structOps({ name, struct: struct.text, members, at });
     return { kind: "struct-ops" };
   }
 

@@ -1,34 +1,22 @@
 // An ordinary module (not `*.bpf.ts`) that a kernel module imports: its constants and pure functions, each read when it is first
 // asked for, so that what else is in it is no matter.
 
-import type { CFunction, CVariable } from "../../c/index.ts";
 import type { SourceText } from "../../source/index.ts";
 import { bare, type Expression, type Node, type Program, refuse, type TopLevel } from "./ast.ts";
 import { Closure, Evaluator, type Known, Names } from "./evaluator.ts";
-import type { Types } from "./types.ts";
-import type { Exporting, Handed, ModuleScope, Static, TypeArguments, Value } from "./values.ts";
+import { type SharedUnit, TextScope } from "./module-scope.ts";
+import type { ModuleScope, Static, Value } from "./values.ts";
 
-/** What it uses of the unit that it is part of. */
-export interface OrdinaryUnit extends Pick<ModuleScope, "helper" | "kernelFunction" | "function" | "table" | "unique"> {
-  readonly types: Types;
-  apart(fn: CFunction, handed: Handed): void;
-  imported(specifier: string, from: SourceText | undefined, at: Node): Exporting;
-}
-
-export class OrdinaryModule implements ModuleScope, Exporting {
-  readonly types: Types;
-  readonly #unit: OrdinaryUnit;
+export class OrdinaryModule extends TextScope<SharedUnit> {
   readonly #source: SourceText;
   readonly #declared = new Map<string, () => Known | Value>();
   readonly #exported = new Map<string, string | (() => Value | undefined)>();
-  readonly #aliases = new Map<string, Node>();
   readonly #values = new Map<string, Value>();
   readonly #open = new Set<string>();
   readonly #names: Names;
 
-  constructor(unit: OrdinaryUnit, source: SourceText) {
-    this.types = unit.types;
-    this.#unit = unit;
+  constructor(unit: SharedUnit, source: SourceText) {
+    super(unit);
     this.#source = source;
     this.#names = new Names({
       get: (name) => {
@@ -54,7 +42,7 @@ export class OrdinaryModule implements ModuleScope, Exporting {
               ? specifier.imported.name
               : undefined;
           this.#declared.set(name, () => {
-            const other = this.#unit.imported(String(node.source.value), this.#source, node.source);
+            const other = this.unit.imported(String(node.source.value), this.#source, node.source);
             const value = asked === undefined ? undefined : other.exportOf(asked);
             return value ?? refuse("SCRY1404", `'${name}' is not known when the module is compiled`, specifier);
           });
@@ -71,13 +59,13 @@ export class OrdinaryModule implements ModuleScope, Exporting {
             exported.name,
             source == null
               ? local.name
-              : () => this.#unit.imported(String(source.value), this.#source, source).exportOf(local.name),
+              : () => this.unit.imported(String(source.value), this.#source, source).exportOf(local.name),
           );
         }
         return;
       }
       case "ExportAllDeclaration": {
-        const other = this.#unit.imported(String(node.source.value), this.#source, node.source);
+        const other = this.unit.imported(String(node.source.value), this.#source, node.source);
         for (const name of other.exports()) this.#exported.set(name, () => other.exportOf(name));
         return;
       }
@@ -96,7 +84,7 @@ export class OrdinaryModule implements ModuleScope, Exporting {
       default:
         if (type === "TSTypeAliasDeclaration") {
           const { id, typeAnnotation } = node as unknown as { id: { name: string }; typeAnnotation: Node };
-          this.#aliases.set(id.name, typeAnnotation);
+          this.aliases.set(id.name, typeAnnotation);
         }
     }
   }
@@ -127,27 +115,6 @@ export class OrdinaryModule implements ModuleScope, Exporting {
   }
   importable(): boolean {
     return false;
-  }
-  alias(name: string): Node | undefined {
-    return this.#aliases.get(name);
-  }
-  helper(name: string): CFunction {
-    return this.#unit.helper(name);
-  }
-  kernelFunction(name: string): CFunction | undefined {
-    return this.#unit.kernelFunction(name);
-  }
-  function(of: Extract<Static, { kind: "function" }>, name: string, at: Node, types: TypeArguments): CFunction {
-    return this.#unit.function(of, name, at, types);
-  }
-  table(list: Extract<Static, { kind: "list" }>, at: Node): CVariable {
-    return this.#unit.table(list, at);
-  }
-  apart(fn: CFunction, handed: Handed): void {
-    this.#unit.apart(fn, handed);
-  }
-  unique(word: string): string {
-    return this.#unit.unique(word);
   }
 }
 

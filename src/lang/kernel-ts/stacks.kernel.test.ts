@@ -2,22 +2,11 @@
 
 import { openSync, readSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { compiledModule } from "../../../test/support/compiled-module.ts";
 import type { Stack } from "../../bpf/index.ts";
-import { kernelBtf, tracepointFormat } from "../../kernel/index.ts";
 import { ObjectFile } from "../../loader/index.ts";
-import { formatDiagnostic } from "../../source/index.ts";
-import { compileModule } from "./index.ts";
 
-function opened(text: string): ObjectFile {
-  const source = { name: "t.bpf.ts", text };
-  const { object, diagnostics } = compileModule(source, {
-    btf: () => kernelBtf(),
-    tracepoint: (category, name) => tracepointFormat(category, name)?.fields,
-    cpu: 4,
-  });
-  if (object === undefined) throw new Error(diagnostics.map((d) => formatDiagnostic(d, source)).join("\n"));
-  return new ObjectFile(object, { name: "stacks" });
-}
+const opened = (text: string): ObjectFile => new ObjectFile(compiledModule(text), { name: "stacks" });
 
 const names = ({ frames }: Stack): readonly string[] => frames.map(({ name = "" }) => name);
 
