@@ -348,7 +348,7 @@ export class Module extends TextScope<ModuleUnit> implements DeclarationScope {
           span,
         };
         variable.initial = { entries: [{ offset: 0, bits: 0, type: text.type, value: text }], span };
-        return { kind: "live", variable: this.#unit.global(variable, call) };
+        return { kind: "live", variable: this.unit.global(variable, call) };
       }
       if (value.kind !== "static" || value.what.kind !== "number" || !this.types.typing.isInteger(type))
         return refuse("SCRY1405", "what it begins with is a number that is known when the module is compiled", start);
