@@ -1,12 +1,12 @@
 // One program on the Wasm interpreter: its instructions decoded into the machine's memory, and the calls into Wasm.
 
+import { compileWasm, instantiateWasm, type WasmFunction } from "../wasm/index.ts";
 import { Op, WORDS } from "./decoded.ts";
 import { FRAME_BYTES, type Memory, STACK_TOP, State } from "./memory.ts";
 import type { Program } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
 import { TrapSignal } from "./trap.ts";
 import { DECODED_BYTES, interpreterBytes } from "./wasm-interpreter.ts";
-import { compileWasm, instantiateWasm, type WasmFunction } from "./webassembly.ts";
 
 /** The interpreter in Wasm: compiled once, for all programs of all machines. */
 let interpreter: object | undefined;

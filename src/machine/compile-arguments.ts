@@ -1,6 +1,6 @@
+import { Access, Wasm } from "../wasm/index.ts";
 import { type FunctionState, popWide, pushWide } from "./compile-state.ts";
 import { State } from "./memory.ts";
-import { Access, Wasm } from "./wasm-module.ts";
 
 const registerAddress = (register: number): number => State.REGISTERS + register * 8;
 

@@ -1,9 +1,9 @@
 // The condition of a branch, left on Wasm's stack as an i32.
 
+import { Wasm } from "../wasm/index.ts";
 import { type FunctionState, pushNarrow, pushWide } from "./compile-state.ts";
 import { WORDS } from "./decoded.ts";
 import { State } from "./memory.ts";
-import { Wasm } from "./wasm-module.ts";
 
 /** By the upper half of the opcode: the comparison of 64 bits, of 32, and of each the opposite. */
 const CONDITIONS: ReadonlyMap<number, readonly [number, number, number, number]> = new Map([

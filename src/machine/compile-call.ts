@@ -3,12 +3,12 @@
 // a function of JavaScript is called that takes nothing and gives an i32, since a 64-bit number costs a BigInt.
 
 import { helper, helperName } from "../object/index.ts";
+import { Access, I32, I64, Wasm } from "../wasm/index.ts";
 import { clearArguments, finishCall, noteSlot, storeArguments, storeFrame } from "./compile-arguments.ts";
 import { emitInlineHelper } from "./compile-helper.ts";
 import { FunctionState, popWide, pushNarrow, pushWide } from "./compile-state.ts";
 import type { Flow } from "./flow.ts";
 import { FRAME_BYTES, STACK_BASE, State } from "./memory.ts";
-import { Access, I32, I64, Wasm } from "./wasm-module.ts";
 
 const NEEDS_FRAME: ReadonlySet<string> = new Set(["for_each_map_elem", "loop", "tail_call"]);
 

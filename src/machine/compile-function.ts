@@ -4,13 +4,13 @@
 // join, everything else nested where it stands. Work is kept in a list, not on the stack of JavaScript.
 
 import { slotsOf } from "../isa/index.ts";
+import { I32, I64, Wasm } from "../wasm/index.ts";
 import { branchCondition } from "./compile-branch.ts";
 import { emitInstruction } from "./compile-instruction.ts";
 import type { FunctionState, Given } from "./compile-state.ts";
 import { effectOf, Op, WORDS } from "./decoded.ts";
 import type { BasicBlock } from "./flow.ts";
 import { factsOf } from "./values.ts";
-import { I32, I64, Wasm } from "./wasm-module.ts";
 
 type Task =
   | { readonly do: "node"; readonly block: number }

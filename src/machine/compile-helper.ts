@@ -1,13 +1,13 @@
 // Helpers that compiled code does itself, where it knows at compile time what it needs to: which map, which size.
 
 import { helperName } from "../object/index.ts";
+import { Access, I32, I64, Wasm } from "../wasm/index.ts";
 import { finishCall, noteSlot, storeArguments } from "./compile-arguments.ts";
 import { pushChecked } from "./compile-memory.ts";
 import { type FunctionState, pushNarrow, pushWide } from "./compile-state.ts";
 import { type MapLayout, RING_DISCARD } from "./map-header.ts";
 import { FRAME_BYTES, State } from "./memory.ts";
 import { ASK_JAVASCRIPT, emitCopy } from "./wasm-maps.ts";
-import { Access, I32, I64, Wasm } from "./wasm-module.ts";
 
 type Emit = (fn: FunctionState, slot: number, id: number) => boolean;
 

@@ -2,11 +2,11 @@
 // `compile-memory.ts`.
 
 import { Alu, Opcode } from "../isa/index.ts";
+import { I32, I64, Wasm } from "../wasm/index.ts";
 import { emitCallX, emitHelperCall, emitLocalCall, emitPacketLoad } from "./compile-call.ts";
 import { emitAccess, emitAtomic } from "./compile-memory.ts";
 import { type FunctionState, popNarrow, popWide, pushNarrow, pushWide, writesNarrow } from "./compile-state.ts";
 import { Op, WORDS } from "./decoded.ts";
-import { I32, I64, Wasm } from "./wasm-module.ts";
 
 /** Operations by the upper half of the opcode, 64 bits and 32. */
 const PLAIN: ReadonlyMap<number, readonly [number, number]> = new Map([

@@ -1,9 +1,9 @@
 // Loads, stores and atomics to Wasm, and the checks of their addresses.
 
 import { Atomic } from "../isa/index.ts";
+import { Access, I32, I64, Wasm } from "../wasm/index.ts";
 import { type FunctionState, popNarrow, popWide, pushNarrow, pushWide, writesNarrow } from "./compile-state.ts";
 import { FRAME_BYTES } from "./memory.ts";
-import { Access, I32, I64, Wasm } from "./wasm-module.ts";
 
 type AccessOpcodes = readonly [wide: number, narrow: number, size: number];
 

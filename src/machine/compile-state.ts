@@ -1,6 +1,7 @@
 // What those who write a function know of it and of its module: registers, locals, the budget, how deep they are nested.
 // They are functions that take it; what calls back (a function written in place of its call) is a field of it.
 
+import { type Code, I32, I64, type ValueType, Wasm, type WasmFunctionBuilder } from "../wasm/index.ts";
 import type { Flow } from "./flow.ts";
 import { type Memory, State } from "./memory.ts";
 import type { Program } from "./program.ts";
@@ -8,7 +9,6 @@ import type { Runtime } from "./runtime.ts";
 import { TRAP_KINDS, type TrapKind } from "./trap.ts";
 import type { BlockFacts } from "./values.ts";
 import type { MapFunctions } from "./wasm-maps.ts";
-import { type Code, I32, I64, type ValueType, Wasm, type WasmFunctionBuilder } from "./wasm-module.ts";
 import type { Widths } from "./widths.ts";
 /** Where r10 points: a fixed address in the entry, a distance from a parameter elsewhere. */
 export interface FramePlace {

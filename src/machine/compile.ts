@@ -8,6 +8,18 @@
 // A batch is a module of its own, with one function: the entry over n packets, in a loop.
 
 import { SkBuff, XdpMd } from "../object/index.ts";
+import {
+  Access,
+  compileWasm,
+  I32,
+  I64,
+  instantiateWasm,
+  type ValueType,
+  Wasm,
+  type WasmFunction,
+  type WasmFunctionBuilder,
+  WasmModule,
+} from "../wasm/index.ts";
 import { compileFunction } from "./compile-function.ts";
 import { type FramePlace, FunctionState, type Given, type ModuleState } from "./compile-state.ts";
 import { Op, WORDS } from "./decoded.ts";
@@ -20,8 +32,6 @@ import type { Batch } from "./run.ts";
 import type { Runtime } from "./runtime.ts";
 import { TRAP_KINDS } from "./trap.ts";
 import { createMapFunctions, type MapFunctions } from "./wasm-maps.ts";
-import { Access, I32, I64, type ValueType, Wasm, type WasmFunctionBuilder, WasmModule } from "./wasm-module.ts";
-import { compileWasm, instantiateWasm, type WasmFunction } from "./webassembly.ts";
 import { type Widths, widthsOf } from "./widths.ts";
 
 /** A program as Wasm, bound to its machine. */

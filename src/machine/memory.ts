@@ -11,7 +11,7 @@
 // first on, may be written (low half of the byte) and read (high half), 0 to 8. Every region starts at a multiple of 8
 // and has a gap before the next, so a check by the shadow is exact to the byte.
 
-import { createWasmMemory, type WasmMemory } from "./webassembly.ts";
+import { createWasmMemory, type WasmMemory } from "../wasm/index.ts";
 
 /** Addresses in the state page: what compiled code, interpreters and helpers tell each other. No program may touch it. */
 export const State = {

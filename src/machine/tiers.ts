@@ -2,6 +2,7 @@
 // back or hands on to another program.
 
 import type { BpfObject } from "../object/index.ts";
+import type { WasmFunction } from "../wasm/index.ts";
 import { ColdEngine, instantiateInterpreter } from "./cold-engine.ts";
 import { type Compiled, compileProgram } from "./compile.ts";
 import type { Loaded } from "./load.ts";
@@ -12,7 +13,6 @@ import type { Tier } from "./run.ts";
 import type { Runtime } from "./runtime.ts";
 import { type Trap, TrapSignal } from "./trap.ts";
 import { trapOf } from "./trap-of.ts";
-import type { WasmFunction } from "./webassembly.ts";
 
 /** Below this the JavaScript interpreter is done before Wasm would have started. */
 const COLD_AFTER = 5_000;

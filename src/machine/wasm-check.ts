@@ -1,6 +1,6 @@
 // The check of an access against the shadow of memory, as a function of Wasm.
 
-import { Access, I32, I64, Wasm, type WasmFunctionBuilder, type WasmModule } from "./wasm-module.ts";
+import { Access, I32, I64, Wasm, type WasmFunctionBuilder, type WasmModule } from "../wasm/index.ts";
 
 /** As in `compile.ts`, with the limit of the machine at hand. Answers whether the access is let through. */
 export function makeCheck(wasm: WasmModule, limit: number): WasmFunctionBuilder {

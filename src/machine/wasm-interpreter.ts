@@ -7,11 +7,11 @@
 //     Registers stand as addresses in the state page, targets of jumps as addresses of instructions.
 
 import { Opcode } from "../isa/index.ts";
+import { Access, type Code, I32, I64, Wasm, type WasmFunctionBuilder, WasmModule } from "../wasm/index.ts";
 import { Op } from "./decoded.ts";
 import { FRAME_BYTES, FRAMES, State } from "./memory.ts";
 import { TRAP_KINDS, type TrapKind } from "./trap.ts";
 import { makeCheck } from "./wasm-check.ts";
-import { Access, type Code, I32, I64, Wasm, type WasmFunctionBuilder, WasmModule } from "./wasm-module.ts";
 import { ARITHMETIC, BRANCHES, DIVISIONS, LOADS, STORES } from "./wasm-operations.ts";
 
 /** Bytes of a decoded instruction. */

@@ -1,10 +1,10 @@
 // The maps' hot paths as Wasm: the same hash tables and ring buffers as `map-hash.ts` and `map-sequence.ts`, with the
 // map's sizes and addresses written in as constants. A function is made when a program first asks for it.
 
+import { Access, type Code, I32, Wasm, type WasmFunctionBuilder, type WasmModule } from "../wasm/index.ts";
 import { ENTRY_KEY, Header, type MapLayout, RING_BUSY, RING_HEADER } from "./map-header.ts";
 import type { Memory } from "./memory.ts";
 import type { Runtime } from "./runtime.ts";
-import { Access, type Code, I32, Wasm, type WasmFunctionBuilder, type WasmModule } from "./wasm-module.ts";
 
 /** What an update gives when it needs the helper in JavaScript: to evict, or to fill the values of other CPUs. */
 export const ASK_JAVASCRIPT = -1000;

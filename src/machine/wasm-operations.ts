@@ -1,7 +1,7 @@
 // Instructions by the operations of Wasm that do the same.
 
+import { Access, Wasm } from "../wasm/index.ts";
 import { Op } from "./decoded.ts";
-import { Access, Wasm } from "./wasm-module.ts";
 
 export const ARITHMETIC: readonly (readonly [kind: number, wide: number, narrow: number])[] = [
   [0x00, Wasm.i64_add, Wasm.i32_add],

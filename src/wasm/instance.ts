@@ -1,4 +1,4 @@
-// The part of the WebAssembly API that this room uses. It is the same in Node and in browsers, but its types come with
+// The part of the WebAssembly API that is used here. It is the same in Node and in browsers, but its types come with
 // the DOM's, which a pure room does not take.
 
 export interface WasmMemory {
