@@ -8,9 +8,9 @@ export type Code = ClassicInstruction;
 
 type Line = readonly [code: number, k: number, label?: string, otherwise?: string];
 
-const EXTENSIONS = { hopByHop: 0, destination: 60, routing: 43, fragment: 44 };
-const NO_NEXT_HEADER = 59;
-const AUTHENTICATION = 51;
+export const EXTENSIONS = { hopByHop: 0, destination: 60, routing: 43, fragment: 44 };
+export const NO_NEXT_HEADER = 59;
+export const AUTHENTICATION = 51;
 
 /** The cell of M[] in which `frameEnd` leaves its answer. */
 export const FRAME_CELL = 15;
