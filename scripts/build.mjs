@@ -33,11 +33,17 @@ const languageServer = {
     onResolve({ filter: /^vscode-languageserver\// }, () => ({ path: "./language-server.cjs", external: true }));
   },
 };
-/** The commands for objects stand in a file of their own, which shares its parts with the library: no script reads them. */
-const objectCommands = {
-  name: "object-commands",
+/**
+ * The commands for objects stand in a file of their own, which shares its parts with the library; those for packets in one that
+ * has all that they need: no script reads them.
+ */
+const laterCommands = {
+  name: "later-commands",
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\.\/objects\/index\.ts$/ }, () => ({ path: "./object-commands.js", external: true }));
+    onResolve({ filter: /^\.\.\/(objects|packets)\/index\.ts$/ }, ({ path }) => ({
+      path: `./${path.split("/")[1].slice(0, -1)}-commands.js`,
+      external: true,
+    }));
   },
 };
 await build({
@@ -65,10 +71,16 @@ await build({
   format: "cjs",
   minify: true,
   define: { ...common.define, "import.meta.url": "__here" },
-  plugins: [inlineConstants(`${root}src`, withoutHelp), languageServer, objectCommands],
+  plugins: [inlineConstants(`${root}src`, withoutHelp), languageServer, laterCommands],
   // The form that V8's code cache takes has `require` alone.
   supported: { "dynamic-import": false },
   banner: { js: "const __here=require('node:url').pathToFileURL(__filename).href;" },
+});
+await build({
+  ...common,
+  entryPoints: { "packet-commands": "src/cli/packets/index.ts" },
+  outdir: "dist",
+  minify: true,
 });
 chmodSync(`${root}dist/scry.js`, 0o755);
 for (const file of ["demo.bt", "demo.jsonl"]) copyFileSync(`${root}src/cli/commands/${file}`, `${root}dist/${file}`);

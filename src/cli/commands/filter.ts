@@ -13,5 +13,5 @@ export const filter: Command = {
   completes: "file",
   readsWords: true,
   examples: ["scry filter --count 'tcp port 443' trace.pcap", "scry filter -w dns.pcap 'port 53' trace.pcap"],
-  run: async (line) => (await import("../objects/index.ts")).filterCapture(line),
+  run: async (line) => (await import("../packets/index.ts")).filterCapture(line),
 };

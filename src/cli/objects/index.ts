@@ -1,12 +1,11 @@
 // The commands that deal with objects of BPF programs. They are read when one of them is called, from a file of their own
 // that shares its parts with the library (see scripts/build.mjs).
 
-import { explainFailure } from "../failures.ts";
-import type { CommandLine, Option } from "../options.ts";
+import { explaining, type Run } from "../explaining.ts";
+import type { Option } from "../options.ts";
 import { buildObject } from "./build.ts";
 import { writeDeclarations } from "./declarations.ts";
 import { developFile } from "./dev.ts";
-import { filterPackets } from "./filter.ts";
 import { generateText } from "./generate.ts";
 import { makeProject } from "./init.ts";
 import { printNetwork } from "./net.ts";
@@ -15,26 +14,8 @@ import { printPrograms } from "./ps.ts";
 import { runFile } from "./run.ts";
 import { printObject } from "./show.ts";
 
-/** Classes that errors are told by are this file's own: what goes wrong is explained here. */
-const explained =
-  (run: (line: CommandLine) => Promise<number>) =>
-  async (line: CommandLine): Promise<number> => {
-    const unwaited = (error: unknown): void => {
-      process.exit(explainFailure(error, line.given, objectFailure));
-    };
-    process.prependListener("uncaughtException", unwaited);
-    process.prependListener("unhandledRejection", unwaited);
-    try {
-      return await run(line);
-    } catch (error) {
-      return explainFailure(error, line.given, objectFailure);
-    } finally {
-      process.off("uncaughtException", unwaited);
-      process.off("unhandledRejection", unwaited);
-    }
-  };
+const explained = (run: Run): Run => explaining(run, objectFailure);
 
-type Run = (line: CommandLine) => Promise<number>;
 export const runObject: Run = explained(runFile);
 export const developObject: Run = explained(developFile);
 /** Its words, and the options that it takes: a compiler's are made ours here, so that main need not know them. */
@@ -46,5 +27,3 @@ export const listPrograms: Run = explained(printPrograms);
 export const listNetwork: Run = explained(printNetwork);
 export const declareTypes: Run = explained(writeDeclarations);
 export const initProject: Run = explained(makeProject);
-/** Its words: `-dd` is no option that others have. */
-export const filterCapture: Run = explained((line) => filterPackets(line.rest));
