@@ -115,6 +115,7 @@ const rooms = {
   verifier: "src/verifier/index.ts",
   machine: "src/machine/index.ts",
   embedded: "src/embedded.ts",
+  filter: "src/filter.ts",
   test: "src/test-kit.ts",
   plugin: "src/plugin.ts",
   kernel: "src/kernel/index.ts",

@@ -1,3 +1,12 @@
-// Files of captured packets, pcap and pcapng, read as they come.
+// Files of captured packets, pcap and pcapng, read as they come, and written.
+export { type CaptureBytes, type OpenCaptureOptions, openCapture } from "./open.ts";
 export { type CapturedPacket, type CaptureItem, CaptureReader } from "./reader.ts";
 export { CaptureScanner, LARGEST, type PacketRecord, type PacketTable, type Stretch } from "./scanner.ts";
+export {
+  interfaceBlock,
+  packetBlock,
+  sectionBlock,
+  statisticsBlock,
+  type WrittenInterface,
+  type WrittenPacket,
+} from "./writer.ts";

@@ -1,6 +1,7 @@
 // What the browser test bundles: a script goes from text to encoded instructions, with an environment made of data.
 
 import { embeddedProgram, embeddedTrace } from "../../src/embedded.ts";
+import { compileFilter, encodeClassic, PacketMemory, packet, sectionBlock } from "../../src/filter.ts";
 import { encode } from "../../src/isa/index.ts";
 import { compileScript } from "../../src/lang/trace/index.ts";
 import { link } from "../../src/object/index.ts";
@@ -91,4 +92,23 @@ export function runModule(): string {
     (_, value: unknown) => (typeof value === "bigint" ? String(value) : value),
   );
   return Array.from(new TextEncoder().encode(said), (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+/** Which packets of a memory match a filter, its classic program, and a capture's bytes, as hexadecimal bytes. */
+export function filterPackets(): string {
+  const packets = [443, 80, 443].map((port) => packet().eth().ipv4().tcp({ destination: port }).bytes());
+  const memory = new PacketMemory({ bytes: 1 << 12, packets: packets.length });
+  let at = memory.start;
+  packets.forEach((bytes, i) => {
+    memory.bytes.set(bytes, at);
+    memory.describe(i, at, at, bytes.length, bytes.length);
+    at += bytes.length;
+  });
+  const filter = compileFilter("tcp dst port 443");
+  const count = memory.compile(filter)(packets.length);
+  const found = [...memory.words.subarray(memory.list, memory.list + count)].map((entry) => entry / 16);
+  const single = packets.map((bytes) => Number(filter.matches(bytes)));
+  return [...found, ...single, ...encodeClassic(filter.classic), ...sectionBlock("page")]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { describe, expect, it } from "vitest";
-import { compileAll, replayAll, runModule } from "../support/browser-page.ts";
+import { compileAll, filterPackets, replayAll, runModule } from "../support/browser-page.ts";
 
 const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
 
@@ -15,7 +15,7 @@ async function bundle(): Promise<string> {
   const result = await build({
     stdin: {
       contents:
-        'import { compileAll, replayAll, runModule } from "./test/support/browser-page.ts"; document.body.textContent = [compileAll(), replayAll(), runModule()].join(String.fromCharCode(10));',
+        'import { compileAll, filterPackets, replayAll, runModule } from "./test/support/browser-page.ts"; document.body.textContent = [compileAll(), replayAll(), runModule(), filterPackets()].join(String.fromCharCode(10));',
       resolveDir: process.cwd(),
       loader: "ts",
     },
@@ -42,6 +42,10 @@ describe("the embeddable core", () => {
       Uint8Array.from(runModule().match(/../g) ?? [], (b) => Number.parseInt(b, 16)),
     );
     expect(said).toBe('[{"pid":7,"comm":"cat","ns":"99"}]');
+  });
+
+  it("filters packets", () => {
+    expect(filterPackets()).toMatch(/^0002010001/);
   });
 
   it.skipIf(chromium === undefined && process.env["CI"] === undefined)(
@@ -71,7 +75,9 @@ describe("the embeddable core", () => {
           ],
           { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60_000 },
         );
-        expect(/<body>([0-9a-f\s]+)/.exec(dom)?.[1]?.trim()).toBe(`${compileAll()}\n${replayAll()}\n${runModule()}`);
+        expect(/<body>([0-9a-f\s]+)/.exec(dom)?.[1]?.trim()).toBe(
+          `${compileAll()}\n${replayAll()}\n${runModule()}\n${filterPackets()}`,
+        );
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }

@@ -10,7 +10,7 @@ import { options, parseCommandLine } from "../../src/cli/options.ts";
 import { assemble } from "../../src/isa/index.ts";
 import { SystemCallError, UnsupportedError, VerifierError } from "../../src/kernel/index.ts";
 import { compileC } from "../../src/lang/c/index.ts";
-import { compileFilter } from "../../src/lang/filter/index.ts";
+import { compileFilter, filterObject } from "../../src/lang/filter/index.ts";
 import { compileModule } from "../../src/lang/kernel-ts/index.ts";
 import { compileScript } from "../../src/lang/trace/index.ts";
 import { embedded } from "../../src/machine/index.ts";
@@ -85,6 +85,7 @@ const runners: Readonly<Record<string, (text: string) => readonly string[]>> = {
   "bpf-ts": (text) =>
     compileModule({ name: "example.bpf.ts", text: `${IMPORTS}${text}` }).diagnostics.map((d) => d.code),
   filter: (text) => codesOf(() => void compileFilter(text) as undefined),
+  "filter-object": (text) => codesOf(() => void filterObject(compileFilter(text)) as undefined),
   "filter-deep": () => codesOf(() => void compileFilter(`${"not ".repeat(3000)}tcp`) as undefined),
   "scry-deep": () => compiled()(`begin { @x = ${"1 + ".repeat(3000)}1; }`),
   "scry-test": compiled({ wants: (provider) => provider === "test" }),

@@ -5,6 +5,7 @@ export type { Condition, Operator, Relation, Value } from "./expression.ts";
 export type { Node, Test } from "./graph.ts";
 export { classicFunction, type PacketFacts } from "./interpret.ts";
 export { type LinkType, linkTypeOf, linkTypes } from "./link-types.ts";
+export { FILTER_PROGRAM, filterObject } from "./object.ts";
 export { parseFilter } from "./parse.ts";
 export { type Resolver, STANDARD_NAMES } from "./resolver.ts";
 export type { Arithmetic, Comparison, Expression, Id, Qualifiers } from "./tree.ts";
