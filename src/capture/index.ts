@@ -3,8 +3,12 @@ export { type CaptureBytes, type OpenCaptureOptions, openCapture } from "./open.
 export { type CapturedPacket, type CaptureItem, CaptureReader } from "./reader.ts";
 export { CaptureScanner, LARGEST, type PacketRecord, type PacketTable, type Stretch } from "./scanner.ts";
 export {
+  BlockWriter,
+  INBOUND,
   interfaceBlock,
+  OUTBOUND,
   packetBlock,
+  RECEPTION,
   sectionBlock,
   statisticsBlock,
   type WrittenInterface,

@@ -35,6 +35,14 @@ export { createMap, KernelMap, type KernelMapOptions } from "./maps.ts";
 export { allModuleTypes, type LoadedFunction, moduleBtf, programFunctions } from "./module-types.ts";
 export { inNetworkNamespace } from "./net-namespace.ts";
 export { type NetworkProgram, networkPrograms } from "./network-programs.ts";
+export {
+  openPacketRing,
+  PacketRing,
+  type PacketRingOptions,
+  PacketType,
+  type RingCounts,
+  type RingReader,
+} from "./packet-ring.ts";
 export { PerfBuffer, type PerfBufferOptions, type PerfRecordReader } from "./perf-buffer.ts";
 export { BPF_FILES, bpfFileSystems, openPinned, pin, unpin } from "./pins.ts";
 export { multiLink } from "./placement.ts";
@@ -52,7 +60,7 @@ export {
 } from "./processes.ts";
 export { enableStatistics, type ProgramInfo, programInfo } from "./program-info.ts";
 export { type RecordReader, RingBuffer } from "./ring-buffer.ts";
-export { interfaceIndex, openPacketSocket, type PacketSocket } from "./sockets.ts";
+export { interfaceIndex, interfaceType, openPacketSocket, type PacketSocket } from "./sockets.ts";
 export { registerStructOps, type StructOps, type StructOpsValue } from "./struct-ops.ts";
 export { type SyscallArchitecture, syscallName, syscallNames, syscallNumber } from "./system-call-table.ts";
 export { checked, type SystemCalls } from "./system-calls.ts";

@@ -33,7 +33,9 @@ const numbers = {
     munmap: 11,
     ioctl: 16,
     socket: 41,
+    bind: 49,
     setsockopt: 54,
+    getsockopt: 55,
     mount: 165,
     epoll_ctl: 233,
     openat: 257,
@@ -62,7 +64,9 @@ const numbers = {
     prlimit64: 261,
     bpf: 280,
     socket: 198,
+    bind: 200,
     setsockopt: 208,
+    getsockopt: 209,
     setns: 268,
   },
 } as const;
@@ -176,6 +180,11 @@ export function koffiCalls(require: NodeJS.Require): SystemCalls {
     socket: (family, type, protocol) => settle(withNumbers(nr.socket, family, type, protocol, 0, 0, 0)),
     setsockopt: (fd, level, name, value) =>
       settle(withNumbers(nr.setsockopt, fd, level, name, koffi.address(value), value.length, 0)),
+    getsockopt: (fd, level, name, value) => {
+      const length = Uint8Array.from([value.length, 0, 0, 0]);
+      return settle(withNumbers(nr.getsockopt, fd, level, name, koffi.address(value), koffi.address(length), 0));
+    },
+    bind: (fd, address) => settle(withNumbers(nr.bind, fd, koffi.address(address), address.length, 0, 0, 0)),
     setns: (fd, type) => settle(withNumbers(nr.setns, fd, type, 0, 0, 0, 0)),
     close: (fd) => settle(withNumbers(nr.close, fd, 0, 0, 0, 0, 0)),
     async closeAll(fds, threads) {

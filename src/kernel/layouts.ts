@@ -355,5 +355,33 @@ export const tcmsg = {
 /** `struct ifreq` of netdevice(7). */
 export const ifreq = {
   ifr_name: "char[16]",
-  union: { ifr_ifindex: "s32", ifr_map: "u8[24]" },
+  union: { ifr_ifindex: "s32", ifr_type: "u16", ifr_map: "u8[24]" },
 } as const;
+
+/** `struct tpacket_req3` of linux/if_packet.h. */
+export const tpacketReq3 = {
+  tp_block_size: "u32",
+  tp_block_nr: "u32",
+  tp_frame_size: "u32",
+  tp_frame_nr: "u32",
+  tp_retire_blk_tov: "u32",
+  tp_sizeof_priv: "u32",
+  tp_feature_req_word: "u32",
+} as const;
+
+/** `struct sockaddr_ll` of packet(7). */
+export const sockaddrLl = {
+  sll_family: "u16",
+  sll_protocol: "u16",
+  sll_ifindex: "s32",
+  sll_hatype: "u16",
+  sll_pkttype: "u8",
+  sll_halen: "u8",
+  sll_addr: "u8[8]",
+} as const;
+
+/** `struct packet_mreq` of packet(7). */
+export const packetMreq = { mr_ifindex: "s32", mr_type: "u16", mr_alen: "u16", mr_address: "u8[8]" } as const;
+
+/** `struct sock_fprog` of linux/filter.h. */
+export const sockFprog = { len: "u16", filter: "ptr" } as const;

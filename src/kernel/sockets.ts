@@ -5,7 +5,7 @@ import type { Kernel } from "./kernel.ts";
 import { ifreq } from "./layouts.ts";
 import { liveKernel } from "./live-kernel.ts";
 import { inNetworkNamespace } from "./net-namespace.ts";
-import { cString } from "./struct.ts";
+import { cString, type Struct } from "./struct.ts";
 import { checked } from "./system-calls.ts";
 
 const AF_INET = 2;
@@ -18,25 +18,33 @@ const SOCK_NONBLOCK = 0o4000;
 const ETH_P_ALL = 0x0300;
 /** linux/sockios.h */
 const SIOCGIFINDEX = 0x8933;
+const SIOCGIFHWADDR = 0x8927;
 const IFNAMSIZ = 16;
 const SOL_SOCKET = 1;
 const SO_BINDTODEVICE = 25;
 
 /** The number of an interface of this thread's network namespace. Throws a SystemCallError where there is none. */
-export function interfaceIndex(name: string, kernel: Kernel = liveKernel()): number {
+export const interfaceIndex = (name: string, kernel: Kernel = liveKernel()): number =>
+  askInterface(name, "SIOCGIFINDEX", SIOCGIFINDEX, kernel).get("ifr_ifindex");
+
+/** What packets of an interface begin with: `ARPHRD_…` of linux/if_arp.h. Throws a SystemCallError. */
+export const interfaceType = (name: string, kernel: Kernel = liveKernel()): number =>
+  askInterface(name, "SIOCGIFHWADDR", SIOCGIFHWADDR, kernel).get("ifr_type");
+
+function askInterface(name: string, call: string, request: number, kernel: Kernel): Struct<typeof ifreq> {
   const { calls } = kernel;
   const bytes = new TextEncoder().encode(name);
   if (bytes.length === 0 || bytes.length >= IFNAMSIZ)
-    throw new SystemCallError("ioctl(SIOCGIFINDEX)", 19, `interface "${name}"`, "a name has 1 to 15 bytes");
-  const request = kernel.struct(ifreq, { ifr_name: bytes });
+    throw new SystemCallError(`ioctl(${call})`, 19, `interface "${name}"`, "a name has 1 to 15 bytes");
+  const asked = kernel.struct(ifreq, { ifr_name: bytes });
   const socket = checked(calls.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
   try {
     checked(
-      calls.ioctl(socket, SIOCGIFINDEX, Number(calls.addressOf(request.bytes))),
-      "ioctl(SIOCGIFINDEX)",
+      calls.ioctl(socket, request, Number(calls.addressOf(asked.bytes))),
+      `ioctl(${call})`,
       `interface "${name}"`,
     );
-    return request.get("ifr_ifindex");
+    return asked;
   } finally {
     calls.close(socket);
   }

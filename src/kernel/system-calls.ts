@@ -36,6 +36,10 @@ export interface SystemCalls {
   /** socket(2) */
   socket(family: number, type: number, protocol: number): Result;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): Result;
+  /** getsockopt(2): fills the value, which is as long as the answer. */
+  getsockopt(fd: number, level: number, name: number, value: Uint8Array): Result;
+  /** bind(2) */
+  bind(fd: number, address: Uint8Array): Result;
   /** setns(2), for the calling thread: Node's own. */
   setns(fd: number, type: number): Result;
   /** openat(2) relative to the working folder. */

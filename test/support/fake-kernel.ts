@@ -261,6 +261,8 @@ export class FakeKernel {
       write: (fd, buffer) => this.#request(fd, buffer),
       socket: (family, type, protocol) => this.#opened(`socket(${family}, ${type & 0xf}, ${protocol})`),
       setsockopt: (fd, level, name) => this.#call(`setsockopt(${fd}, ${level}, ${name})`),
+      getsockopt: (fd, level, name) => this.#call(`getsockopt(${fd}, ${level}, ${name})`),
+      bind: (fd) => this.#call(`bind(${fd})`),
       setns: (fd) => this.#call(`setns(${this.open.get(fd)})`),
       open: (path) => this.#opened(`open("${path}")`),
       close: (fd) => this.#close(fd),
