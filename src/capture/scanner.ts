@@ -5,7 +5,7 @@
 //     pcapng:  blocks of { type, length, body, length }: section header, interface description, enhanced packet, …
 
 import { FormatError } from "../source/index.ts";
-import { type Interface, interfaceOf } from "./interfaces.ts";
+import { type Interface, interfaceOf, OPTION_COMMENT, optionAt } from "./interfaces.ts";
 
 /** Where packets are written down: by a number from 0 on. `record` and `at`: from the start of the bytes. */
 export interface PacketTable {
@@ -36,6 +36,8 @@ export interface PacketRecord {
   readonly time: bigint | undefined;
   /** Of pcapng: the number of the interface in its section, and its name where the file says it. */
   readonly interface?: { readonly number: number; readonly name?: string };
+  /** What the file says of it. */
+  readonly comment?: string;
 }
 
 /** Bytes of a packet or block, at most: more is damage, not a packet. */
@@ -125,6 +127,9 @@ export class CaptureScanner {
     const number = type === OLD_PACKET ? view.getUint16(record + 8, little) : view.getUint32(record + 8, little);
     const { linkType, ticks, name } = this.#interfaces[number] as Interface;
     const kept = view.getUint32(record + 20, little);
+    const options = record + BLOCK_HEAD + ((kept + 3) & ~3);
+    const comment =
+      type === ENHANCED_PACKET ? optionAt(view, options, record + size - 4, little, OPTION_COMMENT) : undefined;
     const time = (BigInt(view.getUint32(record + 12, little)) << 32n) | BigInt(view.getUint32(record + 16, little));
     return {
       data: this.#bytes.subarray(record + BLOCK_HEAD, record + BLOCK_HEAD + kept),
@@ -132,6 +137,7 @@ export class CaptureScanner {
       linkType,
       time: (time * 1_000_000_000n) / ticks,
       interface: { number, ...(name === undefined ? {} : { name }) },
+      ...(comment === undefined ? {} : { comment: new TextDecoder().decode(comment) }),
     };
   }
 

@@ -1,6 +1,6 @@
 // pcapng, written: a section, its interfaces, packets with what is known of them (draft-ietf-opsawg-pcapng).
 
-import { OPTION_NAME, OPTION_RESOLUTION } from "./interfaces.ts";
+import { OPTION_COMMENT, OPTION_NAME, OPTION_RESOLUTION } from "./interfaces.ts";
 import { ENHANCED_PACKET, INTERFACE, SECTION } from "./scanner.ts";
 
 export interface WrittenInterface {
@@ -26,7 +26,6 @@ export interface WrittenPacket {
 }
 
 const STATISTICS = 5;
-const OPTION_COMMENT = 1;
 const OPTION_FLAGS = 2;
 const OPTION_FILTER = 11;
 const OPTION_APPLICATION = 4;

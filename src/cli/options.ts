@@ -270,9 +270,10 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     example: "scry run --type events=event opensnoop.bpf.o",
   },
   interface: {
+    short: "i",
     value: "NAME",
     completes: "none",
-    help: "attach the programs for packets (XDP, traffic control) to this network interface",
+    help: "attach the programs for packets (XDP, traffic control) to this network interface; with filter, capture there",
     example: "scry run --interface lo pass.bpf.o",
   },
   embed: {
@@ -317,11 +318,59 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "write the packets that match to this file, in the format that they are read in",
     example: "scry filter -w dns.pcap 'port 53' trace.pcap",
   },
+  limit: {
+    value: "N",
+    completes: "none",
+    help: "end behind so many packets that match",
+    example: "scry filter --limit 10 'icmp' trace.pcap",
+  },
+  netns: {
+    value: "NAME",
+    completes: "none",
+    help: "capture in this network namespace: a name of ip-netns(8), or a file (/proc/PID/ns/net)",
+    example: "scry filter -i eth0 --netns web 'tcp port 80'",
+  },
+  rotate: {
+    value: "SIZE|TIME",
+    completes: "none",
+    help: "go on to the next file after so much or so long: 100MB, 10m, or both with a comma",
+    example: "scry filter -i eth0 -w web.pcapng --rotate 100MB 'tcp port 80'",
+  },
+  keep: {
+    value: "N",
+    completes: "none",
+    help: "with --rotate, keep the last files only, so many",
+    example: "scry filter -i eth0 -w web.pcapng --rotate 1h --keep 24 'tcp port 80'",
+  },
+  snapshot: {
+    value: "BYTES",
+    completes: "none",
+    help: "keep so many bytes of each packet",
+    example: "scry filter -i eth0 -w heads.pcapng --snapshot 96 'tcp'",
+  },
+  promiscuous: {
+    help: "capture packets to other machines too",
+    example: "scry filter -i eth0 --promiscuous 'arp'",
+  },
+  process: {
+    help: "say of which process a packet is, where a look at all sockets finds it",
+    example: "scry filter -i eth0 --process 'tcp port 443'",
+  },
+  explain: {
+    help: "print the filter's tests with the words that ask for them; with a capture, those that a packet met",
+    example: "scry filter --explain 'tcp port 443'",
+  },
+  packet: {
+    value: "N",
+    completes: "none",
+    help: "with --explain, which packet of the capture; 1 by default",
+    example: "scry filter --explain 'tcp port 443' trace.pcap --packet 7",
+  },
   "link-type": {
     short: "y",
     value: "TYPE",
     completes: "none",
-    help: "how packets begin, for -d: EN10MB, RAW, LINUX_SLL2, ...; a capture says it itself",
+    help: "how packets begin, for -d and --explain: EN10MB, RAW, LINUX_SLL2, ...; a capture says it itself",
     example: "scry filter -d -y RAW 'tcp port 443'",
   },
   stdio: { help: "accepted, as editors say it; there is no other way", example: "scry lsp --stdio" },

@@ -2,6 +2,7 @@
 
 import { type FieldValue, readField } from "./fields.ts";
 import { headerLayout } from "./layout.ts";
+import { type DecodedMessage, messageIn } from "./messages.ts";
 import { IPV6_EXTENSIONS, PROTOCOL_NAMES, type ProtocolName, protocolRow, VLAN_TYPES } from "./protocols.ts";
 
 export interface DecodedHeader {
@@ -15,8 +16,10 @@ export interface DecodedHeader {
 
 export interface DecodedPacket {
   readonly headers: readonly DecodedHeader[];
-  /** Where what no header explains begins, and how many bytes of it there are. */
+  /** Where what no header explains begins, and how many bytes of it there are; what Ethernet fills up short packets by is none. */
   readonly payload: { readonly at: number; readonly length: number };
+  /** What the payload is, where it is known. */
+  readonly message?: DecodedMessage;
   /** Why there are no more headers, where a packet ends too soon or says what cannot be. */
   readonly damage?: string;
 }
@@ -24,16 +27,28 @@ export interface DecodedPacket {
 /** Headers within each other: tunnels may go deep, in damaged packets without end. */
 const MOST_HEADERS = 32;
 
-/** The headers of a packet that begins with this one. Never throws: packets come from anywhere. */
-export function decodePacket(bytes: Uint8Array, first: ProtocolName = "eth"): DecodedPacket {
+/**
+ * The headers of a packet that begins with this one (`firstHeader` has it by the link's type). Never throws: packets come from
+ * anywhere.
+ */
+export function decodePacket(
+  bytes: Uint8Array,
+  first: ProtocolName | { readonly protocol: ProtocolName; readonly at: number } = "eth",
+): DecodedPacket {
   const headers: DecodedHeader[] = [];
-  let protocol: ProtocolName | undefined = first;
-  let at = 0;
-  const ended = (damage?: string): DecodedPacket => ({
-    headers,
-    payload: { at, length: Math.max(0, bytes.length - at) },
-    ...(damage === undefined ? {} : { damage }),
-  });
+  let protocol: ProtocolName | undefined = typeof first === "string" ? first : first.protocol;
+  let at = typeof first === "string" ? 0 : first.at;
+  /** Where the innermost IP header says that its packet ends. */
+  let end = bytes.length;
+  const ended = (damage?: string): DecodedPacket => {
+    const message = damage === undefined ? messageOf(headers, bytes, at, end) : undefined;
+    return {
+      headers,
+      payload: { at, length: Math.max(0, end - at) },
+      ...(message === undefined ? {} : { message }),
+      ...(damage === undefined ? {} : { damage }),
+    };
+  };
   while (protocol !== undefined) {
     const { title } = protocolRow(protocol);
     if (headers.length >= MOST_HEADERS) return ended("too many headers");
@@ -45,12 +60,35 @@ export function decodePacket(bytes: Uint8Array, first: ProtocolName = "eth"): De
     if (length < layout.bytes) return ended(`the ${title} header says that it has ${length} bytes`);
     if (at + length > bytes.length) return ended(`the packet ends within its ${title} header`);
     headers.push({ protocol, at, length, fields });
+    end = Math.min(end, endOf(protocol, fields, at));
     at += length;
     const next = nextOf(protocol, fields, bytes, at);
     at = next.at;
     protocol = next.protocol;
   }
   return ended();
+}
+
+/** Where a header says that its packet ends; offloading cards leave 0 where they are to fill it in. */
+function endOf(protocol: ProtocolName, fields: Readonly<Record<string, FieldValue>>, at: number): number {
+  const length =
+    protocol === "ipv4"
+      ? Number(fields["totalLength"])
+      : protocol === "ipv6" && fields["payloadLength"] !== 0
+        ? Number(fields["payloadLength"]) + 40
+        : 0;
+  return length >= 20 ? at + length : Number.POSITIVE_INFINITY;
+}
+
+function messageOf(
+  headers: readonly DecodedHeader[],
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+): DecodedMessage | undefined {
+  const last = headers.at(-1);
+  if (last?.protocol !== "tcp" && last?.protocol !== "udp") return undefined;
+  return messageIn(bytes, at, end, last.protocol, [Number(last.fields["source"]), Number(last.fields["destination"])]);
 }
 
 function lengthOf(protocol: ProtocolName, fields: Readonly<Record<string, FieldValue>>, fixed: number): number {
@@ -94,7 +132,7 @@ const ofVersion = (byte: number | undefined): ProtocolName | undefined =>
 const SHOWN = /^(?:type|ttl|hopLimit|id|operation|vni|label|window|sequence)$/;
 
 /** One line: `eth 02:… > 02:…, ipv4 10.0.0.1 > 10.0.0.2 ttl 64, udp 5353 > 53, 4 bytes`. */
-export function formatPacket({ headers, payload, damage }: DecodedPacket): string {
+export function formatPacket({ headers, payload, message, damage }: DecodedPacket): string {
   const parts = headers.map(({ protocol, fields }) => {
     const words: string[] = [protocol];
     if (fields["source"] !== undefined) words.push(`${fields["source"]} > ${fields["destination"]}`);
@@ -107,6 +145,7 @@ export function formatPacket({ headers, payload, damage }: DecodedPacket): strin
     }
     return words.join(" ");
   });
+  if (message !== undefined) parts.push(`${message.protocol} ${message.text}`);
   if (payload.length > 0) parts.push(`${payload.length} byte${payload.length === 1 ? "" : "s"}`);
   if (damage !== undefined) parts.push(`(${damage})`);
   return parts.join(", ");

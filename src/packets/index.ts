@@ -3,6 +3,8 @@ export { type GivenFields, type PacketBuilder, packet } from "./build.ts";
 export { type DecodedHeader, type DecodedPacket, decodePacket, formatPacket } from "./decode.ts";
 export { type FieldValue, internetSum } from "./fields.ts";
 export { type Field, type HeaderLayout, headerLayout } from "./layout.ts";
+export { type FirstHeader, firstHeader } from "./links.ts";
+export type { DecodedMessage, MessageName, MessageValue } from "./messages.ts";
 export {
   type CarriedBy,
   type ChecksumRow,

@@ -90,7 +90,7 @@ export function openCaptureBytes(file: string): CaptureBytes {
 
 function failure(message: string, hint?: string): never {
   throw new DiagnosticError([
-    { code: "SCRY1126", severity: "error", message, ...(hint === undefined ? {} : { hint }) },
+    { code: "SCRY1126", severity: "error", message, ...(hint === undefined ? {} : { hints: [hint] }) },
   ]);
 }
 

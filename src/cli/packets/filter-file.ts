@@ -25,6 +25,8 @@ export interface FilterJob {
   readonly write?: (bytes: Uint8Array) => void;
   /** Takes a packet that matches; its bytes are others when it is back. `number`: of all packets, from 1 on. */
   readonly packet?: (packet: PacketRecord, number: number) => void;
+  /** Ends behind so many packets that match. */
+  readonly most?: number;
   /** Asked between pieces; false ends it. */
   readonly goesOn?: (packets: number, matched: number) => boolean;
 }
@@ -44,6 +46,7 @@ export async function filterCapture(job: FilterJob): Promise<FilterCounts> {
   let packets = 0;
   let matched = 0;
   let end = memory.start;
+  const { most = Number.POSITIVE_INFINITY } = job;
   try {
     for (;;) {
       const more = job.input.fill(memory.bytes, end, Math.min(PIECE, memory.end - end));
@@ -60,7 +63,7 @@ export async function filterCapture(job: FilterJob): Promise<FilterCounts> {
             output.keep(stretch.start, stretch.end);
             continue;
           }
-          const count = filterOf(stretch.linkType)(stretch.count);
+          const count = Math.min(filterOf(stretch.linkType)(stretch.count), most - matched);
           if (job.write !== undefined) keepMatching(memory, output, count, stretch.count, stretch.end);
           if (job.packet !== undefined) {
             for (let i = 0; i < count; i++) {
@@ -71,6 +74,7 @@ export async function filterCapture(job: FilterJob): Promise<FilterCounts> {
           }
           matched += count;
           packets += stretch.count;
+          if (matched >= most) return { packets, matched };
         }
       } finally {
         output.flush();

@@ -1,43 +1,129 @@
-// `scry filter`: the packets of a file that match, printed, counted or written; or the filter's program.
+// `scry filter`: packets of a file or an interface that match, printed, counted or written; or the filter's program, explained.
 
 import { closeSync, openSync } from "node:fs";
-import type { PacketRecord } from "../../capture/index.ts";
 import { disassembleClassic } from "../../isa/index.ts";
-import { type CompiledFilter, compileFilter } from "../../lang/filter/index.ts";
+import { type CompiledFilter, compileFilter, explainFilter } from "../../lang/filter/index.ts";
 import { DiagnosticError } from "../../source/index.ts";
-import { options, parseCommandLine, UsageError } from "../options.ts";
+import { type CommandLine, parseCommandLine, UsageError } from "../options.ts";
 import { printText, writeAll } from "../streams.ts";
 import { openCaptureBytes } from "./capture-bytes.ts";
+import { parseRotation } from "./capture-files.ts";
 import { filterCapture } from "./filter-file.ts";
+import { FILTER_OPTIONS } from "./filter-options.ts";
+import { filterLive } from "./live.ts";
+import { packetJson, packetLine } from "./packet-lines.ts";
 import { Progress } from "./progress.ts";
+
+const LIVE = ["netns", "rotate", "keep", "snapshot", "promiscuous", "process"] as const;
 
 /** Gives the exit status: 1 where a file is damaged, once all that can be read is. */
 export async function filterPackets(words: readonly string[]): Promise<number> {
   const form = words.find((word) => /^-d{1,3}$/.test(word));
   const line = parseCommandLine(
     words.filter((word) => word !== form),
-    options("count", "write", "link-type"),
+    FILTER_OPTIONS,
   );
-  const [text, file = "-", ...more] = line.rest;
+  const { given } = line;
+  const [text, file, ...more] = line.rest;
   if (text === undefined || more.length > 0) throw new UsageError("scry filter takes an expression and a file");
-  const linkType = line.given.get("link-type") ?? "EN10MB";
+  const linkType = given.get("link-type") ?? "EN10MB";
   const which = /^\d+$/.test(linkType) ? Number(linkType) : linkType;
   if (form !== undefined) {
     printText(1, `${programText(compileFilter(text, { linkType: which, name: "filter" }), form)}\n`);
     return 0;
   }
-  const filterOf = (linkType: number): CompiledFilter => compileFilter(text, { linkType, mayMatchNothing: true });
+  if (given.has("explain")) return explain(text, which, file, numberOf(given, "packet", 1));
+  const device = given.get("interface");
+  if (device !== undefined) {
+    if (file !== undefined) throw new UsageError("scry filter reads a file, or captures with -i, not both");
+    return live(text, device, given);
+  }
+  const alone = LIVE.find((name) => given.has(name));
+  if (alone !== undefined) throw new UsageError(`--${alone} is for captures from an interface (-i)`);
   // What is wrong with the text is said before the file is read; a link type may lack what another has.
   compileFilter(text, { linkType: which, mayMatchNothing: true });
-  return filterFile(file, filterOf, line.given.get("write"), line.given.has("count"));
+  return filterFile(file ?? "-", text, given);
 }
 
-async function filterFile(
-  file: string,
-  filterOf: (linkType: number) => CompiledFilter,
-  output: string | undefined,
-  count: boolean,
+type Given = CommandLine["given"];
+
+/** A number of an option, from 1 on. */
+function numberOf(given: Given, name: string, least: number): number | undefined {
+  const text = given.get(name);
+  if (text === undefined) return undefined;
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= least)) throw new UsageError(`--${name} takes a number from ${least} on, not '${text}'`);
+  return value;
+}
+
+function live(text: string, device: string, given: Given): Promise<number> {
+  const rotate = given.get("rotate");
+  const write = given.get("write");
+  const keep = numberOf(given, "keep", 1);
+  const packets = numberOf(given, "limit", 1);
+  const netns = given.get("netns");
+  if (rotate !== undefined && (write === undefined || write === "-"))
+    throw new UsageError("--rotate needs files to write to (-w FILE)");
+  if (keep !== undefined && rotate === undefined)
+    throw new UsageError("--keep is for files that follow each other (--rotate)");
+  return filterLive({
+    text,
+    interface: device,
+    count: given.has("count"),
+    json: given.has("json"),
+    promiscuous: given.has("promiscuous"),
+    processes: given.has("process"),
+    snapshotLength: numberOf(given, "snapshot", 1) ?? 262144,
+    ...(netns === undefined ? {} : { netns: netns.includes("/") ? netns : `/run/netns/${netns}` }),
+    ...(write === undefined ? {} : { write }),
+    ...(rotate === undefined ? {} : { rotation: parseRotation(rotate) }),
+    ...(keep === undefined ? {} : { keep }),
+    ...(packets === undefined ? {} : { packets }),
+  });
+}
+
+/** Prints the graph, or, of a packet of a capture, the way that it takes. */
+async function explain(
+  text: string,
+  linkType: string | number,
+  file: string | undefined,
+  wanted: number | undefined,
 ): Promise<number> {
+  if (file === undefined) {
+    printText(1, explainFilter(compileFilter(text, { linkType, mayMatchNothing: true })));
+    return 0;
+  }
+  const input = openCaptureBytes(file);
+  let found = false;
+  let line = 0;
+  try {
+    const { damage } = await filterCapture({
+      name: file,
+      input,
+      filterOf: (type) => compileFilter("", { linkType: type }),
+      packet: (packet, number) => {
+        line = number;
+        if (number !== (wanted ?? 1)) return;
+        found = true;
+        const filter = compileFilter(text, { linkType: packet.linkType, mayMatchNothing: true });
+        printText(1, `${packetLine(packet)}\n${explainFilter(filter, packet)}`);
+      },
+      goesOn: () => !found,
+    });
+    if (found) return 0;
+    throw new UsageError(
+      `${file} has ${line} packets, not ${wanted ?? 1}${damage === undefined ? "" : `: ${damage.message}`}`,
+    );
+  } finally {
+    input.close();
+  }
+}
+
+async function filterFile(file: string, text: string, given: Given): Promise<number> {
+  const output = given.get("write");
+  const count = given.has("count");
+  const most = numberOf(given, "limit", 1);
+  const print = given.has("json") ? packetJson : packetLine;
   const input = openCaptureBytes(file);
   const out = output === undefined ? undefined : output === "-" ? 1 : openOutput(output);
   const progress = out === undefined && !count ? undefined : new Progress(input.progress);
@@ -50,13 +136,14 @@ async function filterFile(
     const counts = await filterCapture({
       name: file === "-" ? "standard input" : file,
       input,
-      filterOf,
+      filterOf: (linkType) => compileFilter(text, { linkType, mayMatchNothing: true }),
+      ...(most === undefined ? {} : { most }),
       ...(out === undefined ? {} : { write: (bytes) => writeAll(out, bytes, output) }),
       ...(out !== undefined || count
         ? {}
         : {
             packet: (packet) => {
-              lines += `${packetLine(packet)}\n`;
+              lines += `${print(packet)}\n`;
               if (lines.length > LINES) printLines();
             },
           }),
@@ -89,13 +176,6 @@ function openOutput(file: string): number {
     const message = `failed to open the output '${file}': ${(error as NodeJS.ErrnoException).code}`;
     throw new DiagnosticError([{ code: "SCRY1116", severity: "error", message }]);
   }
-}
-
-/** When, how long, and the first bytes. */
-function packetLine({ time, length, data }: PacketRecord): string {
-  const when = time === undefined ? "-" : `${time / 1_000_000_000n}.${`${time % 1_000_000_000n}`.padStart(9, "0")}`;
-  const bytes = Buffer.from(data.buffer, data.byteOffset, Math.min(data.length, 48)).toString("hex");
-  return `${when} ${length} ${bytes}${data.length > 48 ? "…" : ""}`;
 }
 
 /** As tcpdump prints it: for people, as C, as numbers. */

@@ -1,9 +1,9 @@
 // The journey of a filter: text, tree, conditions, graph, program.
 
 import type { ClassicInstruction } from "../../isa/index.ts";
-import { nearest, type SourceText } from "../../source/index.ts";
+import { nearest, type SourceText, type Span } from "../../source/index.ts";
 import { emitClassic } from "./emit.ts";
-import { NO, type Node, Nodes, YES } from "./graph.ts";
+import { NO, type Node, Nodes, type Test, YES } from "./graph.ts";
 import { classicFunction, type PacketFacts } from "./interpret.ts";
 import { type LinkType, linkTypeOf, linkTypes } from "./link-types.ts";
 import { meaningOf } from "./meaning.ts";
@@ -40,6 +40,8 @@ export interface CompiledFilter {
   readonly loops: boolean;
   /** Whether a packet matches; its length where it was longer than its bytes. */
   readonly matches: (packet: Uint8Array, facts?: PacketFacts) => boolean;
+  /** The places in the text of the terms that ask for a test of the graph; none where it came of several. */
+  readonly termsOf: (test: Test) => readonly Span[];
 }
 
 /** Compiles a filter of pcap-filter(7). Throws DiagnosticError, with places in the text. */
@@ -59,8 +61,8 @@ export function compileFilter(text: string, options: FilterOptions = {}): Compil
       );
     }
     const tree = parseFilter(text);
-    const { condition, values } = meaningOf(tree, linkType, { ...STANDARD_NAMES, ...options.resolver });
-    const nodes = new Nodes(values);
+    const { condition, values, said } = meaningOf(tree, linkType, { ...STANDARD_NAMES, ...options.resolver });
+    const nodes = new Nodes(values, said);
     const lowered = nodes.lower(condition, YES, NO);
     const graph = options.optimize === false ? lowered : optimize(lowered, nodes);
     if (graph === NO && options.mayMatchNothing !== true)
@@ -68,6 +70,7 @@ export function compileFilter(text: string, options: FilterOptions = {}): Compil
     const classic = emitClassic(graph, options.snapshotLength ?? 262144);
     const run = classicFunction(classic);
     const loops = classic.some(({ code, k }) => code === 0x05 && k > 0x7fffffff);
-    return { source, linkType, tree, graph, classic, loops, matches: (packet, facts) => run(packet, facts) !== 0 };
+    const matches: CompiledFilter["matches"] = (packet, facts) => run(packet, facts) !== 0;
+    return { source, linkType, tree, graph, classic, loops, matches, termsOf: (test) => nodes.termsOf(test) };
   });
 }

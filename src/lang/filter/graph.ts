@@ -1,6 +1,7 @@
 // A filter as a graph of decisions: each node tests one value and goes one of two ways, without circles, to yes or no. Equal
 // nodes are the same object. From it code is made, whichever kind.
 
+import type { Span } from "../../source/index.ts";
 import type { Condition, Relation, Value, Values } from "./expression.ts";
 import { fail } from "./problems.ts";
 
@@ -22,13 +23,27 @@ export const NO: Node = { kind: "end", matches: false, id: 1 };
 /** Nodes of a filter, at most: far beyond what a filter of classic BPF can hold. */
 const MOST = 100_000;
 
+const testKey = ({ left, relation, right }: Test): string =>
+  `${left.id}${relation}${typeof right === "number" ? right : `v${right.id}`}`;
+
 /** Makes nodes, each once, and tests in their simplest form. */
 export class Nodes {
   readonly #values: Values;
   readonly #known = new Map<string, Node>();
+  readonly #said: ReadonlyMap<Condition, Span>;
+  readonly #terms = new Map<string, Set<Span>>();
+  /** The place of the term that is lowered. */
+  #term: Span | undefined;
 
-  constructor(values: Values) {
+  /** `said`: places of terms, by the tests that ask what they mean. */
+  constructor(values: Values, said: ReadonlyMap<Condition, Span> = new Map()) {
     this.#values = values;
+    this.#said = said;
+  }
+
+  /** The places of the terms that ask this. */
+  termsOf(test: Test): readonly Span[] {
+    return [...(this.#terms.get(testKey(test)) ?? [])];
   }
 
   /** The graph of a condition that goes on to two others. */
@@ -38,8 +53,13 @@ export class Nodes {
         return condition.holds ? yes : no;
       case "not":
         return this.lower(condition.of, no, yes);
-      case "test":
-        return this.test(condition, yes, no);
+      case "test": {
+        const before = this.#term;
+        this.#term = this.#said.get(condition) ?? before;
+        const node = this.test(condition, yes, no);
+        this.#term = before;
+        return node;
+      }
       case "and":
       case "or": {
         // Long filters are long chains to the left: those are no recursion.
@@ -128,7 +148,12 @@ export class Nodes {
   }
 
   #node(left: Value, relation: Relation, right: number | Value, yes: Node, no: Node): Node {
-    const key = `${left.id}${relation}${typeof right === "number" ? right : `v${right.id}`} ${yes.id} ${no.id}`;
+    const asked = testKey({ left, relation, right });
+    if (this.#term !== undefined) {
+      const terms = this.#terms.get(asked) ?? new Set();
+      this.#terms.set(asked, terms.add(this.#term));
+    }
+    const key = `${asked} ${yes.id} ${no.id}`;
     let node = this.#known.get(key);
     if (node === undefined) {
       if (this.#known.size > MOST) fail("SCRY1508", { start: 0, end: 0 }, "The filter is too large");

@@ -1,6 +1,7 @@
 // The language of pcap-filter(7): from text to a function over packets, and to classic BPF.
 export { PacketMemory, type PacketRoom } from "./batch.ts";
 export { type CompiledFilter, compileFilter, type FilterOptions } from "./compile-filter.ts";
+export { type ExplainedPacket, explainFilter } from "./explain.ts";
 export type { Condition, Operator, Relation, Value } from "./expression.ts";
 export type { Node, Test } from "./graph.ts";
 export { classicFunction, type PacketFacts } from "./interpret.ts";

@@ -14,35 +14,69 @@ import type { Resolver } from "./resolver.ts";
 import type { Arithmetic, Comparison, Expression } from "./tree.ts";
 import { wordMeaning } from "./words.ts";
 
+/** Of each test, the place of the first term that asks it. */
+export type Said = ReadonlyMap<Condition, Span>;
+
 /** Throws DiagnosticError. */
 export function meaningOf(
   tree: Expression,
   linkType: LinkType,
   resolver: Resolver,
-): { readonly condition: Condition; readonly values: Values } {
+): { readonly condition: Condition; readonly values: Values; readonly said: Said } {
   const values = new Values();
   const link = new Link(values, linkType);
-  return { condition: meaning(tree, link, resolver), values };
+  const said = new Map<Condition, Span>();
+  return { condition: meaning(tree, link, resolver, said), values, said };
 }
 
-function meaning(tree: Expression, link: Link, resolver: Resolver): Condition {
+/** Notes the place of a term for all that it asks. */
+function note(condition: Condition, span: Span, said: Map<Condition, Span>): void {
+  for (const stack = [condition]; ; ) {
+    const next = stack.pop();
+    if (next === undefined) return;
+    if (next.kind === "test" && !said.has(next)) said.set(next, span);
+    else if (next.kind === "not") stack.push(next.of);
+    else if (next.kind === "and" || next.kind === "or") stack.push(next.left, next.right);
+  }
+}
+
+function meaning(tree: Expression, link: Link, resolver: Resolver, said: Map<Condition, Span>): Condition {
+  switch (tree.kind) {
+    case "not":
+    case "and":
+    case "or":
+      return joined(tree, link, resolver, said);
+    default: {
+      const condition = term(tree, link, resolver);
+      note(condition, tree.span, said);
+      return condition;
+    }
+  }
+}
+
+type Joined = Extract<Expression, { kind: "not" | "and" | "or" }>;
+type Term = Extract<
+  Expression,
+  { kind: "all" } | { kind: "protocol" } | { kind: "id" } | { kind: "word" } | { kind: "relation" }
+>;
+
+function joined(tree: Joined, link: Link, resolver: Resolver, said: Map<Condition, Span>): Condition {
+  if (tree.kind === "not") return not(meaning(tree.of, link, resolver, said));
+  // Long filters are long chains to the left: those are no recursion.
+  const parts: { kind: "and" | "or"; right: Expression }[] = [];
+  let first: Expression = tree;
+  for (; first.kind === "and" || first.kind === "or"; first = first.left)
+    parts.push({ kind: first.kind, right: first.right });
+  let all = meaning(first, link, resolver, said);
+  for (const { kind, right } of parts.reverse())
+    all = (kind === "and" ? and : or)(all, meaning(right, link, resolver, said));
+  return all;
+}
+
+function term(tree: Term, link: Link, resolver: Resolver): Condition {
   switch (tree.kind) {
     case "all":
       return always(true);
-    case "and":
-    case "or": {
-      // Long filters are long chains to the left: those are no recursion.
-      const parts: { kind: "and" | "or"; right: Expression }[] = [];
-      let first: Expression = tree;
-      for (; first.kind === "and" || first.kind === "or"; first = first.left)
-        parts.push({ kind: first.kind, right: first.right });
-      let all = meaning(first, link, resolver);
-      for (const { kind, right } of parts.reverse())
-        all = (kind === "and" ? and : or)(all, meaning(right, link, resolver));
-      return all;
-    }
-    case "not":
-      return not(meaning(tree.of, link, resolver));
     case "protocol":
       return protocolAlone(link, tree.name, tree.span);
     case "id":
