@@ -89,12 +89,12 @@ export async function filterLive(options: LiveOptions): Promise<number> {
     if (output !== undefined) {
       output.turn(seconds);
       const flags = FLAGS[type] ?? 0;
-      const owner = owners?.of(ring.bytes, at, kept, type === PacketType.OUTGOING, first);
+      const owner = owners?.of(ring.bytes, at, kept, type === PacketType.OUTGOING, first, loopback);
       output.blocks.packet(0, seconds, nanoseconds, ring.bytes, at, kept, length, flags, vlan, owner);
     } else if (!options.count) {
       const data = withTag(ring.bytes, at, kept, vlan);
       const time = BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
-      const owner = owners?.of(ring.bytes, at, kept, type === PacketType.OUTGOING, first);
+      const owner = owners?.of(ring.bytes, at, kept, type === PacketType.OUTGOING, first, loopback);
       printer.add({ data, length, linkType, time, ...(owner === undefined ? {} : { comment: owner }) });
     }
   };

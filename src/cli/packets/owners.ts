@@ -70,18 +70,38 @@ export class Owners {
     this.#netns = netns;
   }
 
-  /** `curl, pid 1234`; undefined where nobody is known. */
-  of(bytes: Uint8Array, at: number, kept: number, outgoing: boolean, first: "ethernet" | "ip"): string | undefined {
+  /** `curl, pid 1234`; undefined where nobody is known. `both`: either end is this machine's (loopback). */
+  of(
+    bytes: Uint8Array,
+    at: number,
+    kept: number,
+    outgoing: boolean,
+    first: "ethernet" | "ip",
+    both: boolean,
+  ): string | undefined {
     const ports = portsOf(bytes, at, kept, first);
     if (ports === undefined) return undefined;
-    const [local, remote] = outgoing ? [ports.source, ports.destination] : [ports.destination, ports.source];
-    const key = keyOf(ports.protocol, local, remote);
-    const known = this.#names.get(key) ?? this.#names.get(keyOf(ports.protocol, local, 0));
+    const { protocol, source, destination } = ports;
+    const [local, remote] = outgoing || both ? [source, destination] : [destination, source];
+    const ends = both
+      ? [keyOf(protocol, local, remote), keyOf(protocol, remote, local)]
+      : [keyOf(protocol, local, remote)];
+    for (const [i, key] of ends.entries()) {
+      const found = this.#holder(key, keyOf(protocol, i === 0 ? local : remote, 0));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Who holds a socket that is connected, or one that takes packets from anywhere. */
+  #holder(connected: number, open: number): string | undefined {
+    const known = this.#names.get(connected) ?? this.#names.get(open);
     if (known !== undefined) return known;
-    if (this.#unknown.has(key) && performance.now() - this.#refreshed < REFRESH_MILLISECONDS) return undefined;
-    if (performance.now() - this.#refreshed >= REFRESH_MILLISECONDS) this.#refresh();
-    const found = this.#names.get(key) ?? this.#names.get(keyOf(ports.protocol, local, 0));
-    if (found === undefined) this.#unknown.add(key);
+    const old = performance.now() - this.#refreshed >= REFRESH_MILLISECONDS;
+    if (!old && this.#unknown.has(connected)) return undefined;
+    if (old) this.#refresh();
+    const found = this.#names.get(connected) ?? this.#names.get(open);
+    if (found === undefined) this.#unknown.add(connected);
     return found;
   }
 
@@ -132,7 +152,8 @@ function holdersOf(wanted: ReadonlySet<number>): Map<number, string> {
       }
       if (!link.startsWith("socket:[")) continue;
       const inode = Number(link.slice(8, -1));
-      if (!wanted.has(inode)) continue;
+      // Of several the first one: it has opened it, as a rule.
+      if (!wanted.has(inode) || holders.has(inode)) continue;
       name ??= `${read(`/proc/${pid}/comm`).trimEnd()}, pid ${pid}`;
       holders.set(inode, name);
     }

@@ -14,7 +14,7 @@ export function packetLine({ time, length, data, linkType, interface: on, commen
   return `${seconds(time)}${name} ${length} ${text}${comment === undefined ? "" : ` # ${comment}`}`;
 }
 
-/** The same as JSON: `{"time":…,"length":…,"headers":[{"protocol":"eth",…},…],"payload":{…}}`. */
+/** The same as JSON: `{"time":…,"length":…,"headers":[{"header":"eth",…},…],"payload":{…}}`. */
 export function packetJson({ time, length, data, linkType, interface: on, comment }: PacketRecord): string {
   const first = firstHeader(linkType, data);
   const { headers, payload, message, damage }: DecodedPacket =
@@ -25,9 +25,9 @@ export function packetJson({ time, length, data, linkType, interface: on, commen
     length,
     kept: data.length,
     linkType,
-    headers: headers.map(({ protocol, at, fields }) => ({ protocol, at, ...fields })),
+    headers: headers.map(({ protocol, at, fields }) => ({ header: protocol, at, ...fields })),
     payload,
-    ...(message === undefined ? {} : { message: { protocol: message.protocol, at: message.at, ...message.fields } }),
+    ...(message === undefined ? {} : { message: { message: message.protocol, at: message.at, ...message.fields } }),
     ...(comment === undefined ? {} : { comment }),
     ...(damage === undefined ? {} : { damage }),
   });
