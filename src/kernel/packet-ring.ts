@@ -8,7 +8,7 @@ import type { Kernel } from "./kernel.ts";
 import { packetMreq, sockaddrLl, sockFprog, tpacketReq3 } from "./layouts.ts";
 import { liveKernel } from "./live-kernel.ts";
 import { inNetworkNamespace } from "./net-namespace.ts";
-import { interfaceIndex, interfaceType } from "./sockets.ts";
+import { interfaceIndex, interfaceNetmask, interfaceType } from "./sockets.ts";
 import { checked, MAP_SHARED, PROT_READ, PROT_WRITE } from "./system-calls.ts";
 
 const AF_PACKET = 17;
@@ -82,6 +82,8 @@ export class PacketRing {
   readonly fd: number;
   /** Of the interface: `ARPHRD_…` (linux/if_arp.h). */
   readonly hardware: number;
+  /** Of its IPv4 network, where it has one. */
+  readonly netmask: number | undefined;
   readonly bytes: Uint8Array;
   readonly #kernel: Kernel;
   readonly #pages: ArrayBuffer;
@@ -93,9 +95,15 @@ export class PacketRing {
   #dropped = 0;
   #open = true;
 
-  constructor(fd: number, hardware: number, pages: ArrayBuffer, kernel: Kernel) {
+  constructor(
+    fd: number,
+    { hardware, netmask }: { readonly hardware: number; readonly netmask: number | undefined },
+    pages: ArrayBuffer,
+    kernel: Kernel,
+  ) {
     this.fd = fd;
     this.hardware = hardware;
+    this.netmask = netmask;
     this.#kernel = kernel;
     this.#pages = pages;
     this.bytes = new Uint8Array(pages);
@@ -179,7 +187,7 @@ function openHere(options: PacketRingOptions, kernel: Kernel): PacketRing {
   const { calls } = kernel;
   const { interface: device, filter, bytes = 32 << 20, milliseconds = 64 } = options;
   const index = interfaceIndex(device, kernel);
-  const hardware = interfaceType(device, kernel);
+  const about = { hardware: interfaceType(device, kernel), netmask: interfaceNetmask(device, kernel) };
   const what = `interface "${device}"`;
   // Without a protocol it receives nothing before it is bound, when its filter is there.
   const fd = checked(calls.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "socket", "packet socket");
@@ -216,7 +224,7 @@ function openHere(options: PacketRingOptions, kernel: Kernel): PacketRing {
       calls.munmap(pages);
       throw error;
     }
-    return new PacketRing(fd, hardware, pages, kernel);
+    return new PacketRing(fd, about, pages, kernel);
   } catch (error) {
     calls.close(fd);
     throw error;

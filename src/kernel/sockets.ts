@@ -19,6 +19,8 @@ const ETH_P_ALL = 0x0300;
 /** linux/sockios.h */
 const SIOCGIFINDEX = 0x8933;
 const SIOCGIFHWADDR = 0x8927;
+const SIOCGIFNETMASK = 0x891b;
+const EADDRNOTAVAIL = 99;
 const IFNAMSIZ = 16;
 const SOL_SOCKET = 1;
 const SO_BINDTODEVICE = 25;
@@ -30,6 +32,18 @@ export const interfaceIndex = (name: string, kernel: Kernel = liveKernel()): num
 /** What packets of an interface begin with: `ARPHRD_…` of linux/if_arp.h. Throws a SystemCallError. */
 export const interfaceType = (name: string, kernel: Kernel = liveKernel()): number =>
   askInterface(name, "SIOCGIFHWADDR", SIOCGIFHWADDR, kernel).get("ifr_type");
+
+/** The mask of an interface's first IPv4 network (0xffffff00); undefined where it has none. */
+export function interfaceNetmask(name: string, kernel: Kernel = liveKernel()): number | undefined {
+  try {
+    // `struct sockaddr_in`: family and port, then the address.
+    const address = askInterface(name, "SIOCGIFNETMASK", SIOCGIFNETMASK, kernel).getBytes("ifr_addr");
+    return new DataView(address.buffer, address.byteOffset).getUint32(4);
+  } catch (error) {
+    if (error instanceof SystemCallError && error.errno === EADDRNOTAVAIL) return undefined;
+    throw error;
+  }
+}
 
 function askInterface(name: string, call: string, request: number, kernel: Kernel): Struct<typeof ifreq> {
   const { calls } = kernel;

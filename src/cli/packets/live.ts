@@ -141,7 +141,7 @@ interface Opened extends Disposable {
 
 function open({ text, snapshotLength, promiscuous, netns, interface: device }: LiveOptions): Opened {
   // What is wrong with the text is said before anything is opened; most interfaces are of this kind.
-  compileFilter(text, { mayMatchNothing: true });
+  compileFilter(text, { mayMatchNothing: true, netmask: 0xffffff00 });
   const ringOf = (filter: CompiledFilter | undefined): PacketRing =>
     openPacketRing({
       interface: device,
@@ -151,11 +151,11 @@ function open({ text, snapshotLength, promiscuous, netns, interface: device }: L
     });
   // Which kind it is the first ring tells, which is closed before it has anything.
   const nothing = compileFilter("len = 0 and len = 1", { mayMatchNothing: true });
-  let hardware: number;
-  {
+  const about = (): { readonly hardware: number; readonly netmask: number | undefined } => {
     using probe = ringOf(nothing);
-    hardware = probe.hardware;
-  }
+    return { hardware: probe.hardware, netmask: probe.netmask };
+  };
+  const { hardware, netmask } = about();
   const link = LINKS[hardware];
   if (link === undefined)
     throw new DiagnosticError([
@@ -166,7 +166,11 @@ function open({ text, snapshotLength, promiscuous, netns, interface: device }: L
         hints: ["Interfaces of Ethernet, loopback and tunnels of IP are captured from"],
       },
     ]);
-  const filter = compileFilter(text, { linkType: link.linkType, snapshotLength });
+  const filter = compileFilter(text, {
+    linkType: link.linkType,
+    snapshotLength,
+    ...(netmask === undefined ? {} : { netmask }),
+  });
   // Loops are refused, and too long programs by the kernel.
   filterObject(filter);
   const inUserSpace = asksTags(filter.tree);

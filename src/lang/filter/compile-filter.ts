@@ -20,6 +20,8 @@ export interface FilterOptions {
   readonly snapshotLength?: number;
   /** What names stand for; protocols and services that everybody knows by default. */
   readonly resolver?: Resolver;
+  /** The mask of the network that the packets are captured in, as a number, for `ip broadcast`: 0xffffff00. Unknown by default. */
+  readonly netmask?: number;
   /** False leaves the tests as the text has them. */
   readonly optimize?: boolean;
   /** A filter that no packet can match is refused, unless this is set. */
@@ -61,7 +63,12 @@ export function compileFilter(text: string, options: FilterOptions = {}): Compil
       );
     }
     const tree = parseFilter(text);
-    const { condition, values, said } = meaningOf(tree, linkType, { ...STANDARD_NAMES, ...options.resolver });
+    const { condition, values, said } = meaningOf(
+      tree,
+      linkType,
+      { ...STANDARD_NAMES, ...options.resolver },
+      options.netmask,
+    );
     const nodes = new Nodes(values, said);
     const lowered = nodes.lower(condition, YES, NO);
     const graph = options.optimize === false ? lowered : optimize(lowered, nodes);

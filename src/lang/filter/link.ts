@@ -1,4 +1,4 @@
-// Where the headers of a packet are, at the place in the filter that is being read: `vlan`, `mpls`, `pppoes` and `geneve` move
+// Where the headers of a packet are, at the place in the filter that is being read: `vlan`, `mpls`, `pppoes`, `geneve` and `vxlan` move
 // them for all that stands behind, whichever way the packet went.
 
 import type { Span } from "../../source/index.ts";
@@ -72,9 +72,13 @@ export class Link {
   /** Holds where there is a link header: within Geneve there need not be. */
   present: Condition = always(true);
 
-  constructor(values: Values, linkType: LinkType) {
+  /** Of the network that the interface is in, where it is known. */
+  readonly netmask: number | undefined;
+
+  constructor(values: Values, linkType: LinkType, netmask?: number) {
     this.values = values;
     this.linkType = linkType;
+    this.netmask = netmask;
     this.framing = linkType.framing;
     this.snap = linkType.snap ?? 0;
     this.llc = linkType.llc ?? 0;

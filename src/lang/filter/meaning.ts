@@ -22,9 +22,10 @@ export function meaningOf(
   tree: Expression,
   linkType: LinkType,
   resolver: Resolver,
+  netmask?: number,
 ): { readonly condition: Condition; readonly values: Values; readonly said: Said } {
   const values = new Values();
-  const link = new Link(values, linkType);
+  const link = new Link(values, linkType, netmask);
   const said = new Map<Condition, Span>();
   return { condition: meaning(tree, link, resolver, said), values, said };
 }

@@ -31,7 +31,7 @@ export const WITH_NUMBER: Readonly<Record<string, string>> = {
 };
 
 /** Words with a number behind them, or none. */
-export const WITH_NUMBER_OR_NONE: ReadonlySet<string> = new Set(["vlan", "mpls", "pppoes", "geneve"]);
+export const WITH_NUMBER_OR_NONE: ReadonlySet<string> = new Set(["vlan", "mpls", "pppoes", "geneve", "vxlan"]);
 
 /** Words whose number may be compared: `vpi > 5`, `sio (3 or 4)`. */
 export const FIELDS: ReadonlySet<string> = new Set("vpi vci sio opc dpc sls hsio hopc hdpc hsls".split(" "));

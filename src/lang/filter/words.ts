@@ -2,7 +2,7 @@
 
 import { nearest, type Span } from "../../source/index.ts";
 import { always, and, not, or, test } from "./condition.ts";
-import type { Condition } from "./expression.ts";
+import type { Condition, Value } from "./expression.ts";
 import { behind, EtherType, type Link, LONGEST_FRAME } from "./link.ts";
 import { FRAME_DIRECTIONS, FRAME_SUBTYPES, FRAME_TYPES, LLC_FRAMES, PF_ACTIONS, PF_REASONS } from "./names.ts";
 import { macAddress, Protocol, ports, transport4 } from "./primitives.ts";
@@ -17,6 +17,8 @@ const ANCILLARY = -0x1000;
 const ANCILLARY_PACKET_TYPE = 4;
 const ANCILLARY_INTERFACE = 8;
 const GENEVE_PORT = 6081;
+const VXLAN_PORT = 4789;
+const VXLAN_BYTES = 8;
 
 /** What a word asks. Throws DiagnosticError. */
 export function wordMeaning(link: Link, word: Word): Condition {
@@ -76,42 +78,101 @@ const pppoes: Meaning = (link, word) => {
 const geneve: Meaning = (link, word) => {
   const number = limited(word, 0xffffff);
   const { values } = link;
-  const port = ports(link, [Protocol.UDP], "dst", [GENEVE_PORT, GENEVE_PORT], word.span);
-  if (port.kind !== "or") return port;
-  const [over6, over4] = [port.left, port.right];
-  const within = (place: { base?: typeof link.payload.base; offset: number }): Condition =>
+  const tunnel = overUdp(link, GENEVE_PORT, word.span, (place) =>
     and(
       link.equals(place, 8, 1, 0, 0xc0),
       number === undefined ? always(true) : link.equals(place, 12, 4, number << 8, 0xffffff00),
-    );
-  const udp4 = transport4(link);
-  const udp6 = behind(link.network, 40);
-  const is4 = and(over4, within(udp4));
-  const is6 = and(over6, within(udp6));
-  const start = ({ base, offset }: { base?: typeof link.payload.base; offset: number }) =>
-    base === undefined ? values.constant(offset + 8) : values.binary("+", base, values.constant(offset + 8));
-  // Where the packet was none of Geneve, everything is read from its begin on.
-  const none = values.constant(0);
-  const byWay = (of: (header: ReturnType<typeof start>) => ReturnType<typeof start>) =>
-    values.select(is4, of(start(udp4)), values.select(is6, of(start(udp6)), none));
-  const options = (header: ReturnType<typeof start>) =>
+    ),
+  );
+  const options = (header: Value): Value =>
     values.binary("*", values.binary("&", values.load(1, 0, header), values.constant(0x3f)), values.constant(4));
-  const ended = (header: ReturnType<typeof start>) =>
+  const ended = (header: Value): Value =>
     values.binary("+", values.binary("+", options(header), header), values.constant(8));
-  const ethernet = (header: ReturnType<typeof start>): Condition => test(values.load(2, 2, header), "=", EtherType.TEB);
-  const place = (more: number, otherwise: (header: ReturnType<typeof start>) => ReturnType<typeof start>) =>
-    byWay((header) =>
+  const ethernet = (header: Value): Condition => test(values.load(2, 2, header), "=", EtherType.TEB);
+  const place = (more: number, otherwise: (header: Value) => Value): Value =>
+    tunnel.byWay((header) =>
       values.select(ethernet(header), values.binary("+", ended(header), values.constant(more)), otherwise(header)),
     );
-  link.header = { base: byWay(ended), offset: 0 };
-  link.type = { base: place(12, (header) => values.binary("+", header, values.constant(2))), offset: 0 };
-  link.payload = { base: place(14, ended), offset: 0 };
-  link.present = or(and(is4, ethernet(start(udp4))), and(not(is4), is6, ethernet(start(udp6))));
+  const type = place(12, (header) => values.binary("+", header, values.constant(2)));
+  const present = or(
+    and(tunnel.is4, ethernet(tunnel.start4)),
+    and(not(tunnel.is4), tunnel.is6, ethernet(tunnel.start6)),
+  );
+  return inside(link, tunnel, { header: tunnel.byWay(ended), type, payload: place(14, ended), present });
+};
+
+/** VXLAN (RFC 7348): what stands behind it is asked of the frame in it. */
+const vxlan: Meaning = (link, word) => {
+  const number = limited(word, 0xffffff);
+  const { values } = link;
+  const tunnel = overUdp(link, VXLAN_PORT, word.span, (place) =>
+    and(
+      // The number of its network counts only where this flag is set.
+      link.equals(place, 8, 1, 0x08, 0x08),
+      number === undefined ? always(true) : link.equals(place, 12, 4, number << 8, 0xffffff00),
+    ),
+  );
+  const at = (more: number): Value =>
+    tunnel.byWay((header) => values.binary("+", header, values.constant(VXLAN_BYTES + more)));
+  const present = or(tunnel.is4, tunnel.is6);
+  return inside(link, tunnel, { header: at(0), type: at(12), payload: at(14), present });
+};
+
+type Bytes = { readonly base?: Value | undefined; readonly offset: number };
+
+interface Tunnel {
+  /** It is one, over IPv4 or IPv6. */
+  readonly is4: Condition;
+  readonly is6: Condition;
+  /** Where the header behind UDP's begins then. */
+  readonly start4: Value;
+  readonly start6: Value;
+  /** A value by that place. Where the packet is none, everything is read from its begin on. */
+  readonly byWay: (of: (header: Value) => Value) => Value;
+}
+
+/** A tunnel in datagrams to a port; `within`: what besides tells it, from the header of UDP on. */
+function overUdp(link: Link, number: number, span: Span, within: (udp: Bytes) => Condition): Tunnel {
+  const { values } = link;
+  const port = ports(link, [Protocol.UDP], "dst", [number, number], span);
+  // Where a link has packets of one family alone, the other's part is gone.
+  const [over6, over4] =
+    port.kind === "or"
+      ? [port.left, port.right]
+      : link.framing === "ip6"
+        ? [port, always(false)]
+        : [always(false), port];
+  const [udp4, udp6] = [transport4(link), behind(link.network, 40)];
+  const start = ({ base, offset }: Bytes): Value =>
+    base === undefined ? values.constant(offset + 8) : values.binary("+", base, values.constant(offset + 8));
+  const is4 = and(over4, within(udp4));
+  const is6 = and(over6, within(udp6));
+  const [start4, start6] = [start(udp4), start(udp6)];
+  const none = values.constant(0);
+  return {
+    is4,
+    is6,
+    start4,
+    start6,
+    byWay: (of) => values.select(is4, of(start4), values.select(is6, of(start6), none)),
+  };
+}
+
+/** What stands behind is asked of the frame in a tunnel. */
+function inside(
+  link: Link,
+  { is4, is6 }: Tunnel,
+  { present, ...places }: { header: Value; type: Value; payload: Value; present: Condition },
+): Condition {
+  link.header = { base: places.header, offset: 0 };
+  link.type = { base: places.type, offset: 0 };
+  link.payload = { base: places.payload, offset: 0 };
+  link.present = present;
   link.framing = "ethernet";
   link.snap = 0;
   link.llc = 3;
   return or(is4, is6);
-};
+}
 
 /** Sent from here, or received. */
 function outgoing(link: Link): Condition {
@@ -172,8 +233,7 @@ function frameSubtype(word: Word): [type: number | undefined, bits: number] {
 const address = (of: "broadcast" | "multicast"): Meaning =>
   function cast(link, word) {
     const { span, protocol = "link" } = word;
-    if (protocol === "ip" && of === "broadcast")
-      return fail("SCRY1506", span, "The broadcast address of a network depends on its mask", "Say dst host ADDRESS");
+    if (protocol === "ip" && of === "broadcast") return networkBroadcast(link, span);
     if (protocol === "ip") {
       return and(link.isProtocol(EtherType.IP, span), test(link.load(link.network, 16, 1), ">=", 224));
     }
@@ -189,6 +249,15 @@ const address = (of: "broadcast" | "multicast"): Meaning =>
       );
     return linkMulticast(link, span);
   };
+
+/** The first or the last address of the network, whose mask is known of an interface. */
+function networkBroadcast(link: Link, span: Span): Condition {
+  if (link.netmask === undefined)
+    return fail("SCRY1506", span, "The broadcast address of a network depends on its mask", "Say dst host ADDRESS");
+  const host = ~link.netmask >>> 0;
+  const is = (address: number): Condition => link.equals(link.network, 16, 4, address, host);
+  return and(link.isProtocol(EtherType.IP, span), or(is(0), is(host)));
+}
 
 function linkMulticast(link: Link, span: Span): Condition {
   const group = (bytes: number): Condition => test(link.load(link.header, bytes, 1), "&", 1);
@@ -283,6 +352,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   mpls,
   pppoes,
   geneve,
+  vxlan,
   pppoed: (link, word) => link.isProtocol(EtherType.PPPOED, word.span),
   llc,
   less: (link, word) => not(test(link.values.length(), ">", word.number ?? 0)),
