@@ -1,6 +1,7 @@
 // Files of captured packets, pcap and pcapng, read as they come, and written.
 export { type CaptureBytes, type OpenCaptureOptions, openCapture } from "./open.ts";
 export { type CapturedPacket, type CaptureItem, CaptureReader } from "./reader.ts";
+export { RingBlocks, type RingBlocksOptions } from "./ring-blocks.ts";
 export { CaptureScanner, LARGEST, type PacketRecord, type PacketTable, type Stretch } from "./scanner.ts";
 export {
   BlockWriter,

@@ -178,6 +178,13 @@ export class BlockWriter {
     this.#at += block.length;
   }
 
+  /** Hands over what is there, and then bytes of other blocks, which are not copied. */
+  pass(blocks: Uint8Array): void {
+    this.flush();
+    this.written += blocks.length;
+    if (blocks.length > 0) this.#write(blocks);
+  }
+
   #reserve(size: number): void {
     this.written += size;
     if (this.#at + size <= this.#bytes.length) return;

@@ -40,6 +40,7 @@ export {
   PacketRing,
   type PacketRingOptions,
   PacketType,
+  RING_BLOCK,
   type RingCounts,
   type RingReader,
 } from "./packet-ring.ts";

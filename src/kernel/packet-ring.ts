@@ -31,10 +31,11 @@ const TP_STATUS_USER = 1;
 const TP_STATUS_VLAN_VALID = 0x10;
 const TP_STATUS_VLAN_TPID_VALID = 0x40;
 const VLAN = 0x8100;
-/** Of `struct tpacket_block_desc`, in words: status, packets, bytes to the first. */
+/** Of `struct tpacket_block_desc`, in words: status, packets, bytes to the first, bytes of all. */
 const BLOCK_STATUS = 2;
 const BLOCK_PACKETS = 3;
 const BLOCK_FIRST = 4;
+const BLOCK_LENGTH = 5;
 /** Of `struct tpacket3_hdr`, in bytes; behind it, the `struct sockaddr_ll` of the packet. */
 const Header = { NEXT: 0, SECONDS: 4, NANOSECONDS: 8, KEPT: 12, LENGTH: 16, STATUS: 20, MAC: 24, VLAN: 32, TPID: 36 };
 const PACKET_TYPE = 48 + 10;
@@ -57,6 +58,9 @@ export type RingReader = (
   vlan: number,
 ) => void;
 
+/** A block of the ring: where it begins, bytes of it, bytes to its first packet, packets. */
+export type BlockReader = (block: number, bytes: number, first: number, packets: number) => void;
+
 export interface PacketRingOptions {
   readonly interface: string;
   readonly netns?: string;
@@ -76,7 +80,9 @@ export interface RingCounts {
   readonly dropped: number;
 }
 
-const BLOCK = 1 << 20;
+/** Bytes of a block. */
+export const RING_BLOCK: number = 1 << 20;
+const BLOCK = RING_BLOCK;
 
 export class PacketRing {
   readonly fd: number;
@@ -112,17 +118,30 @@ export class PacketRing {
     this.#blocks = pages.byteLength / BLOCK;
   }
 
-  /** Hands on what the kernel has filled so far, at most the whole ring once. Gives the number of packets. */
-  read(each: RingReader): number {
+  /** Hands on the blocks that the kernel has filled so far, at most the whole ring once. */
+  readBlocks(each: BlockReader): void {
     const view = this.#view;
-    let packets = 0;
     for (let turn = 0; turn < this.#blocks; turn++) {
       const block = this.#next * BLOCK;
       const status = block / 4 + BLOCK_STATUS;
       if ((Atomics.load(this.#words, status) & TP_STATUS_USER) === 0) break;
-      const count = view.getUint32(block + BLOCK_PACKETS * 4, true);
-      let at = block + view.getUint32(block + BLOCK_FIRST * 4, true);
-      for (let i = 0; i < count; i++) {
+      each(
+        block,
+        view.getUint32(block + BLOCK_LENGTH * 4, true),
+        view.getUint32(block + BLOCK_FIRST * 4, true),
+        view.getUint32(block + BLOCK_PACKETS * 4, true),
+      );
+      Atomics.store(this.#words, status, TP_STATUS_KERNEL);
+      this.#next = (this.#next + 1) % this.#blocks;
+    }
+  }
+
+  /** Hands on what the kernel has filled so far, packet by packet. */
+  read(each: RingReader): void {
+    const view = this.#view;
+    this.readBlocks((block, _, first, packets) => {
+      let at = block + first;
+      for (let i = 0; i < packets; i++) {
         const flags = view.getUint32(at + Header.STATUS, true);
         let vlan = 0;
         if ((flags & TP_STATUS_VLAN_VALID) !== 0) {
@@ -140,11 +159,7 @@ export class PacketRing {
         );
         at += view.getUint32(at + Header.NEXT, true);
       }
-      packets += count;
-      Atomics.store(this.#words, status, TP_STATUS_KERNEL);
-      this.#next = (this.#next + 1) % this.#blocks;
-    }
-    return packets;
+    });
   }
 
   /** Since the ring was opened. */

@@ -1,8 +1,23 @@
 // `scry filter -i IFACE`: packets as they pass, filtered in the kernel, printed, counted or written until a signal ends it.
 
-import { INBOUND, interfaceBlock, OUTBOUND, RECEPTION, sectionBlock, statisticsBlock } from "../../capture/index.ts";
+import {
+  INBOUND,
+  interfaceBlock,
+  OUTBOUND,
+  RECEPTION,
+  RingBlocks,
+  sectionBlock,
+  statisticsBlock,
+} from "../../capture/index.ts";
 import { encodeClassic } from "../../isa/index.ts";
-import { openPacketRing, type PacketRing, PacketType, Poller, type RingCounts } from "../../kernel/index.ts";
+import {
+  openPacketRing,
+  type PacketRing,
+  PacketType,
+  Poller,
+  RING_BLOCK,
+  type RingCounts,
+} from "../../kernel/index.ts";
 import { type CompiledFilter, compileFilter, type Expression, filterObject } from "../../lang/filter/index.ts";
 import { DiagnosticError } from "../../source/index.ts";
 import { printText } from "../streams.ts";
@@ -88,7 +103,7 @@ export async function filterLive(options: LiveOptions): Promise<number> {
     matched++;
     if (output !== undefined) {
       output.turn(seconds);
-      const flags = FLAGS[type] ?? 0;
+      const flags = FLAGS[type] ?? INBOUND;
       const owner = owners?.of(ring.bytes, at, kept, type === PacketType.OUTGOING, first, loopback);
       output.blocks.packet(0, seconds, nanoseconds, ring.bytes, at, kept, length, flags, vlan, owner);
     } else if (!options.count) {
@@ -98,20 +113,41 @@ export async function filterLive(options: LiveOptions): Promise<number> {
       printer.add({ data, length, linkType, time, ...(owner === undefined ? {} : { comment: owner }) });
     }
   };
+  // Where packets are only written, whole blocks are.
+  const blocks =
+    output === undefined ||
+    inUserSpace ||
+    owners !== undefined ||
+    most < Number.POSITIVE_INFINITY ||
+    options.rotation !== undefined
+      ? undefined
+      : new RingBlocks({
+          blockBytes: RING_BLOCK,
+          flags: Array.from({ length: 8 }, (_, type) => FLAGS[type] ?? INBOUND),
+          ...(loopback ? { without: PacketType.OUTGOING } : {}),
+        });
+  const take = (): void => {
+    if (blocks === undefined) ring.read(each);
+    else
+      ring.readBlocks((block, bytes, first, packets) => {
+        const made = blocks.convert(ring.bytes, block, bytes, first, packets);
+        matched += made.packets;
+        output?.blocks.pass(made.bytes);
+      });
+    printer.flush();
+    output?.blocks.flush();
+  };
   try {
     printText(2, `Capturing on ${options.interface}; Ctrl-C ends it\n`);
     while (!stopped && matched < most) {
       await poller.wait(WAIT_MILLISECONDS);
-      ring.read(each);
-      printer.flush();
-      output?.blocks.flush();
+      take();
     }
     if (matched < most) {
       // What came until now is in a block that is handed on soon.
       await new Promise((done) => setTimeout(done, SETTLE_MILLISECONDS));
-      ring.read(each);
+      take();
     }
-    printer.flush();
     const counts = ring.counts();
     output?.close();
     if (options.count) printText(1, `${matched}\n`);
