@@ -1,14 +1,16 @@
-// Filters over packets beside libpcap: ns a packet in memory against `bpf_filter`, and a capture of 1 GB against tcpdump.
+// Filters over packets beside libpcap: ns a packet in memory against `bpf_filter`, a capture of 1 GB against tcpdump, and live
+// captures on a pair of interfaces in a namespace of its own.
 //
-//     node bench/net/filters.mjs [packets] [file]     (after npm run build; libpcap and gcc; 1 GB below the temporary folder)
+//     node bench/net/filters.mjs [packets] [file] [live]     (after npm run build; libpcap, tcpdump and gcc; root for live; 1 to 2
+//                                                             GB below the temporary folder)
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { compileFilter, PacketMemory } from "../../dist/filter.js";
 
+const { compileFilter, PacketMemory } = await import(new URL("../../dist/filter.js", import.meta.url).href);
 const shared = fileURLToPath(new URL("../../../shared/bench/filter/", import.meta.url));
 const command = fileURLToPath(new URL("../../dist/scry.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "scry-bench-"));
@@ -103,9 +105,85 @@ function ofFile() {
   }
 }
 
+/** User and system time of a process, in milliseconds. */
+function timesOf(pid) {
+  const words = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return { user: Number(words[11]) * 10, system: Number(words[12]) * 10 };
+}
+
+const after = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+/** One capture while so many packets are sent. */
+async function captured(netns, words, count, rate, flood) {
+  const child = spawn("ip", ["netns", "exec", netns, ...words]);
+  let said = "";
+  child.stderr.on("data", (text) => (said += text));
+  for (const until = Date.now() + 5000; !/listening|Capturing/.test(said) && Date.now() < until; ) await after(20);
+  await after(200);
+  const before = timesOf(child.pid);
+  const sender = spawn("ip", ["netns", "exec", netns, flood, "v0", `${count}`, `${rate}`]);
+  let sent = "";
+  sender.stdout.on("data", (text) => (sent += text));
+  await new Promise((done) => sender.on("close", done));
+  await after(500);
+  const times = timesOf(child.pid);
+  const ended = new Promise((done) => child.on("close", done));
+  child.kill("SIGINT");
+  await ended;
+  const { sent: packets, seconds } = JSON.parse(sent);
+  const lost = Number(/([\d,]+) (?:lost|packets dropped by kernel)/.exec(said)?.[1]?.replaceAll(",", "") ?? 0);
+  return {
+    rate: packets / seconds,
+    cpu: times.user + times.system - before.user - before.system,
+    lost,
+  };
+}
+
+async function live() {
+  const netns = `scry-bench-${process.pid}`;
+  const ip = (...words) => execFileSync("ip", words);
+  const flood = join(folder, "flood");
+  execFileSync("gcc", ["-O2", "-o", flood, fileURLToPath(new URL("flood.c", import.meta.url))]);
+  const filter = "udp port 5555";
+  const kinds = {
+    tcpdump: ["tcpdump", "-i", "v1", "-w", join(folder, "live.pcap"), filter],
+    scry: [process.execPath, command, "filter", "-i", "v1", "-w", join(folder, "live.pcapng"), filter],
+  };
+  ip("netns", "add", netns);
+  try {
+    ip("-n", netns, "link", "add", "v0", "type", "veth", "peer", "name", "v1");
+    for (const name of ["v0", "v1"]) ip("-n", netns, "link", "set", name, "up");
+    for (const [rate, count] of [
+      [100_000, 200_000],
+      [300_000, 600_000],
+      [0, 2_000_000],
+    ]) {
+      const found = {};
+      for (let turn = 0; turn < 3; turn++)
+        for (const [name, words] of Object.entries(kinds))
+          found[name] = [...(found[name] ?? []), await captured(netns, words, count, rate, flood)];
+      const cells = Object.values(found).map((runs) => {
+        const lost = runs.map((run) => run.lost).join(", ");
+        return {
+          cpu: middle(runs.map(({ cpu }) => cpu)),
+          text: `${middle(runs.map(({ cpu }) => cpu))} ms, lost ${lost}`,
+        };
+      });
+      const sent = Math.round(middle(found.scry.map((run) => run.rate)));
+      const [theirs, ours] = cells;
+      console.log(
+        `| ${sent} a second, ${count} packets | ${theirs.text} | ${ours.text} | ${(ours.cpu / theirs.cpu).toFixed(2)} |`,
+      );
+    }
+  } finally {
+    ip("netns", "del", netns);
+  }
+}
+
 try {
   if (wants("packets")) inMemory();
   if (wants("file")) ofFile();
+  if (wants("live")) await live();
 } finally {
   rmSync(folder, { recursive: true });
 }

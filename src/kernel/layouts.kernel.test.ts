@@ -61,6 +61,9 @@ describe("layouts are those of the running kernel", () => {
     ["nlmsgerr", layouts.nlmsgerr, none],
     ["nlattr", layouts.nlattr, none],
     ["tcmsg", layouts.tcmsg, none],
+    ["tpacket_req3", layouts.tpacketReq3, none],
+    ["sockaddr_ll", layouts.sockaddrLl, none],
+    ["sock_fprog", layouts.sockFprog, none],
   ] as const)("struct %s", (name, layout, renamed) => {
     const { ours, theirs } = compare(layout, btf.find(name, "struct") as number, renamed);
     expect(ours).toEqual(theirs);
