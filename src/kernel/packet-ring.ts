@@ -40,6 +40,7 @@ const BLOCK_LENGTH = 5;
 const Header = { NEXT: 0, SECONDS: 4, NANOSECONDS: 8, KEPT: 12, LENGTH: 16, STATUS: 20, MAC: 24, VLAN: 32, TPID: 36 };
 const PACKET_TYPE = 48 + 10;
 const PAGE = 4096;
+const EPERM = 1;
 
 /** What a packet is to this machine (`sll_pkttype`): to us, to all, to some, to others; from us. */
 export const PacketType = { HOST: 0, BROADCAST: 1, MULTICAST: 2, OTHER: 3, OUTGOING: 4 } as const;
@@ -205,7 +206,10 @@ function openHere(options: PacketRingOptions, kernel: Kernel): PacketRing {
   const about = { hardware: interfaceType(device, kernel), netmask: interfaceNetmask(device, kernel) };
   const what = `interface "${device}"`;
   // Without a protocol it receives nothing before it is bound, when its filter is there.
-  const fd = checked(calls.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "socket", "packet socket");
+  const fd = calls.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (fd === -EPERM)
+    throw new SystemCallError("socket", EPERM, "packet socket", "run as root, or give this process CAP_NET_RAW");
+  checked(fd, "socket", "packet socket");
   try {
     const set = (level: number, name: number, value: Uint8Array, call: string): void =>
       void checked(calls.setsockopt(fd, level, name, value), `setsockopt(${call})`, what);

@@ -2,9 +2,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import * as zlib from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
-import { CaptureReader } from "../../capture/index.ts";
+import { CaptureReader, interfaceBlock, packetBlock, sectionBlock } from "../../capture/index.ts";
 import { filterPackets } from "./filter.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "scry-filter-"));
@@ -43,13 +43,30 @@ async function written(bytes: Buffer, expression: string): Promise<{ status: num
 describe("scry filter", () => {
   it("writes the packets that match", async () => {
     expect(await written(capture(7), "arp")).toEqual({ status: 0, seconds: [0, 3, 6] });
-    expect(await written(gzipSync(capture(7)), "not arp")).toEqual({ status: 0, seconds: [1, 2, 4, 5] });
+    expect(await written(zlib.gzipSync(capture(7)), "not arp")).toEqual({ status: 0, seconds: [1, 2, 4, 5] });
     const many = await written(capture(40_000), "arp");
     expect([many.status, many.seconds.length]).toEqual([0, 13_334]);
   });
 
   it("reads what is there of a damaged capture", async () => {
     expect(await written(capture(7).subarray(0, 24 + 76 * 4 + 30), "arp")).toEqual({ status: 1, seconds: [0, 3] });
+  });
+
+  it("leaves out packets that there is no filter for", async () => {
+    const blocks = [1, 195].map((linkType) => interfaceBlock({ name: "x", linkType, snapshotLength: 0 }));
+    const data = new Uint8Array(60);
+    const packets = [0, 1, 0].map((on, i) =>
+      packetBlock({ nanoseconds: BigInt(i) * 1_000_000_000n, interface: on, data, length: 60 }),
+    );
+    const bytes = Buffer.concat([sectionBlock("test"), ...blocks, ...packets]);
+    expect(await written(bytes, "not arp")).toEqual({ status: 1, seconds: [0, 2] });
+  });
+
+  it("says what cannot be unpacked here", async () => {
+    if ("createZstdDecompress" in zlib) return;
+    const file = join(folder, "packed.zst");
+    writeFileSync(file, Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0));
+    await expect(filterPackets(["--count", "tcp", file])).rejects.toThrow("packed by zstd");
   });
 
   it("refuses what it cannot do, before it reads", async () => {

@@ -124,6 +124,7 @@ async function filterFile(file: string, text: string, given: Given): Promise<num
   const count = given.has("count");
   const most = numberOf(given, "limit", 1);
   const print = given.has("json") ? packetJson : packetLine;
+  const filters = new FiltersByLink(text);
   const input = openCaptureBytes(file);
   const out = output === undefined ? undefined : output === "-" ? 1 : openOutput(output);
   const progress = out === undefined && !count ? undefined : new Progress(input.progress);
@@ -136,7 +137,7 @@ async function filterFile(file: string, text: string, given: Given): Promise<num
     const counts = await filterCapture({
       name: file === "-" ? "standard input" : file,
       input,
-      filterOf: (linkType) => compileFilter(text, { linkType, mayMatchNothing: true }),
+      filterOf: filters.of,
       ...(most === undefined ? {} : { most }),
       ...(out === undefined ? {} : { write: (bytes) => writeAll(out, bytes, output) }),
       ...(out !== undefined || count
@@ -156,7 +157,8 @@ async function filterFile(file: string, text: string, given: Given): Promise<num
     printLines();
     progress?.end();
     if (count) printText(out === 1 ? 2 : 1, `${counts.matched}\n`);
-    if (counts.damage === undefined) return 0;
+    for (const message of filters.leftOut) printText(2, `WARNING: ${message}\n`);
+    if (counts.damage === undefined) return filters.leftOut.length === 0 ? 0 : 1;
     printText(2, `WARNING: ${counts.damage.message}; ${counts.packets} packets were read before\n`);
     return 1;
   } finally {
@@ -164,6 +166,31 @@ async function filterFile(file: string, text: string, given: Given): Promise<num
     input.close();
     if (out !== undefined && out !== 1) closeSync(out);
   }
+}
+
+/** The same filter for packets of several link types. */
+class FiltersByLink {
+  readonly #text: string;
+  #any = false;
+  /** Which packets are left out, and why. */
+  readonly leftOut: string[] = [];
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** Throws for the first link type; of another that the filter is not for, no packet matches. */
+  readonly of = (linkType: number): CompiledFilter => {
+    try {
+      return compileFilter(this.#text, { linkType, mayMatchNothing: true });
+    } catch (error) {
+      if (!(error instanceof DiagnosticError) || !this.#any) throw error;
+      this.leftOut.push(`Packets of link type ${linkType} are left out: ${error.diagnostics[0]?.message}`);
+      return compileFilter("len = 0 and len = 1", { mayMatchNothing: true });
+    } finally {
+      this.#any = true;
+    }
+  };
 }
 
 /** Text that is printed at once. */
