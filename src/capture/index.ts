@@ -15,3 +15,4 @@ export {
   type WrittenInterface,
   type WrittenPacket,
 } from "./writer.ts";
+export { ZstdReader } from "./zstd.ts";

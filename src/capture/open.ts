@@ -2,6 +2,7 @@
 
 import { FormatError } from "../source/index.ts";
 import { type CapturedPacket, CaptureReader } from "./reader.ts";
+import { ZstdReader } from "./zstd.ts";
 
 /** Bytes of a capture, whole or as they come: `createReadStream(file)`, the body of a fetched response. */
 export type CaptureBytes = Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
@@ -25,10 +26,10 @@ interface Decompression {
   };
 }
 
-const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
+const begins = (bytes: Uint8Array, ...magic: number[]): boolean => magic.every((byte, i) => bytes[i] === byte);
 
 /**
- * The packets of a pcap or pcapng capture, also of one that gzip has packed, in their order. Throws a FormatError behind the last
+ * The packets of a pcap or pcapng capture, also of one that gzip or zstd has packed, in their order. Throws a FormatError behind the last
  * packet that can be read, where the rest is damaged or not there.
  */
 export async function* openCapture(
@@ -48,7 +49,7 @@ async function* plain(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const pieces = fromIterable(bytes);
   let first = (await pieces.next()).value ?? new Uint8Array(0);
-  while (first.length < 2) {
+  while (first.length < 4) {
     const { value } = await pieces.next();
     if (value === undefined) break;
     const joined: Uint8Array = new Uint8Array(first.length + value.length);
@@ -60,7 +61,9 @@ async function* plain(
     yield first;
     yield* pieces;
   };
-  yield* isGzip(first) ? unpacked(all(), name) : all();
+  if (begins(first, 0x1f, 0x8b)) yield* unpacked(all(), name);
+  else if (begins(first, 0x28, 0xb5, 0x2f, 0xfd)) yield* unpackedZstd(all(), name);
+  else yield* all();
 }
 
 async function* fromIterable(
@@ -68,6 +71,16 @@ async function* fromIterable(
 ): AsyncGenerator<Uint8Array, undefined, undefined> {
   for await (const piece of bytes) yield piece;
   return undefined;
+}
+
+async function* unpackedZstd(
+  packed: AsyncIterable<Uint8Array>,
+  name: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = new ZstdReader(name);
+  // The reader's pieces are others later, and packets are not.
+  for await (const piece of packed) for (const part of reader.read(piece)) yield part.slice();
+  reader.end();
 }
 
 async function* unpacked(packed: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array, void, undefined> {

@@ -1,4 +1,5 @@
 // pcapng that was written, read again; and captures as loops.
+import { spawnSync } from "node:child_process";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { interfaceBlock, openCapture, packetBlock, sectionBlock, statisticsBlock } from "./index.ts";
@@ -55,6 +56,8 @@ describe("captures that are opened", () => {
     expect(await read(bytes)).toEqual({ packets: EXPECTED });
     expect(await read(pieces(bytes, 7))).toEqual({ packets: EXPECTED });
     expect(await read(pieces(gzipSync(bytes), 1))).toEqual({ packets: EXPECTED });
+    const { stdout, status } = spawnSync("zstd", ["-q", "-c"], { input: bytes });
+    if (status === 0) expect(await read(pieces(Uint8Array.from(stdout), 11))).toEqual({ packets: EXPECTED });
     expect(await read([bytes.subarray(0, 1), bytes.subarray(1)])).toEqual({ packets: EXPECTED });
   });
 

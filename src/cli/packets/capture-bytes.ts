@@ -3,6 +3,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { Readable, type Transform } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { ZstdReader } from "../../capture/index.ts";
 import { DiagnosticError, FormatError } from "../../source/index.ts";
 
 export interface CaptureBytes {
@@ -19,7 +20,7 @@ const PACKERS = [
   { name: "zstd", magic: [0x28, 0xb5, 0x2f, 0xfd], unpacker: zstandard },
 ] as const;
 
-/** Node has it from 22.15 and 23.8 on. */
+/** Node's own, which it has from 22.15 and 23.8 on. */
 function zstandard(): Transform | undefined {
   const zlib = process.getBuiltinModule("node:zlib") as { readonly createZstdDecompress?: () => Transform };
   return zlib.createZstdDecompress?.();
@@ -74,24 +75,17 @@ export function openCaptureBytes(file: string): CaptureBytes {
     const packer = PACKERS.find(({ magic }) => magic.every((byte, i) => head[i] === byte));
     if (packer === undefined) return { fill: withHead(head.subarray(0, had), read), progress: state, close };
     const unpack = packer.unpacker();
-    if (unpack === undefined) {
-      close();
-      return failure(
-        `'${name}' is packed by ${packer.name}, which Node ${process.versions.node} cannot unpack`,
-        `${packer.name} -dc ${file === "-" ? "" : `${file} `}| scry filter …, or Node 22.15 and later`,
-      );
-    }
-    return { fill: unpacked(name, packer.name, withHead(head.subarray(0, had), read), unpack), progress: state, close };
+    const packed = withHead(head.subarray(0, had), read);
+    const fill = unpack === undefined ? unpackedByUs(name, packed) : unpacked(name, packer.name, packed, unpack);
+    return { fill, progress: state, close };
   } catch (error) {
     if (error instanceof DiagnosticError) throw error;
     return cannot(error);
   }
 }
 
-function failure(message: string, hint?: string): never {
-  throw new DiagnosticError([
-    { code: "SCRY1126", severity: "error", message, ...(hint === undefined ? {} : { hints: [hint] }) },
-  ]);
+function failure(message: string): never {
+  throw new DiagnosticError([{ code: "SCRY1126", severity: "error", message }]);
 }
 
 type Fill = (bytes: Uint8Array, at: number, most: number) => number;
@@ -101,6 +95,32 @@ function withHead(head: Uint8Array, read: Fill): Fill {
   let rest = head;
   return (bytes, at, most) => {
     if (rest.length === 0) return read(bytes, at, most);
+    const given = rest.subarray(0, most);
+    bytes.set(given, at);
+    rest = rest.subarray(given.length);
+    return given.length;
+  };
+}
+
+/** zstd's, unpacked without Node. */
+function unpackedByUs(name: string, read: Fill): Fill {
+  const parts = (function* (): Generator<Uint8Array> {
+    const reader = new ZstdReader(name);
+    for (;;) {
+      const piece = new Uint8Array(PIECE);
+      const got = read(piece, 0, PIECE);
+      if (got === 0) break;
+      yield* reader.read(piece.subarray(0, got));
+    }
+    reader.end();
+  })();
+  let rest: Uint8Array = new Uint8Array(0);
+  return (bytes, at, most) => {
+    while (rest.length === 0) {
+      const next = parts.next();
+      if (next.done === true) return 0;
+      rest = next.value;
+    }
     const given = rest.subarray(0, most);
     bytes.set(given, at);
     rest = rest.subarray(given.length);
