@@ -34,11 +34,17 @@ export abstract class MemberReader extends TypeReader implements Reader {
     }
     const field = headerMember(this, holder, name, node.property);
     if (field !== undefined) return this.#ofMaybe(object, field);
+    if (node.optional && object.kind === "plain" && this.types.typing.isPointer(object.of.type)) {
+      // The pointer is asked for once: whether there is one, and what it leads to.
+      const pointer = this.read(this.held(object.of, object.of.type, span), span);
+      const there = this.#holder(pointer);
+      const member = knownMember(this.types, there.type, this.types.typing.member(there, name, span), name);
+      return { kind: "maybe", present: pointer, of: member };
+    }
     const of = knownMember(this.types, holder.type, this.types.typing.member(holder, name, span), name);
     const located = this.types.texts.get(this.types.typing.resolve(holder.type).id)?.get(name);
     if (located !== undefined) return this.#textAt(holder, of, located, span);
     if (object.kind === "maybe") return { kind: "maybe", present: object.present, of };
-    if (node.optional && this.types.typing.isPointer(object.of.type)) return { kind: "maybe", present: object.of, of };
     return { kind: "plain", of };
   }
 

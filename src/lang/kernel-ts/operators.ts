@@ -200,7 +200,7 @@ export abstract class OperatorReader extends PlaceReader {
   #bySign(operator: CComparison, a: CExpression, b: CExpression, span: Span): CExpression {
     const { typing } = this.types;
     if (!typing.isInteger(a.type) || !typing.isInteger(b.type)) return typing.compare(operator, a, b, span);
-    const [x, y] = [typing.promote(a), typing.promote(b)];
+    const [x, y] = [this.#nonNegative(a, b), this.#nonNegative(b, a)];
     if (typing.signed(x.type) === typing.signed(y.type)) return typing.compare(operator, x, y, span);
     const unsigned = typing.signed(x.type) ? y : x;
     if (typing.size(unsigned.type) < 8)
@@ -213,6 +213,14 @@ export abstract class OperatorReader extends PlaceReader {
     // A negative number is below every unsigned one.
     const negative = operator === "!=" || (signed === x ? /</ : />/).test(operator);
     return typing.conditional(below, this.constant(negative ? 1 : 0, typing.int, span), bits, span);
+  }
+
+  /** A number to compute with; where the other one has no sign, a small one that has none gets none. */
+  #nonNegative(of: CExpression, other: CExpression): CExpression {
+    const { typing } = this.types;
+    const small = typing.isInteger(of.type) && typing.size(of.type) < 4 && !typing.signed(of.type);
+    const promoted = typing.promote(other).type;
+    return small && !typing.signed(promoted) ? typing.cast(of, promoted) : typing.promote(of);
   }
 
   /** The lesser or the greater of two numbers. */

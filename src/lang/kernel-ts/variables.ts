@@ -8,6 +8,12 @@ import { headerMember } from "./headers.ts";
 import { knownMember } from "./network.ts";
 import type { Resource, Value } from "./values.ts";
 
+/** A part of what a name leads to that always leads to the same: it stays where it is, and is as good as its own name. */
+function isPartOf(of: CExpression): boolean {
+  if (of.kind === "member") return isPartOf(of.of);
+  return of.kind === "dereference" && of.pointer.kind === "variable" && of.pointer.variable.constant;
+}
+
 export abstract class VariableReader extends ExpressionReader {
   protected variables(node: VariableDeclaration): void {
     for (const { id, init } of node.declarations) {
@@ -184,7 +190,7 @@ export abstract class VariableReader extends ExpressionReader {
       return own(kept && typing.isInteger(plain.type) ? typing.promote(plain).type : plain.type);
     }
     // Another name for the same struct, as objects have them.
-    if (plain.kind === "variable") return { kind: "plain", of: plain };
+    if (plain.kind === "variable" || isPartOf(plain)) return { kind: "plain", of: plain };
     const pointer = this.held(typing.address(plain, span), this.types.c.pointer(plain.type), span);
     return { kind: "plain", of: typing.dereference(this.read(pointer), span) };
   }
