@@ -34,6 +34,32 @@ char LICENSE[] SEC("license") = "GPL";
 		__uint(value_size, (depth) * 8);                                                                       \
 	} name SEC(".maps")
 
+/* Before Linux 5.14. */
+struct task_struct___older {
+	long state;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u32 state(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return task->__state;
+	return ((struct task_struct___older *)task)->state;
+}
+
+/* Does the name of the task begin with this? What is empty begins all. */
+static __always_inline bool named(const volatile char *with)
+{
+	char comm[16];
+
+	if (!with[0])
+		return true;
+	bpf_get_current_comm(comm, sizeof(comm));
+	for (int i = 0; i < 16 && with[i]; i++)
+		if (comm[i] != with[i])
+			return false;
+	return true;
+}
+
 struct hist {
 	__u64 slots[66];
 };

@@ -24,7 +24,7 @@ LIVE(__u32, user, 1);
 LIVE(__u32, kernel, 1);
 LIVE(__u64, least, 1);
 LIVE(__u64, most, ~0ULL);
-LIVE(__u32, state, 0);
+LIVE(__u32, condition, 0);
 
 static const struct sum no_sum;
 
@@ -36,7 +36,7 @@ int BPF_PROG(change, bool preempt, struct task_struct *prev, struct task_struct 
 	struct sum *sum;
 	__u64 took;
 
-	if (leaves && (!pid || prev->tgid == pid) && (!tid || leaves == tid) && (!state || prev->__state == state)) {
+	if (leaves && (!pid || prev->tgid == pid) && (!tid || leaves == tid) && (!condition || state(prev) == condition)) {
 		of.at = bpf_ktime_get_ns();
 		of.where.pid = prev->tgid;
 		bpf_probe_read_kernel_str(of.where.comm, sizeof(of.where.comm), prev->comm);

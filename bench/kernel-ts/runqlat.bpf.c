@@ -3,14 +3,20 @@
 HASH(since, __u32, __u64, 10240);
 PERCPU_HASH(latency, __u32, struct hist, 10240);
 LIVE(__u32, pid, 0);
+LIVE(__u32, tid, 0);
+LIVE(__u32, milliseconds, 0);
 LIVE(__u32, byProcess, 0);
 LIVE(__u32, byThread, 0);
+LIVE(__u32, byNamespace, 0);
 
-static __always_inline void waits(__u32 process, __u32 thread)
+static __always_inline void waits(struct task_struct *task)
 {
+	__u32 thread = task->pid;
 	__u64 now;
 
-	if (pid && process != pid)
+	if (pid && task->tgid != pid)
+		return;
+	if (tid && thread != tid)
 		return;
 	now = bpf_ktime_get_ns();
 	bpf_map_update_elem(&since, &thread, &now, BPF_ANY);
@@ -19,26 +25,26 @@ static __always_inline void waits(__u32 process, __u32 thread)
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(wakeup, struct task_struct *task)
 {
-	waits(task->tgid, task->pid);
+	waits(task);
 	return 0;
 }
 
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(wakeup_new, struct task_struct *task)
 {
-	waits(task->tgid, task->pid);
+	waits(task);
 	return 0;
 }
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(change, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	__u64 *start, began;
+	__u64 *start, began, waited;
 	struct hist *hist;
 	__u32 thread, key = 0;
 
-	if (prev->__state == 0)
-		waits(prev->tgid, prev->pid);
+	if (state(prev) == 0)
+		waits(prev);
 	thread = next->pid;
 	start = bpf_map_lookup_elem(&since, &thread);
 	if (!start)
@@ -49,6 +55,9 @@ int BPF_PROG(change, bool preempt, struct task_struct *prev, struct task_struct 
 		key = thread;
 	else if (byProcess)
 		key = next->tgid;
+	else if (byNamespace)
+		key = BPF_CORE_READ(next, nsproxy, pid_ns_for_children, ns.inum);
+	waited = bpf_ktime_get_ns() - began;
 	hist = bpf_map_lookup_elem(&latency, &key);
 	if (!hist) {
 		bpf_map_update_elem(&latency, &key, &no_hist, BPF_NOEXIST);
@@ -56,6 +65,6 @@ int BPF_PROG(change, bool preempt, struct task_struct *prev, struct task_struct 
 		if (!hist)
 			return 0;
 	}
-	add_to_hist(hist, (bpf_ktime_get_ns() - began) / 1000);
+	add_to_hist(hist, milliseconds ? waited / 1000000 : waited / 1000);
 	return 0;
 }

@@ -17,16 +17,19 @@ HASH(owners, __u64, struct owner, 10240);
 RING(lives);
 LIVE(__u32, pid, 0);
 LIVE(__u32, port, 0);
+LIVE(__u32, family, 0);
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(change, struct sock *sk, int before, int state)
 {
 	__u64 key = (__u64)sk, now, *start, began;
 	struct owner owner = {}, *known;
-	__u16 local, remote, family;
+	__u16 local, remote, kind;
 	struct tcp_sock *tcp;
 	struct life *life;
 
+	if (family && sk->__sk_common.skc_family != family)
+		return 0;
 	if (state < TCP_FIN_WAIT1) {
 		now = bpf_ktime_get_ns();
 		bpf_map_update_elem(&born, &key, &now, BPF_ANY);
@@ -63,11 +66,11 @@ int BPF_PROG(change, struct sock *sk, int before, int state)
 	__builtin_memset(life, 0, sizeof(*life));
 	life->pid = owner.pid;
 	__builtin_memcpy(life->comm, owner.comm, sizeof(life->comm));
-	family = sk->__sk_common.skc_family;
-	life->family = family;
+	kind = sk->__sk_common.skc_family;
+	life->family = kind;
 	life->localPort = local;
 	life->remotePort = remote;
-	if (family == 10) {
+	if (kind == 10) {
 		bpf_probe_read_kernel(life->local, 16, &sk->__sk_common.skc_v6_rcv_saddr);
 		bpf_probe_read_kernel(life->remote, 16, &sk->__sk_common.skc_v6_daddr);
 	} else {
