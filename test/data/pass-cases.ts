@@ -528,7 +528,7 @@ b:
   store.64 %1 + 8, 0
   %2 = load.u64 %0
   store.64 %1, %2
-  %3 = helper get_current_comm %1, 16
+  %3 = helper trace_printk %1, 16
   store.32 %1 + 4, 5
   return 0`),
     after: p(`entry:
@@ -536,7 +536,31 @@ b:
   store.64 %1 + 8, 0
   %2 = load.u64 %0
   store.64 %1, %2
-  %3 = helper get_current_comm %1, 16
+  %3 = helper trace_printk %1, 16
+  return 0`),
+  },
+  {
+    pass: "dead-stores",
+    name: "what a helper fills, whatever it reads itself",
+    before: p(`entry:
+  %1 = slot 24
+  store.64 %1, 0
+  store.64 %1 + 8, 0
+  store.64 %1 + 16, 0
+  %2 = helper ktime_get_ns
+  store.64 %1, %2
+  %3 = add.64 %1, 8
+  %4 = helper get_current_comm %3, 12
+  %5 = helper trace_printk %1, 24
+  return 0`),
+    after: p(`entry:
+  %1 = slot 24
+  store.64 %1 + 16, 0
+  %2 = helper ktime_get_ns
+  store.64 %1, %2
+  %3 = add.64 %1, 8
+  %4 = helper get_current_comm %3, 12
+  %5 = helper trace_printk %1, 24
   return 0`),
   },
   {

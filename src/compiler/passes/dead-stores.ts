@@ -2,13 +2,22 @@
 // the slot: a struct that starts as zeros and is then filled, a copy whose members were all known.
 //
 // Within a block, from its end backwards. Whatever uses a slot's address for something else than a load or store at a known
-// place may read all of it, and so may calls, of slots whose address has gone somewhere.
+// place may read all of it, and so may calls, of slots whose address has gone somewhere; but for helpers that fill all of an
+// area, whatever happens: what was stored there before is gone.
 
 import { constantOf, endOf, terminatorArgs, useCounts } from "../graph.ts";
 import { edgesOf, type Instr, type Value } from "../ir.ts";
 import { slotOf } from "./dce.ts";
 import type { Pass } from "./pass.ts";
 import { exactPlace } from "./reuse-memory.ts";
+
+/** Helpers that write as many bytes as they are told to, zeros where they fail: first the address, then the size. */
+const FILLING: ReadonlySet<string> = new Set([
+  "get_current_comm",
+  "probe_read",
+  "probe_read_kernel",
+  "probe_read_user",
+]);
 
 export const deadStores: Pass = {
   name: "dead-stores",
@@ -86,8 +95,16 @@ export const deadStores: Pass = {
             const slot = slotOf(arg);
             if (slot !== undefined) dead.delete(slot);
           }
-          if (/^(?:helper|call|kfunc|atomic|copy|zero)$/.test(operation.op))
+          // A helper that is handed nothing reads nothing of ours.
+          const reads = /^(?:helper|call|kfunc|atomic|copy|zero)$/.test(operation.op) && args.length > 0;
+          if (reads && !(operation.op === "helper" && operation.helper === "get_current_comm"))
             for (const one of escaped) dead.delete(one);
+          if (operation.op === "helper" && FILLING.has(operation.helper)) {
+            const filled = exactPlace(args[0] as Value, 0);
+            const size = constantOf(args[1] as Value);
+            if (filled !== undefined && size !== undefined && size > 0n && size <= 512n)
+              bytesOf(filled.slot).fill(1, filled.offset, filled.offset + Number(size));
+          }
         }
         kept.push(instr);
       }

@@ -124,19 +124,32 @@ const filled: Row = (l, of) => {
   return l.pointer(target);
 };
 
+/** The characters of a text that is written where it is pointed to; what is beyond its end is none of it. */
+function textOf(pointer: CExpression): Uint8Array | undefined {
+  let at = pointer;
+  while (at.kind === "convert" || at.kind === "decay") at = at.of;
+  return at.kind === "text" ? at.bytes : undefined;
+}
+
 const compared: Row = (l, of) => {
   const { b } = l;
   const bytes = constant(of, 2, "the size");
   if (bytes > MOST_COMPARED) refuse("SCRY1311", `memcmp of ${bytes} bytes`, of.span);
-  const [left, right] = [l.target(arg(of, 0)), l.target(arg(of, 1))];
+  const byteOf = (pointer: CExpression): ((i: number) => Value) => {
+    const text = textOf(pointer);
+    if (text !== undefined) return (i) => b.const(text[i] ?? 0);
+    const place = l.target(pointer);
+    return (i) => b.load("u8", place.base, place.offset + i);
+  };
+  const [left, right] = [byteOf(arg(of, 0)), byteOf(arg(of, 1))];
   const result = { name: "order", type: INT };
   const after = b.block("after");
   for (let i = 0; i < bytes; i++) {
-    const x = b.load("u8", left.base, left.offset + i);
-    const y = b.load("u8", right.base, right.offset + i);
+    const [x, y] = [left(i), right(i)];
     const next = b.block("next");
     b.write(result, b.binary("sub", x, y));
-    b.branch("ne", x, y, after, next);
+    // As wide as the result is: whoever asks for that needs not ask again.
+    b.branch("ne", x, y, after, next, { width: 32 });
     b.enter(next);
   }
   b.write(result, b.const(0));

@@ -151,16 +151,14 @@ function startsWithPlace(r: Reader, of: CExpression, prefix: Value, node: Expres
   const index = r.held(r.constant(0, u64, span), u64, span);
   const set = (variable: CVariable, value: CExpression): void =>
     r.do({ kind: "assign", target: r.read(variable), value, type: variable.type, span });
+  const bytes = r.types.c.pointer(r.types.number("u8") as number);
+  const characterOf = (place: CExpression): CExpression =>
+    typing.cast(typing.index(typing.cast(typing.address(place, span), bytes), r.read(index), span), u32);
   const body = r.gathered(() => {
-    const wanted = r.held(typing.index(start, r.read(index), span), u32, span);
+    const wanted = r.held(characterOf(start), u32, span);
     const end = typing.compare("==", r.read(wanted), r.constant(0, u32, span), span);
     r.push({ kind: "if", condition: end, then: { kind: "break", span }, span });
-    const differs = typing.compare(
-      "!=",
-      typing.cast(typing.index(text, r.read(index), span), u32),
-      r.read(wanted),
-      span,
-    );
+    const differs = typing.compare("!=", characterOf(text), r.read(wanted), span);
     const then = r.gathered(() => set(same, r.constant(0, u32, span)));
     r.push({ kind: "if", condition: differs, then: block([...then, { kind: "break", span }], span), span });
     set(index, typing.binary("+", r.read(index), r.constant(1, u64, span), span));
