@@ -7,7 +7,7 @@ import { type Address, PlaceLowering } from "./places.ts";
 type Member = Extract<CExpression, { kind: "member" }>;
 
 /** Bytes that are copied one word after another; longer ones in a loop. */
-const UNROLLED = 512;
+const UNROLLED = 1024;
 
 /** By how many bytes an address on the stack is aligned; what is elsewhere need not be. */
 function onStackAligned(base: Value): number {

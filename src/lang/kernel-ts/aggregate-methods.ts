@@ -116,7 +116,10 @@ function assign(r: Reader, variable: CVariable, value: CExpression): void {
   r.do({ kind: "assign", target: r.read(variable), value: r.types.typing.cast(value, type), type, span });
 }
 
-/** Halves what is left of a number until fewer than `until` bits are; `log` grows by what was cut. */
+/**
+ * Halves what is left of a number until fewer than `until` bits are; `log` grows by what was cut. Without a branch: one goes wrong
+ * half of the time, and the verifier would follow each of their combinations.
+ */
 function halved(r: Reader, value: CExpression, until: number, at: Node): { rest: CVariable; log: CVariable } {
   const { typing, u64 } = r.types;
   const span = spanOf(at);
@@ -124,14 +127,16 @@ function halved(r: Reader, value: CExpression, until: number, at: Node): { rest:
   const log = r.held(r.constant(0, u64, span), u64, span);
   const bits = typing.isInteger(value.type) ? typing.size(value.type) * 8 : 64;
   for (let width = bits / 2; width >= until; width /= 2) {
-    const by = r.constant(width, u64, span);
-    const most = r.constant((1n << BigInt(width)) - 1n, u64, span);
-    when(
-      r,
-      typing.compare(">", r.read(rest), most, span),
-      [rest, typing.binary(">>", r.read(rest), by, span)],
-      [log, typing.binary("+", r.read(log), by, span)],
-    );
+    const n = (of: bigint | number): CExpression => r.constant(of, u64, span);
+    // Its highest bit says whether more than so many bits are left: of 64 that would not hold for the highest itself.
+    const less =
+      width === 32
+        ? typing.binary("-", n(0), typing.binary(">>", r.read(rest), n(32), span), span)
+        : typing.binary("-", n((1n << BigInt(width)) - 1n), r.read(rest), span);
+    const more = typing.binary(">>", less, n(63), span);
+    const by = r.read(r.held(typing.binary("<<", more, n(Math.log2(width)), span), u64, span));
+    assign(r, rest, typing.binary(">>", r.read(rest), by, span));
+    assign(r, log, typing.binary("+", r.read(log), by, span));
   }
   return { rest, log };
 }
