@@ -156,6 +156,26 @@ after16:
   return 0`),
   },
   {
+    pass: "fold",
+    name: "half of what was swapped is compared as it is",
+    before: p(`entry:
+  %1 = load.u64 %0
+  %2 = bswap.64 %1
+  branch ne.32 %2, 7, yes, no
+yes:
+  return 1
+no:
+  return 2`),
+    after: p(`entry:
+  %1 = load.u64 %0
+  %2 = bswap.64 %1
+  branch ne.32 %2, 7, yes, no
+yes:
+  return 1
+no:
+  return 2`),
+  },
+  {
     pass: "thread-jumps",
     name: "a boolean that is branched on is bypassed",
     before: p(`entry:

@@ -544,8 +544,8 @@ class Folder {
       }
       const operation = a.def?.operation;
       const args = a.def?.args as Value[];
-      if ((condition === "eq" || condition === "ne") && operation?.op === "bswap") {
-        // The constant is swapped instead.
+      if ((condition === "eq" || condition === "ne") && operation?.op === "bswap" && operation.bits <= width) {
+        // The constant is swapped instead, where all that was swapped is compared.
         const { bits } = operation;
         if (c >> BigInt(bits) !== 0n) return condition === "ne";
         const x = this.#resolve(args[0] as Value);
