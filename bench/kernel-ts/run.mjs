@@ -36,9 +36,9 @@ const twin = (name) => `${scratch}/${name}.o`;
 const script = ({ load, later }) =>
   `const finish = () => process.stdout.write("done\\n"); process.stdin.once("data", () => { ${load} ${later ? "" : "finish();"} }); setTimeout(() => process.exit(1), 60000).unref(); process.stdin.on("end", () => process.exit(0)); process.stdout.write("ready\\n");`;
 
-async function line(child) {
-  const [chunk] = await once(child.stdout, "data");
-  return String(chunk).trim();
+/** Waits until a process says a word on a line of its own, which may come in parts. */
+async function said(child, word) {
+  for (let text = ""; !text.includes(`${word}\n`); ) text += String((await once(child.stdout, "data"))[0]);
 }
 
 async function opened(path, variables) {
@@ -72,8 +72,10 @@ async function round(name, turn) {
   const [command, ...words] = row.python ? ["python3", "-c", row.python] : [process.execPath, "-e", script(row)];
   const group = row.group?.();
   const child = spawn(command, words, { stdio: ["pipe", "pipe", "inherit"] });
+  // What ends it early is told by whoever ends it.
+  child.stdin.on("error", () => undefined);
   try {
-    await line(child);
+    await said(child, "ready");
     group?.enter(child.pid);
     const variables = row.variables?.(child.pid) ?? {};
     const objects = { ours: await opened(module(name), variables), theirs: await opened(twin(name), variables) };
@@ -85,7 +87,7 @@ async function round(name, turn) {
       }
       const statistics = enableStatistics();
       child.stdin.write("go\n");
-      await line(child);
+      await said(child, "done");
       closeSync(statistics);
       return { ours: figures(objects.ours), theirs: figures(objects.theirs) };
     } finally {

@@ -1,8 +1,8 @@
 // The examples of kernel programs in TypeScript that follow something from its beginning to its end: each sees this process alone.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -17,17 +17,27 @@ const set = (module: object, name: string, value: number): void => {
 };
 const wait = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Writes to a file of its own until the disk has it. */
+/** Writes to a file of its own until the disk has it; where files are on none (in the lab), to a disk made of one. */
 function written(times: number): void {
   const folder = mkdtempSync(join(repository, "test/.disk-"));
+  const file = join(folder, "file");
+  const run = (command: string, ...words: string[]): string =>
+    execFileSync(command, words, { encoding: "utf8" }).trim();
+  let disk: string | undefined;
   try {
-    const fd = openSync(join(folder, "file"), "w");
+    if (statSync(folder).dev >> 8 === 0) {
+      run("modprobe", "loop");
+      run("truncate", "-s", "16M", file);
+      disk = run("losetup", "--find", "--show", file);
+    }
+    const fd = openSync(disk ?? file, disk === undefined ? "w" : "r+");
     for (let i = 0; i < times; i++) {
       writeSync(fd, Buffer.alloc(65_536, i));
       fsyncSync(fd);
     }
     closeSync(fd);
   } finally {
+    if (disk !== undefined) run("losetup", "--detach", disk);
     rmSync(folder, { recursive: true });
   }
 }
@@ -96,22 +106,25 @@ describe("examples/kernel", () => {
       { pid: number; kernel: Stack; user: Stack; comm: string },
       bigint,
     ][];
-    expect(entries.every(([{ pid }]) => pid === process.pid)).toBe(true);
+    expect(new Set(entries.map(([{ pid }]) => pid))).toEqual(new Set([process.pid]));
     const names = (stack: Stack): string => stack.frames.map(({ name = "" }) => name).join(" ");
     const waits = entries.find(([{ kernel, user }]) => /schedule/.test(names(kernel)) && /epoll/.test(names(user)));
-    expect(waits?.[1]).toBeGreaterThan(10_000n);
+    const said = entries.map(([{ kernel, user }, sum]) => `${sum}: ${names(kernel)} | ${names(user)}`).join("\n");
+    expect(waits?.[1], said).toBeGreaterThan(10_000n);
   });
 
   it("memleak finds what is not given back, and who asked for it", async () => {
     // Perl keeps a text of a size of its own, and gives another one back.
     const script =
-      "$| = 1; <STDIN>; my $kept = 'x' x 1_234_567; { my $gone = 'y' x 2_345_678; undef $gone; } print 'done'; <STDIN>;";
+      "$| = 1; print 'ready'; <STDIN>; my $kept = 'x' x 1_234_567; { my $gone = 'y' x 2_345_678; undef $gone; } print 'done'; <STDIN>;";
     await using module = await load(path("memleak"), { attach: false });
     set(module, "least", 1_000_000);
     set(module, "most", 3_000_000);
     const child = spawn("perl", ["-e", script], { stdio: ["pipe", "pipe", "inherit"] });
     const { pid = 0 } = child;
     set(module, "pid", pid);
+    // Perl computes what is constant, and keeps it, when it reads the text.
+    await once(child.stdout, "data");
     await member<{ attach(options: { pid: number }): Promise<unknown> }>(module, "object").attach({ pid });
     child.stdin.write("\n");
     await once(child.stdout, "data");

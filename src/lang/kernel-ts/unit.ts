@@ -17,6 +17,8 @@ import type { Exporting, Handed, ProgramValue, Static, StructOps, TypeArguments 
 const NO_CONTEXT: ContextLayout = { size: 0, fields: [] };
 
 /** Sections without the place: they say what a program is, and attach it nowhere. */
+/** Structs that programs could be of before links of them (Linux 6.4). */
+const BEFORE_LINKS: ReadonlySet<string> = new Set(["tcp_congestion_ops", "bpf_dummy_ops"]);
 const ATTACHED_BY_NAME = /^(tracepoint|raw_tracepoint|k(?:ret)?probe|u(?:ret)?probe|usdt)\/.*/;
 
 export interface ReadUnit {
@@ -279,7 +281,8 @@ export class Unit implements ModuleUnit {
         type,
         span,
         storage: "global",
-        section: ".struct_ops.link",
+        // libbpf before 1.2 knows only the older word; our loader holds both by a link where there are such.
+        section: BEFORE_LINKS.has(struct) ? ".struct_ops" : ".struct_ops.link",
         attributes: new Set(),
         constant: false,
         align: 0,
