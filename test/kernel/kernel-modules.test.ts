@@ -25,10 +25,17 @@ interface Loaded {
 const variable = (module: object, name: string): { value: unknown } => (module as Loaded)[name] as { value: unknown };
 const ring = <T>(module: object, name: string): RecordStream<T> => (module as Loaded)[name] as RecordStream<T>;
 
+/** Attached when it sees this process alone. */
+async function alone(name: string, filter: "pid" | "parent") {
+  const module = await load(path(name), { attach: false });
+  variable(module, filter).value = process.pid;
+  await (module as unknown as { object: { attach(): Promise<unknown> } }).object.attach();
+  return module;
+}
+
 describe("examples/kernel", () => {
   it("execsnoop sees the programs that this one starts", async () => {
-    await using module = await load(path("execsnoop"));
-    variable(module, "parent").value = process.pid;
+    await using module = await alone("execsnoop", "parent");
     execFileSync("true");
     execFileSync("echo", ["text", "another", ...Array.from({ length: 10 }, (_, i) => `${i}`)]);
     expect(spawnSync("sh", ["-c", "exit 3"]).status).toBe(3);
@@ -59,9 +66,8 @@ describe("examples/kernel", () => {
   });
 
   it("opensnoop sees what this process opens, and what came of it", async () => {
-    await using module = await load(path("opensnoop"));
+    await using module = await alone("opensnoop", "pid");
     const opens = ring<{ file: string; result: number; comm: string }>(module, "opens");
-    variable(module, "pid").value = process.pid;
     closeSync(openSync("/etc/passwd", "r"));
     expect(() => openSync("/nothing/there", "r")).toThrow();
     const seen = opens.take();
@@ -83,8 +89,7 @@ describe("examples/kernel", () => {
   });
 
   it("runqlat counts how long this process waits for a CPU", async () => {
-    await using module = await load(path("runqlat"));
-    variable(module, "pid").value = process.pid;
+    await using module = await alone("runqlat", "pid");
     for (let i = 0; i < 50; i++) await new Promise((resolve) => setTimeout(resolve, 1));
     const latency = (module as unknown as Loaded)["latency"] as ObjectMap;
     const all = latency.get(0) as Histogram;

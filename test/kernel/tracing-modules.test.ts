@@ -15,6 +15,13 @@ const member = <T>(module: object, name: string): T => (module as Readonly<Recor
 const set = (module: object, name: string, value: number): void => {
   member<{ value: unknown }>(module, name).value = value;
 };
+/** Attached when it sees this process alone. */
+async function alone(name: string, filters: Readonly<Record<string, number>>) {
+  const module = await load(path(name), { attach: false });
+  for (const [filter, value] of Object.entries(filters)) set(module, filter, value);
+  await member<{ attach(): Promise<unknown> }>(module, "object").attach();
+  return module;
+}
 const wait = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Writes to a file of its own until the disk has it; where files are on none (in the lab), to a disk made of one. */
@@ -44,8 +51,7 @@ function written(times: number): void {
 
 describe("examples/kernel", () => {
   it("biolatency measures what this process has the disk do", async () => {
-    await using module = await load(path("biolatency"));
-    set(module, "pid", process.pid);
+    await using module = await alone("biolatency", { pid: process.pid });
     written(5);
     const latency = member<ObjectMap>(module, "latency");
     const [all] = latency.values() as Histogram[];
@@ -61,8 +67,7 @@ describe("examples/kernel", () => {
   });
 
   it("tcplife tells of a connection when it ends", async () => {
-    await using module = await load(path("tcplife"));
-    set(module, "pid", process.pid);
+    await using module = await alone("tcplife", { pid: process.pid });
     const server = createServer((socket) => {
       socket.on("error", () => undefined);
       socket.resume();
@@ -97,9 +102,7 @@ describe("examples/kernel", () => {
   });
 
   it("offcputime finds where this process waits", async () => {
-    await using module = await load(path("offcputime"));
-    set(module, "pid", process.pid);
-    set(module, "tid", process.pid);
+    await using module = await alone("offcputime", { pid: process.pid, tid: process.pid });
     for (let i = 0; i < 5; i++) await wait(10);
     set(module, "pid", 1 << 30);
     const entries = member<ObjectMap>(module, "waited").entries() as [
