@@ -28,6 +28,7 @@ const TO_DO: readonly (readonly [said: RegExp, hint: string])[] = [
     /too complex|too large\. Processed|infinite loop/,
     "There are too many ways through it: bpf.loop(n, (i) => …) or bpf.numbers(n) is verified once, subprogram(…) once for all its calls",
   ],
+  [/uses reserved fields/, "Functions of the kernel (kernel.name(…)) are called by programs since Linux 5.13 only"],
   [/reference leak|unreleased reference/, "What is taken is given back: using it = …"],
 ];
 const todo = (said: string): readonly string[] =>
