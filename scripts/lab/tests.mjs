@@ -21,6 +21,10 @@ export const LAB_TESTS = [
   "src/kernel/struct-ops.kernel.test.ts",
   "test/kernel/kernel-scheduler.test.ts",
   "src/kernel/lsm.kernel.test.ts",
+  "test/kernel/kernel-modules.test.ts",
+  "test/kernel/tracing-modules.test.ts",
+  "test/kernel/kernel-networks.test.ts",
+  "test/kernel/kernel-congestion.test.ts",
 ];
 
 /** Bundles tests, and the command, into a folder; answers the guest's command and its environment. */
