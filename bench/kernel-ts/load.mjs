@@ -8,7 +8,17 @@ import { fileURLToPath } from "node:url";
 
 const own = fileURLToPath(import.meta.url);
 const names = process.argv.slice(2);
-const ALL = ["execsnoop", "opensnoop", "runqlat", "biolatency", "tcplife", "offcputime", "memleak", "xdp-prefixes", "forbid"];
+const ALL = [
+  "execsnoop",
+  "opensnoop",
+  "runqlat",
+  "biolatency",
+  "tcplife",
+  "offcputime",
+  "memleak",
+  "xdp-prefixes",
+  "forbid",
+];
 const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
 
 if (names[0] === "--one") {

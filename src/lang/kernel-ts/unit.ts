@@ -16,9 +16,9 @@ import type { Exporting, Handed, ProgramValue, Static, StructOps, TypeArguments 
 
 const NO_CONTEXT: ContextLayout = { size: 0, fields: [] };
 
-/** Sections without the place: they say what a program is, and attach it nowhere. */
 /** Structs that programs could be of before links of them (Linux 6.4). */
 const BEFORE_LINKS: ReadonlySet<string> = new Set(["tcp_congestion_ops", "bpf_dummy_ops"]);
+/** Sections without the place: they say what a program is, and attach it nowhere. */
 const ATTACHED_BY_NAME = /^(tracepoint|raw_tracepoint|k(?:ret)?probe|u(?:ret)?probe|usdt)\/.*/;
 
 export interface ReadUnit {
