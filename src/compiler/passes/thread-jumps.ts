@@ -25,6 +25,14 @@ function onlyBranches(block: Block): boolean {
   return endOf(block).kind === "branch" && block.instrs.every(({ operation: { op } }) => op === "const");
 }
 
+/** Can its answer be known on one of the ways into it? */
+function mayBePassed(block: Block, before: ReadonlyMap<Block, readonly Block[]>): boolean {
+  const end = endOf(block);
+  if (end.kind !== "branch" || !onlyBranches(block)) return false;
+  if (block.params.includes(end.a) || block.params.includes(end.b)) return true;
+  return (before.get(block)?.length ?? 0) > 1 && constantOf(end.b) !== undefined;
+}
+
 /** Branches that are looked at on the way back. */
 const MOST_BEFORE = 8;
 
@@ -74,8 +82,8 @@ function reaches(from: Block, wanted: ReadonlySet<Block>, around: Block): boolea
 export const threadJumps: Pass = {
   name: "thread-jumps",
   run(fn) {
-    if (!fn.blocks.some(onlyBranches)) return;
     const before = predecessors(fn);
+    if (!fn.blocks.some((block) => mayBePassed(block, before))) return;
     const tree = dominators(fn);
     const headers = new Set<Block>();
     for (const block of tree.hasLoops ? tree.order : []) {
