@@ -27,16 +27,18 @@ if (names[0] === "--one") {
   const times = [];
   for (let i = 0; i < 12; i++) {
     const began = performance.now();
+    const used = process.cpuUsage();
     const object = await openObject(path);
     const compiled = performance.now();
     await object.load();
-    times.push([performance.now() - began, compiled - began]);
+    const { user, system } = process.cpuUsage(used);
+    times.push([performance.now() - began, compiled - began, (user + system) / 1000]);
     await object.close();
   }
   console.log(JSON.stringify(times));
 } else {
-  console.log("| example | first, ms | second | median of ten | of that compiling |");
-  console.log("| --- | --- | --- | --- | --- |");
+  console.log("| example | first, ms | second | median of ten | of that compiling | its processor time |");
+  console.log("| --- | --- | --- | --- | --- | --- |");
   for (const name of names.length > 0 ? names : [...ALL, "congestion"]) {
     const runs = Array.from({ length: 5 }, () =>
       JSON.parse(execFileSync(process.execPath, [own, "--one", name], { encoding: "utf8" })),
@@ -48,6 +50,7 @@ if (names[0] === "--one") {
       of(([, second]) => second[0]),
       of((times) => later(times, 0)),
       of((times) => later(times, 1)),
+      of((times) => later(times, 2)),
     ];
     console.log(`| ${[name, ...cells].join(" | ")} |`);
   }
