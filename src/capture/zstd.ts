@@ -7,13 +7,13 @@ import {
   constantTable,
   damaged,
   type FseTable,
-  fseTable,
   type HuffmanTable,
   readFseTable,
   readHuffman,
   readHuffmanTable,
   ZstdDamage,
 } from "./zstd-entropy.ts";
+import { KINDS, type KindName, LITERAL_BITS, LITERAL_LEASTS, MATCH_BITS, MATCH_LEASTS } from "./zstd-tables.ts";
 
 const MAGIC = 0xfd2fb528;
 const SKIPPED = 0x184d2a50;
@@ -21,50 +21,6 @@ const MOST_BLOCK = 1 << 17;
 /** As `zstd` has it without --ultra --long=28 and beyond. */
 const MOST_WINDOW = 1 << 27;
 const FIRST_BYTES = 1 << 20;
-
-/** What lengths stand for, by their codes: the least of each, and bits that are added. */
-const LITERAL_BITS = [...Array(16).fill(0), 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
-const MATCH_BITS = [...Array(32).fill(0), 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
-
-function leasts(bits: readonly number[], first: number): number[] {
-  let next = first;
-  return bits.map((count) => {
-    const least = next;
-    next += 2 ** count;
-    return least;
-  });
-}
-
-/** From code 25 on, lengths of literals begin at their powers of two. */
-const LITERAL_LEASTS = leasts(LITERAL_BITS, 0);
-const MATCH_LEASTS = leasts(MATCH_BITS, 3);
-
-const ones = (count: number, value = 1): number[] => Array(count).fill(value);
-
-interface Kind {
-  readonly usual: FseTable;
-  readonly mostAccuracy: number;
-  readonly symbols: number;
-}
-
-const KINDS: Readonly<Record<"literals" | "offsets" | "matches", Kind>> = {
-  literals: {
-    usual: fseTable([4, 3, ...ones(11, 2), ...ones(3), ...ones(9, 2), 3, 2, ...ones(5), ...ones(4, -1)], 6),
-    mostAccuracy: 9,
-    symbols: 36,
-  },
-  offsets: {
-    usual: fseTable([...ones(6), 2, 2, 2, ...ones(15), ...ones(5, -1)], 5),
-    mostAccuracy: 8,
-    symbols: 32,
-  },
-  matches: {
-    usual: fseTable([1, 4, 3, ...ones(6, 2), ...ones(37), ...ones(7, -1)], 6),
-    mostAccuracy: 9,
-    symbols: 53,
-  },
-};
-type KindName = keyof typeof KINDS;
 
 interface Frame {
   readonly window: number;
