@@ -17,7 +17,9 @@ const SOCK_CLOEXEC = 0o2000000;
 /** linux/if_ether.h, in the byte order of the network. */
 const ETH_P_ALL = 0x0300;
 const SOL_SOCKET = 1;
+const SO_ERROR = 4;
 const SO_ATTACH_FILTER = 26;
+const ENETDOWN = 100;
 /** linux/if_packet.h */
 const SOL_PACKET = 263;
 const PACKET_ADD_MEMBERSHIP = 1;
@@ -175,6 +177,14 @@ export class PacketRing {
     this.#received += counts[0] as number;
     this.#dropped += counts[1] as number;
     return { received: this.#received, dropped: this.#dropped };
+  }
+
+  /** Whether the interface went down or away since this was asked before: until it is up again nothing comes. */
+  wentDown(): boolean {
+    const error = new Uint32Array(1);
+    const { calls } = this.#kernel;
+    checked(calls.getsockopt(this.fd, SOL_SOCKET, SO_ERROR, new Uint8Array(error.buffer)), "getsockopt(SO_ERROR)");
+    return error[0] === ENETDOWN;
   }
 
   close(): void {

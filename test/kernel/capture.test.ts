@@ -143,6 +143,19 @@ describe("scry filter -i", () => {
     expect(texts.flat().map(({ text }) => Number(text))).toEqual([3, 4, 5]);
   });
 
+  it("ends where the interface goes", async () => {
+    ip("-n", netns, "link", "add", "w0", "type", "veth", "peer", "name", "w1");
+    for (const name of ["w0", "w1"]) ip("-n", netns, "link", "set", name, "up");
+    const { ended } = await capture("-i", "w1", "-w", join(folder, "gone.pcapng"), "udp dst port 5608");
+    ip("-n", netns, "link", "del", "w0");
+    const { status, messages } = await ended;
+    expect([status, messages]).toEqual([
+      1,
+      "Capturing on w1; Ctrl-C ends it\nWARNING: w1 is down, or gone\n0 packets, none lost\n",
+    ]);
+    expect(await packetsOf("gone.pcapng")).toEqual([]);
+  });
+
   it("says what it cannot do, before it begins", async () => {
     const words = [
       [["-i", "none", "udp"], /interface "none".*no such device/],

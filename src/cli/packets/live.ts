@@ -139,9 +139,11 @@ export async function filterLive(options: LiveOptions): Promise<number> {
   };
   try {
     printText(2, `Capturing on ${options.interface}; Ctrl-C ends it\n`);
-    while (!stopped && matched < most) {
+    let down = false;
+    while (!stopped && !down && matched < most) {
       await poller.wait(WAIT_MILLISECONDS);
       take();
+      down = ring.wentDown();
     }
     if (matched < most) {
       // What came until now is in a block that is handed on soon.
@@ -151,8 +153,9 @@ export async function filterLive(options: LiveOptions): Promise<number> {
     const counts = ring.counts();
     output?.close();
     if (options.count) printText(1, `${matched}\n`);
+    if (down) printText(2, `WARNING: ${options.interface} is down, or gone\n`);
     printText(2, ending(matched, counts));
-    return 0;
+    return down ? 1 : 0;
   } finally {
     process.off("SIGINT", stop);
     process.off("SIGTERM", stop);
