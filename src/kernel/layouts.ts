@@ -98,7 +98,6 @@ export const bpfAttr = {
     attach_flags: "u32",
     prog_ids: "ptr",
     "prog_cnt|count": "u32",
-    padding: "u32",
     prog_attach_flags: "ptr",
     link_ids: "ptr",
     link_attach_flags: "ptr",
