@@ -44,10 +44,22 @@ export function probeArguments(place: string): readonly (ProbeArgument | undefin
   }
 }
 
+/** What a program says of its functions. Throws a FormatError that names its file, also where it cannot be read. */
+function symbolsOf(path: string): ReturnType<typeof fileSymbols> {
+  try {
+    return fileSymbols(path);
+  } catch (error) {
+    if (error instanceof FormatError) throw error.of(path);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new FormatError(path, code === "ENOENT" ? "there is no such file" : `it cannot be read: ${code}`);
+  }
+}
+
 /** The functions and static probes that a program has, as modules write them: `path` is what is written. */
 export function placesOf(path: string): { readonly functions: readonly string[]; readonly probes: readonly string[] } {
   const file = binaryNamed(path, undefined) ?? path;
-  const symbols = fileSymbols(file);
+  const symbols = symbolsOf(file);
   const functions = symbols.functions().map(({ name }) => `${path}:${name}`);
   const probes = usdtNotes(symbols.elf).map(({ provider, name }) => `${path}:${provider}:${name}`);
   return { functions: [...new Set(functions)], probes: [...new Set(probes)] };
