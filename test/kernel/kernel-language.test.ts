@@ -106,6 +106,12 @@ describe("kernel modules", () => {
     expect(asks?.test({ packet }).value).toBe(500);
   });
 
+  it("have names of their own, whatever the compiler calls its functions and tables", async () => {
+    await using module = await loaded("names");
+    asked();
+    expect(values(module, "turns", "total")).toEqual([4n, 5n + 7n + 100n]);
+  });
+
   it("keep references in maps, and exchange them", async () => {
     await using module = await loaded("kept");
     asked(2);

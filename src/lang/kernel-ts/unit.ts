@@ -52,7 +52,8 @@ export class Unit implements ModuleUnit {
   /** Functions of the modules, by what their type parameters stand for. */
   readonly #functions = new Map<Node, Map<string, CFunction>>();
   readonly #apart = new Map<CFunction, Handed>();
-  readonly #unique = new Map<string, number>();
+  /** Names that functions and tables have got (`unique`). */
+  readonly #unique = new Set<string>();
 
   constructor(source: SourceText, c: CTypes, typing: Typing, world: UnitWorld) {
     this.types = new Types(c, typing);
@@ -214,9 +215,12 @@ export class Unit implements ModuleUnit {
     this.#apart.set(fn, handed);
   }
   unique(word: string): string {
-    const number = (this.#unique.get(word) ?? 0) + 1;
-    this.#unique.set(word, number);
-    return number === 1 ? word : `${word}_${number}`;
+    const isTaken = (name: string): boolean =>
+      this.#unique.has(name) || [...this.#programs, ...this.#globals].some((one) => one.name === name);
+    let name = word;
+    for (let number = 2; isTaken(name); number++) name = `${word}_${number}`;
+    this.#unique.add(name);
+    return name;
   }
   global(variable: CVariable, at: Node): CVariable {
     if (this.#globals.some(({ name }) => name === variable.name))

@@ -41,7 +41,7 @@ export interface ModuleScope {
   table(list: Extract<Static, { kind: "list" }>, at: Node): CVariable;
   /** A function by a name of its own, which the kernel calls or which stands apart. */
   apart(fn: CFunction, handed: Handed): void;
-  /** A name that no other function of the module has. */
+  /** This name, or one like it, that nothing else in the kernel has. */
   unique(word: string): string;
 }
 
