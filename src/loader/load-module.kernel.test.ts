@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { lacking } from "../../test/support/skips.ts";
 import type { ArrayMap, AsNumber, i64, KernelMap, Live, PerCpu, Program, Ring, u32, u64 } from "../bpf/index.ts";
 import { load, type ObjectFile, openObject, swap } from "./index.ts";
 
@@ -147,66 +148,75 @@ describe("programs of a module", () => {
     expect(() => m.short.test({ packet: new Uint8Array(3) })).toThrow("EINVAL");
   });
 
-  it.skipIf(unified === undefined)("take each other's place in one step", async () => {
-    const group = `${unified}/scry-replace-${process.pid}`;
-    /** What a connection within the group comes to; nobody listens at that port. */
-    const connect = (): string =>
-      spawnSync("bash", ["-c", `echo $$ > ${group}/cgroup.procs && exec 3<>/dev/tcp/127.0.0.1/9`], { encoding: "utf8" })
-        .stderr;
-    mkdirSync(group);
-    try {
-      await using m = await load<{ never: Program; always: Program; short: Program }>(module("packets"), {
-        attach: false,
-      });
-      expect(() => m.never.replace(m.always)).toThrow('program "never" is attached nowhere');
-      const link = await m.never.attach({ cgroup: group });
-      expect(connect()).toContain("Operation not permitted");
-      m.never.replace(m.always);
-      expect(connect()).toContain("Connection refused");
-      expect(link.name).toBe("always");
-      m.always.replace(m.never);
-      expect(connect()).toContain("Operation not permitted");
-      expect(() => m.never.replace(m.short)).toThrow("EINVAL");
-    } finally {
-      rmdirSync(group);
-    }
-  });
+  it.skipIf(lacking("links that take each other's place", { cgroup2: unified !== undefined }))(
+    "take each other's place in one step",
+    async () => {
+      const group = `${unified}/scry-replace-${process.pid}`;
+      /** What a connection within the group comes to; nobody listens at that port. */
+      const connect = (): string =>
+        spawnSync("bash", ["-c", `echo $$ > ${group}/cgroup.procs && exec 3<>/dev/tcp/127.0.0.1/9`], {
+          encoding: "utf8",
+        }).stderr;
+      mkdirSync(group);
+      try {
+        await using m = await load<{ never: Program; always: Program; short: Program }>(module("packets"), {
+          attach: false,
+        });
+        expect(() => m.never.replace(m.always)).toThrow('program "never" is attached nowhere');
+        const link = await m.never.attach({ cgroup: group });
+        expect(connect()).toContain("Operation not permitted");
+        m.never.replace(m.always);
+        expect(connect()).toContain("Connection refused");
+        expect(link.name).toBe("always");
+        m.always.replace(m.never);
+        expect(connect()).toContain("Operation not permitted");
+        expect(() => m.never.replace(m.short)).toThrow("EINVAL");
+      } finally {
+        rmdirSync(group);
+      }
+    },
+  );
 
-  it.skipIf(unified === undefined)("are exchanged by another text in one step, or stay", async () => {
-    const group = `${unified}/scry-swap-${process.pid}`;
-    const folder = mkdtempSync(join(tmpdir(), "scry-swap-"));
-    const opened = async (text: string): Promise<ObjectFile> => {
-      writeFileSync(join(folder, "gate.bpf.ts"), `import { cgroupConnect4, live, u32 } from "scry/bpf";\n${text}`);
-      return openObject(join(folder, "gate.bpf.ts"));
-    };
-    mkdirSync(group);
-    try {
-      await using first = await opened("export const n = live(u32, 1);\nexport const gate = cgroupConnect4(() => 0);");
-      await first.load();
-      await first.program("gate").attach({ cgroup: group });
-      first.data["n"] = 5;
-      // One that cannot be attached: the first is at work as before.
-      const broken = await opened(
-        "export const gate = cgroupConnect4(() => 1);\nexport const other = cgroupConnect4(() => 1);",
-      );
-      const refused = swap(first, broken, (program) => program.attach({ cgroup: "/tmp" }));
-      await expect(refused).rejects.toThrow("no folder of a cgroup2");
-      const [link] = first.links;
-      expect(link?.info()[0]?.program).toBe(first.program("gate").info().id);
-      await using next = await opened("export const n = live(u32, 1);\nexport const gate = cgroupConnect4(() => 1);");
-      const swapped = await swap(first, next, () => Promise.resolve(undefined));
-      expect(swapped).toEqual({ kept: [], fresh: [], exchanged: ["gate"], attached: [], gone: [] });
-      await first.close();
-      expect(next.links[0]?.info()[0]?.program).toBe(next.program("gate").info().id);
-      expect(next.data["n"]).toBe(5);
-      await using last = await opened("export const n = live(u32, 2);");
-      expect(await swap(next, last, () => Promise.resolve(undefined))).toMatchObject({ gone: ["gate"] });
-      expect(last.data["n"]).toBe(2);
-    } finally {
-      rmSync(folder, { recursive: true });
-      rmdirSync(group);
-    }
-  });
+  it.skipIf(lacking("swapping a module on a control group", { cgroup2: unified !== undefined }))(
+    "are exchanged by another text in one step, or stay",
+    async () => {
+      const group = `${unified}/scry-swap-${process.pid}`;
+      const folder = mkdtempSync(join(tmpdir(), "scry-swap-"));
+      const opened = async (text: string): Promise<ObjectFile> => {
+        writeFileSync(join(folder, "gate.bpf.ts"), `import { cgroupConnect4, live, u32 } from "scry/bpf";\n${text}`);
+        return openObject(join(folder, "gate.bpf.ts"));
+      };
+      mkdirSync(group);
+      try {
+        await using first = await opened(
+          "export const n = live(u32, 1);\nexport const gate = cgroupConnect4(() => 0);",
+        );
+        await first.load();
+        await first.program("gate").attach({ cgroup: group });
+        first.data["n"] = 5;
+        // One that cannot be attached: the first is at work as before.
+        const broken = await opened(
+          "export const gate = cgroupConnect4(() => 1);\nexport const other = cgroupConnect4(() => 1);",
+        );
+        const refused = swap(first, broken, (program) => program.attach({ cgroup: "/tmp" }));
+        await expect(refused).rejects.toThrow("no folder of a cgroup2");
+        const [link] = first.links;
+        expect(link?.info()[0]?.program).toBe(first.program("gate").info().id);
+        await using next = await opened("export const n = live(u32, 1);\nexport const gate = cgroupConnect4(() => 1);");
+        const swapped = await swap(first, next, () => Promise.resolve(undefined));
+        expect(swapped).toEqual({ kept: [], fresh: [], exchanged: ["gate"], attached: [], gone: [] });
+        await first.close();
+        expect(next.links[0]?.info()[0]?.program).toBe(next.program("gate").info().id);
+        expect(next.data["n"]).toBe(5);
+        await using last = await opened("export const n = live(u32, 2);");
+        expect(await swap(next, last, () => Promise.resolve(undefined))).toMatchObject({ gone: ["gate"] });
+        expect(last.data["n"]).toBe(2);
+      } finally {
+        rmSync(folder, { recursive: true });
+        rmdirSync(group);
+      }
+    },
+  );
 
   it("are not replaced where there is no such step", async () => {
     await using m = await load<{ first: Program; second: Program; many: Live<u32> }>(module("ticks"));

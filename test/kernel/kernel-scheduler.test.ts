@@ -7,6 +7,7 @@ import { expect, it } from "vitest";
 import { hasFeature, kernelBtf } from "../../src/kernel/index.ts";
 import { load } from "../../src/loader/index.ts";
 import { repository } from "../support/commands.ts";
+import { lacking } from "../support/skips.ts";
 
 const there = hasFeature("btf") && kernelBtf().find("sched_ext_ops", "struct") !== undefined;
 
@@ -29,17 +30,20 @@ for child in children: os.waitpid(child, 0)
 print(os.sched_getscheduler(0))
 `;
 
-it.skipIf(!there)("a scheduler in TypeScript serves a task that asks for it", async () => {
-  const state = (): string => readFileSync("/sys/kernel/sched_ext/state", "utf8").trim();
-  expect(state()).toBe("disabled");
-  {
-    await using module = await load(join(repository, "test/data/kernel-ts/scheduler.bpf.ts"));
-    expect(state()).toBe("enabled");
-    const policy = execFileSync("/usr/bin/python3.11", ["-c", RUN], { encoding: "utf8", timeout: 20_000 }).trim();
-    expect(policy).toBe("7");
-    const { placed, taken } = module as unknown as Record<"placed" | "taken", { value: bigint }>;
-    expect(placed.value).toBeGreaterThan(0n);
-    expect(taken.value).toBeGreaterThan(0n);
-  }
-  expect(state()).toBe("disabled");
-});
+it.skipIf(lacking("a scheduler in TypeScript", { "sched_ext in the kernel": there }))(
+  "a scheduler in TypeScript serves a task that asks for it",
+  async () => {
+    const state = (): string => readFileSync("/sys/kernel/sched_ext/state", "utf8").trim();
+    expect(state()).toBe("disabled");
+    {
+      await using module = await load(join(repository, "test/data/kernel-ts/scheduler.bpf.ts"));
+      expect(state()).toBe("enabled");
+      const policy = execFileSync("/usr/bin/python3.11", ["-c", RUN], { encoding: "utf8", timeout: 20_000 }).trim();
+      expect(policy).toBe("7");
+      const { placed, taken } = module as unknown as Record<"placed" | "taken", { value: bigint }>;
+      expect(placed.value).toBeGreaterThan(0n);
+      expect(taken.value).toBeGreaterThan(0n);
+    }
+    expect(state()).toBe("disabled");
+  },
+);
