@@ -58,13 +58,6 @@ export interface ModuleProgram {
   stats(): ProgramStats;
 }
 
-/** What exports become that differ by the machine. */
-export interface SideTypes {
-  readonly ring: unknown;
-  readonly map: unknown;
-  readonly program: unknown;
-}
-
 /** A map's key and value, as `TypedMap` knows them; never: it is no map. */
 export type SideMap<E> =
   E extends Entries<infer K, infer V>

@@ -293,10 +293,12 @@ class Compilation {
       const typed = [...names].filter(
         ([one]) => one.attributes.has("global") || (one === entry && section?.startsWith("freplace") === true),
       );
-      return made.map((spec) => {
+      const withType = (spec: FunctionSpec): FunctionSpec => {
         const of = typed.find(([, name]) => name === spec.name)?.[0];
         return of === undefined ? spec : { ...spec, type: this.#written.function(of.name, of.type, "global") };
-      }) as unknown as ProgramSpec["functions"];
+      };
+      const [first, ...others] = made as [FunctionSpec, ...FunctionSpec[]];
+      return [withType(first), ...others.map(withType)];
     } catch (error) {
       if (!(error instanceof StackError)) throw error;
       const span: Span = entry.span;
