@@ -1,11 +1,11 @@
 // Its programs, maps and functions are called as the compiler calls what it makes.
 
-import { bpf, hash, live, rawTracepoint, subprogram, u32, u64 } from "scry/bpf";
+import { bpf, hash, i64, live, rawTracepoint, subprogram, u32, u64 } from "scry/bpf";
 
 const LIST = [5, 7];
 const table = hash(u32, u64);
 export const pid = live(u32, 0);
-export const turns = live(u64, 0);
+export const turns = live(i64, 0);
 export const total = live(u64, 0);
 export const last = live(u64, 0);
 const loop_1 = subprogram((n: u64): u64 => n * 10);
