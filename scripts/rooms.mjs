@@ -42,19 +42,24 @@ const order = [
   "run",
   "replay",
   "user-side",
+  "config",
+  "net/firewall",
+  "net/balance",
+  "net/services",
   "kernel",
   "symbols",
   "session",
   "sources",
   "loader",
   "bcc",
+  "net",
   "views",
   "tools",
   "lsp",
   "cli",
 ];
 // Libraries without I/O, which pure rooms may use.
-const pureParsers = new Set(["acorn", "@sveltejs/acorn-typescript"]);
+const pureParsers = new Set(["acorn", "@sveltejs/acorn-typescript", "yaml"]);
 const pure = new Set([
   "source",
   "packets",
@@ -89,6 +94,10 @@ const pure = new Set([
   "run",
   "replay",
   "user-side",
+  "config",
+  "net/firewall",
+  "net/balance",
+  "net/services",
   "views",
 ]);
 

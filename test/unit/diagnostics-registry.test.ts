@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { diagnosticsOf } from "../../src/cli/messages.ts";
 import { objectFailure } from "../../src/cli/objects/object-failure.ts";
 import { options, parseCommandLine } from "../../src/cli/options.ts";
+import { list, optional, readConfig, record, text as words } from "../../src/config/index.ts";
 import { assemble } from "../../src/isa/index.ts";
 import { SystemCallError, UnsupportedError, VerifierError } from "../../src/kernel/index.ts";
 import { compileC } from "../../src/lang/c/index.ts";
@@ -56,6 +57,10 @@ const inMachine = (text: string): readonly string[] =>
     return undefined;
   });
 
+const CONFIG = record("a configuration", {
+  rules: optional(list(record("a rule", { allow: optional(words("what")) }))),
+});
+
 const calls: Readonly<Record<string, unknown>> = {
   "a refusal of the kernel's verifier": new VerifierError("p", 13, "R1 !read_ok\n"),
   "a system call that is not permitted": new SystemCallError("bpf", 1, "map"),
@@ -84,6 +89,7 @@ const runners: Readonly<Record<string, (text: string) => readonly string[]>> = {
   bcc: (text) => compileC({ name: "example.c", text }, { bcc: {} }).diagnostics.map((d) => d.code),
   "bpf-ts": (text) =>
     compileModule({ name: "example.bpf.ts", text: `${IMPORTS}${text}` }).diagnostics.map((d) => d.code),
+  config: (text) => codesOf(() => void readConfig({ name: "example", text }, CONFIG) as undefined),
   filter: (text) => codesOf(() => void compileFilter(text) as undefined),
   "filter-object": (text) => codesOf(() => void filterObject(compileFilter(text)) as undefined),
   "filter-deep": () => codesOf(() => void compileFilter(`${"not ".repeat(3000)}tcp`) as undefined),

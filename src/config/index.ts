@@ -1,0 +1,26 @@
+// Configurations: YAML texts with places; what they may hold as data, from which checks, values and JSON Schemas follow.
+export { type ConfigEntry, type ConfigNode, parseConfig } from "./node.ts";
+export {
+  boolean,
+  choice,
+  duration,
+  either,
+  type JsonSchema,
+  jsonSchema,
+  list,
+  named,
+  number,
+  optional,
+  type Path,
+  type ReadConfig,
+  type Reading,
+  readConfig,
+  record,
+  required,
+  type Shape,
+  scalar,
+  text,
+  type ValueOf,
+  type Wrong,
+  wrong,
+} from "./shape.ts";
