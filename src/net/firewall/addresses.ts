@@ -1,0 +1,83 @@
+// Networks of addresses: prefixes of IPv4 and IPv6, as rules and lists write them.
+
+import { type Wrong, wrong } from "../../config/index.ts";
+import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "../../source/index.ts";
+
+/** The addresses that begin with `bits` bits of these 4 or 16 bytes; the bits behind them are zero. */
+export interface Prefix {
+  readonly bytes: Uint8Array;
+  readonly bits: number;
+}
+
+/** `10.0.0.0/8`, `2001:db8::/32`, or an address alone. */
+export function readPrefix(text: string): Prefix | Wrong {
+  const slash = text.indexOf("/");
+  const address = slash < 0 ? text : text.slice(0, slash);
+  const bytes = parseIpv4(address) ?? parseIpv6(address);
+  if (bytes === undefined)
+    return wrong(`'${text}' is no address and no network`, "Networks are written as 10.0.0.0/8 or 2001:db8::/32");
+  const most = bytes.length * 8;
+  const bits = slash < 0 ? most : /^\d{1,3}$/.test(text.slice(slash + 1)) ? Number(text.slice(slash + 1)) : Number.NaN;
+  if (!(bits <= most))
+    return wrong(`'${text}': a prefix of ${bytes.length === 4 ? "IPv4" : "IPv6"} has 0 to ${most} bits`);
+  const masked = maskedTo(bytes, bits);
+  if (masked.some((byte, i) => byte !== bytes[i]))
+    return wrong(`'${text}' has bits behind its prefix`, `The network is ${formatPrefix({ bytes: masked, bits })}`);
+  return { bytes, bits };
+}
+
+export function maskedTo(bytes: Uint8Array, bits: number): Uint8Array {
+  return bytes.map((byte, i) => byte & (bits >= (i + 1) * 8 ? 255 : bits <= i * 8 ? 0 : 255 << ((i + 1) * 8 - bits)));
+}
+
+export function formatPrefix({ bytes, bits }: Prefix): string {
+  const address = bytes.length === 4 ? formatIpv4(bytes) : formatIpv6(bytes);
+  return bits === bytes.length * 8 ? address : `${address}/${bits}`;
+}
+
+export const holds = (prefix: Prefix, address: Uint8Array): boolean =>
+  prefix.bytes.length === address.length && maskedTo(address, prefix.bits).every((byte, i) => byte === prefix.bytes[i]);
+
+/** A word of an address, from its first byte on; unsigned. */
+export const wordAt = (bytes: Uint8Array, at: number): number =>
+  (((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)) >>>
+  0;
+
+/** First and last address of an IPv4 prefix, as numbers. */
+export function range4({ bytes, bits }: Prefix): readonly [first: number, last: number] {
+  const first = wordAt(bytes, 0);
+  return [first, first + 2 ** (32 - bits) - 1];
+}
+
+/** Lists of others: a prefix a line, `#` and `;` begin comments; of tables (`a,b,c`) the column that is said, from 0. */
+export function readPrefixList(
+  text: string,
+  pick: (columns: readonly string[]) => string | undefined,
+): {
+  readonly prefixes: readonly Prefix[];
+  readonly wrong: readonly { readonly line: number; readonly message: string }[];
+} {
+  const prefixes: Prefix[] = [];
+  const problems: { line: number; message: string }[] = [];
+  let line = 0;
+  for (let at = 0; at < text.length; ) {
+    let end = text.indexOf("\n", at);
+    if (end < 0) end = text.length;
+    line++;
+    const content = text
+      .slice(at, end)
+      .replace(/[#;].*$/, "")
+      .trim();
+    at = end + 1;
+    if (content === "") continue;
+    const word = pick(content.split(",").map((column) => column.trim().replace(/^"(.*)"$/, "$1")));
+    if (word === undefined) continue;
+    const prefix = readPrefix(word);
+    if ("wrong" in prefix) problems.push({ line, message: prefix.wrong });
+    else prefixes.push(prefix);
+  }
+  return { prefixes, wrong: problems };
+}

@@ -1,0 +1,218 @@
+// A graph of decisions as instructions: the function `decide`, which is given the packet's fields in memory and answers with the rule.
+//
+// It is written here and not by the compiler's passes: a graph of a thousand rules has thousands of blocks that are all alike, and
+// no value but those that are loaded at its start.
+//
+//     r1  fields, words of 32 bits        r0  answer, or the best so far
+//     r2  where to begin, then a scratch  r3, r4, r5  the fields that are asked most
+
+import { branchImm, exit, goto, Jmp, load, movImm, wide } from "../../isa/index.ts";
+import type { FunctionSpec, ObjectInstruction } from "../../object/index.ts";
+import { type Decision, followers } from "./decision.ts";
+import { bitOf, type Field, type Word, wordOf } from "./fields.ts";
+
+/** What `decide` answers: the rule in bits 8 to 31, what is to be done in the low ones, where to go on in the upper half. */
+export const answerOf = (rule: number, action: number): number => rule * 256 + action;
+
+export interface DecideFunction {
+  readonly spec: FunctionSpec;
+  /** How many instructions an answer takes at most. */
+  readonly longest: number;
+}
+
+/** More than jumps of 16 bits reach; nobody writes such rules by hand. */
+const MOST_INSTRUCTIONS = 30_000;
+const HOT_REGISTERS = [3, 4, 5];
+const SCRATCH = 2;
+const NONE = 0x7fff_ffff;
+
+/** Code with jumps to places that are known later. */
+class Code {
+  readonly #instructions: { instruction: ObjectInstruction; to?: unknown }[] = [];
+  readonly #places = new Map<unknown, number>();
+  #slots = 0;
+
+  add(instruction: ObjectInstruction, to?: unknown): void {
+    this.#instructions.push(to === undefined ? { instruction } : { instruction, to });
+    this.#slots += instruction.imm64 === undefined ? 1 : 2;
+  }
+  place(name: unknown): void {
+    this.#places.set(name, this.#slots);
+  }
+  finish(): ObjectInstruction[] {
+    let at = 0;
+    return this.#instructions.map(({ instruction, to }) => {
+      at += instruction.imm64 === undefined ? 1 : 2;
+      return to === undefined ? instruction : { ...instruction, off: (this.#places.get(to) as number) - at };
+    });
+  }
+  get length(): number {
+    return this.#slots;
+  }
+}
+
+/**
+ * `entries`: graphs by the number that says which is meant, from 1. `words`: where each word lies. `answer`: what a rule's
+ * answer is; of `undefined`, where no rule matches. Undefined: the graphs are too large.
+ */
+export function decideFunction(
+  entries: readonly Decision[],
+  words: ReadonlyMap<Word, number>,
+  answer: (rule: number | undefined) => number,
+): DecideFunction | undefined {
+  const code = new Code();
+  const starts: { readonly node: Decision; readonly hot: ReadonlyMap<Word, number> }[] = [];
+  const bodies = entries.map((root) => ({ root, hot: hotWords(root) }));
+  for (const { root, hot } of bodies) starts.push({ node: root, hot });
+  const numbers = new Map<Decision, number>();
+  for (const { root, hot } of bodies)
+    for (const node of ordered(root))
+      if (node.kind === "match" && node.next !== undefined && !numbers.has(node.next))
+        numbers.set(node.next, starts.push({ node: node.next, hot }));
+  let last = 0;
+  const start = (i: number): string => `start ${i}`;
+  // Which start: by halves.
+  const dispatch = (from: number, to: number): void => {
+    if (from === to) {
+      code.add(goto(0), start(from));
+      return;
+    }
+    const middle = (from + to + 1) >> 1;
+    const label = `from ${from} to ${to}`;
+    code.add(branchImm(Jmp.JGE, 32, SCRATCH, middle + 1, 0), label);
+    dispatch(from, middle - 1);
+    code.place(label);
+    dispatch(middle, to);
+  };
+  dispatch(0, starts.length - 1);
+  const emit = (root: Decision, hot: ReadonlyMap<Word, number>, leaf: Leaves): void => {
+    const order = ordered(root);
+    order.forEach((node, i) => {
+      code.place(leaf.name(node));
+      switch (node.kind) {
+        case "end":
+          leaf.end(code);
+          return;
+        case "match":
+          leaf.match(code, node.rule, node.next === undefined ? 0 : (numbers.get(node.next) ?? 0));
+          return;
+        case "best": {
+          const inner = `best ${last++}`;
+          code.add(movImm(0, NONE, 32));
+          node.of.forEach((one, j) => {
+            emit(one, hot, {
+              name: (of) => `${inner} ${j} ${of.id}`,
+              end: () => code.add(goto(0), `${inner} after ${j}`),
+              match: (_, rule) => {
+                code.add(branchImm(Jmp.JLE, 32, 0, answer(rule), 0), `${inner} after ${j}`);
+                code.add(movImm(0, answer(rule), 32));
+                code.add(goto(0), `${inner} after ${j}`);
+              },
+            });
+            code.place(`${inner} after ${j}`);
+          });
+          code.add(branchImm(Jmp.JEQ, 32, 0, NONE, 0), leaf.name(node.next));
+          code.add(exit());
+          return;
+        }
+        case "split": {
+          const register = value(node.field, hot);
+          const bit = bitOf(node.field);
+          if (bit !== undefined) {
+            // "below 1": the bit is not there.
+            const [set, clear] = node.test === "is" && node.value === 1 ? [node.yes, node.no] : [node.no, node.yes];
+            code.add(branchImm(Jmp.JSET, 32, register, (1 << bit.bit) | 0, 0), leaf.name(set));
+            if (order[i + 1] !== clear) code.add(goto(0), leaf.name(clear));
+            return;
+          }
+          code.add(
+            branchImm(node.test === "is" ? Jmp.JEQ : Jmp.JLT, 32, register, node.value | 0, 0),
+            leaf.name(node.yes),
+          );
+          if (order[i + 1] !== node.no) code.add(goto(0), leaf.name(node.no));
+        }
+      }
+    });
+  };
+  const value = (field: Field, hot: ReadonlyMap<Word, number>): number => {
+    const word = wordOf(field);
+    const register = hot.get(word);
+    if (register !== undefined) return register;
+    code.add(load(32, SCRATCH, 1, words.get(word) as number));
+    return SCRATCH;
+  };
+  // A start loads what is asked most, and goes to its node, which stands in the body of its graph.
+  starts.forEach(({ node, hot }, i) => {
+    code.place(start(i));
+    for (const [word, register] of hot) code.add(load(32, register, 1, words.get(word) as number));
+    const body = bodies.findIndex((one) => one.hot === hot);
+    code.add(goto(0), `body ${body} ${node.id}`);
+  });
+  bodies.forEach(({ root, hot }, i) => {
+    emit(root, hot, {
+      name: (node) => `body ${i} ${node.id}`,
+      end: () => {
+        code.add(movImm(0, answer(undefined), 32));
+        code.add(exit());
+      },
+      match: (_, rule, next) => {
+        if (next === 0) code.add(movImm(0, answer(rule), 32));
+        else code.add(wide(0, (BigInt(next) << 32n) | BigInt(answer(rule))));
+        code.add(exit());
+      },
+    });
+  });
+  if (code.length > MOST_INSTRUCTIONS) return undefined;
+  const longest = Math.max(0, ...entries.map(depth));
+  return { spec: { name: "decide", code: code.finish(), parameters: 2 }, longest };
+}
+
+interface Leaves {
+  readonly name: (node: Decision) => string;
+  readonly end: (code: Code) => void;
+  readonly match: (code: Code, rule: number, next: number) => void;
+}
+
+/** Nodes of one function body in an order in which `no` follows where it can; graphs within `best` have bodies of their own. */
+function ordered(root: Decision): readonly Decision[] {
+  const order: Decision[] = [];
+  const seen = new Set<Decision>();
+  const stack: { node: Decision; left: boolean }[] = [{ node: root, left: false }];
+  for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+    if (top.left) {
+      order.push(top.node);
+      continue;
+    }
+    if (seen.has(top.node)) continue;
+    seen.add(top.node);
+    stack.push({ node: top.node, left: true });
+    const next = top.node.kind === "best" ? [top.node.next] : followers(top.node);
+    for (const one of next) stack.push({ node: one, left: false });
+  }
+  return order.reverse();
+}
+
+/** The words that most questions are about, with the registers that keep them. */
+function hotWords(root: Decision): ReadonlyMap<Word, number> {
+  const counts = new Map<Word, number>();
+  const count = (from: Decision): void => {
+    for (const node of ordered(from)) {
+      if (node.kind === "split") counts.set(wordOf(node.field), (counts.get(wordOf(node.field)) ?? 0) + 1);
+      if (node.kind === "best") node.of.forEach(count);
+    }
+  };
+  count(root);
+  const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, HOT_REGISTERS.length);
+  return new Map(most.map(([word], i) => [word, HOT_REGISTERS[i] as number]));
+}
+
+/** Questions on the longest way. */
+export function depth(root: Decision): number {
+  const known = new Map<Decision, number>();
+  for (const node of [...ordered(root)].reverse()) {
+    const within = node.kind === "best" ? node.of.reduce((sum, one) => sum + depth(one), 0) : 0;
+    const next = node.kind === "best" ? [node.next] : node.kind === "match" ? [] : followers(node);
+    known.set(node, (node.kind === "split" ? 1 : 0) + within + Math.max(0, ...next.map((one) => known.get(one) ?? 0)));
+  }
+  return known.get(root) ?? 0;
+}
