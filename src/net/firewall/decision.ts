@@ -133,14 +133,15 @@ class Maker {
   /** One graph; undefined where it would have too many nodes. */
   #tree(boxes: readonly Box[], tail: Decision): Decision | undefined {
     this.#known = new Map();
-    this.#budget = Math.max(this.#most, 64 + 12 * boxes.length);
+    this.#budget =
+      boxes.length === 1 ? Number.POSITIVE_INFINITY : Math.max(this.#most, 64 + 8 * boxes.reduce(sumOfBounds, 0));
     try {
       return this.#node(
         boxes.map((box) => this.#state(box)),
         tail,
       );
     } catch (error) {
-      if (error instanceof TooMany || boxes.length === 1) return boxes.length > 1 ? undefined : rethrow(error);
+      if (error instanceof TooMany) return undefined;
       throw error;
     }
   }
@@ -252,23 +253,10 @@ class Maker {
     if (test === "is") {
       const inside = hasPoint(set, value);
       if (yes) return inside ? this.#without(state, at) : undefined;
-      if (!inside) return state;
-      const rest: number[] = [];
-      for (let i = 0; i < set.length; i += 2) {
-        const [low, high] = [set[i] as number, set[i + 1] as number];
-        if (value < low || value > high) rest.push(low, high);
-        else {
-          if (low < value) rest.push(low, value - 1);
-          if (high > value) rest.push(value + 1, high);
-        }
-      }
+      const rest = inside ? withoutPoint(set, value) : set;
       if (rest.length === 0) return undefined;
-      // All but this value: nothing is left to ask.
-      const all =
-        (rest.length === 2 && rest[0] === 0 && rest[1] === value - 1 && value === most) ||
-        (rest.length === 2 && value === 0 && rest[0] === 1 && rest[1] === most) ||
-        (rest.length === 4 && rest[0] === 0 && rest[1] === value - 1 && rest[2] === value + 1 && rest[3] === most);
-      return all ? this.#without(state, at) : this.#with(state, at, rest);
+      if (allBut(rest, value, most)) return this.#without(state, at);
+      return inside ? this.#with(state, at, rest) : state;
     }
     const first = set[0] as number;
     const last = set[set.length - 1] as number;
@@ -364,8 +352,9 @@ class Maker {
       const [number] = sets;
       const set = this.#sets[number as number] as Intervals;
       if (set.length === 2 && set[0] === set[1]) return { field, test: "is", value: set[0] as number };
-      if (set.length === 4 && set[0] === 0 && (set[2] as number) === (set[1] as number) + 2)
-        return { field, test: "is", value: (set[1] as number) + 1 };
+      const most = mostOf(this.#fields[field] as Field);
+      const hole = set[0] === 0 ? (set[1] as number) + 1 : 0;
+      if (allBut(set, hole, most)) return { field, test: "is", value: hole };
     }
     bounds.sort((a, b) => a - b);
     return { field, test: "below", value: bounds[bounds.length >> 1] as number };
@@ -388,14 +377,37 @@ function hasPoint(set: Intervals, value: number): boolean {
   return false;
 }
 
+/** Is the set all values but this one? */
+function allBut(set: Intervals, value: number, most: number): boolean {
+  if (set.length === 4) return set[0] === 0 && set[1] === value - 1 && set[2] === value + 1 && set[3] === most;
+  if (set.length !== 2) return false;
+  return value === 0 ? set[0] === 1 && set[1] === most : value === most && set[0] === 0 && set[1] === most - 1;
+}
+
+function withoutPoint(set: Intervals, value: number): Intervals {
+  const rest: number[] = [];
+  for (let i = 0; i < set.length; i += 2) {
+    const [low, high] = [set[i] as number, set[i + 1] as number];
+    if (value < low || value > high) rest.push(low, high);
+    else {
+      if (low < value) rest.push(low, value - 1);
+      if (high > value) rest.push(value + 1, high);
+    }
+  }
+  return rest;
+}
+
 function sameNumbers(a: readonly number[], b: readonly number[]): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
 
-function rethrow(error: unknown): never {
-  throw error;
+/** Bounds of a box's intervals, one at least: what a graph of it alone asks. */
+function sumOfBounds(sum: number, { fields }: Box): number {
+  let bounds = 1;
+  for (const set of fields.values()) bounds += set.length / 2;
+  return sum + bounds;
 }
 
 /** Boxes by the fields that they ask for. */

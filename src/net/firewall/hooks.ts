@@ -1,0 +1,23 @@
+// Where a firewall stands: what its programs are given there, and what they answer.
+
+import type { ProgramType } from "../../object/index.ts";
+
+export interface Hook {
+  readonly doc: string;
+  readonly type: ProgramType;
+  /** Where the context has the packet's start and end (struct xdp_md, struct __sk_buff of linux/bpf.h). */
+  readonly data: number;
+  readonly dataEnd: number;
+  /** What lets a packet go on, and what drops it. tc's answer leaves the packet to the programs behind (TC_ACT_UNSPEC). */
+  readonly allow: number;
+  readonly deny: number;
+}
+
+export const HOOKS: Readonly<Record<"xdp" | "tc", Hook>> = {
+  xdp: { doc: "before the kernel has looked at a packet", type: "xdp", data: 0, dataEnd: 4, allow: 2, deny: 1 },
+  tc: { doc: "behind the kernel's tap, with marks", type: "sched_cls", data: 76, dataEnd: 80, allow: -1, deny: 2 },
+};
+export type HookName = keyof typeof HOOKS;
+
+/** Fields of struct __sk_buff (linux/bpf.h). */
+export const SK_BUFF = { len: 0, mark: 8, vlanPresent: 20, vlanTci: 24 } as const;

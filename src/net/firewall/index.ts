@@ -1,0 +1,19 @@
+// A firewall: rules as text or data, compiled to one program of their own; what it does with a packet, explained.
+export { formatPrefix, type Prefix, readPrefix, readPrefixList } from "./addresses.ts";
+export { type Decision, nodesOf } from "./decision.ts";
+export { factsOf, type PacketFacts } from "./facts.ts";
+export { HOOKS, type HookName } from "./hooks.ts";
+export { NETWORKS4, NETWORKS6, NetworkTable, trieEntries } from "./networks.ts";
+export {
+  COUNTER_BYTES,
+  COUNTERS,
+  type CompiledFirewall,
+  compileFirewall,
+  FIREWALL_PROGRAM,
+  type FirewallOptions,
+  FLOWS_PROGRAM,
+} from "./program.ts";
+export type { Action, Rule, RuleData, RuleSet, RulesData, RuleTest } from "./rules.ts";
+export { RULES, readRules, rulesOf } from "./rules-text.ts";
+export { SAMPLE, SAMPLES } from "./samples.ts";
+export { type FirewallSet, resolveSets } from "./sets.ts";

@@ -1,0 +1,485 @@
+// From rules to the program that does what they say, and nothing else: headers, the graph of decisions, then what the rule found asks
+// beyond fields, and what is done.
+//
+//     packet ─▶ fields ─▶ decide ─▶ rule ─▶ its conditions ─▶ its action
+//                            ▲                  │ do not hold, or there is more behind it
+//                            └──── go on there ─┘
+
+import {
+  type Cpu,
+  compile,
+  FunctionBuilder,
+  type IrFunction,
+  type Value,
+  type Variable,
+} from "../../compiler/index.ts";
+import type { ReadConfig } from "../../config/index.ts";
+import type { BpfObject, MapSpec } from "../../object/index.ts";
+import { DiagnosticError } from "../../source/index.ts";
+import { boxesOf, decidesAtOnce, TooManyBoxes } from "./boxes.ts";
+import {
+  blockedMap,
+  blockSource,
+  FLOW_MAP,
+  flowMap,
+  isEstablished,
+  isFree,
+  keepsRate,
+  limitMap,
+  type PacketState,
+  rememberFlow,
+} from "./conditions.ts";
+import { answerOf, decideFunction, depth } from "./decide-code.ts";
+import { type Decision, decide, nodesOf } from "./decision.ts";
+import { WORLDS, type Word, type World, wordOf } from "./fields.ts";
+import { filterFunction } from "./filter-function.ts";
+import { HOOKS, type HookName, SK_BUFF } from "./hooks.ts";
+import { NETWORKS_FUNCTION, NetworkTable, networkMaps, networks6, networksFunction, trieEntries } from "./networks.ts";
+import { FLOW, packetBounds, parsePacket } from "./parse-packet.ts";
+import { REJECT_FUNCTION, rejectFunction } from "./reject.ts";
+import { isFinal, type Rule, type RuleSet } from "./rules.ts";
+import { SAMPLES, sampleMap, sendSample } from "./samples.ts";
+import { type FirewallSet, resolveSets } from "./sets.ts";
+
+export interface FirewallOptions {
+  /** The text of a file that rules name; throws where there is none. Absent: there are no files. */
+  readonly file?: (name: string) => string;
+  /** Absent: xdp. */
+  readonly hook?: HookName;
+  /** Counts what it would do, and lets all packets go on. */
+  readonly dryRun?: boolean;
+  readonly cpu?: Cpu;
+  /** False for kernels without atomic operations that answer (before Linux 5.12). */
+  readonly atomicFetch?: boolean;
+  /** Nanoseconds of CLOCK_MONOTONIC from which on it lets all packets go on, unless it is replaced before. */
+  readonly until?: bigint;
+}
+
+export interface CompiledFirewall {
+  readonly rules: ReadConfig<RuleSet>;
+  readonly sets: ReadonlyMap<string, FirewallSet>;
+  readonly object: BpfObject;
+  readonly graphs: ReadonlyMap<World, Decision>;
+  /** Questions about fields that a packet is asked, at most. */
+  readonly longest: number;
+  /** What is in the maps of large and dynamic sets; absent where there are none. */
+  readonly table?: NetworkTable;
+  readonly trie: readonly { readonly key: Uint8Array; readonly bits: number }[];
+  readonly hook: HookName;
+}
+
+export const FIREWALL_PROGRAM = "firewall";
+export const FLOWS_PROGRAM = "firewall_flows";
+export const COUNTERS = "counters";
+/** For each rule and, behind them, the default: packets, bytes, and when the last one came (nanoseconds of CLOCK_MONOTONIC). */
+export const COUNTER_BYTES = 24;
+
+/** Verdicts as answers have them; above these the rule has more to ask or to do. */
+const VERDICTS = { allow: 0, deny: 1, reject: 2 } as const;
+const MORE = 7;
+
+/** The graphs of all worlds. Throws a DiagnosticError (SCRY1606) for a rule with too many combinations. */
+export function graphsOf(
+  { value, source, place }: ReadConfig<RuleSet>,
+  sets: ReadonlyMap<string, FirewallSet>,
+): ReadonlyMap<World, Decision> {
+  const atOnce = value.rules.map(decidesAtOnce);
+  try {
+    return new Map(
+      WORLDS.map((world) => [
+        world,
+        decide(boxesOf(value.rules, world, sets), { decides: (rule) => atOnce[rule] === true }),
+      ]),
+    );
+  } catch (error) {
+    if (!(error instanceof TooManyBoxes)) throw error;
+    throw new DiagnosticError(
+      [
+        {
+          code: "SCRY1606",
+          severity: "error",
+          message: "This rule has too many combinations of addresses and flags",
+          span: place("rules", error.rule),
+          hints: ["Name the networks in a set and mark it 'dynamic: true': it is then asked in one step"],
+        },
+      ],
+      source,
+    );
+  }
+}
+
+/** Compiles rules. Throws DiagnosticError (SCRY1604 to SCRY1608). */
+export function compileFirewall(rules: ReadConfig<RuleSet>, options: FirewallOptions = {}): CompiledFirewall {
+  const noFile = (name: string): string => {
+    throw new Error(`there is no file ${name}`);
+  };
+  const sets = resolveSets(rules, options.file ?? noFile);
+  const graphs = graphsOf(rules, sets);
+  const writer = new ProgramWriter(rules, sets, graphs, options);
+  return {
+    rules,
+    sets,
+    graphs,
+    object: writer.object(),
+    longest: Math.max(...[...graphs.values()].map(depth)),
+    ...(writer.table === undefined ? {} : { table: writer.table }),
+    trie: writer.trie,
+    hook: writer.hook,
+  };
+}
+
+class ProgramWriter {
+  readonly #rules: readonly Rule[];
+  readonly #read: ReadConfig<RuleSet>;
+  readonly #graphs: ReadonlyMap<World, Decision>;
+  readonly #options: FirewallOptions;
+  readonly hook: HookName;
+  readonly table: NetworkTable | undefined;
+  readonly trie: readonly { readonly key: Uint8Array; readonly bits: number }[];
+  readonly #words: ReadonlyMap<Word, number>;
+  readonly #maps: MapSpec[] = [];
+  readonly #functions: IrFunction[] = [];
+  readonly #tracks: boolean;
+  readonly #blocks: boolean;
+
+  constructor(
+    read: ReadConfig<RuleSet>,
+    sets: ReadonlyMap<string, FirewallSet>,
+    graphs: ReadonlyMap<World, Decision>,
+    options: FirewallOptions,
+  ) {
+    this.#read = read;
+    this.#rules = read.value.rules;
+    this.#graphs = graphs;
+    this.#options = options;
+    this.hook = options.hook ?? "xdp";
+    const mapped = [...sets.values()].some(({ bit }) => bit !== undefined);
+    this.table = mapped ? NetworkTable.of(sets.values()) : undefined;
+    this.trie = mapped ? trieEntries(sets.values()) : [];
+    const words = new Set<Word>();
+    for (const graph of graphs.values())
+      for (const node of nodesOf(graph)) if (node.kind === "split") words.add(wordOf(node.field));
+    if (words.size === 0) words.add("length");
+    this.#words = new Map([...words].map((word, i) => [word, i * 4]));
+    this.#tracks = this.#rules.some(({ state }) => state !== undefined);
+    this.#blocks = this.#rules.some(({ block }) => block !== undefined);
+  }
+
+  object(): BpfObject {
+    const entries = WORLDS.map((world) => this.#graphs.get(world) as Decision);
+    const decided = decideFunction(entries, this.#words, (rule) => this.#answer(rule));
+    if (decided === undefined)
+      throw new DiagnosticError(
+        [
+          {
+            code: "SCRY1607",
+            severity: "error",
+            message: "These rules make a program that is too large",
+            span: this.#read.place("rules"),
+            hints: ["Name networks in a set and mark it 'dynamic: true'; put together rules that do the same"],
+          },
+        ],
+        this.#read.source,
+      );
+    const entry = this.#entry();
+    const { cpu, atomicFetch } = this.#options;
+    const options = {
+      ...(cpu === undefined ? {} : { cpu }),
+      ...(atomicFetch === undefined ? {} : { atomicFetch }),
+      mayGoto: false,
+    };
+    const main = compile({ name: FIREWALL_PROGRAM, functions: [entry, ...this.#functions] }, options);
+    const asksDecide = main.functions.some(({ code }) =>
+      code.some(({ ref }) => ref?.kind === "call" && ref.function === decided.spec.name),
+    );
+    const programs: BpfObject["programs"][number][] = [
+      {
+        name: FIREWALL_PROGRAM,
+        type: HOOKS[this.hook].type,
+        attach: [],
+        functions: asksDecide ? [...main.functions, decided.spec] : main.functions,
+      },
+    ];
+    if (this.#tracks)
+      programs.push({
+        name: FLOWS_PROGRAM,
+        type: "sched_cls",
+        attach: [],
+        functions: compile({ name: FLOWS_PROGRAM, functions: [flowsFunction()] }, options).functions,
+      });
+    return { maps: this.#maps, programs, license: "GPL" };
+  }
+
+  #answer(rule: number | undefined): number {
+    if (rule === undefined) {
+      const { default: verdict = "allow" } = this.#read.value;
+      return answerOf(this.#rules.length, VERDICTS[verdict]);
+    }
+    const { action } = this.#rules[rule] as Rule;
+    const plain = decidesAtOnce(this.#rules[rule] as Rule);
+    return answerOf(rule, plain && action in VERDICTS ? VERDICTS[action as keyof typeof VERDICTS] : MORE);
+  }
+
+  #entry(): IrFunction {
+    const hook = HOOKS[this.hook];
+    const b = new FunctionBuilder(FIREWALL_PROGRAM, [{ kind: "ctx" }]);
+    this.#maps.push({
+      name: COUNTERS,
+      type: "percpu_array",
+      keySize: 4,
+      valueSize: COUNTER_BYTES,
+      maxEntries: this.#rules.length + 1,
+    });
+    if (this.#options.until !== undefined) {
+      const on = b.block("on");
+      const off = b.block("off");
+      b.branch("ult", b.helper("ktime_get_ns", []), b.const(this.#options.until), on, off, { unlikely: "else" });
+      b.enter(off);
+      b.return(hook.allow);
+      b.enter(on);
+    }
+    const fields = b.slot(Math.max(8, (this.#words.size * 4 + 7) & ~7), true);
+    const needsFlow =
+      this.#tracks || this.#blocks || this.#rules.some(({ within, over }) => (within ?? over)?.per !== undefined);
+    const remembersLimits = this.#rules.some(({ within, over }) => (within ?? over) !== undefined);
+    const flow = needsFlow || remembersLimits ? b.slot(FLOW.bytes, true) : undefined;
+    if (flow !== undefined) b.zero(flow, 0, FLOW.bytes);
+    if (this.#tracks) this.#maps.push(flowMap);
+    if (this.#blocks) this.#maps.push(blockedMap);
+    if (remembersLimits) this.#maps.push(limitMap);
+
+    const result: Variable = { name: "result", type: { kind: "int" } };
+    const begin: Variable = { name: "begin", type: { kind: "int" } };
+    const known = b.block("known");
+    const decided = b.block("decided");
+    const { table } = this;
+    if (table !== undefined) {
+      this.#maps.push(...networkMaps(table, this.trie.length));
+      this.#functions.push(networksFunction(table.capacity));
+    }
+    parsePacket(b, {
+      hook,
+      words: this.#words,
+      fields,
+      ...(flow === undefined ? {} : { flow }),
+      done: (world) => {
+        const graph = this.#graphs.get(world) as Decision;
+        // Where nothing is asked, the answer is known.
+        if (graph.kind === "end" || (graph.kind === "match" && graph.next === undefined)) {
+          b.write(result, b.const(this.#answer(graph.kind === "end" ? undefined : graph.rule)));
+          b.jump(decided);
+        } else {
+          b.write(begin, b.const(WORLDS.indexOf(world) + 1));
+          b.jump(known);
+        }
+      },
+      runt: () => {
+        b.write(result, b.const(this.#answer(undefined)));
+        b.jump(decided);
+      },
+      ...(table === undefined
+        ? {}
+        : { sets: (side, family, address) => this.#askSets(b, fields, side, family, address) }),
+    });
+    b.enter(known);
+    if (this.#blocks && flow !== undefined)
+      isFree(b, { flow, length: b.const(0) }, (rule) => {
+        b.write(result, b.binary("or", b.binary("shl", rule, 8), VERDICTS.deny));
+        b.jump(decided);
+      });
+    b.write(result, b.call("decide", [fields, b.read(begin)]));
+    b.jump(decided);
+    b.enter(decided);
+    this.#finish(b, fields, flow, result);
+    return b.finish();
+  }
+
+  #askSets(
+    b: FunctionBuilder,
+    fields: Value,
+    side: "source" | "destination",
+    family: "ipv4" | "ipv6",
+    address: Value,
+  ): void {
+    const at = this.#words.get(`${side} sets`);
+    if (at === undefined) return;
+    const bits =
+      family === "ipv4"
+        ? b.call(NETWORKS_FUNCTION, [b.bswap(b.load("u32", address, 0), 32)])
+        : networks6(b, b.slot(24, true), address);
+    b.store(32, fields, at, bits);
+  }
+
+  /** From the answer on: what rules ask beyond fields, then the action. */
+  #finish(b: FunctionBuilder, fields: Value, flow: Value | undefined, result: Variable): void {
+    const hook = HOOKS[this.hook];
+    const last = b.block("last");
+    const length = (): Value => {
+      if (this.hook !== "xdp") return b.load("u32", b.param(0), SK_BUFF.len);
+      const { start, end } = packetBounds(b, hook);
+      return b.binary("sub", end, start);
+    };
+    const more = this.#rules.flatMap((rule, i) => (decidesAtOnce(rule) ? [] : [i]));
+    if (more.length > 0) {
+      const asks = b.block("asks");
+      b.branch("ult", b.and(b.read(result), 0xff), MORE, last, asks);
+      b.enter(asks);
+    }
+    for (const i of more) {
+      const rule = this.#rules[i] as Rule;
+      const mine = b.block("mine");
+      const others = b.block("others");
+      b.branch("eq", b.and(b.binary("shr", b.read(result), 8), 0xff_ffff), i, mine, others);
+      b.enter(mine);
+      const on = b.block("on");
+      const state = {
+        flow: flow as Value,
+        get length() {
+          return length();
+        },
+      };
+      this.#conditions(b, rule, i, state, on);
+      if (rule.sample !== undefined) {
+        if (!this.#maps.includes(sampleMap)) this.#maps.push(sampleMap);
+        sendSample(b, this.hook, rule.sample, i, length);
+      }
+      if (rule.block !== undefined) blockSource(b, rule.block, b.const(i), state);
+      if (isFinal(rule.action)) {
+        b.write(result, b.const(answerOf(i, VERDICTS[rule.action as keyof typeof VERDICTS])));
+        b.jump(last);
+      } else {
+        if (rule["set-mark"] !== undefined && this.#options.dryRun !== true)
+          b.store(32, b.param(0), SK_BUFF.mark, rule["set-mark"]);
+        this.#count(b, b.const(i), length());
+        b.jump(on);
+      }
+      b.enter(on);
+      b.write(result, b.call("decide", [fields, b.binary("shr", b.read(result), 32)]));
+      const again = b.block("again");
+      b.branch("ult", b.and(b.read(result), 0xff), MORE, last, again);
+      b.enter(again);
+      b.jump(others);
+      b.enter(others);
+    }
+    b.jump(last);
+    b.enter(last);
+    const answer = b.read(result);
+    const rule = b.and(b.binary("shr", answer, 8), 0xff_ffff);
+    const action = b.and(answer, 0xff);
+    this.#count(b, rule, length());
+    if (this.#options.dryRun === true) {
+      b.return(hook.allow);
+      return;
+    }
+    const refused = b.block("refused");
+    const allowed = b.block("allowed");
+    b.branch("eq", action, VERDICTS.allow, allowed, refused);
+    b.enter(refused);
+    if (this.#rules.some(({ action }) => action === "reject")) {
+      const denied = b.block("denied");
+      b.must("eq", action, VERDICTS.reject, denied);
+      this.#functions.push(rejectFunction());
+      b.return(b.call(REJECT_FUNCTION, [b.param(0)]));
+      b.enter(denied);
+    }
+    b.return(hook.deny);
+    b.enter(allowed);
+    if (this.#tracks && flow !== undefined) {
+      // Flows are those of protocols with ports.
+      b.when("ne", b.load("u32", flow, FLOW.sourcePort), 0, () => {
+        const known = b.helper("map_lookup_elem", [b.map(FLOW_MAP), flow], {
+          kind: "map-value",
+          map: FLOW_MAP,
+          nullable: true,
+        });
+        b.when("eq", known, 0, () => rememberFlow(b, { flow, length: b.const(0) }), {
+          otherwise: () => b.store(64, known, 0, b.helper("ktime_get_ns", [])),
+        });
+      });
+    }
+    b.return(hook.allow);
+  }
+
+  #conditions(
+    b: FunctionBuilder,
+    rule: Rule,
+    index: number,
+    state: PacketState,
+    otherwise: ReturnType<FunctionBuilder["block"]>,
+  ): void {
+    const filter = filterFunction(rule, index, this.hook, this.#read);
+    if (filter !== undefined) {
+      this.#functions.push(filter);
+      b.must("ne", b.call(filter.name, [b.param(0)]), 0, otherwise);
+    }
+    if (rule.state === "established") isEstablished(b, state, otherwise);
+    if (rule.state === "new") {
+      const fresh = b.block("fresh");
+      isEstablished(b, state, fresh);
+      b.jump(otherwise);
+      b.enter(fresh);
+    }
+    const swap = this.#options.atomicFetch !== false;
+    if (rule.within !== undefined) keepsRate(b, rule.within, b.const(index), state, otherwise, swap);
+    if (rule.over !== undefined) {
+      const over = b.block("over");
+      keepsRate(b, rule.over, b.const(index), state, over, swap);
+      b.jump(otherwise);
+      b.enter(over);
+    }
+  }
+
+  #count(b: FunctionBuilder, rule: Value, length: Value): void {
+    const key = b.slot(8);
+    b.store(32, key, 0, rule);
+    const place = b.helper("map_lookup_elem", [b.map(COUNTERS), key], {
+      kind: "map-value",
+      map: COUNTERS,
+      nullable: true,
+    });
+    b.when("ne", place, 0, () => {
+      b.store(64, place, 0, b.add(b.load("u64", place, 0), 1));
+      b.store(64, place, 8, b.add(b.load("u64", place, 8), length));
+      b.store(
+        64,
+        place,
+        16,
+        b.helper(this.#options.atomicFetch === false ? "ktime_get_ns" : "ktime_get_coarse_ns", []),
+      );
+    });
+  }
+}
+
+/** Remembers flows of packets that leave, as those that come in have them; stands at tc's egress. */
+function flowsFunction(): IrFunction {
+  const b = new FunctionBuilder(FLOWS_PROGRAM, [{ kind: "ctx" }]);
+  const flow = b.slot(FLOW.bytes, true);
+  b.zero(flow, 0, FLOW.bytes);
+  const out = b.slot(FLOW.bytes, true);
+  b.zero(out, 0, FLOW.bytes);
+  const done = b.block("done");
+  const seen = b.block("seen");
+  parsePacket(b, {
+    hook: HOOKS.tc,
+    words: new Map(),
+    fields: flow,
+    flow,
+    done: (world) => b.jump(world.endsWith("tcp") || world.endsWith("ports") ? seen : done),
+    runt: () => b.jump(done),
+  });
+  b.enter(seen);
+  for (const offset of [0, 8]) {
+    b.store(64, out, FLOW.source + offset, b.load("u64", flow, FLOW.destination + offset));
+    b.store(64, out, FLOW.destination + offset, b.load("u64", flow, FLOW.source + offset));
+  }
+  b.store(16, out, FLOW.sourcePort, b.load("u16", flow, FLOW.destinationPort));
+  b.store(16, out, FLOW.destinationPort, b.load("u16", flow, FLOW.sourcePort));
+  b.store(32, out, FLOW.protocol, b.load("u32", flow, FLOW.protocol));
+  rememberFlow(b, { flow: out, length: b.const(0) });
+  b.jump(done);
+  b.enter(done);
+  b.return(HOOKS.tc.allow);
+  return b.finish();
+}
+
+export { SAMPLES };
