@@ -31,7 +31,9 @@ function keyOf(instr: Instr): string | undefined {
     case "load": {
       // The context does not change while a program runs, except where a program writes it, which ours do not.
       const [pointer] = args as [Value];
-      return pointer.type.kind === "ctx" ? `load ${operation.size} ${operation.offset} ${operand(pointer)}` : undefined;
+      return pointer.type.kind === "ctx" && operation.volatile !== true
+        ? `load ${operation.size} ${operation.offset} ${operand(pointer)}`
+        : undefined;
     }
     case "map":
       return `map ${operation.map}`;

@@ -4,9 +4,12 @@
 // no value but those that are loaded at its start.
 //
 //     r1  fields, words of 32 bits        r0  answer, or the best so far
-//     r2  where to begin, then a scratch  r3, r4, r5  the fields that are asked most
+//     r2  where to begin, then a scratch  r4 to r9  the fields that are asked most
+//     r3  any number, the length
+//
+// Fields are loaded at the start: since Linux 6.18 each load from a caller's stack makes the verifier go through the whole function.
 
-import { branchImm, exit, goto, Jmp, load, movImm, wide } from "../../isa/index.ts";
+import { Alu, aluReg, branchImm, exit, goto, Jmp, load, movImm, movReg, wide } from "../../isa/index.ts";
 import type { FunctionSpec, ObjectInstruction } from "../../object/index.ts";
 import { type Decision, followers } from "./decision.ts";
 import { bitOf, type Field, type Word, wordOf } from "./fields.ts";
@@ -22,7 +25,8 @@ export interface DecideFunction {
 
 /** More than jumps of 16 bits reach; nobody writes such rules by hand. */
 const MOST_INSTRUCTIONS = 30_000;
-const HOT_REGISTERS = [3, 4, 5];
+const HOT_REGISTERS = [4, 5, 6, 7, 8, 9];
+const UNKNOWN = 3;
 const SCRATCH = 2;
 const NONE = 0x7fff_ffff;
 
@@ -61,14 +65,21 @@ export function decideFunction(
   answer: (rule: number | undefined) => number,
 ): DecideFunction | undefined {
   const code = new Code();
-  const starts: { readonly node: Decision; readonly hot: ReadonlyMap<Word, number> }[] = [];
-  const bodies = entries.map((root) => ({ root, hot: hotWords(root) }));
-  for (const { root, hot } of bodies) starts.push({ node: root, hot });
-  const numbers = new Map<Decision, number>();
-  for (const { root, hot } of bodies)
-    for (const node of ordered(root))
-      if (node.kind === "match" && node.next !== undefined && !numbers.has(node.next))
-        numbers.set(node.next, starts.push({ node: node.next, hot }));
+  // Graphs that are the same have one body; what goes on within a graph begins in its body.
+  const bodies = [...new Set(entries)].map((root) => ({
+    root,
+    hot: hotWords(root),
+    resumed: new Map<Decision, number>(),
+  }));
+  type Body = (typeof bodies)[number];
+  const starts: { readonly node: Decision; readonly body: Body }[] = entries.map((node) => ({
+    node,
+    body: bodies.find(({ root }) => root === node) as Body,
+  }));
+  for (const body of bodies)
+    for (const node of ordered(body.root))
+      if (node.kind === "match" && node.next !== undefined && !body.resumed.has(node.next))
+        body.resumed.set(node.next, starts.push({ node: node.next, body }));
   let last = 0;
   const start = (i: number): string => `start ${i}`;
   // Which start: by halves.
@@ -85,7 +96,7 @@ export function decideFunction(
     dispatch(middle, to);
   };
   dispatch(0, starts.length - 1);
-  const emit = (root: Decision, hot: ReadonlyMap<Word, number>, leaf: Leaves): void => {
+  const emit = (root: Decision, { hot, resumed }: Pick<Body, "hot" | "resumed">, leaf: Leaves): void => {
     const order = ordered(root);
     order.forEach((node, i) => {
       code.place(leaf.name(node));
@@ -94,22 +105,27 @@ export function decideFunction(
           leaf.end(code);
           return;
         case "match":
-          leaf.match(code, node.rule, node.next === undefined ? 0 : (numbers.get(node.next) ?? 0));
+          leaf.match(code, node.rule, node.next === undefined ? 0 : (resumed.get(node.next) as number));
           return;
         case "best": {
           const inner = `best ${last++}`;
           code.add(movImm(0, NONE, 32));
           node.of.forEach((one, j) => {
-            emit(one, hot, {
-              name: (of) => `${inner} ${j} ${of.id}`,
-              end: () => code.add(goto(0), `${inner} after ${j}`),
-              match: (_, rule) => {
-                code.add(branchImm(Jmp.JLE, 32, 0, answer(rule), 0), `${inner} after ${j}`);
-                code.add(movImm(0, answer(rule), 32));
-                code.add(goto(0), `${inner} after ${j}`);
+            emit(
+              one,
+              { hot, resumed },
+              {
+                name: (of) => `${inner} ${j} ${of.id}`,
+                end: () => code.add(goto(0), `${inner} after ${j}`),
+                match: (_, rule) => {
+                  code.add(branchImm(Jmp.JLE, 32, 0, answer(rule), 0), `${inner} after ${j}`);
+                  code.add(movImm(0, answer(rule), 32));
+                  code.add(goto(0), `${inner} after ${j}`);
+                },
               },
-            });
+            );
             code.place(`${inner} after ${j}`);
+            forget(code);
           });
           code.add(branchImm(Jmp.JEQ, 32, 0, NONE, 0), leaf.name(node.next));
           code.add(exit());
@@ -142,29 +158,49 @@ export function decideFunction(
     return SCRATCH;
   };
   // A start loads what is asked most, and goes to its node, which stands in the body of its graph.
-  starts.forEach(({ node, hot }, i) => {
+  starts.forEach(({ node, body }, i) => {
     code.place(start(i));
-    for (const [word, register] of hot) code.add(load(32, register, 1, words.get(word) as number));
-    const body = bodies.findIndex((one) => one.hot === hot);
-    code.add(goto(0), `body ${body} ${node.id}`);
+    for (const [word, register] of body.hot) code.add(load(32, register, 1, words.get(word) as number));
+    code.add(goto(0), `body ${bodies.indexOf(body)} ${node.id}`);
   });
-  bodies.forEach(({ root, hot }, i) => {
-    emit(root, hot, {
+  bodies.forEach((body, i) => {
+    emit(body.root, body, {
       name: (node) => `body ${i} ${node.id}`,
       end: () => {
         code.add(movImm(0, answer(undefined), 32));
-        code.add(exit());
+        code.add(goto(0), ANSWER);
       },
       match: (_, rule, next) => {
-        if (next === 0) code.add(movImm(0, answer(rule), 32));
-        else code.add(wide(0, (BigInt(next) << 32n) | BigInt(answer(rule))));
+        if (next === 0) {
+          code.add(movImm(0, answer(rule), 32));
+          code.add(goto(0), ANSWER);
+          return;
+        }
+        // What the rest of the program does then, it is to follow for each of these alone.
+        code.add(wide(0, (BigInt(next) << 32n) | BigInt(answer(rule))));
         code.add(exit());
       },
     });
   });
+  code.place(ANSWER);
+  forget(code);
+  // Nothing is in the upper half, which the verifier is to know.
+  code.add(movReg(0, 0, 32));
+  code.add(exit());
   if (code.length > MOST_INSTRUCTIONS) return undefined;
   const longest = Math.max(0, ...entries.map(depth));
-  return { spec: { name: "decide", code: code.finish(), parameters: 2 }, longest };
+  return { spec: { name: "decide", code: code.finish(), parameters: 3 }, longest };
+}
+
+/** The place where answers leave. */
+const ANSWER = "answer";
+
+/**
+ * The kernel's verifier would follow each rule that r0 may stand for by itself. A number that it knows nothing of, added and taken
+ * away again, leaves one that it knows nothing of.
+ */
+function forget(code: Code): void {
+  for (const operation of [Alu.ADD, Alu.SUB]) code.add(aluReg(operation, 64, 0, UNKNOWN));
 }
 
 interface Leaves {

@@ -49,10 +49,10 @@ interface State {
   readonly id: number;
 }
 
-/** The graph of a list of boxes, sorted by their rules. */
-export function decide(boxes: readonly Box[], options: DecisionOptions): Decision {
+/** The graphs of lists of boxes, each sorted by their rules; what they have alike is the same object. */
+export function decideEach(lists: readonly (readonly Box[])[], options: DecisionOptions): readonly Decision[] {
   const maker = new Maker(options);
-  return maker.chain(boxes, maker.end);
+  return lists.map((boxes) => maker.chain(boxes, maker.end));
 }
 
 /** All nodes of a graph, each once, those that lead to others before them. */
@@ -93,12 +93,19 @@ class Maker {
   #nextId = 1;
   #budget = 0;
   readonly #fields: Field[] = [];
+  readonly #mosts: number[] = [];
   readonly #numbers = new Map<Field, number>();
+  /** Of #choose, for each field: bounds of its sets, and the number of the only one. */
+  readonly #bounds: number[][] = [];
+  readonly #only: number[] = [];
   readonly #sets: Intervals[] = [];
-  readonly #setNumbers = new Map<string, number>();
+  /** Numbers of sets by a hash of their bounds. */
+  readonly #setNumbers = new Map<number, number[]>();
   readonly #states = new Map<number, State[]>();
   #nextState = 0;
-  #known = new Map<string, Decision>();
+  /** Nodes by a hash of their states, for each node that follows where nothing matches. */
+  readonly #after = new Map<Decision, Known>();
+  #known: Known = { nodes: new Map(), matches: new Map() };
 
   constructor({ decides, most = 0 }: DecisionOptions) {
     this.#decides = decides;
@@ -132,9 +139,10 @@ class Maker {
 
   /** One graph; undefined where it would have too many nodes. */
   #tree(boxes: readonly Box[], tail: Decision): Decision | undefined {
-    this.#known = new Map();
+    this.#known = this.#after.get(tail) ?? { nodes: new Map(), matches: new Map() };
+    this.#after.set(tail, this.#known);
     this.#budget =
-      boxes.length === 1 ? Number.POSITIVE_INFINITY : Math.max(this.#most, 64 + 8 * boxes.reduce(sumOfBounds, 0));
+      boxes.length === 1 ? Number.POSITIVE_INFINITY : Math.max(this.#most, 64 + 3 * boxes.reduce(sumOfBounds, 0));
     try {
       return this.#node(
         boxes.map((box) => this.#state(box)),
@@ -162,18 +170,21 @@ class Maker {
     let number = this.#numbers.get(field);
     if (number === undefined) {
       number = this.#fields.push(field) - 1;
+      this.#mosts.push(mostOf(field));
       this.#numbers.set(field, number);
     }
     return number;
   }
 
   #setNumber(set: Intervals): number {
-    const key = set.join();
-    let number = this.#setNumbers.get(key);
-    if (number === undefined) {
-      number = this.#sets.push(set) - 1;
-      this.#setNumbers.set(key, number);
-    }
+    let hash = set.length;
+    for (const bound of set) hash = (Math.imul(hash, 0x01000193) ^ bound) | 0;
+    const alike = this.#setNumbers.get(hash);
+    if (alike !== undefined)
+      for (const number of alike) if (sameNumbers(this.#sets[number] as Intervals, set)) return number;
+    const number = this.#sets.push(set) - 1;
+    if (alike === undefined) this.#setNumbers.set(hash, [number]);
+    else alike.push(number);
     return number;
   }
 
@@ -193,9 +204,10 @@ class Maker {
     const [first] = states;
     if (first === undefined) return tail;
     if (first.asks.length === 0 && this.#decides(first.rule)) return this.#match(first.rule, undefined);
-    const key = states.map((state) => state.id).join();
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
+    let hash = states.length;
+    for (const { id } of states) hash = (Math.imul(hash, 0x01000193) ^ id) | 0;
+    const alike = this.#known.nodes.get(hash);
+    if (alike !== undefined) for (const one of alike) if (sameStates(one.states, states)) return one.node;
     if (--this.#budget < 0) throw new TooMany();
     let made: Decision;
     if (first.asks.length === 0) {
@@ -209,16 +221,17 @@ class Maker {
       made =
         yes === no ? yes : { kind: "split", field, test: split.test, value: split.value, yes, no, id: this.#nextId++ };
     }
-    this.#known.set(key, made);
+    if (alike === undefined) this.#known.nodes.set(hash, [{ states, node: made }]);
+    else alike.push({ states, node: made });
     return made;
   }
 
   #match(rule: number, next: Decision | undefined): Decision {
-    const key = `match ${rule} ${next?.id ?? ""}`;
-    let node = this.#known.get(key);
+    const key = rule * 2 ** 24 + (next?.id ?? 0);
+    let node = this.#known.matches.get(key);
     if (node === undefined) {
       node = { kind: "match", rule, ...(next === undefined ? {} : { next }), id: this.#nextId++ };
-      this.#known.set(key, node);
+      this.#known.matches.set(key, node);
     }
     return node;
   }
@@ -249,7 +262,7 @@ class Maker {
     value: number,
     yes: boolean,
   ): State | undefined {
-    const most = mostOf(this.#fields[state.asks[at] as number] as Field);
+    const most = this.#mosts[state.asks[at] as number] as number;
     if (test === "is") {
       const inside = hasPoint(set, value);
       if (yes) return inside ? this.#without(state, at) : undefined;
@@ -297,48 +310,58 @@ class Maker {
 
   /** The question that leaves the fewest states on both sides; of equal ones that which parts them evenly. */
   #choose(states: readonly State[]): Split {
-    const bounds: number[][] = [];
-    const sets: Set<number>[] = [];
-    for (const { asks } of states)
+    const fields = this.#fields.length;
+    const bounds = this.#bounds;
+    const only = this.#only;
+    for (let field = 0; field < fields; field++) {
+      (bounds[field] ??= []).length = 0;
+      only[field] = NO_SET;
+    }
+    // Where there are many states, the bounds of some of them say where the middle is.
+    const step = Math.ceil(states.length / SAMPLE);
+    for (let at = 0; at < states.length; at++) {
+      const { asks } = states[at] as State;
       for (let i = 0; i < asks.length; i += 2) {
         const field = asks[i] as number;
         const number = asks[i + 1] as number;
-        let seen = sets[field];
-        if (seen === undefined) {
-          seen = sets[field] = new Set();
-          bounds[field] = [];
-        }
+        const before = only[field] as number;
+        only[field] = before === NO_SET || before === number ? number : SEVERAL;
         const own = bounds[field] as number[];
+        if (at % step !== 0 && own.length > 0) continue;
         const set = this.#sets[number] as Intervals;
-        seen.add(number);
-        const most = mostOf(this.#fields[field] as Field);
+        const most = this.#mosts[field] as number;
         for (let j = 0; j < set.length; j += 2) {
           if ((set[j] as number) > 0) own.push(set[j] as number);
           if ((set[j + 1] as number) < most) own.push((set[j + 1] as number) + 1);
         }
       }
-    let best: Split | undefined;
-    let least = Number.POSITIVE_INFINITY;
-    for (let field = 0; field < sets.length; field++) {
-      const seen = sets[field];
-      if (seen === undefined) continue;
-      const split = this.#splitOf(field, bounds[field] as number[], seen);
-      let [yes, no] = [0, 0];
-      for (const { asks } of states) {
-        const at = indexOfAsk(asks, field);
-        const set = at < 0 ? undefined : (this.#sets[asks[at + 1] as number] as Intervals);
-        if (set === undefined) {
-          yes++;
-          no++;
-        } else if (split.test === "is") {
-          if (hasPoint(set, split.value)) yes++;
-          if (set.length > 2 || set[0] !== split.value || set[1] !== split.value) no++;
+    }
+    const splits: (Split | undefined)[] = [];
+    const yes = new Int32Array(fields).fill(states.length);
+    const no = new Int32Array(fields).fill(states.length);
+    for (let field = 0; field < fields; field++)
+      splits[field] =
+        only[field] === NO_SET ? undefined : this.#splitOf(field, bounds[field] as number[], only[field] as number);
+    for (const { asks } of states)
+      for (let i = 0; i < asks.length; i += 2) {
+        const field = asks[i] as number;
+        const set = this.#sets[asks[i + 1] as number] as Intervals;
+        const { test, value } = splits[field] as Split;
+        if (test === "is") {
+          if (!hasPoint(set, value)) yes[field] = (yes[field] as number) - 1;
+          if (set.length === 2 && set[0] === value && set[1] === value) no[field] = (no[field] as number) - 1;
         } else {
-          if ((set[0] as number) < split.value) yes++;
-          if ((set[set.length - 1] as number) >= split.value) no++;
+          if ((set[0] as number) >= value) yes[field] = (yes[field] as number) - 1;
+          if ((set[set.length - 1] as number) < value) no[field] = (no[field] as number) - 1;
         }
       }
-      const cost = Math.max(yes, no) + (yes + no) / 2;
+    let best: Split | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (let field = 0; field < fields; field++) {
+      const split = splits[field];
+      if (split === undefined) continue;
+      const [a, b] = [yes[field] as number, no[field] as number];
+      const cost = Math.max(a, b) + (a + b) / 2;
       if (cost < least) {
         least = cost;
         best = split;
@@ -347,12 +370,12 @@ class Maker {
     return best as Split;
   }
 
-  #splitOf(field: number, bounds: number[], sets: ReadonlySet<number>): Split {
-    if (sets.size === 1) {
-      const [number] = sets;
-      const set = this.#sets[number as number] as Intervals;
+  /** `only`: the number of the one set that all ask for, or SEVERAL. */
+  #splitOf(field: number, bounds: number[], only: number): Split {
+    if (only !== SEVERAL) {
+      const set = this.#sets[only] as Intervals;
       if (set.length === 2 && set[0] === set[1]) return { field, test: "is", value: set[0] as number };
-      const most = mostOf(this.#fields[field] as Field);
+      const most = this.#mosts[field] as number;
       const hole = set[0] === 0 ? (set[1] as number) + 1 : 0;
       if (allBut(set, hole, most)) return { field, test: "is", value: hole };
     }
@@ -360,6 +383,18 @@ class Maker {
     return { field, test: "below", value: bounds[bounds.length >> 1] as number };
   }
 }
+
+interface Known {
+  readonly nodes: Map<number, { readonly states: readonly State[]; readonly node: Decision }[]>;
+  /** By rule, and what follows. */
+  readonly matches: Map<number, Decision>;
+}
+
+/** No set, and more than one. */
+const NO_SET = -1;
+const SEVERAL = -2;
+/** States whose bounds are looked at for the middle of a split. */
+const SAMPLE = 48;
 
 interface Split {
   readonly field: number;
@@ -395,6 +430,12 @@ function withoutPoint(set: Intervals, value: number): Intervals {
     }
   }
   return rest;
+}
+
+function sameStates(a: readonly State[], b: readonly State[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 function sameNumbers(a: readonly number[], b: readonly number[]): boolean {

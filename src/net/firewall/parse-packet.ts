@@ -39,12 +39,16 @@ export interface PacketBounds {
   readonly end: Value;
 }
 
+/** The packet's start and end as they are here: a helper that moves the packet changes them. */
+function boundsNow(b: FunctionBuilder, hook: Hook): PacketBounds {
+  const read = (offset: number, kind: "packet" | "packet-end"): Value =>
+    b.emit({ op: "load", size: "u32", offset, volatile: true }, [b.param(0)], { kind });
+  return { start: read(hook.data, "packet"), end: read(hook.dataEnd, "packet-end") };
+}
+
 /** The packet's start and end. In tc, what of its head lies elsewhere is fetched first. */
 export function packetBounds(b: FunctionBuilder, hook: Hook): PacketBounds {
-  const read = (): PacketBounds => ({
-    start: b.load("u32", b.param(0), hook.data, PACKET),
-    end: b.load("u32", b.param(0), hook.dataEnd, { kind: "packet-end" }),
-  });
+  const read = (): PacketBounds => boundsNow(b, hook);
   if (hook.type === "xdp") return read();
   const first = read();
   const start: Variable = { name: "start", type: PACKET };

@@ -30,7 +30,7 @@ import {
   rememberFlow,
 } from "./conditions.ts";
 import { answerOf, decideFunction, depth } from "./decide-code.ts";
-import { type Decision, decide, nodesOf } from "./decision.ts";
+import { type Decision, decideEach, nodesOf } from "./decision.ts";
 import { WORLDS, type Word, type World, wordOf } from "./fields.ts";
 import { filterFunction } from "./filter-function.ts";
 import { HOOKS, type HookName, SK_BUFF } from "./hooks.ts";
@@ -85,12 +85,11 @@ export function graphsOf(
 ): ReadonlyMap<World, Decision> {
   const atOnce = value.rules.map(decidesAtOnce);
   try {
-    return new Map(
-      WORLDS.map((world) => [
-        world,
-        decide(boxesOf(value.rules, world, sets), { decides: (rule) => atOnce[rule] === true }),
-      ]),
+    const graphs = decideEach(
+      WORLDS.map((world) => boxesOf(value.rules, world, sets)),
+      { decides: (rule) => atOnce[rule] === true },
     );
+    return new Map(WORLDS.map((world, i) => [world, graphs[i] as Decision]));
   } catch (error) {
     if (!(error instanceof TooManyBoxes)) throw error;
     throw new DiagnosticError(
@@ -287,7 +286,7 @@ class ProgramWriter {
         b.write(result, b.binary("or", b.binary("shl", rule, 8), VERDICTS.deny));
         b.jump(decided);
       });
-    b.write(result, b.call("decide", [fields, b.read(begin)]));
+    b.write(result, b.call("decide", [fields, b.read(begin), this.#length(b)]));
     b.jump(decided);
     b.enter(decided);
     this.#finish(b, fields, flow, result);
@@ -310,19 +309,22 @@ class ProgramWriter {
     b.store(32, fields, at, bits);
   }
 
+  /** Bytes of the frame. */
+  #length(b: FunctionBuilder): Value {
+    if (this.hook !== "xdp") return b.load("u32", b.param(0), SK_BUFF.len);
+    const { start, end } = packetBounds(b, HOOKS.xdp);
+    return b.binary("sub", end, start);
+  }
+
   /** From the answer on: what rules ask beyond fields, then the action. */
   #finish(b: FunctionBuilder, fields: Value, flow: Value | undefined, result: Variable): void {
     const hook = HOOKS[this.hook];
     const last = b.block("last");
-    const length = (): Value => {
-      if (this.hook !== "xdp") return b.load("u32", b.param(0), SK_BUFF.len);
-      const { start, end } = packetBounds(b, hook);
-      return b.binary("sub", end, start);
-    };
+    const length = (): Value => this.#length(b);
     const more = this.#rules.flatMap((rule, i) => (decidesAtOnce(rule) ? [] : [i]));
     if (more.length > 0) {
       const asks = b.block("asks");
-      b.branch("ult", b.and(b.read(result), 0xff), MORE, last, asks);
+      b.branch("eq", b.binary("shr", b.read(result), 32), 0, last, asks);
       b.enter(asks);
     }
     for (const i of more) {
@@ -354,9 +356,9 @@ class ProgramWriter {
         b.jump(on);
       }
       b.enter(on);
-      b.write(result, b.call("decide", [fields, b.binary("shr", b.read(result), 32)]));
+      b.write(result, b.call("decide", [fields, b.binary("shr", b.read(result), 32), length()]));
       const again = b.block("again");
-      b.branch("ult", b.and(b.read(result), 0xff), MORE, last, again);
+      b.branch("eq", b.binary("shr", b.read(result), 32), 0, last, again);
       b.enter(again);
       b.jump(others);
       b.enter(others);
