@@ -12,7 +12,7 @@ export { errnoName, SystemCallError, UnsupportedError, VerifierError } from "./e
 export { doWithout, type Feature, featureNames, hasFeature, hasHelper, hasKfunc, hasMap } from "./features.ts";
 export type { Finding } from "./finding.ts";
 export { Kernel, type KernelFiles } from "./kernel.ts";
-export { ids, type LinkInfo, linkInfo, type MapInfo, mapInfo, openMap } from "./kernel-objects.ts";
+export { ids, type LinkInfo, linkInfo, type MapInfo, mapInfo, openMap, updateLink } from "./kernel-objects.ts";
 export { kernelBtf, kernelBtfBytes } from "./kernel-types.ts";
 export { binaryPath, libraryPath, parseLibraryCache, which } from "./libraries.ts";
 export {

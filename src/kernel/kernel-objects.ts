@@ -95,3 +95,7 @@ export function linkInfo(fd: number, kernel: Kernel = liveKernel()): LinkInfo {
 /** A descriptor of a map by its id, to be closed by the caller. Throws a SystemCallError. */
 export const openMap = (id: number, kernel: Kernel = liveKernel()): number =>
   checked(kernel.bpf("MAP_GET_FD_BY_ID", { map_id: id }), "bpf(BPF_MAP_GET_FD_BY_ID)", `map ${id}`);
+
+/** Lets another program of the same type take the place of a link's, with no event lost (Linux 5.7). Throws a SystemCallError. */
+export const updateLink = (link: number, program: number, kernel: Kernel = liveKernel()): void =>
+  void checked(kernel.bpf("LINK_UPDATE", { link_fd: link, new_prog_fd: program }), "bpf(BPF_LINK_UPDATE)", "a link");

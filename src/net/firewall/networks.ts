@@ -5,7 +5,7 @@
 // address is found by halving: no step where a /16 lies in one set or none, sixteen at most. Prefixes within prefixes are merged
 // ahead, so one answer has the bits of all sets that hold the address, however long their prefixes.
 //
-//     root  65,536 words: first edge * 32 | levels
+//     root  65,536 words: first edge * 32 | levels; then two: the first edge that is free, how many there are
 //     edge  8 bytes: second half of the address in the upper word (0x10000: filler), bits of sets in the lower one
 //
 // A change writes new edges behind those in use and then the root's word, at once: a packet sees the old ones or the new ones.
@@ -21,52 +21,68 @@ import type { FirewallSet } from "./sets.ts";
 export const NETWORKS4 = "networks4";
 export const NETWORKS6 = "networks6";
 const ROOTS = 65_536;
-const ROOT_BYTES = ROOTS * 4;
 /** BPF_F_MMAPABLE and BPF_F_NO_PREALLOC (linux/bpf.h). */
 const MMAPABLE = 1 << 10;
 const NO_PREALLOC = 1;
 const FILLER = 0x10000;
+/** Edges of a /16 that is all single addresses. */
+const MOST_OF_HALF = 0x10000;
 
-/** Networks of one family, each with the bits of the sets that have it. */
-interface Merged {
-  readonly prefix: Prefix;
-  bits: number;
+/** What lies behind the roots: the first edge that is free, and how many there are. */
+const NEXT = ROOTS;
+const CAPACITY = ROOTS + 1;
+const EDGES = ROOTS + 2;
+const EDGES_AT = EDGES * 4;
+
+interface Edge {
+  readonly low: number;
+  readonly bits: number;
+}
+/** A piece of the table that has changed, in bytes. */
+export interface TablePiece {
+  readonly at: number;
+  readonly bytes: number;
 }
 
-/** The table of IPv4, as it lies in memory. Addresses are numbers. */
+/** The table of IPv4, as it lies in memory: that of a map, or one that a map is filled with. Addresses are numbers. */
 export class NetworkTable {
   readonly bytes: Uint8Array;
   readonly #words: Uint32Array;
-  /** Edges of the map: a power of two. */
-  readonly capacity: number;
-  /** Where the next edges go: those before are in use, or have been. */
-  #next: number;
   /** First edge of those that a whole /16 shares, by their bits. */
   readonly #shared = new Map<number, number>();
-  readonly #networks: Map<number, number>[];
 
-  /** `networks`: for each length from 0 to 32, bits of sets by address. */
-  private constructor(networks: Map<number, number>[], capacity: number) {
-    this.#networks = networks;
-    this.capacity = capacity;
-    this.bytes = new Uint8Array(ROOT_BYTES + capacity * 8);
-    this.#words = new Uint32Array(this.bytes.buffer);
-    this.#next = 0;
+  /** Throws a RangeError for bytes that are no table. */
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+    if (!(bytes.length >= EDGES_AT && this.capacity * 8 === bytes.length - EDGES_AT && this.#next <= this.capacity))
+      throw new RangeError("this is no table of networks");
   }
 
+  /** Those of the sets that a map holds, with as much room again for changes. */
   static of(sets: Iterable<FirewallSet>): NetworkTable {
-    const networks = Array.from({ length: 33 }, () => new Map<number, number>());
-    for (const { bit, prefixes } of sets) {
-      if (bit === undefined) continue;
-      for (const prefix of prefixes) if (prefix.bytes.length === 4) add(networks, prefix, bit);
-    }
-    // As much as is needed and the same again for changes, and at least a /16 of single addresses.
-    let capacity = FILLER * 2;
-    for (;;) {
-      const table = new NetworkTable(networks, capacity);
-      if (table.#fill() && table.#next * 2 <= capacity) return table;
-      capacity *= 2;
-    }
+    const tops = networksByHalf(sets);
+    let needed = 0;
+    for (const edges of tops.edges) needed += 2 ** levelsOf(edges);
+    const table = NetworkTable.#empty(needed);
+    for (let top = 0; top < ROOTS; top++)
+      table.#words[top] = table.#write(tops.edges[tops.of[top] as number] as Edge[]) as number;
+    return table;
+  }
+
+  static #empty(needed: number): NetworkTable {
+    const capacity = 2 ** Math.ceil(Math.log2(Math.max(MOST_OF_HALF * 2, needed * 2)));
+    const bytes = new Uint8Array(EDGES_AT + capacity * 8);
+    new Uint32Array(bytes.buffer)[CAPACITY] = capacity;
+    return new NetworkTable(bytes);
+  }
+
+  /** Edges of the map: a power of two. */
+  get capacity(): number {
+    return this.#words[CAPACITY] as number;
+  }
+  get #next(): number {
+    return this.#words[NEXT] as number;
   }
 
   /** Bits of the sets that hold an address. */
@@ -75,160 +91,208 @@ export class NetworkTable {
     let at = root >>> 5;
     const low = address & 0xffff;
     for (let step = (1 << (root & 31)) >> 1; step > 0; step >>= 1)
-      if ((this.#words[ROOTS + (at + step) * 2 + 1] as number) <= low) at += step;
-    return this.#words[ROOTS + at * 2] as number;
-  }
-
-  #fill(): boolean {
-    for (let top = 0; top < ROOTS; ) {
-      const same = this.#sameUntil(top);
-      const word = this.#write(this.#edgesOf(top));
-      if (word === undefined) return false;
-      for (; top < same; top++) this.#words[top] = word;
-    }
-    return true;
-  }
-
-  #starts: Int32Array | undefined;
-  /** The next first half, behind this one, whose edges differ. */
-  #sameUntil(top: number): number {
-    this.#starts ??= this.#changes();
-    return this.#starts[top] as number;
-  }
-
-  #changes(): Int32Array {
-    const marks = new Uint8Array(ROOTS + 1);
-    this.#networks.forEach((byAddress, bits) => {
-      for (const address of byAddress.keys()) {
-        const first = address >>> 16;
-        marks[first] = 1;
-        const last = bits >= 16 ? first + 1 : first + 2 ** (16 - bits);
-        marks[Math.min(last, ROOTS)] = 1;
-      }
-    });
-    const next = new Int32Array(ROOTS);
-    for (let top = ROOTS - 1, end = ROOTS; top >= 0; top--) {
-      next[top] = end;
-      if (marks[top] === 1) end = top;
-    }
-    return next;
-  }
-
-  #longBy: Map<number, { readonly from: number; readonly to: number; readonly bits: number }[]> | undefined;
-
-  /** Edges of a first half: from where on which bits hold. */
-  #edgesOf(top: number): { readonly low: number; readonly bits: number }[] {
-    let base = 0;
-    for (let bits = 0; bits <= 16; bits++)
-      base |= this.#networks[bits]?.get(((top << 16) & (bits === 0 ? 0 : -1 << (32 - bits))) >>> 0) ?? 0;
-    this.#longBy ??= this.#longer();
-    const inside = this.#longBy.get(top);
-    if (inside === undefined) return [{ low: 0, bits: base }];
-    const bounds = new Set([0]);
-    for (const { from, to } of inside) {
-      bounds.add(from);
-      if (to < 0xffff) bounds.add(to + 1);
-    }
-    const lows = [...bounds].sort((a, b) => a - b);
-    // Prefixes lie in each other or apart: a stack of those that are open.
-    const sorted = [...inside].sort((a, b) => a.from - b.from || b.to - a.to);
-    const edges: { low: number; bits: number }[] = [];
-    const open: { to: number; bits: number }[] = [];
-    let next = 0;
-    for (const low of lows) {
-      while (open.length > 0 && (open[open.length - 1] as { to: number }).to < low) open.pop();
-      while (next < sorted.length && (sorted[next] as { from: number }).from === low) {
-        const one = sorted[next++] as { to: number; bits: number };
-        open.push({ to: one.to, bits: one.bits | (open[open.length - 1]?.bits ?? 0) });
-      }
-      const bits = (base | (open[open.length - 1]?.bits ?? 0)) >>> 0;
-      if (edges.length === 0 || (edges[edges.length - 1] as { bits: number }).bits !== bits) edges.push({ low, bits });
-    }
-    return edges;
-  }
-
-  #longer(): Map<number, { from: number; to: number; bits: number }[]> {
-    const by = new Map<number, { from: number; to: number; bits: number }[]>();
-    for (let bits = 17; bits <= 32; bits++)
-      for (const [address, sets] of this.#networks[bits] as Map<number, number>) {
-        const top = address >>> 16;
-        const from = address & 0xffff;
-        const one = { from, to: from + 2 ** (32 - bits) - 1, bits: sets };
-        const own = by.get(top);
-        if (own === undefined) by.set(top, [one]);
-        else own.push(one);
-      }
-    return by;
-  }
-
-  /** Writes edges where there is room, and answers the root's word; undefined: there is none. */
-  #write(edges: readonly { readonly low: number; readonly bits: number }[]): number | undefined {
-    const [only] = edges;
-    if (edges.length === 1 && only !== undefined) {
-      const known = this.#shared.get(only.bits);
-      if (known !== undefined) return (known << 5) >>> 0;
-    }
-    const levels = Math.ceil(Math.log2(edges.length));
-    const size = 2 ** levels;
-    if (this.#next + size > this.capacity) return undefined;
-    const at = this.#next;
-    this.#next += size;
-    for (let i = 0; i < size; i++) {
-      const edge = edges[i];
-      this.#words[ROOTS + (at + i) * 2] = edge?.bits ?? 0;
-      this.#words[ROOTS + (at + i) * 2 + 1] = edge?.low ?? FILLER;
-    }
-    if (edges.length === 1 && only !== undefined) this.#shared.set(only.bits, at);
-    return ((at << 5) | levels) >>> 0;
+      if ((this.#words[EDGES + (at + step) * 2 + 1] as number) <= low) at += step;
+    return this.#words[EDGES + at * 2] as number;
   }
 
   /**
-   * Adds a network to a set, or takes it away. What has changed is given in the order in which it is to be written: pieces of
-   * `bytes`, edges before roots. Undefined: there is no room, and the table is to be made anew (`packed`).
+   * Puts a network into a set, or takes it and all within out of it. What has changed is given in the order in which a map in use is
+   * to be written: edges before the roots that lead to them. Undefined: there is no room any more (`packed` makes some).
    */
-  change(
-    prefix: Prefix,
+  change(prefix: Prefix, bit: number, present: boolean): readonly TablePiece[] | undefined {
+    return this.changeRange(range4(prefix), bit, present);
+  }
+
+  /** The same of all addresses from the first to the last. */
+  changeRange(
+    [first, last]: readonly [first: number, last: number],
     bit: number,
     present: boolean,
-  ): readonly { readonly at: number; readonly bytes: number }[] | undefined {
-    const [address] = range4(prefix);
-    const byAddress = this.#networks[prefix.bits] as Map<number, number>;
-    const before = byAddress.get(address) ?? 0;
-    const after = (present ? before | (1 << bit) : before & ~(1 << bit)) >>> 0;
-    if (before === after) return [];
-    if (after === 0) byAddress.delete(address);
-    else byAddress.set(address, after);
-    this.#changeLong(address, prefix.bits, after);
-    const first = address >>> 16;
-    const count = prefix.bits >= 16 ? 1 : 2 ** (16 - prefix.bits);
+  ): readonly TablePiece[] | undefined {
     const start = this.#next;
-    const roots: { at: number; bytes: number }[] = [];
-    for (let top = first; top < first + count; top++) {
-      const word = this.#write(this.#edgesOf(top));
+    const roots: TablePiece[] = [];
+    for (let top = first >>> 16; top <= last >>> 16; top++) {
+      const low = top === first >>> 16 ? first & 0xffff : 0;
+      const high = top === last >>> 16 ? last & 0xffff : 0xffff;
+      const before = this.#edgesOf(this.#words[top] as number);
+      const after = withBit(before, low, high, bit, present);
+      if (after === undefined) continue;
+      const word = this.#write(after);
       if (word === undefined) return undefined;
       this.#words[top] = word;
       roots.push({ at: top * 4, bytes: 4 });
     }
-    return [{ at: ROOT_BYTES + start * 8, bytes: (this.#next - start) * 8 }, ...roots];
+    if (roots.length === 0) return [];
+    return [{ at: EDGES_AT + start * 8, bytes: (this.#next - start) * 8 }, { at: NEXT * 4, bytes: 4 }, ...roots];
   }
 
-  #changeLong(address: number, bits: number, sets: number): void {
-    if (bits <= 16) return;
-    this.#longBy ??= this.#longer();
-    const top = address >>> 16;
-    const from = address & 0xffff;
-    const to = from + 2 ** (32 - bits) - 1;
-    const rest = (this.#longBy.get(top) ?? []).filter((one) => one.from !== from || one.to !== to);
-    if (sets !== 0) rest.push({ from, to, bits: sets });
-    if (rest.length > 0) this.#longBy.set(top, rest);
-    else this.#longBy.delete(top);
+  /** The addresses of a set, as ranges in order. */
+  *rangesOf(bit: number): Generator<readonly [first: number, last: number]> {
+    let from: number | undefined;
+    for (let top = 0; top < ROOTS; top++)
+      for (const { low, bits } of this.#edgesOf(this.#words[top] as number)) {
+        const at = top * 0x10000 + low;
+        const inside = ((bits >>> bit) & 1) === 1;
+        if (inside) from ??= at;
+        else if (from !== undefined) {
+          yield [from, at - 1];
+          from = undefined;
+        }
+      }
+    if (from !== undefined) yield [from, 0xffff_ffff];
+  }
+
+  /** The same, without edges that nothing leads to. */
+  packed(): NetworkTable {
+    const known = new Map<number, Edge[]>();
+    let needed = 0;
+    for (let top = 0; top < ROOTS; top++) {
+      const word = this.#words[top] as number;
+      if (known.has(word)) continue;
+      const edges = this.#edgesOf(word);
+      known.set(word, edges);
+      needed += 2 ** levelsOf(edges);
+    }
+    const table = NetworkTable.#empty(needed);
+    const words = new Map<number, number>();
+    for (let top = 0; top < ROOTS; top++) {
+      const word = this.#words[top] as number;
+      let own = words.get(word);
+      if (own === undefined) words.set(word, (own = table.#write(known.get(word) as Edge[]) as number));
+      table.#words[top] = own;
+    }
+    return table;
+  }
+
+  #edgesOf(root: number): Edge[] {
+    const edges: Edge[] = [];
+    const size = 2 ** (root & 31);
+    for (let i = 0; i < size; i++) {
+      const at = EDGES + ((root >>> 5) + i) * 2;
+      const low = this.#words[at + 1];
+      if (low === undefined || low >= FILLER) break;
+      edges.push({ low, bits: this.#words[at] as number });
+    }
+    return edges.length === 0 ? [{ low: 0, bits: 0 }] : edges;
+  }
+
+  /** Writes edges where there is room, and answers the root's word; undefined: there is none. */
+  #write(edges: readonly Edge[]): number | undefined {
+    const [only] = edges;
+    const alone = edges.length === 1 && only !== undefined;
+    if (alone) {
+      const known = this.#shared.get(only.bits);
+      if (known !== undefined) return (known << 5) >>> 0;
+    }
+    const levels = levelsOf(edges);
+    const at = this.#next;
+    const size = 2 ** levels;
+    if (at + size > this.capacity) return undefined;
+    for (let i = 0; i < size; i++) {
+      const edge = edges[i];
+      this.#words[EDGES + (at + i) * 2] = edge?.bits ?? 0;
+      this.#words[EDGES + (at + i) * 2 + 1] = edge?.low ?? FILLER;
+    }
+    this.#words[NEXT] = at + size;
+    if (alone) this.#shared.set(only.bits, at);
+    return ((at << 5) | levels) >>> 0;
   }
 }
 
-function add(networks: readonly Map<number, number>[], prefix: Prefix, bit: number): void {
-  const byAddress = networks[prefix.bits] as Map<number, number>;
-  const [address] = range4(prefix);
-  byAddress.set(address, ((byAddress.get(address) ?? 0) | (1 << bit)) >>> 0);
+const levelsOf = (edges: readonly Edge[]): number => Math.ceil(Math.log2(edges.length));
+
+/** The edges with a bit set or cleared from `low` to `high`; undefined where that changes nothing. */
+function withBit(edges: readonly Edge[], low: number, high: number, bit: number, present: boolean): Edge[] | undefined {
+  const made: Edge[] = [];
+  let changed = false;
+  const put = (at: number, bits: number): void => {
+    if (made[made.length - 1]?.bits !== bits) made.push({ low: at, bits });
+  };
+  edges.forEach((edge, i) => {
+    const end = (edges[i + 1]?.low ?? FILLER) - 1;
+    const bits = (present ? edge.bits | (1 << bit) : edge.bits & ~(1 << bit)) >>> 0;
+    const [from, to] = [Math.max(edge.low, low), Math.min(end, high)];
+    if (from > to || bits === edge.bits) {
+      put(edge.low, edge.bits);
+      return;
+    }
+    changed = true;
+    if (edge.low < from) put(edge.low, edge.bits);
+    put(from, bits);
+    if (to < end) put(to + 1, edge.bits);
+  });
+  return changed ? made : undefined;
+}
+
+/** Edges of each first half of an address; equal neighbours share theirs. */
+function networksByHalf(sets: Iterable<FirewallSet>): { readonly edges: readonly Edge[][]; readonly of: Int32Array } {
+  const short = Array.from({ length: 17 }, () => new Map<number, number>());
+  const long = new Map<number, { readonly from: number; readonly to: number; readonly bits: number }[]>();
+  const marks = new Uint8Array(ROOTS + 1);
+  for (const { bit, prefixes } of sets) {
+    if (bit === undefined) continue;
+    for (const prefix of prefixes) {
+      if (prefix.bytes.length !== 4) continue;
+      const [first, last] = range4(prefix);
+      const top = first >>> 16;
+      marks[top] = 1;
+      marks[(last >>> 16) + 1] = 1;
+      const bits = (1 << bit) >>> 0;
+      if (prefix.bits <= 16) {
+        const byTop = short[prefix.bits] as Map<number, number>;
+        byTop.set(top, ((byTop.get(top) ?? 0) | bits) >>> 0);
+      } else {
+        const own = long.get(top);
+        const one = { from: first & 0xffff, to: last & 0xffff, bits };
+        if (own === undefined) long.set(top, [one]);
+        else own.push(one);
+      }
+    }
+  }
+  const edges: Edge[][] = [];
+  const of = new Int32Array(ROOTS);
+  for (let top = 0; top < ROOTS; top++) {
+    if (top > 0 && marks[top] === 0) {
+      of[top] = of[top - 1] as number;
+      continue;
+    }
+    let base = 0;
+    for (let bits = 0; bits <= 16; bits++)
+      base |= short[bits]?.get(top & (bits === 0 ? 0 : (0xffff << (16 - bits)) & 0xffff)) ?? 0;
+    of[top] = edges.push(edgesWithin(base >>> 0, long.get(top) ?? [])) - 1;
+  }
+  return { edges, of };
+}
+
+/** Prefixes lie in each other or apart: a stack has those that are open. */
+function edgesWithin(
+  base: number,
+  inside: { readonly from: number; readonly to: number; readonly bits: number }[],
+): Edge[] {
+  if (inside.length === 0) return [{ low: 0, bits: base }];
+  inside.sort((a, b) => a.from - b.from || b.to - a.to);
+  const lows = new Set([0]);
+  for (const { from, to } of inside) {
+    lows.add(from);
+    if (to < 0xffff) lows.add(to + 1);
+  }
+  const edges: Edge[] = [];
+  const open: { readonly to: number; readonly bits: number }[] = [];
+  let next = 0;
+  for (const low of [...lows].sort((a, b) => a - b)) {
+    while (open.length > 0 && (open[open.length - 1] as { to: number }).to < low) open.pop();
+    for (let one = inside[next]; one !== undefined && one.from === low; one = inside[++next])
+      open.push({ to: one.to, bits: (one.bits | (open[open.length - 1]?.bits ?? 0)) >>> 0 });
+    const bits = (base | (open[open.length - 1]?.bits ?? 0)) >>> 0;
+    if (edges[edges.length - 1]?.bits !== bits) edges.push({ low, bits });
+  }
+  return edges;
+}
+
+/** Networks of one family, each with the bits of the sets that have it. */
+interface Merged {
+  readonly prefix: Prefix;
+  bits: number;
 }
 
 /** Networks of IPv6 by their keys in the trie: each has the bits of those that it lies in, too. */
@@ -294,7 +358,7 @@ export function networksFunction(capacity: number): IrFunction {
   const b = new Builder(NETWORKS_FUNCTION, [{ kind: "int" }]);
   const address = b.zext(b.param(0), 32);
   const table = b.mapValue(NETWORKS4, 0);
-  const edges = b.mapValue(NETWORKS4, ROOT_BYTES);
+  const edges = b.mapValue(NETWORKS4, EDGES_AT);
   const edge = (at: Value): Value => b.load("u64", b.add(edges, b.binary("shl", b.and(at, capacity - 1), 3)), 0);
   const root = b.load("u32", b.add(table, b.binary("shl", b.binary("shr", address, 16), 2)), 0);
   const place: Variable = { name: "place", type: { kind: "int" } };

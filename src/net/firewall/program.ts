@@ -38,7 +38,7 @@ import { NETWORKS_FUNCTION, NetworkTable, networkMaps, networks6, networksFuncti
 import { FLOW, packetBounds, parsePacket } from "./parse-packet.ts";
 import { REJECT_FUNCTION, rejectFunction } from "./reject.ts";
 import { isFinal, type Rule, type RuleSet } from "./rules.ts";
-import { SAMPLES, sampleMap, sendSample } from "./samples.ts";
+import { sampleMap, sendSample } from "./samples.ts";
 import { type FirewallSet, resolveSets } from "./sets.ts";
 
 export interface FirewallOptions {
@@ -51,8 +51,10 @@ export interface FirewallOptions {
   readonly cpu?: Cpu;
   /** False for kernels without atomic operations that answer (before Linux 5.12). */
   readonly atomicFetch?: boolean;
-  /** Nanoseconds of CLOCK_MONOTONIC from which on it lets all packets go on, unless it is replaced before. */
-  readonly until?: bigint;
+  /** False for kernels without a coarse clock (before Linux 5.11): the exact one is asked then, which takes longer. */
+  readonly coarseClock?: boolean;
+  /** It can be on trial: from the time that user space writes into `control` on, the program before it decides again. */
+  readonly trial?: boolean;
 }
 
 export interface CompiledFirewall {
@@ -73,6 +75,12 @@ export const FLOWS_PROGRAM = "firewall_flows";
 export const COUNTERS = "counters";
 /** For each rule and, behind them, the default: packets, bytes, and when the last one came (nanoseconds of CLOCK_MONOTONIC). */
 export const COUNTER_BYTES = 24;
+
+/** Until when a firewall is on trial (nanoseconds of CLOCK_MONOTONIC; 0: it is not), and the program before it. */
+export const CONTROL = "control";
+export const PREVIOUS = "previous";
+/** BPF_F_MMAPABLE (linux/bpf.h). */
+const MMAPABLE = 1 << 10;
 
 /** Verdicts as answers have them; above these the rule has more to ask or to do. */
 const VERDICTS = { allow: 0, deny: 1, reject: 2 } as const;
@@ -229,14 +237,7 @@ class ProgramWriter {
       valueSize: COUNTER_BYTES,
       maxEntries: this.#rules.length + 1,
     });
-    if (this.#options.until !== undefined) {
-      const on = b.block("on");
-      const off = b.block("off");
-      b.branch("ult", b.helper("ktime_get_ns", []), b.const(this.#options.until), on, off, { unlikely: "else" });
-      b.enter(off);
-      b.return(hook.allow);
-      b.enter(on);
-    }
+    if (this.#options.trial === true) this.#trial(b);
     const fields = b.slot(Math.max(8, (this.#words.size * 4 + 7) & ~7), true);
     const needsFlow =
       this.#tracks || this.#blocks || this.#rules.some(({ within, over }) => (within ?? over)?.per !== undefined);
@@ -291,6 +292,27 @@ class ProgramWriter {
     b.enter(decided);
     this.#finish(b, fields, flow, result);
     return b.finish();
+  }
+
+  /** Leaves packets to the program before this one when its time is over, whoever is there to see to it or not. */
+  #trial(b: FunctionBuilder): void {
+    this.#maps.push(
+      { name: CONTROL, type: "array", keySize: 4, valueSize: 8, maxEntries: 1, flags: MMAPABLE },
+      { name: PREVIOUS, type: "prog_array", keySize: 4, valueSize: 4, maxEntries: 1 },
+    );
+    const on = b.block("on");
+    const trial = b.block("trial");
+    const over = b.block("over");
+    const until = b.emit({ op: "load", size: "u64", offset: 0, volatile: true }, [b.mapValue(CONTROL, 0)], {
+      kind: "int",
+    });
+    b.branch("eq", until, 0, on, trial);
+    b.enter(trial);
+    b.branch("ult", b.helper("ktime_get_ns", []), until, on, over, { unlikely: "else" });
+    b.enter(over);
+    b.helper("tail_call", [b.param(0), b.map(PREVIOUS), b.const(0)]);
+    b.return(HOOKS[this.hook].allow);
+    b.enter(on);
   }
 
   #askSets(
@@ -446,7 +468,7 @@ class ProgramWriter {
         64,
         place,
         16,
-        b.helper(this.#options.atomicFetch === false ? "ktime_get_ns" : "ktime_get_coarse_ns", []),
+        b.helper(this.#options.coarseClock === false ? "ktime_get_ns" : "ktime_get_coarse_ns", []),
       );
     });
   }
@@ -483,5 +505,3 @@ function flowsFunction(): IrFunction {
   b.return(HOOKS.tc.allow);
   return b.finish();
 }
-
-export { SAMPLES };

@@ -1,0 +1,213 @@
+// What of a firewall stays when its command has ended: links, maps and its rules, by names in a BPF file system.
+//
+//     /sys/fs/bpf/scry/firewall/eth0.4026531840/      the interface, and the number of its network namespace
+//         link, flows_link        what attaches its programs
+//         counters, flows, …      its maps
+//         state                   its rules as text, and what has been counted before they were applied
+//
+// The state is an array map of one element, JSON that is filled up with zeros: it is there as long as the rest, and is read without
+// trusting it, since whoever may write to the directory may have written anything.
+
+import { mkdirSync, readdirSync, renameSync, rmdirSync, statSync } from "node:fs";
+import {
+  BPF_FILES,
+  createMap,
+  type Kernel,
+  KernelMap,
+  liveKernel,
+  mapInfo,
+  openPinned,
+  pin,
+  SystemCallError,
+  unpin,
+} from "../kernel/index.ts";
+import type { HookName } from "./firewall/index.ts";
+
+/** Where a firewall stands. */
+export interface FirewallPlace {
+  readonly interface: string;
+  /** File of the network namespace (/run/netns/NAME); absent: this process's. */
+  readonly netns?: string;
+  readonly hook: HookName;
+}
+
+/** Counts of a rule. */
+export interface Counts {
+  readonly packets: bigint;
+  readonly bytes: bigint;
+  /** Nanoseconds of CLOCK_MONOTONIC; 0: never. */
+  readonly last: bigint;
+}
+
+export interface FirewallState {
+  /** The rules' text and its name. */
+  readonly name: string;
+  readonly text: string;
+  readonly hook: HookName;
+  readonly dryRun: boolean;
+  /** What each rule, by its text, had counted before these rules were applied. */
+  readonly carried: ReadonlyMap<string, Counts>;
+  /** When it was applied: milliseconds since 1970. */
+  readonly applied: number;
+  /** Bits of the sets that change, by their names. */
+  readonly bits: ReadonlyMap<string, number>;
+  /** While it is on trial: what decides again when it is not confirmed. */
+  readonly previous?: Pick<FirewallState, "name" | "text" | "dryRun">;
+}
+
+const ROOT = `${BPF_FILES}/scry`;
+const MOST_STATE = 4 << 20;
+
+/** The directory of a place's firewall. Throws a SystemCallError where its namespace cannot be found. */
+export function pinsOf({ interface: name, netns }: Pick<FirewallPlace, "interface" | "netns">): string {
+  const file = netns ?? "/proc/self/ns/net";
+  let number: number;
+  try {
+    number = statSync(file).ino;
+  } catch (error) {
+    throw new SystemCallError("stat", Math.abs((error as { errno?: number }).errno ?? 2), `network namespace ${file}`);
+  }
+  return `${ROOT}/firewall/${name}.${number}`;
+}
+
+/** The directories of all firewalls that have been made to stay, with the interface and namespace of each. */
+export function pinnedFirewalls(): readonly {
+  readonly path: string;
+  readonly interface: string;
+  readonly namespace: number;
+}[] {
+  let names: string[];
+  try {
+    names = readdirSync(`${ROOT}/firewall`);
+  } catch {
+    return [];
+  }
+  return names.flatMap((name) => {
+    const [, device, namespace] = /^(.+)\.(\d+)$/.exec(name) ?? [];
+    return device === undefined
+      ? []
+      : [{ path: `${ROOT}/firewall/${name}`, interface: device, namespace: Number(namespace) }];
+  });
+}
+
+export function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const errno = Math.abs((error as { errno?: number }).errno ?? 1);
+    throw new SystemCallError("mkdir", errno, path, `is a BPF file system mounted? \`mount -t bpf bpf ${BPF_FILES}\``);
+  }
+}
+
+/** Pins, in place of what has that name. */
+export function pinAnew(fd: number, path: string, kernel: Kernel = liveKernel()): void {
+  const fresh = `${path}_new`;
+  if (exists(fresh)) unpin(fresh);
+  pin(fd, fresh, kernel);
+  renameSync(fresh, path);
+}
+
+const exists = (path: string): boolean => {
+  try {
+    statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+export function unpinAll(path: string): void {
+  let names: string[];
+  try {
+    names = readdirSync(path);
+  } catch {
+    return;
+  }
+  // The links first: nothing else matters then.
+  for (const name of names.sort((a, b) => Number(b.includes("link")) - Number(a.includes("link"))))
+    unpin(`${path}/${name}`);
+  rmdirSync(path);
+}
+
+/** Takes away what the firewall does not have any more. */
+export function unpinOthers(path: string, names: ReadonlySet<string>): void {
+  for (const name of readdirSync(path)) if (!names.has(name)) unpin(`${path}/${name}`);
+}
+
+/** A pinned map, to be closed by the caller; undefined where there is none. */
+export function openPinnedMap(path: string, kernel: Kernel = liveKernel()): KernelMap | undefined {
+  if (!exists(path)) return undefined;
+  const fd = openPinned(path, kernel);
+  if (fd === undefined) return undefined;
+  const { name, type, keySize, valueSize, maxEntries, flags } = mapInfo(fd, kernel);
+  if (type === undefined) {
+    kernel.calls.close(fd);
+    throw new SystemCallError("bpf(BPF_OBJ_GET)", 22, path, "this is no map of a kind that is known");
+  }
+  return new KernelMap(fd, { name, type, keySize, valueSize, maxEntries, flags }, kernel);
+}
+
+export function writeState(directory: string, state: FirewallState, kernel: Kernel = liveKernel()): void {
+  const carried = [...state.carried].map(([key, counts]) => [
+    key,
+    `${counts.packets}`,
+    `${counts.bytes}`,
+    `${counts.last}`,
+  ]);
+  const bytes = new TextEncoder().encode(JSON.stringify({ ...state, carried, bits: [...state.bits] }));
+  if (bytes.length > MOST_STATE) throw new RangeError(`rules of more than ${MOST_STATE} bytes cannot be kept`);
+  const value = new Uint8Array((bytes.length + 8) & ~7);
+  value.set(bytes);
+  using map = createMap(
+    { name: "state", type: "array", keySize: 4, valueSize: value.length, maxEntries: 1 },
+    {},
+    kernel,
+  );
+  map.update(new Uint8Array(4), value);
+  pinAnew(map.fd, `${directory}/state`, kernel);
+}
+
+/** Undefined where there is none, or none that can be understood. */
+export function readState(directory: string, kernel: Kernel = liveKernel()): FirewallState | undefined {
+  using map = openPinnedMap(`${directory}/state`, kernel);
+  if (map === undefined || map.spec.type !== "array" || map.spec.valueSize > MOST_STATE + 8 || map.spec.keySize !== 4)
+    return undefined;
+  const value = map.lookup(new Uint8Array(4)) ?? new Uint8Array();
+  try {
+    return understood(JSON.parse(new TextDecoder().decode(value).replace(/\0+$/, "")));
+  } catch {
+    return undefined;
+  }
+}
+
+function understood(given: unknown): FirewallState | undefined {
+  if (typeof given !== "object" || given === null) return undefined;
+  const { name, text, hook, dryRun, carried, applied, bits, previous } = given as Record<string, unknown>;
+  if (typeof name !== "string" || typeof text !== "string" || (hook !== "xdp" && hook !== "tc")) return undefined;
+  const counts = new Map<string, Counts>();
+  for (const row of Array.isArray(carried) ? (carried as unknown[]) : []) {
+    if (!Array.isArray(row) || typeof row[0] !== "string") continue;
+    const [packets, bytes, last] = row
+      .slice(1)
+      .map((n) => (typeof n === "string" && /^\d{1,20}$/.test(n) ? BigInt(n) : 0n));
+    counts.set(row[0], { packets: packets ?? 0n, bytes: bytes ?? 0n, last: last ?? 0n });
+  }
+  const sets = new Map<string, number>();
+  if (Array.isArray(bits))
+    for (const row of bits)
+      if (Array.isArray(row) && typeof row[0] === "string" && Number.isInteger(row[1]) && row[1] >= 0 && row[1] < 32)
+        sets.set(row[0], row[1]);
+  const before = typeof previous === "object" && previous !== null ? (previous as Record<string, unknown>) : undefined;
+  return {
+    name,
+    text,
+    hook,
+    dryRun: dryRun === true,
+    carried: counts,
+    applied: typeof applied === "number" ? applied : 0,
+    bits: sets,
+    ...(typeof before?.["name"] === "string" && typeof before["text"] === "string"
+      ? { previous: { name: before["name"], text: before["text"], dryRun: before["dryRun"] === true } }
+      : {}),
+  };
+}
