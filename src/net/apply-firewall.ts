@@ -234,7 +234,7 @@ export function applyFirewall(
 
 function isOnTrial({ maps }: Standing): boolean {
   const value = maps.get(CONTROL)?.lookup(word(0));
-  return value?.some((byte) => byte !== 0);
+  return value?.some((byte) => byte !== 0) ?? false;
 }
 
 const at = ({ interface: name, netns }: FirewallPlace): { interface: string; netns?: string } => ({
