@@ -49,10 +49,22 @@ export interface LoadOptions {
    * attached one by one (`attach`). The answer is how: `session` shares a program between entry and return.
    */
   readonly multi?: (program: ProgramSpec) => Multi | undefined;
+  /**
+   * Programs that stand in for a function of another one, whatever their type is (XDP programs that share an interface). The
+   * function takes the context that their type has, and answers a number.
+   */
+  readonly standsIn?: (program: ProgramSpec) => FunctionOfProgram | undefined;
   /** Which programs are loaded; absent: all but those that are optional. */
   readonly wanted?: (program: ProgramSpec) => boolean;
   /** Maps that exist already, by their names in the object; they stay the caller's to close. */
   readonly maps?: ReadonlyMap<string, KernelMap>;
+}
+
+/** A function of a loaded program, that is the caller's to close. */
+export interface FunctionOfProgram {
+  readonly fd: number;
+  /** Id of its `func` in the program's types. */
+  readonly type: number;
 }
 
 export interface LoadedProgram {
@@ -214,7 +226,12 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
     const linked = object.programs.map((spec) => link(spec));
     const own = chosen.programs.some(asksForOwnTypes);
     const types = new ProgramTypes(object.source, ownTypes(object, linked, own));
-    const records = linked.map((program) => (wantsTypes(program, object) ? types.records(program) : undefined));
+    const standIns = object.programs.map((spec) => options.standsIn?.(spec));
+    const records = linked.map((program, i) =>
+      standIns[i] !== undefined || wantsTypes(program, object)
+        ? types.records(program, standIns[i] !== undefined)
+        : undefined,
+    );
     let typesFd = -1;
     if (records.some((record) => record !== undefined)) passing.push((typesFd = types.load(kernel)));
     let btfFd: number | undefined;
@@ -238,19 +255,22 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
       const program = linked[i] as LinkedProgram;
       const code = encode(program.instructions);
       relocate(kernel, code, program, maps, modules);
-      const expected = expectedAttachType(kernel, spec, options.multi?.(spec));
+      const standIn = standIns[i];
+      const expected = standIn !== undefined ? 0 : expectedAttachType(kernel, spec, options.multi?.(spec));
+      const frags = spec.frags === true && standIn === undefined;
       const attr = kernel.bpfAttr("PROG_LOAD", {
-        prog_type: PROGRAM_TYPES[spec.type].number,
+        prog_type: PROGRAM_TYPES[standIn === undefined ? spec.type : "ext"].number,
         insn_cnt: program.slots,
         insns: code,
         license: object.license,
-        prog_flags: (spec.sleepable ? BPF_F_SLEEPABLE : 0) | (spec.frags ? BPF_F_XDP_HAS_FRAGS : 0),
+        prog_flags: (spec.sleepable ? BPF_F_SLEEPABLE : 0) | (frags ? BPF_F_XDP_HAS_FRAGS : 0),
         prog_name: objectName(spec.name),
         expected_attach_type: expected,
       });
       const record = records[i];
       if (record !== undefined) addRecords(attr, typesFd, record);
-      if (spec.target !== undefined) {
+      if (standIn !== undefined) attr.set({ attach_btf_id: standIn.type, attach_prog_fd: standIn.fd });
+      else if (spec.target !== undefined) {
         const { id, fd } = targetOf(kernel, spec.target);
         // The descriptor, of a program or a BTF, says whose BTF the id is of.
         attr.set({ attach_btf_id: id, attach_prog_fd: fd });
@@ -291,7 +311,11 @@ function verifiable(kernel: Kernel, object: BpfObject): BpfObject {
   const takesAddress = ({ type }: FunctionSpec): boolean => {
     const fn = type === undefined ? undefined : types?.type(type);
     const proto = fn?.kind === "func" ? types?.resolve(fn.type) : undefined;
-    return proto?.kind === "func_proto" && proto.params.some((p) => types?.resolve(p.type).kind === "ptr");
+    const isAddress = (id: number): boolean => {
+      const pointer = types?.resolve(id);
+      return pointer?.kind === "ptr" && !CONTEXTS.test(types?.resolve(pointer.type).name ?? "");
+    };
+    return proto?.kind === "func_proto" && proto.params.some((p) => isAddress(p.type));
   };
   if (!object.programs.some((program) => program.functions.some(takesAddress))) return object;
   if (hasHelper("xdp", FOR_EACH_MAP_ELEM, kernel)) return object;
@@ -308,6 +332,9 @@ function verifiable(kernel: Kernel, object: BpfObject): BpfObject {
     })),
   };
 }
+
+/** Contexts that functions may take which are verified by themselves. */
+const CONTEXTS = /^(?:xdp_md|__sk_buff)$/;
 
 /** The map of settings with what this kernel was built with. */
 function withSettings(kernel: Kernel, object: BpfObject, spec: MapSpec): MapSpec {

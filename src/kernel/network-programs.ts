@@ -73,6 +73,12 @@ function interfaces(kernel: Kernel): Interface[] {
   });
 }
 
+/** The XDP programs of one interface of this process's network namespace, that of each mode. Throws a SystemCallError. */
+export function xdpAt(index: number, kernel: Kernel): readonly { readonly by: string; readonly id: number }[] {
+  const there = interfaces(kernel).find((one) => one.index === index);
+  return there === undefined ? [] : xdpPrograms(there.xdp);
+}
+
 function atInterface({ name, index, xdp }: Interface, kernel: Kernel): NetworkProgram[] {
   const base = { interface: name, index };
   return [
