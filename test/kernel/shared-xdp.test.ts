@@ -20,6 +20,7 @@ import { type AttachOptions, type ObjectFile, openObject } from "../../src/loade
 import { assembleCode } from "../../src/object/index.ts";
 import { objectFileOf } from "../../src/sources/index.ts";
 import { objectOf } from "../data/small-programs.ts";
+import { Running, scryCommand } from "../support/commands.ts";
 import { hasTool, isLinux, lacking } from "../support/skips.ts";
 
 const ip = (...words: string[]): void => void execFileSync("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
@@ -161,6 +162,10 @@ function loader(...words: string[]): string {
   return stdout + stderr;
 }
 
+/** The command in namespace b. */
+const scry = (words: readonly string[]): Running =>
+  new Running("nsenter", [`--net=${netns}`, process.execPath, scryCommand(), ...words], { timeout: 100_000 });
+
 /** What `xdp-loader status` lists for v1: `priority name actions`. */
 function status(): string[] {
   const rows = loader("status", "v1").split("\n");
@@ -285,6 +290,39 @@ describe.skipIf(
     expect(networkPrograms(netns).map(({ by }) => by)).toEqual(["generic"]);
     send(2);
     expect([one.seen(), two.seen()]).toEqual([2, 2]);
+  });
+
+  it("by scry run, shown by scry net, and left there by one that is killed", { timeout: 120_000 }, async () => {
+    const words = (name: string, ...more: string[]): string[] => [
+      ...["run", "--interface", "v1", "--share", ...more],
+      source(name, { priority: 20 }),
+    ];
+    const one = scry(words("one"));
+    await one.until("attached", "stderr");
+    const two = scry(words("two", "--priority", "10", "--chain-call", "none"));
+    await two.until("attached", "stderr");
+    const { stdout } = await scry(["net"]).done;
+    const rows = stdout.split("\n").filter((row) => row.startsWith("v1"));
+    expect(rows.map((row) => row.replaceAll(/\s+/g, " "))).toEqual([
+      expect.stringMatching(/^v1 xdp 1 native \d+ xdp_dispatcher /),
+      expect.stringMatching(/^v1 xdp slot 1 priority 10, the last \d+ two /),
+      expect.stringMatching(/^v1 xdp slot 2 priority 20, on at pass \d+ one /),
+    ]);
+    two.kill("SIGINT");
+    expect((await two.done).status).toBe(0);
+    expect(names()).toEqual(["20 one pass"]);
+    one.kill("SIGKILL");
+    await one.done;
+    expect(names()).toEqual(["20 one pass"]);
+    const left = await scry(["net", "--leave", `${slots()[0]?.program}`]).done;
+    expect([left.status, left.stderr]).toEqual([0, ""]);
+    expect(there()).toBeUndefined();
+    expect(pinned()).toEqual([]);
+    const nobody = await scry(["net", "--leave", "1"]).done;
+    expect([nobody.status, nobody.stderr]).toEqual([
+      1,
+      expect.stringContaining("program 1 shares no interface of this network namespace with others"),
+    ]);
   });
 
   it("is taken away by others, or with its interface, and nothing stays", async () => {
