@@ -273,7 +273,7 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     short: "i",
     value: "NAME",
     completes: "none",
-    help: "attach the programs for packets (XDP, traffic control) to this network interface; with filter, capture there",
+    help: "attach the programs for packets (XDP, traffic control) to this network interface; with filter, capture there (any: on all of them)",
     example: "scry run --interface lo pass.bpf.o",
   },
   share: {

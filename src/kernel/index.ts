@@ -34,7 +34,7 @@ export {
 export { createMap, KernelMap, type KernelMapOptions } from "./maps.ts";
 export { allModuleTypes, type LoadedFunction, moduleBtf, programFunctions } from "./module-types.ts";
 export { inNetworkNamespace } from "./net-namespace.ts";
-export { type NetworkProgram, networkPrograms } from "./network-programs.ts";
+export { type NetworkInterface, type NetworkProgram, networkInterfaces, networkPrograms } from "./network-programs.ts";
 export {
   openPacketRing,
   PacketRing,

@@ -11,6 +11,7 @@ import { parseRotation } from "./capture-files.ts";
 import { filterCapture } from "./filter-file.ts";
 import { FILTER_OPTIONS } from "./filter-options.ts";
 import { filterLive } from "./live.ts";
+import { ANY } from "./live-source.ts";
 import { packetJson, packetLine } from "./packet-lines.ts";
 import { Progress } from "./progress.ts";
 
@@ -62,6 +63,8 @@ function live(text: string, device: string, given: Given): Promise<number> {
   const keep = numberOf(given, "keep", 1);
   const packets = numberOf(given, "limit", 1);
   const netns = given.get("netns");
+  if (device === ANY && given.has("promiscuous"))
+    throw new UsageError("--promiscuous is for one interface, not for all of them (-i any)");
   if (rotate !== undefined && (write === undefined || write === "-"))
     throw new UsageError("--rotate needs files to write to (-w FILE)");
   if (keep !== undefined && rotate === undefined)
