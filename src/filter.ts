@@ -33,5 +33,12 @@ export {
   type Resolver,
 } from "./lang/filter/index.ts";
 export type { BpfObject } from "./object/index.ts";
-export { type DecodedHeader, type DecodedPacket, decodePacket, formatPacket, packet } from "./packets/index.ts";
+export {
+  type DecodedHeader,
+  type DecodedPacket,
+  decodePacket,
+  formatPacket,
+  packet,
+  type TcpOption,
+} from "./packets/index.ts";
 export { DiagnosticError, FormatError } from "./source/index.ts";

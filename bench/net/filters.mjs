@@ -145,9 +145,18 @@ async function live() {
   const flood = join(folder, "flood");
   execFileSync("gcc", ["-O2", "-o", flood, fileURLToPath(new URL("flood.c", import.meta.url))]);
   const filter = "udp port 5555";
+  const scry = (device, ...more) => [
+    ...[process.execPath, command, "filter", "-i", device, "-w", join(folder, "live.pcapng"), ...more],
+    filter,
+  ];
   const kinds = {
     tcpdump: ["tcpdump", "-i", "v1", "-w", join(folder, "live.pcap"), filter],
-    scry: [process.execPath, command, "filter", "-i", "v1", "-w", join(folder, "live.pcapng"), filter],
+    scry: scry("v1"),
+    "scry --limit": scry("v1", "--limit", "1000000000"),
+    "scry --rotate": scry("v1", "--rotate", "100MB", "--keep", "2"),
+    "scry --process": scry("v1", "--process"),
+    "tcpdump -i any": ["tcpdump", "-i", "any", "-w", join(folder, "any.pcap"), `inbound and ${filter}`],
+    "scry -i any": [...scry("any").slice(0, -1), `inbound and ${filter}`],
   };
   ip("netns", "add", netns);
   try {
@@ -162,18 +171,15 @@ async function live() {
       for (let turn = 0; turn < 3; turn++)
         for (const [name, words] of Object.entries(kinds))
           found[name] = [...(found[name] ?? []), await captured(netns, words, count, rate, flood)];
-      const cells = Object.values(found).map((runs) => {
-        const lost = runs.map((run) => run.lost).join(", ");
-        return {
-          cpu: middle(runs.map(({ cpu }) => cpu)),
-          text: `${middle(runs.map(({ cpu }) => cpu))} ms, lost ${lost}`,
-        };
-      });
       const sent = Math.round(middle(found.scry.map((run) => run.rate)));
-      const [theirs, ours] = cells;
-      console.log(
-        `| ${sent} a second, ${count} packets | ${theirs.text} | ${ours.text} | ${(ours.cpu / theirs.cpu).toFixed(2)} |`,
-      );
+      const cpu = (name) => middle(found[name].map((run) => run.cpu));
+      for (const name of Object.keys(kinds)) {
+        const lost = found[name].map((run) => run.lost).join(", ");
+        const anchor = name.includes("any") ? "tcpdump -i any" : "tcpdump";
+        console.log(
+          `| ${sent} a second, ${count} packets | ${name} | ${cpu(name)} ms | lost ${lost} | ${(cpu(name) / cpu(anchor)).toFixed(2)} |`,
+        );
+      }
     }
   } finally {
     ip("netns", "del", netns);

@@ -18,6 +18,8 @@ export const LAB_TESTS = [
   "test/kernel/corpus.test.ts",
   "test/kernel/doctor.test.ts",
   "src/kernel/attach-network.kernel.test.ts",
+  "src/kernel/xdp-dispatcher.kernel.test.ts",
+  "test/kernel/shared-xdp.test.ts",
   "src/kernel/struct-ops.kernel.test.ts",
   "test/kernel/kernel-scheduler.test.ts",
   "src/kernel/lsm.kernel.test.ts",

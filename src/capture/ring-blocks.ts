@@ -1,196 +1,169 @@
-// Blocks of a packet socket's ring (TPACKET_V3, linux/if_packet.h) as pcapng, by WebAssembly: at a million packets a second, what a
-// packet costs decides what is lost. It writes what `BlockWriter.packet` writes.
+// Blocks of a packet socket's ring as pcapng, by WebAssembly: at a million packets a second, what a packet costs decides what is
+// lost. It writes what `BlockWriter.packet` writes. Who has sent a packet, and which interface it is of, is asked once for many.
 
+import { compileWasm, createWasmMemory, instantiateWasm, type WasmFunction } from "../wasm/index.ts";
 import {
-  Access,
-  type Code,
-  compileWasm,
-  createWasmMemory,
-  I32,
-  I64,
-  instantiateWasm,
-  Wasm,
-  type WasmFunction,
-  WasmModule,
-} from "../wasm/index.ts";
-import { ENHANCED_PACKET } from "./scanner.ts";
+  COMMENT_SLOTS,
+  commentSlot,
+  INTERFACE_SLOTS,
+  LEFT_OUT,
+  RingHeader,
+  RingMemory,
+  ringModule,
+  Stopped,
+  TEXT_BYTES,
+} from "./ring-code.ts";
 
-/** Of `struct tpacket3_hdr`, in bytes; behind it the `struct sockaddr_ll` of the packet. */
-const Header = { NEXT: 0, SECONDS: 4, NANOSECONDS: 8, KEPT: 12, LENGTH: 16, STATUS: 20, MAC: 24, VLAN: 32, TPID: 36 };
-const PACKET_TYPE = 48 + 10;
-const VLAN_VALID = 0x10;
-const TPID_VALID = 0x40;
-const DEFAULT_TPID = 0x8100;
-const HEAD = 28;
-const FLAGS_OPTION = 2 | (4 << 16);
-const NANOSECONDS = 1_000_000_000;
-const VLAN_AT = 12;
-/** Longer packets are copied by an instruction, which costs more to begin with. */
-const LONG = 256;
 const PAGE = 65536;
-/** Where the flags of each type of packet stand, the number of packets written, and then the ring's block. */
-const FLAGS = 0;
-const COUNT = 60;
-const START = 64;
+/** Bytes of a comment, at most, with what stands before it. */
+const MOST_TEXT = 256;
+const OPTION_COMMENT = 1;
+const encoder = new TextEncoder();
+
+/** A packet that a comment is asked for: its bytes from `at` on, `kept` of them; the type of packet and kind of interface. */
+export interface CommentedPacket {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly kept: number;
+  /** `sll_pkttype` */
+  readonly type: number;
+  /** `ARPHRD_…` of linux/if_arp.h */
+  readonly hardware: number;
+}
 
 export interface RingBlocksOptions {
   /** Bytes of a block of the ring, at most. */
   readonly blockBytes: number;
   /** `epb_flags` of packets by their type (`sll_pkttype`), never 0. */
   readonly flags: readonly number[];
-  /** The type of packets that are left out. */
+  /** Of loopback, the type of packets that are left out: what it sends it receives as well. */
   readonly without?: number;
+  /** The number in the file of an interface, by its index; undefined: its packets are left out. Absent: all are of interface 0. */
+  readonly interfaceOf?: (index: number) => number | undefined;
+  /** What is said of TCP and UDP packets with these ports, until `forgetComments`; at most 248 bytes of it. */
+  readonly commentOf?: (packet: CommentedPacket) => string | undefined;
+}
+
+/** Where it stops before the block's end: behind so many packets, so many bytes, or before a second. */
+export interface RingLimits {
+  readonly packets?: number;
+  readonly bytes?: number;
+  readonly until?: number;
+}
+
+export interface RingPart {
+  /** Others at the next call. */
+  readonly bytes: Uint8Array;
+  readonly packets: number;
+  /** `end`: the block is used up; `room`: there is more of it, and all is written that there was room for. */
+  readonly stopped: "end" | "room" | "packets" | "bytes" | "until";
 }
 
 export class RingBlocks {
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
+  readonly #view: DataView;
   readonly #out: number;
+  readonly #outEnd: number;
   readonly #convert: WasmFunction;
-  readonly #without: number;
+  readonly #options: RingBlocksOptions;
+  #at = 0;
+  #left = 0;
+  #text: number = RingMemory.TEXTS;
 
-  constructor({ blockBytes, flags, without = 0xff }: RingBlocksOptions) {
-    this.#out = START + blockBytes + 64;
-    // What is written of a packet is shorter than what the ring has of it.
-    const pages = Math.ceil((this.#out + blockBytes + 64) / PAGE);
+  constructor(options: RingBlocksOptions) {
+    const { blockBytes, flags } = options;
+    this.#options = options;
+    this.#out = (RingMemory.START + blockBytes + 64 + 7) & ~7;
+    this.#outEnd = this.#out + blockBytes;
+    // One packet more may begin before the end, which is no longer than a block.
+    const pages = Math.ceil((this.#outEnd + blockBytes + MOST_TEXT + 64) / PAGE);
     const memory = createWasmMemory(pages);
     this.#bytes = new Uint8Array(memory.buffer);
     this.#words = new Uint32Array(memory.buffer);
-    this.#words.set(flags, FLAGS / 4);
-    this.#without = without;
-    const { convert } = instantiateWasm(compileWasm(convertModule(pages)), { env: { memory } });
+    this.#view = new DataView(memory.buffer);
+    this.#words.set(flags, RingMemory.FLAGS / 4);
+    // No interface has these indices in these places.
+    for (let slot = 0; slot < INTERFACE_SLOTS; slot++) this.#words[RingMemory.INTERFACES / 4 + slot * 2] = slot + 1;
+    const { convert } = instantiateWasm(compileWasm(ringModule(pages)), { env: { memory } });
     if (convert === undefined) throw new Error("the module has no function");
     this.#convert = convert;
   }
 
-  /**
-   * The packets of a block of so many bytes, of which the first is `first` bytes behind its start. The bytes are others at the next
-   * call.
-   */
-  convert(
-    ring: Uint8Array,
-    block: number,
-    bytes: number,
-    first: number,
-    packets: number,
-  ): { readonly bytes: Uint8Array; readonly packets: number } {
-    if (packets === 0) return { bytes: this.#bytes.subarray(0, 0), packets: 0 };
-    this.#bytes.set(ring.subarray(block, block + bytes), START);
-    const end = this.#convert(START + first, packets, this.#out, this.#without);
-    return { bytes: this.#bytes.subarray(this.#out, end), packets: this.#words[COUNT / 4] as number };
+  /** Takes a block of so many bytes, of which the first packet is `first` bytes behind its start. */
+  begin(ring: Uint8Array, block: number, bytes: number, first: number, packets: number): void {
+    this.#left = packets;
+    this.#at = RingMemory.START + first;
+    if (packets > 0) this.#bytes.set(ring.subarray(block, block + bytes), RingMemory.START);
   }
-}
 
-function convertModule(pages: number): Uint8Array {
-  const module = new WasmModule(pages);
-  const builder = module.function([I32, I32, I32, I32], [I32], "convert");
-  const { code } = builder;
-  const [at, packets, out, without] = [0, 1, 2, 3];
-  const local = (): number => builder.local(I32);
-  const [type, kept, tag, from, to, left, size, count] = [
-    local(),
-    local(),
-    local(),
-    local(),
-    local(),
-    local(),
-    local(),
-    local(),
-  ];
-  const [time, status, tpid, tci] = [builder.local(I64), local(), local(), local()];
-  const header = (access: number, offset: number): Code => code.get(at).access(access, offset);
-  const word = (offset: number): Code => header(Access.i32_load, offset);
-  const advance = (place: number, by: number): Code => code.get(place).i32(by).op(Wasm.i32_add).set(place);
-  code.loop();
-  code.block();
-  header(Access.i32_load8_u, PACKET_TYPE).tee(type).get(without).op(Wasm.i32_eq).brIf(0);
-  word(Header.KEPT).set(kept);
-  code.i32(0).set(tag);
-  header(Access.i32_load16_u, Header.MAC).get(at).op(Wasm.i32_add).set(from);
-  code.get(out).i32(HEAD).op(Wasm.i32_add).set(to);
-  code.get(kept).set(left);
-  // The tag that the kernel has taken out goes behind the addresses.
-  word(Header.STATUS).tee(status).i32(VLAN_VALID).op(Wasm.i32_and, Wasm.i32_eqz).i32(0).op(Wasm.i32_eq);
-  code.get(kept).i32(VLAN_AT).op(Wasm.i32_ge_u, Wasm.i32_and).if();
-  code.get(to).get(from).access(Access.i64_load).access(Access.i64_store);
-  code.get(to).get(from).access(Access.i32_load, 8).access(Access.i32_store, 8);
-  header(Access.i32_load16_u, Header.TPID).i32(DEFAULT_TPID);
-  code.get(status).i32(TPID_VALID).op(Wasm.i32_and, Wasm.select).set(tpid);
-  header(Access.i32_load16_u, Header.VLAN).set(tci);
-  const bigEndian = (value: number): Code =>
-    code
-      .get(value)
-      .i32(8)
-      .op(Wasm.i32_shr_u)
-      .get(value)
-      .i32(0xff)
-      .op(Wasm.i32_and)
-      .i32(8)
-      .op(Wasm.i32_shl, Wasm.i32_or);
-  code.get(to);
-  bigEndian(tpid).access(Access.i32_store16, VLAN_AT);
-  code.get(to);
-  bigEndian(tci).access(Access.i32_store16, VLAN_AT + 2);
-  advance(to, VLAN_AT + 4);
-  advance(from, VLAN_AT);
-  advance(left, -VLAN_AT);
-  code.i32(4).set(tag);
-  code.end();
-  // Words of 8 bytes: what is too much is written over, and there is memory behind.
-  code.get(left).i32(LONG).op(Wasm.i32_gt_u).if();
-  code.get(to).get(from).get(left).copy();
-  code.get(to).get(left).op(Wasm.i32_add).set(to);
-  code.else();
-  code.get(left).if();
-  // Where the last word begins behind the end, `to` goes back by what was too much.
-  code.loop();
-  code.get(to).get(from).access(Access.i64_load).access(Access.i64_store);
-  advance(to, 8);
-  advance(from, 8);
-  advance(left, -8);
-  code.get(left).i32(0).op(Wasm.i32_gt_s).brIf(0);
-  code.end();
-  code.get(to).get(left).op(Wasm.i32_add).set(to);
-  code.end();
-  code.end();
-  // Zeros up to a whole word, and then the options.
-  code.get(to).i32(0).access(Access.i32_store);
-  code
-    .get(to)
-    .get(out)
-    .op(Wasm.i32_sub)
-    .i32(3)
-    .op(Wasm.i32_add)
-    .i32(-4)
-    .op(Wasm.i32_and)
-    .get(out)
-    .op(Wasm.i32_add)
-    .set(to);
-  code.get(to).i32(FLAGS_OPTION).access(Access.i32_store);
-  code.get(to);
-  code.get(type).i32(7).op(Wasm.i32_and).i32(2).op(Wasm.i32_shl).access(Access.i32_load, FLAGS);
-  code.access(Access.i32_store, 4);
-  code.get(to).i32(0).access(Access.i32_store, 8);
-  code.get(to).get(out).op(Wasm.i32_sub).i32(16).op(Wasm.i32_add).set(size);
-  code.get(to).get(size).access(Access.i32_store, 12);
-  code.get(out).i32(ENHANCED_PACKET).access(Access.i32_store);
-  code.get(out).get(size).access(Access.i32_store, 4);
-  code.get(out).i32(0).access(Access.i32_store, 8);
-  word(Header.SECONDS).op(Wasm.i64_extend_i32_u).i64(NANOSECONDS).op(Wasm.i64_mul);
-  word(Header.NANOSECONDS).op(Wasm.i64_extend_i32_u, Wasm.i64_add).set(time);
-  code.get(out).get(time).i64(32).op(Wasm.i64_shr_u, Wasm.i32_wrap).access(Access.i32_store, 12);
-  code.get(out).get(time).op(Wasm.i32_wrap).access(Access.i32_store, 16);
-  code.get(out).get(kept).get(tag).op(Wasm.i32_add).access(Access.i32_store, 20);
-  code.get(out);
-  word(Header.LENGTH).get(tag).op(Wasm.i32_add).access(Access.i32_store, 24);
-  code.get(out).get(size).op(Wasm.i32_add).set(out);
-  advance(count, 1);
-  code.end();
-  word(Header.NEXT).get(at).op(Wasm.i32_add).set(at);
-  advance(packets, -1);
-  code.get(packets).brIf(0);
-  code.end();
-  code.i32(0).get(count).access(Access.i32_store, COUNT);
-  code.get(out);
-  return module.finish();
+  /** The packets of the block that come next. */
+  next({ packets: most = 0xffffffff, bytes = Number.POSITIVE_INFINITY, until = 0 }: RingLimits = {}): RingPart {
+    const limit = Math.min(this.#outEnd, this.#out + bytes);
+    const { without = 0xff, commentOf } = this.#options;
+    const words = this.#words;
+    let end = this.#out;
+    let written = 0;
+    for (;;) {
+      const commented = commentOf === undefined ? 0 : 1;
+      end = this.#convert(this.#at, this.#left, end, limit, most - written, until, without, commented);
+      written += words[RingMemory.COUNT / 4] as number;
+      this.#at = words[RingMemory.AT / 4] as number;
+      this.#left = words[RingMemory.LEFT / 4] as number;
+      const why = words[RingMemory.WHY / 4];
+      if (why === Stopped.INTERFACE) this.#learnInterface();
+      else if (why === Stopped.COMMENT) this.#learnComment();
+      else {
+        const stopped =
+          why === Stopped.END
+            ? "end"
+            : why === Stopped.LATE
+              ? "until"
+              : why === Stopped.ENOUGH
+                ? "packets"
+                : end >= this.#outEnd
+                  ? "room"
+                  : "bytes";
+        return { bytes: this.#bytes.subarray(this.#out, end), packets: written, stopped };
+      }
+    }
+  }
+
+  /** Asks anew for what is said of packets. */
+  forgetComments(): void {
+    this.#words.fill(0, RingMemory.COMMENTS / 4, RingMemory.COMMENTS / 4 + COMMENT_SLOTS * 4);
+    this.#text = RingMemory.TEXTS;
+  }
+
+  #learnInterface(): void {
+    const index = this.#view.getUint32(this.#at + RingHeader.INDEX, true);
+    const { interfaceOf = () => 0 } = this.#options;
+    const slot = RingMemory.INTERFACES / 4 + (index & (INTERFACE_SLOTS - 1)) * 2;
+    this.#words[slot] = index;
+    this.#words[slot + 1] = interfaceOf(index) ?? LEFT_OUT;
+  }
+
+  #learnComment(): void {
+    const view = this.#view;
+    const at = this.#at;
+    const text = this.#options.commentOf?.({
+      bytes: this.#bytes,
+      at: at + view.getUint16(at + RingHeader.MAC, true),
+      kept: view.getUint32(at + RingHeader.KEPT, true),
+      type: view.getUint8(at + RingHeader.TYPE),
+      hardware: view.getUint16(at + RingHeader.HARDWARE, true),
+    });
+    const encoded = text === undefined ? undefined : encoder.encode(text).subarray(0, MOST_TEXT - 8);
+    const bytes = encoded === undefined ? 0 : 4 + ((encoded.length + 3) & ~3);
+    if (this.#text + bytes > RingMemory.TEXTS + TEXT_BYTES) this.forgetComments();
+    if (encoded !== undefined) {
+      this.#bytes.fill(0, this.#text, this.#text + bytes);
+      view.setUint32(this.#text, OPTION_COMMENT | (encoded.length << 16), true);
+      this.#bytes.set(encoded, this.#text + 4);
+    }
+    const [ports, key] = [this.#words[RingMemory.PORTS / 4] as number, this.#words[RingMemory.KEY / 4] as number];
+    const entry = RingMemory.COMMENTS + commentSlot(ports, key) * 16;
+    this.#words.set([ports, key, this.#text, bytes], entry / 4);
+    this.#text += bytes;
+  }
 }

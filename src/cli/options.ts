@@ -273,8 +273,30 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     short: "i",
     value: "NAME",
     completes: "none",
-    help: "attach the programs for packets (XDP, traffic control) to this network interface; with filter, capture there",
+    help: "attach the programs for packets (XDP, traffic control) to this network interface; with filter, capture there (any: on all of them)",
     example: "scry run --interface lo pass.bpf.o",
+  },
+  share: {
+    help: "attach XDP programs beside those that share the interface already, by the protocol of xdp-tools' dispatcher",
+    example: "scry run --interface eth0 --share pass.bpf.o",
+  },
+  priority: {
+    value: "N",
+    completes: "none",
+    help: "with --share: lower ones run first; else as the object says, or 50",
+    example: "scry run --interface eth0 --share --priority 10 pass.bpf.o",
+  },
+  "chain-call": {
+    value: "ACTIONS",
+    completes: "none",
+    help: "with --share: after which answers the next program is asked (pass,drop,tx,redirect,aborted, or none); else as the object says, or pass",
+    example: "scry run --interface eth0 --share --chain-call pass,tx pass.bpf.o",
+  },
+  leave: {
+    value: "ID",
+    completes: "none",
+    help: "take this XDP program away from those that share an interface, whoever put it there",
+    example: "scry net --leave 42",
   },
   embed: {
     help: "put the object itself into the module, so that no file is needed beside it",

@@ -5,13 +5,14 @@ import { type Attachable, type Attacher, createLink, type LinkCreate } from "./a
 import { SystemCallError, UnsupportedError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
 import { tcmsg } from "./layouts.ts";
-import { listPrograms } from "./listing.ts";
 import { inNetworkNamespace, openNamespace } from "./net-namespace.ts";
 import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, routeRequest } from "./netlink.ts";
-import { networkPrograms } from "./network-programs.ts";
+import { xdpAt } from "./network-programs.ts";
 import { AttachType } from "./numbers.ts";
+import { joinXdp } from "./shared-xdp.ts";
 import { interfaceIndex } from "./sockets.ts";
 import { checked, O_CLOEXEC, O_RDONLY } from "./system-calls.ts";
+import { occupied, XDP_MODES } from "./xdp-interface.ts";
 
 const EBUSY = 16;
 const EEXIST = 17;
@@ -19,43 +20,29 @@ const EINVAL = 22;
 const ENOENT = 2;
 const ENOTSUP = 95;
 
-/** linux/if_link.h */
-const XDP_FLAGS = { any: 0, generic: 1 << 1, native: 1 << 2 } as const;
-
 export const attachXdp: Attacher<"xdp"> = (program, target, kernel) => {
+  if (target.share !== undefined) return { fds: [], slow: false, undo: joinXdp(program, target, kernel) };
   const name = `xdp:${target.interface}`;
   const index = inNetworkNamespace(target.netns, () => interfaceIndex(target.interface, kernel), kernel);
   const link = {
     prog_fd: program.fd,
     target_ifindex: index,
     attach_type: AttachType.xdp,
-    flags: XDP_FLAGS[target.mode],
+    flags: XDP_MODES[target.mode],
   };
   try {
     return { fds: [linkThere(kernel, target.netns, link, name)], slow: false };
   } catch (error) {
     if (!(error instanceof SystemCallError)) throw error;
     if (error.errno === EBUSY || error.errno === EEXIST)
-      throw new UnsupportedError(occupied(name, index, target.netns, kernel));
+      throw new UnsupportedError(
+        inNetworkNamespace(target.netns, () => occupied(name, xdpAt(index, kernel)[0], kernel), kernel),
+      );
     if (error.errno === ENOTSUP && target.mode === "native")
       throw new UnsupportedError(`${name}: the driver of this interface has no XDP; use the mode "generic"`);
     throw error;
   }
 };
-
-/** Whose program stands where another one is to: it is never replaced without a word. */
-function occupied(name: string, index: number, netns: string | undefined, kernel: Kernel): string {
-  const there = networkPrograms(netns, kernel).find((one) => one.index === index && one.where === "xdp");
-  if (there === undefined) return `${name}: another program stands there`;
-  const program = listPrograms(kernel).find(({ id }) => id === there.id);
-  const holders = (program?.holders ?? []).map((holder) => `${holder.name} (${holder.pid})`).join(", ");
-  const whose = holders === "" ? "no process holds it" : `held by ${holders}`;
-  const how =
-    there.link === undefined && program?.links.length === 0
-      ? `"ip link set dev NAME xdp off" takes it away`
-      : "it goes with its link";
-  return `${name}: program ${there.id}${program === undefined ? "" : ` "${program.name}"`} stands there already (${there.by}; ${whose}; ${how})`;
-}
 
 /** A link of a network namespace's interface: the kernel looks the number up in the caller's namespace. */
 function linkThere(kernel: Kernel, netns: string | undefined, link: LinkCreate, name: string): number {

@@ -1,6 +1,6 @@
 // What every way to attach has in common: what is attached, what holds it, and the calls that make it so.
 
-import type { AttachTarget } from "../object/index.ts";
+import type { AttachTarget, ProgramSpec } from "../object/index.ts";
 import type { Kernel } from "./kernel.ts";
 import type { bpfAttr } from "./layouts.ts";
 import { AttachType, PERF_EVENT_IOC_SET_BPF } from "./numbers.ts";
@@ -13,6 +13,7 @@ export interface Attachable {
   readonly name: string;
   /** The `expected_attach_type` that it was loaded with (`enum bpf_attach_type`). */
   readonly attachType?: number;
+  readonly spec?: Pick<ProgramSpec, "frags">;
 }
 
 /** A program at work at a place, or at many. Closing the descriptors ends it. */

@@ -34,7 +34,7 @@ export {
 export { createMap, KernelMap, type KernelMapOptions } from "./maps.ts";
 export { allModuleTypes, type LoadedFunction, moduleBtf, programFunctions } from "./module-types.ts";
 export { inNetworkNamespace } from "./net-namespace.ts";
-export { type NetworkProgram, networkPrograms } from "./network-programs.ts";
+export { type NetworkInterface, type NetworkProgram, networkInterfaces, networkPrograms } from "./network-programs.ts";
 export {
   openPacketRing,
   PacketRing,
@@ -61,6 +61,7 @@ export {
 } from "./processes.ts";
 export { enableStatistics, type ProgramInfo, programInfo } from "./program-info.ts";
 export { type RecordReader, RingBuffer } from "./ring-buffer.ts";
+export { leaveXdp, loadShared } from "./shared-xdp.ts";
 export { interfaceIndex, interfaceNetmask, interfaceType, openPacketSocket, type PacketSocket } from "./sockets.ts";
 export { registerStructOps, type StructOps, type StructOpsValue } from "./struct-ops.ts";
 export { type SyscallArchitecture, syscallName, syscallNames, syscallNumber } from "./system-call-table.ts";
@@ -78,3 +79,4 @@ export {
   tracepointId,
 } from "./tracefs.ts";
 export { UserRingBuffer } from "./user-ring-buffer.ts";
+export { type XdpDispatcher, type XdpSlot, xdpDispatcher } from "./xdp-slots.ts";

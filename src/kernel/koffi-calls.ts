@@ -36,6 +36,7 @@ const numbers = {
     bind: 49,
     setsockopt: 54,
     getsockopt: 55,
+    flock: 73,
     mount: 165,
     epoll_ctl: 233,
     openat: 257,
@@ -54,6 +55,7 @@ const numbers = {
     mmap: 222,
     munmap: 215,
     ioctl: 29,
+    flock: 32,
     mount: 40,
     epoll_ctl: 21,
     openat: 56,
@@ -186,6 +188,7 @@ export function koffiCalls(require: NodeJS.Require): SystemCalls {
     },
     bind: (fd, address) => settle(withNumbers(nr.bind, fd, koffi.address(address), address.length, 0, 0, 0)),
     setns: (fd, type) => settle(withNumbers(nr.setns, fd, type, 0, 0, 0, 0)),
+    flock: (fd, operation) => settle(withNumbers(nr.flock, fd, operation, 0, 0, 0, 0)),
     close: (fd) => settle(withNumbers(nr.close, fd, 0, 0, 0, 0, 0)),
     async closeAll(fds, threads) {
       let at = 0;

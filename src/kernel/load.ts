@@ -1,13 +1,9 @@
 // Loads an object into the kernel: maps, types, then each program, linked, encoded and relocated.
 
 import { type Btf, openBtf, typesForKernel } from "../btf/index.ts";
-import { asksForTypes, CoreError, resolveCore } from "../co-re/index.ts";
 import { encode } from "../isa/index.ts";
 import {
-  BPF_F_NO_PREALLOC,
   type BpfObject,
-  type FunctionSpec,
-  KCONFIG,
   type LinkedProgram,
   link,
   MAP_TYPES,
@@ -16,19 +12,16 @@ import {
   type ProgramSpec,
 } from "../object/index.ts";
 import { UnsupportedError } from "./errors.ts";
-import { hasFeature, hasHelper } from "./features.ts";
+import { allocated, answered, asksForOwnTypes, verifiable, withLocks, withSettings } from "./fitted-object.ts";
 import type { BpfAttr, Kernel } from "./kernel.ts";
-import { kernelBtf } from "./kernel-types.ts";
 import { liveKernel } from "./live-kernel.ts";
 import { createMap, hasTypes, type KernelMap } from "./maps.ts";
 import { chargedBpf } from "./memory-limit.ts";
-import { allModuleTypes } from "./module-types.ts";
 import { ModuleTypes } from "./names.ts";
 import { BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, BpfCommand } from "./numbers.ts";
 import { addRecords, loadBtf, ProgramTypes } from "./program-types.ts";
 import { refusal } from "./refusal.ts";
 import { relocate } from "./relocate.ts";
-import { settingsBytes } from "./settings.ts";
 import { objectName, textOf } from "./struct.ts";
 import { expectedAttachType, type Multi, targetOf } from "./verified-against.ts";
 
@@ -49,10 +42,22 @@ export interface LoadOptions {
    * attached one by one (`attach`). The answer is how: `session` shares a program between entry and return.
    */
   readonly multi?: (program: ProgramSpec) => Multi | undefined;
+  /**
+   * Programs that stand in for a function of another one, whatever their type is (XDP programs that share an interface). The
+   * function takes the context that their type has, and answers a number.
+   */
+  readonly standsIn?: (program: ProgramSpec) => FunctionOfProgram | undefined;
   /** Which programs are loaded; absent: all but those that are optional. */
   readonly wanted?: (program: ProgramSpec) => boolean;
   /** Maps that exist already, by their names in the object; they stay the caller's to close. */
   readonly maps?: ReadonlyMap<string, KernelMap>;
+}
+
+/** A function of a loaded program, that is the caller's to close. */
+export interface FunctionOfProgram {
+  readonly fd: number;
+  /** Id of its `func` in the program's types. */
+  readonly type: number;
 }
 
 export interface LoadedProgram {
@@ -214,7 +219,12 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
     const linked = object.programs.map((spec) => link(spec));
     const own = chosen.programs.some(asksForOwnTypes);
     const types = new ProgramTypes(object.source, ownTypes(object, linked, own));
-    const records = linked.map((program) => (wantsTypes(program, object) ? types.records(program) : undefined));
+    const standIns = object.programs.map((spec) => options.standsIn?.(spec));
+    const records = linked.map((program, i) =>
+      standIns[i] !== undefined || wantsTypes(program, object)
+        ? types.records(program, standIns[i] !== undefined)
+        : undefined,
+    );
     let typesFd = -1;
     if (records.some((record) => record !== undefined)) passing.push((typesFd = types.load(kernel)));
     let btfFd: number | undefined;
@@ -238,19 +248,22 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
       const program = linked[i] as LinkedProgram;
       const code = encode(program.instructions);
       relocate(kernel, code, program, maps, modules);
-      const expected = expectedAttachType(kernel, spec, options.multi?.(spec));
+      const standIn = standIns[i];
+      const expected = standIn !== undefined ? 0 : expectedAttachType(kernel, spec, options.multi?.(spec));
+      const frags = spec.frags === true && standIn === undefined;
       const attr = kernel.bpfAttr("PROG_LOAD", {
-        prog_type: PROGRAM_TYPES[spec.type].number,
+        prog_type: PROGRAM_TYPES[standIn === undefined ? spec.type : "ext"].number,
         insn_cnt: program.slots,
         insns: code,
         license: object.license,
-        prog_flags: (spec.sleepable ? BPF_F_SLEEPABLE : 0) | (spec.frags ? BPF_F_XDP_HAS_FRAGS : 0),
+        prog_flags: (spec.sleepable ? BPF_F_SLEEPABLE : 0) | (frags ? BPF_F_XDP_HAS_FRAGS : 0),
         prog_name: objectName(spec.name),
         expected_attach_type: expected,
       });
       const record = records[i];
       if (record !== undefined) addRecords(attr, typesFd, record);
-      if (spec.target !== undefined) {
+      if (standIn !== undefined) attr.set({ attach_btf_id: standIn.type, attach_prog_fd: standIn.fd });
+      else if (spec.target !== undefined) {
         const { id, fd } = targetOf(kernel, spec.target);
         // The descriptor, of a program or a BTF, says whose BTF the id is of.
         attr.set({ attach_btf_id: id, attach_prog_fd: fd });
@@ -268,96 +281,12 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
   }
 }
 
-/** The object with all that it asks of this kernel's types. */
-function answered(kernel: Kernel, object: BpfObject): BpfObject {
-  if (!asksForTypes(object)) return object;
-  try {
-    return resolveCore(object, { btf: kernelBtf(kernel), modules: () => allModuleTypes(kernel) });
-  } catch (error) {
-    if (error instanceof CoreError) throw new UnsupportedError(`program "${error.program}": ${error.message}`);
-    throw error;
-  }
-}
-
-/** `bpf_for_each_map_elem`, of Linux 5.13 */
-const FOR_EACH_MAP_ELEM = 164;
-
-/**
- * Functions that take addresses are verified where they are called before Linux 5.12, which knew no other way: a helper that
- * is hardly younger tells.
- */
-function verifiable(kernel: Kernel, object: BpfObject): BpfObject {
-  const { types } = object;
-  const takesAddress = ({ type }: FunctionSpec): boolean => {
-    const fn = type === undefined ? undefined : types?.type(type);
-    const proto = fn?.kind === "func" ? types?.resolve(fn.type) : undefined;
-    return proto?.kind === "func_proto" && proto.params.some((p) => types?.resolve(p.type).kind === "ptr");
-  };
-  if (!object.programs.some((program) => program.functions.some(takesAddress))) return object;
-  if (hasHelper("xdp", FOR_EACH_MAP_ELEM, kernel)) return object;
-  const plain = (fn: FunctionSpec, entry: boolean): FunctionSpec => {
-    if (entry || !takesAddress(fn)) return fn;
-    const { type: _, ...rest } = fn;
-    return rest;
-  };
-  return {
-    ...object,
-    programs: object.programs.map((program) => ({
-      ...program,
-      functions: program.functions.map((fn, i) => plain(fn, i === 0)),
-    })),
-  };
-}
-
-/** The map of settings with what this kernel was built with. */
-function withSettings(kernel: Kernel, object: BpfObject, spec: MapSpec): MapSpec {
-  if (spec.name !== KCONFIG || object.settings === undefined) return spec;
-  return { ...spec, initial: settingsBytes(kernel, object.settings, spec.valueSize) };
-}
-
-/** A hash as this kernel lets tracing programs have it. */
-function allocated(kernel: Kernel, spec: MapSpec): MapSpec {
-  const flags = spec.flags ?? 0;
-  if (
-    (flags & BPF_F_NO_PREALLOC) === 0 ||
-    !/^(percpu_)?hash$/.test(spec.type) ||
-    hasFeature("runtimeAllocation", kernel)
-  )
-    return spec;
-  return { ...spec, flags: flags & ~BPF_F_NO_PREALLOC };
-}
-
 function undo(preparation: Preparation, programs: Iterable<LoadedProgram>): void {
   const { calls } = preparation.kernel;
   for (const program of programs) calls.close(program.fd);
   for (const map of preparation.owned) map.close();
   for (const fd of preparation.passing) calls.close(fd);
 }
-
-/** Does a program name types of its own object by their ids, as `bpf_obj_new` does? */
-const asksForOwnTypes = ({ functions }: ProgramSpec): boolean =>
-  functions.some(({ code }) => code.some(({ ref }) => ref?.kind === "core" && ref.ask === "type-id-local"));
-
-/** Sections of data with locks, lists and the like in them: what the kernel has to know of it, their types say. */
-function withLocks(object: BpfObject): BpfObject {
-  const { types } = object;
-  if (types === undefined) return object;
-  const maps = object.maps.map((map): MapSpec => {
-    const id = map.type === "array" && map.valueType === undefined ? types.find(map.name, "datasec") : undefined;
-    const section = id === undefined ? undefined : types.type(id);
-    if (id === undefined || section?.kind !== "datasec") return map;
-    const held = section.variables.some(({ type }) => {
-      const variable = types.type(type);
-      const of = variable.kind === "var" ? types.resolve(variable.type) : variable;
-      return of.kind === "struct" && KERNEL_HELD.test(of.name);
-    });
-    return held ? { ...map, keyType: 0, valueType: id, flags: (map.flags ?? 0) & ~MMAPABLE } : map;
-  });
-  return { ...object, maps };
-}
-const KERNEL_HELD = /^bpf_(?:spin_lock|res_spin_lock|list_head|rb_root|timer|wq)$/;
-/** `BPF_F_MMAPABLE`, which the kernel does not allow with those. */
-const MMAPABLE = 0x400;
 
 /** The object's types, where functions of its programs are known by them, or its types by their ids. */
 function ownTypes({ types }: BpfObject, programs: readonly LinkedProgram[], asked: boolean): Btf | undefined {

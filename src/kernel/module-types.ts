@@ -127,7 +127,8 @@ export function openProgram(id: number, kernel: Kernel): number {
   return checked(kernel.bpf("PROG_GET_FD_BY_ID", { prog_id: id }), "bpf(BPF_PROG_GET_FD_BY_ID)", `program ${id}`);
 }
 
-function btfById(kernel: Kernel, id: number): Btf | undefined {
+/** The types of a program or a map, by their id; undefined where they are gone. */
+export function btfById(kernel: Kernel, id: number): Btf | undefined {
   const fd = kernel.bpf("BTF_GET_FD_BY_ID", { btf_id: id });
   if (fd < 0) return undefined;
   try {

@@ -52,9 +52,23 @@ export function networkPrograms(netns?: string, kernel: Kernel = liveKernel()): 
   return inNetworkNamespace(netns, () => interfaces(kernel).flatMap((one) => atInterface(one, kernel)), kernel);
 }
 
-interface Interface {
+/** An interface of a network namespace. */
+export interface NetworkInterface {
   readonly name: string;
   readonly index: number;
+  /** `ARPHRD_…` of linux/if_arp.h: what its packets begin with. */
+  readonly hardware: number;
+}
+
+/** The interfaces of the namespace at a path, or of this process's. Throws a SystemCallError. */
+export const networkInterfaces = (netns?: string, kernel: Kernel = liveKernel()): readonly NetworkInterface[] =>
+  inNetworkNamespace(
+    netns,
+    () => interfaces(kernel).map(({ name, index, hardware }) => ({ name, index, hardware })),
+    kernel,
+  );
+
+interface Interface extends NetworkInterface {
   readonly xdp: ReadonlyMap<number, Uint8Array>;
 }
 
@@ -67,10 +81,17 @@ function interfaces(kernel: Kernel): Interface[] {
   return routeList(kernel, RTM_GETLINK, new Uint8Array(IFINFOMSG)).flatMap((message) => {
     if (message.length < IFINFOMSG) return [];
     const attributes = attributesOf(message.subarray(IFINFOMSG));
-    const index = new DataView(message.buffer, message.byteOffset).getInt32(4, true);
+    const view = new DataView(message.buffer, message.byteOffset);
+    const [hardware, index] = [view.getUint16(2, true), view.getInt32(4, true)];
     const xdp = attributesOf(attributes.get(IFLA_XDP) ?? new Uint8Array());
-    return [{ name: text(attributes.get(IFLA_IFNAME)), index, xdp }];
+    return [{ name: text(attributes.get(IFLA_IFNAME)), index, hardware, xdp }];
   });
+}
+
+/** The XDP programs of one interface of this process's network namespace, that of each mode. Throws a SystemCallError. */
+export function xdpAt(index: number, kernel: Kernel): readonly { readonly by: string; readonly id: number }[] {
+  const there = interfaces(kernel).find((one) => one.index === index);
+  return there === undefined ? [] : xdpPrograms(there.xdp);
 }
 
 function atInterface({ name, index, xdp }: Interface, kernel: Kernel): NetworkProgram[] {

@@ -40,7 +40,7 @@ const BLOCK_FIRST = 4;
 const BLOCK_LENGTH = 5;
 /** Of `struct tpacket3_hdr`, in bytes; behind it, the `struct sockaddr_ll` of the packet. */
 const Header = { NEXT: 0, SECONDS: 4, NANOSECONDS: 8, KEPT: 12, LENGTH: 16, STATUS: 20, MAC: 24, VLAN: 32, TPID: 36 };
-const PACKET_TYPE = 48 + 10;
+const ADDRESS = { INDEX: 48 + 4, HARDWARE: 48 + 8, TYPE: 48 + 10 };
 const PAGE = 4096;
 const EPERM = 1;
 
@@ -49,7 +49,8 @@ export const PacketType = { HOST: 0, BROADCAST: 1, MULTICAST: 2, OTHER: 3, OUTGO
 
 /**
  * A packet: `kept` bytes from `at` on of the ring's `bytes`, which are others when the call is back. `vlan`: the tag that the
- * kernel has taken out of it, its type in the upper half; 0 where there was none.
+ * kernel has taken out of it, its type in the upper half; 0 where there was none. `index` and `hardware` are its interface's number
+ * and kind (linux/if_arp.h).
  */
 export type RingReader = (
   at: number,
@@ -59,13 +60,16 @@ export type RingReader = (
   nanoseconds: number,
   type: number,
   vlan: number,
+  index: number,
+  hardware: number,
 ) => void;
 
 /** A block of the ring: where it begins, bytes of it, bytes to its first packet, packets. */
 export type BlockReader = (block: number, bytes: number, first: number, packets: number) => void;
 
 export interface PacketRingOptions {
-  readonly interface: string;
+  /** Absent: all of the namespace, those too that come later. */
+  readonly interface?: string;
   readonly netns?: string;
   /** A classic program as the kernel takes it (`encodeClassic`): only what it answers other than 0 for is received. */
   readonly filter?: Uint8Array;
@@ -89,7 +93,7 @@ const BLOCK = RING_BLOCK;
 
 export class PacketRing {
   readonly fd: number;
-  /** Of the interface: `ARPHRD_…` (linux/if_arp.h). */
+  /** Of the interface: `ARPHRD_…` (linux/if_arp.h); 0 of all of them. */
   readonly hardware: number;
   /** Of its IPv4 network, where it has one. */
   readonly netmask: number | undefined;
@@ -157,8 +161,10 @@ export class PacketRing {
           view.getUint32(at + Header.LENGTH, true),
           view.getUint32(at + Header.SECONDS, true),
           view.getUint32(at + Header.NANOSECONDS, true),
-          view.getUint8(at + PACKET_TYPE),
+          view.getUint8(at + ADDRESS.TYPE),
           vlan,
+          view.getUint32(at + ADDRESS.INDEX, true),
+          view.getUint16(at + ADDRESS.HARDWARE, true),
         );
         at += view.getUint32(at + Header.NEXT, true);
       }
@@ -212,9 +218,12 @@ export function openPacketRing(options: PacketRingOptions, kernel: Kernel = live
 function openHere(options: PacketRingOptions, kernel: Kernel): PacketRing {
   const { calls } = kernel;
   const { interface: device, filter, bytes = 32 << 20, milliseconds = 64 } = options;
-  const index = interfaceIndex(device, kernel);
-  const about = { hardware: interfaceType(device, kernel), netmask: interfaceNetmask(device, kernel) };
-  const what = `interface "${device}"`;
+  const index = device === undefined ? 0 : interfaceIndex(device, kernel);
+  const about =
+    device === undefined
+      ? { hardware: 0, netmask: undefined }
+      : { hardware: interfaceType(device, kernel), netmask: interfaceNetmask(device, kernel) };
+  const what = device === undefined ? "all interfaces" : `interface "${device}"`;
   // Without a protocol it receives nothing before it is bound, when its filter is there.
   const fd = calls.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
   if (fd === -EPERM)

@@ -20,8 +20,8 @@ export function bpfFileSystems(kernel: Kernel = liveKernel()): readonly string[]
   }
 }
 
-/** What a person is told where a path is in no BPF file system; undefined where it is, or where that cannot be known. */
-function notThere(path: string, kernel: Kernel): string | undefined {
+/** What a person is told where a path is in no BPF file system; undefined where it is. */
+export function notThere(path: string, kernel: Kernel): string | undefined {
   const places = bpfFileSystems(kernel);
   if (places.some((place) => path.startsWith(`${place}/`))) return undefined;
   return places.length === 0

@@ -12,7 +12,7 @@ import {
   LINE_RECORD_SIZE,
   plainTypes,
 } from "../btf/index.ts";
-import type { LinkedProgram } from "../object/index.ts";
+import { type LinkedProgram, xdpFunction } from "../object/index.ts";
 import { lineColumn, lineText, type SourceText } from "../source/index.ts";
 import { SystemCallError } from "./errors.ts";
 import type { BpfAttr, Kernel } from "./kernel.ts";
@@ -44,16 +44,19 @@ export class ProgramTypes {
     this.#source = source;
   }
 
-  records(program: LinkedProgram): ProgramRecords {
+  /** `standsIn`: the entry is to stand in for a function of an XDP program, as which it has to be typed. */
+  records(program: LinkedProgram, standsIn = false): ProgramRecords {
     const functions: BtfFunctionRecord[] = program.functions.map(({ name, slot, parameters, global, type }, i) => ({
       slot,
       // The kernel demands static linkage of callbacks; a static function is verified at each call, with no types.
       type:
-        type !== undefined
-          ? type
-          : global === undefined
-            ? this.#writer.func(identifier(name), this.#prototype(i === 0 ? -1 : parameters), "static")
-            : this.#global(identifier(name), parameters, global.context),
+        standsIn && i === 0
+          ? this.#writer.func(identifier(name), xdpFunction(this.#writer), "global")
+          : type !== undefined
+            ? type
+            : global === undefined
+              ? this.#writer.func(identifier(name), this.#prototype(i === 0 ? -1 : parameters), "static")
+              : this.#global(identifier(name), parameters, global.context),
     }));
     const lines = this.#source === undefined ? [] : this.#lineRecords(program, this.#source);
     return {

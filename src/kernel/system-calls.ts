@@ -44,6 +44,8 @@ export interface SystemCalls {
   setns(fd: number, type: number): Result;
   /** openat(2) relative to the working folder. */
   open(path: string, flags: number): Result;
+  /** flock(2) */
+  flock(fd: number, operation: number): Result;
   close(fd: number): Result;
   /**
    * Closes all of them on up to `threads` libuv threads. Closing a perf event waits for an RCU grace period (30 to 70
@@ -70,6 +72,10 @@ export const EFD_NONBLOCK = 0o4000;
 export const EFD_CLOEXEC = 0o2000000;
 export const O_RDONLY = 0;
 export const O_CLOEXEC = 0o2000000;
+
+/** flock(2) */
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
 
 /** The result, or a `SystemCallError` that names the call; `what` says in a few words what it was for. */
 export function checked(result: Result, call: string, what?: string): number {

@@ -1,8 +1,17 @@
 // Where a program attaches by what it is given, where its section does not say so or something else is wanted.
 
+import type { Btf } from "../btf/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { UnsupportedError } from "../kernel/index.ts";
-import type { AttachTarget, CgroupAttachType, ProgramSpec } from "../object/index.ts";
+import {
+  type AttachTarget,
+  type CgroupAttachType,
+  type ProgramSpec,
+  XDP_ACTIONS,
+  type XdpAction,
+  type XdpRunConfig,
+  xdpRunConfig,
+} from "../object/index.ts";
 import type { Described } from "../user-side/index.ts";
 import { fileOf, functionOffset, kernelFunctions, type Place, sectionPlace, uprobesOf } from "./section-places.ts";
 
@@ -35,6 +44,15 @@ export interface AttachOptions {
   readonly interface?: string;
   /** XDP: `any` unless said otherwise. */
   readonly mode?: TargetOf<"xdp">["mode"];
+  /**
+   * XDP: beside others that share the interface, by the protocol of libxdp's dispatcher. It stays there when this process is
+   * killed. The program is loaded once more for that, with the same maps.
+   */
+  readonly share?: boolean;
+  /** With `share`: lower ones run first (0 to 2^32 - 1); else as section `.xdp_run_config` says, or 50. */
+  readonly priority?: number;
+  /** With `share`: after which answers the next program is asked; else as that section says, or after `pass` alone. */
+  readonly chainCall?: readonly XdpAction[];
   /** Traffic control, and `cgroup/skb`. */
   readonly direction?: "ingress" | "egress";
   readonly by?: "tcx" | "clsact";
@@ -51,9 +69,9 @@ export interface AttachOptions {
 
 const isReturn = (spec: ProgramSpec): boolean => /^\??[ku]ret/.test(spec.section ?? "");
 
-/** Throws an UnsupportedError for what this system has not, TypeError for what the program cannot take. */
-export function placeOf(spec: ProgramSpec, options: AttachOptions, kernel: Kernel): Place {
-  const place = given(spec, options, kernel) ?? sectionPlace(spec, kernel, options.pid);
+/** `types` are those of its object. Throws an UnsupportedError for what this system has not, TypeError for what the program cannot take. */
+export function placeOf(spec: ProgramSpec, options: AttachOptions, kernel: Kernel, types?: Btf): Place {
+  const place = given(spec, options, kernel, types) ?? sectionPlace(spec, kernel, options.pid);
   if (options.cookie === undefined || place.kind !== "targets") return place;
   const cookie = BigInt(options.cookie);
   return { kind: "targets", targets: place.targets.map((target) => ({ ...target, cookie })) };
@@ -61,7 +79,26 @@ export function placeOf(spec: ProgramSpec, options: AttachOptions, kernel: Kerne
 
 const one = (target: AttachTarget): Place => ({ kind: "targets", targets: [target] });
 
-function given(spec: ProgramSpec, options: AttachOptions, kernel: Kernel): Place | undefined {
+/** How an XDP program stands among others. Throws a TypeError for what cannot be. */
+function shared(
+  { name }: ProgramSpec,
+  { share, priority, chainCall }: AttachOptions,
+  types: Btf | undefined,
+): { share?: XdpRunConfig } {
+  if (share !== true) {
+    if (priority === undefined && chainCall === undefined) return {};
+    throw new TypeError(`program "${name}": priority and chainCall go with share: true`);
+  }
+  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 0xffffffff))
+    throw new TypeError(`program "${name}": a priority is a whole number from 0 to 4294967295, not ${priority}`);
+  const strange = chainCall?.find((action) => !XDP_ACTIONS.includes(action));
+  if (strange !== undefined)
+    throw new TypeError(`program "${name}": XDP has no answer ${strange}, but ${XDP_ACTIONS.join(", ")}`);
+  const own = xdpRunConfig(types, name);
+  return { share: { priority: priority ?? own.priority, chainCall: chainCall ?? own.chainCall } };
+}
+
+function given(spec: ProgramSpec, options: AttachOptions, kernel: Kernel, types?: Btf): Place | undefined {
   const netns = typeof options.netns === "string" ? { netns: options.netns } : {};
   switch (spec.type) {
     case "kprobe":
@@ -82,7 +119,13 @@ function given(spec: ProgramSpec, options: AttachOptions, kernel: Kernel): Place
     }
     case "xdp":
       if (options.interface === undefined) return undefined;
-      return one({ kind: "xdp", interface: options.interface, mode: options.mode ?? "any", ...netns });
+      return one({
+        kind: "xdp",
+        interface: options.interface,
+        mode: options.mode ?? "any",
+        ...shared(spec, options, types),
+        ...netns,
+      });
     case "sched_cls":
     case "sched_act":
       return trafficPlace(spec, options, netns);

@@ -1,5 +1,6 @@
 // One program of an object: whether and as what it is loaded, then where it attaches.
 
+import type { Btf } from "../btf/index.ts";
 import {
   type Attachment,
   attachEach,
@@ -38,6 +39,10 @@ export interface ProgramOwner {
   drop(link: Link): void;
   /** Those of a program. */
   linksOf(program: string): readonly Link[];
+  /** Types of the object; undefined where it has none. */
+  readonly types: Btf | undefined;
+  /** Loads a program once more, so that it can share an interface; the object closes it. Throws as `load` does. */
+  loadShared(spec: ProgramSpec): LoadedProgram;
   /** Has the kernel count runs from now on, until the object is closed. */
   countRuns(): void;
 }
@@ -48,6 +53,8 @@ export class ObjectProgram implements ModuleProgram {
   #spec: ProgramSpec;
   #load: boolean;
   #loaded: LoadedProgram | undefined;
+  /** The same, as what shares an interface. */
+  #shared: LoadedProgram | undefined;
   /** `object.attach()` attaches it too. */
   autoAttach = true;
 
@@ -211,7 +218,7 @@ export class ObjectProgram implements ModuleProgram {
   async attach(options: AttachOptions = {}): Promise<Link> {
     const program = this.#program();
     const { kernel } = this.#owner;
-    const place = placeOf(this.#spec, options, kernel);
+    const place = placeOf(this.#spec, options, kernel, this.#owner.types);
     switch (place.kind) {
       case "asked":
         throw new UnsupportedError(
@@ -257,19 +264,16 @@ export class ObjectProgram implements ModuleProgram {
         return this.#link([attachKprobeMulti(program, { ...place, ...cookies }, kernel)]);
       }
       case "targets":
-        return this.#link(
-          attachEach(
-            program,
-            place.targets.map((target) => linkable(target, kernel)),
-            kernel,
-          ),
-        );
+        return this.attachTo(place.targets.map((target) => linkable(target, kernel)));
     }
   }
 
   /** Attaches it at these places, whatever its section says. Throws as `attach` does. */
   attachTo(targets: readonly AttachTarget[]): Link {
-    return this.#link(attachEach(this.#program(), targets, this.#owner.kernel));
+    const program = this.#program();
+    const shares = targets.some((target) => target.kind === "xdp" && target.share !== undefined);
+    if (shares) this.#shared ??= this.#owner.loadShared(this.#spec);
+    return this.#link(attachEach((shares ? this.#shared : undefined) ?? program, targets, this.#owner.kernel));
   }
 
   #link(attachments: readonly Attachment[], after?: () => void): Link {

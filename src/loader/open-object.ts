@@ -9,9 +9,11 @@ import {
   type KernelMap,
   kernelWithToken,
   type LoadedObject,
+  type LoadedProgram,
   type LoadOptions,
   liveKernel,
   loadObject,
+  loadShared,
   registerStructOps,
   type StructOps,
   type StructOpsValue,
@@ -128,6 +130,8 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
       },
       keep: (link) => void this.#links.add(link),
       drop: (link) => void this.#links.delete(link),
+      types: this.file.types,
+      loadShared: (spec) => this.#loadShared(spec),
       linksOf: (program) => [...this.#links].filter(({ name }) => name === program),
       countRuns: () => {
         this.#statistics ??= enableStatistics(this.#kernel);
@@ -259,6 +263,18 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
     const own = loaded.programs.get(name);
     if (own !== undefined) program.loaded(own);
     return program;
+  }
+
+  #loadShared(spec: ProgramSpec): LoadedProgram {
+    const { maps } = this.#loaded ?? {};
+    if (maps === undefined || this.#closed) throw new Error(`${this.name} is not loaded`);
+    const loaded = loadShared(
+      { ...this.file, programs: [spec] },
+      this.#options(maps, () => true),
+      this.#kernel,
+    );
+    this.#more.push(loaded);
+    return loaded.programs.get(spec.name) as LoadedProgram;
   }
 
   #options(maps: ReadonlyMap<string, KernelMap>, wanted: (name: string) => boolean): LoadOptions {

@@ -15,11 +15,19 @@ import { KCONFIG } from "./externs.ts";
 import { isGlobalData } from "./global-data.ts";
 import { BPF_F_RDONLY_PROG } from "./map-flags.ts";
 import { MAP_TYPES } from "./map-types.ts";
-import { type BpfObject, CORE_QUESTIONS, type FunctionSpec, type MapSpec, type ObjectInstruction } from "./object.ts";
+import {
+  type BpfObject,
+  CORE_QUESTIONS,
+  type FunctionSpec,
+  type MapSpec,
+  type ObjectInstruction,
+  type ProgramSpec,
+} from "./object.ts";
 import { ObjectFileError } from "./object-file-error.ts";
 import { sectionName } from "./section-names.ts";
 import { layStructOps, type StructOpsSection, structOpsSections } from "./struct-ops-writer.ts";
 import { SYMBOL_BYTES, SymbolTable } from "./symbol-table.ts";
+import { type RunConfigSection, runConfigSection, XDP_RUN_SECTION, xdpFunction } from "./xdp-run-config.ts";
 
 export interface WriteObjectOptions {
   /** The kernel's types, needed only where code refers to fields or types of the kernel: their kinds must be known. */
@@ -76,6 +84,8 @@ class ObjectWriter {
   /** Data sections whose variables the object's own types list. */
   readonly #described = new Set<string>();
   readonly #structs: readonly StructOpsSection[];
+  /** What XDP programs say of their place among others: types alone, whose bytes nobody reads. */
+  readonly #runConfig: RunConfigSection;
   /** Names of the kernel that code refers to. */
   readonly #externs: ExternWriter;
   /** Names of other objects. */
@@ -94,10 +104,11 @@ class ObjectWriter {
     this.#others = new Map(object.linkage?.externs.map((one) => [one.name, one]));
     const structSections = structOpsSections(object.structOps ?? []);
     const kept = (name: string): boolean =>
-      this.#described.has(name) || this.#others.has(name) || structSections.has(name);
+      this.#described.has(name) || name === XDP_RUN_SECTION || this.#others.has(name) || structSections.has(name);
     this.#btf = new BtfWriter(types === undefined ? undefined : openBtf(withoutSections(types.bytes, kept)));
     this.#core = new CoreWriter(this.#btf, options.kernel);
     this.#structs = layStructOps(object.structOps ?? [], types);
+    this.#runConfig = runConfigSection(types);
     this.#externs = new ExternWriter(this.#btf, options.kernel, object.settings ?? []);
   }
 
@@ -110,7 +121,13 @@ class ObjectWriter {
     for (const { name } of this.#object.programs) taken.add(identifier(name).replaceAll(".", "_"));
     for (const { functions } of library) taken.add((functions[0] as FunctionSpec).name);
     for (const program of this.#object.programs)
-      this.#addFunctions(program.name, program.functions, this.#section(sectionName(program)), GLOBAL_FUNCTION, taken);
+      this.#addFunctions(
+        program.name,
+        this.#typed(program),
+        this.#section(sectionName(program)),
+        GLOBAL_FUNCTION,
+        taken,
+      );
     for (const { functions, weak, hidden } of library)
       this.#addFunctions(
         (functions[0] as FunctionSpec).name,
@@ -164,6 +181,14 @@ class ObjectWriter {
     }
     for (const { name, data } of this.#structs)
       add({ name, type: SectionType.PROGBITS, flags: SectionFlag.ALLOC | SectionFlag.WRITE, data });
+    const { sectionBytes } = this.#runConfig;
+    if (sectionBytes > 0)
+      add({
+        name: XDP_RUN_SECTION,
+        type: SectionType.PROGBITS,
+        flags: SectionFlag.ALLOC | SectionFlag.WRITE,
+        data: new Uint8Array(sectionBytes),
+      });
     add({
       name: "license",
       type: SectionType.PROGBITS,
@@ -363,6 +388,14 @@ class ObjectWriter {
     functions.forEach((one, i) => {
       this.#addFunction(one, names, i === 0 ? section : text, i === 0 ? info : LOCAL_FUNCTION, hidden && i === 0);
     });
+  }
+
+  /** An XDP program's entry has the type by which it can be put among others of an interface (libxdp, freplace). */
+  #typed({ name, type, functions }: ProgramSpec): readonly FunctionSpec[] {
+    const [entry, ...others] = functions;
+    if (type !== "xdp" || entry === undefined || entry.type !== undefined) return functions;
+    const own = identifier(name).replaceAll(".", "_");
+    return [{ ...entry, type: this.#btf.func(own, xdpFunction(this.#btf), "global") }, ...others];
   }
 
   #placeStatic(text: CodeSection): void {
@@ -573,6 +606,8 @@ class ObjectWriter {
     const library = new Set(this.#object.linkage?.functions.map(({ functions: [first] }) => first?.name));
     for (const { name, weak } of this.#others.values())
       if (!library.has(name)) add(name, name, weak ? WEAK_UNKNOWN : GLOBAL_UNKNOWN, "", 0, 0);
+    for (const { name, offset: at, size } of this.#runConfig.variables)
+      add(name, `${XDP_RUN_SECTION}\0${name}`, GLOBAL_OBJECT, XDP_RUN_SECTION, at, size);
     add("_license", "_license", GLOBAL_OBJECT, "license", 0, this.#object.license.length + 1);
     return { ...table.encode(), index };
   }

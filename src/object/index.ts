@@ -64,3 +64,12 @@ export { programOfSection } from "./section-names.ts";
 export { SOCKETS } from "./socket-contexts.ts";
 export type { LinkInput } from "./static-link/input.ts";
 export { linkObjects } from "./static-link/link-objects.ts";
+export {
+  XDP_ACTIONS,
+  XDP_RUN_CONFIG,
+  XDP_RUN_SECTION,
+  type XdpAction,
+  type XdpRunConfig,
+  xdpFunction,
+  xdpRunConfig,
+} from "./xdp-run-config.ts";

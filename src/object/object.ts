@@ -7,6 +7,7 @@ import type { CgroupAttachType } from "./attach-types.ts";
 import type { KernelSetting } from "./externs.ts";
 import type { MapType } from "./map-types.ts";
 import type { ProgramType, TargetKind } from "./program-types.ts";
+import type { XdpRunConfig } from "./xdp-run-config.ts";
 
 export interface BpfObject {
   readonly maps: readonly MapSpec[];
@@ -276,6 +277,11 @@ export type AttachTarget = (
       readonly interface: string;
       /** In the driver, in the network stack, or as the driver likes. */
       readonly mode: "native" | "generic" | "any";
+      /**
+       * Beside other programs, by the protocol of libxdp's dispatcher, which outlives this process; absent: alone, by a link.
+       * The program has to be loaded for that, to stand in for a function of a dispatcher.
+       */
+      readonly share?: XdpRunConfig;
       /** File of the network namespace that the interface is in (/run/netns/NAME); absent: this process's. */
       readonly netns?: string;
     }

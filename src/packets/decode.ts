@@ -4,6 +4,7 @@ import { type FieldValue, readField } from "./fields.ts";
 import { headerLayout } from "./layout.ts";
 import { type DecodedMessage, messageIn } from "./messages.ts";
 import { IPV6_EXTENSIONS, PROTOCOL_NAMES, type ProtocolName, protocolRow, VLAN_TYPES } from "./protocols.ts";
+import { type TcpOption, tcpOptions, tcpOptionText } from "./tcp-options.ts";
 
 export interface DecodedHeader {
   readonly protocol: ProtocolName;
@@ -12,6 +13,8 @@ export interface DecodedHeader {
   /** Bytes, with options. */
   readonly length: number;
   readonly fields: Readonly<Record<string, FieldValue>>;
+  /** Of TCP, where it has any. */
+  readonly options?: readonly TcpOption[];
 }
 
 export interface DecodedPacket {
@@ -59,7 +62,8 @@ export function decodePacket(
     const length = lengthOf(protocol, fields, layout.bytes);
     if (length < layout.bytes) return ended(`the ${title} header says that it has ${length} bytes`);
     if (at + length > bytes.length) return ended(`the packet ends within its ${title} header`);
-    headers.push({ protocol, at, length, fields });
+    const options = protocol === "tcp" && length > layout.bytes ? { options: tcpOptions(bytes, at, length) } : {};
+    headers.push({ protocol, at, length, fields, ...options });
     end = Math.min(end, endOf(protocol, fields, at));
     at += length;
     const next = nextOf(protocol, fields, bytes, at);
@@ -133,7 +137,7 @@ const SHOWN = /^(?:type|ttl|hopLimit|id|operation|vni|label|window|sequence)$/;
 
 /** One line: `eth 02:… > 02:…, ipv4 10.0.0.1 > 10.0.0.2 ttl 64, udp 5353 > 53, 4 bytes`. */
 export function formatPacket({ headers, payload, message, damage }: DecodedPacket): string {
-  const parts = headers.map(({ protocol, fields }) => {
+  const parts = headers.map(({ protocol, fields, options = [] }) => {
     const words: string[] = [protocol];
     if (fields["source"] !== undefined) words.push(`${fields["source"]} > ${fields["destination"]}`);
     if (protocol === "arp") words.push(`${fields["sender"]} > ${fields["target"]}`);
@@ -143,6 +147,7 @@ export function formatPacket({ headers, payload, message, damage }: DecodedPacke
       else if (name === "type")
         words.push(`type ${protocol.startsWith("icmp") ? value : `0x${Number(value).toString(16).padStart(4, "0")}`}`);
     }
+    words.push(...options.map(tcpOptionText));
     return words.join(" ");
   });
   if (message !== undefined) parts.push(`${message.protocol} ${message.text}`);

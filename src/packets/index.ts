@@ -18,3 +18,4 @@ export {
   protocolRow,
   VLAN_TYPES,
 } from "./protocols.ts";
+export type { TcpOption } from "./tcp-options.ts";

@@ -51,6 +51,21 @@ async function capture(...words: string[]): Promise<Capture> {
 
 const send = (text: string, port: number, to = "10.9.0.9"): void => inside(`echo -n ${text} > /dev/udp/${to}/${port}`);
 
+/** A device of IP packets without a link's header, i0, which is there as long as its process is. */
+async function openTunnel(): Promise<ChildProcess> {
+  const program = `import fcntl, struct, sys
+tun = open("/dev/net/tun", "r+b", buffering=0)
+fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH22x", b"i0", 0x1001))
+print("there", flush=True)
+sys.stdin.read()`;
+  const child = spawn("ip", ["netns", "exec", netns, "/usr/bin/python3", "-c", program]);
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.once("data", () => resolve());
+    child.once("close", (status) => reject(new Error(`no tun device: ${status}`)));
+  });
+  return child;
+}
+
 async function packetsOf(file: string): Promise<{ text: string; comment?: string; interface: string | undefined }[]> {
   const found = [];
   for await (const { data, comment, interface: on } of openCapture(readFileSync(join(folder, file)), { name: file }))
@@ -143,6 +158,74 @@ describe("scry filter -i", () => {
     expect(texts.flat().map(({ text }) => Number(text))).toEqual([3, 4, 5]);
   });
 
+  it("goes on to the next file by packets of two interfaces, with their processes", async () => {
+    const words = ["-i", "any", "--process", "-w", join(folder, "both.pcapng"), "--rotate", "1KB", "udp dst port 5610"];
+    const { child, ended } = await capture(...words);
+    inside(
+      // A new socket for each over loopback: nobody is there, which the next write to the same one is told.
+      "exec 3>/dev/udp/10.9.0.9/5610; for i in 1 2 3; do exec {lo}>/dev/udp/127.0.0.1/5610; printf '%0600d' $i >&3; printf '%0600d' $i >&$lo; sleep 0.1; done; sleep 0.5",
+    );
+    child.kill("SIGINT");
+    // Out by v0, in by v1, and over loopback.
+    expect((await ended).messages).toContain("9 packets, none lost");
+    const files = readdirSync(folder).filter((name) => name.startsWith("both"));
+    expect(files.length).toBeGreaterThan(3);
+    const all = (await Promise.all(files.toSorted().map(packetsOf))).flat();
+    const on = (name: string): unknown[] =>
+      all.flatMap((one) => (one.interface === name ? [[Number(one.text), one.comment?.replace(/\d+/, "N")]] : []));
+    expect(on("v0")).toEqual([1, 2, 3].map((i) => [i, "bash, pid N"]));
+    for (const name of ["lo", "v1"]) expect(on(name).map((one) => (one as unknown[])[0])).toEqual([1, 2, 3]);
+    for (const name of files) {
+      const theirs = spawnSync("tcpdump", ["-n", "-r", join(folder, name)], { encoding: "utf8" });
+      if (theirs.error === undefined) expect([name, theirs.status]).toEqual([name, 0]);
+    }
+  });
+
+  it("ends behind so many packets that are written, and not one more", async () => {
+    const { ended } = await capture(
+      "-i",
+      "v1",
+      "--limit",
+      "3",
+      "-w",
+      join(folder, "three.pcapng"),
+      "udp dst port 5611",
+    );
+    inside("exec 3>/dev/udp/10.9.0.9/5611; for i in 1 2 3 4 5; do echo -n $i >&3; done");
+    expect(await ended).toMatchObject({ status: 0, messages: expect.stringContaining("3 packets") });
+    expect((await packetsOf("three.pcapng")).map(({ text }) => text)).toEqual(["1", "2", "3"]);
+  });
+
+  it("takes all interfaces, those too that come later and those without an Ethernet header", async () => {
+    const file = join(folder, "all.pcapng");
+    const { child, ended } = await capture("-i", "any", "-w", file, "udp dst port 5612");
+    const lines = await capture("-i", "any", "--limit", "3", "udp dst port 5612 and inbound");
+    send("first", 5612);
+    ip("-n", netns, "link", "add", "w0", "type", "veth", "peer", "name", "w1");
+    const tunnel = await openTunnel();
+    for (const name of ["w0", "w1", "i0"]) ip("-n", netns, "link", "set", name, "up");
+    ip("-n", netns, "address", "add", "10.7.0.1/24", "dev", "w0");
+    ip("-n", netns, "address", "add", "10.6.0.1/24", "dev", "i0");
+    ip("-n", netns, "neighbour", "add", "10.7.0.9", "lladdr", "02:00:00:00:00:09", "dev", "w0");
+    send("later", 5612, "10.7.0.9");
+    send("lo", 5612, "127.0.0.1");
+    send("tunnel", 5612, "10.6.0.9");
+    const { out } = await lines.ended;
+    child.kill("SIGINT");
+    const { status, messages } = await ended;
+    expect([status, messages]).toEqual([0, expect.stringContaining("6 packets, none lost")]);
+    const found: string[] = [];
+    for await (const { data, interface: on, linkType } of openCapture(readFileSync(file), { name: file }))
+      found.push(`${on?.name} ${linkType} ${new TextDecoder().decode(data.subarray(linkType === 1 ? 42 : 28))}`);
+    expect(found.toSorted()).toEqual(
+      ["lo 1 lo", "v0 1 first", "v1 1 first", "w0 1 later", "w1 1 later", "i0 101 tunnel"].toSorted(),
+    );
+    expect(out.split("\n").flatMap((line) => /^\S+ (\S+) \d+ eth/.exec(line)?.[1] ?? [])).toEqual(["v1", "w1", "lo"]);
+    ip("-n", netns, "link", "del", "w0");
+    tunnel.stdin?.end();
+    await new Promise((done) => tunnel.on("close", done));
+  });
+
   it("ends where the interface goes", async () => {
     ip("-n", netns, "link", "add", "w0", "type", "veth", "peer", "name", "w1");
     for (const name of ["w0", "w1"]) ip("-n", netns, "link", "set", name, "up");
@@ -163,6 +246,8 @@ describe("scry filter -i", () => {
       [["-i", "v0", "ip6 protochain 6"], /it has a loop without a bound/],
       [["-i", "v0", "--rotate", "5", "-w", "x", "udp"], /--rotate takes a size or a time/],
       [["-i", "v0", "udp", "file"], /not both/],
+      [["-i", "any", "--promiscuous", "udp"], /--promiscuous is for one interface/],
+      [["-i", "any", "ip6 protochain 6"], /it has a loop without a bound/],
     ] as const;
     for (const [line, said] of words) {
       const { status, messages } = await (await capture(...line)).ended;

@@ -265,6 +265,7 @@ export class FakeKernel {
       bind: (fd) => this.#call(`bind(${fd})`),
       setns: (fd) => this.#call(`setns(${this.open.get(fd)})`),
       open: (path) => this.#opened(`open("${path}")`),
+      flock: (fd, operation) => this.#call(`flock(${fd}, ${operation})`),
       close: (fd) => this.#close(fd),
       closeAll: async (fds) => {
         for (const fd of fds) this.#close(fd);

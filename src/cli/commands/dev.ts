@@ -7,7 +7,7 @@ export const dev: Command = {
   help: "run a kernel module, and put each saved text of it in its place; maps are kept",
   usage: [["[--set NAME=VALUE] FILE.bpf.ts"]],
   options: [
-    ...options("set", "pid", "interface"),
+    ...options("set", "pid", "interface", "share", "priority", "chain-call"),
     {
       ...(options("cgroup")[0] as Option),
       help: "attach the programs for control groups to this one (a folder of cgroup2)",

@@ -5,8 +5,8 @@ import { options } from "../options.ts";
 
 export const net: Command = {
   help: "the programs at network interfaces (XDP, tc, netkit): in which order, whose, and what each does in a second",
-  usage: [[""]],
-  options: options("json", "format", "output"),
+  usage: [[""], ["--leave ID"]],
+  options: options("leave", "json", "format", "output"),
   completes: "none",
   examples: ["scry net", "ip netns exec web scry net --json"],
   run: async (line) => (await import("../objects/index.ts")).listNetwork(line),

@@ -13,7 +13,7 @@ export const run: Command = {
       help: "a C header: of C text before it, of an object with the structs of its records that its own types have not",
       example: "scry run --include opensnoop.h --type events=event opensnoop.bpf.o",
     },
-    ...options("include-dir", "define", "dialect", "warn", "pid", "interface"),
+    ...options("include-dir", "define", "dialect", "warn", "pid", "interface", "share", "priority", "chain-call"),
     {
       ...(options("cgroup")[0] as Option),
       help: "attach the programs for control groups to this one (a folder of cgroup2)",

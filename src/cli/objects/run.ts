@@ -11,13 +11,13 @@ import {
   printsText,
   type RecordStream,
 } from "../../loader/index.ts";
-import { MAP_TYPES } from "../../object/index.ts";
+import { MAP_TYPES, XDP_ACTIONS, type XdpAction } from "../../object/index.ts";
 import { INT64, type TraceValue, type Type } from "../../schema/index.ts";
 import { groupFolder } from "../../session/index.ts";
 import { LOST_PREFIX } from "../../user-side/index.ts";
 import { type ByteSink, writeMapJson, writeMapText } from "../../views/index.ts";
 import { warn } from "../messages.ts";
-import type { CommandLine } from "../options.ts";
+import { type CommandLine, UsageError } from "../options.ts";
 import { openStreams } from "../streams.ts";
 import { pidOf } from "../target.ts";
 import { type HeaderTypes, headerTypes } from "./header-types.ts";
@@ -122,11 +122,42 @@ export async function attachAll(object: ObjectFile, line: CommandLine): Promise<
 /** What the command line says of where a program goes; undefined: nothing. */
 export function toldPlace(program: ObjectProgram, needs: string, { given }: CommandLine): AttachOptions | undefined {
   const cgroup = given.get("cgroup");
-  if (/^(?:xdp|sched_cls|sched_act)$/.test(program.type) && given.has("interface"))
-    return { interface: given.get("interface") as string, direction: "ingress" };
+  const device = given.get("interface");
+  if (program.type === "xdp" && device !== undefined) return { interface: device, ...sharedBy(given) };
+  if (/^sched_(?:cls|act)$/.test(program.type) && device !== undefined)
+    return { interface: device, direction: "ingress" };
   if (/^cgroup/.test(needs) && cgroup !== undefined) return { cgroup: groupFolder({ cgroup }), direction: "ingress" };
   return undefined;
 }
+
+/** `--share --priority N --chain-call pass,drop` */
+function sharedBy(given: CommandLine["given"]): Pick<AttachOptions, "share" | "priority" | "chainCall"> {
+  const [priority, actions] = [given.get("priority"), given.get("chain-call")];
+  if (!given.has("share")) {
+    if (priority !== undefined || actions !== undefined)
+      throw new UsageError(`--${priority === undefined ? "chain-call" : "priority"} goes with --share`, []);
+    return {};
+  }
+  if (priority !== undefined && !(/^\d{1,10}$/.test(priority) && Number(priority) <= MOST_PRIORITY))
+    throw new UsageError(`--priority is a number from 0 to ${MOST_PRIORITY}, not '${priority}'`, []);
+  return {
+    share: true,
+    ...(priority === undefined ? {} : { priority: Number(priority) }),
+    ...(actions === undefined ? {} : { chainCall: chainOf(actions) }),
+  };
+}
+
+const MOST_PRIORITY = 0xffffffff;
+
+const chainOf = (text: string): XdpAction[] =>
+  text === "none"
+    ? []
+    : text.split(",").map((word) => {
+        const action = XDP_ACTIONS.find((one) => one === word.toLowerCase().replace(/^xdp_/, ""));
+        if (action === undefined)
+          throw new UsageError(`--chain-call: XDP has no answer '${word}', but ${XDP_ACTIONS.join(", ")}`, []);
+        return action;
+      });
 
 const howTold = (needs: string): string =>
   needs.startsWith("interface")

@@ -92,14 +92,29 @@ export class CaptureFiles {
     if (this.#fd > 2) closeSync(this.#fd);
   }
 
+  /** What the file has room for: bytes, and up to which second. */
+  room(): { readonly bytes?: number; readonly until?: number } {
+    const { rotation } = this.#options;
+    return {
+      ...(rotation?.bytes === undefined
+        ? {}
+        : { bytes: Math.max(0, rotation.bytes - (this.blocks.written - this.#from)) }),
+      ...(rotation?.seconds === undefined ? {} : { until: this.#until }),
+    };
+  }
+
+  /** Goes on to the next file. */
+  next(): void {
+    this.#end();
+    this.#begin();
+  }
+
   /** Goes on to the next file where this one is full or old enough; `seconds`: of the packet that comes. */
   turn(seconds: number): void {
     const { rotation } = this.#options;
     if (rotation === undefined) return;
     const full = rotation.bytes !== undefined && this.blocks.written - this.#from >= rotation.bytes;
-    if (!full && seconds < this.#until) return;
-    this.#end();
-    this.#begin();
+    if (full || seconds >= this.#until) this.next();
   }
 
   close(): void {

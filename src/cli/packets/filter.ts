@@ -2,7 +2,14 @@
 
 import { closeSync, openSync } from "node:fs";
 import { disassembleClassic } from "../../isa/index.ts";
-import { type CompiledFilter, compileFilter, explainFilter } from "../../lang/filter/index.ts";
+import {
+  type CompiledFilter,
+  compileFilter,
+  drawFilter,
+  type ExplainedPacket,
+  explainFilter,
+  graphFilter,
+} from "../../lang/filter/index.ts";
 import { DiagnosticError } from "../../source/index.ts";
 import { type CommandLine, parseCommandLine, UsageError } from "../options.ts";
 import { printText, writeAll } from "../streams.ts";
@@ -11,6 +18,7 @@ import { parseRotation } from "./capture-files.ts";
 import { filterCapture } from "./filter-file.ts";
 import { FILTER_OPTIONS } from "./filter-options.ts";
 import { filterLive } from "./live.ts";
+import { ANY } from "./live-source.ts";
 import { packetJson, packetLine } from "./packet-lines.ts";
 import { Progress } from "./progress.ts";
 
@@ -32,7 +40,8 @@ export async function filterPackets(words: readonly string[]): Promise<number> {
     printText(1, `${programText(compileFilter(text, { linkType: which, name: "filter" }), form)}\n`);
     return 0;
   }
-  if (given.has("explain")) return explain(text, which, file, numberOf(given, "packet", 1));
+  if (given.has("explain")) return explain(text, which, file, numberOf(given, "packet", 1), given.get("format"));
+  if (given.has("format")) throw new UsageError("--format goes with --explain; --json prints packets as JSON");
   const device = given.get("interface");
   if (device !== undefined) {
     if (file !== undefined) throw new UsageError("scry filter reads a file, or captures with -i, not both");
@@ -62,6 +71,8 @@ function live(text: string, device: string, given: Given): Promise<number> {
   const keep = numberOf(given, "keep", 1);
   const packets = numberOf(given, "limit", 1);
   const netns = given.get("netns");
+  if (device === ANY && given.has("promiscuous"))
+    throw new UsageError("--promiscuous is for one interface, not for all of them (-i any)");
   if (rotate !== undefined && (write === undefined || write === "-"))
     throw new UsageError("--rotate needs files to write to (-w FILE)");
   if (keep !== undefined && rotate === undefined)
@@ -82,15 +93,23 @@ function live(text: string, device: string, given: Given): Promise<number> {
   });
 }
 
+/** A filter as a tree, unless something else is asked for; of a packet, the way that it takes. */
+function shown(filter: CompiledFilter, format: string | undefined, packet?: ExplainedPacket): string {
+  if (format === "dot" || format === "mermaid") return graphFilter(filter, format, packet);
+  const tree = format === "tree" || (format === undefined && packet === undefined);
+  return tree ? drawFilter(filter, packet) : explainFilter(filter, packet);
+}
+
 /** Prints the graph, or, of a packet of a capture, the way that it takes. */
 async function explain(
   text: string,
   linkType: string | number,
   file: string | undefined,
   wanted: number | undefined,
+  format: string | undefined,
 ): Promise<number> {
   if (file === undefined) {
-    printText(1, explainFilter(compileFilter(text, { linkType, mayMatchNothing: true })));
+    printText(1, shown(compileFilter(text, { linkType, mayMatchNothing: true }), format));
     return 0;
   }
   const input = openCaptureBytes(file);
@@ -106,7 +125,9 @@ async function explain(
         if (number !== (wanted ?? 1)) return;
         found = true;
         const filter = compileFilter(text, { linkType: packet.linkType, mayMatchNothing: true });
-        printText(1, `${packetLine(packet)}\n${explainFilter(filter, packet)}`);
+        const picture = format === "dot" || format === "mermaid";
+        // Of pictures nothing else may be in the text.
+        printText(1, `${picture ? "" : `${packetLine(packet)}\n`}${shown(filter, format, packet)}`);
       },
       goesOn: () => !found,
     });

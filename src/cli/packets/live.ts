@@ -9,20 +9,11 @@ import {
   sectionBlock,
   statisticsBlock,
 } from "../../capture/index.ts";
-import { encodeClassic } from "../../isa/index.ts";
-import {
-  openPacketRing,
-  type PacketRing,
-  PacketType,
-  Poller,
-  RING_BLOCK,
-  type RingCounts,
-} from "../../kernel/index.ts";
-import { type CompiledFilter, compileFilter, type Expression, filterObject } from "../../lang/filter/index.ts";
-import { DiagnosticError } from "../../source/index.ts";
+import { PacketType, Poller, RING_BLOCK, type RingCounts, type RingReader } from "../../kernel/index.ts";
 import { printText } from "../streams.ts";
 import { version } from "../version.ts";
 import { CaptureFiles, type Rotation } from "./capture-files.ts";
+import { ANY, type LiveSource, LOOPBACK, linkOf, openSource, type SourceInterface } from "./live-source.ts";
 import { Owners } from "./owners.ts";
 import { packetJson, packetLine } from "./packet-lines.ts";
 
@@ -42,19 +33,6 @@ export interface LiveOptions {
   readonly processes: boolean;
 }
 
-/** Kinds of interfaces (linux/if_arp.h) by what their packets begin with, as capture files number it. */
-const LINKS: Readonly<Record<number, { readonly linkType: number; readonly first: "ethernet" | "ip" }>> = {
-  1: { linkType: 1, first: "ethernet" },
-  772: { linkType: 1, first: "ethernet" },
-  // Tunnels of IP; a tun device.
-  519: { linkType: 101, first: "ip" },
-  768: { linkType: 101, first: "ip" },
-  769: { linkType: 101, first: "ip" },
-  776: { linkType: 101, first: "ip" },
-  65534: { linkType: 101, first: "ip" },
-};
-const LOOPBACK = 772;
-
 /** How often is looked whether somebody else ended it. */
 const WAIT_MILLISECONDS = 500;
 
@@ -69,15 +47,27 @@ const FLAGS: Readonly<Record<number, number>> = {
   [PacketType.OUTGOING]: OUTBOUND,
 };
 
+/** How long what is known of a packet's process is kept. */
+const OWNER_MILLISECONDS = 500;
+
 /** Gives the exit status. */
 export async function filterLive(options: LiveOptions): Promise<number> {
-  using opened = open(options);
-  const { ring, linkType, first, filter, inUserSpace } = opened;
-  const owners = options.processes ? new Owners(options.netns) : undefined;
+  using source = openSource(options);
+  const { ring } = source;
   const most = options.packets ?? Number.POSITIVE_INFINITY;
-  const loopback = ring.hardware === LOOPBACK;
-  const output = options.write === undefined ? undefined : filesOf(options, linkType, () => ring.counts());
+  const output = options.write === undefined ? undefined : filesOf(options, source);
   const printer = new Printer(options.json ? packetJson : packetLine);
+  const owners = options.processes ? new Owners(options.netns) : undefined;
+  const ownerOf = (bytes: Uint8Array, at: number, kept: number, type: number, hardware: number): string | undefined =>
+    owners?.of(
+      bytes,
+      at,
+      kept,
+      type === PacketType.OUTGOING,
+      linkOf(hardware)?.first ?? "ethernet",
+      hardware === LOOPBACK,
+    );
+  const numberOf = numbering(source, output, options);
   let matched = 0;
   const poller = new Poller([ring.fd]);
   let stopped = false;
@@ -87,53 +77,59 @@ export async function filterLive(options: LiveOptions): Promise<number> {
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
-  const each = (
-    at: number,
-    kept: number,
-    length: number,
-    seconds: number,
-    nanoseconds: number,
-    type: number,
-    vlan: number,
-  ): void => {
+  const each: RingReader = (at, kept, length, seconds, nanoseconds, type, vlan, index, hardware) => {
     // What loopback sends it receives as well.
-    if ((loopback && type === PacketType.OUTGOING) || matched >= most) return;
-    if (inUserSpace && !filter.matches(withTag(ring.bytes, at, kept, vlan), { length: length + (vlan === 0 ? 0 : 4) }))
-      return;
+    if ((hardware === LOOPBACK && type === PacketType.OUTGOING) || matched >= most) return;
+    const filter = source.filterOf(hardware);
+    const tag = vlan === 0 ? 0 : 4;
+    if (filter?.matches(withTag(ring.bytes, at, kept, vlan), { length: length + tag }) === false) return;
+    const number = numberOf(index);
+    if (number === undefined) return;
     matched++;
+    if (options.count && output === undefined) return;
+    const owner = ownerOf(ring.bytes, at, kept, type, hardware);
     if (output !== undefined) {
       output.turn(seconds);
       const flags = FLAGS[type] ?? INBOUND;
-      const owner = owners?.of(ring.bytes, at, kept, type === PacketType.OUTGOING, first, loopback);
-      output.blocks.packet(0, seconds, nanoseconds, ring.bytes, at, kept, length, flags, vlan, owner);
-    } else if (!options.count) {
-      const data = withTag(ring.bytes, at, kept, vlan);
-      const time = BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
-      const owner = owners?.of(ring.bytes, at, kept, type === PacketType.OUTGOING, first, loopback);
-      printer.add({ data, length, linkType, time, ...(owner === undefined ? {} : { comment: owner }) });
+      output.blocks.packet(number, seconds, nanoseconds, ring.bytes, at, kept, length, flags, vlan, owner);
+      return;
     }
+    const { name, linkType } = source.interfaces[number] as SourceInterface;
+    printer.add({
+      data: withTag(ring.bytes, at, kept, vlan),
+      length,
+      linkType,
+      time: BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds),
+      ...(options.interface === ANY ? { interface: { number, name } } : {}),
+      ...(owner === undefined ? {} : { comment: owner }),
+    });
   };
   // Where packets are only written, whole blocks are.
   const blocks =
-    output === undefined ||
-    inUserSpace ||
-    owners !== undefined ||
-    most < Number.POSITIVE_INFINITY ||
-    options.rotation !== undefined
+    output === undefined || source.filterOf(LOOPBACK) !== undefined
       ? undefined
       : new RingBlocks({
           blockBytes: RING_BLOCK,
           flags: Array.from({ length: 8 }, (_, type) => FLAGS[type] ?? INBOUND),
-          ...(loopback ? { without: PacketType.OUTGOING } : {}),
+          without: PacketType.OUTGOING,
+          interfaceOf: numberOf,
+          ...(owners === undefined
+            ? {}
+            : { commentOf: ({ bytes, at, kept, type, hardware }) => ownerOf(bytes, at, kept, type, hardware) }),
         });
+  let asked = performance.now();
   const take = (): void => {
-    if (blocks === undefined) ring.read(each);
-    else
+    if (blocks === undefined || output === undefined) ring.read(each);
+    else {
+      if (performance.now() - asked >= OWNER_MILLISECONDS) {
+        blocks.forgetComments();
+        asked = performance.now();
+      }
       ring.readBlocks((block, bytes, first, packets) => {
-        const made = blocks.convert(ring.bytes, block, bytes, first, packets);
-        matched += made.packets;
-        output?.blocks.pass(made.bytes);
+        blocks.begin(ring.bytes, block, bytes, first, packets);
+        matched += writeBlock(blocks, output, most - matched);
       });
+    }
     printer.flush();
     output?.blocks.flush();
   };
@@ -154,6 +150,7 @@ export async function filterLive(options: LiveOptions): Promise<number> {
     output?.close();
     if (options.count) printText(1, `${matched}\n`);
     if (down) printText(2, `WARNING: ${options.interface} is down, or gone\n`);
+    for (const message of source.leftOut) printText(2, `WARNING: ${message}\n`);
     printText(2, ending(matched, counts));
     return down ? 1 : 0;
   } finally {
@@ -163,73 +160,49 @@ export async function filterLive(options: LiveOptions): Promise<number> {
   }
 }
 
+/** Bytes that are written by themselves, not gathered. */
+const LARGE = 1 << 16;
+
+/** Writes the packets of a block, at most so many, over as many files as they take; answers how many they were. */
+function writeBlock(blocks: RingBlocks, output: CaptureFiles, most: number): number {
+  let written = 0;
+  /** The next packet goes into this file, whatever its size and time. */
+  let begun = false;
+  while (written < most) {
+    const packets = begun ? 1 : Math.min(most - written, 0xffffffff);
+    const part = blocks.next(begun ? { packets } : { packets, ...output.room() });
+    begun = false;
+    written += part.packets;
+    if (part.bytes.length >= LARGE) output.blocks.pass(part.bytes);
+    else output.blocks.add(part.bytes);
+    if (part.stopped === "end") break;
+    if (part.stopped === "bytes" || part.stopped === "until") {
+      output.next();
+      begun = true;
+    }
+  }
+  return written;
+}
+
+/** The numbers of interfaces in the file, where those that come later are written too. */
+function numbering(source: LiveSource, output: CaptureFiles | undefined, options: LiveOptions): LiveSource["numberOf"] {
+  let known = source.interfaces.length;
+  return (index) => {
+    const number = source.numberOf(index);
+    for (; known < source.interfaces.length; known++)
+      output?.blocks.add(blockOf(source.interfaces[known] as SourceInterface, options));
+    return number;
+  };
+}
+
+const blockOf = ({ name, linkType }: SourceInterface, { text, snapshotLength }: LiveOptions): Uint8Array =>
+  interfaceBlock({ name, linkType, snapshotLength, filter: text });
+
 /** `1,234 packets, none lost`. */
 export function ending(matched: number, { dropped }: RingCounts): string {
   const grouped = (number: number): string => `${number}`.replaceAll(/\B(?=(?:\d{3})+$)/g, ",");
   const lost = dropped === 0 ? "none lost" : `${grouped(dropped)} lost, since they came faster than they were taken`;
   return `${grouped(matched)} packet${matched === 1 ? "" : "s"}, ${lost}\n`;
-}
-
-interface Opened extends Disposable {
-  readonly ring: PacketRing;
-  readonly linkType: number;
-  readonly first: "ethernet" | "ip";
-  readonly filter: CompiledFilter;
-  readonly inUserSpace: boolean;
-}
-
-function open({ text, snapshotLength, promiscuous, netns, interface: device }: LiveOptions): Opened {
-  // What is wrong with the text is said before anything is opened; most interfaces are of this kind.
-  compileFilter(text, { mayMatchNothing: true, netmask: 0xffffff00 });
-  const ringOf = (filter: CompiledFilter | undefined): PacketRing =>
-    openPacketRing({
-      interface: device,
-      promiscuous,
-      ...(netns === undefined ? {} : { netns }),
-      ...(filter === undefined ? {} : { filter: encodeClassic(filter.classic) }),
-    });
-  // Which kind it is the first ring tells, which is closed before it has anything.
-  const nothing = compileFilter("len = 0 and len = 1", { mayMatchNothing: true });
-  const about = (): { readonly hardware: number; readonly netmask: number | undefined } => {
-    using probe = ringOf(nothing);
-    return { hardware: probe.hardware, netmask: probe.netmask };
-  };
-  const { hardware, netmask } = about();
-  const link = LINKS[hardware];
-  if (link === undefined)
-    throw new DiagnosticError([
-      {
-        code: "SCRY2003",
-        severity: "error",
-        message: `Packets of ${device} begin with a header that scry has no filters for (kind ${hardware} of linux/if_arp.h)`,
-        hints: ["Interfaces of Ethernet, loopback and tunnels of IP are captured from"],
-      },
-    ]);
-  const filter = compileFilter(text, {
-    linkType: link.linkType,
-    snapshotLength,
-    ...(netmask === undefined ? {} : { netmask }),
-  });
-  // Loops are refused, and too long programs by the kernel.
-  filterObject(filter);
-  const inUserSpace = asksTags(filter.tree);
-  const ring = ringOf(inUserSpace ? undefined : filter);
-  return { ring, ...link, filter, inUserSpace, [Symbol.dispose]: () => ring.close() };
-}
-
-/** Whether a filter asks for VLAN tags, which the kernel takes out of packets before it shows them to filters. */
-function asksTags(tree: Expression): boolean {
-  switch (tree.kind) {
-    case "and":
-    case "or":
-      return asksTags(tree.left) || asksTags(tree.right);
-    case "not":
-      return asksTags(tree.of);
-    case "word":
-      return tree.word === "vlan";
-    default:
-      return false;
-  }
 }
 
 /** A copy of a packet, with its VLAN tag where it was. */
@@ -242,14 +215,15 @@ function withTag(bytes: Uint8Array, at: number, kept: number, vlan: number): Uin
   return tagged;
 }
 
-function filesOf(options: LiveOptions, linkType: number, counts: () => RingCounts): CaptureFiles {
-  const { text, snapshotLength, write, rotation, keep, interface: name } = options;
+function filesOf(options: LiveOptions, { interfaces, ring }: LiveSource): CaptureFiles {
+  const { write, rotation, keep } = options;
   return new CaptureFiles({
     path: write ?? "-",
     ...(rotation === undefined ? {} : { rotation }),
     ...(keep === undefined ? {} : { keep }),
-    head: () => [sectionBlock(`scry ${version}`), interfaceBlock({ name, linkType, snapshotLength, filter: text })],
-    tail: () => [statisticsBlock(0, BigInt(Date.now()) * 1_000_000n, counts())],
+    head: () => [sectionBlock(`scry ${version}`), ...interfaces.map((one) => blockOf(one, options))],
+    // Of all interfaces together nobody knows which one has lost a packet.
+    tail: () => (options.interface === ANY ? [] : [statisticsBlock(0, BigInt(Date.now()) * 1_000_000n, ring.counts())]),
   });
 }
 

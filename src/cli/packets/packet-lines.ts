@@ -25,7 +25,12 @@ export function packetJson({ time, length, data, linkType, interface: on, commen
     length,
     kept: data.length,
     linkType,
-    headers: headers.map(({ protocol, at, fields }) => ({ header: protocol, at, ...fields })),
+    headers: headers.map(({ protocol, at, fields, options }) => ({
+      header: protocol,
+      at,
+      ...fields,
+      ...(options === undefined ? {} : { options }),
+    })),
     payload,
     ...(message === undefined ? {} : { message: { message: message.protocol, at: message.at, ...message.fields } }),
     ...(comment === undefined ? {} : { comment }),

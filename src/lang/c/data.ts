@@ -1,7 +1,7 @@
 // Global data: where each variable lies in the sections that become maps, and the bytes that they start with.
 
 import { type CInitializer, type CVariable, refuse, type Typing } from "../../c/index.ts";
-import { globalDataFlags, type MapSpec } from "../../object/index.ts";
+import { globalDataFlags, type MapSpec, XDP_RUN_SECTION } from "../../object/index.ts";
 
 /** Sections are whole words: texts that are read by words, as C programs do, may end anywhere. */
 const WORD = 8;
@@ -57,7 +57,8 @@ export class DataSections {
   }
 
   maps(): MapSpec[] {
-    return [...this.#sections.values()].map(({ name, bytes, size: used }) => ({
+    const data = [...this.#sections.values()].filter(({ name }) => name !== XDP_RUN_SECTION);
+    return data.map(({ name, bytes, size: used }) => ({
       name,
       type: "array",
       keySize: 4,

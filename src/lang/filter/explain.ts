@@ -18,15 +18,9 @@ export interface ExplainedPacket extends PacketFacts {
  * With a packet, the tests that it met, what they found, and whether it matches. Bytes are counted from the packet's start.
  */
 export function explainFilter(filter: CompiledFilter, packet?: ExplainedPacket): string {
-  const order = inOrder(filter.graph);
-  const numbers = new Map<Node, number>(order.map((node, i) => [node, i + 1]));
-  const name = (node: Node): string => (node.kind === "end" ? endName(node) : `${numbers.get(node)}`);
-  const words = (node: TestNode): string => {
-    const spans = filter.termsOf(node).toSorted((a, b) => a.start - b.start);
-    return [...new Set(spans.map(({ start, end }) => filter.source.text.slice(start, end)))].join(", ");
-  };
+  const { order, name, words } = namesOf(filter);
   if (order.length === 0) return `every packet: ${endName(filter.graph)}\n`;
-  if (packet !== undefined) return pathText(filter, packet, (node) => [name(node), words(node)]);
+  if (packet !== undefined) return pathText(filter, packet, name, words);
   const rows = order.map((node) => [
     name(node),
     testText(node),
@@ -36,10 +30,56 @@ export function explainFilter(filter: CompiledFilter, packet?: ExplainedPacket):
   return table(rows);
 }
 
-const endName = (node: Node): string => (node.kind === "end" && node.matches ? "match" : "miss");
+export interface FilterNames {
+  readonly order: readonly TestNode[];
+  /** `match`, `miss`, or its number. */
+  readonly name: (node: Node) => string;
+  /** The words that ask for a test. */
+  readonly words: (node: TestNode) => string;
+}
+
+export function namesOf(filter: CompiledFilter): FilterNames {
+  const order = inOrder(filter.graph);
+  const numbers = new Map<Node, number>(order.map((node, i) => [node, i + 1]));
+  return {
+    order,
+    name: (node) => (node.kind === "end" ? endName(node) : `${numbers.get(node)}`),
+    words: (node) => {
+      const spans = filter.termsOf(node).toSorted((a, b) => a.start - b.start);
+      return [...new Set(spans.map(({ start, end }) => filter.source.text.slice(start, end)))].join(", ");
+    },
+  };
+}
+
+/** A test that a packet met, and its answer; undefined: the packet has not got what is asked for, so it does not match. */
+export interface Step {
+  readonly node: TestNode;
+  readonly answer: boolean | undefined;
+  /** What the packet has there, as text; empty where it is no number. */
+  readonly found: string;
+}
+
+/** The way of a packet through a filter. */
+export function wayOf(
+  { graph }: CompiledFilter,
+  packet: ExplainedPacket,
+): { readonly steps: readonly Step[]; readonly end: Node } {
+  const steps: Step[] = [];
+  let node = graph;
+  while (node.kind === "test") {
+    const answer = answerOf(node, packet);
+    const number = numberOf(node.left, packet);
+    steps.push({ node, answer, found: number === undefined ? "" : `is ${numberText(number)}` });
+    node = answer === undefined ? NO : answer ? node.yes : node.no;
+  }
+  return { steps, end: node };
+}
+
+/** `match` or `miss` */
+export const endName = (node: Node): string => (node.kind === "end" && node.matches ? "match" : "miss");
 
 /** Rows in columns, two spaces apart. */
-function table(rows: readonly (readonly string[])[]): string {
+export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => (row[i] ?? "").length)));
   return rows
     .map(
@@ -53,22 +93,24 @@ function table(rows: readonly (readonly string[])[]): string {
 }
 
 function pathText(
-  { graph }: CompiledFilter,
+  filter: CompiledFilter,
   packet: ExplainedPacket,
-  namesOf: (node: TestNode) => readonly [string, string],
+  name: FilterNames["name"],
+  words: FilterNames["words"],
 ): string {
-  const rows: string[][] = [];
-  let node = graph;
-  while (node.kind === "test") {
-    const answer = answerOf(node, packet);
-    const [name, words] = namesOf(node);
-    const found = numberOf(node.left, packet);
-    const saw = found === undefined ? "" : `is ${numberText(found)}`;
-    rows.push([name, testText(node), saw, answer === undefined ? "not in the packet" : answer ? "yes" : "no", words]);
-    node = answer === undefined ? NO : answer ? node.yes : node.no;
-  }
-  return `${table(rows)}${node.matches ? "it matches" : "it does not match"}\n`;
+  const { steps, end } = wayOf(filter, packet);
+  const rows = steps.map(({ node, answer, found }) => [
+    name(node),
+    testText(node),
+    found,
+    answer === undefined ? "not in the packet" : answer ? "yes" : "no",
+    words(node),
+  ]);
+  return `${table(rows)}${verdict(end)}\n`;
 }
+
+/** What becomes of a packet. */
+export const verdict = (end: Node): string => (end.kind === "end" && end.matches ? "it matches" : "it does not match");
 
 /** Whether a test holds; undefined where the packet has not got what it asks for. */
 function answerOf(node: TestNode, { data, ...facts }: ExplainedPacket): boolean | undefined {
@@ -114,7 +156,8 @@ function numberOf(value: Value, packet: ExplainedPacket): number | undefined {
 const numberText = (number: number): string =>
   number < 256 ? `${number}` : `0x${number.toString(16).padStart(number > 0xffff ? 8 : 4, "0")}`;
 
-function testText({ left, relation, right }: TestNode): string {
+/** `[12:2] = 0x0800` */
+export function testText({ left, relation, right }: TestNode): string {
   const other = typeof right === "number" ? numberText(right) : valueText(right);
   return relation === "&" ? `${valueText(left)} has ${other}` : `${valueText(left)} ${relation} ${other}`;
 }
