@@ -3,7 +3,7 @@
 // literals alone, and the bundle holds neither the names nor, where nobody asks for it whole, the table.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 const TABLE = /^(?:export )?const (\w+) = \{([^{}]*)\} as const;/gm;
 const MEMBER = /^(\w+): (-?(?:0x[0-9a-f_]+|[0-9_]+)(?: << [0-9]+)?)$/i;
@@ -29,7 +29,7 @@ function allTables(folder) {
   const tables = new Map();
   const declared = new Map();
   for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
-    if (!file.endsWith(".ts") || file.endsWith(".test.ts")) continue;
+    if (!file.endsWith(".ts") || file.endsWith(".test.ts") || file.endsWith(".bpf.ts")) continue;
     const text = readFileSync(join(folder, file), "utf8");
     for (const [, name] of text.matchAll(/^(?:export )?(?:const|let|function|class|enum) (\w+)/gm))
       declared.set(name, (declared.get(name) ?? 0) + 1);
@@ -54,12 +54,20 @@ export function constantInliner(folder) {
     });
 }
 
-/** The same as a plugin of esbuild; `first` is done to each text before. */
+/** The same as a plugin of esbuild; `first` is done to each text before. `./x?raw` is a file's text, as Vite has it. */
 export const inlineConstants = (folder, first = (text, _path) => text) => ({
   name: "inline-constants",
   setup(build) {
     const inline = constantInliner(folder);
-    build.onLoad({ filter: /\.ts$/ }, ({ path }) =>
+    build.onResolve({ filter: /\?raw$/ }, ({ path, importer }) => ({
+      path: join(dirname(importer), path.slice(0, -"?raw".length)),
+      namespace: "raw",
+    }));
+    build.onLoad({ filter: /./, namespace: "raw" }, ({ path }) => ({
+      contents: readFileSync(path, "utf8"),
+      loader: "text",
+    }));
+    build.onLoad({ filter: /\.ts$/, namespace: "file" }, ({ path }) =>
       path.startsWith(folder) ? { contents: inline(first(readFileSync(path, "utf8"), path)), loader: "ts" } : undefined,
     );
   },

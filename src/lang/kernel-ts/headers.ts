@@ -378,10 +378,16 @@ export function packetStruct(r: Reader, form: PacketForm, args: readonly Express
   const { types } = r;
   const [node, offset] = args;
   const type = node === undefined ? undefined : r.value(node);
-  if (type?.kind !== "static" || type.what.kind !== "type" || !types.typing.isComposite(type.what.type) || args.length > 2)
+  if (
+    type?.kind !== "static" ||
+    type.what.kind !== "type" ||
+    !types.typing.isComposite(type.what.type) ||
+    args.length > 2
+  )
     return refuse("SCRY1405", "at(T, offset) with T = struct({ … })", at);
   const code = new Code(r, spanOf(at));
-  const by = offset === undefined ? code.number(0) : types.typing.cast(r.plain(offset, types.u32), types.u32, code.span);
+  const by =
+    offset === undefined ? code.number(0) : types.typing.cast(r.plain(offset, types.u32), types.u32, code.span);
   if (form.form === "loaded") return structAt(code, {}, by, type.what.type);
   const { start, end, places } = ends(code, form);
   return structAt(code, { end, ...places }, code.ahead(code.read(start), by), type.what.type);

@@ -2,15 +2,29 @@
 
 import { helpers, u16, u32, XDP, type XdpContext } from "scry/bpf";
 import { ETHERNET, Icmp, Ip4, OVER, Ports, swapped, TCP, Tcp, UDP, Udp } from "./headers.bpf.ts";
-import { flows4, Key4, lost, NO_FIRST, NO_SERVER, pieces4, places4, servers, shared4 } from "./maps.bpf.ts";
+import {
+  flows4,
+  Key4,
+  lost,
+  NO_FIRST,
+  NO_PORT,
+  NO_SERVER,
+  NOT_CARRIED,
+  pieces4,
+  places4,
+  servers,
+  shared4,
+} from "./maps.bpf.ts";
 import { send } from "./send.bpf.ts";
 import { begun, finished, goesOn, isThere, mixed, NOWHERE, slotFor, used } from "./servers.bpf.ts";
-import { ANY_PORT, SHARED } from "./settings.ts";
+import { ANY_PORT, SHARED, SNAT, SOURCE4 } from "./settings.ts";
+import { portFor, toClient, toServer } from "./snat.bpf.ts";
 
 const ICMP = 1;
 /** Destination unreachable, time exceeded, parameter problem (RFC 792). */
 const ERRORS = 0x1808;
 const UDP_HEADER = 8;
+const SNAT_WAY = 2;
 
 function placeOf(address: u32, port: u32, protocol: u32): u32 {
   const exact = places4.get({ address, port: u16(port), protocol: u16(protocol) });
@@ -68,11 +82,15 @@ export function four(packet: XdpContext): number {
     about = true;
   } else return XDP.PASS;
 
-  let hash: u32 = id;
+  if (SNAT && !later && !about && destination === SOURCE4)
+    return toClient(packet, header, source, destination, ports, protocol);
+  let hash: u32 = 0;
+  let port: u32 = 0;
   const key = Key4({ source, destination, ports, protocol });
   let slot: u32 = NOWHERE;
   if (later) {
     const known = pieces4.get({ source, destination, id });
+    hash = finished(id);
     if (known && isThere(known.server, known.stamp)) slot = known.server;
     else return places4.has({ address: destination, port: 0, protocol: 0 }) ? lost(NO_FIRST) : XDP.PASS;
   } else {
@@ -80,6 +98,7 @@ export function four(packet: XdpContext): number {
     const flow = flows4.get(key);
     if (flow && goesOn(flow, flags)) {
       slot = flow.server;
+      port = flow.port;
       if (!about) used(flow, (flags & OVER) !== 0);
     }
   }
@@ -88,7 +107,10 @@ export function four(packet: XdpContext): number {
     if (place === NOWHERE) return XDP.PASS;
     if (SHARED) {
       const other = shared4.get(key);
-      if (other && goesOn(other, flags)) slot = other.server;
+      if (other && goesOn(other, flags)) {
+        slot = other.server;
+        port = other.port;
+      }
     }
     if (slot === NOWHERE) slot = slotFor(packet, place, hash, source, 0, 0, 0, payload, !about);
     if (slot === NOWHERE) return lost(NO_SERVER);
@@ -96,13 +118,23 @@ export function four(packet: XdpContext): number {
     if (!server) return XDP.DROP;
     if (!about) {
       const now = u32(helpers.bpf_jiffies64());
-      flows4.set(key, { server: slot, stamp: server.stamp, seen: now, ended: 0 });
-      if (SHARED) shared4.set(key, { server: slot, stamp: server.stamp, seen: now, ended: 0 });
+      flows4.set(key, { server: slot, stamp: server.stamp, seen: now, ended: 0, port });
+      if (SHARED) shared4.set(key, { server: slot, stamp: server.stamp, seen: now, ended: 0, port });
       begun(slot);
     }
   }
   const server = servers.get(slot);
   if (!server) return XDP.DROP;
+  if (SNAT && server.way === SNAT_WAY) {
+    if (about || piece !== 0) return lost(NOT_CARRIED);
+    const its = portFor(server, source, destination, ports, protocol, hash, port);
+    if (its === 0) return lost(NO_PORT);
+    if (its !== port) {
+      const known = flows4.get(key);
+      if (known) known.port = its;
+    }
+    return toServer(packet, server, slot, header, protocol, ports, its);
+  }
   if (piece !== 0 && !later) pieces4.set({ source, destination, id }, { server: slot, stamp: server.stamp });
   return send(packet, server, slot, 4, length, service, hash);
 }

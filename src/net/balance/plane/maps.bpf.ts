@@ -8,6 +8,7 @@ import {
   IDS,
   PLACES4,
   PLACES6,
+  RETURNS,
   RING,
   RINGS,
   SERVERS,
@@ -38,7 +39,7 @@ export const Server = struct({
   state: u8,
   /** 4 or 6. */
   family: u8,
-  /** 0 IPIP, 1 GUE. */
+  /** 0 IPIP, 1 GUE, 2 SNAT. */
   way: u8,
   spare: u8,
   /** Who it is: flows of another server that had the slot before do not go to it. */
@@ -47,6 +48,8 @@ export const Server = struct({
   sum: u32,
   /** Flows that it may have at once; 0: any number. */
   limit: u32,
+  /** Where it listens, as it lies, where that is another port than the service's; else 0. */
+  port: u32,
 });
 export const Key4 = struct({ source: u32, destination: u32, ports: u32, protocol: u32 });
 export const Key6 = struct({
@@ -66,12 +69,16 @@ export const Flow = struct({
   stamp: u32,
   /** When it was used last, in the kernel's ticks. */
   seen: u32,
-  /** The client has said 1 that it is done, 2 that it is over. */
+  /** The client has said that it is done. */
   ended: u32,
+  /** Of SNAT: the port that the server sees, as it lies. */
+  port: u32,
 });
 const Counts = struct({ packets: u64, bytes: u64, flows: u64 });
 export const Piece = struct({ server: u32, stamp: u32 });
 export const PieceKey4 = struct({ source: u32, destination: u32, id: u32 });
+/** Of SNAT: whose answers those to a port are. */
+export const Return = struct({ client: u32, service: u32, ports: u32 });
 export const PieceKey6 = struct({
   s0: u32,
   s1: u32,
@@ -106,17 +113,24 @@ export const shared6 = lruHash(Key6, Flow, { maxEntries: SHARED6 });
 export const pieces4 = lruHash(PieceKey4, Piece, { maxEntries: FRAGMENTS });
 export const pieces6 = lruHash(PieceKey6, Piece, { maxEntries: FRAGMENTS });
 export const sources = lruHash(Source, Piece, { maxEntries: SOURCES });
+/** By what servers send back. */
+export const returns4 = lruHash(Key4, Return, { maxEntries: RETURNS });
 export const ids = hash(Id, u32, { maxEntries: IDS });
 /** Where packets to a server leave, by the kernel's routes, until some tick. */
-export const hops = perCpuArray(struct({ until: u32, ifindex: u32, to: u32, from2: u32, to2: u16, from: u16, known: u32 }), {
-  maxEntries: SERVERS,
-});
+export const hops = perCpuArray(
+  struct({ until: u32, ifindex: u32, to: u32, from2: u32, to2: u16, from: u16, known: u32 }),
+  {
+    maxEntries: SERVERS,
+  },
+);
 
 /** Why a packet of a service was not sent (`Reason` of ../plan.ts). */
 export const NO_SERVER = 0;
 export const NO_ROUTE = 1;
 export const NO_ROOM = 2;
 export const NO_FIRST = 3;
+export const NO_PORT = 4;
+export const NOT_CARRIED = 5;
 
 /** One packet that is dropped. */
 export function lost(why: u32): number {

@@ -1,18 +1,15 @@
 // A packet on its way to its server: in a packet of IPv4 or IPv6 (IPIP), or in a datagram (GUE, variant 1 of
 // draft-ietf-intarea-gue: the packet follows at once).
 
-import { be16, bpf, helpers, i32, struct, u8, u16, u32, type ValueOf, XDP, type XdpContext } from "scry/bpf";
+import { be16, bpf, struct, u8, u16, u32, type ValueOf, XDP, type XdpContext } from "scry/bpf";
 import { ETHERNET, Ethernet, Ip4, Ip6 } from "./headers.bpf.ts";
-import { counts, hops, lost, NO_ROOM, NO_ROUTE, Server } from "./maps.bpf.ts";
+import { counts, hops, lost, NO_ROOM, NO_ROUTE, type Server } from "./maps.bpf.ts";
+import { folded, isFour, isGue, route } from "./route.bpf.ts";
 import {
-  GUE,
   GUE_PORT,
-  IPIP,
   NEXT,
   NEXT_TO,
   NEXT_TO2,
-  OUTER4,
-  OUTER6,
   SOURCE4,
   SOURCE6_0,
   SOURCE6_1,
@@ -22,76 +19,9 @@ import {
 } from "./settings.ts";
 
 const Datagram = struct({ source: be16, destination: u16, length: be16, sum: u16 });
-const FibLookup = struct({
-  family: u8,
-  protocol: u8,
-  sport: u16,
-  dport: u16,
-  length: u16,
-  ifindex: u32,
-  service: u32,
-  s0: u32,
-  s1: u32,
-  s2: u32,
-  s3: u32,
-  d0: u32,
-  d1: u32,
-  d2: u32,
-  d3: u32,
-  vlan: u32,
-  from: u32,
-  from2: u16,
-  to: u16,
-  to2: u32,
-});
-
 type ServerOf = ValueOf<typeof Server>;
 
-/** A next hop is asked for again after so many ticks: 1 s at 250 a second. */
-const KEPT = 250;
-const GUE_WAY = 1;
-
-const isFour = (server: ServerOf): boolean => OUTER4 && (!OUTER6 || server.family === 4);
-const isGue = (server: ServerOf): boolean => GUE && (!IPIP || server.way === GUE_WAY);
-
-/** The ones' complement of a sum of 16-bit words. */
-function folded(sum: u32): u16 {
-  const once = (sum & 0xffff) + (sum >> 16);
-  return u16(~((once & 0xffff) + (once >> 16)));
-}
-
-/** The addresses of the next hop, where they are not known, or were asked for too long ago. */
-function route(context: XdpContext, server: ServerOf, slot: u32): boolean {
-  const hop = hops.get(slot);
-  if (!hop) return false;
-  const now = u32(helpers.bpf_jiffies64());
-  if (hop.known !== 0 && i32(now - hop.until) < 0) return true;
-  const query = FibLookup({ family: u8(isFour(server) ? 2 : 10), ifindex: context.ingress_ifindex, length: 1500 });
-  if (isFour(server)) {
-    query.s0 = SOURCE4;
-    query.d0 = server.a0;
-  } else {
-    query.s0 = SOURCE6_0;
-    query.s1 = SOURCE6_1;
-    query.s2 = SOURCE6_2;
-    query.s3 = SOURCE6_3;
-    query.d0 = server.a0;
-    query.d1 = server.a1;
-    query.d2 = server.a2;
-    query.d3 = server.a3;
-  }
-  if (helpers.bpf_fib_lookup(context, query, 64, 0) !== 0) return false;
-  hop.ifindex = query.ifindex;
-  hop.to = query.to | (query.to2 << 16);
-  hop.to2 = u16(query.to2 >> 16);
-  hop.from = u16(query.from & 0xffff);
-  hop.from2 = (query.from >> 16) | (query.from2 << 16);
-  hop.until = now + KEPT;
-  hop.known = 1;
-  return true;
-}
-
-/** Puts a packet into one to its server; `family`, `length` and `service` are those of its own IP header. */
+/** Puts a packet into one to its server; `family`, `length` (all of it) and `service` are those of its own IP packet. */
 export function send(
   packet: XdpContext,
   server: ServerOf,
@@ -153,7 +83,7 @@ export function send(
     }
   } else {
     const gue = isGue(server);
-    const carried = (family === 4 ? length : length + 40) + u32(gue ? 8 : 0);
+    const carried = length + u32(gue ? 8 : 0);
     if (!packet.adjustHead(gue ? -48 : -40)) return lost(NO_ROOM);
     const ip = packet.at(Ip6, ETHERNET);
     if (!ip) return XDP.DROP;

@@ -10,6 +10,7 @@ export const OUTER6 = true;
 /** Ways to a server. */
 export const IPIP = true;
 export const GUE = true;
+export const SNAT = true;
 /** Services of all ports. */
 export const ANY_PORT = true;
 export const QUIC = true;
@@ -46,6 +47,10 @@ export const SHARED6 = 1;
 export const FRAGMENTS = 1;
 export const SOURCES = 1;
 export const IDS = 1;
+export const RETURNS = 1;
+/** The first of the ports that clients of SNAT get, and how many there are. */
+export const SNAT_FROM = 1024;
+export const SNAT_COUNT = 64_512;
 /** How a server's number lies in the connection ids of QUIC: behind how many bytes, in how many. */
 export const ID_AT = 1;
 export const ID_BYTES: number = 2;

@@ -99,11 +99,12 @@ export function six(packet: XdpContext): number {
     about = true;
   } else return XDP.PASS;
 
-  let hash: u32 = id;
+  let hash: u32 = 0;
   const key = Key6({ s0, s1, s2, s3, d0, d1, d2, d3, ports, protocol });
   let slot: u32 = NOWHERE;
   if (later) {
     const known = pieces6.get({ s0, s1, s2, s3, d0, d1, d2, d3, id });
+    hash = finished(id);
     if (known && isThere(known.server, known.stamp)) slot = known.server;
     else return places6.has({ a0: d0, a1: d1, a2: d2, a3: d3, port: 0, protocol: 0 }) ? lost(NO_FIRST) : XDP.PASS;
   } else {
@@ -128,13 +129,13 @@ export function six(packet: XdpContext): number {
     if (!server) return XDP.DROP;
     if (!about) {
       const now = u32(helpers.bpf_jiffies64());
-      flows6.set(key, { server: slot, stamp: server.stamp, seen: now, ended: 0 });
-      if (SHARED) shared6.set(key, { server: slot, stamp: server.stamp, seen: now, ended: 0 });
+      flows6.set(key, { server: slot, stamp: server.stamp, seen: now, ended: 0, port: 0 });
+      if (SHARED) shared6.set(key, { server: slot, stamp: server.stamp, seen: now, ended: 0, port: 0 });
       begun(slot);
     }
   }
   const server = servers.get(slot);
   if (!server) return XDP.DROP;
   if (!whole && !later) pieces6.set({ s0, s1, s2, s3, d0, d1, d2, d3, id }, { server: slot, stamp: server.stamp });
-  return send(packet, server, slot, 6, length, service, hash);
+  return send(packet, server, slot, 6, length + 40, service, hash);
 }
