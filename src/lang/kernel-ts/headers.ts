@@ -328,7 +328,7 @@ export function innerHeader(
 /** `udp.payload(Dns)`: what comes behind a header, as a struct of one's own, where the packet has so much. */
 function payload(r: Reader, of: CExpression, args: readonly Expression[], at: Node): Value {
   const { types } = r;
-  const { typing, c } = types;
+  const { typing } = types;
   const [node] = args;
   const type = node === undefined ? undefined : r.value(node);
   if (type?.kind !== "static" || type.what.kind !== "type" || !typing.isComposite(type.what.type) || args.length > 1)

@@ -145,6 +145,13 @@ const SERVICE = record(
       if (server.id !== undefined && service.protocol !== "quic")
         return wrong(`Server '${name}' has an id, which is for protocol: quic`);
     }
+    if (service.port === "any" && service.health !== undefined && service.health.port === undefined)
+      return wrong("The health check of a service of all ports says which", "health: { port: 80, … }");
+    const who = [...service.servers.values()].map((server) =>
+      typeof server === "string" ? `${server} 0` : `${server.address} ${server.port ?? 0}`,
+    );
+    const twice = who.find((one, i) => who.indexOf(one) !== i);
+    if (twice !== undefined) return wrong(`${twice.split(" ")[0]} is there twice`);
     const families = [...service.servers.values()].map((server) =>
       isFour(typeof server === "string" ? server : server.address),
     );

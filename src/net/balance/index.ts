@@ -3,6 +3,7 @@
 
 export { compilePlane } from "./compile-plane.ts";
 export { balancerSchema, isFour, type ReadBalancer, readBalancer } from "./config.ts";
+export { HEALTHY, type HealthState, observed, standingAt } from "./health.ts";
 export { disruption, maglev, NO_SLOT, RING_SIZES, type RingMember } from "./maglev.ts";
 export {
   fits,
@@ -23,6 +24,7 @@ export {
   type Standing,
   serverValue,
   serviceValue,
+  stampOf,
 } from "./plan.ts";
 export { type Decision, decide, type KnownFlow, type State, stateOf } from "./reference.ts";
 export { type Outcome, referenceBalance } from "./reference-bytes.ts";

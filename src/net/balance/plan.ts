@@ -65,6 +65,9 @@ export interface Plan {
 export const identityOf = (service: Service, { address, port }: Server): string =>
   `${service.name} ${address} ${port ?? 0}`;
 
+/** Who a server is in the flow table; 0 is nobody. */
+export const stampOf = (identity: string): number => (textHash(identity) | 1) >>> 0;
+
 /** The lowest numbers that nobody has. */
 function numbered(names: readonly string[], before: ReadonlyMap<string, number>): Map<string, number> {
   const found = new Map<string, number>();
@@ -169,8 +172,7 @@ export function serverValue({ identity, service, server, standing }: ServerRow, 
     family: four ? 4 : 6,
     way: WAYS[service.forward],
     spare: 0,
-    // 0 is that of nobody.
-    stamp: (textHash(identity) | 1) >>> 0,
+    stamp: stampOf(identity),
     limit: server.connections ?? 0,
     port: swapped16(server.port ?? 0),
   };

@@ -142,18 +142,18 @@ export const settingsText = (settings: Settings): string =>
     .map(([name, value]: [string, number | boolean]) => `export const ${name} = ${value};\n`)
     .join("");
 
-/** Sizes that may stay as they are where less is needed. */
-const SIZES: ReadonlySet<string> = new Set(
-  ["RINGS SERVICES SERVERS PLACES4 PLACES6 FLOWS4 FLOWS6 SHARED4 SHARED6 SOURCES IDS RETURNS"].flatMap((names) =>
-    names.split(" "),
-  ),
-);
+/** Sizes of tables that are written anew, which do not shrink. */
+const SIZES = new Set(["RING", "RINGS", "SERVICES", "SERVERS", "PLACES4", "PLACES6", "IDS"]);
+/** Sizes of tables with what is remembered, which stay once there is such a table. */
+const KEPT = new Set(["FLOWS4", "FLOWS6", "SHARED4", "SHARED6", "SOURCES", "RETURNS"]);
 
-/** Settings for a configuration that follows another: sizes do not shrink, so that the tables can stay. */
+/** Settings for a configuration that follows another: tables stay as they are where they can. */
 export function settingsAfter(before: Settings, wanted: Settings): Settings {
   const rows = Object.entries(wanted).map(([name, value]: [string, number | boolean]) => {
     const old = before[name as keyof Settings];
-    return [name, SIZES.has(name) && typeof value === "number" ? Math.max(value, Number(old)) : value];
+    if (typeof value !== "number" || typeof old !== "number") return [name, value];
+    if (SIZES.has(name)) return [name, Math.max(value, old)];
+    return [name, KEPT.has(name) && old > 1 ? old : value];
   });
-  return { ...(Object.fromEntries(rows) as unknown as Settings), RING: Math.max(before.RING, wanted.RING) };
+  return Object.fromEntries(rows) as unknown as Settings;
 }

@@ -2,7 +2,7 @@
 //
 // What is not understood is passed on: frames with VLAN tags, headers that are cut off or do not say how long they are.
 
-import { XDP, xdp } from "scry/bpf";
+import { helpers, u32, XDP, xdp } from "scry/bpf";
 import { four } from "./four.bpf.ts";
 import { Ethernet } from "./headers.bpf.ts";
 import { FOUR, SIX } from "./settings.ts";
@@ -15,3 +15,6 @@ export const balance = xdp((packet) => {
   if (SIX && eth.type === 0x86dd) return six(packet);
   return XDP.PASS;
 });
+
+/** What time it is in the flows' own: asked by the user's side, attached nowhere. */
+export const ticks = xdp(() => u32(helpers.bpf_jiffies64()));

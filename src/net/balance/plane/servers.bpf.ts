@@ -2,7 +2,7 @@
 
 import { be16, be32, helpers, range, struct, u8, u32, u64, type ValueOf, type XdpContext } from "scry/bpf";
 import { SYN } from "./headers.bpf.ts";
-import { counts, type Flow, ids, open, rings, type Server, Service, servers, services, sources } from "./maps.bpf.ts";
+import { counts, type Flow, ids, open, rings, type Server, servers, services, sources } from "./maps.bpf.ts";
 import { AFFINITY, ID_AT, ID_BYTES, LIMITS, QUIC, RING } from "./settings.ts";
 
 type ServerOf = ValueOf<typeof Server>;

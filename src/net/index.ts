@@ -1,0 +1,9 @@
+// The network at work: the balancer.
+export { type Applied, LiveBalancer, nameOf, type StartOptions } from "./balancer/live-balancer.ts";
+export {
+  type BalancerEvent,
+  type BalancerStatus,
+  RunningBalancer,
+  type ServerStatus,
+  type ServiceStatus,
+} from "./balancer/running-balancer.ts";
