@@ -3,7 +3,7 @@
 // literals alone, and the bundle holds neither the names nor, where nobody asks for it whole, the table.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 
 const TABLE = /^(?:export )?const (\w+) = \{([^{}]*)\} as const;/gm;
 const MEMBER = /^(\w+): (-?(?:0x[0-9a-f_]+|[0-9_]+)(?: << [0-9]+)?)$/i;
@@ -54,21 +54,20 @@ export function constantInliner(folder) {
     });
 }
 
-/** The same as a plugin of esbuild; `first` is done to each text before. `./x?raw` is a file's text, as Vite has it. */
+/** The same as a plugin of esbuild; `first` is done to each text before. */
 export const inlineConstants = (folder, first = (text, _path) => text) => ({
   name: "inline-constants",
   setup(build) {
     const inline = constantInliner(folder);
-    build.onResolve({ filter: /\?raw$/ }, ({ path, importer }) => ({
-      path: join(dirname(importer), path.slice(0, -"?raw".length)),
-      namespace: "raw",
-    }));
-    build.onLoad({ filter: /./, namespace: "raw" }, ({ path }) => ({
-      contents: readFileSync(path, "utf8"),
-      loader: "text",
-    }));
-    build.onLoad({ filter: /\.ts$/, namespace: "file" }, ({ path }) =>
-      path.startsWith(folder) ? { contents: inline(first(readFileSync(path, "utf8"), path)), loader: "ts" } : undefined,
+    // `./x.bpf.ts?raw` is a text, as Vite has it: esbuild looks for the file without what is behind the question mark.
+    build.initialOptions.loader = { ...build.initialOptions.loader, ".bpf.ts": "text" };
+    // Its modules for browsers: those for Node are CommonJS, which a bundle of modules cannot read.
+    const yaml = join(folder, "../node_modules/yaml/browser/index.js");
+    build.onResolve({ filter: /^yaml$/ }, () => ({ path: yaml }));
+    build.onLoad({ filter: /\.ts$/ }, ({ path }) =>
+      path.startsWith(folder) && !path.endsWith(".bpf.ts")
+        ? { contents: inline(first(readFileSync(path, "utf8"), path)), loader: "ts" }
+        : undefined,
     );
   },
 });

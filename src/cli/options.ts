@@ -273,8 +273,14 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     short: "i",
     value: "NAME",
     completes: "none",
-    help: "attach the programs for packets (XDP, traffic control) to this network interface; with filter, capture there",
+    help: "attach the programs for packets (XDP, traffic control) to this network interface; with filter, capture there; with balance, balance there",
     example: "scry run --interface lo pass.bpf.o",
+  },
+  "xdp-mode": {
+    value: "MODE",
+    values: ["any", "native", "generic"],
+    help: "where the program runs: in the interface's driver (native), behind it (generic), or where it can; any unless said otherwise",
+    example: "scry balance web.yaml -i eth0 --xdp-mode native",
   },
   embed: {
     help: "put the object itself into the module, so that no file is needed beside it",

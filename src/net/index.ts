@@ -1,4 +1,6 @@
 // The network at work: the balancer.
+
+export { ask, controlPath, NoBalancerError, serveControl } from "./balancer/control.ts";
 export { type Applied, LiveBalancer, nameOf, type StartOptions } from "./balancer/live-balancer.ts";
 export {
   type BalancerEvent,

@@ -3,6 +3,7 @@
 
 export { compilePlane } from "./compile-plane.ts";
 export { balancerSchema, isFour, type ReadBalancer, readBalancer } from "./config.ts";
+export { type Explanation, explainFlow, type Flow, parseFlow } from "./explain.ts";
 export { HEALTHY, type HealthState, observed, standingAt } from "./health.ts";
 export { disruption, maglev, NO_SLOT, RING_SIZES, type RingMember } from "./maglev.ts";
 export {
