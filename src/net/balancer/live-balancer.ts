@@ -1,6 +1,6 @@
 // The balancer at work at an interface: loaded, attached, its tables kept as the configuration and the servers' health have it.
 
-import { kernelBtf } from "../../kernel/index.ts";
+import { kernelBtf, possibleCpus } from "../../kernel/index.ts";
 import { type Link, ObjectFile, type ObjectProgram } from "../../loader/index.ts";
 import type { MapSpec } from "../../object/index.ts";
 import {
@@ -280,8 +280,13 @@ export class LiveBalancer {
 export const nameOf = ({ service, server }: Pick<ServerRow, "service" | "server">): string =>
   `${service.name}/${server.name}`;
 
-const objectFor = (settings: Settings): ObjectFile =>
-  new ObjectFile(compilePlane(settings, { btf: () => kernelBtf(), cpu: 3 }), { name: "balance" });
+/** Tables whose CPUs have lists of their own have as many entries of each: the kernel rounds up (kernel/bpf/hashtab.c). */
+function objectFor(settings: Settings): ObjectFile {
+  const cpus = possibleCpus().length;
+  const rounded = (entries: number): number => Math.ceil(entries / cpus) * cpus;
+  const made = { ...settings, FLOWS4: rounded(settings.FLOWS4), FLOWS6: rounded(settings.FLOWS6) };
+  return new ObjectFile(compilePlane(made, { btf: () => kernelBtf(), cpu: 3 }), { name: "balance" });
+}
 
 function programOf(object: ObjectFile, name: string): ObjectProgram {
   const program = object.programs[name];
