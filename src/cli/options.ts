@@ -58,7 +58,7 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
   cgroup: {
     value: "PATH",
     completes: "file",
-    help: "only tasks of this control group (cgroup2) and those below it: a path, or a folder's name",
+    help: "only tasks of this control group (cgroup2) and those below it: a path, or a folder's name; with balance, whose connections",
     example: "scry --cgroup /system.slice -e 'profile:hz:99 { @[comm] = count(); }'",
   },
   container: {

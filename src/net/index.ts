@@ -1,8 +1,9 @@
 // The network at work: the balancer.
 
 export { ask, controlPath, NoBalancerError, serveControl } from "./balancer/control.ts";
-export { type Applied, LiveBalancer, nameOf, type StartOptions } from "./balancer/live-balancer.ts";
+export { type Applied, type BalancedPlace, LiveBalancer, nameOf } from "./balancer/live-balancer.ts";
 export {
+  type BalancedPlaces,
   type BalancerEvent,
   type BalancerStatus,
   RunningBalancer,

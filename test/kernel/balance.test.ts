@@ -200,7 +200,9 @@ ${more}`;
       expect(second.by["d"]).toBeGreaterThan(20);
       // One leaves: its connections go on.
       file("web.yaml", config([1, 2, 3]));
-      expect(await printed(network, network.balancer, "balance", "reload", "-i", "v0")).toContain("web/a keeps the flows");
+      expect(await printed(network, network.balancer, "balance", "reload", "-i", "v0")).toContain(
+        "web/a keeps the flows",
+      );
       expect(await client.do("ask")).toMatchObject({ answered: 1200, moved: 0, failed: {} });
       await client.do("open 100");
       const third = await client.do("ask");
@@ -220,7 +222,9 @@ ${more}`;
       await balancing.until(/web\/b is up/);
       await client.do("open 100");
       expect((await client.do("ask")).by["b"]).toBeGreaterThan(5);
-      const status = JSON.parse(await printed(network, network.balancer, "balance", "status", "-i", "v0", "--json")) as {
+      const status = JSON.parse(
+        await printed(network, network.balancer, "balance", "status", "-i", "v0", "--json"),
+      ) as {
         services: { servers: { name: string; state: string; open: number; flows: number; packets: number }[] }[];
         lost: Record<string, number>;
       };

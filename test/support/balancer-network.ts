@@ -124,7 +124,11 @@ export class BalancerNetwork {
   }
 
   /** `snat`: servers answer through the balancer, and take nothing out of other packets. */
-  static async make(prefix: string, count: number, { direct = true }: { direct?: boolean } = {}): Promise<BalancerNetwork> {
+  static async make(
+    prefix: string,
+    count: number,
+    { direct = true }: { direct?: boolean } = {},
+  ): Promise<BalancerNetwork> {
     const object = decapsulator();
     await object.load();
     const network = new BalancerNetwork(prefix, count, object);

@@ -15,7 +15,7 @@ import { DiagnosticError } from "../../source/index.ts";
 import { type CommandLine, UsageError } from "../options.ts";
 import { printText, terminalHeight } from "../streams.ts";
 import { explanationLines, statusLines } from "./balance-lines.ts";
-import { readConfiguration, runBalancer } from "./run-balancer.ts";
+import { readConfiguration, runBalancer, SOCKETS } from "./run-balancer.ts";
 
 type Action = (words: readonly string[], line: CommandLine) => number | Promise<number>;
 
@@ -47,17 +47,11 @@ export async function balancePackets(line: CommandLine): Promise<number> {
   const action = Object.hasOwn(ACTIONS, first) ? ACTIONS[first] : undefined;
   if (action !== undefined) return action(rest, line);
   if (rest.length > 0) throw new UsageError(`'${rest[0]}' is one word too many`);
-  return runBalancer(first, interfaceOf(line), line);
-}
-
-function interfaceOf({ given }: CommandLine): string {
-  const name = given.get("interface");
-  if (name === undefined) throw new UsageError("-i NAME is needed: the interface");
-  return name;
+  return runBalancer(first, line);
 }
 
 async function asked(line: CommandLine, question: object): Promise<unknown> {
-  const device = interfaceOf(line);
+  const device = line.given.get("interface") ?? SOCKETS;
   try {
     return await ask(controlPath(device), question);
   } catch (error) {
@@ -67,7 +61,11 @@ async function asked(line: CommandLine, question: object): Promise<unknown> {
         code: "SCRY1610",
         severity: "error",
         message: `no balancer runs at ${device} in this network namespace`,
-        hints: [`scry balance CONFIG.yaml -i ${device} starts one`],
+        hints: [
+          line.given.has("interface")
+            ? `scry balance CONFIG.yaml -i ${device} starts one`
+            : "-i NAME says at which interface",
+        ],
       },
     ]);
   }

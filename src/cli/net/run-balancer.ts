@@ -2,6 +2,7 @@
 
 import { explainFlow, type Flow, flowKey, flowRow, type ReadBalancer, readBalancer } from "../../net/balance/index.ts";
 import { controlPath, type LiveBalancer, RunningBalancer, serveControl } from "../../net/index.ts";
+import { groupFolder } from "../../session/index.ts";
 import { DiagnosticError, parseIpv4, parseIpv6, type SourceText } from "../../source/index.ts";
 import { readForeign } from "../../symbols/index.ts";
 import { explainFailure } from "../failures.ts";
@@ -14,14 +15,22 @@ export function readConfiguration(path: string): ReadBalancer {
   return readBalancer(source);
 }
 
+/** The name of a balancer that is at no interface. */
+export const SOCKETS = "sockets";
+
 /** Gives the exit status. */
-export async function runBalancer(path: string, device: string, { given }: CommandLine): Promise<number> {
+export async function runBalancer(path: string, { given }: CommandLine): Promise<number> {
   const { balancer } = readConfiguration(path);
   const mode = (given.get("xdp-mode") ?? "any") as "any" | "native" | "generic";
   const say = (text: string): void => printText(2, `${text}\n`);
-  await using running = await RunningBalancer.start(balancer, { interface: device, mode }, (event) =>
-    say(eventLine(event)),
-  );
+  const device = given.get("interface");
+  const group = given.get("cgroup");
+  const places = {
+    mode,
+    ...(device === undefined ? {} : { interface: device }),
+    ...(group === undefined ? {} : { cgroup: groupFolder({ cgroup: group }) }),
+  };
+  await using running = await RunningBalancer.start(balancer, places, (event) => say(eventLine(event)));
   const reload = async (): Promise<string> => {
     const { compiled, leaving } = await running.apply(readConfiguration(path).balancer);
     const left =
@@ -30,7 +39,7 @@ export async function runBalancer(path: string, device: string, { given }: Comma
         : `; ${leaving.join(", ")} keep${leaving.length === 1 ? "s" : ""} the flows that there are`;
     return `${path} is read again${compiled ? ", with a program of its own" : ""}${left}`;
   };
-  const control = await serveControl(controlPath(device), async (question) => {
+  const control = await serveControl(controlPath(device ?? SOCKETS), async (question) => {
     const { do: what, flow } = question as { do?: unknown; flow?: Flow };
     if (what === "status") return running.status();
     if (what === "reload") {
@@ -40,7 +49,7 @@ export async function runBalancer(path: string, device: string, { given }: Comma
       say(said);
       return said;
     }
-    if (what === "explain" && flow !== undefined) return explainRunning(flow, running.live);
+    if (what === "explain" && flow !== undefined) return explainRunning(flow, running.packets);
     throw new Error("no such question");
   });
   let stop = (): void => undefined;
@@ -52,7 +61,7 @@ export async function runBalancer(path: string, device: string, { given }: Comma
   process.on("SIGTERM", stop);
   process.on("SIGHUP", hangup);
   try {
-    say(`Balancing at ${device}; Ctrl-C ends it`);
+    say(`Balancing at ${device ?? "sockets"}; Ctrl-C ends it`);
     await stopped;
     return 0;
   } finally {
@@ -64,7 +73,8 @@ export async function runBalancer(path: string, device: string, { given }: Comma
 }
 
 /** By what the running balancer remembers. */
-function explainRunning(flow: Flow, live: LiveBalancer): ReturnType<typeof explainFlow> {
+function explainRunning(flow: Flow, live: LiveBalancer | undefined): ReturnType<typeof explainFlow> {
+  if (live === undefined) throw new Error("this balancer has no services of packets");
   const bytes = (address: string): Uint8Array => (parseIpv4(address) ?? parseIpv6(address)) as Uint8Array;
   const [source, destination] = [bytes(flow.source), bytes(flow.destination)];
   const family = source.length === 4 ? 4 : 6;

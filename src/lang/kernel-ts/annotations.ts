@@ -60,6 +60,7 @@ export abstract class TypeReader extends OperatorReader {
       );
     if (name.name === "Writable" && of !== undefined) return this.typeOf(of);
     if (name.name === "ValueOf" && of !== undefined) return this.#valueOf(of);
+    if (name.name === "KernelStruct" && of !== undefined) return this.#kernelStruct(of);
     const number =
       this.typeArguments.get(name.name) ?? this.types.number(name.name) ?? networkType(this.types, name.name);
     if (number !== undefined) return number;
@@ -83,6 +84,20 @@ export abstract class TypeReader extends OperatorReader {
     const { typeName } = (annotationOf(pattern) ?? {}) as { typeName?: { type: string; name: string } };
     const name = typeName?.type === "Identifier" ? typeName.name : "";
     return Object.hasOwn(PACKETS, name) && this.module.find(name) === undefined ? PACKETS[name]?.packet : undefined;
+  }
+
+  /** A pointer to what stands in `KernelStruct<"bpf_sock_addr">`. */
+  #kernelStruct(node: Node): number {
+    const { literal } = node as unknown as { literal?: { value?: unknown } };
+    const name = String(literal?.value);
+    const given = Object.values(NETWORK_PROGRAMS).find(({ context }) => context === name);
+    const struct =
+      this.types.c.find(name, ["struct", "union"]) ??
+      this.types.foreignNamed(name) ??
+      (given === undefined ? undefined : interfaceStruct(name, given.section, this.types));
+    return struct === undefined
+      ? refuse("SCRY1404", `the kernel has no struct '${name}'`, node)
+      : this.types.c.pointer(struct);
   }
 
   /** What stands in `ValueOf<typeof Event>`. */

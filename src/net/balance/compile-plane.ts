@@ -1,6 +1,5 @@
 // The data plane for a configuration: the texts below plane/, with the configuration's settings in the place of plane/settings.ts.
 
-import type { Btf } from "../../btf/index.ts";
 import { compileModule, type ModuleOptions } from "../../lang/kernel-ts/index.ts";
 import type { BpfObject } from "../../object/index.ts";
 import { DiagnosticError, type SourceText } from "../../source/index.ts";
@@ -13,6 +12,7 @@ import send from "./plane/send.bpf.ts?raw";
 import servers from "./plane/servers.bpf.ts?raw";
 import six from "./plane/six.bpf.ts?raw";
 import snat from "./plane/snat.bpf.ts?raw";
+import sockets from "./plane/sockets.bpf.ts?raw";
 import { type Settings, settingsText } from "./settings.ts";
 
 const TEXTS: Readonly<Record<string, string>> = {
@@ -25,15 +25,27 @@ const TEXTS: Readonly<Record<string, string>> = {
   "servers.bpf.ts": servers,
   "six.bpf.ts": six,
   "snat.bpf.ts": snat,
+  "sockets.bpf.ts": sockets,
 };
 
-/** The object with the XDP program `balance`. `cpu`: see `ModuleOptions`. Throws a DiagnosticError where it is wrong itself. */
-export function compilePlane(
-  settings: Settings,
-  options: Pick<ModuleOptions, "cpu" | "embedded"> & { btf?(): Btf | undefined } = {},
-): BpfObject {
-  return compiled("balance.bpf.ts", settings, options);
-}
+export type PlaneOptions = Pick<ModuleOptions, "cpu">;
+
+/**
+ * The object with the XDP program `balance`, and `ticks`. No kernel's types are needed: contexts are of its interface. Throws a
+ * DiagnosticError where the text itself is wrong.
+ */
+export const compilePlane = (settings: Settings, options: PlaneOptions = {}): BpfObject =>
+  compiled("balance.bpf.ts", settings, options);
+
+/** Programs of the object that `compileSockets` gives. */
+export const SOCKET_PROGRAMS: readonly string[] = ["connect", "sendmsg", "recvmsg", "getpeername"].flatMap((name) => [
+  `${name}4`,
+  `${name}6`,
+]);
+
+/** The object with the programs for connections of processes. */
+export const compileSockets = (settings: Settings, options: PlaneOptions = {}): BpfObject =>
+  compiled("sockets.bpf.ts", settings, options);
 
 function compiled(name: string, settings: Settings, options: ModuleOptions): BpfObject {
   const textOf = (file: string): SourceText | undefined => {

@@ -134,6 +134,16 @@ const SERVICE = record(
   },
   (service) => {
     if (service.servers.size === 0) return wrong("A service has one server or more");
+    if (service.mode === "sockets") {
+      if (service.forward !== undefined)
+        return wrong("'forward' is for packets: a socket's connection is to the server itself");
+      if (service.affinity === "source")
+        return wrong("affinity: source is for packets: sockets have no other source than this machine");
+      if (service.protocol === "quic") return wrong("protocol: quic is for packets", "protocol: udp is for sockets");
+      for (const [name, server] of service.servers)
+        if (typeof server !== "string" && server.connections !== undefined)
+          return wrong(`Server '${name}' has a limit of connections, which are counted of packets only`);
+    }
     const rewrites = service.forward === "snat" || service.mode === "sockets";
     for (const [name, server] of service.servers) {
       if (typeof server === "string") continue;

@@ -1,7 +1,7 @@
 // The load balancer as data and pure functions: configurations, rings, what the tables of the data plane hold, the data plane itself,
 // and the same in plain TypeScript.
 
-export { compilePlane } from "./compile-plane.ts";
+export { compilePlane, compileSockets, SOCKET_PROGRAMS } from "./compile-plane.ts";
 export { balancerSchema, isFour, type ReadBalancer, readBalancer } from "./config.ts";
 export { type Explanation, explainFlow, type Flow, parseFlow } from "./explain.ts";
 export { HEALTHY, type HealthState, observed, standingAt } from "./health.ts";
@@ -29,7 +29,7 @@ export {
 } from "./plan.ts";
 export { type Decision, decide, type KnownFlow, type State, stateOf } from "./reference.ts";
 export { type Outcome, referenceBalance } from "./reference-bytes.ts";
-export { packetServices, type Settings, settingsAfter, settingsOf } from "./settings.ts";
+export { packetServices, type Settings, settingsAfter, settingsOf, socketsAlone } from "./settings.ts";
 export {
   emptyServer,
   FLOW_BYTES,

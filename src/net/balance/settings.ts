@@ -57,6 +57,14 @@ const SLOTS_PER_SERVER = 1_300;
 export const packetServices = ({ services }: Balancer): readonly Service[] =>
   services.filter(({ mode }) => mode === "packets");
 
+/** What there is for sockets, as a balancer of its own; undefined: nothing. Its tables are the same. */
+export function socketsAlone(balancer: Balancer): Balancer | undefined {
+  const services = balancer.services.filter(({ mode }) => mode === "sockets");
+  if (services.length === 0) return undefined;
+  const { shared: _, ...rest } = balancer;
+  return { ...rest, services: services.map((service) => ({ ...service, mode: "packets", forward: "ipip" })) };
+}
+
 /** Keys that a service has in the table of places; one more says that the address is one. */
 const placesOf = ({ ports }: Service): number => (ports === "any" ? 1 : ports.to - ports.from + 1) + 1;
 

@@ -1,11 +1,13 @@
 // The balancer at work at an interface: loaded, attached, its tables kept as the configuration and the servers' health have it.
 
-import { kernelBtf, possibleCpus } from "../../kernel/index.ts";
+import { mkdirSync } from "node:fs";
+import { BPF_FILES, possibleCpus } from "../../kernel/index.ts";
 import { type Link, ObjectFile, type ObjectProgram } from "../../loader/index.ts";
 import type { MapSpec } from "../../object/index.ts";
 import {
   type Balancer,
   compilePlane,
+  compileSockets,
   type FlowRow,
   fits,
   flowRow,
@@ -16,6 +18,7 @@ import {
   REASONS,
   type ServerRow,
   type Settings,
+  SOCKET_PROGRAMS,
   STANDING,
   type Standing,
   settingsAfter,
@@ -25,10 +28,10 @@ import {
 import { PlaneTables, WRITTEN } from "./tables.ts";
 import { TickClock } from "./tick-clock.ts";
 
-export interface StartOptions {
-  readonly interface: string;
-  readonly mode?: "any" | "native" | "generic";
-}
+/** Where it is at work: packets that an interface receives, or connections of a control group's processes. */
+export type BalancedPlace =
+  | { readonly kind: "packets"; readonly interface: string; readonly mode: "any" | "native" | "generic" }
+  | { readonly kind: "sockets"; readonly cgroup: string };
 
 /** What a reload has done. */
 export interface Applied {
@@ -52,46 +55,56 @@ interface Counted {
 }
 const NONE: Counted = { packets: 0n, bytes: 0n, flows: 0n };
 
+/** Below which tables are pinned that balancers share. */
+const PINS = `${BPF_FILES}/scry-balance`;
+
 /** A flow whose client has said that it is done is over after so many seconds: its server may have something to say yet. */
 const LINGER = 10;
 
 export class LiveBalancer {
   #object: ObjectFile;
   #tables: PlaneTables;
-  #link: Link;
+  readonly #place: BalancedPlace;
+  #links: readonly Link[];
   #plan: Plan;
   #balancer: Balancer;
   readonly #standings = new Map<string, Standing>();
-  #clock: TickClock;
+  #clock: TickClock | undefined;
   /** What slots had counted in tables that are no more. */
   readonly #before = new Map<number, Counted>();
 
-  private constructor(balancer: Balancer, object: ObjectFile, tables: PlaneTables, link: Link, plan: Plan) {
+  private constructor(
+    place: BalancedPlace,
+    balancer: Balancer,
+    object: ObjectFile,
+    tables: PlaneTables,
+    links: readonly Link[],
+    plan: Plan,
+  ) {
+    this.#place = place;
     this.#balancer = balancer;
     this.#object = object;
     this.#tables = tables;
-    this.#link = link;
+    this.#links = links;
     this.#plan = plan;
-    this.#clock = new TickClock(() => ticksOf(object));
+    this.#clock = clockOf(place, object);
   }
 
   /**
    * Compiles, loads, fills and attaches. Throws an UnsupportedError where another program stands at the interface or this kernel
    * lacks something, a SystemCallError for what else the kernel refuses.
    */
-  static async start(balancer: Balancer, options: StartOptions): Promise<LiveBalancer> {
+  static async start(balancer: Balancer, place: BalancedPlace): Promise<LiveBalancer> {
     const settings = settingsOf(balancer);
-    const object = objectFor(settings);
+    const object = objectFor(place, settings, balancer);
     try {
       await object.load();
       const plan = planOf(balancer);
       const tables = new PlaneTables(object, settings);
       tables.write(plan);
-      const link = await programOf(object, "balance").attach({
-        interface: options.interface,
-        mode: options.mode ?? "any",
-      });
-      return new LiveBalancer(balancer, object, tables, link, plan);
+      const links: Link[] = [];
+      for (const name of PROGRAMS[place.kind]) links.push(await programOf(object, name).attach(place));
+      return new LiveBalancer(place, balancer, object, tables, links, plan);
     } catch (error) {
       await object.close();
       throw error;
@@ -124,7 +137,7 @@ export class LiveBalancer {
       settings = { ...settings, SERVERS: Math.max(settings.SERVERS, slots * 2), SERVICES, RINGS: SERVICES * 2 };
     }
     const compiled = JSON.stringify(settings) !== JSON.stringify(this.settings);
-    if (compiled) await this.#exchange(settings, plan);
+    if (compiled) await this.#exchange(settings, plan, balancer);
     else this.#tables.write(plan);
     this.#balancer = balancer;
     this.#plan = plan;
@@ -155,27 +168,28 @@ export class LiveBalancer {
   }
 
   /** The same tables of what is remembered, a new program, and new tables of what is planned. */
-  async #exchange(settings: Settings, plan: Plan): Promise<void> {
-    const next = objectFor(settings);
+  async #exchange(settings: Settings, plan: Plan, balancer: Balancer): Promise<void> {
+    const next = objectFor(this.#place, settings, balancer);
     const running = this.#object;
     try {
       for (const [name, map] of Object.entries(next.maps)) {
         const old = running.maps[name];
-        if (old !== undefined && !WRITTEN.has(name) && sameShape(old.spec, map.spec)) map.reuse(old);
+        if (old !== undefined && !WRITTEN.has(name) && map.pinPath === undefined && sameShape(old.spec, map.spec))
+          map.reuse(old);
         else if (name === "counts" && old !== undefined) this.#keepCounts();
       }
       await next.load();
       const tables = new PlaneTables(next, settings);
       tables.write(plan);
-      this.#link.update({ name: "balance", fd: programOf(next, "balance").fd });
-      running.handOn(this.#link, next);
+      for (const link of this.#links) link.update({ name: link.name, fd: programOf(next, link.name).fd });
+      for (const link of this.#links) running.handOn(link, next);
       this.#tables = tables;
     } catch (error) {
       await next.close();
       throw error;
     }
     this.#object = next;
-    this.#clock = new TickClock(() => ticksOf(next));
+    this.#clock = clockOf(this.#place, next);
     await running.close();
   }
 
@@ -217,7 +231,9 @@ export class LiveBalancer {
 
   /** Flows that are remembered, each with the seconds since it was used. */
   *flows(): Iterable<FlowRow & { readonly idle: number }> {
-    const now = this.#clock.now();
+    const clock = this.#clock;
+    if (clock === undefined) return;
+    const now = clock.now();
     for (const family of [4, 6] as const) {
       if (!(family === 4 ? this.settings.FOUR : this.settings.SIX)) continue;
       const map = this.#object.maps[`flows${family}`]?.kernelMap;
@@ -229,7 +245,7 @@ export class LiveBalancer {
             keys.subarray(i * key, (i + 1) * key),
             values.subarray(i * value, (i + 1) * value),
           );
-          yield { ...row, idle: this.#clock.seconds((now - row.seen) >>> 0) };
+          yield { ...row, idle: clock.seconds((now - row.seen) >>> 0) };
         }
       }
     }
@@ -258,11 +274,6 @@ export class LiveBalancer {
     for (const { slot } of this.#plan.servers) open?.set(slot, flows.get(slot) ?? 0);
   }
 
-  /** The kernel's id of the program, for those who look for it. */
-  get programId(): number {
-    return programOf(this.#object, "balance").info().id;
-  }
-
   /** Raw tables, for those who look into them. */
   map(name: string): { lookup(key: Uint8Array): Uint8Array | undefined } | undefined {
     return this.#object.maps[name]?.kernelMap;
@@ -280,13 +291,31 @@ export class LiveBalancer {
 export const nameOf = ({ service, server }: Pick<ServerRow, "service" | "server">): string =>
   `${service.name}/${server.name}`;
 
+/** What is attached. */
+const PROGRAMS: Readonly<Record<BalancedPlace["kind"], readonly string[]>> = {
+  packets: ["balance"],
+  sockets: SOCKET_PROGRAMS,
+};
+
 /** Tables whose CPUs have lists of their own have as many entries of each: the kernel rounds up (kernel/bpf/hashtab.c). */
-function objectFor(settings: Settings): ObjectFile {
+function objectFor(place: BalancedPlace, settings: Settings, { shared }: Balancer): ObjectFile {
+  if (place.kind === "sockets") return new ObjectFile(compileSockets(settings, { cpu: 3 }), { name: "balance" });
   const cpus = possibleCpus().length;
   const rounded = (entries: number): number => Math.ceil(entries / cpus) * cpus;
   const made = { ...settings, FLOWS4: rounded(settings.FLOWS4), FLOWS6: rounded(settings.FLOWS6) };
-  return new ObjectFile(compilePlane(made, { btf: () => kernelBtf(), cpu: 3 }), { name: "balance" });
+  const object = new ObjectFile(compilePlane(made, { cpu: 3 }), { name: "balance" });
+  if (shared === undefined) return object;
+  mkdirSync(`${PINS}/${shared.name}`, { recursive: true });
+  for (const family of ["4", "6"]) {
+    const map = object.maps[`shared${family}`];
+    if (map !== undefined && map.maxEntries > 1) map.pinPath = `${PINS}/${shared.name}/flows${family}`;
+  }
+  return object;
 }
+
+/** Flows are those of packets: connections of sockets are not followed. */
+const clockOf = ({ kind }: BalancedPlace, object: ObjectFile): TickClock | undefined =>
+  kind === "packets" ? new TickClock(() => ticksOf(object)) : undefined;
 
 function programOf(object: ObjectFile, name: string): ObjectProgram {
   const program = object.programs[name];

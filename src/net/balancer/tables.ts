@@ -62,6 +62,7 @@ export class PlaneTables {
 
   /** Entries that are to be there, and no others. */
   #exactly(name: string, rows: readonly Row[]): void {
+    if (rows.length === 0 && !this.#keys.has(name)) return;
     const map = this.#map(name);
     const before = this.#keys.get(name) ?? new Map<string, Uint8Array>();
     const now = new Map(rows.map(({ key }) => [key.join(), key]));
