@@ -10,7 +10,9 @@ const plugins = [
     name: "inline-constants",
     enforce: "pre" as const,
     transform: (code: string, id: string) =>
-      id.startsWith(sources) && !id.endsWith(".test.ts") ? { code: inline(code), map: null } : undefined,
+      id.startsWith(sources) && !id.endsWith(".test.ts") && !id.endsWith("?raw")
+        ? { code: inline(code), map: null }
+        : undefined,
   },
 ];
 

@@ -34,14 +34,14 @@ const languageServer = {
   },
 };
 /**
- * The commands for objects stand in a file of their own, which shares its parts with the library; those for packets in one that
- * has all that they need: no script reads them.
+ * The commands for objects and those that act on the network stand in files of their own, which share their parts with the library;
+ * those for packets in one that has all that they need: no script reads them.
  */
 const laterCommands = {
   name: "later-commands",
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\.\/(objects|packets)\/index\.ts$/ }, ({ path }) => ({
-      path: `./${path.split("/")[1].slice(0, -1)}-commands.js`,
+    onResolve({ filter: /^\.\.\/(objects|packets|net)\/index\.ts$/ }, ({ path }) => ({
+      path: `./${path.split("/")[1].replace(/s$/, "")}-commands.js`,
       external: true,
     }));
   },
@@ -124,6 +124,7 @@ const rooms = {
   bcc: "src/bcc/index.ts",
   bpf: "src/bpf/index.ts",
   "object-commands": "src/cli/objects/index.ts",
+  "net-commands": "src/cli/net/index.ts",
   views: "src/views/index.ts",
 };
 await build({

@@ -29,7 +29,7 @@ function allTables(folder) {
   const tables = new Map();
   const declared = new Map();
   for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
-    if (!file.endsWith(".ts") || file.endsWith(".test.ts")) continue;
+    if (!file.endsWith(".ts") || file.endsWith(".test.ts") || file.endsWith(".bpf.ts")) continue;
     const text = readFileSync(join(folder, file), "utf8");
     for (const [, name] of text.matchAll(/^(?:export )?(?:const|let|function|class|enum) (\w+)/gm))
       declared.set(name, (declared.get(name) ?? 0) + 1);
@@ -59,8 +59,15 @@ export const inlineConstants = (folder, first = (text, _path) => text) => ({
   name: "inline-constants",
   setup(build) {
     const inline = constantInliner(folder);
+    // `./x.bpf.ts?raw` is a text, as Vite has it: esbuild looks for the file without what is behind the question mark.
+    build.initialOptions.loader = { ...build.initialOptions.loader, ".bpf.ts": "text" };
+    // Its modules for browsers: those for Node are CommonJS, which a bundle of modules cannot read.
+    const yaml = join(folder, "../node_modules/yaml/browser/index.js");
+    build.onResolve({ filter: /^yaml$/ }, () => ({ path: yaml }));
     build.onLoad({ filter: /\.ts$/ }, ({ path }) =>
-      path.startsWith(folder) ? { contents: inline(first(readFileSync(path, "utf8"), path)), loader: "ts" } : undefined,
+      path.startsWith(folder) && !path.endsWith(".bpf.ts")
+        ? { contents: inline(first(readFileSync(path, "utf8"), path)), loader: "ts" }
+        : undefined,
     );
   },
 });

@@ -37,6 +37,8 @@ export type Packet<P extends ProtocolName> = {
 } & {
   /** Bytes of the whole packet. */
   readonly length: u32;
+  /** Bytes of it from an offset on, of 0 unless said otherwise, as a struct of one's own; undefined where it has not so much. */
+  at<T>(type: Type<T>, offset?: number): T | undefined;
 };
 
 /** A packet at the driver. */

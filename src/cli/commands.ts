@@ -1,6 +1,7 @@
 // The commands, each by the word that calls it; the first needs none. One row a command, and its file below `commands`.
 
 import type { NamedCommand } from "./command.ts";
+import { balance } from "./commands/balance.ts";
 import { build } from "./commands/build.ts";
 import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
@@ -31,6 +32,7 @@ export const commands: readonly [NamedCommand, ...NamedCommand[]] = [
   { name: "types", ...types },
   { name: "init", ...init },
   { name: "filter", ...filter },
+  { name: "balance", ...balance },
   { name: "ps", ...ps },
   { name: "net", ...net },
   { name: "doctor", ...doctor },

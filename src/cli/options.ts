@@ -58,7 +58,7 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
   cgroup: {
     value: "PATH",
     completes: "file",
-    help: "only tasks of this control group (cgroup2) and those below it: a path, or a folder's name",
+    help: "only tasks of this control group (cgroup2) and those below it: a path, or a folder's name; with balance, whose connections",
     example: "scry --cgroup /system.slice -e 'profile:hz:99 { @[comm] = count(); }'",
   },
   container: {
@@ -273,7 +273,7 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     short: "i",
     value: "NAME",
     completes: "none",
-    help: "attach the programs for packets (XDP, traffic control) to this network interface; with filter, capture there (any: on all of them)",
+    help: "attach the programs for packets (XDP, traffic control) to this network interface; with filter, capture there (any: on all of them); with firewall and balance, stand there",
     example: "scry run --interface lo pass.bpf.o",
   },
   share: {
@@ -297,6 +297,12 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     completes: "none",
     help: "take this XDP program away from those that share an interface, whoever put it there",
     example: "scry net --leave 42",
+  },
+  "xdp-mode": {
+    value: "MODE",
+    values: ["any", "native", "generic"],
+    help: "where the program runs: in the interface's driver (native), behind it (generic), or where it can; any unless said otherwise",
+    example: "scry balance web.yaml -i eth0 --xdp-mode native",
   },
   embed: {
     help: "put the object itself into the module, so that no file is needed beside it",

@@ -75,6 +75,9 @@ function rowsOf(fd: number): number {
   return rows > 0 ? rows : 24;
 }
 
+/** Rows of the terminal that a descriptor is; undefined where it is none. */
+export const terminalHeight = (fd: number): number | undefined => (isTerminal(fd) ? rowsOf(fd) : undefined);
+
 /** How what is printed to a descriptor looks. */
 export const looksOn = (fd: 1 | 2, given: CommandLine["given"]): Looks | undefined =>
   looksOf(isTerminal(fd) ? "terminal" : fd === 2 ? "messages" : "data", given.get("color"));

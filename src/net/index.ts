@@ -1,4 +1,15 @@
-// Firewalls at work on this machine's interfaces.
-export { type ApplyOptions, applyFirewall, compileForKernel } from "./apply-firewall.ts";
-export { fileBeside, LiveFirewall, type RuleCounts, type Sample } from "./live-firewall.ts";
-export { type Counts, type FirewallPlace, type FirewallState, pinnedFirewalls } from "./pinned-state.ts";
+// The network at work on this machine: firewalls and the balancer.
+
+export { ask, controlPath, NoBalancerError, serveControl } from "./balancer/control.ts";
+export { type Applied, type BalancedPlace, LiveBalancer, nameOf } from "./balancer/live-balancer.ts";
+export {
+  type BalancedPlaces,
+  type BalancerEvent,
+  type BalancerStatus,
+  RunningBalancer,
+  type ServerStatus,
+  type ServiceStatus,
+} from "./balancer/running-balancer.ts";
+export { type ApplyOptions, applyFirewall, compileForKernel } from "./firewall-live/apply-firewall.ts";
+export { fileBeside, LiveFirewall, type RuleCounts, type Sample } from "./firewall-live/live-firewall.ts";
+export { type Counts, type FirewallPlace, type FirewallState, pinnedFirewalls } from "./firewall-live/pinned-state.ts";

@@ -41,6 +41,7 @@ export function scryCommand(): string {
       target: "node20",
       external: ["koffi"],
       logLevel: "silent",
+      loader: { ".bpf.ts": "text" },
     } satisfies BuildOptions;
     const define = { SCRY_VERSION: '"test"' };
     buildSync({ ...common, entryPoints: ["src/cli/scry.ts"], outfile: join(folder, "scry.js"), format: "esm", define });

@@ -1,9 +1,14 @@
 // Types as they are written behind names: of parameters and variables, of what a function gives, of `as`.
 
 import { annotationOf, type Expression, type Node, type Pattern, refuse } from "./ast.ts";
+import { interfaceStruct } from "./contexts.ts";
 import { networkType } from "./network.ts";
+import { NETWORK_PROGRAMS, type NetworkProgram, type PacketForm } from "./network-programs.ts";
 import { OperatorReader } from "./operators.ts";
 import type { TypeArguments } from "./values.ts";
+
+/** Packets that functions are handed, by the names of their types. */
+const PACKETS: Readonly<Record<string, NetworkProgram | undefined>> = { XdpContext: NETWORK_PROGRAMS["xdp"] };
 
 export abstract class TypeReader extends OperatorReader {
   /** What the type parameters of the function stand for. */
@@ -55,16 +60,44 @@ export abstract class TypeReader extends OperatorReader {
       );
     if (name.name === "Writable" && of !== undefined) return this.typeOf(of);
     if (name.name === "ValueOf" && of !== undefined) return this.#valueOf(of);
+    if (name.name === "KernelStruct" && of !== undefined) return this.#kernelStruct(of);
     const number =
       this.typeArguments.get(name.name) ?? this.types.number(name.name) ?? networkType(this.types, name.name);
     if (number !== undefined) return number;
     const found = this.module.find(name.name);
     if (found?.kind === "static" && found.what.kind === "type") return found.what.type;
+    const packet = Object.hasOwn(PACKETS, name.name) ? PACKETS[name.name] : undefined;
+    if (packet !== undefined) {
+      const { context, section } = packet;
+      const struct = this.types.c.find(context, "struct") ?? interfaceStruct(context, section, this.types);
+      if (struct !== undefined) return this.types.c.pointer(struct);
+    }
     const alias = this.module.alias(name.name);
     if (alias !== undefined) return this.typeOf(alias);
     const kernel = this.types.c.find(name.name, ["struct", "union", "typedef"]) ?? this.types.foreignNamed(name.name);
     if (kernel !== undefined) return this.types.c.pointer(kernel);
     return refuse("SCRY1404", `there is no type '${name.name}'`, node);
+  }
+
+  /** What is known of a parameter that is the program's packet: `packet: XdpContext`. */
+  protected packetOf(pattern: Pattern): PacketForm | undefined {
+    const { typeName } = (annotationOf(pattern) ?? {}) as { typeName?: { type: string; name: string } };
+    const name = typeName?.type === "Identifier" ? typeName.name : "";
+    return Object.hasOwn(PACKETS, name) && this.module.find(name) === undefined ? PACKETS[name]?.packet : undefined;
+  }
+
+  /** A pointer to what stands in `KernelStruct<"bpf_sock_addr">`. */
+  #kernelStruct(node: Node): number {
+    const { literal } = node as unknown as { literal?: { value?: unknown } };
+    const name = String(literal?.value);
+    const given = Object.values(NETWORK_PROGRAMS).find(({ context }) => context === name);
+    const struct =
+      this.types.c.find(name, ["struct", "union"]) ??
+      this.types.foreignNamed(name) ??
+      (given === undefined ? undefined : interfaceStruct(name, given.section, this.types));
+    return struct === undefined
+      ? refuse("SCRY1404", `the kernel has no struct '${name}'`, node)
+      : this.types.c.pointer(struct);
   }
 
   /** What stands in `ValueOf<typeof Event>`. */

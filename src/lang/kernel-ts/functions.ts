@@ -56,6 +56,12 @@ export class FunctionReader extends StatementReader {
         storage: "parameter",
         constant: !assigned.has(name),
       };
+      const packet = this.packetOf(pattern);
+      if (packet !== undefined) {
+        this.context = variable;
+        this.packet = packet;
+        this.handed = false;
+      }
       const of = this.read(variable);
       const value: Value = { kind: "plain", of: typing.isScalar(type) ? of : typing.dereference(of, of.span) };
       begin.push(...this.gathered(() => this.given(pattern, value)));
@@ -65,7 +71,7 @@ export class FunctionReader extends StatementReader {
     const said =
       annotation === undefined ? undefined : annotation.type === "TSVoidKeyword" ? 0 : this.resultOf(annotation);
     const { statements, returns } = this.body(node, said === 0 ? undefined : said);
-    const parameters = this.context === undefined ? own : [...own, this.context];
+    const parameters = this.handsContext ? [...own, this.context as CVariable] : own;
     const type = c.add({
       kind: "func_proto",
       name: "",
@@ -83,6 +89,11 @@ export class FunctionReader extends StatementReader {
       uses: 0,
       body: { parameters, statements: [...begin, ...statements], end: { start: span.end, end: span.end } },
     };
+  }
+
+  /** Whoever calls it hands it the program's context, behind its parameters. */
+  get handsContext(): boolean {
+    return this.context !== undefined && this.handed;
   }
 
   /** A parameter: a name for what is given, or names for what is in it. */

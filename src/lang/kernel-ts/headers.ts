@@ -25,6 +25,7 @@ import {
   headerType,
   headerValue,
   loaded,
+  type Places,
   protocolOf,
 } from "./header-code.ts";
 import { hostOrder } from "./network.ts";
@@ -265,13 +266,18 @@ export function firstHeader(r: Reader, form: PacketForm, name: string, args: rea
     const condition = ethernet === undefined ? undefined : code.is("==", kind, ethernet);
     header = headerAt(code, protocol, { form: "loaded" }, code.number(0), condition);
   } else {
-    const start = code.variable(code.byte, code.pointer("data"));
-    const end = code.variable(code.byte, code.pointer("data_end"));
-    if (form.form === "tc") pulled(code, start, end);
-    const places = form.form === "tc" ? { places: { start, end, all: [], moves: [] } } : {};
+    const { start, end, places } = ends(code, form);
     header = headerAt(code, protocol, { form: form.form, end, ...places }, code.read(start), undefined);
   }
   return headerValue(code, header);
+}
+
+/** Where the packet begins and ends. */
+function ends(code: Code, { form }: PacketForm): { start: CVariable; end: CVariable; places: { places?: Places } } {
+  const start = code.variable(code.byte, code.pointer("data"));
+  const end = code.variable(code.byte, code.pointer("data_end"));
+  if (form === "tc") pulled(code, start, end);
+  return { start, end, places: form === "tc" ? { places: { start, end, all: [], moves: [] } } : {} };
 }
 
 /** Headers of a packet that is in pieces are brought together. */
@@ -322,7 +328,7 @@ export function innerHeader(
 /** `udp.payload(Dns)`: what comes behind a header, as a struct of one's own, where the packet has so much. */
 function payload(r: Reader, of: CExpression, args: readonly Expression[], at: Node): Value {
   const { types } = r;
-  const { typing, c } = types;
+  const { typing } = types;
   const [node] = args;
   const type = node === undefined ? undefined : r.value(node);
   if (type?.kind !== "static" || type.what.kind !== "type" || !typing.isComposite(type.what.type) || args.length > 1)
@@ -331,25 +337,58 @@ function payload(r: Reader, of: CExpression, args: readonly Expression[], at: No
   if (header === undefined) return refuse("SCRY1405", "a header is known where the program asked for it", at);
   const code = new Code(r, spanOf(at));
   const { next } = carriedBy(code, header);
-  const wanted = type.what.type;
+  // Of a header that is not there, nothing comes behind it: its place is 0.
+  const known = typing.logical("&&", code.read(header.there), typing.truth(code.read(next)), code.span);
+  return structAt(code, header, code.read(next), type.what.type, known);
+}
+
+/** A struct of the program's own at a place of the packet, where `known` holds and it lies within. */
+function structAt(
+  code: Code,
+  from: Pick<Header, "end" | "places">,
+  next: CExpression,
+  wanted: number,
+  known?: CExpression,
+): Value {
+  const { r } = code;
+  const { typing, c } = code.types;
   const there = code.variable(typing.int, 0);
   const bytes = typing.size(wanted);
   let place: CExpression;
   let within: CExpression;
-  if (header.end !== undefined) {
-    const root = code.variable(c.pointer(wanted), code.read(next));
+  if (from.end !== undefined) {
+    const root = code.variable(c.pointer(wanted), next);
     place = typing.dereference(code.read(root), code.span);
-    keepPlace(code, header.places, { there, root, bytes });
-    within = code.is("<=", code.ahead(code.read(root), bytes), code.read(header.end));
+    keepPlace(code, from.places, { there, root, bytes });
+    within = code.is("<=", code.ahead(code.read(root), bytes), code.read(from.end));
   } else {
     const copy = r.temporary(wanted, code.span);
     copy.addressed = true;
     r.declare(copy);
     place = code.read(copy);
-    within = loaded(code, code.read(next), place, bytes);
+    within = loaded(code, next, place, bytes);
   }
-  // Of a header that is not there, nothing comes behind it: its place is 0.
-  const known = typing.logical("&&", code.read(header.there), typing.truth(code.read(next)), code.span);
-  code.when(typing.logical("&&", known, within, code.span), () => code.set(there, 1));
+  const all = known === undefined ? within : typing.logical("&&", known, within, code.span);
+  code.when(all, () => code.set(there, 1));
   return { kind: "maybe", present: code.read(there), of: place };
+}
+
+/** `packet.at(T, offset)`: bytes of the packet from there on, as a struct of one's own; undefined where it has not so much. */
+export function packetStruct(r: Reader, form: PacketForm, args: readonly Expression[], at: Node): Value {
+  const { types } = r;
+  const [node, offset] = args;
+  const type = node === undefined ? undefined : r.value(node);
+  if (
+    type?.kind !== "static" ||
+    type.what.kind !== "type" ||
+    !types.typing.isComposite(type.what.type) ||
+    args.length > 2
+  )
+    return refuse("SCRY1405", "at(T, offset) with T = struct({ … })", at);
+  const code = new Code(r, spanOf(at));
+  const by =
+    offset === undefined ? code.number(0) : types.typing.cast(r.plain(offset, types.u32), types.u32, code.span);
+  if (form.form === "loaded") return structAt(code, {}, by, type.what.type);
+  const { start, end, places } = ends(code, form);
+  return structAt(code, { end, ...places }, code.ahead(code.read(start), by), type.what.type);
 }

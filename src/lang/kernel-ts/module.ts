@@ -128,10 +128,16 @@ export class Module extends TextScope<ModuleUnit> implements DeclarationScope {
 
   #import(node: Extract<TopLevel, { type: "ImportDeclaration" }>): void {
     const from = String(node.source.value);
-    if (isTypeOnly(node)) return;
+    if (isTypeOnly(node) && !from.endsWith(".bpf.ts")) return;
     const other = from === "scry/bpf" ? undefined : this.unit.imported(from, this.#source, node.source);
     for (const specifier of node.specifiers) {
-      if (isTypeOnly(specifier)) continue;
+      if (isTypeOnly(node) || isTypeOnly(specifier)) {
+        // `typeof Event` of another kernel module's schema; of types there is nothing but for tsc.
+        const { local, imported } = specifier as { local: { name: string }; imported?: { name?: string } };
+        const schema = from.endsWith(".bpf.ts") ? other?.exportOf(imported?.name ?? local.name) : undefined;
+        if (schema?.kind === "static" && schema.what.kind === "type") this.#names.set(local.name, schema);
+        continue;
+      }
       if (specifier.type === "ImportNamespaceSpecifier" && other !== undefined) {
         const members = new Map<string, Static>();
         for (const name of other.exports()) {

@@ -4,7 +4,7 @@ import type { CExpression } from "../../c/index.ts";
 import { nearest } from "../../source/index.ts";
 import { contextOf } from "./arguments.ts";
 import { type Expression, type MemberExpression, refuse, spanOf } from "./ast.ts";
-import { firstHeader } from "./headers.ts";
+import { firstHeader, packetStruct } from "./headers.ts";
 import type { PacketForm } from "./network-programs.ts";
 import type { Reader } from "./reader.ts";
 import type { Value } from "./values.ts";
@@ -43,7 +43,8 @@ export function packetMethod(
     const done = r.held(row(r, args, callee), types.number("bool") as number, spanOf(callee));
     return { kind: "plain", of: r.read(done) };
   }
-  const known = [...packet.first, ...(packet.form === "xdp" ? Object.keys(XDP_METHODS) : [])];
+  if (name === "at") return packetStruct(r, packet, args, callee.property);
+  const known = ["at", ...packet.first, ...(packet.form === "xdp" ? Object.keys(XDP_METHODS) : [])];
   if (!known.includes(name) && nearest(name, known).length > 0)
     return refuse("SCRY1404", `packets have no '${name}'`, callee.property, ...nearest(name, known));
   return firstHeader(r, packet, name, args, callee.property);

@@ -130,7 +130,7 @@ export class Unit implements ModuleUnit {
     this.#open.add(of);
     const reader = new FunctionReader(of.scope);
     const fn = reader.function(of.node, of.apart === undefined ? name : this.unique(name), types);
-    if (reader.context !== undefined) of.handed = true;
+    if (reader.handsContext) of.handed = true;
     this.#open.delete(of);
     known.set(key, fn);
     if (of.apart !== undefined) this.#setApart(fn, of.apart, at);

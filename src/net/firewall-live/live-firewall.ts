@@ -2,7 +2,7 @@
 // shows; its sets changed; taken away.
 
 import { readFileSync } from "node:fs";
-import type { ReadConfig } from "../config/index.ts";
+import type { ReadConfig } from "../../config/index.ts";
 import {
   type Attachment,
   detachAll,
@@ -13,7 +13,7 @@ import {
   PerfBuffer,
   Poller,
   UnsupportedError,
-} from "../kernel/index.ts";
+} from "../../kernel/index.ts";
 import {
   BLOCKED,
   CONTROL,
@@ -27,7 +27,7 @@ import {
   readRules,
   SAMPLE,
   SAMPLES,
-} from "./firewall/index.ts";
+} from "../firewall/index.ts";
 import { changeNetworks } from "./network-maps.ts";
 import {
   type Counts,

@@ -20,8 +20,8 @@ import {
   pin,
   SystemCallError,
   unpin,
-} from "../kernel/index.ts";
-import type { HookName } from "./firewall/index.ts";
+} from "../../kernel/index.ts";
+import type { HookName } from "../firewall/index.ts";
 
 /** Where a firewall stands. */
 export interface FirewallPlace {

@@ -1,6 +1,6 @@
 // Rules put to work on an interface: compiled for this kernel, loaded, and in one step in the place of those before.
 
-import type { ReadConfig } from "../config/index.ts";
+import type { ReadConfig } from "../../config/index.ts";
 import {
   type Attachment,
   attach,
@@ -15,8 +15,8 @@ import {
   openPinned,
   UnsupportedError,
   updateLink,
-} from "../kernel/index.ts";
-import type { AttachTarget } from "../object/index.ts";
+} from "../../kernel/index.ts";
+import type { AttachTarget } from "../../object/index.ts";
 import {
   BLOCKED,
   CONTROL,
@@ -31,7 +31,7 @@ import {
   PREVIOUS,
   type RuleSet,
   readRules,
-} from "./firewall/index.ts";
+} from "../firewall/index.ts";
 import { allCounts, LiveFirewall, monotonic, ruleKey } from "./live-firewall.ts";
 import { carryNetworks, fillTrie } from "./network-maps.ts";
 import {

@@ -1,0 +1,124 @@
+// SNAT of IPv4: packets to a server are from the balancer, with a port of its own for each flow; by that port the server's answers
+// find their client. What is changed is changed in the checksums too (RFC 1624, RFC 3022).
+
+import { bpf, range, u16, u32, u64, type ValueOf, XDP, type XdpContext } from "scry/bpf";
+import { ETHERNET, Ethernet, Ip4, swapped, TCP, Tcp, Udp } from "./headers.bpf.ts";
+import { counts, hops, Key4, lost, NO_ROUTE, returns4, type Server } from "./maps.bpf.ts";
+import { folded, onward, route } from "./route.bpf.ts";
+import { mixed } from "./servers.bpf.ts";
+import { NEXT, SNAT_COUNT, SNAT_FROM, SOURCE4 } from "./settings.ts";
+
+type ServerOf = ValueOf<typeof Server>;
+
+/** Ports that are tried for a flow. */
+const TRIES = 8;
+
+/** The sum of a word's halves. */
+const halves = (word: u32): u32 => (word & 0xffff) + (word >> 16);
+const without = (word: u32): u32 => halves(word ^ 0xffff_ffff);
+
+/** The port that a flow's server sees, as it lies; 0: none is free. `wanted`: the one that the flow has had. */
+export function portFor(
+  server: ServerOf,
+  source: u32,
+  destination: u32,
+  ports: u32,
+  protocol: u32,
+  hash: u32,
+  wanted: u32,
+): u32 {
+  let found: u32 = 0;
+  let h: u32 = hash;
+  const its: u32 = server.port === 0 ? ports >> 16 : server.port;
+  for (const i of range(TRIES)) {
+    const number = SNAT_FROM + u32((u64(h) * SNAT_COUNT) >> 32);
+    let port: u32 = ((number & 255) << 8) | (number >> 8);
+    if (i === 0 && wanted !== 0) port = wanted;
+    const key = Key4({ source: server.a0, destination: SOURCE4, ports: its | (port << 16), protocol });
+    const known = returns4.get(key);
+    if (known) {
+      if (known.client === source && known.service === destination && known.ports === ports) {
+        found = port;
+        break;
+      }
+    } else if (returns4.insert(key, { client: source, service: destination, ports })) {
+      found = port;
+      break;
+    }
+    h = mixed(h, i + 1);
+  }
+  return found;
+}
+
+/** Writes addresses and ports; false where the packet has no such headers, which was looked at before. */
+function written(packet: XdpContext, header: u32, protocol: u32, source: u32, destination: u32, ports: u32): boolean {
+  const ip = packet.at(Ip4, ETHERNET);
+  if (!ip) return false;
+  const moved: u32 = without(ip.source) + without(ip.destination) + halves(source) + halves(destination);
+  ip.source = source;
+  ip.destination = destination;
+  ip.sum = folded((u32(ip.sum) ^ 0xffff) + moved);
+  if (protocol === TCP) {
+    const tcp = packet.at(Tcp, ETHERNET + header);
+    if (!tcp) return false;
+    tcp.sum = folded((u32(tcp.sum) ^ 0xffff) + moved + without(tcp.ports) + halves(ports));
+    tcp.ports = ports;
+    return true;
+  }
+  const udp = packet.at(Udp, ETHERNET + header);
+  if (!udp) return false;
+  if (udp.sum !== 0) {
+    const sum = folded((u32(udp.sum) ^ 0xffff) + moved + without(udp.ports) + halves(ports));
+    udp.sum = u16(sum === 0 ? 0xffff : sum);
+  }
+  udp.ports = ports;
+  return true;
+}
+
+/** A packet of a client to its server; `port`: what the server sees, as it lies. */
+export function toServer(
+  packet: XdpContext,
+  server: ServerOf,
+  slot: u32,
+  header: u32,
+  protocol: u32,
+  ports: u32,
+  port: u32,
+): number {
+  const its: u32 = server.port === 0 ? ports >> 16 : server.port;
+  if (!written(packet, header, protocol, SOURCE4, server.a0, port | (its << 16))) return XDP.DROP;
+  const count = counts.get(slot);
+  if (count) {
+    count.packets += 1;
+    count.bytes += packet.length;
+  }
+  if (NEXT !== 0) {
+    return onward(packet, server.a0);
+  } else {
+    if (!route(packet, server, slot)) return lost(NO_ROUTE);
+    const hop = hops.get(slot);
+    const eth = packet.at(Ethernet);
+    if (!hop || !eth) return XDP.DROP;
+    eth.to = hop.to;
+    eth.to2 = hop.to2;
+    eth.from = hop.from;
+    eth.from2 = hop.from2;
+    return hop.ifindex === packet.ingress_ifindex ? XDP.TX : bpf.redirect(hop.ifindex);
+  }
+}
+
+/** A server's answer, or whatever else comes to the balancer's own address. */
+export function toClient(
+  packet: XdpContext,
+  header: u32,
+  source: u32,
+  destination: u32,
+  ports: u32,
+  protocol: u32,
+): number {
+  const known = returns4.get({ source, destination, ports, protocol });
+  if (!known) return XDP.PASS;
+  const { client, service } = known;
+  if (!written(packet, header, protocol, service, client, swapped(known.ports))) return XDP.DROP;
+  return onward(packet, client);
+}

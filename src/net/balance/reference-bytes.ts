@@ -1,0 +1,128 @@
+// A packet as it leaves the balancer, in plain TypeScript.
+
+import { internetSum } from "../../packets/index.ts";
+import { parseIpv4, parseIpv6 } from "../../source/index.ts";
+import { isFour } from "./config.ts";
+import { type Decision, decide, type State } from "./reference.ts";
+import type { Settings } from "./settings.ts";
+
+export interface Outcome {
+  readonly verdict: "pass" | "drop" | "send";
+  readonly bytes: Uint8Array;
+}
+
+/** What becomes of a packet. Where the next hop is asked of the kernel's routes, addresses of Ethernet are not known. */
+export function referenceBalance(bytes: Uint8Array, state: State): Outcome {
+  const decision = decide(bytes, state);
+  if (decision.kind === "pass" || decision.kind === "drop") return { verdict: decision.kind, bytes };
+  return { verdict: "send", bytes: bytesOf(bytes, decision, state) };
+}
+
+function bytesOf(
+  bytes: Uint8Array,
+  decision: Extract<Decision, { kind: "send" | "answer" }>,
+  state: State,
+): Uint8Array {
+  const { settings } = state;
+  const { packet } = decision;
+  if (decision.kind === "answer") {
+    const { client, clientPort, service, servicePort } = decision.to;
+    const at = { source: service, sourcePort: servicePort, destination: client, port: clientPort };
+    return withEthernet(rewritten(bytes.subarray(14), packet.header, packet.protocol, at), bytes, 0x0800, settings);
+  }
+  const { server, service } = decision.row;
+  if (service.forward === "snat") {
+    const words = new Uint8Array(Uint32Array.of(settings.SOURCE4).buffer);
+    const at = {
+      source: words.join("."),
+      sourcePort: decision.port as number,
+      destination: server.address,
+      port: server.port ?? packet.port,
+    };
+    return withEthernet(rewritten(bytes.subarray(14), packet.header, packet.protocol, at), bytes, 0x0800, settings);
+  }
+  const inner = bytes.subarray(14);
+  const four = isFour(server.address);
+  const length = packet.family === 4 ? packet.length : packet.length + 40;
+  const gue = service.forward === "gue";
+  const protocol = gue ? 17 : packet.family === 4 ? 4 : 41;
+  const datagram = gue ? gueHeader(decision.hash, length, settings) : new Uint8Array();
+  const carried = length + datagram.length;
+  const outer = four
+    ? outer4(settings, server.address, protocol, packet.service, carried)
+    : outer6(settings, server.address, protocol, packet.service, carried);
+  return withEthernet(joined(outer, datagram, inner), bytes, four ? 0x0800 : 0x86dd, settings);
+}
+
+const joined = (...parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]));
+const be16 = (n: number): number[] => [(n >> 8) & 255, n & 255];
+const lying = (...words: readonly number[]): number[] => [...new Uint8Array(Uint32Array.from(words).buffer)];
+
+function withEthernet(
+  behind: Uint8Array,
+  before: Uint8Array,
+  type: number,
+  { NEXT, NEXT_TO, NEXT_TO2 }: Settings,
+): Uint8Array {
+  const to = NEXT === 2 ? [...lying(NEXT_TO), NEXT_TO2 & 255, NEXT_TO2 >> 8] : [...before.subarray(6, 12)];
+  return joined(Uint8Array.from([...to, ...before.subarray(0, 6), ...be16(type)]), behind);
+}
+
+function outer4(settings: Settings, to: string, protocol: number, service: number, carried: number): Uint8Array {
+  const header = Uint8Array.from([
+    ...[0x45, service, ...be16(carried + 20), 0, 0, 0x40, 0, 64, protocol, 0, 0],
+    ...lying(settings.SOURCE4),
+    ...(parseIpv4(to) as Uint8Array),
+  ]);
+  header.set(be16(~internetSum(header) & 0xffff), 10);
+  return header;
+}
+
+function outer6(settings: Settings, to: string, protocol: number, service: number, carried: number): Uint8Array {
+  const { SOURCE6_0, SOURCE6_1, SOURCE6_2, SOURCE6_3 } = settings;
+  return Uint8Array.from([
+    ...[0x60 | (service >> 4), (service & 15) << 4, 0, 0, ...be16(carried), protocol, 64],
+    ...lying(SOURCE6_0, SOURCE6_1, SOURCE6_2, SOURCE6_3),
+    ...(parseIpv6(to) as Uint8Array),
+  ]);
+}
+
+/** A UDP header without a checksum: the packet itself follows it (GUE, variant 1). */
+const gueHeader = (hash: number, length: number, { GUE_PORT }: Settings): Uint8Array =>
+  Uint8Array.from([...be16(0xc000 | (hash & 0x3fff)), GUE_PORT & 255, GUE_PORT >> 8, ...be16(length + 8), 0, 0]);
+
+interface Ends {
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly destination: string;
+  readonly port: number;
+}
+
+/** Addresses and ports of an IPv4 packet written anew; checksums change by what has changed (RFC 1624), right or wrong as they were. */
+function rewritten(packet: Uint8Array, header: number, protocol: number, ends: Ends): Uint8Array {
+  const out = packet.slice();
+  const addresses = [...(parseIpv4(ends.source) as Uint8Array), ...(parseIpv4(ends.destination) as Uint8Array)];
+  const ports = [...be16(ends.sourcePort), ...be16(ends.port)];
+  const moved = change(packet.subarray(12, 20), Uint8Array.from(addresses));
+  const movedPorts = change(packet.subarray(header, header + 4), Uint8Array.from(ports));
+  out.set(addresses, 12);
+  out.set(ports, header);
+  out.set(be16(changed(packet, 10, moved)), 10);
+  const at = header + (protocol === 6 ? 16 : 6);
+  const sum = changed(packet, at, moved + movedPorts);
+  const none = protocol === 17 && packet[at] === 0 && packet[at + 1] === 0;
+  if (!none) out.set(be16(protocol === 17 && sum === 0 ? 0xffff : sum), at);
+  return out;
+}
+
+/** What a sum of 16-bit words grows by where some of them become others. */
+const change = (before: Uint8Array, after: Uint8Array): number =>
+  internetSum(before.map((byte) => byte ^ 255)) + internetSum(after);
+
+/** The checksum at a place, for words that have changed. */
+function changed(packet: Uint8Array, at: number, by: number): number {
+  const old = ((packet[at] ?? 0) << 8) | (packet[at + 1] ?? 0);
+  let sum = (~old & 0xffff) + by;
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+}

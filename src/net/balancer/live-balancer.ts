@@ -1,0 +1,329 @@
+// The balancer at work at an interface: loaded, attached, its tables kept as the configuration and the servers' health have it.
+
+import { mkdirSync } from "node:fs";
+import { BPF_FILES, possibleCpus } from "../../kernel/index.ts";
+import { type Link, ObjectFile, type ObjectProgram } from "../../loader/index.ts";
+import type { MapSpec } from "../../object/index.ts";
+import {
+  type Balancer,
+  compilePlane,
+  compileSockets,
+  type FlowRow,
+  fits,
+  flowRow,
+  identityOf,
+  type Plan,
+  packetServices,
+  planOf,
+  REASONS,
+  type ServerRow,
+  type Settings,
+  SOCKET_PROGRAMS,
+  STANDING,
+  type Standing,
+  settingsAfter,
+  settingsOf,
+  stampOf,
+} from "../balance/index.ts";
+import { PlaneTables, WRITTEN } from "./tables.ts";
+import { TickClock } from "./tick-clock.ts";
+
+/** Where it is at work: packets that an interface receives, or connections of a control group's processes. */
+export type BalancedPlace =
+  | { readonly kind: "packets"; readonly interface: string; readonly mode: "any" | "native" | "generic" }
+  | { readonly kind: "sockets"; readonly cgroup: string };
+
+/** What a reload has done. */
+export interface Applied {
+  /** The program is another one: the configuration uses other parts of it, or needs more room. */
+  readonly compiled: boolean;
+  /** Servers that left, and keep their flows until they end. */
+  readonly leaving: readonly string[];
+}
+
+export interface ServerCounts {
+  readonly row: ServerRow;
+  readonly packets: bigint;
+  readonly bytes: bigint;
+  readonly flows: bigint;
+}
+
+interface Counted {
+  readonly packets: bigint;
+  readonly bytes: bigint;
+  readonly flows: bigint;
+}
+const NONE: Counted = { packets: 0n, bytes: 0n, flows: 0n };
+
+/** Below which tables are pinned that balancers share. */
+const PINS = `${BPF_FILES}/scry-balance`;
+
+/** A flow whose client has said that it is done is over after so many seconds: its server may have something to say yet. */
+const LINGER = 10;
+
+export class LiveBalancer {
+  #object: ObjectFile;
+  #tables: PlaneTables;
+  readonly #place: BalancedPlace;
+  #links: readonly Link[];
+  #plan: Plan;
+  #balancer: Balancer;
+  readonly #standings = new Map<string, Standing>();
+  #clock: TickClock | undefined;
+  /** What slots had counted in tables that are no more. */
+  readonly #before = new Map<number, Counted>();
+
+  private constructor(
+    place: BalancedPlace,
+    balancer: Balancer,
+    object: ObjectFile,
+    tables: PlaneTables,
+    links: readonly Link[],
+    plan: Plan,
+  ) {
+    this.#place = place;
+    this.#balancer = balancer;
+    this.#object = object;
+    this.#tables = tables;
+    this.#links = links;
+    this.#plan = plan;
+    this.#clock = clockOf(place, object);
+  }
+
+  /**
+   * Compiles, loads, fills and attaches. Throws an UnsupportedError where another program stands at the interface or this kernel
+   * lacks something, a SystemCallError for what else the kernel refuses.
+   */
+  static async start(balancer: Balancer, place: BalancedPlace): Promise<LiveBalancer> {
+    const settings = settingsOf(balancer);
+    const object = objectFor(place, settings, balancer);
+    try {
+      await object.load();
+      const plan = planOf(balancer);
+      const tables = new PlaneTables(object, settings);
+      tables.write(plan);
+      const links: Link[] = [];
+      for (const name of PROGRAMS[place.kind]) links.push(await programOf(object, name).attach(place));
+      return new LiveBalancer(place, balancer, object, tables, links, plan);
+    } catch (error) {
+      await object.close();
+      throw error;
+    }
+  }
+
+  get plan(): Plan {
+    return this.#plan;
+  }
+  get settings(): Settings {
+    return this.#tables.settings;
+  }
+  get balancer(): Balancer {
+    return this.#balancer;
+  }
+
+  // --- changes --------------------------------------------------------------------------------------------------------
+
+  /**
+   * Goes over to another configuration. Flows keep their servers; servers that are gone keep their flows until they end. The
+   * program is exchanged in one step, where it has to be another one. Throws as `start` does; then nothing has changed.
+   */
+  async apply(balancer: Balancer): Promise<Applied> {
+    const plan = this.#planFor(balancer, this.#leavingFor(balancer));
+    let settings = settingsAfter(this.settings, settingsOf(balancer));
+    if (!fits(plan, settings)) {
+      const slots = Math.max(0, ...plan.servers.map(({ slot }) => slot)) + 1;
+      const indices = Math.max(0, ...plan.services.map(({ index }) => index)) + 1;
+      const SERVICES = Math.max(settings.SERVICES, indices * 2);
+      settings = { ...settings, SERVERS: Math.max(settings.SERVERS, slots * 2), SERVICES, RINGS: SERVICES * 2 };
+    }
+    const compiled = JSON.stringify(settings) !== JSON.stringify(this.settings);
+    if (compiled) await this.#exchange(settings, plan, balancer);
+    else this.#tables.write(plan);
+    this.#balancer = balancer;
+    this.#plan = plan;
+    return { compiled, leaving: plan.servers.filter(({ leaving }) => leaving).map(nameOf) };
+  }
+
+  /** How a server stands from now on; it has no flows any more where it is down. */
+  setStandings(standings: ReadonlyMap<string, Standing>): void {
+    for (const [identity, standing] of standings) this.#standings.set(identity, standing);
+    this.#rewrite(this.#plan.servers.filter(({ leaving }) => leaving));
+  }
+
+  #rewrite(leaving: readonly ServerRow[]): void {
+    const plan = this.#planFor(this.#balancer, leaving);
+    this.#tables.write(plan);
+    this.#plan = plan;
+  }
+
+  #planFor(balancer: Balancer, leaving: readonly ServerRow[]): Plan {
+    return planOf(balancer, (identity) => this.#standings.get(identity) ?? STANDING, this.#plan.slots, leaving);
+  }
+
+  #leavingFor(balancer: Balancer): readonly ServerRow[] {
+    const here = new Set(
+      packetServices(balancer).flatMap((service) => service.servers.map((server) => identityOf(service, server))),
+    );
+    return this.#plan.servers.filter(({ identity }) => !here.has(identity));
+  }
+
+  /** The same tables of what is remembered, a new program, and new tables of what is planned. */
+  async #exchange(settings: Settings, plan: Plan, balancer: Balancer): Promise<void> {
+    const next = objectFor(this.#place, settings, balancer);
+    const running = this.#object;
+    try {
+      for (const [name, map] of Object.entries(next.maps)) {
+        const old = running.maps[name];
+        if (old !== undefined && !WRITTEN.has(name) && map.pinPath === undefined && sameShape(old.spec, map.spec))
+          map.reuse(old);
+        else if (name === "counts" && old !== undefined) this.#keepCounts();
+      }
+      await next.load();
+      const tables = new PlaneTables(next, settings);
+      tables.write(plan);
+      for (const link of this.#links) link.update({ name: link.name, fd: programOf(next, link.name).fd });
+      for (const link of this.#links) running.handOn(link, next);
+      this.#tables = tables;
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+    this.#object = next;
+    this.#clock = clockOf(this.#place, next);
+    await running.close();
+  }
+
+  #keepCounts(): void {
+    for (const { row, packets, bytes, flows } of this.counts()) this.#before.set(row.slot, { packets, bytes, flows });
+  }
+
+  /** Servers that leave and have no flows are gone from now on; gives their names. */
+  release(flows: ReadonlyMap<number, number>): readonly string[] {
+    const leaving = this.#plan.servers.filter(({ leaving }) => leaving);
+    const done = leaving.filter(({ slot }) => (flows.get(slot) ?? 0) === 0);
+    if (done.length === 0) return [];
+    this.#rewrite(leaving.filter((row) => !done.includes(row)));
+    return done.map(nameOf);
+  }
+
+  // --- what is there --------------------------------------------------------------------------------------------------
+
+  /** Since it was started, by servers. */
+  counts(): readonly ServerCounts[] {
+    const { counts } = this.#object.maps as Readonly<Record<string, { sum(key: number): unknown }>>;
+    return this.#plan.servers.map((row) => {
+      const now = (counts?.sum(row.slot) ?? NONE) as Counted;
+      const before = this.#before.get(row.slot) ?? NONE;
+      return {
+        row,
+        packets: now.packets + before.packets,
+        bytes: now.bytes + before.bytes,
+        flows: now.flows + before.flows,
+      };
+    });
+  }
+
+  /** Packets of services that were not sent, by why. */
+  lost(): ReadonlyMap<string, bigint> {
+    const { reasons } = this.#object.maps as Readonly<Record<string, { sum(key: number): unknown }>>;
+    return new Map(REASONS.map((why, i) => [why, (reasons?.sum(i) ?? 0n) as bigint]));
+  }
+
+  /** Flows that are remembered, each with the seconds since it was used. */
+  *flows(): Iterable<FlowRow & { readonly idle: number }> {
+    const clock = this.#clock;
+    if (clock === undefined) return;
+    const now = clock.now();
+    for (const family of [4, 6] as const) {
+      if (!(family === 4 ? this.settings.FOUR : this.settings.SIX)) continue;
+      const map = this.#object.maps[`flows${family}`]?.kernelMap;
+      for (const { count, keys, values } of map?.chunks() ?? []) {
+        const [key, value] = [keys.length / count, values.length / count];
+        for (let i = 0; i < count; i++) {
+          const row = flowRow(
+            family,
+            keys.subarray(i * key, (i + 1) * key),
+            values.subarray(i * value, (i + 1) * value),
+          );
+          yield { ...row, idle: clock.seconds((now - row.seen) >>> 0) };
+        }
+      }
+    }
+  }
+
+  /** Flows of each slot that go on: not over, and not without packets for too long. */
+  openFlows(): ReadonlyMap<number, number> {
+    const found = new Map<number, number>();
+    const stamps = this.stamps();
+    for (const { slot, stamp, ended, idle } of this.flows()) {
+      if (stamps.get(slot) !== stamp || idle > (ended ? LINGER : this.#balancer.idle)) continue;
+      found.set(slot, (found.get(slot) ?? 0) + 1);
+    }
+    return found;
+  }
+
+  /** Who servers are in the flow table, by slots. */
+  stamps(): ReadonlyMap<number, number> {
+    return new Map(this.#plan.servers.map((row) => [row.slot, stampOf(row.identity)]));
+  }
+
+  /** Corrects what the data plane has counted for limits: flows may have been forgotten. */
+  correctLimits(flows: ReadonlyMap<number, number>): void {
+    const { open } = this.#object.maps as Readonly<Record<string, { set(key: number, value: number): void }>>;
+    if (!this.settings.LIMITS) return;
+    for (const { slot } of this.#plan.servers) open?.set(slot, flows.get(slot) ?? 0);
+  }
+
+  /** Raw tables, for those who look into them. */
+  map(name: string): { lookup(key: Uint8Array): Uint8Array | undefined } | undefined {
+    return this.#object.maps[name]?.kernelMap;
+  }
+
+  async close(): Promise<void> {
+    await this.#object.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+export const nameOf = ({ service, server }: Pick<ServerRow, "service" | "server">): string =>
+  `${service.name}/${server.name}`;
+
+/** What is attached. */
+const PROGRAMS: Readonly<Record<BalancedPlace["kind"], readonly string[]>> = {
+  packets: ["balance"],
+  sockets: SOCKET_PROGRAMS,
+};
+
+/** Tables whose CPUs have lists of their own have as many entries of each: the kernel rounds up (kernel/bpf/hashtab.c). */
+function objectFor(place: BalancedPlace, settings: Settings, { shared }: Balancer): ObjectFile {
+  if (place.kind === "sockets") return new ObjectFile(compileSockets(settings, { cpu: 3 }), { name: "balance" });
+  const cpus = possibleCpus().length;
+  const rounded = (entries: number): number => Math.ceil(entries / cpus) * cpus;
+  const made = { ...settings, FLOWS4: rounded(settings.FLOWS4), FLOWS6: rounded(settings.FLOWS6) };
+  const object = new ObjectFile(compilePlane(made, { cpu: 3 }), { name: "balance" });
+  if (shared === undefined) return object;
+  mkdirSync(`${PINS}/${shared.name}`, { recursive: true });
+  for (const family of ["4", "6"]) {
+    const map = object.maps[`shared${family}`];
+    if (map !== undefined && map.maxEntries > 1) map.pinPath = `${PINS}/${shared.name}/flows${family}`;
+  }
+  return object;
+}
+
+/** Flows are those of packets: connections of sockets are not followed. */
+const clockOf = ({ kind }: BalancedPlace, object: ObjectFile): TickClock | undefined =>
+  kind === "packets" ? new TickClock(() => ticksOf(object)) : undefined;
+
+function programOf(object: ObjectFile, name: string): ObjectProgram {
+  const program = object.programs[name];
+  if (program === undefined) throw new Error(`the data plane has no program '${name}'`);
+  return program;
+}
+
+const ticksOf = (object: ObjectFile): number => programOf(object, "ticks").testRun({ data: new Uint8Array(64) }).value;
+
+const sameShape = (a: MapSpec, b: MapSpec): boolean =>
+  (["type", "keySize", "valueSize", "maxEntries", "flags"] as const).every((name) => a[name] === b[name]);
