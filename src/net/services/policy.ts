@@ -10,10 +10,12 @@
 
 import {
   boolean,
+  type ConfigNode,
   choice,
   list,
   named,
   optional,
+  type Reading,
   record,
   type Shape,
   scalar,
@@ -112,13 +114,14 @@ const PORT: Shape<PortRange> = scalar(
 );
 const PROTOCOL = choice("tcp or udp", ["tcp", "udp"]);
 
-const mapped = <A, B>(of: Shape<A>, read: (value: A) => B): Shape<B> => ({
+/** A shape whose values are made into others, which stand at the same place. */
+const mapped = <A, B>(of: Shape<A>, read: (value: A, node: ConfigNode, reading: Reading) => B): Shape<B> => ({
   doc: of.doc,
   schema: of.schema,
   read: (node, reading) => {
     const value = of.read(node, reading);
     if (value === undefined) return undefined;
-    const made = read(value);
+    const made = read(value, node, reading);
     if (typeof made === "object" && made !== null) reading.placed(made, node);
     return made;
   },
@@ -189,10 +192,10 @@ const SERVICE = record(
 );
 
 /** The section `services` of a rule file. */
-export const SERVICES: Shape<readonly Service[]> = mapped(named("services by name", SERVICE), (byName) =>
+export const SERVICES: Shape<readonly Service[]> = mapped(named("services by name", SERVICE), (byName, node, reading) =>
   [...byName].map(([name, value]): Service => {
     const kind = WHO.find((key) => value[key] !== undefined) ?? "cgroup";
-    return {
+    const service: Service = {
       name,
       who: { kind, name: value[kind] ?? "" },
       rules: Object.fromEntries(
@@ -205,5 +208,8 @@ export const SERVICES: Shape<readonly Service[]> = mapped(named("services by nam
       dryRun: value["dry-run"] ?? false,
       otherSockets: value["other-sockets"] ?? false,
     };
+    const place = node.kind === "map" ? node.entries.find(({ key }) => key === name)?.value : undefined;
+    if (place !== undefined) reading.placed(service, place);
+    return service;
   }),
 );
