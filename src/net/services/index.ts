@@ -7,7 +7,7 @@ export {
   compileServices,
   type ServiceProgram,
 } from "./compile.ts";
-export { MAPS, type MapEntry } from "./layout.ts";
+export { LEAST_SECONDS, MAPS, type MapEntry } from "./layout.ts";
 export { matchesName } from "./name-patterns.ts";
 export { type Plan, type PlanOptions, planServices } from "./plan.ts";
 export {
@@ -23,5 +23,5 @@ export {
   type Verdict,
   type Who,
 } from "./policy.ts";
-export { formatRefusal, type Refusal, type RuleCount, readCounts, readRefusal } from "./records.ts";
+export { formatRefusal, generationOf, type Refusal, type RuleCount, readCounts, readRefusal } from "./records.ts";
 export { type Answer, type Call, type Judgement, judge, NamesSeen, readAnswer } from "./reference.ts";

@@ -99,7 +99,8 @@ class Verdicts {
     b.store(8, record, Refused.family, told.family);
     b.store(8, record, Refused.protocol, told.protocol);
     b.store(8, record, Refused.dryRun, service.dryRun ? 1 : 0);
-    b.store(64, record, Refused.port, told.port);
+    b.store(32, record, Refused.port, told.port);
+    b.store(32, record, Refused.generation, this.#plan.generation);
     for (const [i, word] of told.words.entries()) b.store(32, record, Refused.address + 4 * i, word);
     b.zero(record, Refused.command, 16);
     if (current) b.helper("get_current_comm", [b.add(record, Refused.command), b.const(16)]);

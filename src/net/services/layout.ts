@@ -73,6 +73,8 @@ export const Refused = {
   protocol: 22,
   dryRun: 23,
   port: 24,
+  /** Of which policy: numbers of services and rules are its own. */
+  generation: 28,
   address: 32,
   command: 48,
   size: 64,

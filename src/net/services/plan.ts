@@ -60,6 +60,8 @@ export interface Plan {
   readonly counters: number;
   /** Who may be asked for names. */
   readonly resolvers: readonly AddressPrefix[];
+  /** Stands in records. */
+  readonly generation: number;
 }
 
 export interface PlanOptions {
@@ -67,6 +69,8 @@ export interface PlanOptions {
   readonly resolvers: readonly AddressPrefix[];
   /** Numbers of an earlier plan: a pattern keeps its own, so that the table of addresses can go on. */
   readonly slots?: ReadonlyMap<string, number>;
+  /** The number of this policy, 0 to 2^31 - 1, which its records have; 0 unless said otherwise. */
+  readonly generation?: number;
   /** Where in the text a service, rule or list stands. */
   readonly placeOf?: (value: object) => Span;
 }
@@ -194,6 +198,7 @@ export function planServices(
     names,
     counters,
     resolvers: options.resolvers,
+    generation: options.generation ?? 0,
   };
   return { plan, diagnostics };
 }

@@ -39,6 +39,10 @@ const PROTOCOLS: Readonly<Record<number, string>> = {
   262: "mptcp",
 };
 
+/** The number of the policy that a record is of. */
+export const generationOf = (view: DataView, offset: number, length: number): number =>
+  length < Refused.size ? 0 : view.getUint32(offset + Refused.generation, true);
+
 /** Reads a record of the ring; undefined: it is none of this policy's. */
 export function readRefusal(
   view: DataView,
