@@ -33,7 +33,7 @@ export const MOST_STATES = 32_768;
 /** Sets of bytes in all patterns together, repetitions written out. */
 export const MOST_POSITIONS = 500_000;
 /** Transitions that are followed until it is given up. */
-const MOST_WORK = 40_000_000;
+const MOST_WORK = 10_000_000;
 
 export class TooManyStates extends Error {}
 /** It matches what has no bytes, and so everything. */
@@ -138,11 +138,21 @@ function classesOf(sets: readonly ByteSet[]): { readonly classOf: Uint8Array; re
   return { classOf, classes };
 }
 
+/** Positions that may come next: its own, and those of its base, which is a state for the last byte alone. */
 interface State {
-  readonly positions: readonly number[];
+  readonly own: readonly number[];
+  readonly base: number;
   readonly mask: bigint;
   readonly next: Uint32Array;
 }
+
+/** The base of the state in which nothing is at work. */
+const ROOT = -1;
+interface Reached {
+  readonly positions: Set<number>;
+  mask: bigint;
+}
+const sorted = (set: ReadonlySet<number>): number[] => (set.size < 2 ? [...set] : [...set].sort((a, b) => a - b));
 
 /** Throws TooManyStates for patterns that no automaton of this size has, and EmptyPattern. */
 export function automatonOf(patterns: readonly Pattern[]): Automaton {
@@ -170,50 +180,56 @@ export function automatonOf(patterns: readonly Pattern[]): Automaton {
 
   const states: State[] = [];
   const known = new Map<string, number>();
-  const stateOf = (members: readonly number[], mask: bigint): number => {
-    const key = `${members.join(",")}/${mask}`;
+  const stateOf = (own: readonly number[], base: number, mask: bigint): number => {
+    const key = `${base}/${mask}/${own.join()}`;
     let number = known.get(key);
     if (number === undefined) {
       if (states.length >= MOST_STATES) throw new TooManyStates();
-      number = states.push({ positions: members, mask, next: new Uint32Array(classes) }) - 1;
+      number = states.push({ own, base, mask, next: new Uint32Array(classes) }) - 1;
       known.set(key, number);
     }
     return number;
   };
   let work = 0;
-  const reached = (from: readonly number[]): Map<number, { positions: Set<number>; mask: bigint }> => {
-    const found = new Map<number, { positions: Set<number>; mask: bigint }>();
-    for (const position of from)
+  const reached = (from: readonly number[]): Map<number, Reached> => {
+    const found = new Map<number, Reached>();
+    for (const position of from) {
+      const onward = follow[position] as readonly number[];
       for (const c of classesAt[position] as readonly number[]) {
         let entry = found.get(c);
         if (entry === undefined) found.set(c, (entry = { positions: new Set(), mask: 0n }));
-        const onward = follow[position] as readonly number[];
-        work += 1 + onward.length;
         for (const next of onward) entry.positions.add(next);
         entry.mask |= accept[position] as bigint;
+        work += 1 + onward.length;
       }
+    }
     if (work > MOST_WORK) throw new TooManyStates();
     return found;
   };
-  const sorted = (set: ReadonlySet<number>): number[] => [...set].sort((a, b) => a - b);
-  // What any byte may begin, wherever one is.
+  // What any byte may begin, wherever one is: what is at work besides comes on top of it.
+  const root = stateOf([], ROOT, 0n);
   const begun = reached(always);
-  const root = stateOf([], 0n);
+  const bases = new Map<number, ReadonlySet<number>>([[root, new Set()]]);
   const fromRoot = Uint32Array.from({ length: classes }, (_, c) => {
     const entry = begun.get(c);
-    return entry === undefined ? root : stateOf(sorted(entry.positions), entry.mask);
+    if (entry === undefined) return root;
+    const base = stateOf(sorted(entry.positions), root, entry.mask);
+    bases.set(base, entry.positions);
+    return base;
   });
-  const start = stateOf(
-    [...new Set(atStart)].sort((a, b) => a - b),
-    0n,
-  );
+  const start = stateOf(sorted(new Set(atStart)), root, 0n);
   for (let i = 0; i < states.length; i++) {
-    const { positions: members, next } = states[i] as State;
-    next.set(fromRoot);
-    for (const [c, { positions: own, mask }] of reached(members)) {
-      const too = begun.get(c);
-      for (const position of too?.positions ?? []) own.add(position);
-      next[c] = stateOf(sorted(own), mask | (too?.mask ?? 0n));
+    const { own, base, next } = states[i] as State;
+    // Bases are the first states, so that these are known.
+    next.set(base === ROOT ? fromRoot : (states[base] as State).next);
+    for (const [c, { positions: further, mask }] of reached(own)) {
+      const below = next[c] as number;
+      const under = states[below] as State;
+      const isBase = bases.has(below);
+      if (!isBase) for (const position of under.own) further.add(position);
+      const onto = isBase ? below : under.base;
+      for (const position of bases.get(onto) as ReadonlySet<number>) further.delete(position);
+      next[c] = further.size === 0 && mask === 0n ? below : stateOf(sorted(further), onto, mask | under.mask);
     }
   }
   return numbered(states, start, classOf, classes);
