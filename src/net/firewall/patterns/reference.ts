@@ -1,0 +1,36 @@
+// The answers of the functions in plain TypeScript, from the same automata, for machines without BPF: payload in, bits out.
+
+import { walk } from "./automaton.ts";
+import type { ContentMatcher } from "./compile.ts";
+import { MOST_EXTENSIONS, MOST_NAME } from "./scan.ts";
+
+/** What a function answers for a payload. */
+export function matchPayload({ name, automaton, bytes }: ContentMatcher, payload: Uint8Array): bigint {
+  if (name !== "tls") return walk(automaton, payload.subarray(0, bytes));
+  const found = serverName(payload);
+  return found === undefined ? 0n : walk(automaton, found, true);
+}
+
+/** The server's name in the greeting of a client of TLS; undefined: it is none, or has none in this packet. */
+export function serverName(payload: Uint8Array): Uint8Array | undefined {
+  const u8 = (at: number): number => payload[at] ?? Number.NaN;
+  const u16 = (at: number): number => u8(at) * 256 + u8(at + 1);
+  if (u8(0) !== 22 || u8(1) !== 3 || u8(5) !== 1) return undefined;
+  let at = 43;
+  at += u8(at) + 1;
+  at += u16(at) + 2;
+  at += u8(at) + 1;
+  const last = at + 2 + u16(at);
+  at += 2;
+  for (let i = 0; i < MOST_EXTENSIONS && at < last; i++) {
+    const [type, length] = [u16(at), u16(at + 2)];
+    if (Number.isNaN(type + length)) return undefined;
+    if (type === 0) {
+      const size = u16(at + 7);
+      if (u8(at + 6) !== 0 || !(size <= MOST_NAME) || at + 9 + size > payload.length) return undefined;
+      return payload.subarray(at + 9, at + 9 + size);
+    }
+    at += 4 + length;
+  }
+  return undefined;
+}
