@@ -9,6 +9,7 @@ import { dev } from "./commands/dev.ts";
 import { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
 import { filter } from "./commands/filter.ts";
+import { firewall } from "./commands/firewall.ts";
 import { gen } from "./commands/gen.ts";
 import { help } from "./commands/help.ts";
 import { init } from "./commands/init.ts";
@@ -33,6 +34,7 @@ export const commands: readonly [NamedCommand, ...NamedCommand[]] = [
   { name: "init", ...init },
   { name: "filter", ...filter },
   { name: "balance", ...balance },
+  { name: "firewall", ...firewall },
   { name: "ps", ...ps },
   { name: "net", ...net },
   { name: "doctor", ...doctor },

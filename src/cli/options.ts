@@ -298,6 +298,22 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "take this XDP program away from those that share an interface, whoever put it there",
     example: "scry net --leave 42",
   },
+  hook: {
+    value: "PLACE",
+    values: ["xdp", "tc"],
+    help: "where a firewall stands: before the kernel looks at packets (xdp), or behind its taps, where marks can be set (tc)",
+    example: "scry firewall apply rules.yaml -i eth0 --hook tc",
+  },
+  persist: {
+    help: "it stays when scry has ended, by pins in the BPF file system",
+    example: "scry firewall apply rules.yaml -i eth0 --persist",
+  },
+  "confirm-within": {
+    value: "TIME",
+    completes: "none",
+    help: "with --persist: the rules before decide again after this time, unless `scry firewall confirm` says otherwise",
+    example: "scry firewall apply rules.yaml -i eth0 --persist --confirm-within 30s",
+  },
   "xdp-mode": {
     value: "MODE",
     values: ["any", "native", "generic"],

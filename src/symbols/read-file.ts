@@ -6,11 +6,11 @@ import { DiagnosticError } from "../source/index.ts";
 /** No object or C text has so many bytes; more is another file by mistake. */
 const MOST_BYTES = 256 << 20;
 
-/** Throws a DiagnosticError for what cannot be read. */
-export function readForeign(path: string): Uint8Array {
+/** Throws a DiagnosticError for what cannot be read; `what` it is says the message. */
+export function readForeign(path: string, what = "the object"): Uint8Array {
   const failed = (why: string): DiagnosticError =>
     new DiagnosticError([
-      { code: "SCRY1126", severity: "error", message: `failed to open the object '${path}': ${why}` },
+      { code: "SCRY1126", severity: "error", message: `failed to open ${what} '${path}': ${why}` },
     ]);
   try {
     const stat = statSync(path);

@@ -5,7 +5,7 @@ import { packet } from "../../src/packets/index.ts";
 
 /** Numbers from 0 up to below `n`, the same for the same seed (a linear congruential generator, its upper bits). */
 export type Dice = (n: number) => number;
-export function dice(seed: number): Dice {
+export function seeded(seed: number): Dice {
   let state = (seed ^ 0x9e3779b9) >>> 0;
   return (n) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -51,12 +51,14 @@ const FLAGS = ["syn", "syn,!ack", "ack", "rst", "fin,psh,urg", "!syn", "syn,ack"
 export interface RandomRulesOptions {
   /** Rates and flows: what a packet meets then depends on those before it. */
   readonly stateful?: boolean;
+  /** Nothing that is not about fields. */
+  readonly plain?: boolean;
   readonly actions?: readonly RuleData["action"][];
 }
 
 export function randomRules(
   roll: Dice,
-  { stateful = false, actions = ["allow", "deny", "count"] }: RandomRulesOptions = {},
+  { stateful = false, plain = false, actions = ["allow", "deny", "count"] }: RandomRulesOptions = {},
 ): RulesData {
   const maybe = <T>(chance: number, make: () => T): T | undefined => (roll(100) < chance ? make() : undefined);
   const several = <T>(make: () => T): T[] => Array.from({ length: 1 + roll(3) }, make);
@@ -96,7 +98,7 @@ export function randomRules(
       vlan: maybe(5, () => pick<string | number>(roll, ["none", 5, "1-100", 4095])),
       fragment: maybe(6, () => pick(roll, ["none", "first", "later"] as const)),
       "source-mac": maybe(4, () => several(() => pick(roll, ["02:00:00:00:00:01", "02:00:00:00:00:03"]))),
-      filter: maybe(5, () =>
+      filter: maybe(plain ? 0 : 5, () =>
         pick(roll, [
           "greater 80",
           "ip[8] > 63",
@@ -107,7 +109,7 @@ export function randomRules(
           "vlan 5",
         ]),
       ),
-      bytes: maybe(4, () => [
+      bytes: maybe(plain ? 0 : 4, () => [
         { offset: pick(roll, [0, 14, 30, 47, 90]), equal: pick(roll, ["0x02", "0x4500", "0x0a000001", "0x00"]) },
       ]),
       ...(stateful
@@ -245,3 +247,7 @@ function damaged(roll: Dice, bytes: Uint8Array): Uint8Array {
   }
   return bytes;
 }
+
+/** Frames that have at least an Ethernet header. */
+export const packetsOf = (roll: Dice, count: number): Uint8Array[] =>
+  Array.from({ length: count }, () => randomPacket(roll)).filter(({ length }) => length >= 14);

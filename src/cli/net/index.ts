@@ -2,5 +2,7 @@
 
 import { explaining, type Run } from "../explaining.ts";
 import { balancePackets } from "./balance.ts";
+import { firewallPackets } from "./firewall.ts";
 
 export const balance: Run = explaining(balancePackets);
+export const firewall: Run = explaining(firewallPackets);

@@ -11,7 +11,7 @@ import { printText } from "../streams.ts";
 import { eventLine } from "./balance-lines.ts";
 
 export function readConfiguration(path: string): ReadBalancer {
-  const source: SourceText = { name: path, text: new TextDecoder().decode(readForeign(path)) };
+  const source: SourceText = { name: path, text: new TextDecoder().decode(readForeign(path, "the configuration")) };
   return readBalancer(source);
 }
 

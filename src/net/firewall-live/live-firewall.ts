@@ -1,7 +1,6 @@
 // A firewall at work on an interface, as whoever asks about it sees it: what its rules have counted, whether it is on trial, what it
 // shows; its sets changed; taken away.
 
-import { readFileSync } from "node:fs";
 import type { ReadConfig } from "../../config/index.ts";
 import {
   type Attachment,
@@ -14,6 +13,7 @@ import {
   Poller,
   UnsupportedError,
 } from "../../kernel/index.ts";
+import { readForeign } from "../../symbols/index.ts";
 import {
   BLOCKED,
   CONTROL,
@@ -263,13 +263,19 @@ export class LiveFirewall {
     loaded?.close();
     for (const map of maps.values()) map.close();
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 }
 
 /** CLOCK_MONOTONIC, as programs read it. */
 export const monotonic = (): bigint => process.hrtime.bigint();
 
-/** Files that rules name, beside the rules' own. */
+/** The texts of files that rules name: paths are beside the rules' own. Throws a DiagnosticError for what cannot be read. */
 export const fileBeside =
   (rules: string) =>
   (name: string): string =>
-    readFileSync(name.startsWith("/") ? name : `${rules.replace(/[^/]*$/, "")}${name}`, "utf8");
+    new TextDecoder().decode(
+      readForeign(name.startsWith("/") ? name : `${rules.replace(/[^/]*$/, "")}${name}`, "the networks"),
+    );

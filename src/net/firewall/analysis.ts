@@ -6,7 +6,6 @@ import { type Box, nodesOf } from "./decision.ts";
 import { WORLDS, type World } from "./fields.ts";
 import { covers } from "./intervals.ts";
 import type { CompiledFirewall } from "./program.ts";
-import { ruleName } from "./rule-tests.ts";
 import type { Rule } from "./rules.ts";
 
 /** Warnings, with the places of the rules: SCRY1609 for one that is never reached, SCRY1610 for one that matches no packet. */
@@ -30,7 +29,7 @@ export function analyseRules(compiled: CompiledFirewall): readonly Diagnostic[] 
         {
           code: "SCRY1610",
           severity: "warning",
-          message: `${capital(ruleName(compiled, rule))} matches no packet: what it asks for excludes each other`,
+          message: `${called(compiled, rule)} matches no packet: what it asks for excludes each other`,
           span,
         },
       ];
@@ -42,8 +41,8 @@ export function analyseRules(compiled: CompiledFirewall): readonly Diagnostic[] 
       {
         code: "SCRY1609",
         severity: "warning",
-        message: `${capital(ruleName(compiled, rule))} is never reached: ${
-          before === undefined ? "those before it take" : `${ruleName(compiled, before)} takes`
+        message: `${called(compiled, rule)} is never reached: ${
+          before === undefined ? "those before it take" : `${inner(compiled, before)} takes`
         } all of its packets${contradicts ? `, and says ${other.action} where this one says ${all[rule]?.action}` : ""}`,
         span,
         ...(before === undefined
@@ -54,7 +53,12 @@ export function analyseRules(compiled: CompiledFirewall): readonly Diagnostic[] 
   });
 }
 
-const capital = (text: string): string => `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}`;
+/** A rule within a sentence, and at its start. */
+const inner = ({ rules }: CompiledFirewall, rule: number): string => {
+  const name = rules.value.rules[rule]?.name;
+  return name === undefined ? `rule ${rule + 1}` : `rule '${name}'`;
+};
+const called = (compiled: CompiledFirewall, rule: number): string => `R${inner(compiled, rule).slice(1)}`;
 
 function byRule(boxes: readonly Box[]): ReadonlyMap<number, readonly Box[]> {
   const made = new Map<number, Box[]>();

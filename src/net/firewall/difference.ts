@@ -2,14 +2,16 @@
 // otherwise, what has been asked on the way tells of the packets.
 
 import { formatIpv4 } from "../../source/index.ts";
+import { formatPrefix } from "./addresses.ts";
 import { decidesAtOnce } from "./boxes.ts";
 import type { Decision } from "./decision.ts";
-import { bitOf, FIELDS, type Field, mostOf, WORLDS, type World } from "./fields.ts";
+import { bitOf, FIELDS, type Field, mostOf, setBit, WORLDS, type World } from "./fields.ts";
 import { type Intervals, intersection } from "./intervals.ts";
 import type { CompiledFirewall } from "./program.ts";
 import { ruleName } from "./rule-tests.ts";
 import type { Rule } from "./rules.ts";
 import { FLAG_NAMES } from "./rules-text.ts";
+import { MAP_SETS } from "./sets.ts";
 
 export interface Difference {
   readonly world: World;
@@ -31,6 +33,7 @@ type Domain = ReadonlyMap<Field, Intervals>;
 /** At most `most` of them. */
 export function differences(before: CompiledFirewall, after: CompiledFirewall, most = 100): Differences {
   const found = new Map<string, Difference>();
+  const { names, bits } = commonSets(before, after);
   let steps = 0;
   let complete = true;
   for (const world of WORLDS) {
@@ -48,12 +51,12 @@ export function differences(before: CompiledFirewall, after: CompiledFirewall, m
       }
       const { a, b, domain } = top;
       const [one, two] = [stand(a, before), stand(b, after)];
-      const split = one.split ?? two.split;
+      const split = one.split ?? (two.split === undefined ? undefined : renamed(two.split, bits));
       if (split === undefined) {
         if (one.end === two.end) continue;
         const difference = {
           world,
-          packets: worded(world, domain),
+          packets: worded(world, domain, names),
           before: one.end as string,
           after: two.end as string,
         };
@@ -65,7 +68,7 @@ export function differences(before: CompiledFirewall, after: CompiledFirewall, m
         if (narrowed === undefined) continue;
         stack.push({
           a: one.split === undefined ? a : follow(a, one.split, yes),
-          b: one.split !== undefined ? b : follow(b, split, yes),
+          b: one.split !== undefined || two.split === undefined ? b : follow(b, two.split, yes),
           domain: narrowed,
         });
       }
@@ -93,6 +96,34 @@ interface Level {
 }
 const begin = (node: Decision): Walk => ({ node, outer: [], said: [] });
 const follow = (walk: Walk, split: Split, yes: boolean): Walk => ({ ...walk, node: yes ? split.yes : split.no });
+
+/** Names of sets by their numbers; those of the second firewall that are not the first one's have numbers of their own. */
+function commonSets(
+  before: CompiledFirewall,
+  after: CompiledFirewall,
+): { readonly names: ReadonlyMap<number, string>; readonly bits: ReadonlyMap<number, number> } {
+  const names = new Map<number, string>();
+  const bits = new Map<number, number>();
+  for (const { bit, name } of before.sets.values()) if (bit !== undefined) names.set(bit, name);
+  for (const { bit, name, prefixes } of after.sets.values()) {
+    if (bit === undefined) continue;
+    const same = before.sets.get(name);
+    const words = (list: typeof prefixes): string => list.map(formatPrefix).sort().join();
+    const number = same?.bit !== undefined && words(same.prefixes) === words(prefixes) ? same.bit : MAP_SETS + bit;
+    bits.set(bit, number);
+    names.set(number, number < MAP_SETS ? name : `${name} (new)`);
+  }
+  return { names, bits };
+}
+
+function renamed(split: Split, bits: ReadonlyMap<number, number>): Split {
+  const bit = bitOf(split.field);
+  if (bit === undefined || bit.word === "flags") return split;
+  return {
+    ...split,
+    field: setBit(bit.word === "source sets" ? "source" : "destination", bits.get(bit.bit) ?? bit.bit),
+  };
+}
 
 /** The next question, or how it ends. */
 function stand(walk: Walk, firewall: CompiledFirewall): { readonly split?: Split; readonly end?: string } {
@@ -161,14 +192,14 @@ function narrow(domain: Domain, { field, test, value }: Split, yes: boolean): Do
 /** Of long lists of ranges so many are told. */
 const SHOWN = 4;
 
-function worded(world: World, domain: Domain): string {
+function worded(world: World, domain: Domain, sets: ReadonlyMap<number, string>): string {
   const parts = [...domain].flatMap(([field, set]) => {
     if (set.length === 2 && set[0] === 0 && set[1] === mostOf(field)) return [];
     const bit = bitOf(field);
     if (bit !== undefined) {
       const yes = set[0] === 1;
       if (bit.word === "flags") return [`${yes ? "" : "no "}${FLAG_NAMES[bit.bit]}`];
-      return [`${bit.word.replace(" sets", "")} ${yes ? "in" : "not in"} set ${bit.bit + 1}`];
+      return [`${bit.word.replace(" sets", "")} ${yes ? "in" : "not in"} $${sets.get(bit.bit) ?? bit.bit}`];
     }
     const ranges: string[] = [];
     for (let i = 0; i < set.length && ranges.length < SHOWN; i += 2)

@@ -76,6 +76,7 @@ export function bitOf(field: Field): { readonly word: Word; readonly bit: number
   if (flag !== undefined) return { word: "flags", bit: Number(flag) };
   return { word: `${side as "source" | "destination"} sets`, bit: Number(set) };
 }
+export const setBit = (side: "source" | "destination", set: number): BitField => `${side} in ${set}`;
 export const wordOf = (field: Field): Word => bitOf(field)?.word ?? (field as FieldName);
 
 const row = (field: Field): FieldRow | undefined => (FIELDS as Readonly<Record<string, FieldRow>>)[field];

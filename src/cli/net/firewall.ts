@@ -1,0 +1,358 @@
+// `scry firewall`: what its words ask for.
+
+import { readFileSync } from "node:fs";
+import { duration, jsonSchema, type Wrong } from "../../config/index.ts";
+import {
+  analyseRules,
+  differences,
+  type HookName,
+  judge,
+  type Prefix,
+  packetOfHex,
+  packetOfWords,
+  RULES,
+  readPrefix,
+  runRuleTests,
+} from "../../net/firewall/index.ts";
+import { applyFirewall, type FirewallPlace, fileBeside, LiveFirewall, pinnedFirewalls } from "../../net/index.ts";
+import { type Diagnostic, DiagnosticError } from "../../source/index.ts";
+import { renderDiagnostics } from "../messages.ts";
+import { type CommandLine, UsageError } from "../options.ts";
+import { printText, terminalHeight } from "../streams.ts";
+import { explanationLines, statusJson, statusLines } from "./firewall-lines.ts";
+import { compiledFile, rulesOfFile } from "./rule-files.ts";
+import { showSamples } from "./samples.ts";
+
+type Action = (words: readonly string[], line: CommandLine) => number | Promise<number>;
+
+/** Gives the exit status. */
+export async function firewallPackets(line: CommandLine): Promise<number> {
+  const [word, ...rest] = line.rest;
+  const action = word !== undefined && Object.hasOwn(ACTIONS, word) ? ACTIONS[word] : undefined;
+  if (action === undefined)
+    throw new UsageError(
+      word === undefined ? "scry firewall takes a word" : `'${word}' is nothing that a firewall does`,
+      [`There are ${Object.keys(ACTIONS).join(", ")}`],
+    );
+  return action(rest, line);
+}
+
+const ACTIONS: Readonly<Record<string, Action>> = {
+  apply: (words, line) => apply(only(words, "a file of rules"), line),
+  confirm: async (words, line) => {
+    none(words);
+    await using firewall = standing(line);
+    if (firewall.confirm()) {
+      printText(1, `${firewall.place.interface}: the rules stay\n`);
+      return 0;
+    }
+    const late = firewall.trial === 0;
+    throw problem(
+      "SCRY1611",
+      `${firewall.place.interface}: ${late ? "it is too late: what was before decides again" : "these rules are not on trial"}`,
+      ...(late ? ["Apply them again"] : []),
+    );
+  },
+  remove: async (words, line) => {
+    none(words);
+    const firewall = standing(line);
+    await firewall.remove();
+    printText(1, `${firewall.place.interface}: there is no firewall any more\n`);
+    return 0;
+  },
+  status: async (words, line) => {
+    none(words);
+    const all = allStanding(line);
+    try {
+      print(all, line);
+    } finally {
+      for (const one of all) await one.close();
+    }
+    return 0;
+  },
+  top: (words, line) => {
+    none(words);
+    return top(line);
+  },
+  watch: async (words, line) => {
+    none(words);
+    await using firewall = standing(line);
+    await showSamples(firewall, line, interrupted());
+    return 0;
+  },
+  set: (words, line) => changeSet(words, line),
+  check: (words, line) => check(only(words, "a file of rules"), line),
+  test: (words, line) => test(only(words, "a file of rules"), line),
+  explain: (words, line) => explain(words, line),
+  diff: (words, line) => diff(words, line),
+  schema: (words) => {
+    none(words);
+    printText(1, `${JSON.stringify(jsonSchema("Rules of scry firewall", RULES), undefined, 2)}\n`);
+    return 0;
+  },
+};
+
+function only(words: readonly string[], what: string): string {
+  const [first, ...more] = words;
+  if (first === undefined || more.length > 0) throw new UsageError(`This takes ${what}`);
+  return first;
+}
+
+function none(words: readonly string[]): void {
+  if (words.length > 0) throw new UsageError(`'${words[0]}' is one word too many`);
+}
+
+const wantsJson = ({ given }: CommandLine): boolean =>
+  given.has("json") || given.get("format")?.startsWith("json") === true;
+
+function problem(code: Diagnostic["code"], message: string, ...hints: string[]): DiagnosticError {
+  return new DiagnosticError([{ code, severity: "error", message, ...(hints.length > 0 ? { hints } : {}) }]);
+}
+
+/** Throws for what is wrong with words of the command line. */
+function right<T>(value: T | Wrong): T {
+  if (typeof value === "object" && value !== null && "wrong" in value)
+    throw new UsageError(value.wrong, [...(value.hints ?? [])]);
+  return value as T;
+}
+
+/** A signal that comes with Ctrl-C. */
+function interrupted(): AbortSignal {
+  const controller = new AbortController();
+  const stop = (): void => controller.abort();
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+  return controller.signal;
+}
+
+const netnsOf = ({ given }: CommandLine): { netns?: string } => {
+  const netns = given.get("netns");
+  return netns === undefined ? {} : { netns: netns.includes("/") ? netns : `/run/netns/${netns}` };
+};
+
+function placeOf(line: CommandLine, fallback?: string): FirewallPlace {
+  const device = line.given.get("interface") ?? fallback;
+  if (device === undefined) throw new UsageError("-i NAME says at which interface");
+  return { interface: device, hook: (line.given.get("hook") ?? "xdp") as HookName, ...netnsOf(line) };
+}
+
+/** The firewall that stays at the interface. */
+function standing(line: CommandLine): LiveFirewall {
+  const place = placeOf(line);
+  const firewall = LiveFirewall.open(place);
+  if (firewall === undefined)
+    throw problem(
+      "SCRY1611",
+      `no firewall stays at ${place.interface} in this network namespace`,
+      `scry firewall apply RULES.yaml -i ${place.interface} --persist puts one there`,
+    );
+  return firewall;
+}
+
+function allStanding(line: CommandLine): LiveFirewall[] {
+  if (line.given.has("interface")) return [standing(line)];
+  return pinnedFirewalls().flatMap(({ path, interface: name }) => LiveFirewall.openAt(path, { interface: name }) ?? []);
+}
+
+function print(all: readonly LiveFirewall[], line: CommandLine): void {
+  const now = process.hrtime.bigint();
+  if (wantsJson(line)) for (const one of all) printText(1, `${JSON.stringify(statusJson(one, now))}\n`);
+  else if (all.length === 0) printText(2, "No firewall has been made to stay.\n");
+  else for (const one of all) printText(1, `${statusLines(one, { now }).join("\n")}\n`);
+}
+
+const BETWEEN = 1000;
+
+async function top(line: CommandLine): Promise<number> {
+  const signal = interrupted();
+  const before = new Map<string, { readonly counts: ReturnType<LiveFirewall["counts"]>; readonly at: number }>();
+  for (;;) {
+    const all = allStanding(line);
+    const rows = terminalHeight(1);
+    const lines: string[] = [];
+    for (const one of all) {
+      const past = before.get(one.place.interface);
+      const at = performance.now();
+      if (wantsJson(line)) lines.push(JSON.stringify(statusJson(one, process.hrtime.bigint())));
+      else
+        lines.push(
+          ...statusLines(one, {
+            now: process.hrtime.bigint(),
+            ...(past === undefined ? {} : { before: { counts: past.counts, seconds: (at - past.at) / 1000 } }),
+          }),
+        );
+      before.set(one.place.interface, { counts: one.counts(), at });
+      await one.close();
+    }
+    if (all.length === 0) lines.push("No firewall has been made to stay.");
+    const shown = rows === undefined || wantsJson(line) ? lines : lines.slice(0, rows - 1);
+    printText(1, `${rows === undefined || wantsJson(line) ? "" : "\x1b[H\x1b[J"}${shown.join("\n")}\n`);
+    if (!signal.aborted)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, BETWEEN);
+        signal.addEventListener("abort", () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    if (signal.aborted) return 0;
+  }
+}
+
+async function apply(path: string, line: CommandLine): Promise<number> {
+  const { given } = line;
+  const rules = rulesOfFile(path);
+  const place = placeOf(line, rules.value.interface);
+  const within = given.get("confirm-within");
+  const trial = within === undefined ? undefined : secondsOf(within);
+  const persist = given.has("persist");
+  if (trial !== undefined && !persist) throw new UsageError("--confirm-within is for rules that stay (--persist)");
+  const signal = interrupted();
+  const firewall = applyFirewall(place, rules, {
+    mode: (given.get("xdp-mode") ?? "any") as "any",
+    dryRun: given.has("dry-run"),
+    persist,
+    file: fileBeside(path),
+    ...(trial === undefined ? {} : { trial }),
+  });
+  try {
+    const count = rules.value.rules.length;
+    const what = `${count} rule${count === 1 ? "" : "s"}${given.has("dry-run") ? ", counted only," : ""} at ${place.interface}`;
+    if (persist) {
+      printText(
+        2,
+        `${what}${trial === undefined ? "" : `, on trial: 'scry firewall confirm -i ${place.interface}' within ${within}`}\n`,
+      );
+      return 0;
+    }
+    printText(2, `${what}; Ctrl-C ends it\n`);
+    if (rules.value.rules.some(({ sample }) => sample !== undefined)) await showSamples(firewall, line, signal);
+    else if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    print([firewall], line);
+    return 0;
+  } finally {
+    await firewall.close();
+  }
+}
+
+/** A time of the command line. */
+function secondsOf(text: string): number {
+  let problem: string | undefined;
+  const seconds = duration("a time", { least: 1, most: 86_400 }).read(
+    { kind: "scalar", value: text, text, span: { start: 0, end: 0 } },
+    {
+      tell: (message) => {
+        problem = message;
+        return undefined;
+      },
+      placed: () => undefined,
+    },
+  );
+  if (seconds === undefined) throw new UsageError(problem ?? `'${text}' is no time`);
+  return seconds;
+}
+
+async function changeSet(words: readonly string[], line: CommandLine): Promise<number> {
+  const [name, how, ...networks] = words;
+  if (name === undefined || how === undefined)
+    throw new UsageError("'set' takes a set's name, then add or remove and networks, or -");
+  await using firewall = standing(line);
+  if (how === "-") {
+    let changed = 0;
+    // Changes of one kind that follow each other are made together.
+    let run: { present: boolean; prefixes: Prefix[] } | undefined;
+    const flush = (): void => {
+      if (run !== undefined) firewall.changeSet(name, run.prefixes, run.present);
+      run = undefined;
+    };
+    for (const [i, text] of readFileSync(0, "utf8").split("\n").entries()) {
+      const word = text.trim();
+      if (word === "" || word.startsWith("#")) continue;
+      const sign = word[0];
+      const prefix = readPrefix(word.slice(1).trim());
+      if ((sign !== "+" && sign !== "-") || "wrong" in prefix)
+        throw problem(
+          "SCRY1604",
+          `stdin:${i + 1}: '${word}' is no change of a set`,
+          "A change is a network behind + or -",
+        );
+      if (run?.present !== (sign === "+")) flush();
+      run ??= { present: sign === "+", prefixes: [] };
+      run.prefixes.push(prefix);
+      changed++;
+    }
+    flush();
+    printText(2, `${changed} changes\n`);
+    return 0;
+  }
+  if ((how !== "add" && how !== "remove") || networks.length === 0)
+    throw new UsageError("'set' takes a set's name, then add or remove and networks, or -");
+  firewall.changeSet(
+    name,
+    networks.map((network) => right(readPrefix(network))),
+    how === "add",
+  );
+  return 0;
+}
+
+function check(path: string, line: CommandLine): number {
+  const compiled = compiledFile(path, (line.given.get("hook") ?? "xdp") as HookName);
+  const warnings = analyseRules(compiled);
+  printText(
+    2,
+    renderDiagnostics({ diagnostics: warnings, source: compiled.rules.source }, line.given.get("format") ?? "text"),
+  );
+  const instructions = compiled.object.programs[0]?.functions.reduce((sum, { code }) => sum + code.length, 0) ?? 0;
+  const { rules } = compiled.rules.value;
+  if (wantsJson(line))
+    printText(
+      1,
+      `${JSON.stringify({ rules: rules.length, longest: compiled.longest, instructions, warnings: warnings.length })}\n`,
+    );
+  else
+    printText(
+      1,
+      `${rules.length} rules; a packet is asked ${compiled.longest} questions at most; ${instructions} instructions in all\n`,
+    );
+  return 0;
+}
+
+function test(path: string, line: CommandLine): number {
+  const compiled = compiledFile(path);
+  const outcomes = runRuleTests(compiled);
+  const failed = outcomes.filter(({ failure }) => failure !== undefined);
+  if (wantsJson(line)) for (const outcome of outcomes) printText(1, `${JSON.stringify(outcome)}\n`);
+  else {
+    for (const { name, failure } of outcomes)
+      printText(1, failure === undefined ? `ok    ${name}\n` : `FAIL  ${name}: ${failure}\n`);
+    printText(1, `${outcomes.length - failed.length} of ${outcomes.length} tests passed\n`);
+  }
+  if (outcomes.length === 0) printText(2, `${path} has no tests\n`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+function explain(words: readonly string[], line: CommandLine): number {
+  const [path, ...rest] = words;
+  if (path === undefined || rest.length === 0)
+    throw new UsageError("'explain' takes a file of rules and a packet", [
+      "A packet is 'tcp 192.0.2.1:5000 > 198.51.100.2:22 syn', or its bytes",
+    ]);
+  const compiled = compiledFile(path);
+  const text = rest.join(" ");
+  const frame = right(/^([\da-f]{2}[\s:]*){14,}$/i.test(text) ? packetOfHex(text) : packetOfWords(text));
+  const verdict = judge(frame, compiled);
+  if (wantsJson(line)) printText(1, `${JSON.stringify(verdict)}\n`);
+  else printText(1, `${explanationLines(compiled, verdict).join("\n")}\n`);
+  return 0;
+}
+
+function diff([before, after, ...more]: readonly string[], line: CommandLine): number {
+  if (before === undefined || after === undefined || more.length > 0)
+    throw new UsageError("'diff' takes two files of rules");
+  const { found, complete } = differences(compiledFile(before), compiledFile(after));
+  if (wantsJson(line)) for (const one of found) printText(1, `${JSON.stringify(one)}\n`);
+  else for (const { packets, before: was, after: is } of found) printText(1, `${packets}\n  - ${was}\n  + ${is}\n`);
+  if (!complete) printText(2, "There are more differences than these.\n");
+  else if (found.length === 0) printText(2, "Both do the same with every packet.\n");
+  return found.length === 0 ? 0 : 1;
+}
