@@ -78,11 +78,28 @@ export function both(a: Draft, b: Draft): Draft | "never" | "unsaid" {
     if (typeof common === "string") return common;
     made[side] = common;
   }
-  for (const field of ["flags", "fragment", "sourceMacs", "destinationMacs", "within", "over"] as const)
+  if (a.flags !== undefined && b.flags !== undefined) {
+    const others = b.flags;
+    const flags = a.flags.flatMap((one) => others.flatMap((other) => commonFlags(one, other)));
+    if (flags.length === 0) return "never";
+    made.flags = flags;
+  }
+  if (a.fragment !== undefined && b.fragment !== undefined) {
+    const others = b.fragment;
+    made.fragment = a.fragment.filter((one) => others.includes(one));
+    if (made.fragment.length === 0) return "never";
+  }
+  for (const field of ["sourceMacs", "destinationMacs", "within", "over"] as const)
     if (a[field] !== undefined && b[field] !== undefined && JSON.stringify(a[field]) !== JSON.stringify(b[field]))
       return "unsaid";
   if (a.state !== undefined && b.state !== undefined && a.state !== b.state) return "never";
   return made.within !== undefined && made.over !== undefined ? "unsaid" : made;
+}
+
+/** `syn` and `!ack` are `syn,!ack`; none where a flag would have to be set and not. */
+function commonFlags(a: string, b: string): readonly string[] {
+  const words = [...new Set([...a.split(","), ...b.split(",")])];
+  return words.some((word) => words.includes(`!${word}`)) ? [] : [words.join(",")];
 }
 
 const within = (inner: Prefix, outer: Prefix): boolean => outer.bits <= inner.bits && holds(outer, inner.bytes);
