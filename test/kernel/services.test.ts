@@ -8,7 +8,6 @@ import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readConfig } from "../../src/config/index.ts";
 import { loadObject, testRun } from "../../src/kernel/index.ts";
-import { LiveServices, type LiveServicesOptions } from "../../src/net/index.ts";
 import { addressKey } from "../../src/net/services/addresses.ts";
 import {
   compileServices,
@@ -21,6 +20,7 @@ import {
   readAnswer,
   SERVICES,
 } from "../../src/net/services/index.ts";
+import { LiveServices, type LiveServicesOptions } from "../../src/net/services-live/live-services.ts";
 import { packet } from "../../src/packets/index.ts";
 import { repository } from "../support/commands.ts";
 import { message, randomMessage } from "../support/dns-messages.ts";
