@@ -1,4 +1,4 @@
-// The network at work on this machine: firewalls and the balancer.
+// The network at work on this machine: firewalls, policies of services, and the balancer.
 
 export { ask, controlPath, NoBalancerError, serveControl } from "./balancer/control.ts";
 export { type Applied, type BalancedPlace, LiveBalancer, nameOf } from "./balancer/live-balancer.ts";
@@ -13,3 +13,5 @@ export {
 export { type ApplyOptions, applyFirewall, compileForKernel } from "./firewall-live/apply-firewall.ts";
 export { fileBeside, LiveFirewall, type RuleCounts, type Sample } from "./firewall-live/live-firewall.ts";
 export { type Counts, type FirewallPlace, type FirewallState, pinnedFirewalls } from "./firewall-live/pinned-state.ts";
+export { LiveServices, type LiveServicesOptions, type PolicyText } from "./services-live/live-services.ts";
+export { resolversOf } from "./services-live/system-files.ts";

@@ -20,7 +20,7 @@ import {
   readAnswer,
   SERVICES,
 } from "../../src/net/services/index.ts";
-import { LiveServices, type LiveServicesOptions } from "../../src/net/services-live.ts";
+import { LiveServices, type LiveServicesOptions } from "../../src/net/services-live/live-services.ts";
 import { packet } from "../../src/packets/index.ts";
 import { repository } from "../support/commands.ts";
 import { message, randomMessage } from "../support/dns-messages.ts";
@@ -52,15 +52,18 @@ const actions = {
   resolve6: ({ host }, done) => resolver.resolve6(host, (e, all) => done(e ? e.code : all.join())),
   reach: ({ host, port }, done) => resolver.resolve4(host, (e, [address] = []) => e ? done(e.code) : actions.connect({ host: address, port }, done)),
   serve: ({ answers, host }, done) => {
-    const s = dgram.createSocket("udp4");
-    s.on("message", (m, from) => {
+    const reply = (m, cut) => {
       let at = 12; const labels = []; while (m[at]) { labels.push(m.toString("latin1", at + 1, at + 1 + m[at])); at += 1 + m[at]; }
       const type = m.readUInt16BE(at + 1);
       const all = (answers[labels.join(".").toLowerCase()] ?? []).map((a) => Buffer.from(a)).filter((a) => (a.length === 4) === (type === 1));
       const rows = all.map((a) => Buffer.concat([Buffer.from([0xc0, 12, 0, type, 0, 1, 0, 0, 0, 5, 0, a.length]), a]));
-      s.send(Buffer.concat([m.subarray(0, 2), Buffer.from([0x81, 0x80, 0, 1, 0, rows.length, 0, 0, 0, 0]), m.subarray(12, at + 5), ...rows]), from.port, from.address);
-    });
-    s.bind(53, host, () => { kept.push(s); done("ok"); });
+      return Buffer.concat([m.subarray(0, 2), Buffer.from([cut ? 0x83 : 0x81, 0x80, 0, 1, 0, cut ? 0 : rows.length, 0, 0, 0, 0]), m.subarray(12, at + 5), ...(cut ? [] : rows)]);
+    };
+    const s = dgram.createSocket("udp4");
+    // Names that begin with long have no room in a datagram.
+    s.on("message", (m, from) => { const whole = reply(m, false); s.send(whole.includes("long") ? reply(m, true) : whole, from.port, from.address); });
+    const t = net.createServer((c) => c.on("data", (m) => { const whole = reply(m.subarray(2), false); c.write(Buffer.concat([Buffer.from([whole.length >> 8, whole.length & 255]), whole])); }));
+    t.listen(53, host, () => s.bind(53, host, () => { kept.push(s, t); done("ok"); }));
   },
 };
 require("readline").createInterface({ input: process.stdin }).on("line", (line) => {
@@ -113,6 +116,7 @@ const ANSWERS: Readonly<Record<string, readonly (readonly number[])[]>> = {
   ],
   "a.internal.example": [[10, 7, 0, 3]],
   "internal.example": [[10, 7, 0, 4]],
+  "long.internal.example": [[10, 7, 0, 1]],
   "evil.example": [[10, 7, 0, 5]],
 };
 
@@ -208,13 +212,16 @@ describe("connect", () => {
   it("goes by names as they were resolved, without a moment in between", async () => {
     await using live = apply(WEB);
     expect(await client.connect("10.7.0.2", 443)).toBe("EPERM");
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 8; i++) {
       await live.replace(policy(WEB).services);
       expect(await client.ask({ do: "reach", host: "db.example.com", port: 443 })).toBe("ok");
     }
     expect(await client.ask({ do: "reach", host: "DB.Example.com", port: 5432 })).toBe("EPERM");
     expect(live.refusals.drain().at(-1)).toMatchObject({ address: "10.7.0.2", names: ["db.example.com"] });
     expect(await client.ask({ do: "reach", host: "a.internal.example", port: 443 })).toBe("ok");
+    // Over TCP, since it was cut short.
+    expect(await client.ask({ do: "resolve", host: "long.internal.example" })).toBe("10.7.0.1");
+    expect(live.namesOf(4, Uint8Array.of(10, 7, 0, 1))).toEqual(["long.internal.example"]);
     // The name itself is not below itself.
     expect(await client.ask({ do: "reach", host: "internal.example", port: 443 })).toBe("EPERM");
     expect(await client.ask({ do: "reach", host: "evil.example", port: 443 })).toBe("EPERM");
@@ -334,7 +341,7 @@ describe("another policy", () => {
         seen.add(`allowed ${await client.connect("10.7.0.1", 443)}`);
       }
     })();
-    for (let i = 0; i < 15; i++) await live.replace(policy(i % 2 === 0 ? other : WEB).services);
+    for (let i = 0; i < 8; i++) await live.replace(policy(i % 2 === 0 ? other : WEB).services);
     // So many names that the table is another one: what is known comes along.
     const many = Array.from({ length: 40 }, (_, i) => `n${i}.example`).join(", ");
     await live.replace(policy(WEB.replace("db.example.com", `${many}, db.example.com`)).services);

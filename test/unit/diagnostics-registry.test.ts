@@ -15,6 +15,9 @@ import { compileFilter, filterObject } from "../../src/lang/filter/index.ts";
 import { compileModule } from "../../src/lang/kernel-ts/index.ts";
 import { compileScript } from "../../src/lang/trace/index.ts";
 import { embedded } from "../../src/machine/index.ts";
+import { importRules } from "../../src/net/firewall/import/index.ts";
+import { compileContent } from "../../src/net/firewall/patterns/index.ts";
+import { compileServices, parsePrefix, SERVICES } from "../../src/net/services/index.ts";
 import { assembleCode, type BpfObject, type ProgramType } from "../../src/object/index.ts";
 import type { ProbeEnvironment } from "../../src/probes/index.ts";
 import { parseRecording } from "../../src/replay/index.ts";
@@ -61,6 +64,13 @@ const CONFIG = record("a configuration", {
   rules: optional(list(record("a rule", { allow: optional(words("what")) }))),
 });
 
+const services = (text: string, resolvers: readonly string[] = ["127.0.0.53"]): readonly string[] =>
+  codesOf(() => {
+    const { value } = readConfig({ name: "example", text }, SERVICES);
+    const known = resolvers.flatMap((one) => parsePrefix(one) ?? []);
+    return compileServices(value, { resolvers: known, users: new Map() }).diagnostics;
+  });
+
 const calls: Readonly<Record<string, unknown>> = {
   "a refusal of the kernel's verifier": new VerifierError("p", 13, "R1 !read_ok\n"),
   "a system call that is not permitted": new SystemCallError("bpf", 1, "map"),
@@ -90,6 +100,16 @@ const runners: Readonly<Record<string, (text: string) => readonly string[]>> = {
   "bpf-ts": (text) =>
     compileModule({ name: "example.bpf.ts", text: `${IMPORTS}${text}` }).diagnostics.map((d) => d.code),
   config: (text) => codesOf(() => void readConfig({ name: "example", text }, CONFIG) as undefined),
+  services: (text) => services(text),
+  "services-unresolved": (text) => services(text, []),
+  "services-names": (text) => {
+    const names = Array.from({ length: Number(text) }, (_, i) => `n${i}.example`);
+    return services(`a: { unit: x, connect: { allow: { to: [${names.join(", ")}] } } }`);
+  },
+  "services-rules": (text) =>
+    services(`a: { unit: x, bind: [${Array.from({ length: Number(text) }, (_, i) => `{ allow: { port: ${i} } }`)}] }`),
+  content: (text) => compileContent([{ id: 0, pattern: { regex: text } }]).diagnostics.map((d) => d.code),
+  iptables: (text) => codesOf(() => importRules({ name: "example", text: `${text}\n` }).diagnostics),
   filter: (text) => codesOf(() => void compileFilter(text) as undefined),
   "filter-object": (text) => codesOf(() => void filterObject(compileFilter(text)) as undefined),
   "filter-deep": () => codesOf(() => void compileFilter(`${"not ".repeat(3000)}tcp`) as undefined),

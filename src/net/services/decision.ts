@@ -82,22 +82,61 @@ export function anyOf(
   b.enter(hit);
 }
 
-/** What is asked about, besides the address. */
+/** What is asked about, besides the address: numbers of 16 bits, as `asked` makes them. */
 export interface Asked {
   readonly port: Value;
   readonly protocol: Value;
 }
 
-function matches(b: FunctionBuilder, rule: PlannedRule, asked: Asked, known: KnownOf, otherwise: Block): void {
-  if (rule.protocol !== undefined) b.must("eq", asked.protocol, PROTOCOL_NUMBERS[rule.protocol], otherwise);
+/** Bits behind a number, for what makes each test's number another one. */
+const SPARE = 14;
+const MOST_SPARE = 2 ** SPARE - 1;
+
+export const asked = (b: FunctionBuilder, port: Value, protocol: Value): Asked => ({
+  port: b.binary("shl", port, SPARE),
+  protocol: b.binary("shl", b.and(protocol, 0xffff), SPARE),
+});
+
+/**
+ * Goes on where a number is from `low` to `high`. What is compared has bits of this test behind it, which make it a number of its own: of
+ * one that goes on to the next rules the verifier would learn something here (that the port is 443, say), and follow it through all of
+ * them once more. Of a sum with a constant it would, too (Linux 6.11); of an `or` it does not.
+ */
+function within(
+  b: FunctionBuilder,
+  value: Value,
+  low: number,
+  high: number,
+  test: number,
+  hit: Block,
+  miss: Block,
+): void {
+  const own = b.binary("or", value, 1 + (test % MOST_SPARE));
+  b.branch("ule", b.binary("sub", own, low * 2 ** SPARE), (high - low) * 2 ** SPARE + MOST_SPARE, hit, miss);
+}
+
+/** A load of its own: what a test finds out of a word shall not be known of it at the next one, likewise. */
+const anew = (b: FunctionBuilder, pointer: Value, offset: number): Value =>
+  b.emit({ op: "load", size: "u32", offset, volatile: true }, [pointer], INT);
+
+function matches(
+  b: FunctionBuilder,
+  rule: PlannedRule,
+  { port, protocol }: Asked,
+  known: KnownOf,
+  otherwise: Block,
+): void {
+  const number = rule.protocol === undefined ? undefined : PROTOCOL_NUMBERS[rule.protocol];
+  if (number !== undefined)
+    anyOf(b, [(hit, miss) => within(b, protocol, number, number, rule.counter, hit, miss)], otherwise);
   if (rule.ports !== undefined)
     anyOf(
       b,
-      rule.ports.map(({ from, to }) => (hit, miss) => {
-        if (from === to) return b.branch("eq", asked.port, from, hit, miss);
-        if (from > 0) b.must("uge", asked.port, from, miss);
-        b.branch("ule", asked.port, to, hit, miss);
-      }),
+      rule.ports.map(
+        ({ from, to }, i) =>
+          (hit, miss) =>
+            within(b, port, from, to, rule.counter + i, hit, miss),
+      ),
       otherwise,
     );
   if (rule.addresses === undefined) return;
@@ -105,10 +144,10 @@ function matches(b: FunctionBuilder, rule: PlannedRule, asked: Asked, known: Kno
   const { lists, names, now } = known;
   const tests: ((hit: Block, miss: Block) => void)[] = [];
   if (list !== undefined && lists !== undefined)
-    tests.push((hit, miss) => b.branch("set", b.load("u32", lists, (list >> 5) * 4), 2 ** (list & 31), hit, miss));
+    tests.push((hit, miss) => b.branch("set", anew(b, lists, (list >> 5) * 4), 2 ** (list & 31), hit, miss));
   if (names !== undefined && now !== undefined)
     for (const slot of slots)
-      tests.push((hit, miss) => b.branch("ugt", b.load("u32", names, slot * 4), now, hit, miss));
+      tests.push((hit, miss) => b.branch("sgt", b.binary("sub", anew(b, names, slot * 4), now), 0, hit, miss));
   anyOf(b, tests, otherwise);
 }
 

@@ -3,7 +3,7 @@
 
 import { type Block, FunctionBuilder, type IrFunction, type Value, type Variable } from "../../compiler/index.ts";
 import type { AddressPrefix } from "./addresses.ts";
-import { AddressSlot, anyOf, count, decide, knownOf, swapped, variable } from "./decision.ts";
+import { AddressSlot, type Asked, anyOf, asked, count, decide, knownOf, swapped, variable } from "./decision.ts";
 import { MAPS, NO_RULE, OTHER_SOCKET, Refused } from "./layout.ts";
 import { ports, readPacket } from "./packet-side.ts";
 import type { Plan, PlannedOperation, PlannedService } from "./plan.ts";
@@ -117,14 +117,9 @@ const uidOf = (b: FunctionBuilder, who: Told["who"]): Value =>
   who === "current" ? b.helper("get_current_uid_gid", []) : b.helper("get_socket_uid", [b.param(0)]);
 
 /** Decides by a list, where the tables have been asked; what no rule matches is as the service says. */
-function byRules(
-  verdicts: Verdicts,
-  list: PlannedOperation,
-  asked: { port: Value; protocol: Value },
-  known: ReturnType<typeof knownOf>,
-): void {
+function byRules(verdicts: Verdicts, list: PlannedOperation, question: Asked, known: ReturnType<typeof knownOf>): void {
   const { b, of } = verdicts;
-  decide(b, list, asked, known, {
+  decide(b, list, question, known, {
     decided: (rule, index) => {
       count(b, rule.counter);
       if (rule.verdict === "allow") verdicts.pass();
@@ -214,7 +209,7 @@ export function addressProgram(
     b.jump(other);
     b.enter(other);
   }
-  byRules(verdicts, list, { port, protocol }, knownOf(b, plan, [list], key));
+  byRules(verdicts, list, asked(b, port, protocol), knownOf(b, plan, [list], key));
   verdicts.end({ operation, family: read, words: address, port, protocol, who: "current" });
   return b.finish();
 }
@@ -274,13 +269,14 @@ export function receiveProgram(
   key.write(b, packet.family, packet.words);
   const sends = of.operations.find(({ operation }) => operation === "send");
   const known = knownOf(b, plan, sends === undefined ? [list] : [list, sends], key);
-  const asked = { port: destination, protocol: packet.protocol };
+  const own = asked(b, destination, packet.protocol);
+  const other = asked(b, source, packet.protocol);
   const ownList = (): void => {
     count(b, list.counter);
     if (of.service.default === "allow") verdicts.pass();
     else verdicts.refuse(NO_RULE);
   };
-  decide(b, list, asked, known, {
+  decide(b, list, own, known, {
     decided: (rule, index) => {
       count(b, rule.counter);
       if (rule.verdict === "allow") verdicts.pass();
@@ -298,7 +294,7 @@ export function receiveProgram(
           b.enter(other);
         }
         if (sends !== undefined)
-          decide(b, sends, { port: source, protocol: packet.protocol }, known, {
+          decide(b, sends, other, known, {
             decided: (rule) => {
               if (rule.verdict === "allow") verdicts.pass();
               else b.jump(others);

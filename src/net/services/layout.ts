@@ -36,7 +36,7 @@ const MOST_ASKED = 16_384;
 
 /** Of a message that is looked at; and of its records and the labels of their names, together. */
 export const MESSAGE_BYTES = 1024;
-export const MOST_STEPS = 128;
+export const MOST_STEPS = 64;
 /** Seconds that an address is a name's at least, whatever the answer says: who asked may use it a little later. */
 export const LEAST_SECONDS = 60;
 export const MOST_SECONDS: number = 7 * 86_400;

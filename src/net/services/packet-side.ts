@@ -57,28 +57,36 @@ export function readPacket(b: FunctionBuilder, side: "source" | "destination", o
   };
 }
 
-/** Ports of TCP and UDP, and TCP's flags (of UDP any number). Packets of others go to `otherwise`. */
-export function ports(
-  b: FunctionBuilder,
-  { protocol, at }: ReadPacket,
-  otherwise: Block,
-): { readonly source: Value; readonly destination: Value; readonly flags: Value; readonly length: Value } {
+export interface ReadPorts {
+  readonly source: Value;
+  readonly destination: Value;
+  /** TCP's; of UDP any number. */
+  readonly flags: Value;
+  /** Bytes of the header. */
+  readonly bytes: Value;
+}
+
+/** Reads the header of TCP or UDP. Packets of others go to `otherwise`. */
+export function ports(b: FunctionBuilder, { protocol, at }: ReadPacket, otherwise: Block): ReadPorts {
   const head = b.slot(16);
+  const bytes = variable("bytes");
   const known = b.block("known");
   const udp = b.block("udp");
   b.zero(head, 0, 16);
   b.must("eq", protocol, 6, udp);
   b.must("eq", b.helper("skb_load_bytes", [b.param(0), at, head, b.const(14)]), 0, otherwise);
+  b.write(bytes, b.binary("mul", b.binary("shr", b.load("u8", head, 12), 4), 4));
   b.jump(known);
   b.enter(udp);
   b.must("eq", protocol, 17, otherwise);
   b.must("eq", b.helper("skb_load_bytes", [b.param(0), at, head, b.const(8)]), 0, otherwise);
+  b.write(bytes, b.const(8));
   b.jump(known);
   b.enter(known);
   return {
     source: swapped(b, b.load("u16", head, 0)),
     destination: swapped(b, b.load("u16", head, 2)),
-    length: swapped(b, b.load("u16", head, 4)),
     flags: b.load("u8", head, 13),
+    bytes: b.read(bytes),
   };
 }

@@ -10,12 +10,13 @@ import { AddressSlot, NANOSECONDS, swapped, variable } from "./decision.ts";
 import { isOneOf } from "./judge.ts";
 import { LEAST_SECONDS, MAPS, MESSAGE_BYTES, MOST_SECONDS, MOST_STEPS, NameEntry, Scratch } from "./layout.ts";
 import { MOST_OF_ONE_NAME, NAME_BYTES } from "./name-patterns.ts";
-import { ports, readPacket } from "./packet-side.ts";
+import { ports, type ReadPacket, type ReadPorts, readPacket } from "./packet-side.ts";
 import type { Plan } from "./plan.ts";
 
 const DNS_PORT = 53;
 const HEADER = 12;
-const UDP_HEADER = 8;
+/** struct __sk_buff: bytes from IP's header on. */
+const SKB_LEN = 0;
 const NOEXIST = 1;
 const TYPE_A = 1;
 const TYPE_AAAA = 28;
@@ -29,11 +30,18 @@ function questionKey(b: FunctionBuilder, id: Value): Value {
   return key;
 }
 
+/** Where the message begins: over TCP its length stands before it (RFC 1035, 4.2.2), in the same segment or it is not seen. */
+function messageAt(b: FunctionBuilder, packet: ReadPacket, { bytes }: ReadPorts): Value {
+  const start = variable("start");
+  b.write(start, b.add(packet.at, bytes));
+  b.when("eq", packet.protocol, 6, () => b.write(start, b.add(b.read(start), 2)));
+  return b.read(start);
+}
+
 function messageId(b: FunctionBuilder, at: Value, otherwise: Block): Value {
   const id = b.slot(8);
   b.zero(id, 0, 8);
-  const from = b.add(at, UDP_HEADER);
-  b.must("eq", b.helper("skb_load_bytes", [b.param(0), from, id, b.const(2)]), 0, otherwise);
+  b.must("eq", b.helper("skb_load_bytes", [b.param(0), at, id, b.const(2)]), 0, otherwise);
   return b.load("u16", id, 0);
 }
 
@@ -42,14 +50,13 @@ export function questionProgram(name: string, plan: Plan): IrFunction {
   const b = new FunctionBuilder(name, [{ kind: "ctx" }]);
   const done = b.block("done");
   const packet = readPacket(b, "destination", done);
-  b.must("eq", packet.protocol, 17, done);
-  const { destination } = ports(b, packet, done);
-  b.must("eq", destination, DNS_PORT, done);
+  const read = ports(b, packet, done);
+  b.must("eq", read.destination, DNS_PORT, done);
   const asked = b.block("asked");
   isOneOf(b, plan.resolvers, packet.family, packet.words, asked);
   b.jump(done);
   b.enter(asked);
-  const key = questionKey(b, messageId(b, packet.at, done));
+  const key = questionKey(b, messageId(b, messageAt(b, packet, read), done));
   const value = b.slot(8);
   b.store(64, value, 0, 1);
   b.helper("map_update_elem", [b.map(MAPS.asked), key, value, b.const(0)]);
@@ -64,15 +71,15 @@ export function answerProgram(name: string, plan: Plan, asked = true): IrFunctio
   const b = new FunctionBuilder(name, [{ kind: "ctx" }]);
   const done = b.block("done");
   const packet = readPacket(b, "source", done);
-  b.must("eq", packet.protocol, 17, done);
-  const { source, length } = ports(b, packet, done);
-  b.must("eq", source, DNS_PORT, done);
+  const read = ports(b, packet, done);
+  b.must("eq", read.source, DNS_PORT, done);
   const from = b.block("from");
   isOneOf(b, plan.resolvers, packet.family, packet.words, from);
   b.jump(done);
   b.enter(from);
+  const at = messageAt(b, packet, read);
   if (asked) {
-    const key = questionKey(b, messageId(b, packet.at, done));
+    const key = questionKey(b, messageId(b, at, done));
     const known = b.helper("map_lookup_elem", [b.map(MAPS.asked), key], entryOf(MAPS.asked, true));
     b.must("ne", known, 0, done);
     b.helper("map_delete_elem", [b.map(MAPS.asked), key]);
@@ -82,13 +89,12 @@ export function answerProgram(name: string, plan: Plan, asked = true): IrFunctio
   const scratch = b.helper("map_lookup_elem", [b.map(MAPS.scratch), zero], entryOf(MAPS.scratch, true));
   b.must("ne", scratch, 0, done);
   const room = variable("room");
-  const payload = b.binary("sub", b.zext(length, 16), UDP_HEADER);
+  const payload = b.binary("sub", b.load("u32", b.param(0), SKB_LEN), at);
   b.must("sge", payload, HEADER + 6, done);
   b.write(room, payload);
   b.when("ugt", payload, MESSAGE_BYTES, () => b.write(room, b.const(MESSAGE_BYTES)), { unlikely: "then" });
   // As it is: so the verifier knows that it is 1 to 1,024, wherever it has been kept.
   const bytes = b.add(b.and(b.binary("sub", b.read(room), 1), MESSAGE_BYTES - 1), 1);
-  const at = b.add(packet.at, UDP_HEADER);
   b.must("eq", b.helper("skb_load_bytes", [b.param(0), at, scratch, bytes]), 0, done);
   // An answer without an error (QR, RCODE), to one question.
   b.must("eq", b.and(swapped(b, b.load("u16", scratch, 2)), 0x800f), 0x8000, done);

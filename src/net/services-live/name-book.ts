@@ -1,6 +1,6 @@
 // Names of addresses as resolvers answered them, for people: what a refused address was called.
 
-import { addressKey, readAnswer } from "./services/index.ts";
+import { addressKey, readAnswer } from "../services/index.ts";
 
 /** Addresses that are kept, and names of each. */
 const MOST_ADDRESSES = 20_000;

@@ -1,7 +1,7 @@
 // A policy of services at work: its programs at control groups, names as they are resolved, what was refused. Another policy takes
 // its place program by program, each in one step: at no time is a service without one.
 
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import {
   attach,
   createMap,
@@ -12,12 +12,11 @@ import {
   liveKernel,
   loadObject,
   RingBuffer,
-} from "../kernel/index.ts";
-import { Link, RecordStream } from "../loader/index.ts";
-import type { MapSpec } from "../object/index.ts";
-import { groupFolder } from "../session/index.ts";
-import type { Diagnostic, SourceText, Span } from "../source/index.ts";
-import { NameBook } from "./name-book.ts";
+} from "../../kernel/index.ts";
+import { Link, RecordStream } from "../../loader/index.ts";
+import type { MapSpec } from "../../object/index.ts";
+import { groupFolder } from "../../session/index.ts";
+import type { Diagnostic, SourceText, Span } from "../../source/index.ts";
 import {
   type AddressPrefix,
   addressKey,
@@ -27,7 +26,6 @@ import {
   MAPS,
   matchesName,
   type Plan,
-  parsePrefix,
   type Refusal,
   type RuleCount,
   readCounts,
@@ -35,7 +33,10 @@ import {
   type Service,
   type ServiceProgram,
   type Who,
-} from "./services/index.ts";
+} from "../services/index.ts";
+import { copyAddresses, sameNumbers } from "./address-table.ts";
+import { NameBook } from "./name-book.ts";
+import { fileText, hostsOf, resolversOf, usersOf } from "./system-files.ts";
 
 export interface LiveServicesOptions {
   /** Whose answers are believed; those of /etc/resolv.conf unless said otherwise. */
@@ -352,76 +353,7 @@ function fillTables(loaded: LoadedObject, { entries }: CompiledServices): void {
   for (const { map, key, value } of entries) loaded.maps.get(map)?.update(key, value);
 }
 
-/** Do patterns of both have the same numbers, in a table of the same size? */
-function sameNumbers(before: Plan, after: Plan): boolean {
-  if (before.capacity !== after.capacity) return false;
-  return [...before.slots].every(([pattern, slot]) => after.slots.get(pattern) === slot);
-}
-
-/** Addresses of names that both have. */
-function copyAddresses(from: KernelMap, before: Plan, to: KernelMap, after: Plan): void {
-  const { count, keys, values } = from.dump();
-  const moves = [...before.slots].flatMap(([pattern, slot]) => {
-    const own = after.slots.get(pattern);
-    return own === undefined ? [] : [{ from: slot, to: own }];
-  });
-  const keySize = from.spec.keySize;
-  for (let i = 0; i < count; i++) {
-    const key = keys.slice(i * keySize, (i + 1) * keySize);
-    const old = new Uint32Array(values.slice(i * before.capacity * 4, (i + 1) * before.capacity * 4).buffer);
-    const known = to.lookup(key);
-    const value = known === undefined ? new Uint32Array(after.capacity) : new Uint32Array(known.slice().buffer);
-    let changed = false;
-    for (const move of moves) {
-      const until = old[move.from] ?? 0;
-      if (until <= (value[move.to] ?? 0)) continue;
-      value[move.to] = until;
-      changed = true;
-    }
-    if (changed) to.update(key, new Uint8Array(value.buffer));
-  }
-}
-
 /** The folder's number; undefined: it is not there. */
 function inodeOf(path: string): bigint | undefined {
   return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
-}
-
-// --- files of the system -------------------------------------------------------------------------------------------------
-
-const MOST_FILE = 1 << 20;
-
-/** The file's beginning; "" where it cannot be read. */
-function fileText(path: string): string {
-  try {
-    return readFileSync(path).subarray(0, MOST_FILE).toString("utf8");
-  } catch {
-    return "";
-  }
-}
-
-/** resolv.conf(5): `nameserver ADDRESS`; where it names none, this machine is asked. Zones are none of an address's bits. */
-export function resolversOf(text: string): readonly AddressPrefix[] {
-  const named = [...text.matchAll(/^\s*nameserver\s+([^\s%]+)/gm)].flatMap(([, word = ""]) => parsePrefix(word) ?? []);
-  return named.length > 0 ? named : ["127.0.0.1", "::1"].flatMap((word) => parsePrefix(word) ?? []);
-}
-
-/** passwd(5) */
-export function usersOf(text: string): ReadonlyMap<string, number> {
-  return new Map(
-    [...text.matchAll(/^([^:\n]+):[^:\n]*:(\d{1,10}):/gm)].map(([, name = "", uid]) => [name, Number(uid)]),
-  );
-}
-
-/** hosts(5) */
-export function hostsOf(
-  text: string,
-): readonly { readonly address: AddressPrefix; readonly names: readonly string[] }[] {
-  return text.split("\n").flatMap((line) => {
-    const [word = "", ...names] = line.replace(/#.*/, "").trim().split(/\s+/);
-    const address = word.includes("/") ? undefined : parsePrefix(word);
-    return address === undefined || names.length === 0
-      ? []
-      : [{ address, names: names.map((name) => name.toLowerCase()) }];
-  });
 }
