@@ -21,6 +21,7 @@ import { assembleCode } from "../../src/object/index.ts";
 import { objectFileOf } from "../../src/sources/index.ts";
 import { objectOf } from "../data/small-programs.ts";
 import { Running, scryCommand } from "../support/commands.ts";
+import { noteSources } from "../support/lab-results.ts";
 import { hasTool, isLinux, lacking } from "../support/skips.ts";
 
 const ip = (...words: string[]): void => void execFileSync("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
@@ -205,6 +206,7 @@ describe.skipIf(
     await only.detach();
     expect(there()).toBeUndefined();
     expect(pinned()).toEqual([]);
+    noteSources({ "XDP, shared (libxdp's dispatcher)": { works: true } });
   });
 
   it("in the order of their priorities, whichever came first", async () => {

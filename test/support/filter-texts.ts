@@ -7,6 +7,64 @@ const DIRECTIONS = ["", "src ", "dst ", "src or dst ", "src and dst "];
 const HOSTS = ["10.0.0.1", "10.0.0.2", "192.168.1.10", "2001:db8::1", "fe80::1", "8.8.8.8"];
 const NETS = ["10.0.0.0/8", "192.168.0.0/16", "10.0.0.0/9", "2001:db8::/32", "fe80::/10", "172.16.0.0/12"];
 
+/** Of link layers, those that few people use. */
+const LINK_TERMS = [
+  "ether host 02:00:5e:00:00:1e",
+  "ether src 02:00:5e:00:00:07",
+  "ether dst 02:00:5e:00:00:0a",
+  "ether proto 0x86dd",
+  "ether proto \\arp",
+  "vlan and vlan 20",
+  "mpls 100",
+  "mpls and mpls 7",
+  "pppoed",
+  "pppoes 17",
+  "stp",
+  "iso",
+  "clnp",
+  "isis",
+  "ipx",
+  "netbeui",
+  "aarp",
+  "atalk",
+  "lat",
+  "decnet",
+  "moprc",
+  "type mgt",
+  "type data subtype qos-data",
+  "subtype beacon",
+  "dir tods",
+  "wlan addr1 02:00:5e:00:00:1e",
+  "wlan ra 02:00:5e:00:00:07",
+  "geneve",
+  "geneve 7",
+];
+
+/** Of headers, by the names that they have. */
+const FLAG_TERMS = [
+  "tcp[tcpflags] & (tcp-syn|tcp-fin) != 0",
+  "tcp[tcpflags] == tcp-syn|tcp-ack",
+  "icmp[icmptype] = icmp-echo or icmp[icmptype] = icmp-echoreply",
+  "icmp6[icmp6type] = icmp6-neighborsolicit",
+  "ip[6:2] & 0x1fff = 0",
+  "ip[0] & 0xf != 5",
+  "ip6[6] = 44",
+  "udp[4:2] > 60",
+  "tcp[((tcp[12] & 0xf0) >> 2):4] = 0x47455420",
+  "sctp src port 7",
+  "ip broadcast",
+  "ip6 multicast",
+  "dst net 10",
+  "src net 192.168.1",
+  "net 10.0.0.0 mask 255.128.0.0",
+  "ip host 10.0.0.1",
+  "arp host 10.0.0.2",
+  "igrp",
+  "vrrp",
+  "carp",
+  "ip6 proto \\udp",
+];
+
 function arithmetic(random: Random, depth: number): string {
   const kind = depth === 0 ? Math.floor(random() * 3) : Math.floor(random() * 6);
   const number = `${Math.floor(random() * 64)}`;
@@ -28,7 +86,7 @@ function arithmetic(random: Random, depth: number): string {
 
 function term(random: Random): string {
   const direction = pick(random, DIRECTIONS);
-  switch (Math.floor(random() * 9)) {
+  switch (Math.floor(random() * 11)) {
     case 0:
       return pick(random, PROTOCOLS);
     case 1:
@@ -54,6 +112,10 @@ function term(random: Random): string {
         "pppoes",
         "llc",
       ]);
+    case 8:
+      return pick(random, LINK_TERMS);
+    case 9:
+      return pick(random, FLAG_TERMS);
     default:
       return `${arithmetic(random, 2)} ${pick(random, ["=", "!=", "<", "<=", ">", ">="])} ${arithmetic(random, 1)}`;
   }

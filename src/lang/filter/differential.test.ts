@@ -9,8 +9,33 @@ import { linkTypes } from "./link-types.ts";
 import { KEYWORDS, NUMBERS } from "./names.ts";
 
 const seed = Number(process.env.SCRY_SEED ?? 1);
+/** `SCRY_FILTERS=5000` looks for new faults. */
+const filters = Number(process.env.SCRY_FILTERS ?? 200);
 const there = spawnSync("tcpdump", ["--version"]).status === 0;
 if (!there) console.warn("skipped: tcpdump is not installed");
+
+/**
+ * Can a program read a word of memory that it has not written on its way? Some of libpcap's for 802.11 do, and then contradict
+ * themselves. Classic programs jump forwards only.
+ */
+function readsUnset(program: readonly (readonly number[])[]): boolean {
+  /** By instruction: the words that are written on every way to it; undefined: no way leads there. */
+  const written: (number | undefined)[] = program.map((_, i) => (i === 0 ? 0 : undefined));
+  const reach = (to: number, words: number): void => {
+    written[to] = (written[to] ?? 0xffff) & words;
+  };
+  return program.some(([code = 0, jt = 0, jf = 0, k = 0], i) => {
+    const here = written[i];
+    if (here === undefined) return false;
+    const type = code & 7;
+    if ((code === 0x60 || code === 0x61) && (here & (1 << k)) === 0) return true;
+    const now = code === 0x02 || code === 0x03 ? here | (1 << k) : here;
+    if (code === 0x05) reach(i + 1 + k, now);
+    else if (type === 5) for (const jump of [jt, jf]) reach(i + 1 + jump, now);
+    else if (type !== 6) reach(i + 1, now);
+    return false;
+  });
+}
 
 const room = new Uint8Array(1 << 17);
 /** With zeros behind it: a program that reads beyond a packet's end answers no, whatever the order of its other tests. */
@@ -21,19 +46,25 @@ function long(data: Uint8Array): Uint8Array {
 }
 
 describe.skipIf(!there || !filterFixtures)("generated filters", () => {
-  it("match the packets that libpcap's programs match", { timeout: 120_000 }, () => {
+  it("match the packets that libpcap's programs match", { timeout: 120_000 + filters * 200 }, () => {
     const random = randomOf(seed);
     const packets = tracePackets().filter((_, i) => i % 4 === 0);
     const link = ["EN10MB", "EN10MB", "EN10MB", ...linkTypes().map(({ name }) => name)];
     let compared = 0;
     let refused = 0;
-    let longer = 0;
+    /** Other packets match, by a program of libpcap's that asks memory which it has not written. */
+    let unset = 0;
+    /** Where libpcap's optimizer makes a program: instructions of all, and how many of ours are longer. */
+    const instructions = { ours: 0, theirs: 0, programs: 0, longer: 0 };
     const wrong: string[] = [];
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < filters; i++) {
       const text = randomFilter(random, 2);
       const dlt = pick(random, link);
-      // Of 802.11 libpcap keeps where the header ends in a register that sums may overwrite: there it contradicts itself.
-      if (dlt.startsWith("IEEE802_11") && text.includes("[")) continue;
+      // Of 802.11 libpcap keeps where the header ends in a register that sums may overwrite, too.
+      if (dlt.startsWith("IEEE802_11") && /[[<>=]/.test(text)) continue;
+      // A divisor that is worked out may be zero (`6 / 2 ^ len` divides by `2 ^ len`): then a program says no at once, whatever
+      // else was to be asked, in whichever order.
+      if (/[/%] \d+ (?:[-+*&|^/%]|<<|>>)/.test(text)) continue;
       const shape = (optimized: boolean) =>
         spawnSync("tcpdump", [...(optimized ? [] : ["-O"]), "-y", dlt, "-ddd", text], {
           encoding: "utf8",
@@ -43,7 +74,8 @@ describe.skipIf(!there || !filterFixtures)("generated filters", () => {
       const best = shape(true);
       let ours: ReturnType<typeof compileFilter> | undefined;
       try {
-        ours = compileFilter(text, { linkType: dlt, mayMatchNothing: true });
+        // tcpdump has no network where it has no interface.
+        ours = compileFilter(text, { linkType: dlt, mayMatchNothing: true, netmask: 0 });
       } catch (error) {
         if (!(error instanceof DiagnosticError)) throw error;
       }
@@ -63,7 +95,13 @@ describe.skipIf(!there || !filterFixtures)("generated filters", () => {
           .map((line) => line.split(" ").map(Number));
       const run = reference(program(theirs.stdout));
       compared++;
-      if (best.status === 0 && ours.classic.length > program(best.stdout).length) longer++;
+      if (best.status === 0) {
+        const [here, there] = [ours.classic.length, program(best.stdout).length];
+        instructions.ours += here;
+        instructions.theirs += there;
+        instructions.programs++;
+        if (here > there) instructions.longer++;
+      }
       const { matches } = ours;
       const differs = packets
         .flatMap((packet) => [packet, bent(packet, random)])
@@ -71,13 +109,15 @@ describe.skipIf(!there || !filterFixtures)("generated filters", () => {
           const whole = long(data);
           return matches(whole, { length }) !== (run(whole, { length }) !== 0);
         });
-      if (differs !== undefined) wrong.push(`${dlt} ${text}: ${Buffer.from(differs.data).toString("hex")}`);
+      if (differs !== undefined && readsUnset(program(theirs.stdout))) unset++;
+      else if (differs !== undefined) wrong.push(`${dlt} ${text}: ${Buffer.from(differs.data).toString("hex")}`);
     }
     console.log(
-      `seed ${seed}: ${compared} filters compared, ${refused} refused, ${longer} longer than libpcap's optimized`,
+      `seed ${seed}: ${compared} filters compared, ${refused} refused, ${unset} otherwise where libpcap's program reads what it never wrote; ${instructions.ours} instructions, libpcap's optimized ${instructions.theirs}; ${instructions.longer} of ${instructions.programs} longer`,
     );
-    expect(compared).toBeGreaterThan(100);
+    expect(compared).toBeGreaterThan(filters / 2);
     expect(wrong).toEqual([]);
+    expect(instructions.longer / instructions.programs).toBeLessThan(0.1);
   });
 });
 

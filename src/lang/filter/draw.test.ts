@@ -53,6 +53,7 @@ it does not match
     "port 53 or port 80 or (vlan and port 443)",
     "not (tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn or icmp[0] > 3) and ip6 proto 17",
     Array.from({ length: 300 }, (_, i) => `port ${i + 1}`).join(" or "),
+    Array.from({ length: 1500 }, (_, i) => `(ether[${i % 200}] = ${i % 251} and len > ${i})`).join(" or "),
     Array.from({ length: 60 }, (_, i) => `(src port ${i + 1} and len > ${i + 60})`).join(" or "),
   ];
   for (const text of many)
@@ -65,6 +66,7 @@ it does not match
       const dot = graphFilter(filter(text), "dot");
       const tests = dot.split("\n").filter((line) => /^ {2}n\d+ \[/.test(line)).length;
       expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: tests }, (_, i) => i + 1));
+      expect(Math.max(...tree.split("\n").map((row) => row.length))).toBeLessThan(400);
       // Every way leads somewhere: two of each test.
       expect(dot.match(/ -> /g)?.length).toBe(2 * tests);
       expect(graphFilter(filter(text), "mermaid").match(/-->/g)?.length).toBe(2 * tests);

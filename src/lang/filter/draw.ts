@@ -38,7 +38,11 @@ export function drawFilter(filter: CompiledFilter, packet?: ExplainedPacket): st
   const way = wayThrough(filter, packet);
   if (filter.graph.kind === "end") return `every packet: ${endName(filter.graph)}\n`;
   const rows: string[][] = [];
-  draw(filter.graph, "", "", { names, way, rows, heights: heightsOf(filter.graph), drawn: new Set() });
+  const later: TestNode[] = [];
+  const drawing = { names, way, rows, heights: heightsOf(filter.graph), drawn: new Set<Node>(), later };
+  draw(filter.graph, "", "", drawing);
+  for (let next = later.shift(); next !== undefined; next = later.shift())
+    if (!drawing.drawn.has(next)) draw(next, "", "", drawing);
   return `${table(rows)}${way === undefined ? "" : `${way.verdict}\n`}`;
 }
 
@@ -48,7 +52,15 @@ interface Drawing {
   readonly rows: string[][];
   readonly heights: ReadonlyMap<Node, number>;
   readonly drawn: Set<Node>;
+  /** What has no room beside others: drawn at the margin, once all else is. */
+  readonly later: TestNode[];
 }
+
+/** Characters before a test, at most: further to the right nobody reads. */
+const MOST_BEFORE = 120;
+
+/** A test of a hundred terms says enough by the first ones. */
+const cut = (words: string): string => (words.length > MOST_BEFORE ? `${words.slice(0, MOST_BEFORE - 1)}…` : words);
 
 /** Tests on the longest way from each node. */
 function heightsOf(graph: Node): ReadonlyMap<Node, number> {
@@ -70,7 +82,10 @@ function draw(start: TestNode, first: string, rest: string, drawing: Drawing): v
       { label: "yes", to: here.yes, taken: met?.answer === true },
       { label: "no", to: here.no, taken: met?.answer === false },
     ];
-    const known = ({ to }: { readonly to: Node }): boolean => to.kind === "end" || drawn.has(to);
+    const [shorter] = ways.toSorted((a, b) => (heights.get(a.to) ?? 0) - (heights.get(b.to) ?? 0));
+    const far = rest.length > MOST_BEFORE && ways.every(({ to }) => to.kind === "test") ? shorter?.to : undefined;
+    if (far?.kind === "test") drawing.later.push(far);
+    const known = ({ to }: { readonly to: Node }): boolean => to.kind === "end" || drawn.has(to) || to === far;
     const mark = (taken: boolean): string => (taken ? " <" : "");
     const ends = ways.filter(known).map(({ label, to, taken }) => `${label}: ${names.name(to)}${mark(taken)}`);
     rows.push([
@@ -79,7 +94,7 @@ function draw(start: TestNode, first: string, rest: string, drawing: Drawing): v
       ...(way === undefined
         ? []
         : [met === undefined ? "" : met.answer === undefined ? "not in the packet" : met.found]),
-      names.words(here),
+      cut(names.words(here)),
     ]);
     const open = ways
       .filter((one) => !known(one))

@@ -66,6 +66,8 @@ type Fields<T> = T extends unknown ? Omit<T, "id"> : never;
 /** Makes values, each once, and in their simplest form. */
 export class Values {
   readonly #known = new Map<string, Value>();
+  /** Conditions that values depend on; of equal ones, which of them the value has. */
+  readonly deciding: Map<Condition, Condition> = new Map();
 
   #value(key: string, fields: Fields<Value>): Value {
     let value = this.#known.get(key);
@@ -120,7 +122,9 @@ export class Values {
     if (yes.kind === "select" && same(yes)) return this.select(condition, yes.yes, no);
     if (no.kind === "select" && same(no)) return this.select(condition, yes, no.no);
     if (yes === no) return yes;
-    return this.#value(`select ${key} ${yes.id} ${no.id}`, { kind: "select", condition, yes, no });
+    const value = this.#value(`select ${key} ${yes.id} ${no.id}`, { kind: "select", condition, yes, no });
+    if (value.kind === "select") this.deciding.set(condition, value.condition);
+    return value;
   }
 
   binary(operator: Operator, left: Value, right: Value): Value {

@@ -23,6 +23,8 @@ export const NO: Node = { kind: "end", matches: false, id: 1 };
 /** Nodes of a filter, at most: far beyond what a filter of classic BPF can hold. */
 const MOST = 100_000;
 
+type Joined = Extract<Condition, { kind: "and" | "or" }>;
+
 const testKey = ({ left, relation, right }: Test): string =>
   `${left.id}${relation}${typeof right === "number" ? right : `v${right.id}`}`;
 
@@ -32,6 +34,8 @@ export class Nodes {
   readonly #known = new Map<string, Node>();
   readonly #said: ReadonlyMap<Condition, Span>;
   readonly #terms = new Map<string, Set<Span>>();
+  /** Conditions that values depend on, as far as they are known where a term is lowered. */
+  readonly #held = new Map<Condition, boolean>();
   /** The place of the term that is lowered. */
   #term: Span | undefined;
 
@@ -65,7 +69,8 @@ export class Nodes {
         // Long filters are long chains to the left: those are no recursion.
         let [first, t, f]: [Condition, Node, Node] = [condition, yes, no];
         while (first.kind === "and" || first.kind === "or") {
-          const right = this.lower(first.right, t, f);
+          const { left, right: next, kind }: Joined = first;
+          const right = this.#given(left, kind === "and", () => this.lower(next, t, f));
           if (first.kind === "and") t = right;
           else f = right;
           first = first.left;
@@ -75,8 +80,45 @@ export class Nodes {
     }
   }
 
+  /** Does `work` for a place that is reached only where a condition holds, or does not: what values depend on may be known there. */
+  #given<T>(condition: Condition, holds: boolean, work: () => T): T {
+    const { deciding } = this.#values;
+    if (deciding.size === 0) return work();
+    const learned: Condition[] = [];
+    const stack = [{ condition, holds }];
+    for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+      const decided = deciding.get(top.condition);
+      if (decided !== undefined && !this.#held.has(decided)) {
+        this.#held.set(decided, top.holds);
+        learned.push(decided);
+      }
+      const { kind } = top.condition;
+      if (kind === "not") stack.push({ condition: top.condition.of, holds: !top.holds });
+      // Both hold, or neither does.
+      else if ((kind === "and" || kind === "or") && top.holds === (kind === "and"))
+        stack.push(
+          { condition: top.condition.left, holds: top.holds },
+          { condition: top.condition.right, holds: top.holds },
+        );
+    }
+    try {
+      return work();
+    } finally {
+      for (const one of learned) this.#held.delete(one);
+    }
+  }
+
   test({ left, relation, right }: Test, yes: Node, no: Node): Node {
     if (yes === no) return yes;
+    for (const [side, value] of [
+      ["left", left],
+      ["right", right],
+    ] as const) {
+      const known = typeof value === "object" && value.kind === "select" ? this.#held.get(value.condition) : undefined;
+      if (known === undefined || typeof value === "number" || value.kind !== "select") continue;
+      const of = known ? value.yes : value.no;
+      return this.test(side === "left" ? { left: of, relation, right } : { left, relation, right: of }, yes, no);
+    }
     if (left.kind === "select") {
       const one = this.test({ left: left.yes, relation, right }, yes, no);
       const other = this.test({ left: left.no, relation, right }, yes, no);
