@@ -216,6 +216,9 @@ services:
       expect(
         await printed(network, network.balancer, "balance", "explain", `udp 1.2.3.4:5 ${VIP}:80`, "-i", "v0"),
       ).toContain("passed on to the kernel: for no service");
+      // Routes are asked only where packets are forwarded.
+      const other = await printed(network, network.client, "balance", path, "-i", "v0");
+      expect(other).toMatch(/v0 does not forward IPv4[\s\S]*sysctl -w net\.ipv4\.ip_forward=1/);
       // A second balancer is told whose place it is.
       const second = await printed(network, network.balancer, "balance", path, "-i", "v0");
       expect(second).toMatch(/stands there already/);

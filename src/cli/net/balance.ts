@@ -58,7 +58,7 @@ async function asked(line: CommandLine, question: object): Promise<unknown> {
     if (!(error instanceof NoBalancerError)) throw error;
     throw new DiagnosticError([
       {
-        code: "SCRY1610",
+        code: "SCRY1620",
         severity: "error",
         message: `no balancer runs at ${device} in this network namespace`,
         hints: [

@@ -1,5 +1,6 @@
 // Configurations, plans and explanations of the balancer.
 
+import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
 import { DiagnosticError, formatDiagnostic } from "../../source/index.ts";
@@ -85,6 +86,14 @@ describe("configurations of the balancer", () => {
     [`next: sender\n${WEB("a: 10.1.0.1", "forward: snat,")}`, "next: sender cannot bring answers back"],
     [`shared: { name: ../x }\n${WEB("a: 10.1.0.1")}`, "'../x' is no name"],
   ])("%j is told as %j", (text, message) => expect(told(text)).toContain(message));
+
+  it("stand in the documentation and the examples", () => {
+    const docs = readFileSync(new URL("../../../docs/balance.md", import.meta.url), "utf8");
+    const example = readFileSync(new URL("../../../examples/net/balance.yaml", import.meta.url), "utf8");
+    const texts = [...docs.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text as string);
+    expect(texts).toHaveLength(2);
+    for (const text of [...texts, example]) expect(told(text)).toBe("nothing");
+  });
 
   it("have a JSON Schema", () => {
     const validate = new Ajv2020({ allowUnionTypes: true }).compile(balancerSchema());

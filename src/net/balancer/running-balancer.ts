@@ -3,6 +3,7 @@
 import { UnsupportedError } from "../../kernel/index.ts";
 import { groupFolder } from "../../session/index.ts";
 import { type Balancer, packetServices, socketsAlone } from "../balance/index.ts";
+import { needForwarding } from "./forwarding.ts";
 import { HealthChecks } from "./health-checks.ts";
 import { type Applied, LiveBalancer, nameOf } from "./live-balancer.ts";
 import { Neighbours } from "./neighbours.ts";
@@ -114,6 +115,7 @@ export class RunningBalancer {
     if (packetServices(balancer).length > 0 || this.#packets !== undefined) {
       if (device === undefined)
         throw new UnsupportedError("services of packets need an interface: -i NAME, or mode: sockets");
+      needForwarding(balancer, device);
       if (this.#packets === undefined)
         this.#packets = await LiveBalancer.start(balancer, {
           kind: "packets",
