@@ -204,6 +204,33 @@ services:
     }
   });
 
+  it("lets a server drain: it keeps its flows until they end", async () => {
+    const text = (drain: boolean): string => `${head()}
+services:
+  web:
+    address: ${VIP}
+    port: 80
+    servers: { s0: { address: ${at(0).address}, drain: ${drain} }, s1: ${at(1).address} }`;
+    const path = file("drain.yaml", text(false));
+    const balancing = await balance(network, path);
+    const client = new Client(await network.node(network.client, httpClient(VIP, 80)));
+    try {
+      await client.do("open 40");
+      const { by } = await client.do("ask");
+      file("drain.yaml", text(true));
+      balancing.child.kill("SIGHUP");
+      await balancing.until(/is read again/);
+      await client.do("open 40");
+      expect(await client.do("ask")).toMatchObject({ answered: 80, moved: 0, failed: {}, by: { s0: by["s0"] } });
+      expect(balancing.said).not.toContain("has drained");
+      client.end();
+      await balancing.until(/web\/s0 has drained: its last flow has ended/, 30_000);
+    } finally {
+      client.end();
+      expect(await balancing.end()).toBe(0);
+    }
+  });
+
   it("says which server a flow has, and why", async () => {
     const text = `${head()}services: { web: { address: ${VIP}, port: 80, servers: { s0: ${at(0).address}, s1: ${at(1).address} } } }`;
     const path = file("explain.yaml", text);

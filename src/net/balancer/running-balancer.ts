@@ -11,7 +11,9 @@ import { Neighbours } from "./neighbours.ts";
 /** What a running balancer has to say. */
 export type BalancerEvent =
   | { readonly kind: "up" | "down"; readonly server: string; readonly why?: string }
-  | { readonly kind: "drained"; readonly server: string };
+  /** It drains, and its last flow has ended; it has left, and is gone. */
+  | { readonly kind: "empty"; readonly server: string }
+  | { readonly kind: "gone"; readonly server: string };
 
 export interface ServerStatus {
   readonly name: string;
@@ -61,6 +63,9 @@ export class RunningBalancer {
   readonly #round: NodeJS.Timeout;
   readonly #tell: (event: BalancerEvent) => void;
   readonly #neighbours = new Neighbours();
+  #balancer: Balancer | undefined;
+  /** Servers that drain and have no flows any more: that is told once. */
+  readonly #drained = new Set<string>();
 
   private constructor(places: BalancedPlaces, tell: (event: BalancerEvent) => void) {
     this.#places = places;
@@ -138,23 +143,39 @@ export class RunningBalancer {
         this.#sockets.release(new Map());
       }
     }
-    this.#checks.watch(balancer.services);
-    const servers = this.#packets?.plan.servers ?? [];
-    this.#neighbours.keep(balancer.next === "routes" ? servers.map(({ server }) => server.address) : []);
+    this.#balancer = balancer;
+    this.#drained.clear();
+    this.#watch();
     return {
       compiled: done.some(({ compiled }) => compiled),
       leaving: this.#packets?.plan.servers.filter(({ leaving }) => leaving).map(nameOf) ?? [],
     };
   }
 
+  /** Who is checked, and whose link-layer address is kept: those that leave too, as long as they have flows. */
+  #watch(): void {
+    const servers = this.#packets?.plan.servers ?? [];
+    const leaving = servers.filter((row) => row.leaving).map((row) => [row.identity, row] as const);
+    this.#checks.watch(this.#balancer?.services ?? [], new Map(leaving));
+    this.#neighbours.keep(this.#balancer?.next === "routes" ? servers.map(({ server }) => server.address) : []);
+  }
+
   #look(): void {
     const live = this.#packets;
     if (live === undefined) return;
+    const draining = live.plan.servers.filter(({ standing }) => standing.state === "draining");
     const leaves = live.plan.servers.some(({ leaving }) => leaving);
-    if (!leaves && !live.settings.LIMITS) return;
+    if (draining.length === 0 && !leaves && !live.settings.LIMITS) return;
     const flows = live.openFlows();
     live.correctLimits(flows);
-    for (const server of live.release(flows)) this.#tell({ kind: "drained", server });
+    for (const row of draining) {
+      if (row.leaving || (flows.get(row.slot) ?? 0) > 0 || this.#drained.has(row.identity)) continue;
+      this.#drained.add(row.identity);
+      this.#tell({ kind: "empty", server: nameOf(row) });
+    }
+    const gone = live.release(flows);
+    for (const server of gone) this.#tell({ kind: "gone", server });
+    if (gone.length > 0) this.#watch();
   }
 
   status(): BalancerStatus {
