@@ -298,6 +298,10 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     help: "take this XDP program away from those that share an interface, whoever put it there",
     example: "scry net --leave 42",
   },
+  persist: {
+    help: "with balance: it goes on when scry ends, until another one takes its place, or remove",
+    example: "scry balance web.yaml -i eth0 --persist",
+  },
   "xdp-mode": {
     value: "MODE",
     values: ["any", "native", "generic"],

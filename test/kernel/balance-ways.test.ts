@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BalancerNetwork, type Station, VIP, VIP6 } from "../support/balancer-network.ts";
-import { balance, Client, httpClient, httpServer, printed, type Round } from "../support/balancing.ts";
+import { balance, Client, httpClient, httpServer, PATIENCE, printed, type Round } from "../support/balancing.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "scry-ways-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -34,7 +34,7 @@ const ask = (hex) => new Promise((resolve) => {
   const done = (text) => { try { socket.close(); } catch {} resolve(text); };
   socket.on("message", (bytes, from) => done(String(bytes) + " from " + from.address + " " + from.port));
   socket.on("error", (error) => done(error.code));
-  socket.send(Buffer.from(hex, "hex"), ${port}, ${JSON.stringify(host)}, () => ${leave ? 'done("")' : 'setTimeout(() => done(""), 2000)'});
+  socket.send(Buffer.from(hex, "hex"), ${port}, ${JSON.stringify(host)}, () => ${leave ? 'done("")' : `setTimeout(() => done(""), ${2000 * PATIENCE})`});
 });
 (async () => {
   const all = [];
@@ -146,7 +146,7 @@ services:
       const before = [0, 1, 2].map((i) => unreachable(at(i)));
       // The socket is closed before the answer comes: the client's kernel says so to the service.
       await sent(VIP, 5353, repeated("22", 5), true);
-      await new Promise((done) => setTimeout(done, 1000));
+      await new Promise((done) => setTimeout(done, 1000 * PATIENCE));
       const came = [0, 1, 2].map((i) => unreachable(at(i)) - (before[i] ?? 0));
       expect(came[1]).toBeGreaterThan(0);
       expect([came[0], came[2]]).toEqual([0, 0]);
@@ -188,7 +188,7 @@ services:
       const client = new Client(await network.node(network.client, httpClient(VIP, 8080)));
       // Those that are too many get no answer, and try again until the client is ended.
       void client.do("open 40");
-      await new Promise((done) => setTimeout(done, 2500));
+      await new Promise((done) => setTimeout(done, 2500 * PATIENCE));
       const status = JSON.parse(
         await printed(network, network.balancer, "balance", "status", "-i", "v0", "--json"),
       ) as {
@@ -228,6 +228,51 @@ services:
     } finally {
       client.end();
       expect(await balancing.end()).toBe(0);
+    }
+  });
+
+  it("goes on when it ends, with --persist, and is taken over with all flows", async () => {
+    const path = file(
+      "persist.yaml",
+      `${head()}services: { web: { address: ${VIP}, port: 80, servers: { s1: ${at(1).address}, s0: ${at(0).address} } } }`,
+    );
+    const client = new Client(await network.node(network.client, httpClient(VIP, 80)));
+    const shown = (): string =>
+      spawnSync("ip", ["-n", network.balancer.netns, "link", "show", "v0"], { encoding: "utf8" }).stdout;
+    try {
+      const first = await balance(network, path, network.balancer, ["-i", "v0", "--persist"]);
+      await client.do("open 60");
+      const { by } = await client.do("ask");
+      expect(await first.end()).toBe(0);
+      expect(shown()).toContain("xdp");
+      expect(await client.do("ask")).toMatchObject({ answered: 60, moved: 0, failed: {}, by });
+      expect(await printed(network, network.balancer, "balance", "status", "-i", "v0")).toContain(
+        "which goes on (--persist)",
+      );
+      // Another order, and one server more: slots are who they were.
+      file(
+        "persist.yaml",
+        `${head()}services: { web: { address: ${VIP}, port: 80, servers: { s2: ${at(2).address}, s0: ${at(0).address}, s1: ${at(1).address} } } }`,
+      );
+      const second = await balance(network, path, network.balancer, ["-i", "v0", "--persist"]);
+      await client.do("open 60");
+      const later = await client.do("ask");
+      expect(later).toMatchObject({ answered: 120, moved: 0, failed: {} });
+      expect(later.by["s2"]).toBeGreaterThan(5);
+      expect(await second.end()).toBe(0);
+      expect(await printed(network, network.balancer, "balance", "remove", "-i", "v0")).toContain(
+        "nothing is balanced at v0 any more",
+      );
+      expect(shown()).not.toContain("xdp");
+      // Whoever takes over without --persist takes it with him.
+      const third = await balance(network, path, network.balancer, ["-i", "v0", "--persist"]);
+      await third.end();
+      const fourth = await balance(network, path);
+      expect(await fourth.end()).toBe(0);
+      expect(shown()).not.toContain("xdp");
+    } finally {
+      client.end();
+      await printed(network, network.balancer, "balance", "remove", "-i", "v0");
     }
   });
 
@@ -275,7 +320,7 @@ services:
       return spawnSync("bash", ["-c", enter], {
         encoding: "utf8",
         env: { ...process.env, CODE: code },
-        timeout: 20_000,
+        timeout: 20_000 * PATIENCE,
       });
     };
     const balancing = await balance(network, file("sockets.yaml", text), network.client, ["--cgroup", group]);

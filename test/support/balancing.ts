@@ -6,6 +6,9 @@ import { join } from "node:path";
 import type { BalancerNetwork, Station } from "./balancer-network.ts";
 import { repository } from "./commands.ts";
 
+/** The guests of the lab are slow. */
+export const PATIENCE: number = process.env["SCRY_LAB_TESTS"] === undefined ? 1 : 10;
+
 /** A server of HTTP that keeps connections, and says who it is. */
 export const httpServer = (name: string, port: number): string => `
 const { createServer } = require("node:http");
@@ -27,7 +30,7 @@ export class Balancing {
     child.stderr?.on("data", (text) => (this.said += text));
   }
   async until(words: RegExp, milliseconds = 15_000): Promise<void> {
-    const end = Date.now() + milliseconds;
+    const end = Date.now() + milliseconds * PATIENCE;
     while (!words.test(this.said)) {
       if (Date.now() > end || this.child.exitCode !== null) throw new Error(`it has not said ${words}: ${this.said}`);
       await new Promise((done) => setTimeout(done, 20));
@@ -91,7 +94,7 @@ const open = () => new Promise((resolve) => {
 const ask = (one) => new Promise((resolve) => {
   if (one.failed !== undefined) return resolve();
   one.answer = undefined;
-  const timer = setTimeout(() => { one.failed = "silent"; one.socket.destroy(); }, 8000);
+  const timer = setTimeout(() => { one.failed = "silent"; one.socket.destroy(); }, ${8000 * PATIENCE});
   one.wake = () => { clearTimeout(timer); one.wake = undefined; resolve(); };
   one.socket.write(request);
 });

@@ -51,6 +51,8 @@ const ROUND_MILLISECONDS = 1000;
 export interface BalancedPlaces {
   readonly interface?: string;
   readonly mode?: "any" | "native" | "generic";
+  /** What balances packets goes on when this process ends. */
+  readonly persist?: boolean;
   /** A folder of cgroup2. */
   readonly cgroup?: string;
 }
@@ -126,6 +128,7 @@ export class RunningBalancer {
           kind: "packets",
           interface: device,
           mode: this.#places.mode ?? "any",
+          persist: this.#places.persist ?? false,
         });
       else done.push(await this.#packets.apply(balancer));
     }
