@@ -2,9 +2,8 @@
 
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import type { BalancerNetwork, Station } from "./balancer-network.ts";
-import { repository } from "./commands.ts";
+import { scryCommand } from "./commands.ts";
 
 /** The guests of the lab are slow. */
 export const PATIENCE: number = process.env["SCRY_LAB_TESTS"] === undefined ? 1 : 10;
@@ -44,7 +43,6 @@ export class Balancing {
   }
 }
 
-const scry = join(repository, "dist/scry.js");
 /** Starts the command in a station, and comes back once it is at work. */
 export async function balance(
   network: BalancerNetwork,
@@ -52,13 +50,13 @@ export async function balance(
   station: Station = network.balancer,
   words: readonly string[] = ["-i", "v0"],
 ): Promise<Balancing> {
-  const balancing = new Balancing(network.start(station, process.execPath, scry, "balance", path, ...words));
+  const balancing = new Balancing(network.start(station, process.execPath, scryCommand(), "balance", path, ...words));
   await balancing.until(/Balancing at/);
   return balancing;
 }
 /** What a command prints in a station. */
 export async function printed(network: BalancerNetwork, station: Station, ...words: string[]): Promise<string> {
-  const child = network.start(station, process.execPath, scry, ...words);
+  const child = network.start(station, process.execPath, scryCommand(), ...words);
   let text = "";
   child.stdout?.on("data", (more) => (text += more));
   child.stderr?.on("data", (more) => (text += more));
