@@ -11,6 +11,7 @@ import { loadSource } from "../../scripts/load-source.mjs";
 const balance = await loadSource("src/net/balance/index.ts");
 const { ObjectFile } = await loadSource("src/loader/index.ts");
 const { kernelBtf } = await loadSource("src/kernel/index.ts");
+const { PlaneTables } = await loadSource("src/net/balancer/tables.ts");
 const { packet } = await loadSource("src/packets/index.ts");
 
 const REPEAT = 500_000;
@@ -61,10 +62,22 @@ async function planeOf(text, change = {}) {
   return { file, times: { compile: compiled - began, load: loaded - compiled, tables: performance.now() - loaded } };
 }
 
-const udp = packet().eth().ipv4({ source: "198.51.100.7", destination: "192.0.2.80" }).udp({ source: 40_000, destination: 53 }).payload("1234567890").bytes();
-const tcp = packet().eth().ipv4({ source: "198.51.100.7", destination: "192.0.2.80" }).tcp({ source: 40_000, destination: 80, ack: true }).bytes();
-const syn = packet().eth().ipv4({ source: "198.51.100.7", destination: "192.0.2.80" }).tcp({ source: 40_001, destination: 80, syn: true }).bytes();
-const other = packet().eth().ipv4({ source: "198.51.100.7", destination: "192.0.2.80" }).udp({ source: 40_000, destination: 54 }).bytes();
+const udp = packet()
+  .eth()
+  .ipv4({ source: "198.51.100.7", destination: "192.0.2.80" })
+  .udp({ source: 40_000, destination: 53 })
+  .payload("1234567890")
+  .bytes();
+const tcp = packet()
+  .eth()
+  .ipv4({ source: "198.51.100.7", destination: "192.0.2.80" })
+  .tcp({ source: 40_000, destination: 80, ack: true })
+  .bytes();
+const other = packet()
+  .eth()
+  .ipv4({ source: "198.51.100.7", destination: "192.0.2.80" })
+  .udp({ source: 40_000, destination: 54 })
+  .bytes();
 
 /** The least of the rounds, in turns. */
 function measured(planes, cases) {
@@ -82,25 +95,44 @@ function measured(planes, cases) {
 const small = await planeOf(yaml());
 const whole = await planeOf(yaml(EVERYTHING));
 // A flow that is new each time: its table has one entry and another flow comes between.
-const cases = { "UDP, IPIP, a flow that is known": udp, "TCP, IPIP, a flow that is known": tcp, "for no service": other };
+const cases = {
+  "UDP, IPIP, a flow that is known": udp,
+  "TCP, IPIP, a flow that is known": tcp,
+  "for no service": other,
+};
 console.log("ns a packet (the least of rounds):");
-for (const [name, ns] of measured({ "its parts alone": small, "with all features": whole }, cases)) console.log(`  ${name}: ${ns}`);
-let fresh = Number.POSITIVE_INFINITY;
-for (let round = 0; round < 200; round++) {
-  // Each of these flows is seen for the first time.
-  const first = syn.slice();
-  new DataView(first.buffer, first.byteOffset).setUint16(34, 1024 + round);
-  let sum = 0;
-  for (let i = 0; i < 50; i++) {
-    new DataView(first.buffer, first.byteOffset).setUint32(26, 0x0a000000 + round * 50 + i);
-    sum += small.file.programs.balance.testRun({ data: first, repeat: 1 }).nanoseconds;
-  }
-  fresh = Math.min(fresh, sum / 50);
-}
-console.log(`  a new flow, one run each, cold: ${fresh.toFixed(0)}`);
-const { info } = { info: small.file.programs.balance.info() };
-console.log(`program: ${info.instructions?.length ?? "?"} instructions verified in ${info.verifiedInstructions} steps`);
+for (const [name, ns] of measured({ "its parts alone": small, "with all features": whole }, cases))
+  console.log(`  ${name}: ${ns}`);
+// SYN and FIN at once: a flow that is new, then one that is known and over, in turns.
+const both = packet()
+  .eth()
+  .ipv4({ source: "198.51.100.7", destination: "192.0.2.80" })
+  .tcp({ source: 40_001, destination: 80, syn: true, fin: true })
+  .bytes();
+const [turns, known] = ["TCP, a new flow and a known one in turns", "TCP, IPIP, a flow that is known"].map((name, i) =>
+  measured({ alone: small }, { [name]: [both, tcp][i] }).get(`${name} | alone`),
+);
+console.log(`  TCP, IPIP, a new flow: ${2 * turns - known} (it and a known one in turns: ${turns})`);
+const written = ({ file }) => file.programs.balance.spec.functions.reduce((sum, { code }) => sum + code.length, 0);
+console.log(`instructions: ${written(small)}, with all features ${written(whole)}`);
 console.log("ms to start:", small.times, "with all features:", whole.times);
+{
+  // Two services of 100 servers; of one a server goes: what is written while the program runs on.
+  const { balancer } = balance.readBalancer({ name: "bench.yaml", text: yaml() });
+  const tables = new PlaneTables(small.file, balance.settingsOf(balancer));
+  const plan = balance.planOf(balancer);
+  tables.write(plan);
+  const times = [];
+  for (let round = 0; round < 10; round++) {
+    const down = balance.identityOf(balancer.services[0], balancer.services[0].servers[round]);
+    const began = performance.now();
+    tables.write(
+      balance.planOf(balancer, (one) => (one === down ? { state: "down", share: 0 } : balance.STANDING), plan.slots),
+    );
+    times.push(performance.now() - began);
+  }
+  console.log(`ms to write that a server is down: ${times.sort((a, b) => a - b)[5].toFixed(1)} (the middle of ten)`);
+}
 await small.file.close();
 await whole.file.close();
 
@@ -115,7 +147,9 @@ for (const size of [65_537, 131_071]) {
     return balance.disruption(before, { members: staying, ring: balance.maglev(staying, size) });
   });
   const mean = moved.reduce((sum, one) => sum + one, 0) / moved.length;
-  console.log(`  ${size}: mean ${(mean * 100).toFixed(2)} %, most ${(Math.max(...moved) * 100).toFixed(2)} %, made in ${took.toFixed(1)} ms`);
+  console.log(
+    `  ${size}: mean ${(mean * 100).toFixed(2)} %, most ${(Math.max(...moved) * 100).toFixed(2)} %, made in ${took.toFixed(1)} ms`,
+  );
 }
 
 const count = Number(process.argv[2] ?? 0);

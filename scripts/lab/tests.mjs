@@ -27,6 +27,8 @@ export const LAB_TESTS = [
   "test/kernel/tracing-modules.test.ts",
   "test/kernel/kernel-networks.test.ts",
   "test/kernel/kernel-congestion.test.ts",
+  "src/net/balance/plane.kernel.test.ts",
+  "test/kernel/balance-ways.test.ts",
 ];
 
 /** Bundles tests, and the command, into a folder; answers the guest's command and its environment. */
@@ -42,6 +44,9 @@ export async function bundledTests(files) {
     target: "node20",
     external: ["koffi", "vitest", "@vitest/*", "esbuild"],
     logLevel: "error",
+    loader: { ".bpf.ts": "text" },
+    // Its modules for browsers: those for Node are CommonJS, which a bundle of modules cannot read.
+    alias: { yaml: join(root, "node_modules/yaml/browser/index.js") },
   };
   await build({
     ...common,

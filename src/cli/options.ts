@@ -305,7 +305,7 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
     example: "scry firewall apply rules.yaml -i eth0 --hook tc",
   },
   persist: {
-    help: "it stays when scry has ended, by pins in the BPF file system",
+    help: "with firewall and balance: it goes on when scry has ended, by pins in the BPF file system, until it is removed",
     example: "scry firewall apply rules.yaml -i eth0 --persist",
   },
   "confirm-within": {

@@ -1,6 +1,7 @@
 // The network at work on this machine: firewalls, policies of services, and the balancer.
 
 export { ask, controlPath, NoBalancerError, serveControl } from "./balancer/control.ts";
+export { forget, isKept } from "./balancer/kept.ts";
 export { type Applied, type BalancedPlace, LiveBalancer, nameOf } from "./balancer/live-balancer.ts";
 export {
   type BalancedPlaces,

@@ -19,7 +19,7 @@ describe("examples of diagnostics", () => {
 
   it.each(entries.filter((e) => e.kind === "sh"))("$code $title", async ({ code, example }) => {
     const [, ...line] = words(example);
-    const at = line[0] === "record" ? 1 : 0;
+    const at = line[0] === "record" || line[0] === "balance" ? 1 : 0;
     const json = line.some((word) => word.startsWith("--no-such")) || at === 1 ? [] : ["-f", "json"];
     const ended = await runScry([...line.slice(0, at), ...json, ...line.slice(at)]);
     expect(ended.status).toBe(1);

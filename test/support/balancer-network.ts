@@ -193,7 +193,7 @@ export class BalancerNetwork {
   /** A text of JavaScript in a station; comes back once it has said something. */
   async node(station: Station, text: string): Promise<ChildProcess> {
     const child = this.start(station, process.execPath, "-e", text);
-    child.stderr?.pipe(process.stderr);
+    child.stderr?.on("data", (text) => process.stderr.write(text));
     await once(child.stdout as NodeJS.ReadableStream, "data");
     return child;
   }

@@ -46,7 +46,7 @@ export async function fuzzPlane(
 ): Promise<Fuzzed> {
   const { balancer } = readBalancer({ name: "fuzz.yaml", text: yaml });
   const settings: Settings = settingsOf(balancer);
-  const object = compilePlane(settings, { cpu: 4 });
+  const object = compilePlane(settings, { cpu: 3 });
   const subjects: Subject[] = tiers.map((tier) => machineOf(object, tier));
   if (kernel) subjects.push(await kernelOf(object));
   const random = seeded(seed);

@@ -89,6 +89,7 @@ export function explanationLines(
 }
 
 export function eventLine(event: BalancerEvent): string {
-  if (event.kind === "drained") return `${event.server} is gone: its last flow has ended`;
+  if (event.kind === "gone") return `${event.server} is gone: its last flow has ended`;
+  if (event.kind === "empty") return `${event.server} has drained: its last flow has ended`;
   return `${event.server} is ${event.kind}${event.why === undefined ? "" : `: ${event.why}`}`;
 }

@@ -10,7 +10,7 @@ import {
   ringOf,
   settingsOf,
 } from "../../net/balance/index.ts";
-import { ask, type BalancerStatus, controlPath, NoBalancerError } from "../../net/index.ts";
+import { ask, type BalancerStatus, controlPath, forget, isKept, NoBalancerError } from "../../net/index.ts";
 import { DiagnosticError } from "../../source/index.ts";
 import { type CommandLine, UsageError } from "../options.ts";
 import { printText, terminalHeight } from "../streams.ts";
@@ -29,6 +29,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     printText(1, `${String(await asked(line, { do: "reload" }))}\n`);
     return 0;
   },
+  remove: (_, line) => remove(line),
   explain: (words, line) => explain(words, line),
   check: ([path, ...rest], line) => {
     if (path === undefined || rest.length > 0) throw new UsageError("'check' takes a configuration");
@@ -56,19 +57,41 @@ async function asked(line: CommandLine, question: object): Promise<unknown> {
     return await ask(controlPath(device), question);
   } catch (error) {
     if (!(error instanceof NoBalancerError)) throw error;
-    throw new DiagnosticError([
-      {
-        code: "SCRY1660",
-        severity: "error",
-        message: `no balancer runs at ${device} in this network namespace`,
-        hints: [
-          line.given.has("interface")
-            ? `scry balance CONFIG.yaml -i ${device} starts one`
-            : "-i NAME says at which interface",
-        ],
-      },
-    ]);
+    throw noBalancer(line, device);
   }
+}
+
+function noBalancer({ given }: CommandLine, device: string): DiagnosticError {
+  const kept = given.has("interface") && isKept(device);
+  const hint = given.has("interface")
+    ? `scry balance CONFIG.yaml -i ${device} starts one`
+    : "-i NAME says at which interface";
+  return new DiagnosticError([
+    {
+      code: "SCRY1620",
+      severity: "error",
+      message: kept
+        ? `no process looks after the balancer at ${device}, which goes on (--persist)`
+        : `no balancer runs at ${device} in this network namespace`,
+      hints: [
+        kept ? `scry balance CONFIG.yaml -i ${device} takes its place, scry balance remove -i ${device} ends it` : hint,
+      ],
+    },
+  ]);
+}
+
+/** What goes on without a process. One that runs is ended by whoever started it. */
+async function remove(line: CommandLine): Promise<number> {
+  const device = line.given.get("interface");
+  if (device === undefined) throw new UsageError("'remove' needs -i NAME");
+  const runs = await ask(controlPath(device), { do: "status" }).then(
+    () => true,
+    (error: unknown) => !(error instanceof NoBalancerError),
+  );
+  if (runs) throw new UsageError(`a balancer runs at ${device}: it goes when it is ended, without --persist`);
+  if (!forget(device)) throw noBalancer(line, device);
+  printText(1, `nothing is balanced at ${device} any more\n`);
+  return 0;
 }
 
 const wantsJson = ({ given }: CommandLine): boolean => given.has("json") || given.get("format") === "json";

@@ -27,6 +27,7 @@ export async function runBalancer(path: string, { given }: CommandLine): Promise
   const group = given.get("cgroup");
   const places = {
     mode,
+    persist: given.has("persist"),
     ...(device === undefined ? {} : { interface: device }),
     ...(group === undefined ? {} : { cgroup: groupFolder({ cgroup: group }) }),
   };

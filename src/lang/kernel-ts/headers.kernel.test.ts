@@ -9,7 +9,7 @@ import { formatDiagnostic } from "../../source/index.ts";
 import { compileModule } from "./index.ts";
 
 const IMPORTS =
-  'import { be16, bpf, cgroupEgress, hash, ipv4, ipv6, live, lpmTrie, mac, range, ring, socketFilter, struct, tc, u8, u16, u32, u64, xdp, XDP, xdpFrags } from "scry/bpf";\n';
+  'import { be16, bpf, cgroupEgress, hash, ipv4, ipv6, live, lpmTrie, mac, range, ring, socketFilter, struct, tc, u8, u16, u32, u64, xdp, XDP, type XdpContext, xdpFrags } from "scry/bpf";\n';
 
 function answered(text: string): { object: BpfObject | undefined; said: string } {
   const source = { name: "t.bpf.ts", text: IMPORTS + text };
@@ -330,6 +330,28 @@ describe("what is written", () => {
     if (kind !== "socketFilter") expect((await both(text, packets)).values).toEqual([0x1239, 1]);
   });
 
+  it.each(["xdp", "tc"])("bytes from an offset on, as a struct of one's own, in %s programs", async (kind) => {
+    const text = `const Ip = struct({ first: u8, service: u8, length: be16, rest: u32, ttl: u8 });
+      const Port = struct({ port: be16 });
+      ${kind === "xdp" ? "function at(packet: XdpContext, offset: u32): u32 { const found = packet.at(Port, offset); return found ? found.port : 9; }" : ""}
+      export const f = ${kind}((packet) => {
+        const ip = packet.at(Ip, 14);
+        if (!ip) return 1;
+        const header = (u32(ip.first) & 15) << 2;
+        ip.ttl = 7;
+        ${kind === "xdp" ? "return at(packet, 16 + header);" : "const found = packet.at(Port, 16 + header); return found ? found.port : 9;"}
+      });`;
+    const { values, packets } = await both(text, [
+      PACKETS[0] as Uint8Array,
+      PACKETS[2] as Uint8Array,
+      eth(0x0800, ipv4({ protocol: 6, payload: [] })),
+      // The kernel's test run of tc programs takes none that is shorter than its header of IP.
+      ...(kind === "xdp" ? [eth(0x0800, [0x45, 0])] : []),
+    ]);
+    expect(values).toEqual([443, 22, 9, ...(kind === "xdp" ? [1] : [])]);
+    expect(packets[0]?.[22]).toBe(7);
+  });
+
   it("room at the ends", async () => {
     const { packets, values } = await both(
       `export const f = xdp((packet) => {
@@ -349,6 +371,7 @@ describe("what is written", () => {
 describe("what is wrong", () => {
   it.each([
     ["xdp((packet) => packet.ipv4() ? 1 : 0)", "packets of this program have no 'ipv4'"],
+    ["xdp((packet) => packet.at(u32) ? 1 : 0)", "at(T, offset) with T = struct"],
     ["xdp((packet) => packet.eht() ? 1 : 0)", "Did you mean 'eth'?"],
     ["cgroupEgress((packet) => packet.eth() ? 1 : 0)", "They begin with ipv4() or ipv6()"],
     ["xdp((packet) => packet.eth()?.tcp() ? 1 : 0)", "no 'tcp' lies in Ethernet"],

@@ -112,6 +112,36 @@ describe("addresses", () => {
   });
 });
 
+describe("what programs are given", () => {
+  it("is handed to functions, without the types of a kernel", () => {
+    const source = {
+      name: "t.bpf.ts",
+      text: `import { cgroupConnect4, cgroupConnect6, hash, ipv6, type KernelStruct, type ValueOf, u32 } from "scry/bpf";
+import { type Port, type Ports, ports } from "./ports.bpf.ts";
+const six = hash(ipv6, u32);
+function allowed(call: KernelStruct<"bpf_sock_addr">, found: ValueOf<typeof Port>): number {
+  call.user_port = found.port;
+  return six.has(call.user_ip6) ? 0 : 1;
+}
+export const f = cgroupConnect4((call) => { const found = ports.get(call.user_ip4); return found ? allowed(call, found) : 1; });`,
+    };
+    const ports = {
+      name: "ports.bpf.ts",
+      text: `import { hash, ipv4, be16, struct } from "scry/bpf";
+export type Ports = number;
+export const Port = struct({ port: be16 });
+export const ports = hash(ipv4, Port);`,
+    };
+    const { object, diagnostics } = compileModule(source, { include: () => ports });
+    expect(diagnostics.map((one) => formatDiagnostic(one, source)).join("\n")).toBe("");
+    expect(object?.programs.map(({ name }) => name)).toEqual(["f"]);
+    const wrong = { ...source, text: source.text.replace("bpf_sock_addr", "no_such_struct") };
+    expect(compileModule(wrong, { include: () => ports }).diagnostics[0]?.message).toContain(
+      "the kernel has no struct 'no_such_struct'",
+    );
+  });
+});
+
 describe("members that share bytes", () => {
   it("unions and bits", () => {
     expect(

@@ -44,7 +44,7 @@ export function packetMethod(
     return { kind: "plain", of: r.read(done) };
   }
   if (name === "at") return packetStruct(r, packet, args, callee.property);
-  const known = ["at", ...packet.first, ...(packet.form === "xdp" ? Object.keys(XDP_METHODS) : [])];
+  const known = [...packet.first, ...(packet.form === "xdp" ? Object.keys(XDP_METHODS) : [])];
   if (!known.includes(name) && nearest(name, known).length > 0)
     return refuse("SCRY1404", `packets have no '${name}'`, callee.property, ...nearest(name, known));
   return firstHeader(r, packet, name, args, callee.property);

@@ -125,7 +125,7 @@ export function planOf(
     servers: [
       ...rows,
       ...staying.map((row): ServerRow => {
-        const standing: Standing = { state: row.standing.state === "down" ? "down" : "draining", share: 0 };
+        const standing: Standing = { state: standingOf(row.identity).state === "down" ? "down" : "draining", share: 0 };
         return { ...row, slot: slotOf(row.identity), standing, leaving: true };
       }),
     ],

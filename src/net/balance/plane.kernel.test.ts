@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import { CONFIGURATIONS } from "../../../test/support/balancer-configs.ts";
 import { fuzzPlane } from "../../../test/support/fuzz-plane.ts";
 
-const COUNT = Number(process.env["SCRY_BALANCE_PACKETS"] ?? 3_000);
+const RUNS = process.env["SCRY_RUNS"];
+const COUNT = Number(process.env["SCRY_BALANCE_PACKETS"] ?? (RUNS === undefined ? 3_000 : Number(RUNS) * 10));
 const SEED = Number(process.env["SCRY_BALANCE_SEED"] ?? 20_261_129);
 
 describe("the balancer's data plane", () => {

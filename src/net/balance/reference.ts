@@ -164,8 +164,10 @@ export function decide(bytes: Uint8Array, state: State): Decision {
   let slot: number | undefined;
   let how = "the server of its flow";
   let port = 0;
+  const place = state.places.get(`${to} ${protocol} ${packet.port}`) ?? state.places.get(`${to} ${protocol} 0`);
+  const named = place === undefined ? undefined : byId(packet, place, state);
   const flow = state.flows.get(key);
-  if (flow !== undefined && goesOn(flow, flags, state)) {
+  if (flow !== undefined && (named ?? flow.slot) === flow.slot && goesOn(flow, flags, state)) {
     slot = flow.slot;
     port = flow.port;
     if (!about && (flags & OVER) !== 0 && !flow.ended) {
@@ -174,10 +176,12 @@ export function decide(bytes: Uint8Array, state: State): Decision {
     }
   }
   if (slot === undefined) {
-    const place = state.places.get(`${to} ${protocol} ${packet.port}`) ?? state.places.get(`${to} ${protocol} 0`);
     if (place === undefined) return pass("for no service");
     const other = settings.SHARED ? state.shared.get(key) : undefined;
-    if (other !== undefined && goesOn(other, flags, state)) {
+    if (named !== undefined) {
+      slot = named;
+      how = `the server of connection id ${packet.connectionId}`;
+    } else if (other !== undefined && goesOn(other, flags, state)) {
       slot = other.slot;
       port = other.port;
       how = "the server of its flow, which another balancer knows";
@@ -223,14 +227,16 @@ function goesOn(flow: KnownFlow, flags: number, { servers }: State): boolean {
   return (flags & SYN) === 0 || (value.state === 1 && !flow.ended);
 }
 
+/** The slot that a datagram's connection id names. */
+function byId({ connectionId }: Parsed, place: number, state: State): number | undefined {
+  if (connectionId === undefined || state.services.get(place)?.byId !== true) return undefined;
+  const slot = state.ids.get(`${place} ${connectionId}`);
+  return slot !== undefined && (state.servers.get(slot)?.value.state ?? 0) !== 0 ? slot : undefined;
+}
+
 function slotFor(packet: Parsed, place: number, hash: number, state: State): { slot: number; how: string } | undefined {
   const service = state.services.get(place);
   if (service === undefined) return undefined;
-  if (service.byId && packet.connectionId !== undefined) {
-    const slot = state.ids.get(`${place} ${packet.connectionId}`);
-    if (slot !== undefined && (state.servers.get(slot)?.value.state ?? 0) !== 0)
-      return { slot, how: `the server of connection id ${packet.connectionId}` };
-  }
   if (!service.bySource) return byRing(service.ring, hash, state);
   const source = `${place} ${textOf(packet.source)}`;
   const known = state.sources.get(source);

@@ -34,6 +34,8 @@ export interface HealthChange {
   readonly turned: boolean;
 }
 
+export type LeavingServer = Pick<Checked, "service" | "server">;
+
 const seconds = (): number => performance.now() / 1000;
 
 export class HealthChecks {
@@ -45,8 +47,11 @@ export class HealthChecks {
     this.#tell = tell;
   }
 
-  /** These services from now on; servers that were there before go on as they are. */
-  watch(services: readonly Service[]): void {
+  /**
+   * These services from now on, and servers that leave one; servers that were there before go on as they are. `leaving`: by their
+   * identity.
+   */
+  watch(services: readonly Service[], leaving: ReadonlyMap<string, LeavingServer> = new Map()): void {
     const wanted = new Map<string, Omit<Checked, "state" | "told" | "timer">>();
     for (const service of services) {
       const { health } = service;
@@ -58,6 +63,11 @@ export class HealthChecks {
           health,
           target: checkTarget(service, server, health),
         });
+    }
+    for (const [identity, { service, server }] of leaving) {
+      const { health } = service;
+      if (health !== undefined && !wanted.has(identity))
+        wanted.set(identity, { service, server, health, target: checkTarget(service, server, health) });
     }
     for (const [identity, one] of this.#all) {
       const now = wanted.get(identity);

@@ -1,7 +1,7 @@
 // The balancer at work at an interface: loaded, attached, its tables kept as the configuration and the servers' health have it.
 
 import { mkdirSync } from "node:fs";
-import { BPF_FILES, possibleCpus } from "../../kernel/index.ts";
+import { possibleCpus } from "../../kernel/index.ts";
 import { type Link, ObjectFile, type ObjectProgram } from "../../loader/index.ts";
 import type { MapSpec } from "../../object/index.ts";
 import {
@@ -18,6 +18,7 @@ import {
   REASONS,
   type ServerRow,
   type Settings,
+  type Slots,
   SOCKET_PROGRAMS,
   STANDING,
   type Standing,
@@ -25,12 +26,19 @@ import {
   settingsOf,
   stampOf,
 } from "../balance/index.ts";
+import { forget, isKept, keep, keptSlots, PINS, takeLink, takeTables } from "./kept.ts";
 import { PlaneTables, WRITTEN } from "./tables.ts";
 import { TickClock } from "./tick-clock.ts";
 
 /** Where it is at work: packets that an interface receives, or connections of a control group's processes. */
 export type BalancedPlace =
-  | { readonly kind: "packets"; readonly interface: string; readonly mode: "any" | "native" | "generic" }
+  | {
+      readonly kind: "packets";
+      readonly interface: string;
+      readonly mode: "any" | "native" | "generic";
+      /** It goes on when this process ends. */
+      readonly persist: boolean;
+    }
   | { readonly kind: "sockets"; readonly cgroup: string };
 
 /** What a reload has done. */
@@ -54,9 +62,6 @@ interface Counted {
   readonly flows: bigint;
 }
 const NONE: Counted = { packets: 0n, bytes: 0n, flows: 0n };
-
-/** Below which tables are pinned that balancers share. */
-const PINS = `${BPF_FILES}/scry-balance`;
 
 /** A flow whose client has said that it is done is over after so many seconds: its server may have something to say yet. */
 const LINGER = 10;
@@ -97,18 +102,32 @@ export class LiveBalancer {
   static async start(balancer: Balancer, place: BalancedPlace): Promise<LiveBalancer> {
     const settings = settingsOf(balancer);
     const object = objectFor(place, settings, balancer);
+    const device = place.kind === "packets" ? place.interface : undefined;
+    const before = device !== undefined && isKept(device) ? device : undefined;
     try {
+      if (before !== undefined) takeTables(object, before);
       await object.load();
-      const plan = planOf(balancer);
+      const plan = planOf(balancer, undefined, before === undefined ? undefined : slotsBefore(balancer, before));
       const tables = new PlaneTables(object, settings);
       tables.write(plan);
       const links: Link[] = [];
-      for (const name of PROGRAMS[place.kind]) links.push(await programOf(object, name).attach(place));
-      return new LiveBalancer(place, balancer, object, tables, links, plan);
+      if (before !== undefined) links.push(takeLink(before, programOf(object, "balance")));
+      else for (const name of PROGRAMS[place.kind]) links.push(await programOf(object, name).attach(place));
+      const live = new LiveBalancer(place, balancer, object, tables, links, plan);
+      if (before !== undefined && place.kind === "packets" && !place.persist) forget(before);
+      live.#keep();
+      return live;
     } catch (error) {
       await object.close();
       throw error;
     }
+  }
+
+  /** Pins what is at work now, where it is to go on. */
+  #keep(): void {
+    const [link] = this.#links;
+    if (this.#place.kind === "packets" && this.#place.persist && link !== undefined)
+      keep(this.#object, link, this.#place.interface);
   }
 
   get plan(): Plan {
@@ -182,7 +201,7 @@ export class LiveBalancer {
       const tables = new PlaneTables(next, settings);
       tables.write(plan);
       for (const link of this.#links) link.update({ name: link.name, fd: programOf(next, link.name).fd });
-      for (const link of this.#links) running.handOn(link, next);
+      for (const link of this.#links) if (running.links.includes(link)) running.handOn(link, next);
       this.#tables = tables;
     } catch (error) {
       await next.close();
@@ -190,6 +209,7 @@ export class LiveBalancer {
     }
     this.#object = next;
     this.#clock = clockOf(this.#place, next);
+    this.#keep();
     await running.close();
   }
 
@@ -280,6 +300,12 @@ export class LiveBalancer {
   }
 
   async close(): Promise<void> {
+    // What is pinned goes on.
+    const stays = this.#place.kind === "packets" && this.#place.persist;
+    for (const link of this.#links) {
+      if (stays) link.close();
+      else await link.detach();
+    }
     await this.#object.close();
   }
 
@@ -311,6 +337,14 @@ function objectFor(place: BalancedPlace, settings: Settings, { shared }: Balance
     if (map !== undefined && map.maxEntries > 1) map.pinPath = `${PINS}/${shared.name}/flows${family}`;
   }
   return object;
+}
+
+/** The slots that servers had in what goes on at an interface. */
+function slotsBefore(balancer: Balancer, device: string): Slots {
+  const identities = packetServices(balancer).flatMap((service) =>
+    service.servers.map((server) => identityOf(service, server)),
+  );
+  return { services: new Map(), servers: keptSlots(device, identities) };
 }
 
 /** Flows are those of packets: connections of sockets are not followed. */

@@ -3,6 +3,7 @@
 import { UnsupportedError } from "../../kernel/index.ts";
 import { groupFolder } from "../../session/index.ts";
 import { type Balancer, packetServices, socketsAlone } from "../balance/index.ts";
+import { needForwarding } from "./forwarding.ts";
 import { HealthChecks } from "./health-checks.ts";
 import { type Applied, LiveBalancer, nameOf } from "./live-balancer.ts";
 import { Neighbours } from "./neighbours.ts";
@@ -10,7 +11,9 @@ import { Neighbours } from "./neighbours.ts";
 /** What a running balancer has to say. */
 export type BalancerEvent =
   | { readonly kind: "up" | "down"; readonly server: string; readonly why?: string }
-  | { readonly kind: "drained"; readonly server: string };
+  /** It drains, and its last flow has ended; it has left, and is gone. */
+  | { readonly kind: "empty"; readonly server: string }
+  | { readonly kind: "gone"; readonly server: string };
 
 export interface ServerStatus {
   readonly name: string;
@@ -48,6 +51,8 @@ const ROUND_MILLISECONDS = 1000;
 export interface BalancedPlaces {
   readonly interface?: string;
   readonly mode?: "any" | "native" | "generic";
+  /** What balances packets goes on when this process ends. */
+  readonly persist?: boolean;
   /** A folder of cgroup2. */
   readonly cgroup?: string;
 }
@@ -60,6 +65,9 @@ export class RunningBalancer {
   readonly #round: NodeJS.Timeout;
   readonly #tell: (event: BalancerEvent) => void;
   readonly #neighbours = new Neighbours();
+  #balancer: Balancer | undefined;
+  /** Servers that drain and have no flows any more: that is told once. */
+  readonly #drained = new Set<string>();
 
   private constructor(places: BalancedPlaces, tell: (event: BalancerEvent) => void) {
     this.#places = places;
@@ -114,11 +122,13 @@ export class RunningBalancer {
     if (packetServices(balancer).length > 0 || this.#packets !== undefined) {
       if (device === undefined)
         throw new UnsupportedError("services of packets need an interface: -i NAME, or mode: sockets");
+      needForwarding(balancer, device);
       if (this.#packets === undefined)
         this.#packets = await LiveBalancer.start(balancer, {
           kind: "packets",
           interface: device,
           mode: this.#places.mode ?? "any",
+          persist: this.#places.persist ?? false,
         });
       else done.push(await this.#packets.apply(balancer));
     }
@@ -136,23 +146,39 @@ export class RunningBalancer {
         this.#sockets.release(new Map());
       }
     }
-    this.#checks.watch(balancer.services);
-    const servers = this.#packets?.plan.servers ?? [];
-    this.#neighbours.keep(balancer.next === "routes" ? servers.map(({ server }) => server.address) : []);
+    this.#balancer = balancer;
+    this.#drained.clear();
+    this.#watch();
     return {
       compiled: done.some(({ compiled }) => compiled),
       leaving: this.#packets?.plan.servers.filter(({ leaving }) => leaving).map(nameOf) ?? [],
     };
   }
 
+  /** Who is checked, and whose link-layer address is kept: those that leave too, as long as they have flows. */
+  #watch(): void {
+    const servers = this.#packets?.plan.servers ?? [];
+    const leaving = servers.filter((row) => row.leaving).map((row) => [row.identity, row] as const);
+    this.#checks.watch(this.#balancer?.services ?? [], new Map(leaving));
+    this.#neighbours.keep(this.#balancer?.next === "routes" ? servers.map(({ server }) => server.address) : []);
+  }
+
   #look(): void {
     const live = this.#packets;
     if (live === undefined) return;
+    const draining = live.plan.servers.filter(({ standing }) => standing.state === "draining");
     const leaves = live.plan.servers.some(({ leaving }) => leaving);
-    if (!leaves && !live.settings.LIMITS) return;
+    if (draining.length === 0 && !leaves && !live.settings.LIMITS) return;
     const flows = live.openFlows();
     live.correctLimits(flows);
-    for (const server of live.release(flows)) this.#tell({ kind: "drained", server });
+    for (const row of draining) {
+      if (row.leaving || (flows.get(row.slot) ?? 0) > 0 || this.#drained.has(row.identity)) continue;
+      this.#drained.add(row.identity);
+      this.#tell({ kind: "empty", server: nameOf(row) });
+    }
+    const gone = live.release(flows);
+    for (const server of gone) this.#tell({ kind: "gone", server });
+    if (gone.length > 0) this.#watch();
   }
 
   status(): BalancerStatus {

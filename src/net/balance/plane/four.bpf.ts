@@ -16,8 +16,8 @@ import {
   shared4,
 } from "./maps.bpf.ts";
 import { send } from "./send.bpf.ts";
-import { begun, finished, goesOn, isThere, mixed, NOWHERE, slotFor, used } from "./servers.bpf.ts";
-import { ANY_PORT, SHARED, SNAT, SOURCE4 } from "./settings.ts";
+import { begun, byId, finished, goesOn, isThere, mixed, NOWHERE, slotFor, used } from "./servers.bpf.ts";
+import { ANY_PORT, QUIC, SHARED, SNAT, SOURCE4 } from "./settings.ts";
 import { portFor, toClient, toServer } from "./snat.bpf.ts";
 
 const ICMP = 1;
@@ -88,6 +88,9 @@ export function four(packet: XdpContext): number {
   let port: u32 = 0;
   const key = Key4({ source, destination, ports, protocol });
   let slot: u32 = NOWHERE;
+  let place: u32 = NOWHERE;
+  /** The server that its connection id names. */
+  let named: u32 = NOWHERE;
   if (later) {
     const known = pieces4.get({ source, destination, id });
     hash = finished(id);
@@ -95,24 +98,29 @@ export function four(packet: XdpContext): number {
     else return places4.has({ address: destination, port: 0, protocol: 0 }) ? lost(NO_FIRST) : XDP.PASS;
   } else {
     hash = finished(mixed(mixed(mixed(protocol, ports), destination), source));
+    if (QUIC && payload !== 0) {
+      place = placeOf(destination, ports >> 16, protocol);
+      named = byId(packet, place, payload);
+    }
     const flow = flows4.get(key);
-    if (flow && goesOn(flow, flags)) {
+    if (flow && (!QUIC || named === NOWHERE || named === flow.server) && goesOn(flow, flags)) {
       slot = flow.server;
       port = flow.port;
       if (!about) used(flow, (flags & OVER) !== 0);
     }
   }
   if (slot === NOWHERE) {
-    const place = placeOf(destination, ports >> 16, protocol);
+    if (place === NOWHERE) place = placeOf(destination, ports >> 16, protocol);
     if (place === NOWHERE) return XDP.PASS;
-    if (SHARED) {
+    if (QUIC) slot = named;
+    if (SHARED && slot === NOWHERE) {
       const other = shared4.get(key);
       if (other && goesOn(other, flags)) {
         slot = other.server;
         port = other.port;
       }
     }
-    if (slot === NOWHERE) slot = slotFor(packet, place, hash, source, 0, 0, 0, payload, !about);
+    if (slot === NOWHERE) slot = slotFor(place, hash, source, 0, 0, 0, !about);
     if (slot === NOWHERE) return lost(NO_SERVER);
     const server = servers.get(slot);
     if (!server) return XDP.DROP;

@@ -3,7 +3,7 @@
 import { be16, be32, helpers, range, struct, u8, u32, u64, type ValueOf, type XdpContext } from "scry/bpf";
 import { SYN } from "./headers.bpf.ts";
 import { counts, type Flow, ids, open, rings, type Server, servers, services, sources } from "./maps.bpf.ts";
-import { AFFINITY, ID_AT, ID_BYTES, LIMITS, QUIC, RING } from "./settings.ts";
+import { AFFINITY, ID_AT, ID_BYTES, LIMITS, RING } from "./settings.ts";
 
 type ServerOf = ValueOf<typeof Server>;
 type FlowOf = ValueOf<typeof Flow>;
@@ -101,34 +101,25 @@ function idOf(packet: XdpContext, payload: u32): u32 {
   return four ? u32(four.id) : NOWHERE;
 }
 
+/** The slot that a datagram's connection id names, of a service that goes by them; NOWHERE: none that is up. */
+export function byId(packet: XdpContext, place: u32, payload: u32): u32 {
+  const service = services.get(place);
+  if (!service || (service.flags & BY_ID) === 0) return NOWHERE;
+  const id = idOf(packet, payload);
+  if (id === NOWHERE) return NOWHERE;
+  const slot = ids.get({ service: place, id });
+  if (slot === undefined) return NOWHERE;
+  const server = servers.get(slot);
+  return server && server.state !== 0 ? slot : NOWHERE;
+}
+
 /**
- * The slot for a flow of a service that is not known; NOWHERE: there is no server. `payload`: where that of a datagram is, or 0;
- * `keep`: the source is to go there from now on.
+ * The slot for a flow of a service that is not known; NOWHERE: there is no server. `keep`: the source is to go there from now on.
  */
-export function slotFor(
-  packet: XdpContext,
-  place: u32,
-  hash: u32,
-  s0: u32,
-  s1: u32,
-  s2: u32,
-  s3: u32,
-  payload: u32,
-  keep: boolean,
-): u32 {
+export function slotFor(place: u32, hash: u32, s0: u32, s1: u32, s2: u32, s3: u32, keep: boolean): u32 {
   const service = services.get(place);
   if (!service) return NOWHERE;
   const { ring, flags } = service;
-  if (QUIC && (flags & BY_ID) !== 0 && payload !== 0) {
-    const id = idOf(packet, payload);
-    if (id !== NOWHERE) {
-      const slot = ids.get({ service: place, id });
-      if (slot !== undefined) {
-        const server = servers.get(slot);
-        if (server && server.state !== 0) return slot;
-      }
-    }
-  }
   if (!AFFINITY || (flags & BY_SOURCE) === 0) return byRing(ring, hash);
   const known = sources.get({ service: place, s0, s1, s2, s3 });
   if (known) {

@@ -4,8 +4,8 @@ import { helpers, range, u16, u32, XDP, type XdpContext } from "scry/bpf";
 import { ETHERNET, Extension, Fragment, Icmp, Ip6, OVER, Ports, swapped, TCP, Tcp, UDP, Udp } from "./headers.bpf.ts";
 import { flows6, Key6, lost, NO_FIRST, NO_SERVER, pieces6, places6, servers, shared6 } from "./maps.bpf.ts";
 import { send } from "./send.bpf.ts";
-import { begun, finished, goesOn, isThere, mixed, NOWHERE, slotFor, used } from "./servers.bpf.ts";
-import { ANY_PORT, SHARED } from "./settings.ts";
+import { begun, byId, finished, goesOn, isThere, mixed, NOWHERE, slotFor, used } from "./servers.bpf.ts";
+import { ANY_PORT, QUIC, SHARED } from "./settings.ts";
 
 const ICMP6 = 58;
 const FRAGMENT = 44;
@@ -102,6 +102,9 @@ export function six(packet: XdpContext): number {
   let hash: u32 = 0;
   const key = Key6({ s0, s1, s2, s3, d0, d1, d2, d3, ports, protocol });
   let slot: u32 = NOWHERE;
+  let place: u32 = NOWHERE;
+  /** The server that its connection id names. */
+  let named: u32 = NOWHERE;
   if (later) {
     const known = pieces6.get({ s0, s1, s2, s3, d0, d1, d2, d3, id });
     hash = finished(id);
@@ -110,20 +113,25 @@ export function six(packet: XdpContext): number {
   } else {
     const to = mixed(mixed(mixed(mixed(mixed(protocol, ports), d0), d1), d2), d3);
     hash = finished(mixed(mixed(mixed(mixed(to, s0), s1), s2), s3));
+    if (QUIC && payload !== 0) {
+      place = placeOf(d0, d1, d2, d3, ports >> 16, protocol);
+      named = byId(packet, place, payload);
+    }
     const flow = flows6.get(key);
-    if (flow && goesOn(flow, flags)) {
+    if (flow && (!QUIC || named === NOWHERE || named === flow.server) && goesOn(flow, flags)) {
       slot = flow.server;
       if (!about) used(flow, (flags & OVER) !== 0);
     }
   }
   if (slot === NOWHERE) {
-    const place = placeOf(d0, d1, d2, d3, ports >> 16, protocol);
+    if (place === NOWHERE) place = placeOf(d0, d1, d2, d3, ports >> 16, protocol);
     if (place === NOWHERE) return XDP.PASS;
-    if (SHARED) {
+    if (QUIC) slot = named;
+    if (SHARED && slot === NOWHERE) {
       const other = shared6.get(key);
       if (other && goesOn(other, flags)) slot = other.server;
     }
-    if (slot === NOWHERE) slot = slotFor(packet, place, hash, s0, s1, s2, s3, payload, !about);
+    if (slot === NOWHERE) slot = slotFor(place, hash, s0, s1, s2, s3, !about);
     if (slot === NOWHERE) return lost(NO_SERVER);
     const server = servers.get(slot);
     if (!server) return XDP.DROP;
