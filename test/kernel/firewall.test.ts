@@ -1,20 +1,12 @@
 // The firewall on the live kernel: what its programs answer, and what it does at interfaces of a network namespace of the test's own.
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { createSocket } from "node:dgram";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openCapture, packet } from "../../src/filter.ts";
-import {
-  bpfFileSystems,
-  inNetworkNamespace,
-  type LoadedObject,
-  loadObject,
-  testRun,
-} from "../../src/kernel/index.ts";
+import { bpfFileSystems, inNetworkNamespace, type LoadedObject, loadObject, testRun } from "../../src/kernel/index.ts";
 import {
   COUNTERS,
   compileFirewall,
@@ -33,6 +25,7 @@ import { lacking } from "../support/skips.ts";
 
 const netns = `scry-${process.pid}-wall`;
 const path = `/run/netns/${netns}`;
+const scryFile = join(repository, "dist/scry.js");
 const folder = mkdtempSync(join(tmpdir(), "scry-firewall-"));
 const ip = (...words: string[]): void => void execFileSync("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
 let mounted = false;
@@ -201,15 +194,17 @@ describe("programs of rules", () => {
   });
 });
 
+/** What a text of Python prints in a network namespace. */
+const python = (namespace: string, text: string, input = ""): string =>
+  execFileSync("ip", ["netns", "exec", namespace, "/usr/bin/python3", "-c", text], { input, encoding: "utf8" });
+
 /** Sends frames at v1: they arrive at v0. */
 function arrive(words: readonly string[], times = 1): void {
-  const python = `import socket,sys
+  const text = `import socket,sys
 s=socket.socket(socket.AF_PACKET,socket.SOCK_RAW); s.bind(("v1",0))
 for line in sys.stdin.read().split():
   for _ in range(${times}): s.send(bytes.fromhex(line))`;
-  execFileSync("ip", ["netns", "exec", netns, "/usr/bin/python3", "-c", python], {
-    input: words.map((one) => Buffer.from(frame(one)).toString("hex")).join("\n"),
-  });
+  python(netns, text, words.map((one) => Buffer.from(frame(one)).toString("hex")).join("\n"));
 }
 
 const rulesFile = (name: string, data: RulesData): string => {
@@ -222,15 +217,7 @@ const rulesFile = (name: string, data: RulesData): string => {
 async function start(
   ...words: string[]
 ): Promise<{ child: ChildProcess; ended: Promise<{ status: number | null; out: string; messages: string }> }> {
-  const child = spawn("ip", [
-    "netns",
-    "exec",
-    netns,
-    process.execPath,
-    join(repository, "dist/scry.js"),
-    "firewall",
-    ...words,
-  ]);
+  const child = spawn(process.execPath, [scryFile, "firewall", ...words, "--netns", netns]);
   let [out, messages] = ["", ""];
   child.stdout.on("data", (text) => (out += text));
   const ended = new Promise<{ status: number | null; out: string; messages: string }>((resolve) => {
@@ -246,11 +233,9 @@ async function start(
   return { child, ended };
 }
 const scry = async (...words: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> => {
-  const { stdout, stderr, status } = spawnSync(
-    "ip",
-    ["netns", "exec", netns, process.execPath, join(repository, "dist/scry.js"), "firewall", ...words],
-    { encoding: "utf8" },
-  );
+  const { stdout, stderr, status } = spawnSync(process.execPath, [scryFile, "firewall", ...words, "--netns", netns], {
+    encoding: "utf8",
+  });
   return { status, stdout, stderr };
 };
 
@@ -406,26 +391,24 @@ for _ in range(20000): s.send(bytes.fromhex("${Buffer.from(frame("udp 10.0.0.1:5
   });
 
   it("lets answers in to what goes out, and nothing else", async () => {
-    const inside = <T>(work: () => T): T => inNetworkNamespace(path, work);
     ip("-n", netns, "address", "add", "10.9.0.1/24", "dev", "v0");
     ip("-n", netns, "neighbour", "add", "10.9.0.9", "lladdr", "02:00:00:00:00:01", "dev", "v0");
-    await using firewall = applyFirewall(
-      place,
-      rulesOf({ default: "deny", rules: [{ name: "answers", action: "allow", state: "established" }] }),
-    );
-    const socket = inside(() => createSocket("udp4"));
-    await new Promise<void>((done) => inside(() => socket.bind(5555, "10.9.0.1", done)));
+    const rules = rulesOf({ default: "deny", rules: [{ name: "answers", action: "allow", state: "established" }] });
+    await using firewall = applyFirewall(place, rules);
     arrive(["udp 10.9.0.9:53 > 10.9.0.1:5555"]);
     expect(packetsBy(firewall)[0]).toBe(0);
-    await new Promise((done) => socket.send("asked", 53, "10.9.0.9", done));
+    python(
+      netns,
+      `import socket
+s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind(("10.9.0.1",5555)); s.sendto(b"asked",("10.9.0.9",53))`,
+    );
     arrive(["udp 10.9.0.9:53 > 10.9.0.1:5555", "udp 10.9.0.9:54 > 10.9.0.1:5555"]);
     expect(packetsBy(firewall)[0]).toBe(1);
-    socket.close();
   });
 
   it("answers a refused connection at once", async () => {
-    // Two namespaces' worth in one would be answered by the kernel itself: the client is the peer's end.
     const client = `scry-${process.pid}-client`;
+    const there = `/run/netns/${client}`;
     ip("netns", "add", client);
     try {
       ip("-n", netns, "link", "add", "w0", "type", "veth", "peer", "name", "w1", "netns", client);
@@ -433,28 +416,30 @@ for _ in range(20000): s.send(bytes.fromhex("${Buffer.from(frame("udp 10.0.0.1:5
       ip("-n", client, "address", "add", "10.8.0.2/24", "dev", "w1");
       ip("-n", netns, "link", "set", "w0", "up");
       ip("-n", client, "link", "set", "w1", "up");
-      // XDP's own packets leave a veth only where its peer has a program, or has GRO on (Documentation/networking/veth).
-      spawnSync("ip", ["netns", "exec", client, "ethtool", "-K", "w1", "gro", "on"]);
-      await using _peer = applyFirewall(
-        { interface: "w1", netns: `/run/netns/${client}`, hook: "xdp" },
-        rulesOf({ rules: [] }),
-      );
-      await using firewall = applyFirewall(
-        { interface: "w0", netns: path, hook: "xdp" },
-        rulesOf({ rules: [{ action: "reject", protocol: "tcp", "destination-port": 81 }] }),
-      );
-      const server = inNetworkNamespace(path, () => createServer((socket) => socket.end()).listen(80, "10.8.0.1"));
-      await new Promise((done) => server.once("listening", done));
-      const tried = (port: number): Promise<string> =>
-        new Promise((done) => {
-          const socket = inNetworkNamespace(`/run/netns/${client}`, () => connect(port, "10.8.0.1"));
-          socket.setTimeout(3000, () => done("silence"));
-          socket.once("connect", () => done("connected"));
-          socket.once("error", (error) => done((error as NodeJS.ErrnoException).code ?? ""));
-        });
-      expect([await tried(80), await tried(81)]).toEqual(["connected", "ECONNREFUSED"]);
+      // What XDP sends back leaves a veth only where the peer has a program too (drivers/net/veth.c, veth_xdp_xmit).
+      await using _peer = applyFirewall({ interface: "w1", netns: there, hook: "xdp" }, rulesOf({ rules: [] }));
+      const rules = rulesOf({ rules: [{ action: "reject", protocol: "tcp", "destination-port": 81 }] });
+      await using firewall = applyFirewall({ interface: "w0", netns: path, hook: "xdp" }, rules);
+      const server = spawn("ip", [
+        "netns",
+        "exec",
+        netns,
+        "/usr/bin/python3",
+        "-c",
+        `import socket,sys
+s=socket.create_server(("10.8.0.1",80)); print("ready",flush=True); sys.stdin.read()`,
+      ]);
+      await new Promise((done) => server.stdout.once("data", done));
+      const tried = (port: number): string =>
+        python(
+          client,
+          `import socket
+try: socket.create_connection(("10.8.0.1",${port}),timeout=5); print("connected")
+except OSError as error: print(error.strerror or error)`,
+        ).trim();
+      expect([tried(80), tried(81)]).toEqual(["connected", "Connection refused"]);
       expect(packetsBy(firewall)[0]).toBeGreaterThan(0);
-      server.close();
+      server.stdin.end();
     } finally {
       spawnSync("ip", ["netns", "del", client]);
     }

@@ -125,6 +125,18 @@ function interrupted(): AbortSignal {
   return controller.signal;
 }
 
+/** Waits for it. A listener alone does not keep the process. */
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  const timer = setInterval(() => undefined, 0x7fff_ffff);
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => {
+      clearInterval(timer);
+      resolve();
+    });
+  });
+}
+
 const netnsOf = ({ given }: CommandLine): { netns?: string } => {
   const netns = given.get("netns");
   return netns === undefined ? {} : { netns: netns.includes("/") ? netns : `/run/netns/${netns}` };
@@ -227,7 +239,7 @@ async function apply(path: string, line: CommandLine): Promise<number> {
     }
     printText(2, `${what}; Ctrl-C ends it\n`);
     if (rules.value.rules.some(({ sample }) => sample !== undefined)) await showSamples(firewall, line, signal);
-    else if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    else await aborted(signal);
     print([firewall], line);
     return 0;
   } finally {

@@ -194,7 +194,7 @@ export function applyFirewall(
             : {}),
         };
         const flowsLink = attachments.find(({ target }) => target.kind === "tc" && target.direction === "egress");
-        makeDirectory(directory);
+        makeDirectory(directory, kernel);
         try {
           for (const [name, map] of maps) pinAnew(map.fd, `${directory}/${name}`, kernel);
           pinAnew(main.fd, `${directory}/program`, kernel);

@@ -1,6 +1,6 @@
 // What of a firewall stays when its command has ended: links, maps and its rules, by names in a BPF file system.
 //
-//     /sys/fs/bpf/scry/firewall/eth0.4026531840/      the interface, and the number of its network namespace
+//     /sys/fs/bpf/scry/firewall/eth0-4026531840/      the interface, and the number of its network namespace
 //         link, flows_link        what attaches its programs
 //         counters, flows, …      its maps
 //         state                   its rules as text, and what has been counted before they were applied
@@ -11,6 +11,7 @@
 import { mkdirSync, readdirSync, renameSync, rmdirSync, statSync } from "node:fs";
 import {
   BPF_FILES,
+  bpfFileSystems,
   createMap,
   type Kernel,
   KernelMap,
@@ -19,6 +20,7 @@ import {
   openPinned,
   pin,
   SystemCallError,
+  UnsupportedError,
   unpin,
 } from "../../kernel/index.ts";
 import type { HookName } from "../firewall/index.ts";
@@ -58,6 +60,11 @@ export interface FirewallState {
 const ROOT = `${BPF_FILES}/scry`;
 const MOST_STATE = 4 << 20;
 
+/** Names in a BPF file system have no dots (kernel/bpf/inode.c keeps them for itself); those of interfaces may. */
+const encoded = (name: string): string => name.replace(/[%.]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
+const decoded = (name: string): string =>
+  name.replace(/%([\da-f]{2})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 16)));
+
 /** The directory of a place's firewall. Throws a SystemCallError where its namespace cannot be found. */
 export function pinsOf({ interface: name, netns }: Pick<FirewallPlace, "interface" | "netns">): string {
   const file = netns ?? "/proc/self/ns/net";
@@ -67,7 +74,7 @@ export function pinsOf({ interface: name, netns }: Pick<FirewallPlace, "interfac
   } catch (error) {
     throw new SystemCallError("stat", Math.abs((error as { errno?: number }).errno ?? 2), `network namespace ${file}`);
   }
-  return `${ROOT}/firewall/${name}.${number}`;
+  return `${ROOT}/firewall/${encoded(name)}-${number}`;
 }
 
 /** The directories of all firewalls that have been made to stay, with the interface and namespace of each. */
@@ -83,19 +90,29 @@ export function pinnedFirewalls(): readonly {
     return [];
   }
   return names.flatMap((name) => {
-    const [, device, namespace] = /^(.+)\.(\d+)$/.exec(name) ?? [];
+    const [, device, namespace] = /^(.+)-(\d+)$/.exec(name) ?? [];
     return device === undefined
       ? []
-      : [{ path: `${ROOT}/firewall/${name}`, interface: device, namespace: Number(namespace) }];
+      : [{ path: `${ROOT}/firewall/${name}`, interface: decoded(device), namespace: Number(namespace) }];
   });
 }
 
-export function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const errno = Math.abs((error as { errno?: number }).errno ?? 1);
-    throw new SystemCallError("mkdir", errno, path, `is a BPF file system mounted? \`mount -t bpf bpf ${BPF_FILES}\``);
+/** Makes a directory of pins. Throws a SystemCallError, or an UnsupportedError where no BPF file system is mounted. */
+export function makeDirectory(path: string, kernel: Kernel = liveKernel()): void {
+  if (!bpfFileSystems(kernel).includes(BPF_FILES))
+    throw new UnsupportedError(
+      `${path}: no BPF file system is mounted there: \`mount -t bpf bpf ${BPF_FILES}\`, once, as root ('ip netns exec' hides it: use --netns)`,
+    );
+  // One by one: Node's own way to make them all never ends where the file system refuses one with ENOENT.
+  for (let end = path.indexOf("/", ROOT.length); ; end = path.indexOf("/", end + 1)) {
+    const part = end < 0 ? path : path.slice(0, end);
+    try {
+      mkdirSync(part, { mode: 0o700 });
+    } catch (error) {
+      const { errno = -1, code } = error as { errno?: number; code?: string };
+      if (code !== "EEXIST") throw new SystemCallError("mkdir", Math.abs(errno), part);
+    }
+    if (end < 0) return;
   }
 }
 
