@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openCapture, packet } from "../../src/filter.ts";
-import { bpfFileSystems, inNetworkNamespace, type LoadedObject, loadObject, testRun } from "../../src/kernel/index.ts";
+import { bpfFileSystems, type LoadedObject, loadObject, testRun } from "../../src/kernel/index.ts";
 import {
   COUNTERS,
   compileFirewall,

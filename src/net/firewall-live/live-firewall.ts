@@ -57,11 +57,10 @@ const NONE: Counts = { packets: 0n, bytes: 0n, last: 0n };
 export const DEFAULT_KEY = "default";
 const word = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
 
-/** The words of a rule, by which its counts are known when the rules around it change. */
-export function ruleKey({ place, source, value }: ReadConfig<RuleSet>, rule: number): string {
-  if (rule >= value.rules.length) return DEFAULT_KEY;
-  const { start, end } = place("rules", rule);
-  return source.text.slice(start, end).replace(/\s+/g, " ").trim();
+/** By which a rule's counts are known when the rules around it change: its name, or all that it asks. */
+export function ruleKey({ value }: ReadConfig<RuleSet>, rule: number): string {
+  const one = value.rules[rule];
+  return one === undefined ? DEFAULT_KEY : (one.name ?? JSON.stringify(one));
 }
 
 /** What a rule has counted on all CPUs. */

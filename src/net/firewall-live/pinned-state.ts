@@ -47,7 +47,7 @@ export interface FirewallState {
   readonly text: string;
   readonly hook: HookName;
   readonly dryRun: boolean;
-  /** What each rule, by its text, had counted before these rules were applied. */
+  /** What each rule, by its name or all that it asks, had counted before these rules were applied. */
   readonly carried: ReadonlyMap<string, Counts>;
   /** When it was applied: milliseconds since 1970. */
   readonly applied: number;
