@@ -86,9 +86,17 @@ export const CONTENT_CASES: readonly (readonly [string, ContentPattern, Uint8Arr
   ["not all of it", { http: { path: "/a", method: "GET", host: "*.x.org" } }, httpRequest("GET", "/a", "x.org"), false],
 ];
 
-/** An XDP program that calls one of the functions on what lies behind Ethernet, IPv4 and UDP, and puts its answer into `answer`. */
-export function answering(content: CompiledContent, functionName: string): BpfObject {
+/**
+ * A program that calls one of the functions on what lies behind Ethernet, IPv4 and UDP, and puts its answer into `answer`. One of tc
+ * pulls the packet together before, of which the functions see no more than lies in one piece.
+ */
+export function answering(
+  content: CompiledContent,
+  functionName: string,
+  type: "xdp" | "sched_cls" = "xdp",
+): BpfObject {
   const b = new FunctionBuilder("main", [{ kind: "ctx" }]);
+  if (type === "sched_cls") b.helper("skb_pull_data", [b.param(0), b.const(0)]);
   const found = b.call(functionName, [b.param(0), b.const(14 + 20 + 8)]);
   b.store(64, b.mapValue("answer", 0), 0, found);
   b.return(2);
@@ -100,7 +108,7 @@ export function answering(content: CompiledContent, functionName: string): BpfOb
   const answer = { name: "answer", type: "array", keySize: 4, valueSize: 8, maxEntries: 1 } as const;
   return {
     maps: [...content.maps, answer],
-    programs: [{ name: "main", type: "xdp", attach: [], functions }],
+    programs: [{ name: "main", type, attach: [], functions }],
     license: "GPL",
   };
 }

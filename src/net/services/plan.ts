@@ -17,7 +17,9 @@ import {
 /** Patterns of names that a policy may have. */
 export const MOST_PATTERNS = 1024;
 /** Rules of all services, with one more for each operation. */
-const MOST_COUNTERS = 8192;
+const MOST_COUNTERS = 4096;
+/** Rules of a list: jumps over the code of more are too far for the instructions of older kernels. */
+const MOST_RULES = 1000;
 const LEAST_CAPACITY = 16;
 
 export interface PlannedRule {
@@ -154,17 +156,25 @@ export function planServices(
     const operations = OPERATIONS.flatMap((operation): PlannedOperation[] => {
       const rules = service.rules[operation];
       if (rules === undefined) return [];
-      rules.forEach((rule, i) => {
-        const before = rules.slice(0, i).findIndex((earlier) => matchContains(earlier.match, rule.match));
-        // What connect's list already told is not told again of send, which took it over.
-        if (before >= 0 && !(operation === "send" && rules === service.rules.connect))
-          tell(
-            "warning",
-            "SCRY1633",
-            `This rule is never asked: rule ${before + 1} of '${operation}' has all that it is about`,
-            rule.match,
-          );
-      });
+      if (rules.length > MOST_RULES)
+        tell(
+          "error",
+          "SCRY1634",
+          `'${operation}' of ${service.name} has ${rules.length} rules: more than ${MOST_RULES}`,
+          service,
+        );
+      else
+        for (const [i, rule] of rules.entries()) {
+          const before = rules.slice(0, i).findIndex((earlier) => matchContains(earlier.match, rule.match));
+          // What connect's list already told is not told again of send, which took it over.
+          if (before >= 0 && !(operation === "send" && rules === service.rules.connect))
+            tell(
+              "warning",
+              "SCRY1633",
+              `This rule is never asked: rule ${before + 1} of '${operation}' has all that it is about`,
+              rule.match,
+            );
+        }
       const made = rules.map(
         ({ verdict, match }): PlannedRule => ({
           verdict,

@@ -228,7 +228,8 @@ export function automatonOf(patterns: readonly Pattern[]): Automaton {
       const isBase = bases.has(below);
       if (!isBase) for (const position of under.own) further.add(position);
       const onto = isBase ? below : under.base;
-      for (const position of bases.get(onto) as ReadonlySet<number>) further.delete(position);
+      const there = bases.get(onto) as ReadonlySet<number>;
+      for (const position of further) if (there.has(position)) further.delete(position);
       next[c] = further.size === 0 && mask === 0n ? below : stateOf(sorted(further), onto, mask | under.mask);
     }
   }

@@ -22,7 +22,10 @@ export interface ContentCondition {
 export interface ContentOptions {
   /** Bytes of the payload that `bytes` and `regex` look at: a multiple of 8, 1,536 at most; 256 unless said otherwise. */
   readonly bytes?: number;
-  /** Whose context the functions are given; XDP's unless said otherwise. */
+  /**
+   * Whose context the functions are given; XDP's unless said otherwise. Of tc they see no more than lies in one piece: the program pulls
+   * together what they are to look at (`skb_pull_data`) before it calls them.
+   */
   readonly context?: PacketContext;
   /** Before the names of maps and functions, which are unique in a program. */
   readonly prefix?: string;

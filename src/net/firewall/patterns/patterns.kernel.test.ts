@@ -11,8 +11,13 @@ const seed = Number(process.env["SCRY_SEED"] ?? 20261129);
 const framed = (payload: Uint8Array): Uint8Array => packet().eth().ipv4({}).udp({}).payload(payload).bytes();
 
 /** Compares the kernel's answers with the reference's; gives how many had a bit. */
-function compare(content: CompiledContent, matcher: ContentMatcher, payloads: readonly Uint8Array[]): number {
-  using loaded = loadObject(answering(content, matcher.functionName));
+function compare(
+  content: CompiledContent,
+  matcher: ContentMatcher,
+  payloads: readonly Uint8Array[],
+  type: "xdp" | "sched_cls" = "xdp",
+): number {
+  using loaded = loadObject(answering(content, matcher.functionName, type));
   const { fd } = loaded.programs.get("main")!;
   const answer = loaded.maps.get("answer")!;
   let found = 0;
@@ -29,6 +34,13 @@ it("cases in words", () => {
   const { content } = compileContent(CONTENT_CASES.map(([, pattern], id) => ({ id, pattern })));
   const payloads = CONTENT_CASES.map(([, , payload]) => payload);
   for (const matcher of content!.matchers) expect(compare(content!, matcher, payloads)).toBeGreaterThan(2);
+});
+
+it("cases in words, in programs of tc", () => {
+  const conditions = CONTENT_CASES.map(([, pattern], id) => ({ id, pattern }));
+  const { content } = compileContent(conditions, { context: "tc" });
+  const payloads = CONTENT_CASES.map(([, , payload]) => payload);
+  for (const matcher of content!.matchers) expect(compare(content!, matcher, payloads, "sched_cls")).toBeGreaterThan(2);
 });
 
 it("generated patterns and payloads", () => {

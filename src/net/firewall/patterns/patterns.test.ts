@@ -107,7 +107,7 @@ describe("generated", () => {
   it("expressions match what JavaScript's match", () => {
     const random = new Random(seed);
     const count = { yes: 0, no: 0, large: 0 };
-    for (let i = 0; i < 1500; i++) {
+    for (let i = 0; i < 500; i++) {
       const source = randomRegex(random);
       const theirs = new RegExp(source);
       if (theirs.test("")) continue;
@@ -128,8 +128,8 @@ describe("generated", () => {
       }
     }
     console.log(`seed ${seed}: ${count.yes} matches, ${count.no} none; ${count.large} are too large`);
-    expect(count.large).toBeLessThan(20);
-    expect(Math.min(count.yes, count.no)).toBeGreaterThan(5000);
+    expect(count.large).toBeLessThan(10);
+    expect(Math.min(count.yes, count.no)).toBeGreaterThan(1500);
   });
 
   it("patterns, all at once, match what each alone does, on the embedded machine too", () => {
