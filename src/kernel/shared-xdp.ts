@@ -26,6 +26,8 @@ import { occupied, setXdp } from "./xdp-interface.ts";
 import { nap, openSlot, pinFolder, pinnedDispatchers, pinSlots, unpinSlots, withPins } from "./xdp-pins.ts";
 import { dispatcherConfig } from "./xdp-slots.ts";
 
+const EPERM = 1;
+const EINVAL = 22;
 const EEXIST = 17;
 const EBUSY = 16;
 /** How often it is begun anew where others change the same interface. */
@@ -63,7 +65,14 @@ export function loadShared(object: BpfObject, options: LoadOptions = {}, kernel:
   const type = functionOf(kernel, programInfo(dispatcher.fd, kernel).id, slotFunction(0));
   const standsIn = (spec: ProgramSpec): { fd: number; type: number } | undefined =>
     spec.type === "xdp" ? { fd: dispatcher.fd, type } : options.standsIn?.(spec);
-  return loadObject(object, { ...options, standsIn }, kernel);
+  try {
+    return loadObject(object, { ...options, standsIn }, kernel);
+  } catch (error) {
+    if (!(error instanceof SystemCallError) || (error.errno !== EPERM && error.errno !== EINVAL)) throw error;
+    throw new UnsupportedError(
+      `${error.message}; to share an interface a program stands in for a function of another one (freplace), which this kernel did not let it`,
+    );
+  }
 }
 
 function functionOf(kernel: Kernel, program: number, name: string): number {

@@ -22,6 +22,8 @@ export const NO: Node = { kind: "end", matches: false, id: 1 };
 
 /** Nodes of a filter, at most: far beyond what a filter of classic BPF can hold. */
 const MOST = 100_000;
+/** How often a filter's rest may be lowered twice: tunnels in tunnels would do so without end. */
+const MOST_SPLITS = 32;
 
 type Joined = Extract<Condition, { kind: "and" | "or" }>;
 
@@ -34,6 +36,7 @@ export class Nodes {
   readonly #known = new Map<string, Node>();
   readonly #said: ReadonlyMap<Condition, Span>;
   readonly #terms = new Map<string, Set<Span>>();
+  #splits = 0;
   /** Conditions that values depend on, as far as they are known where a term is lowered. */
   readonly #held = new Map<Condition, boolean>();
   /** The place of the term that is lowered. */
@@ -52,6 +55,16 @@ export class Nodes {
 
   /** The graph of a condition that goes on to two others. */
   lower(condition: Condition, yes: Node, no: Node): Node {
+    const known = this.#held.get(this.#values.deciding.get(condition) ?? condition);
+    if (known !== undefined) return known ? yes : no;
+    const first = this.#firstDeciding(condition);
+    if (first !== undefined && this.#splits < MOST_SPLITS) {
+      // All that follows, once for each answer.
+      this.#splits++;
+      const one = this.#given(first, true, () => this.lower(condition, yes, no));
+      const other = this.#given(first, false, () => this.lower(condition, yes, no));
+      return this.lower(first, one, other);
+    }
     switch (condition.kind) {
       case "always":
         return condition.holds ? yes : no;
@@ -77,6 +90,16 @@ export class Nodes {
         }
         return this.lower(first, t, f);
       }
+    }
+  }
+
+  /** What is asked first, where values of what follows depend on it. */
+  #firstDeciding(condition: Condition): Condition | undefined {
+    const { deciding } = this.#values;
+    if (deciding.size === 0) return undefined;
+    for (let at = condition; ; at = at.kind === "not" ? at.of : at.left) {
+      if (at !== condition && deciding.has(at)) return this.#held.has(deciding.get(at) ?? at) ? undefined : at;
+      if (at.kind !== "not" && at.kind !== "and" && at.kind !== "or") return undefined;
     }
   }
 
