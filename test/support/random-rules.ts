@@ -1,6 +1,6 @@
 // Rules of a firewall, and packets that come near to them, from a seed.
 
-import type { RuleData, RulesData } from "../../src/net/firewall/index.ts";
+import type { ContentData, RuleData, RulesData } from "../../src/net/firewall/index.ts";
 import { packet } from "../../src/packets/index.ts";
 
 /** Numbers from 0 up to below `n`, the same for the same seed (a linear congruential generator, its upper bits). */
@@ -47,6 +47,25 @@ const NETWORKS6 = [
 ];
 const PORTS = [0, 22, 53, 80, 443, 1023, 1024, 5353, 8080, 65535];
 const FLAGS = ["syn", "syn,!ack", "ack", "rst", "fin,psh,urg", "!syn", "syn,ack", "!syn,!ack,!rst"];
+
+const CONTENTS: readonly ContentData[] = [
+  { bytes: "evil" },
+  { bytes: "0x0d0a0d0a" },
+  { regex: "GET /[a-m]+" },
+  { dns: "evil.example" },
+  { dns: "*.example" },
+  { http: { host: "www.evil.example" } },
+  { http: { method: "GET", path: "/adm" } },
+];
+const question = (...labels: string[]): string =>
+  `\x12\x34\x01\0\0\x01\0\0\0\0\0\0${labels.map((label) => String.fromCharCode(label.length) + label).join("")}\0\0\x01\0\x01`;
+const PAYLOADS: readonly string[] = [
+  "GET /admin HTTP/1.1\r\nHost: www.evil.example\r\n\r\n",
+  "POST /zoo HTTP/1.1\r\nhost: good.example\r\n\r\n",
+  "nothing evil",
+  question("www", "evil", "example"),
+  question("good", "example"),
+];
 
 export interface RandomRulesOptions {
   /** Rates and flows: what a packet meets then depends on those before it. */
@@ -109,6 +128,9 @@ export function randomRules(
           "vlan 5",
         ]),
       ),
+      content: takes("tcp", "udp", "sctp")
+        ? maybe(plain ? 0 : 4, () => several(() => pick(roll, CONTENTS)))
+        : undefined,
       bytes: maybe(plain ? 0 : 4, () => [
         { offset: pick(roll, [0, 14, 30, 47, 90]), equal: pick(roll, ["0x02", "0x4500", "0x0a000001", "0x00"]) },
       ]),
@@ -210,6 +232,7 @@ export function randomPacket(roll: Dice): Uint8Array {
     default:
       made = made.udp(ports);
   }
+  if (roll(3) === 0) return damaged(roll, made.payload(pick(roll, PAYLOADS)).bytes());
   return damaged(roll, made.payload(new Uint8Array(roll(4) === 0 ? roll(1400) : roll(40)).fill(roll(256))).bytes());
 }
 

@@ -25,6 +25,10 @@ export const firewall: Command = {
       "which rule decides, and why those before it do not: 'tcp 192.0.2.1:5000 > 198.51.100.2:22 syn'",
     ],
     ["diff OLD.yaml NEW.yaml", "the packets whose fate would change"],
+    [
+      "import FILE [-i NAME]",
+      "rules of iptables-save or 'nft list ruleset' as rules of this firewall; what cannot be carried over is said",
+    ],
     ["schema", "the JSON Schema of rules, for editors"],
   ],
   options: options(

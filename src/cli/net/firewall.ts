@@ -1,11 +1,13 @@
 // `scry firewall`: what its words ask for.
 
 import { readFileSync } from "node:fs";
-import { duration, jsonSchema, type Wrong } from "../../config/index.ts";
+import { jsonSchema, type Wrong } from "../../config/index.ts";
 import {
   analyseRules,
   differences,
+  formatRules,
   type HookName,
+  importRules,
   judge,
   type Prefix,
   packetOfHex,
@@ -14,13 +16,14 @@ import {
   readPrefix,
   runRuleTests,
 } from "../../net/firewall/index.ts";
-import { applyFirewall, type FirewallPlace, fileBeside, LiveFirewall, pinnedFirewalls } from "../../net/index.ts";
-import { type Diagnostic, DiagnosticError } from "../../source/index.ts";
+import { LiveFirewall, pinnedFirewalls } from "../../net/index.ts";
 import { renderDiagnostics } from "../messages.ts";
 import { type CommandLine, UsageError } from "../options.ts";
 import { printText, terminalHeight } from "../streams.ts";
+import { applyRules } from "./firewall-apply.ts";
 import { explanationLines, statusJson, statusLines } from "./firewall-lines.ts";
-import { compiledFile, rulesOfFile } from "./rule-files.ts";
+import { interrupted, placeOf, print, problem, wantsJson } from "./firewall-place.ts";
+import { compiledFile, textOfFile } from "./rule-files.ts";
 import { showSamples } from "./samples.ts";
 
 type Action = (words: readonly string[], line: CommandLine) => number | Promise<number>;
@@ -38,7 +41,7 @@ export async function firewallPackets(line: CommandLine): Promise<number> {
 }
 
 const ACTIONS: Readonly<Record<string, Action>> = {
-  apply: (words, line) => apply(only(words, "a file of rules"), line),
+  apply: (words, line) => applyRules(only(words, "a file of rules"), line),
   confirm: async (words, line) => {
     none(words);
     await using firewall = standing(line);
@@ -85,6 +88,8 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   test: (words, line) => test(only(words, "a file of rules"), line),
   explain: (words, line) => explain(words, line),
   diff: (words, line) => diff(words, line),
+  import: (words, line) =>
+    importFile(only(words, "a text of iptables-save, ip6tables-save or 'nft list ruleset'"), line),
   schema: (words) => {
     none(words);
     printText(1, `${JSON.stringify(jsonSchema("Rules of scry firewall", RULES), undefined, 2)}\n`);
@@ -102,50 +107,11 @@ function none(words: readonly string[]): void {
   if (words.length > 0) throw new UsageError(`'${words[0]}' is one word too many`);
 }
 
-const wantsJson = ({ given }: CommandLine): boolean =>
-  given.has("json") || given.get("format")?.startsWith("json") === true;
-
-function problem(code: Diagnostic["code"], message: string, ...hints: string[]): DiagnosticError {
-  return new DiagnosticError([{ code, severity: "error", message, ...(hints.length > 0 ? { hints } : {}) }]);
-}
-
 /** Throws for what is wrong with words of the command line. */
 function right<T>(value: T | Wrong): T {
   if (typeof value === "object" && value !== null && "wrong" in value)
     throw new UsageError(value.wrong, [...(value.hints ?? [])]);
   return value as T;
-}
-
-/** A signal that comes with Ctrl-C. */
-function interrupted(): AbortSignal {
-  const controller = new AbortController();
-  const stop = (): void => controller.abort();
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
-  return controller.signal;
-}
-
-/** Waits for it. A listener alone does not keep the process. */
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  const timer = setInterval(() => undefined, 0x7fff_ffff);
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => {
-      clearInterval(timer);
-      resolve();
-    });
-  });
-}
-
-const netnsOf = ({ given }: CommandLine): { netns?: string } => {
-  const netns = given.get("netns");
-  return netns === undefined ? {} : { netns: netns.includes("/") ? netns : `/run/netns/${netns}` };
-};
-
-function placeOf(line: CommandLine, fallback?: string): FirewallPlace {
-  const device = line.given.get("interface") ?? fallback;
-  if (device === undefined) throw new UsageError("-i NAME says at which interface");
-  return { interface: device, hook: (line.given.get("hook") ?? "xdp") as HookName, ...netnsOf(line) };
 }
 
 /** The firewall that stays at the interface. */
@@ -164,13 +130,6 @@ function standing(line: CommandLine): LiveFirewall {
 function allStanding(line: CommandLine): LiveFirewall[] {
   if (line.given.has("interface")) return [standing(line)];
   return pinnedFirewalls().flatMap(({ path, interface: name }) => LiveFirewall.openAt(path, { interface: name }) ?? []);
-}
-
-function print(all: readonly LiveFirewall[], line: CommandLine): void {
-  const now = process.hrtime.bigint();
-  if (wantsJson(line)) for (const one of all) printText(1, `${JSON.stringify(statusJson(one, now))}\n`);
-  else if (all.length === 0) printText(2, "No firewall has been made to stay.\n");
-  else for (const one of all) printText(1, `${statusLines(one, { now }).join("\n")}\n`);
 }
 
 const BETWEEN = 1000;
@@ -211,57 +170,13 @@ async function top(line: CommandLine): Promise<number> {
   }
 }
 
-async function apply(path: string, line: CommandLine): Promise<number> {
-  const { given } = line;
-  const rules = rulesOfFile(path);
-  const place = placeOf(line, rules.value.interface);
-  const within = given.get("confirm-within");
-  const trial = within === undefined ? undefined : secondsOf(within);
-  const persist = given.has("persist");
-  if (trial !== undefined && !persist) throw new UsageError("--confirm-within is for rules that stay (--persist)");
-  const signal = interrupted();
-  const firewall = applyFirewall(place, rules, {
-    mode: (given.get("xdp-mode") ?? "any") as "any",
-    dryRun: given.has("dry-run"),
-    persist,
-    file: fileBeside(path),
-    ...(trial === undefined ? {} : { trial }),
-  });
-  try {
-    const count = rules.value.rules.length;
-    const what = `${count} rule${count === 1 ? "" : "s"}${given.has("dry-run") ? ", counted only," : ""} at ${place.interface}`;
-    if (persist) {
-      printText(
-        2,
-        `${what}${trial === undefined ? "" : `, on trial: 'scry firewall confirm -i ${place.interface}' within ${within}`}\n`,
-      );
-      return 0;
-    }
-    printText(2, `${what}; Ctrl-C ends it\n`);
-    if (rules.value.rules.some(({ sample }) => sample !== undefined)) await showSamples(firewall, line, signal);
-    else await aborted(signal);
-    print([firewall], line);
-    return 0;
-  } finally {
-    await firewall.close();
-  }
-}
-
-/** A time of the command line. */
-function secondsOf(text: string): number {
-  let problem: string | undefined;
-  const seconds = duration("a time", { least: 1, most: 86_400 }).read(
-    { kind: "scalar", value: text, text, span: { start: 0, end: 0 } },
-    {
-      tell: (message) => {
-        problem = message;
-        return undefined;
-      },
-      placed: () => undefined,
-    },
-  );
-  if (seconds === undefined) throw new UsageError(problem ?? `'${text}' is no time`);
-  return seconds;
+function importFile(path: string, line: CommandLine): number {
+  const source = { name: path === "-" ? "stdin" : path, text: textOfFile(path) };
+  const device = line.given.get("interface");
+  const { rules, diagnostics } = importRules(source, device === undefined ? {} : { interface: device });
+  printText(2, renderDiagnostics({ diagnostics, source }, line.given.get("format") ?? "text"));
+  printText(1, wantsJson(line) ? `${JSON.stringify(rules)}\n` : formatRules(rules));
+  return 0;
 }
 
 async function changeSet(words: readonly string[], line: CommandLine): Promise<number> {

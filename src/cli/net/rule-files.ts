@@ -13,9 +13,12 @@ import { fileBeside } from "../../net/index.ts";
 import { readForeign } from "../../symbols/index.ts";
 
 /** The rules of a file; `-` is standard input. Throws a DiagnosticError. */
-export function rulesOfFile(path: string): ReadConfig<RuleSet> {
-  const bytes = path === "-" ? readFileSync(0) : readForeign(path, "the rules");
-  return readRules({ name: path === "-" ? "stdin" : path, text: new TextDecoder().decode(bytes) });
+export const rulesOfFile = (path: string): ReadConfig<RuleSet> =>
+  readRules({ name: path === "-" ? "stdin" : path, text: textOfFile(path) });
+
+/** The text of a file; `-` is standard input. Throws a DiagnosticError. */
+export function textOfFile(path: string): string {
+  return new TextDecoder().decode(path === "-" ? readFileSync(0) : readForeign(path, "the rules"));
 }
 
 /** The same, compiled; files of networks lie beside it. */

@@ -30,6 +30,7 @@ export const decidesAtOnce = (rule: Rule): boolean =>
   rule.over === undefined &&
   rule.filter === undefined &&
   rule.bytes === undefined &&
+  rule.content === undefined &&
   rule.sample === undefined;
 
 /** Throws TooManyBoxes. */

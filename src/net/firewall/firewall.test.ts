@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { packetsOf, randomPacket, randomRules, seeded } from "../../../test/support/random-rules.ts";
 import { jsonSchema } from "../../config/index.ts";
 import { embedded } from "../../machine/index.ts";
+import { packet } from "../../packets/index.ts";
 import { DiagnosticError, formatDiagnostic } from "../../source/index.ts";
 import { depth } from "./decide-code.ts";
 import {
@@ -80,6 +81,55 @@ describe("rules", () => {
     ["udp 10.0.0.1:1 > 10.0.0.2:2 ttl 7", "allow 8"],
     ["udp 10.0.0.1:1 > 10.0.0.2:2 ttl 7 later", "allow 8"],
   ])("%s: %s", (words, expected) => expect(fate(rules, words)).toBe(expected));
+
+  it("of content read the payload, however the header is", () => {
+    const firewall = compiled({
+      rules: [
+        { action: "deny", content: { dns: "*.evil.example" } },
+        {
+          action: "deny",
+          protocol: "tcp",
+          content: [
+            { http: { host: "evil.example", path: "/admin" } },
+            { regex: "cmd=[a-z]+;rm", "ignore-case": true },
+          ],
+        },
+      ],
+    });
+    const machine = embedded(firewall.object);
+    const udp = (name: string): Uint8Array =>
+      packet()
+        .eth()
+        .ipv4()
+        .udp({ destination: 53 })
+        .payload(
+          `\0\0\x01\0\0\x01\0\0\0\0\0\0${name
+            .split(".")
+            .map((label) => String.fromCharCode(label.length) + label)
+            .join("")}\0\0\x01\0\x01`,
+        )
+        .bytes();
+    const tcp = (text: string): Uint8Array =>
+      packet()
+        .eth()
+        .ipv6()
+        .tcp({ destination: 80, options: new Uint8Array(8).fill(1) })
+        .payload(text)
+        .bytes();
+    const passed = (bytes: Uint8Array): boolean => machine.run("firewall", { packet: bytes }).value === 2;
+    expect([udp("www.evil.example"), udp("evil.example"), udp("evil.example.net")].map(passed)).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    expect(
+      [
+        "GET /admin HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        "GET /other HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        "POST / HTTP/1.1\r\n\r\nCMD=ls;RM -rf",
+      ].map((text) => passed(tcp(text))),
+    ).toEqual([false, true, false]);
+  });
 
   it("of rates let through what they say", () => {
     let now = 10_000_000_000n;
@@ -296,6 +346,9 @@ describe("what is said of rules", () => {
     ["{ action: mark }", "'action: mark' and 'set-mark' go together"],
     ["{ action: deny, filter: tcp prt 80 }", "'80' cannot stand here"],
     ["{ action: deny, filter: inbound }", "This asks what only captures know"],
+    ["{ action: deny, content: { regex: '(a' } }", "rules.yaml:2"],
+    ["{ action: deny, content: { dns: a, tls: b } }", "One of bytes, regex, dns, tls and http is asked for"],
+    ["{ action: deny, protocol: icmp, content: { bytes: x } }", "Only TCP or UDP has this"],
     ["{ action: deny, source: $listed }", "rules.yaml:1"],
     [
       "{ action: deny, protocol: tcp }\n  - { name: late, action: allow, protocol: tcp, destination-port: 80 }",

@@ -6,6 +6,7 @@ export { type Decision, nodesOf } from "./decision.ts";
 export { type Difference, type Differences, differences } from "./difference.ts";
 export { factsOf, type PacketFacts } from "./facts.ts";
 export { HOOKS, type HookName } from "./hooks.ts";
+export { formatRules, type ImportedRules, type ImportOptions, importRules } from "./import/index.ts";
 export { NETWORKS4, NETWORKS6, NetworkTable, type TablePiece, trieEntries } from "./networks.ts";
 export { packetOfHex, packetOfWords } from "./packet-words.ts";
 export {
@@ -27,7 +28,7 @@ export {
   type Verdict,
 } from "./reference.ts";
 export { judge, ruleName, runRuleTests, type TestOutcome } from "./rule-tests.ts";
-export type { Action, Rule, RuleData, RuleSet, RulesData, RuleTest } from "./rules.ts";
+export type { Action, ContentData, Rule, RuleData, RuleSet, RulesData, RuleTest } from "./rules.ts";
 export { RULES, readRules, rulesOf } from "./rules-text.ts";
 export { SAMPLE, SAMPLES } from "./samples.ts";
 export { type FirewallSet, resolveSets } from "./sets.ts";

@@ -23,8 +23,8 @@ export interface ParseOptions {
   readonly fields: Value;
   /** Filled in where it is given: `FLOW.bytes` of memory, which is zero. */
   readonly flow?: Value;
-  /** Called in each way's last block: the world is known. It ends the block. */
-  readonly done: (world: World, transport: Value | undefined) => void;
+  /** Called in each way's last block: the world is known, and where its packets' transport header lies. It ends the block. */
+  readonly done: (world: World, transport: Value | undefined, start: Value) => void;
   /** Called once where the frame has no Ethernet header. It ends the block. */
   readonly runt: () => void;
   /** Adds what sets of the map say of an address; the address is at this place of the packet. */
@@ -156,7 +156,7 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
     within(transport, 20, alone);
     ports();
     put("flags", () => b.load("u8", transport, 13));
-    done(`${family} tcp`, transport);
+    done(`${family} tcp`, transport, start);
     b.enter(notTcp);
     const withPorts = b.block("ports");
     for (const one of PORT_PROTOCOLS) {
@@ -169,14 +169,14 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
     b.enter(withPorts);
     within(transport, 8, alone);
     ports();
-    done(`${family} ports`, transport);
+    done(`${family} ports`, transport, start);
     b.enter(icmp);
     within(transport, 8, alone);
     put("icmpType", () => b.load("u8", transport, 0));
     put("icmpCode", () => b.load("u8", transport, 1));
-    done(`${family} icmp`, transport);
+    done(`${family} icmp`, transport, start);
     b.enter(alone);
-    done(family, undefined);
+    done(family, undefined, start);
   };
 
   b.enter(four);
@@ -287,7 +287,7 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
     // What it carries cannot be read: it is known by its number alone.
     put("protocol", () => b.read(next));
     if (options.flow !== undefined) b.store(8, options.flow, FLOW.protocol, b.read(next));
-    done("ipv6", undefined);
+    done("ipv6", undefined, start);
     b.enter(known);
     const protocol = b.read(next);
     put("protocol", () => protocol);
@@ -296,7 +296,7 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
   }
 
   b.enter(other);
-  done("other", undefined);
+  done("other", undefined, start);
   b.enter(runt);
   options.runt();
 }

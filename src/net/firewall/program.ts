@@ -29,6 +29,7 @@ import {
   type PacketState,
   rememberFlow,
 } from "./conditions.ts";
+import { contentOf, NO_PAYLOAD, payloadBytes, saysContent } from "./content-conditions.ts";
 import { answerOf, decideFunction, depth } from "./decide-code.ts";
 import { type Decision, decideEach, nodesOf } from "./decision.ts";
 import { WORLDS, type Word, type World, wordOf } from "./fields.ts";
@@ -36,6 +37,7 @@ import { filterFunction } from "./filter-function.ts";
 import { HOOKS, type HookName, SK_BUFF } from "./hooks.ts";
 import { NETWORKS_FUNCTION, NetworkTable, networkMaps, networks6, networksFunction, trieEntries } from "./networks.ts";
 import { FLOW, packetBounds, parsePacket } from "./parse-packet.ts";
+import type { CompiledContent } from "./patterns/index.ts";
 import { REJECT_FUNCTION, rejectFunction } from "./reject.ts";
 import { isFinal, type Rule, type RuleSet } from "./rules.ts";
 import { sampleMap, sendSample } from "./samples.ts";
@@ -148,6 +150,7 @@ class ProgramWriter {
   readonly #functions: IrFunction[] = [];
   readonly #tracks: boolean;
   readonly #blocks: boolean;
+  readonly #content: CompiledContent | undefined;
 
   constructor(
     read: ReadConfig<RuleSet>,
@@ -170,6 +173,7 @@ class ProgramWriter {
     this.#words = new Map([...words].map((word, i) => [word, i * 4]));
     this.#tracks = this.#rules.some(({ state }) => state !== undefined);
     this.#blocks = this.#rules.some(({ block }) => block !== undefined);
+    this.#content = contentOf(read, this.hook);
   }
 
   object(): BpfObject {
@@ -248,6 +252,15 @@ class ProgramWriter {
     if (this.#blocks) this.#maps.push(blockedMap);
     if (remembersLimits) this.#maps.push(limitMap);
 
+    const content = this.#content;
+    const payload = content === undefined ? undefined : b.slot(payloadBytes(content), true);
+    if (content !== undefined && payload !== undefined) {
+      b.zero(payload, 0, payloadBytes(content));
+      this.#maps.push(...content.maps);
+      // Verified once, whoever calls them: rules that ask for content would each have their loops followed anew.
+      this.#functions.push(...content.functions.map((fn) => ({ ...fn, global: true as const })));
+    }
+
     const result: Variable = { name: "result", type: { kind: "int" } };
     const begin: Variable = { name: "begin", type: { kind: "int" } };
     const known = b.block("known");
@@ -262,7 +275,8 @@ class ProgramWriter {
       words: this.#words,
       fields,
       ...(flow === undefined ? {} : { flow }),
-      done: (world) => {
+      done: (world, transport, start) => {
+        if (payload !== undefined) b.store(32, payload, 0, payloadPlace(b, world, transport, start));
         const graph = this.#graphs.get(world) as Decision;
         // Where nothing is asked, the answer is known.
         if (graph.kind === "end" || (graph.kind === "match" && graph.next === undefined)) {
@@ -290,7 +304,7 @@ class ProgramWriter {
     b.write(result, b.call("decide", [fields, b.read(begin), this.#length(b)]));
     b.jump(decided);
     b.enter(decided);
-    this.#finish(b, fields, flow, result);
+    this.#finish(b, fields, flow, payload, result);
     return b.finish();
   }
 
@@ -339,7 +353,13 @@ class ProgramWriter {
   }
 
   /** From the answer on: what rules ask beyond fields, then the action. */
-  #finish(b: FunctionBuilder, fields: Value, flow: Value | undefined, result: Variable): void {
+  #finish(
+    b: FunctionBuilder,
+    fields: Value,
+    flow: Value | undefined,
+    payload: Value | undefined,
+    result: Variable,
+  ): void {
     const hook = HOOKS[this.hook];
     const last = b.block("last");
     const length = (): Value => this.#length(b);
@@ -362,7 +382,7 @@ class ProgramWriter {
           return length();
         },
       };
-      this.#conditions(b, rule, i, state, on);
+      this.#conditions(b, rule, i, state, payload, on);
       if (rule.sample !== undefined) {
         if (!this.#maps.includes(sampleMap)) this.#maps.push(sampleMap);
         sendSample(b, this.hook, rule.sample, i, length);
@@ -429,13 +449,16 @@ class ProgramWriter {
     rule: Rule,
     index: number,
     state: PacketState,
+    payload: Value | undefined,
     otherwise: ReturnType<FunctionBuilder["block"]>,
   ): void {
     const filter = filterFunction(rule, index, this.hook, this.#read);
     if (filter !== undefined) {
-      this.#functions.push(filter);
+      this.#functions.push({ ...filter, global: true });
       b.must("ne", b.call(filter.name, [b.param(0)]), 0, otherwise);
     }
+    if (rule.content !== undefined && this.#content !== undefined && payload !== undefined)
+      saysContent(b, this.#content, index, { slot: payload }, otherwise);
     if (rule.state === "established") isEstablished(b, state, otherwise);
     if (rule.state === "new") {
       const fresh = b.block("fresh");
@@ -472,6 +495,15 @@ class ProgramWriter {
       );
     });
   }
+}
+
+/** Bytes from the frame's start to the payload. */
+function payloadPlace(b: FunctionBuilder, world: World, transport: Value | undefined, start: Value): Value {
+  if (transport === undefined || world.endsWith("icmp")) return b.const(NO_PAYLOAD);
+  const header = world.endsWith("tcp")
+    ? b.binary("shl", b.binary("shr", b.load("u8", transport, 12), 4), 2)
+    : b.const(8);
+  return b.add(b.binary("sub", transport, start), header);
 }
 
 /** Remembers flows of packets that leave, as those that come in have them; stands at tc's egress. */

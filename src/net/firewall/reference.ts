@@ -4,6 +4,7 @@
 import type { ReadConfig } from "../../config/index.ts";
 import { holds } from "./addresses.ts";
 import { limitTerms } from "./conditions.ts";
+import { contentOf, payloadOf, payloadSays } from "./content-conditions.ts";
 import { factsOf, type PacketFacts } from "./facts.ts";
 import { type FIELDS, hasField, type World } from "./fields.ts";
 import { ruleFilter } from "./filter-function.ts";
@@ -52,6 +53,7 @@ export function referenceFirewall(
   sets: ReadonlyMap<string, FirewallSet>,
 ): FirewallReference {
   const { rules, default: fallback = "allow" } = read.value;
+  const content = contentOf(read);
   const filters = rules.map((rule, i) => ruleFilter(rule, i, read));
   const owed = new Map<string, bigint>();
   const flows = new Map<string, bigint>();
@@ -80,6 +82,8 @@ export function referenceFirewall(
     if (miss !== undefined) return miss;
     const filter = filters[index];
     if (filter !== undefined && !filter.matches(frame)) return `its bytes are not '${filter.source.text}'`;
+    if (rule.content !== undefined && content !== undefined && !payloadSays(content, index, payloadOf(frame, facts)))
+      return "its payload says something else";
     return undefined;
   };
 

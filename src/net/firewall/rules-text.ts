@@ -19,13 +19,16 @@ import {
   wrong,
 } from "../../config/index.ts";
 import { DiagnosticError, nearest, parseMac, type SourceText } from "../../source/index.ts";
+import { SERVICES } from "../services/index.ts";
 import { type Prefix, readPrefix } from "./addresses.ts";
 import { complement, type Intervals, normalised } from "./intervals.ts";
 
+import { type ContentPattern, partsOf } from "./patterns/index.ts";
 import {
   ACTIONS,
   type AddressItem,
   type BytesTest,
+  type ContentTest,
   type DynamicSet,
   type FlagTest,
   type Limit,
@@ -176,6 +179,40 @@ const bytesTest: Shape<BytesTest> = record("bytes at a place of the frame", {
   ),
 });
 
+const PATTERN_BYTES = scalar("bytes: text, or 0x and hexadecimal digits", { type: "string" }, (word) => {
+  if (!word.startsWith("0x")) return word;
+  if (!/^0x([\da-f]{2})+$/i.test(word))
+    return wrong(`'${word}' is no bytes`, "Two hexadecimal digits stand for each byte");
+  return Uint8Array.from(word.slice(2).match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+});
+const HTTP = record("a request of HTTP/1", {
+  host: optional(text("its host, or *. and a name")),
+  method: optional(text("its method")),
+  path: optional(text("how its path begins")),
+});
+const CONTENT_FIELDS = record("what a payload says", {
+  bytes: optional(PATTERN_BYTES),
+  regex: optional(text("an expression")),
+  dns: optional(text("a name that DNS is asked for, or *. and a name")),
+  tls: optional(text("a server's name in the greeting of TLS")),
+  http: optional(HTTP),
+  "ignore-case": optional(boolean("letters in either case")),
+});
+const CONTENT: Shape<ContentTest> = {
+  doc: CONTENT_FIELDS.doc,
+  schema: CONTENT_FIELDS.schema,
+  read: (node, reading) => {
+    const read = CONTENT_FIELDS.read(node, reading);
+    if (read === undefined) return undefined;
+    const { "ignore-case": ignoreCase = false, ...patterns } = read;
+    const given = Object.entries(patterns);
+    if (given.length !== 1) return reading.tell("One of bytes, regex, dns, tls and http is asked for", node.span);
+    const pattern = partsOf(patterns as ContentPattern, ignoreCase);
+    if ("wrong" in pattern) return reading.tell(pattern.wrong, node.span, pattern.hints);
+    return { pattern: patterns as ContentPattern, ignoreCase };
+  },
+};
+
 const NAME = scalar("a name", { type: "string", pattern: "^[^\\x00-\\x1f]{1,64}$" }, (word) =>
   /^[^\x00-\x1f\x7f]{1,64}$/.test(word)
     ? word
@@ -212,6 +249,7 @@ const RULE: Shape<Rule> = record(
     block: optional(duration("how long the source is blocked then", { least: 1 })),
     bytes: optional(list(bytesTest, { least: 1 })),
     filter: optional(text("an expression of pcap-filter(7)")),
+    content: optional(list(CONTENT, { least: 1 })),
     sample: optional(number("one of so many packets is shown", { least: 1, most: 1e9 })),
   },
   (rule) => {
@@ -265,6 +303,7 @@ export const RULES: Shape<RuleSet> = record("a set of rules", {
   sets: optional(named("networks by name", SET_SOURCE)),
   rules: required(list(RULE)),
   tests: optional(list(TEST)),
+  services: optional(SERVICES),
 });
 
 /** Reads a text of rules. Throws a DiagnosticError: SCRY1601, SCRY1602; SCRY1603 for what does not go together. */
@@ -311,6 +350,7 @@ function problemsOf(rule: Rule, { sets }: RuleSet): { field: string; message: st
   only("flags", [6], "TCP");
   only("icmp-type", [1, 58], "ICMP");
   only("icmp-code", [1, 58], "ICMP");
+  if (rule.content !== undefined) only("content", [6, 17, 33, 132, 136], "TCP or UDP");
   if (rule.state !== undefined && rule.protocol?.some(([low, high]) => low <= 1 && high >= 1 && low === high))
     problems.push({ field: "state", message: "ICMP has no flows that are followed" });
   return problems;

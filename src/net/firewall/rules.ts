@@ -9,7 +9,9 @@
 //       - { name: ssh, action: allow, protocol: tcp, destination-port: 22, source: $office }
 //       - { action: deny, source: $blocked }
 
+import type { Service } from "../services/index.ts";
 import type { Prefix } from "./addresses.ts";
+import type { ContentPattern } from "./patterns/index.ts";
 
 /** What is done with a packet that matches; after `count` and `mark` the next rules are asked. */
 export const ACTIONS = ["allow", "deny", "reject", "count", "mark"] as const;
@@ -56,6 +58,13 @@ export interface BytesTest {
   readonly equal: { readonly bytes: number; readonly value: number };
 }
 
+/** What a packet's payload says. */
+export interface ContentTest {
+  readonly pattern: ContentPattern;
+  /** Letters of ASCII in either case; names are always so. */
+  readonly ignoreCase: boolean;
+}
+
 /** All that is said must hold; of a list one is enough. */
 export interface Rule {
   readonly name?: string;
@@ -87,6 +96,7 @@ export interface Rule {
   readonly block?: number;
   readonly bytes?: readonly BytesTest[];
   readonly filter?: string;
+  readonly content?: readonly ContentTest[];
   readonly sample?: number;
 }
 
@@ -120,6 +130,8 @@ export interface RuleSet {
   readonly sets?: ReadonlyMap<string, SetSource>;
   readonly rules: readonly Rule[];
   readonly tests?: readonly RuleTest[];
+  /** What programs of control groups and users may do: it is asked where they do it, at no interface. */
+  readonly services?: readonly Service[];
 }
 
 // --- rules as data in TypeScript: the names and words of YAML --------------------------------------------------------
@@ -157,7 +169,17 @@ export interface RuleData {
   readonly block?: string;
   readonly bytes?: OneOrMore<{ readonly offset: number; readonly equal: string }>;
   readonly filter?: string;
+  readonly content?: OneOrMore<ContentData>;
   readonly sample?: number;
+}
+/** One of the first five; `bytes` as text, or as hexadecimal digits behind 0x. */
+export interface ContentData {
+  readonly bytes?: string;
+  readonly regex?: string;
+  readonly dns?: string;
+  readonly tls?: string;
+  readonly http?: { readonly host?: string; readonly method?: string; readonly path?: string };
+  readonly "ignore-case"?: boolean;
 }
 export interface RulesData {
   readonly default?: "allow" | "deny";

@@ -10,6 +10,6 @@ export {
   holds,
   MOST_BITS,
 } from "./compile.ts";
-export { type ContentPattern, MATCHERS, type MatcherName } from "./kinds.ts";
+export { type ContentPattern, MATCHERS, type MatcherName, partsOf } from "./kinds.ts";
 export { matchPayload, serverName } from "./reference.ts";
 export { MOST_BYTES, MOST_OFFSET, type PacketContext } from "./scan.ts";
