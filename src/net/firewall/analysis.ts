@@ -5,12 +5,13 @@ import { boxesOf, decidesAtOnce } from "./boxes.ts";
 import { type Box, nodesOf } from "./decision.ts";
 import { WORLDS, type World } from "./fields.ts";
 import { covers } from "./intervals.ts";
-import type { CompiledFirewall } from "./program.ts";
+import { type CompiledFirewall, graphsOf } from "./program.ts";
 import type { Rule } from "./rules.ts";
 
 /** Warnings, with the places of the rules: SCRY1609 for one that is never reached, SCRY1610 for one that matches no packet. */
 export function analyseRules(compiled: CompiledFirewall): readonly Diagnostic[] {
-  const { rules, graphs, sets } = compiled;
+  const { rules, sets } = compiled;
+  const graphs = graphsOf(rules, sets);
   const all = rules.value.rules;
   const reached = new Set<number>();
   let parted = false;

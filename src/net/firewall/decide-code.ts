@@ -1,20 +1,22 @@
 // A graph of decisions as instructions: the function `decide`, which is given the packet's fields in memory and answers with the rule.
+// Rules that have more to ask than fields are noted on the way, each by a bit: the rest of the program asks them, in their order,
+// before it goes by the answer.
 //
 // It is written here and not by the compiler's passes: a graph of a thousand rules has thousands of blocks that are all alike, and
 // no value but those that are loaded at its start.
 //
 //     r1  fields, words of 32 bits        r0  answer, or the best so far
-//     r2  where to begin, then a scratch  r4 to r9  the fields that are asked most
-//     r3  any number, the length
+//     r2  where to begin, then a scratch  r4 to r8  the fields that are asked most
+//     r3  any number, the length          r9  bits of rules that have more to ask
 //
 // Fields are loaded at the start: since Linux 6.18 each load from a caller's stack makes the verifier go through the whole function.
 
-import { Alu, aluReg, branchImm, exit, goto, Jmp, load, movImm, movReg, wide } from "../../isa/index.ts";
+import { Alu, aluImm, aluReg, branchImm, exit, goto, Jmp, load, movImm, movReg } from "../../isa/index.ts";
 import type { FunctionSpec, ObjectInstruction } from "../../object/index.ts";
 import { type Decision, followers } from "./decision.ts";
 import { bitOf, type Field, type Word, wordOf } from "./fields.ts";
 
-/** What `decide` answers: the rule in bits 8 to 31, what is to be done in the low ones, where to go on in the upper half. */
+/** What `decide` answers: the rule in bits 8 to 31, what is to be done in the low ones; bits of noted rules in the upper half. */
 export const answerOf = (rule: number, action: number): number => rule * 256 + action;
 
 export interface DecideFunction {
@@ -25,7 +27,8 @@ export interface DecideFunction {
 
 /** More than jumps of 16 bits reach; nobody writes such rules by hand. */
 const MOST_INSTRUCTIONS = 30_000;
-const HOT_REGISTERS = [4, 5, 6, 7, 8, 9];
+const HOT_REGISTERS = [4, 5, 6, 7, 8];
+const NOTED = 9;
 const UNKNOWN = 3;
 const SCRATCH = 2;
 const NONE = 0x7fff_ffff;
@@ -57,29 +60,22 @@ class Code {
 
 /**
  * `entries`: graphs by the number that says which is meant, from 1. `words`: where each word lies. `answer`: what a rule's
- * answer is; of `undefined`, where no rule matches. Undefined: the graphs are too large.
+ * answer is; of `undefined`, where no rule matches. `bit`: that of a rule that has more to ask. Undefined: the graphs are too
+ * large.
  */
 export function decideFunction(
   entries: readonly Decision[],
   words: ReadonlyMap<Word, number>,
   answer: (rule: number | undefined) => number,
+  bit: (rule: number) => number,
 ): DecideFunction | undefined {
   const code = new Code();
-  // Graphs that are the same have one body; what goes on within a graph begins in its body.
-  const bodies = [...new Set(entries)].map((root) => ({
-    root,
-    hot: hotWords(root),
-    resumed: new Map<Decision, number>(),
-  }));
+  const notes = entries.some((root) => ordered(root).some((node) => node.kind === "match" && node.next !== undefined));
+  if (notes) code.add(movImm(NOTED, 0));
+  // Graphs that are the same have one body.
+  const bodies = [...new Set(entries)].map((root) => ({ root, hot: hotWords(root) }));
   type Body = (typeof bodies)[number];
-  const starts: { readonly node: Decision; readonly body: Body }[] = entries.map((node) => ({
-    node,
-    body: bodies.find(({ root }) => root === node) as Body,
-  }));
-  for (const body of bodies)
-    for (const node of ordered(body.root))
-      if (node.kind === "match" && node.next !== undefined && !body.resumed.has(node.next))
-        body.resumed.set(node.next, starts.push({ node: node.next, body }));
+  const starts = entries.map((node) => bodies.find(({ root }) => root === node) as Body);
   let last = 0;
   const start = (i: number): string => `start ${i}`;
   // Which start: by halves.
@@ -96,7 +92,7 @@ export function decideFunction(
     dispatch(middle, to);
   };
   dispatch(0, starts.length - 1);
-  const emit = (root: Decision, { hot, resumed }: Pick<Body, "hot" | "resumed">, leaf: Leaves): void => {
+  const emit = (root: Decision, hot: Body["hot"], leaf: Leaves): void => {
     const order = ordered(root);
     order.forEach((node, i) => {
       code.place(leaf.name(node));
@@ -105,39 +101,40 @@ export function decideFunction(
           leaf.end(code);
           return;
         case "match":
-          leaf.match(code, node.rule, node.next === undefined ? 0 : (resumed.get(node.next) as number));
+          if (node.next === undefined) {
+            leaf.match(code, node.rule);
+            return;
+          }
+          code.add(aluImm(Alu.OR, 32, NOTED, (1 << bit(node.rule)) | 0));
+          if (order[i + 1] !== node.next) code.add(goto(0), leaf.name(node.next));
           return;
         case "best": {
           const inner = `best ${last++}`;
           code.add(movImm(0, NONE, 32));
           node.of.forEach((one, j) => {
-            emit(
-              one,
-              { hot, resumed },
-              {
-                name: (of) => `${inner} ${j} ${of.id}`,
-                end: () => code.add(goto(0), `${inner} after ${j}`),
-                match: (_, rule) => {
-                  code.add(branchImm(Jmp.JLE, 32, 0, answer(rule), 0), `${inner} after ${j}`);
-                  code.add(movImm(0, answer(rule), 32));
-                  code.add(goto(0), `${inner} after ${j}`);
-                },
+            emit(one, hot, {
+              name: (of) => `${inner} ${j} ${of.id}`,
+              end: () => code.add(goto(0), `${inner} after ${j}`),
+              match: (_, rule) => {
+                code.add(branchImm(Jmp.JLE, 32, 0, answer(rule), 0), `${inner} after ${j}`);
+                code.add(movImm(0, answer(rule), 32));
+                code.add(goto(0), `${inner} after ${j}`);
               },
-            );
+            });
             code.place(`${inner} after ${j}`);
-            forget(code);
+            forget(code, 0);
           });
           code.add(branchImm(Jmp.JEQ, 32, 0, NONE, 0), leaf.name(node.next));
-          code.add(exit());
+          code.add(goto(0), ANSWER);
           return;
         }
         case "split": {
           const register = value(node.field, hot);
-          const bit = bitOf(node.field);
-          if (bit !== undefined) {
+          const of = bitOf(node.field);
+          if (of !== undefined) {
             // "below 1": the bit is not there.
             const [set, clear] = node.test === "is" && node.value === 1 ? [node.yes, node.no] : [node.no, node.yes];
-            code.add(branchImm(Jmp.JSET, 32, register, (1 << bit.bit) | 0, 0), leaf.name(set));
+            code.add(branchImm(Jmp.JSET, 32, register, (1 << of.bit) | 0, 0), leaf.name(set));
             if (order[i + 1] !== clear) code.add(goto(0), leaf.name(clear));
             return;
           }
@@ -158,34 +155,32 @@ export function decideFunction(
     return SCRATCH;
   };
   // A start loads what is asked most, and goes to its node, which stands in the body of its graph.
-  starts.forEach(({ node, body }, i) => {
+  starts.forEach((body, i) => {
     code.place(start(i));
     for (const [word, register] of body.hot) code.add(load(32, register, 1, words.get(word) as number));
-    code.add(goto(0), `body ${bodies.indexOf(body)} ${node.id}`);
+    code.add(goto(0), `body ${bodies.indexOf(body)} ${body.root.id}`);
   });
-  bodies.forEach((body, i) => {
-    emit(body.root, body, {
+  bodies.forEach(({ root, hot }, i) => {
+    emit(root, hot, {
       name: (node) => `body ${i} ${node.id}`,
       end: () => {
         code.add(movImm(0, answer(undefined), 32));
         code.add(goto(0), ANSWER);
       },
-      match: (_, rule, next) => {
-        if (next === 0) {
-          code.add(movImm(0, answer(rule), 32));
-          code.add(goto(0), ANSWER);
-          return;
-        }
-        // What the rest of the program does then, it is to follow for each of these alone.
-        code.add(wide(0, (BigInt(next) << 32n) | BigInt(answer(rule))));
-        code.add(exit());
+      match: (_, rule) => {
+        code.add(movImm(0, answer(rule), 32));
+        code.add(goto(0), ANSWER);
       },
     });
   });
   code.place(ANSWER);
-  forget(code);
-  // Nothing is in the upper half, which the verifier is to know.
-  code.add(movReg(0, 0, 32));
+  forget(code, 0);
+  if (notes) {
+    forget(code, NOTED);
+    code.add(movReg(0, 0, 32));
+    code.add(aluImm(Alu.LSH, 64, NOTED, 32));
+    code.add(aluReg(Alu.OR, 64, 0, NOTED));
+  }
   code.add(exit());
   if (code.length > MOST_INSTRUCTIONS) return undefined;
   const longest = Math.max(0, ...entries.map(depth));
@@ -196,17 +191,17 @@ export function decideFunction(
 const ANSWER = "answer";
 
 /**
- * The kernel's verifier would follow each rule that r0 may stand for by itself. A number that it knows nothing of, added and taken
+ * The kernel's verifier would follow each rule that a register may stand for by itself. A number that it knows nothing of, added and taken
  * away again, leaves one that it knows nothing of.
  */
-function forget(code: Code): void {
-  for (const operation of [Alu.ADD, Alu.SUB]) code.add(aluReg(operation, 64, 0, UNKNOWN));
+function forget(code: Code, register: number): void {
+  for (const operation of [Alu.ADD, Alu.SUB]) code.add(aluReg(operation, 64, register, UNKNOWN));
 }
 
 interface Leaves {
   readonly name: (node: Decision) => string;
   readonly end: (code: Code) => void;
-  readonly match: (code: Code, rule: number, next: number) => void;
+  readonly match: (code: Code, rule: number) => void;
 }
 
 /** Nodes of one function body in an order in which `no` follows where it can; graphs within `best` have bodies of their own. */
@@ -247,7 +242,7 @@ export function depth(root: Decision): number {
   const known = new Map<Decision, number>();
   for (const node of [...ordered(root)].reverse()) {
     const within = node.kind === "best" ? node.of.reduce((sum, one) => sum + depth(one), 0) : 0;
-    const next = node.kind === "best" ? [node.next] : node.kind === "match" ? [] : followers(node);
+    const next = node.kind === "best" ? [node.next] : followers(node);
     known.set(node, (node.kind === "split" ? 1 : 0) + within + Math.max(0, ...next.map((one) => known.get(one) ?? 0)));
   }
   return known.get(root) ?? 0;

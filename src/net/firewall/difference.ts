@@ -7,7 +7,7 @@ import { decidesAtOnce } from "./boxes.ts";
 import type { Decision } from "./decision.ts";
 import { bitOf, FIELDS, type Field, mostOf, setBit, WORLDS, type World } from "./fields.ts";
 import { type Intervals, intersection } from "./intervals.ts";
-import type { CompiledFirewall } from "./program.ts";
+import { type CompiledFirewall, graphsOf } from "./program.ts";
 import { ruleName } from "./rule-tests.ts";
 import type { Rule } from "./rules.ts";
 import { FLAG_NAMES } from "./rules-text.ts";
@@ -36,11 +36,13 @@ export function differences(before: CompiledFirewall, after: CompiledFirewall, m
   const { names, bits } = commonSets(before, after);
   let steps = 0;
   let complete = true;
+  const graphsBefore = graphsOf(before.rules, before.sets);
+  const graphsAfter = graphsOf(after.rules, after.sets);
   for (const world of WORLDS) {
     const stack: { a: Walk; b: Walk; domain: Domain }[] = [
       {
-        a: begin(before.graphs.get(world) as Decision),
-        b: begin(after.graphs.get(world) as Decision),
+        a: begin(graphsBefore.get(world) as Decision),
+        b: begin(graphsAfter.get(world) as Decision),
         domain: new Map(),
       },
     ];

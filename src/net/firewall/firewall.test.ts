@@ -7,7 +7,6 @@ import { jsonSchema } from "../../config/index.ts";
 import { embedded } from "../../machine/index.ts";
 import { packet } from "../../packets/index.ts";
 import { DiagnosticError, formatDiagnostic } from "../../source/index.ts";
-import { depth } from "./decide-code.ts";
 import {
   analyseRules,
   type CompiledFirewall,
@@ -243,10 +242,10 @@ describe("decisions", () => {
   };
   it.each(Object.keys(kinds))("of %s grow with the logarithm of the rules", (kind) => {
     const longest = (count: number): number => {
-      const { graphs } = compiled({
+      const { longest } = compiled({
         rules: Array.from({ length: count }, kinds[kind] as () => RulesData["rules"][number]),
       });
-      return Math.max(...[...graphs.values()].map(depth));
+      return longest;
     };
     const [few, many] = [longest(30), longest(960)];
     // 32 times as many: five questions more for each kind of rule, and some for those that lie in each other.

@@ -1,11 +1,13 @@
 // From rules to the program that does what they say, and nothing else: headers, the graph of decisions, then what the rule found asks
 // beyond fields, and what is done.
 //
-//     packet ─▶ fields ─▶ decide ─▶ rule ─▶ its conditions ─▶ its action
-//                            ▲                  │ do not hold, or there is more behind it
-//                            └──── go on there ─┘
+//     packet ─▶ fields ─▶ decide ─▶ rules that match and have more to ask, in their order ─▶ the first of them whose conditions hold
+//                                └▶ the first rule that decides by fields alone ──────────▶ … else this one ─▶ its action
+//
+// Where more than 32 rules have more to ask, they are taken 32 at a time, each with the rules around them.
 
 import {
+  type Block,
   type Cpu,
   compile,
   FunctionBuilder,
@@ -63,7 +65,6 @@ export interface CompiledFirewall {
   readonly rules: ReadConfig<RuleSet>;
   readonly sets: ReadonlyMap<string, FirewallSet>;
   readonly object: BpfObject;
-  readonly graphs: ReadonlyMap<World, Decision>;
   /** Questions about fields that a packet is asked, at most. */
   readonly longest: number;
   /** What is in the maps of large and dynamic sets; absent where there are none. */
@@ -84,22 +85,44 @@ export const PREVIOUS = "previous";
 /** BPF_F_MMAPABLE (linux/bpf.h). */
 const MMAPABLE = 1 << 10;
 
-/** Verdicts as answers have them; above these the rule has more to ask or to do. */
+/** Verdicts, as answers have them. */
 const VERDICTS = { allow: 0, deny: 1, reject: 2 } as const;
-const MORE = 7;
 
-/** The graphs of all worlds. Throws a DiagnosticError (SCRY1606) for a rule with too many combinations. */
-export function graphsOf(
+/** Rules that are decided about together: from one number up to below another. */
+interface Part {
+  readonly from: number;
+  readonly to: number;
+  /** Those that have more to ask, each by its bit. */
+  readonly more: readonly number[];
+  readonly graphs: ReadonlyMap<World, Decision>;
+}
+/** Bits beside an answer. */
+const MOST_MORE = 32;
+
+/** Throws a DiagnosticError (SCRY1606) for a rule with too many combinations. */
+function partsOf(
   { value, source, place }: ReadConfig<RuleSet>,
   sets: ReadonlyMap<string, FirewallSet>,
-): ReadonlyMap<World, Decision> {
+  most: number,
+): readonly Part[] {
   const atOnce = value.rules.map(decidesAtOnce);
+  const parts: { from: number; to: number; more: number[] }[] = [{ from: 0, to: 0, more: [] }];
+  atOnce.forEach((decides, rule) => {
+    let last = parts[parts.length - 1] as { from: number; to: number; more: number[] };
+    if (!decides && last.more.length === most) parts.push((last = { from: rule, to: rule, more: [] }));
+    if (!decides) last.more.push(rule);
+    last.to = rule + 1;
+  });
   try {
-    const graphs = decideEach(
-      WORLDS.map((world) => boxesOf(value.rules, world, sets)),
-      { decides: (rule) => atOnce[rule] === true },
+    const boxes = WORLDS.map((world) => boxesOf(value.rules, world, sets));
+    const lists = parts.flatMap(({ from, to }) =>
+      boxes.map((all) => (parts.length === 1 ? all : all.filter(({ rule }) => rule >= from && rule < to))),
     );
-    return new Map(WORLDS.map((world, i) => [world, graphs[i] as Decision]));
+    const graphs = decideEach(lists, { decides: (rule) => atOnce[rule] === true });
+    return parts.map((part, i) => ({
+      ...part,
+      graphs: new Map(WORLDS.map((world, j) => [world, graphs[i * WORLDS.length + j] as Decision])),
+    }));
   } catch (error) {
     if (!(error instanceof TooManyBoxes)) throw error;
     throw new DiagnosticError(
@@ -117,20 +140,25 @@ export function graphsOf(
   }
 }
 
+/** The graphs of all worlds, each of all rules. Throws as `compileFirewall`. */
+export const graphsOf = (
+  rules: ReadConfig<RuleSet>,
+  sets: ReadonlyMap<string, FirewallSet>,
+): ReadonlyMap<World, Decision> => (partsOf(rules, sets, Number.POSITIVE_INFINITY)[0] as Part).graphs;
+
 /** Compiles rules. Throws DiagnosticError (SCRY1604 to SCRY1608). */
 export function compileFirewall(rules: ReadConfig<RuleSet>, options: FirewallOptions = {}): CompiledFirewall {
   const noFile = (name: string): string => {
     throw new Error(`there is no file ${name}`);
   };
   const sets = resolveSets(rules, options.file ?? noFile);
-  const graphs = graphsOf(rules, sets);
-  const writer = new ProgramWriter(rules, sets, graphs, options);
+  const parts = partsOf(rules, sets, MOST_MORE);
+  const writer = new ProgramWriter(rules, sets, parts, options);
   return {
     rules,
     sets,
-    graphs,
     object: writer.object(),
-    longest: Math.max(...[...graphs.values()].map(depth)),
+    longest: parts.reduce((sum, { graphs }) => sum + Math.max(...[...graphs.values()].map(depth)), 0),
     ...(writer.table === undefined ? {} : { table: writer.table }),
     trie: writer.trie,
     hook: writer.hook,
@@ -140,7 +168,7 @@ export function compileFirewall(rules: ReadConfig<RuleSet>, options: FirewallOpt
 class ProgramWriter {
   readonly #rules: readonly Rule[];
   readonly #read: ReadConfig<RuleSet>;
-  readonly #graphs: ReadonlyMap<World, Decision>;
+  readonly #parts: readonly Part[];
   readonly #options: FirewallOptions;
   readonly hook: HookName;
   readonly table: NetworkTable | undefined;
@@ -155,19 +183,19 @@ class ProgramWriter {
   constructor(
     read: ReadConfig<RuleSet>,
     sets: ReadonlyMap<string, FirewallSet>,
-    graphs: ReadonlyMap<World, Decision>,
+    parts: readonly Part[],
     options: FirewallOptions,
   ) {
     this.#read = read;
     this.#rules = read.value.rules;
-    this.#graphs = graphs;
+    this.#parts = parts;
     this.#options = options;
     this.hook = options.hook ?? "xdp";
     const mapped = [...sets.values()].some(({ bit }) => bit !== undefined);
     this.table = mapped ? NetworkTable.of(sets.values()) : undefined;
     this.trie = mapped ? trieEntries(sets.values()) : [];
     const words = new Set<Word>();
-    for (const graph of graphs.values())
+    for (const graph of parts.flatMap(({ graphs }) => [...graphs.values()]))
       for (const node of nodesOf(graph)) if (node.kind === "split") words.add(wordOf(node.field));
     if (words.size === 0) words.add("length");
     this.#words = new Map([...words].map((word, i) => [word, i * 4]));
@@ -177,8 +205,14 @@ class ProgramWriter {
   }
 
   object(): BpfObject {
-    const entries = WORLDS.map((world) => this.#graphs.get(world) as Decision);
-    const decided = decideFunction(entries, this.#words, (rule) => this.#answer(rule));
+    const entries = this.#parts.flatMap(({ graphs }) => WORLDS.map((world) => graphs.get(world) as Decision));
+    const bits = new Map(this.#parts.flatMap(({ more }) => more.map((rule, bit) => [rule, bit])));
+    const decided = decideFunction(
+      entries,
+      this.#words,
+      (rule) => this.#answer(rule),
+      (rule) => bits.get(rule) as number,
+    );
     if (decided === undefined)
       throw new DiagnosticError(
         [
@@ -221,14 +255,10 @@ class ProgramWriter {
     return { maps: this.#maps, programs, license: "GPL" };
   }
 
+  /** Only rules that decide by fields alone are answers. */
   #answer(rule: number | undefined): number {
-    if (rule === undefined) {
-      const { default: verdict = "allow" } = this.#read.value;
-      return answerOf(this.#rules.length, VERDICTS[verdict]);
-    }
-    const { action } = this.#rules[rule] as Rule;
-    const plain = decidesAtOnce(this.#rules[rule] as Rule);
-    return answerOf(rule, plain && action in VERDICTS ? VERDICTS[action as keyof typeof VERDICTS] : MORE);
+    if (rule === undefined) return answerOf(this.#rules.length, VERDICTS[this.#read.value.default ?? "allow"]);
+    return answerOf(rule, VERDICTS[(this.#rules[rule] as Rule).action as keyof typeof VERDICTS]);
   }
 
   #entry(): IrFunction {
@@ -277,9 +307,12 @@ class ProgramWriter {
       ...(flow === undefined ? {} : { flow }),
       done: (world, transport, start) => {
         if (payload !== undefined) b.store(32, payload, 0, payloadPlace(b, world, transport, start));
-        const graph = this.#graphs.get(world) as Decision;
+        const graph = this.#parts[0]?.graphs.get(world) as Decision;
         // Where nothing is asked, the answer is known.
-        if (graph.kind === "end" || (graph.kind === "match" && graph.next === undefined)) {
+        if (
+          this.#parts.length === 1 &&
+          (graph.kind === "end" || (graph.kind === "match" && graph.next === undefined))
+        ) {
           b.write(result, b.const(this.#answer(graph.kind === "end" ? undefined : graph.rule)));
           b.jump(decided);
         } else {
@@ -301,10 +334,20 @@ class ProgramWriter {
         b.write(result, b.binary("or", b.binary("shl", rule, 8), VERDICTS.deny));
         b.jump(decided);
       });
-    b.write(result, b.call("decide", [fields, b.read(begin), this.#length(b)]));
+    for (const [i, part] of this.#parts.entries()) {
+      const from = b.add(b.read(begin), i * WORLDS.length);
+      const answer = b.call("decide", [fields, from, this.#length(b)]);
+      b.write(result, b.zext(answer, 32));
+      this.#askMore(b, part, b.binary("shr", answer, 32), flow, payload, result, decided);
+      if (i + 1 === this.#parts.length) break;
+      // The default is none of this part's rules: the next ones are asked.
+      const next = b.block("next");
+      b.branch("ult", b.binary("shr", b.read(result), 8), this.#rules.length, decided, next);
+      b.enter(next);
+    }
     b.jump(decided);
     b.enter(decided);
-    this.#finish(b, fields, flow, payload, result);
+    this.#act(b, flow, result);
     return b.finish();
   }
 
@@ -352,61 +395,59 @@ class ProgramWriter {
     return b.binary("sub", end, start);
   }
 
-  /** From the answer on: what rules ask beyond fields, then the action. */
-  #finish(
+  /** Asks the rules of a part whose bits are set what they ask beyond fields, in their order. */
+  #askMore(
     b: FunctionBuilder,
-    fields: Value,
+    { more }: Part,
+    bits: Value,
     flow: Value | undefined,
     payload: Value | undefined,
     result: Variable,
+    decided: Block,
   ): void {
-    const hook = HOOKS[this.hook];
-    const last = b.block("last");
+    if (more.length === 0) return;
     const length = (): Value => this.#length(b);
-    const more = this.#rules.flatMap((rule, i) => (decidesAtOnce(rule) ? [] : [i]));
-    if (more.length > 0) {
-      const asks = b.block("asks");
-      b.branch("eq", b.binary("shr", b.read(result), 32), 0, last, asks);
-      b.enter(asks);
-    }
-    for (const i of more) {
+    const done = b.block("done");
+    const some = b.block("some");
+    b.branch("eq", bits, 0, done, some);
+    b.enter(some);
+    for (const [bit, i] of more.entries()) {
       const rule = this.#rules[i] as Rule;
       const mine = b.block("mine");
       const others = b.block("others");
-      b.branch("eq", b.and(b.binary("shr", b.read(result), 8), 0xff_ffff), i, mine, others);
+      b.branch("set", bits, 2 ** bit, mine, others);
       b.enter(mine);
-      const on = b.block("on");
       const state = {
         flow: flow as Value,
         get length() {
           return length();
         },
       };
-      this.#conditions(b, rule, i, state, payload, on);
+      this.#conditions(b, rule, i, state, payload, others);
       if (rule.sample !== undefined) {
         if (!this.#maps.includes(sampleMap)) this.#maps.push(sampleMap);
-        sendSample(b, this.hook, rule.sample, i, length);
+        sendSample(b, rule.sample, i, length);
       }
       if (rule.block !== undefined) blockSource(b, rule.block, b.const(i), state);
       if (isFinal(rule.action)) {
         b.write(result, b.const(answerOf(i, VERDICTS[rule.action as keyof typeof VERDICTS])));
-        b.jump(last);
+        b.jump(decided);
       } else {
         if (rule["set-mark"] !== undefined && this.#options.dryRun !== true)
           b.store(32, b.param(0), SK_BUFF.mark, rule["set-mark"]);
         this.#count(b, b.const(i), length());
-        b.jump(on);
+        b.jump(others);
       }
-      b.enter(on);
-      b.write(result, b.call("decide", [fields, b.binary("shr", b.read(result), 32), length()]));
-      const again = b.block("again");
-      b.branch("eq", b.binary("shr", b.read(result), 32), 0, last, again);
-      b.enter(again);
-      b.jump(others);
       b.enter(others);
     }
-    b.jump(last);
-    b.enter(last);
+    b.jump(done);
+    b.enter(done);
+  }
+
+  /** Counts, and does what the answer says. */
+  #act(b: FunctionBuilder, flow: Value | undefined, result: Variable): void {
+    const hook = HOOKS[this.hook];
+    const length = (): Value => this.#length(b);
     const answer = b.read(result);
     const rule = b.and(b.binary("shr", answer, 8), 0xff_ffff);
     const action = b.and(answer, 0xff);
@@ -450,7 +491,7 @@ class ProgramWriter {
     index: number,
     state: PacketState,
     payload: Value | undefined,
-    otherwise: ReturnType<FunctionBuilder["block"]>,
+    otherwise: Block,
   ): void {
     const filter = filterFunction(rule, index, this.hook, this.#read);
     if (filter !== undefined) {

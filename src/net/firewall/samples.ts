@@ -2,7 +2,6 @@
 
 import type { FunctionBuilder, Value, Variable } from "../../compiler/index.ts";
 import type { MapSpec } from "../../object/index.ts";
-import type { HookName } from "./hooks.ts";
 
 export const SAMPLES = "samples";
 export const sampleMap: MapSpec = { name: SAMPLES, type: "perf_event_array", keySize: 4, valueSize: 4, maxEntries: 0 };
@@ -13,7 +12,7 @@ export const SAMPLE_BYTES = 256;
 /** BPF_F_CURRENT_CPU; the bytes of the packet that go with a record are in bits 32 to 51 (linux/bpf.h, BPF_F_CTXLEN_MASK). */
 const CURRENT_CPU = 0xffff_ffffn;
 
-export function sendSample(b: FunctionBuilder, _hook: HookName, one: number, rule: number, length: () => Value): void {
+export function sendSample(b: FunctionBuilder, one: number, rule: number, length: () => Value): void {
   const send = (): void => {
     const record = b.slot(SAMPLE.bytes);
     const whole = length();
