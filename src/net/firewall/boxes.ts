@@ -105,6 +105,14 @@ function valuesIn(world: World, field: Field): Intervals | undefined {
   return undefined;
 }
 
+/** The same for all worlds. */
+const intervals = new WeakMap<readonly Range[], Intervals>();
+function intervalsOf(ranges: readonly Range[]): Intervals {
+  let set = intervals.get(ranges);
+  if (set === undefined) intervals.set(ranges, (set = normalised(ranges)));
+  return set;
+}
+
 function simpleFields(rule: Rule, world: World): Asked | undefined {
   const made = new Map<Field, Intervals>();
   const ask = (field: Field, set: Intervals): boolean => {
@@ -123,7 +131,7 @@ function simpleFields(rule: Rule, world: World): Asked | undefined {
   };
   for (const [key, field] of RANGES) {
     const ranges = rule[key] as readonly Range[] | undefined;
-    if (ranges !== undefined && !ask(field, normalised(ranges))) return undefined;
+    if (ranges !== undefined && !ask(field, intervalsOf(ranges))) return undefined;
   }
   if (rule.fragment !== undefined) {
     const kinds = normalised(rule.fragment.map((kind) => [FRAGMENTS.indexOf(kind), FRAGMENTS.indexOf(kind)]));

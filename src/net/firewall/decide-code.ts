@@ -206,6 +206,13 @@ interface Leaves {
 
 /** Nodes of one function body in an order in which `no` follows where it can; graphs within `best` have bodies of their own. */
 function ordered(root: Decision): readonly Decision[] {
+  let order = orders.get(root);
+  if (order === undefined) orders.set(root, (order = newlyOrdered(root)));
+  return order;
+}
+const orders = new WeakMap<Decision, readonly Decision[]>();
+
+function newlyOrdered(root: Decision): readonly Decision[] {
   const order: Decision[] = [];
   const seen = new Set<Decision>();
   const stack: { node: Decision; left: boolean }[] = [{ node: root, left: false }];
