@@ -88,7 +88,7 @@ ${servers(4, "2001:db8:5::")}
 source: 10.9.9.9
 next: 02:00:00:00:00:fe
 ring: 251
-snat: { ports: 40000-40002 }
+snat: { ports: 40000-40009 }
 services:
   web:
     address: 192.0.2.80
