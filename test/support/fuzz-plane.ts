@@ -17,7 +17,7 @@ import {
 } from "../../src/net/balance/index.ts";
 import type { BpfMap } from "../../src/object/index.ts";
 import { parseIpv4, parseIpv6 } from "../../src/source/index.ts";
-import { randomPackets, seeded } from "./random-packets.ts";
+import { type PacketPool, randomPackets, seeded } from "./random-packets.ts";
 
 const VERDICTS: Readonly<Record<number, string>> = { 1: "drop", 2: "pass", 3: "send" };
 
@@ -83,7 +83,7 @@ export async function fuzzPlane(
   };
   const clients = ["198.51.100.1", "198.51.100.2", "198.51.100.3", "2001:db8:f::1", "2001:db8:f::2"];
   const servers = balancer.services.flatMap(({ servers }) => servers.slice(0, 2).map(({ address }) => address));
-  const targets = balancer.services.flatMap(({ address, ports, protocol }) => {
+  const targets: PacketPool["targets"][number][] = balancer.services.flatMap(({ address, ports, protocol }) => {
     const [four] = bytesOf(address);
     const all = ports === "any" ? [7, 9] : [...new Set([ports.from, ports.to])];
     return four === undefined
@@ -91,16 +91,17 @@ export async function fuzzPlane(
       : all.map((port) => ({ address: four, port, protocol: protocol === "tcp" ? 6 : 17 }));
   });
   // What servers of SNAT send back.
-  if (settings.SNAT)
-    for (const { servers, ports } of balancer.services.filter(({ forward }) => forward === "snat"))
-      for (const { port = ports === "any" ? 0 : ports.from } of servers)
-        targets.push(
-          ...[0, 1, 2, 3, 4, 5].map((n) => ({
-            address: (bytesOf(balancer.source as string) as [Uint8Array])[0],
-            port: settings.SNAT_FROM + n,
-            protocol: port === 53 ? 17 : 6,
-          })),
-        );
+  for (const { servers, ports, protocol } of balancer.services.filter(({ forward }) => forward === "snat"))
+    for (const { address, port = ports === "any" ? 0 : ports.from } of servers)
+      for (const [to] of [bytesOf(balancer.source as string)])
+        for (const [from] of [bytesOf(address)])
+          if (to !== undefined && from !== undefined)
+            targets.push({
+              address: to,
+              port: settings.SNAT_FROM + Math.floor(random() * Math.min(10, settings.SNAT_COUNT)),
+              protocol: protocol === "tcp" ? 6 : 17,
+              from: { address: from, port },
+            });
   const ports = [
     ...new Set(
       balancer.services.flatMap(({ servers, ports }) => [

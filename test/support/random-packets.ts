@@ -17,7 +17,13 @@ export interface PacketPool {
   readonly addresses: readonly Uint8Array[];
   readonly ports: readonly number[];
   /** What most of them are for; protocol 6 or 17. */
-  readonly targets: readonly { readonly address: Uint8Array; readonly port: number; readonly protocol: number }[];
+  readonly targets: readonly {
+    readonly address: Uint8Array;
+    readonly port: number;
+    readonly protocol: number;
+    /** Who sends to it; anybody unless said otherwise. */
+    readonly from?: { readonly address: Uint8Array; readonly port: number };
+  }[];
 }
 
 const TYPES = { four: 0x0800, six: 0x86dd };
@@ -95,9 +101,11 @@ export function randomPackets(random: () => number, pool: PacketPool): () => Uin
     const { protocol, body } =
       target === undefined
         ? transport()
-        : { protocol: target.protocol, body: segment(target.protocol, target.port, port()) };
+        : { protocol: target.protocol, body: segment(target.protocol, target.port, target.from?.port ?? port()) };
     const cut = body.slice(0, 4 + int(30));
-    const inner = four ? ip4(protocol, cut, target?.address) : ip6(protocol, cut, target?.address);
+    const inner = four
+      ? ip4(protocol, cut, target?.address, target?.from?.address)
+      : ip6(protocol, cut, target?.address, target?.from?.address);
     const types = four ? [3, 3, 11, 12, 0, 8, 5] : [1, 2, 3, 4, 128, 135];
     const message = [one(types), int(16), ...bytes(6), ...inner];
     return four ? ip4(1, message) : ip6(58, message);
@@ -115,10 +123,10 @@ export function randomPackets(random: () => number, pool: PacketPool): () => Uin
     const { protocol, body } =
       target === undefined
         ? transport()
-        : { protocol: target.protocol, body: segment(target.protocol, port(), target.port) };
+        : { protocol: target.protocol, body: segment(target.protocol, target.from?.port ?? port(), target.port) };
     const whole = four
-      ? ip4(protocol, body, one(fours), target?.address)
-      : ip6(protocol, body, one(sixes), target?.address);
+      ? ip4(protocol, body, target?.from?.address ?? one(fours), target?.address)
+      : ip6(protocol, body, target?.from?.address ?? one(sixes), target?.address);
     const packet = chance(0.12) ? error(four) : whole;
     const tags = chance(0.05) ? Array.from({ length: 1 + int(3) }, () => [0x81, 0, ...be16(int(4096))]).flat() : [];
     const type = chance(0.02) ? int(65_536) : four ? TYPES.four : TYPES.six;

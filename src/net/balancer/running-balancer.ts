@@ -37,6 +37,11 @@ export interface ServiceStatus {
   readonly ports: string;
   readonly protocol: string;
   readonly forward: string;
+  /** Of all its servers, those that leave too. */
+  readonly packets: number;
+  readonly bytes: number;
+  readonly flows: number;
+  readonly open: number;
   readonly servers: readonly ServerStatus[];
 }
 export interface BalancerStatus {
@@ -217,6 +222,10 @@ export class RunningBalancer {
         ports: ports === "any" ? "any" : ports.from === ports.to ? `${ports.from}` : `${ports.from}-${ports.to}`,
         protocol: service.protocol,
         forward: live === this.#sockets ? "sockets" : service.forward,
+        packets: Number(own.reduce((sum, one) => sum + one.packets, 0n)),
+        bytes: Number(own.reduce((sum, one) => sum + one.bytes, 0n)),
+        flows: Number(own.reduce((sum, one) => sum + one.flows, 0n)),
+        open: own.reduce((sum, { row }) => sum + (flows.get(row.slot) ?? 0), 0),
         servers: own.map(({ row: { server, standing, leaving, identity, slot }, packets, bytes, flows: begun }) => {
           const why = this.#checks.why(identity);
           return {
