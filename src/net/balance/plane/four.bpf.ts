@@ -16,7 +16,7 @@ import {
   shared4,
 } from "./maps.bpf.ts";
 import { send } from "./send.bpf.ts";
-import { begun, byId, finished, goesOn, isThere, mixed, NOWHERE, slotFor, used } from "./servers.bpf.ts";
+import { begun, byId, finished, goesOn, idOf, isThere, mixed, NOWHERE, slotFor, used } from "./servers.bpf.ts";
 import { ANY_PORT, QUIC, SHARED, SNAT, SOURCE4 } from "./settings.ts";
 import { errorToClient, errorToServer, portFor, toClient, toServer } from "./snat.bpf.ts";
 
@@ -103,8 +103,11 @@ export function four(packet: XdpContext): number {
   } else {
     hash = finished(mixed(mixed(mixed(protocol, ports), destination), source));
     if (QUIC && payload !== 0) {
-      place = placeOf(destination, ports >> 16, protocol);
-      named = byId(packet, place, payload);
+      const number = idOf(packet, payload);
+      if (number !== NOWHERE) {
+        place = placeOf(destination, ports >> 16, protocol);
+        named = byId(place, number);
+      }
     }
     const flow = flows4.get(key);
     if (flow && (!QUIC || named === NOWHERE || named === flow.server) && goesOn(flow, flags)) {
