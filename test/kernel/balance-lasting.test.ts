@@ -142,7 +142,7 @@ services: { web: { address: ${VIP}, port: 80, servers: { ${which.map((i) => `s${
       await once(top, "exit");
       expect(top.exitCode).toBe(0);
       expect(said).toMatch(
-        /^web {2}tcp 192\.0\.2\.80:80 by ipip\n {2}server +address +state[\s\S]*flows\/s +packets\/s/,
+        /^web {2}tcp 192\.0\.2\.80:80 by ipip: .*\n {2}server +address +state[\s\S]*flows\/s +packets\/s/,
       );
     } finally {
       expect(await balancing.end()).toBe(0);

@@ -300,7 +300,7 @@ services:
     address: ${VIP}
     port: 80
     forward: snat
-    health: { http: /health, port: 8081, every: 300ms }
+    health: { http: /health, port: 8081, every: 300ms, timeout: 10s }
     servers:
       s0: { address: ${network.servers[0]?.address}, port: 8081 }
       s1: { address: ${network.servers[1]?.address}, port: 8081 }

@@ -7,6 +7,7 @@ export const CONFIGURATIONS: Readonly<Record<string, string>> = {
   "IPv4 by IPIP": `
 source: 10.9.9.9
 next: 02:00:00:00:00:fe
+ring: 1021
 services:
   web:
     address: 192.0.2.80
@@ -23,6 +24,7 @@ ${servers(5, "10.0.1.")}
   "IPv6 by IP6IP6, to the sender": `
 source6: 2001:db8:9::9
 next: sender
+ring: 251
 services:
   web:
     address: 2001:db8::80
@@ -88,7 +90,7 @@ ${servers(4, "2001:db8:5::")}
 source: 10.9.9.9
 next: 02:00:00:00:00:fe
 ring: 251
-snat: { ports: 40000-40002 }
+snat: { ports: 40000-40009 }
 services:
   web:
     address: 192.0.2.80

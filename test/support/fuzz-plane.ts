@@ -17,7 +17,7 @@ import {
 } from "../../src/net/balance/index.ts";
 import type { BpfMap } from "../../src/object/index.ts";
 import { parseIpv4, parseIpv6 } from "../../src/source/index.ts";
-import { randomPackets, seeded } from "./random-packets.ts";
+import { type PacketPool, randomPackets, seeded } from "./random-packets.ts";
 
 const VERDICTS: Readonly<Record<number, string>> = { 1: "drop", 2: "pass", 3: "send" };
 
@@ -77,14 +77,43 @@ export async function fuzzPlane(
           rings.update(wordBytes((service.index * 2 + half) * settings.RING + at), wordBytes(slot));
     }
   };
-  const addresses = [...new Set(balancer.services.map(({ address }) => address))]
-    .concat(balancer.services.flatMap(({ servers }) => servers.slice(0, 2).map(({ address }) => address)))
-    .concat(balancer.source ?? [], ["198.51.100.1", "198.51.100.2", "198.51.100.3", "2001:db8:f::1", "2001:db8:f::2"])
-    .flatMap((text) => parseIpv4(text) ?? parseIpv6(text) ?? []);
-  const ports = balancer.services.flatMap(({ ports }) => (ports === "any" ? [7] : [ports.from, ports.to]));
+  const bytesOf = (text: string): Uint8Array[] => {
+    const bytes = parseIpv4(text) ?? parseIpv6(text);
+    return bytes === undefined ? [] : [bytes];
+  };
+  const clients = ["198.51.100.1", "198.51.100.2", "198.51.100.3", "2001:db8:f::1", "2001:db8:f::2"];
+  const servers = balancer.services.flatMap(({ servers }) => servers.slice(0, 2).map(({ address }) => address));
+  const targets: PacketPool["targets"][number][] = balancer.services.flatMap(({ address, ports, protocol }) => {
+    const [four] = bytesOf(address);
+    const all = ports === "any" ? [7, 9] : [...new Set([ports.from, ports.to])];
+    return four === undefined
+      ? []
+      : all.map((port) => ({ address: four, port, protocol: protocol === "tcp" ? 6 : 17 }));
+  });
+  // What servers of SNAT send back.
+  for (const { servers, ports, protocol } of balancer.services.filter(({ forward }) => forward === "snat"))
+    for (const { address, port = ports === "any" ? 0 : ports.from } of servers)
+      for (const [to] of [bytesOf(balancer.source as string)])
+        for (const [from] of [bytesOf(address)])
+          if (to !== undefined && from !== undefined)
+            targets.push({
+              address: to,
+              port: settings.SNAT_FROM + Math.floor(random() * Math.min(10, settings.SNAT_COUNT)),
+              protocol: protocol === "tcp" ? 6 : 17,
+              from: { address: from, port },
+            });
+  const ports = [
+    ...new Set(
+      balancer.services.flatMap(({ servers, ports }) => [
+        ...(ports === "any" ? [] : [ports.from]),
+        ...servers.flatMap(({ port }) => port ?? []),
+      ]),
+    ),
+  ];
   const make = randomPackets(random, {
-    addresses: addresses as Uint8Array[],
-    ports: [...ports, 40_000, 40_001, 40_002],
+    addresses: [...clients, ...clients, ...servers].flatMap(bytesOf),
+    ports: [...ports, 40_000, 40_001, 40_002, 40_003],
+    targets,
   });
   const verdicts: Record<string, number> = {};
   try {

@@ -16,6 +16,14 @@ export interface PacketPool {
   /** Addresses that packets are from and to, four or sixteen bytes each. */
   readonly addresses: readonly Uint8Array[];
   readonly ports: readonly number[];
+  /** What most of them are for; protocol 6 or 17. */
+  readonly targets: readonly {
+    readonly address: Uint8Array;
+    readonly port: number;
+    readonly protocol: number;
+    /** Who sends to it; anybody unless said otherwise. */
+    readonly from?: { readonly address: Uint8Array; readonly port: number };
+  }[];
 }
 
 const TYPES = { four: 0x0800, six: 0x86dd };
@@ -31,16 +39,16 @@ export function randomPackets(random: () => number, pool: PacketPool): () => Uin
   const sixes = pool.addresses.filter(({ length }) => length === 16);
   const port = (): number => (chance(0.05) ? int(65_536) : one(pool.ports));
 
-  const tcp = (payload: number): number[] => {
+  const tcp = (payload: number, from = port(), to = port()): number[] => {
     const flags = chance(0.8) ? one([2, 16, 16, 24, 17, 4, 18]) : int(256);
-    return [...be16(port()), ...be16(port()), ...bytes(8), 0x50, flags, ...bytes(6), ...bytes(payload)];
+    return [...be16(from), ...be16(to), ...bytes(8), 0x50, flags, ...bytes(6), ...bytes(payload)];
   };
-  const udp = (payload: number): number[] => {
+  const udp = (payload: number, from = port(), to = port()): number[] => {
     const sum = chance(0.2) ? [0, 0] : bytes(2);
     const body = bytes(payload);
     // Short headers of QUIC, often with a number that a server has.
     if (payload > 4 && chance(0.4)) body.splice(0, 4, 0x40 | int(64), int(256), 0, int(4));
-    return [...be16(port()), ...be16(port()), ...be16(8 + payload), ...sum, ...body];
+    return [...be16(from), ...be16(to), ...be16(8 + payload), ...sum, ...body];
   };
   const transport = (): { protocol: number; body: number[] } => {
     const size = int(60);
@@ -87,20 +95,39 @@ export function randomPackets(random: () => number, pool: PacketPool): () => Uin
     const first = chance(0.02) ? int(256) : 0x60 | int(16);
     return [first, int(256), ...bytes(2), ...be16(said), next, int(256), ...source, ...destination, ...rest];
   };
-  const error4 = (): number[] => {
-    const { protocol, body } = transport();
-    const inner = ip4(protocol, body.slice(0, 4 + int(30)));
-    return ip4(1, [one([3, 11, 12, 0, 8, 5]), int(16), ...bytes(6), ...inner]);
+  /** An error about a packet that went from a service to a client, or about anything. */
+  const error = (four: boolean): number[] => {
+    const target = aimed(four);
+    const { protocol, body } =
+      target === undefined
+        ? transport()
+        : { protocol: target.protocol, body: segment(target.protocol, target.port, target.from?.port ?? port()) };
+    const cut = body.slice(0, 4 + int(30));
+    const inner = four
+      ? ip4(protocol, cut, target?.address, target?.from?.address)
+      : ip6(protocol, cut, target?.address, target?.from?.address);
+    const types = four ? [3, 3, 11, 12, 0, 8, 5] : [1, 2, 3, 4, 128, 135];
+    const message = [one(types), int(16), ...bytes(6), ...inner];
+    return four ? ip4(1, message) : ip6(58, message);
   };
-  const error6 = (): number[] => {
-    const { protocol, body } = transport();
-    const inner = ip6(protocol, body.slice(0, 4 + int(30)));
-    return ip6(58, [one([1, 2, 3, 4, 128, 135]), int(16), ...bytes(6), ...inner]);
+  const segment = (protocol: number, from: number, to: number): number[] =>
+    protocol === 6 ? tcp(int(60), from, to) : udp(int(60), from, to);
+  const aimed = (four: boolean): PacketPool["targets"][number] | undefined => {
+    const fit = pool.targets.filter(({ address }) => (address.length === 4) === four);
+    return fit.length > 0 && chance(0.75) ? one(fit) : undefined;
   };
+  const share = pool.targets.filter(({ address }) => address.length === 4).length / pool.targets.length;
   const make = (): number[] => {
-    const four = fours.length > 0 && (sixes.length === 0 || chance(0.6));
-    const { protocol, body } = transport();
-    const packet = chance(0.12) ? (four ? error4() : error6()) : four ? ip4(protocol, body) : ip6(protocol, body);
+    const four = chance(0.05) ? chance(0.5) : chance(share);
+    const target = aimed(four);
+    const { protocol, body } =
+      target === undefined
+        ? transport()
+        : { protocol: target.protocol, body: segment(target.protocol, target.from?.port ?? port(), target.port) };
+    const whole = four
+      ? ip4(protocol, body, target?.from?.address ?? one(fours), target?.address)
+      : ip6(protocol, body, target?.from?.address ?? one(sixes), target?.address);
+    const packet = chance(0.12) ? error(four) : whole;
     const tags = chance(0.05) ? Array.from({ length: 1 + int(3) }, () => [0x81, 0, ...be16(int(4096))]).flat() : [];
     const type = chance(0.02) ? int(65_536) : four ? TYPES.four : TYPES.six;
     return [2, 0, 0, 0, 0, 1 + int(2), 2, 0, 0, 0, 1, int(4), ...tags, ...be16(type), ...packet];

@@ -24,6 +24,10 @@ const status = (packets: number): BalancerStatus => ({
       ports: "80-90",
       protocol: "tcp",
       forward: "ipip",
+      packets: 2_469_134,
+      bytes: 197_530_864,
+      flows: 2400,
+      open: 68,
       servers: [server("a", { packets }), server("bcd", { state: "down", why: "ECONNREFUSED", port: 8080, share: 0 })],
     },
   ],
@@ -33,7 +37,7 @@ const status = (packets: number): BalancerStatus => ({
 it("shows services, servers and what was dropped", () => {
   expect(statusLines(status(1_234_567)).join("\n")).toBe(
     [
-      "web  tcp [2001:db8::80]:80-90 by ipip",
+      "web  tcp [2001:db8::80]:80-90 by ipip: 68 open, 2,400 flows, 2,469,134 packets, 198 MB",
       "  server  address             state                weight  open  flows    packets  bytes",
       "  a       10.0.0.1            up                        1    34  1,200  1,234,567  99 MB",
       "  bcd     10.0.0.3 port 8080  down (ECONNREFUSED)       1    34  1,200  1,234,567  99 MB",

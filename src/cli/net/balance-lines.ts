@@ -44,7 +44,8 @@ export function statusLines(status: BalancerStatus, past?: Past): string[] {
       return old === undefined || past === undefined ? 0 : Math.max(0, now[of] - old[of]) / past.seconds;
     };
     const address = service.address.includes(":") ? `[${service.address}]` : service.address;
-    lines.push(`${service.name}  ${service.protocol} ${address}:${service.ports} by ${service.forward}`);
+    const all = `${grouped(service.open)} open, ${grouped(service.flows)} flows, ${grouped(service.packets)} packets, ${sized(service.bytes)}`;
+    lines.push(`${service.name}  ${service.protocol} ${address}:${service.ports} by ${service.forward}: ${all}`);
     const head = ["  server", "address", "state", "weight", "open", "flows", "packets", "bytes"];
     const rates = past === undefined ? [] : ["flows/s", "packets/s", "bytes/s"];
     const rows = service.servers.map((server) => [

@@ -36,6 +36,7 @@ export {
   type FlowRow,
   flowKey,
   flowRow,
+  flowValues,
   placeKey,
   type Row,
   rowsOf,

@@ -21,6 +21,8 @@ export interface Parsed {
   readonly flags: number;
   /** It is an ICMP error. */
   readonly about: boolean;
+  /** Of an error of ICMP for IPv4: where the header of what it is about begins, from the IP header on, and how long it is. */
+  readonly inner?: { readonly at: number; readonly header: number };
   /** Of a datagram in pieces. */
   readonly piece?: { readonly id: number; readonly later: boolean };
   /** Of QUIC, where its header is short and it has so many bytes. */
@@ -33,7 +35,7 @@ const CUT = "cut off";
 
 type Transport = Pick<
   Parsed,
-  "protocol" | "source" | "destination" | "sourcePort" | "port" | "flags" | "about" | "connectionId"
+  "protocol" | "source" | "destination" | "sourcePort" | "port" | "flags" | "about" | "inner" | "connectionId"
 >;
 
 export function parsePacket(bytes: Uint8Array, settings: Settings): Parsed | string {
@@ -102,7 +104,8 @@ function errorOf4(view: DataView, at: number): Transport | string {
   if (first >> 4 !== 4 || header < 20 || (view.getUint16(inner + 6) & 0x1fff) !== 0)
     return "an error about no IPv4 header";
   const protocol = view.getUint8(inner + 9);
-  return innerFlow(view, inner + header, protocol, part(view, inner + 16, 4), part(view, inner + 12, 4));
+  const flow = innerFlow(view, inner + header, protocol, part(view, inner + 16, 4), part(view, inner + 12, 4));
+  return typeof flow === "string" ? flow : { ...flow, inner: { at: inner - ETHERNET, header } };
 }
 
 function innerFlow(

@@ -30,7 +30,7 @@ export const REASONS = [
   "no room for the outer header",
   "a fragment whose first part was not seen",
   "no port is free for SNAT",
-  "fragments and ICMP errors of SNAT",
+  "a fragment of SNAT, or an ICMP error about no flow of it",
 ] as const;
 
 export interface ServerRow {

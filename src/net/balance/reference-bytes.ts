@@ -28,6 +28,10 @@ function bytesOf(
   if (decision.kind === "answer") {
     const { client, clientPort, service, servicePort } = decision.to;
     const at = { source: service, sourcePort: servicePort, destination: client, port: clientPort };
+    // What the error is about went the other way.
+    const about = { source: client, sourcePort: clientPort, destination: service, port: servicePort };
+    if (packet.inner !== undefined)
+      return withEthernet(errorRewritten(bytes.subarray(14), packet.inner, client, about), bytes, 0x0800, settings);
     return withEthernet(rewritten(bytes.subarray(14), packet.header, packet.protocol, at), bytes, 0x0800, settings);
   }
   const { server, service } = decision.row;
@@ -39,6 +43,14 @@ function bytesOf(
       destination: server.address,
       port: server.port ?? packet.port,
     };
+    const about = { source: at.destination, sourcePort: at.port, destination: at.source, port: at.sourcePort };
+    if (packet.inner !== undefined)
+      return withEthernet(
+        errorRewritten(bytes.subarray(14), packet.inner, server.address, about),
+        bytes,
+        0x0800,
+        settings,
+      );
     return withEthernet(rewritten(bytes.subarray(14), packet.header, packet.protocol, at), bytes, 0x0800, settings);
   }
   const inner = bytes.subarray(14);
@@ -112,6 +124,28 @@ function rewritten(packet: Uint8Array, header: number, protocol: number, ends: E
   const sum = changed(packet, at, moved + movedPorts);
   const none = protocol === 17 && packet[at] === 0 && packet[at + 1] === 0;
   if (!none) out.set(be16(protocol === 17 && sum === 0 ? 0xffff : sum), at);
+  return out;
+}
+
+/** An error of ICMP: where it goes, and the ends of the packet that it is about. All checksums change by what has changed. */
+function errorRewritten(
+  packet: Uint8Array,
+  inner: { readonly at: number; readonly header: number },
+  to: string,
+  ends: Ends,
+): Uint8Array {
+  const out = packet.slice();
+  const destination = parseIpv4(to) as Uint8Array;
+  out.set(destination, 16);
+  out.set(be16(changed(packet, 10, change(packet.subarray(16, 20), destination))), 10);
+  const addresses = [...(parseIpv4(ends.source) as Uint8Array), ...(parseIpv4(ends.destination) as Uint8Array)];
+  out.set(addresses, inner.at + 12);
+  const moved = change(packet.subarray(inner.at + 12, inner.at + 20), Uint8Array.from(addresses));
+  out.set(be16(changed(packet, inner.at + 10, moved)), inner.at + 10);
+  out.set([...be16(ends.sourcePort), ...be16(ends.port)], inner.at + inner.header);
+  // The checksum of ICMP is over all that is behind its own header.
+  const covered = (of: Uint8Array): Uint8Array => of.subarray(inner.at, inner.at + inner.header + 4);
+  out.set(be16(changed(packet, inner.at - 6, change(covered(packet), covered(out)))), inner.at - 6);
   return out;
 }
 

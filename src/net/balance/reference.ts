@@ -155,7 +155,7 @@ export function decide(bytes: Uint8Array, state: State): Decision {
       return sent(packet, entry, "the server of its first fragment", finished(piece.id));
     return state.addresses.has(to) ? drop(3) : pass("a fragment for no service");
   }
-  if (settings.SNAT && packet.family === 4 && !about && wordsOf(destination)[0] === settings.SOURCE4) {
+  if (settings.SNAT && packet.family === 4 && wordsOf(destination)[0] === settings.SOURCE4) {
     const answer = state.answers.get(`${from}:${packet.sourcePort} ${protocol} ${packet.port}`);
     return answer === undefined ? pass("for the balancer itself") : { kind: "answer", packet, to: answer };
   }
@@ -199,7 +199,8 @@ export function decide(bytes: Uint8Array, state: State): Decision {
   }
   const entry = state.servers.get(slot) as Entry;
   if (entry.row.service.forward === "snat") {
-    if (about || piece !== undefined) return drop(5);
+    if (piece !== undefined || (about && port === 0)) return drop(5);
+    if (about) return { ...sent(packet, entry, how, hash), port } as Decision;
     const its = portFor(packet, entry, hash, port, state);
     if (its === 0) return drop(4);
     const known = state.flows.get(key);

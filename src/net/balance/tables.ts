@@ -94,6 +94,24 @@ export function flowRow(family: 4 | 6, key: Uint8Array, value: Uint8Array): Flow
   };
 }
 
+/** What many flows know, from values that lie one after the other. One object, which is written anew for each. */
+export function* flowValues(
+  values: Uint8Array,
+  count: number,
+): Iterable<Pick<FlowRow, "slot" | "stamp" | "seen" | "ended">> {
+  const bytes = count === 0 ? 0 : values.length / count;
+  if (count > 0 && bytes < FLOW_BYTES) throw new RangeError(`flows of ${bytes} bytes`);
+  const view = new DataView(values.buffer, values.byteOffset, values.byteLength);
+  const flow = { slot: 0, stamp: 0, seen: 0, ended: false };
+  for (let at = 0; at < values.length; at += bytes) {
+    flow.slot = view.getUint32(at, true);
+    flow.stamp = view.getUint32(at + 4, true);
+    flow.seen = view.getUint32(at + 8, true);
+    flow.ended = view.getUint32(at + 12, true) !== 0;
+    yield flow;
+  }
+}
+
 /** The key of a flow. */
 export function flowKey(
   source: Uint8Array,

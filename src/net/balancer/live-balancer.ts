@@ -8,9 +8,8 @@ import {
   type Balancer,
   compilePlane,
   compileSockets,
-  type FlowRow,
   fits,
-  flowRow,
+  flowValues,
   identityOf,
   type Plan,
   packetServices,
@@ -249,35 +248,22 @@ export class LiveBalancer {
     return new Map(REASONS.map((why, i) => [why, (reasons?.sum(i) ?? 0n) as bigint]));
   }
 
-  /** Flows that are remembered, each with the seconds since it was used. */
-  *flows(): Iterable<FlowRow & { readonly idle: number }> {
+  /** Flows of each slot that go on: not over, and not without packets for too long. */
+  openFlows(): ReadonlyMap<number, number> {
     const clock = this.#clock;
-    if (clock === undefined) return;
+    const found = new Map<number, number>();
+    if (clock === undefined) return found;
+    const stamps = this.stamps();
     const now = clock.now();
     for (const family of [4, 6] as const) {
       if (!(family === 4 ? this.settings.FOUR : this.settings.SIX)) continue;
       const map = this.#object.maps[`flows${family}`]?.kernelMap;
-      for (const { count, keys, values } of map?.chunks() ?? []) {
-        const [key, value] = [keys.length / count, values.length / count];
-        for (let i = 0; i < count; i++) {
-          const row = flowRow(
-            family,
-            keys.subarray(i * key, (i + 1) * key),
-            values.subarray(i * value, (i + 1) * value),
-          );
-          yield { ...row, idle: clock.seconds((now - row.seen) >>> 0) };
+      for (const { count, values } of map?.chunks() ?? [])
+        for (const { slot, stamp, seen, ended } of flowValues(values, count)) {
+          const idle = clock.seconds((now - seen) >>> 0);
+          if (stamps.get(slot) !== stamp || idle > (ended ? LINGER : this.#balancer.idle)) continue;
+          found.set(slot, (found.get(slot) ?? 0) + 1);
         }
-      }
-    }
-  }
-
-  /** Flows of each slot that go on: not over, and not without packets for too long. */
-  openFlows(): ReadonlyMap<number, number> {
-    const found = new Map<number, number>();
-    const stamps = this.stamps();
-    for (const { slot, stamp, ended, idle } of this.flows()) {
-      if (stamps.get(slot) !== stamp || idle > (ended ? LINGER : this.#balancer.idle)) continue;
-      found.set(slot, (found.get(slot) ?? 0) + 1);
     }
     return found;
   }

@@ -16,9 +16,9 @@ import {
   shared4,
 } from "./maps.bpf.ts";
 import { send } from "./send.bpf.ts";
-import { begun, byId, finished, goesOn, isThere, mixed, NOWHERE, slotFor, used } from "./servers.bpf.ts";
+import { begun, byId, finished, goesOn, idOf, isThere, mixed, NOWHERE, slotFor, used } from "./servers.bpf.ts";
 import { ANY_PORT, QUIC, SHARED, SNAT, SOURCE4 } from "./settings.ts";
-import { portFor, toClient, toServer } from "./snat.bpf.ts";
+import { errorToClient, errorToServer, portFor, toClient, toServer } from "./snat.bpf.ts";
 
 const ICMP = 1;
 /** Destination unreachable, time exceeded, parameter problem (RFC 792). */
@@ -51,6 +51,8 @@ export function four(packet: XdpContext): number {
   let flags: u32 = 0;
   let payload: u32 = 0;
   let about = false;
+  /** The length of the header of the packet that an error is about. */
+  let behind: u32 = 0;
   if (later) {
     // Its ports stand in the first piece.
   } else if (protocol === TCP) {
@@ -69,7 +71,7 @@ export function four(packet: XdpContext): number {
     const at = ETHERNET + header + 8;
     const inner = packet.at(Ip4, at);
     if (!inner) return XDP.PASS;
-    const behind = (u32(inner.first) & 15) << 2;
+    behind = (u32(inner.first) & 15) << 2;
     if (u32(inner.first) >> 4 !== 4 || behind < 20 || (u32(inner.piece) & 0x1fff) !== 0) return XDP.PASS;
     protocol = u32(inner.protocol);
     if (protocol !== TCP && protocol !== UDP) return XDP.PASS;
@@ -82,8 +84,10 @@ export function four(packet: XdpContext): number {
     about = true;
   } else return XDP.PASS;
 
-  if (SNAT && !later && !about && destination === SOURCE4)
-    return toClient(packet, header, source, destination, ports, protocol);
+  if (SNAT && !later && destination === SOURCE4) {
+    if (!about) return toClient(packet, header, source, destination, ports, protocol);
+    return errorToClient(packet, header, behind, source, destination, ports, protocol);
+  }
   let hash: u32 = 0;
   let port: u32 = 0;
   const key = Key4({ source, destination, ports, protocol });
@@ -99,8 +103,11 @@ export function four(packet: XdpContext): number {
   } else {
     hash = finished(mixed(mixed(mixed(protocol, ports), destination), source));
     if (QUIC && payload !== 0) {
-      place = placeOf(destination, ports >> 16, protocol);
-      named = byId(packet, place, payload);
+      const number = idOf(packet, payload);
+      if (number !== NOWHERE) {
+        place = placeOf(destination, ports >> 16, protocol);
+        named = byId(place, number);
+      }
     }
     const flow = flows4.get(key);
     if (flow && (!QUIC || named === NOWHERE || named === flow.server) && goesOn(flow, flags)) {
@@ -134,7 +141,8 @@ export function four(packet: XdpContext): number {
   const server = servers.get(slot);
   if (!server) return XDP.DROP;
   if (SNAT && server.way === SNAT_WAY) {
-    if (about || piece !== 0) return lost(NOT_CARRIED);
+    if (piece !== 0 || (about && port === 0)) return lost(NOT_CARRIED);
+    if (about) return errorToServer(packet, server, slot, header, behind, ports, port);
     const its = portFor(server, source, destination, ports, protocol, hash, port);
     if (its === 0) return lost(NO_PORT);
     if (its !== port) {

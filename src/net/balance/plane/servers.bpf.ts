@@ -86,7 +86,7 @@ function byRing(ring: u32, hash: u32): u32 {
 }
 
 /** The number that a server has put into the connection id of a packet with a short header (RFC 9000, 17.3); NOWHERE: none. */
-function idOf(packet: XdpContext, payload: u32): u32 {
+export function idOf(packet: XdpContext, payload: u32): u32 {
   const quic = packet.at(First, payload);
   if (!quic || (u32(quic.first) & 0xc0) !== 0x40) return NOWHERE;
   if (ID_BYTES === 1) {
@@ -101,12 +101,10 @@ function idOf(packet: XdpContext, payload: u32): u32 {
   return four ? u32(four.id) : NOWHERE;
 }
 
-/** The slot that a datagram's connection id names, of a service that goes by them; NOWHERE: none that is up. */
-export function byId(packet: XdpContext, place: u32, payload: u32): u32 {
+/** The slot of a server by its number in connection ids, of a service that goes by them; NOWHERE: none that is up. */
+export function byId(place: u32, id: u32): u32 {
   const service = services.get(place);
   if (!service || (service.flags & BY_ID) === 0) return NOWHERE;
-  const id = idOf(packet, payload);
-  if (id === NOWHERE) return NOWHERE;
   const slot = ids.get({ service: place, id });
   if (slot === undefined) return NOWHERE;
   const server = servers.get(slot);

@@ -4,7 +4,7 @@ import { helpers, range, u16, u32, XDP, type XdpContext } from "scry/bpf";
 import { ETHERNET, Extension, Fragment, Icmp, Ip6, OVER, Ports, swapped, TCP, Tcp, UDP, Udp } from "./headers.bpf.ts";
 import { flows6, Key6, lost, NO_FIRST, NO_SERVER, pieces6, places6, servers, shared6 } from "./maps.bpf.ts";
 import { send } from "./send.bpf.ts";
-import { begun, byId, finished, goesOn, isThere, mixed, NOWHERE, slotFor, used } from "./servers.bpf.ts";
+import { begun, byId, finished, goesOn, idOf, isThere, mixed, NOWHERE, slotFor, used } from "./servers.bpf.ts";
 import { ANY_PORT, QUIC, SHARED } from "./settings.ts";
 
 const ICMP6 = 58;
@@ -114,8 +114,11 @@ export function six(packet: XdpContext): number {
     const to = mixed(mixed(mixed(mixed(mixed(protocol, ports), d0), d1), d2), d3);
     hash = finished(mixed(mixed(mixed(mixed(to, s0), s1), s2), s3));
     if (QUIC && payload !== 0) {
-      place = placeOf(d0, d1, d2, d3, ports >> 16, protocol);
-      named = byId(packet, place, payload);
+      const number = idOf(packet, payload);
+      if (number !== NOWHERE) {
+        place = placeOf(d0, d1, d2, d3, ports >> 16, protocol);
+        named = byId(place, number);
+      }
     }
     const flow = flows6.get(key);
     if (flow && (!QUIC || named === NOWHERE || named === flow.server) && goesOn(flow, flags)) {

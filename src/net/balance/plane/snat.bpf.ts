@@ -2,7 +2,7 @@
 // find their client. What is changed is changed in the checksums too (RFC 1624, RFC 3022).
 
 import { bpf, range, u16, u32, u64, type ValueOf, XDP, type XdpContext } from "scry/bpf";
-import { ETHERNET, Ethernet, Ip4, swapped, TCP, Tcp, Udp } from "./headers.bpf.ts";
+import { ETHERNET, Ethernet, Icmp, Ip4, Ports, swapped, TCP, Tcp, Udp } from "./headers.bpf.ts";
 import { counts, hops, Key4, lost, NO_ROUTE, returns4, type Server } from "./maps.bpf.ts";
 import { folded, onward, route } from "./route.bpf.ts";
 import { mixed } from "./servers.bpf.ts";
@@ -87,6 +87,11 @@ export function toServer(
 ): number {
   const its: u32 = server.port === 0 ? ports >> 16 : server.port;
   if (!written(packet, header, protocol, SOURCE4, server.a0, port | (its << 16))) return XDP.DROP;
+  return towards(packet, server, slot);
+}
+
+/** On to the server that it is for now. */
+function towards(packet: XdpContext, server: ServerOf, slot: u32): number {
   const count = counts.get(slot);
   if (count) {
     count.packets += 1;
@@ -105,6 +110,70 @@ export function toServer(
     eth.from2 = hop.from2;
     return hop.ifindex === packet.ingress_ifindex ? XDP.TX : bpf.redirect(hop.ifindex);
   }
+}
+
+/**
+ * Writes an error of ICMP (RFC 5508, 4.2): where it goes, and the packet that it is about, whose own header has `behind` bytes. The
+ * checksum of that packet's TCP or UDP may be cut off, and nobody asks for it.
+ */
+function errorWritten(
+  packet: XdpContext,
+  header: u32,
+  behind: u32,
+  to: u32,
+  source: u32,
+  destination: u32,
+  ports: u32,
+): boolean {
+  const ip = packet.at(Ip4, ETHERNET);
+  const icmp = packet.at(Icmp, ETHERNET + header);
+  const inner = packet.at(Ip4, ETHERNET + 8 + header);
+  const both = packet.at(Ports, ETHERNET + 8 + header + behind);
+  if (!ip || !icmp || !inner || !both) return false;
+  ip.sum = folded((u32(ip.sum) ^ 0xffff) + without(ip.destination) + halves(to));
+  ip.destination = to;
+  const moved: u32 = without(inner.source) + without(inner.destination) + halves(source) + halves(destination);
+  const before = u32(inner.sum) ^ 0xffff;
+  const after = folded(before + moved);
+  const changed: u32 = moved + before + u32(after) + without(both.ports) + halves(ports);
+  icmp.sum = folded((u32(icmp.sum) ^ 0xffff) + changed);
+  inner.sum = after;
+  inner.source = source;
+  inner.destination = destination;
+  both.ports = ports;
+  return true;
+}
+
+/** An error about a server's answer, to that server. */
+export function errorToServer(
+  packet: XdpContext,
+  server: ServerOf,
+  slot: u32,
+  header: u32,
+  behind: u32,
+  ports: u32,
+  port: u32,
+): number {
+  const its: u32 = server.port === 0 ? ports >> 16 : server.port;
+  if (!errorWritten(packet, header, behind, server.a0, server.a0, SOURCE4, its | (port << 16))) return XDP.DROP;
+  return towards(packet, server, slot);
+}
+
+/** An error about a packet to a server, to its client. */
+export function errorToClient(
+  packet: XdpContext,
+  header: u32,
+  behind: u32,
+  source: u32,
+  destination: u32,
+  ports: u32,
+  protocol: u32,
+): number {
+  const known = returns4.get({ source, destination, ports, protocol });
+  if (!known) return XDP.PASS;
+  const { client, service } = known;
+  if (!errorWritten(packet, header, behind, client, client, service, known.ports)) return XDP.DROP;
+  return onward(packet, client);
 }
 
 /** A server's answer, or whatever else comes to the balancer's own address. */
