@@ -9,9 +9,7 @@ const MOST_BYTES = 256 << 20;
 /** Throws a DiagnosticError for what cannot be read; `what` it is says the message. */
 export function readForeign(path: string, what = "the object"): Uint8Array {
   const failed = (why: string): DiagnosticError =>
-    new DiagnosticError([
-      { code: "SCRY1126", severity: "error", message: `failed to open ${what} '${path}': ${why}` },
-    ]);
+    new DiagnosticError([{ code: "SCRY1126", severity: "error", message: `failed to open ${what} '${path}': ${why}` }]);
   try {
     const stat = statSync(path);
     if (stat.isFile() && stat.size > MOST_BYTES) throw failed(`${stat.size} bytes are too many`);
