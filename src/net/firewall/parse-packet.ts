@@ -73,6 +73,8 @@ export function packetBounds(b: FunctionBuilder, hook: Hook): PacketBounds {
   );
   return { start: b.read(start), end: b.read(end) };
 }
+/** Beyond 40 bytes and six extension headers of 2,048. */
+const FARTHEST = 0x3fff;
 /** Bytes of headers that are looked at: tags, IPv6 and some extensions, TCP. */
 const HEAD = 128;
 
@@ -99,10 +101,11 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
 
   // Tags. The type is compared as it lies in memory.
   const type: Variable = { name: "type", type: INT };
-  const network: Variable = { name: "network", type: PACKET };
+  /** Bytes from the start. */
+  const network: Variable = { name: "network", type: INT };
   const tag: Variable = { name: "tag", type: INT };
   b.write(type, b.load("u16", start, 12));
-  b.write(network, b.add(start, 14));
+  b.write(network, b.const(14));
   if (wants("vlan")) {
     b.write(tag, b.const(NO_VLAN));
     if (hook.type !== "xdp")
@@ -121,11 +124,11 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
     b.enter(provider);
     b.jump(tagged);
     b.enter(tagged);
-    const at = b.read(network);
+    const at = b.add(start, b.read(network));
     within(at, 4, untagged);
     if (wants("vlan")) b.when("eq", b.read(tag), NO_VLAN, () => b.write(tag, b.and(u16(at, 0), 0xfff)));
     b.write(type, b.load("u16", at, 2));
-    b.write(network, b.add(at, 4));
+    b.write(network, b.add(b.read(network), 4));
   }
   b.jump(untagged);
   b.enter(untagged);
@@ -137,7 +140,7 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
   const notFour = b.block("no_ipv4");
   const six = b.block("ipv6");
   const kind = b.read(type);
-  const at = b.read(network);
+  const at = b.add(start, forgotten(b, b.read(network), 31));
   b.branch("eq", kind, swapped(0x0800), four, notFour);
   b.enter(notFour);
   b.branch("eq", kind, swapped(0x86dd), six, other);
@@ -241,12 +244,13 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
     options.sets?.("destination", "ipv6", b.add(at, 24));
     put("fragment", () => b.const(0));
     const next: Variable = { name: "next", type: INT };
-    const header: Variable = { name: "header", type: PACKET };
+    /** Bytes from the network layer's start. */
+    const header: Variable = { name: "header", type: INT };
     const known = b.block("known");
     const alone = b.block("alone6");
     const last = b.block("last6");
     b.write(next, b.load("u8", at, 6));
-    b.write(header, b.add(at, 40));
+    b.write(header, b.const(40));
     const mask = Object.values(EXTENSIONS).reduce((sum, one) => sum | (1n << BigInt(one)), 0n);
     for (let i = 0; i < MOST_EXTENSIONS; i++) {
       const number = b.read(next);
@@ -254,7 +258,7 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
       b.branch("ult", number, 64, low, known);
       b.enter(low);
       b.must("ne", b.and(b.binary("shr", b.const(mask), number), 1), 0, known);
-      const place = b.read(header);
+      const place = b.add(at, b.read(header));
       within(place, 8, last);
       b.write(next, b.load("u8", place, 0));
       const length = b.load("u8", place, 1);
@@ -272,13 +276,13 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
       b.jump(last);
       b.enter(early);
       b.when("ne", b.and(offset, swapped(1)), 0, () => put("fragment", () => b.const(1)));
-      b.write(header, b.add(place, 8));
+      b.write(header, b.add(b.read(header), 8));
       b.jump(after);
       b.enter(plain);
       const bytes: Variable = { name: "bytes", type: INT };
       b.write(bytes, b.binary("shl", b.add(length, 1), 3));
       b.when("eq", number, EXTENSIONS.authentication, () => b.write(bytes, b.binary("shl", b.add(length, 2), 2)));
-      b.write(header, b.add(place, b.read(bytes)));
+      b.write(header, b.add(b.read(header), b.read(bytes)));
       b.jump(after);
       b.enter(after);
     }
@@ -292,13 +296,23 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
     const protocol = b.read(next);
     put("protocol", () => protocol);
     if (options.flow !== undefined) b.store(8, options.flow, FLOW.protocol, protocol);
-    carried("ipv6", protocol, b.read(header), alone);
+    carried("ipv6", protocol, b.add(at, forgotten(b, b.read(header), FARTHEST)), alone);
   }
 
   b.enter(other);
   done("other", undefined, start);
   b.enter(runt);
   options.runt();
+}
+
+/**
+ * A number that the verifier knows nothing of but that it is from 0 to `most` (a power of two less one, below 65,536): ways that differ
+ * in it alone are then one to it, and what follows is verified once. It forgets what is written into the middle of a word of the stack.
+ */
+function forgotten(b: FunctionBuilder, value: Value, most: number): Value {
+  const slot = b.slot(8, true);
+  b.store(16, slot, 2, value);
+  return b.and(b.emit({ op: "load", size: "u16", offset: 2, volatile: true }, [slot], INT), most);
 }
 
 /** A number of 16 or 32 bits as a little-endian machine reads it from the wire. */
