@@ -112,6 +112,8 @@ export function decideFunction(
           const inner = `best ${last++}`;
           code.add(movImm(0, NONE, 32));
           node.of.forEach((one, j) => {
+            // What the graph before has learnt of a field would be followed through this one.
+            if (j > 0) loadHot(hot);
             emit(one, hot, {
               name: (of) => `${inner} ${j} ${of.id}`,
               end: () => code.add(goto(0), `${inner} after ${j}`),
@@ -147,6 +149,9 @@ export function decideFunction(
       }
     });
   };
+  const loadHot = (hot: Body["hot"]): void => {
+    for (const [word, register] of hot) code.add(load(32, register, 1, words.get(word) as number));
+  };
   const value = (field: Field, hot: ReadonlyMap<Word, number>): number => {
     const word = wordOf(field);
     const register = hot.get(word);
@@ -157,7 +162,7 @@ export function decideFunction(
   // A start loads what is asked most, and goes to its node, which stands in the body of its graph.
   starts.forEach((body, i) => {
     code.place(start(i));
-    for (const [word, register] of body.hot) code.add(load(32, register, 1, words.get(word) as number));
+    loadHot(body.hot);
     code.add(goto(0), `body ${bodies.indexOf(body)} ${body.root.id}`);
   });
   bodies.forEach(({ root, hot }, i) => {

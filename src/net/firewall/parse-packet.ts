@@ -193,7 +193,8 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
     put("dscp", () => b.binary("shr", b.load("u8", at, 1), 2));
     put("ttl", () => b.load("u8", at, 8));
     const protocol = b.load("u8", at, 9);
-    put("protocol", () => protocol);
+    // Read by itself: what the verifier learns of the one is not to be known of the other, or rules are followed for each protocol.
+    put("protocol", () => b.emit({ op: "load", size: "u8", offset: 9, volatile: true }, [at], INT));
     put("source", () => u32(at, 12));
     put("destination", () => u32(at, 16));
     if (options.flow !== undefined) {
@@ -294,7 +295,7 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
     done("ipv6", undefined, start);
     b.enter(known);
     const protocol = b.read(next);
-    put("protocol", () => protocol);
+    put("protocol", () => forgotten(b, protocol, 0xff));
     if (options.flow !== undefined) b.store(8, options.flow, FLOW.protocol, protocol);
     carried("ipv6", protocol, b.add(at, forgotten(b, b.read(header), FARTHEST)), alone);
   }

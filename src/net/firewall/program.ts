@@ -198,7 +198,8 @@ class ProgramWriter {
     for (const graph of parts.flatMap(({ graphs }) => [...graphs.values()]))
       for (const node of nodesOf(graph)) if (node.kind === "split") words.add(wordOf(node.field));
     if (words.size === 0) words.add("length");
-    this.#words = new Map([...words].map((word, i) => [word, i * 4]));
+    // In the upper halves of the stack's words, where the verifier does not follow what a number was read from.
+    this.#words = new Map([...words].map((word, i) => [word, i * 8 + 4]));
     this.#tracks = this.#rules.some(({ state }) => state !== undefined);
     this.#blocks = this.#rules.some(({ block }) => block !== undefined);
     this.#content = contentOf(read, this.hook);
@@ -272,7 +273,7 @@ class ProgramWriter {
       maxEntries: this.#rules.length + 1,
     });
     if (this.#options.trial === true) this.#trial(b);
-    const fields = b.slot(Math.max(8, (this.#words.size * 4 + 7) & ~7), true);
+    const fields = b.slot(this.#words.size * 8, true);
     const needsFlow =
       this.#tracks || this.#blocks || this.#rules.some(({ within, over }) => (within ?? over)?.per !== undefined);
     const remembersLimits = this.#rules.some(({ within, over }) => (within ?? over) !== undefined);
