@@ -116,6 +116,7 @@ const rooms = {
   machine: "src/machine/index.ts",
   embedded: "src/embedded.ts",
   filter: "src/filter.ts",
+  firewall: "src/firewall.ts",
   test: "src/test-kit.ts",
   plugin: "src/plugin.ts",
   kernel: "src/kernel/index.ts",
