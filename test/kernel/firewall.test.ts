@@ -5,22 +5,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { openCapture, packet } from "../../src/filter.ts";
-import { bpfFileSystems, type LoadedObject, loadObject, testRun } from "../../src/kernel/index.ts";
-import {
-  COUNTERS,
-  compileFirewall,
-  NETWORKS6,
-  packetOfWords,
-  type RulesData,
-  readPrefix,
-  referenceFirewall,
-  rulesOf,
-} from "../../src/net/firewall/index.ts";
-import { applyFirewall, compileForKernel, LiveFirewall } from "../../src/net/index.ts";
-import { decodePacket, internetSum } from "../../src/packets/index.ts";
+import { openCapture } from "../../src/filter.ts";
+import { bpfFileSystems } from "../../src/kernel/index.ts";
+import { packetOfWords, type RulesData, readPrefix, rulesOf } from "../../src/net/firewall/index.ts";
+import { applyFirewall, LiveFirewall } from "../../src/net/index.ts";
 import { repository, runScry } from "../support/commands.ts";
-import { packetsOf, randomRules, seeded } from "../support/random-rules.ts";
 import { lacking } from "../support/skips.ts";
 
 const netns = `scry-${process.pid}-wall`;
@@ -44,156 +33,11 @@ afterAll(() => {
   if (mounted) spawnSync("umount", ["/sys/fs/bpf"]);
   rmSync(folder, { recursive: true });
 });
-const open = new Set<LoadedObject>();
-afterEach(() => {
-  for (const one of open) one.close();
-  open.clear();
-});
-
 const frame = (words: string): Uint8Array => {
   const made = packetOfWords(words);
   if ("wrong" in made) throw new Error(made.wrong);
   return made;
 };
-function loaded(data: RulesData, options: { dryRun?: boolean } = {}): LoadedObject {
-  const firewall = compileForKernel(rulesOf(data), "xdp", options);
-  const object = loadObject(firewall.object);
-  open.add(object);
-  for (const { key, bits } of firewall.trie)
-    object.maps.get(NETWORKS6)?.update(key, new Uint8Array(Uint32Array.of(bits).buffer));
-  return object;
-}
-const run = (object: LoadedObject, data: Uint8Array): ReturnType<typeof testRun> =>
-  testRun(object.programs.get("firewall")?.fd ?? -1, { data });
-
-describe("programs of rules", () => {
-  const sets = Number(process.env["SCRY_FUZZ"] ?? 40);
-  it("answer as the rules do one by one (seeds from 20261129 on)", () => {
-    const found: string[] = [];
-    for (let seed = 20_261_129; seed < 20_261_129 + sets && found.length < 3; seed++) {
-      const roll = seeded(seed);
-      const data = randomRules(roll);
-      const read = rulesOf(data);
-      const reference = referenceFirewall(read, compileFirewall(read).sets);
-      const object = loaded(data);
-      for (const bytes of packetsOf(roll, 100)) {
-        const { action } = reference.judge(bytes, { now: 1n });
-        const { value } = run(object, bytes);
-        if (value !== (action === "allow" ? 2 : 1))
-          found.push(`seed ${seed}: ${value}, not ${action}: ${Buffer.from(bytes).toString("hex")}`);
-      }
-      object.close();
-    }
-    expect(found).toEqual([]);
-  }, 600_000);
-
-  it("with rates and flows are taken by the kernel (seeds from 424242 on)", () => {
-    for (let seed = 424_242; seed < 424_242 + sets; seed++)
-      loaded(randomRules(seeded(seed), { stateful: true })).close();
-  }, 600_000);
-
-  it("count packets, bytes, and when the last one came", () => {
-    const object = loaded({ rules: [{ action: "deny", protocol: "udp" }] });
-    const bytes = frame("udp 10.0.0.1:1 > 10.0.0.2:2 length 100");
-    run(object, bytes);
-    run(object, bytes);
-    run(object, frame("arp"));
-    const sum = (rule: number): bigint[] => {
-      const value = object.maps.get(COUNTERS)?.lookup(new Uint8Array(Uint32Array.of(rule).buffer)) ?? new Uint8Array();
-      const words = new BigUint64Array(value.slice().buffer);
-      return [0, 1].map((word) => words.reduce((total, n, i) => (i % 3 === word ? total + n : total), 0n));
-    };
-    expect([sum(0), sum(1)]).toEqual([
-      [2n, 200n],
-      [1n, 42n],
-    ]);
-  });
-
-  it("let all go on in a dry run", () => {
-    const object = loaded({ default: "deny", rules: [] }, { dryRun: true });
-    expect(run(object, frame("arp")).value).toBe(2);
-  });
-
-  describe("that reject", () => {
-    const rules: RulesData = { rules: [{ action: "reject" }] };
-    const XDP_TX = 3;
-    const payload = new Uint8Array(30).fill(7);
-    /** Sums of a packet that are right are 0xffff with the rest. */
-    const sums = (bytes: Uint8Array): number[] => {
-      const { headers } = decodePacket(bytes);
-      const [network, transport] = [headers[1], headers[2]];
-      if (network === undefined || transport === undefined) throw new Error("no headers");
-      const six = network.protocol === "ipv6";
-      const addresses = bytes.subarray(network.at + (six ? 8 : 12), network.at + (six ? 40 : 20));
-      const message = bytes.subarray(transport.at);
-      const number = { tcp: 6, icmp6: 58 }[transport.protocol as string];
-      const own =
-        number === undefined
-          ? internetSum(message, 0)
-          : internetSum(message, internetSum(addresses, number + message.length));
-      return six ? [own] : [internetSum(bytes.subarray(network.at, transport.at), 0), own];
-    };
-    it.each(["ipv4", "ipv6"] as const)("answer TCP with a reset (%s)", (family) => {
-      const eth = packet().eth({ source: "02:00:00:00:00:07", destination: "02:00:00:00:00:08" });
-      const network = family === "ipv4" ? eth.ipv4({ source: "10.0.0.1", destination: "10.0.0.2" }) : eth.ipv6({});
-      const syn = network
-        .tcp({ source: 1000, destination: 80, syn: true, sequence: 77, options: new Uint8Array([2, 4, 5, 180]) })
-        .bytes();
-      const { value, data } = run(loaded(rules), syn);
-      expect(value).toBe(XDP_TX);
-      const { headers } = decodePacket(data);
-      expect(headers[0]?.fields).toMatchObject({ source: "02:00:00:00:00:08", destination: "02:00:00:00:00:07" });
-      expect(headers[2]?.fields).toMatchObject({
-        source: 80,
-        destination: 1000,
-        rst: true,
-        ack: true,
-        sequence: 0,
-        acknowledgment: 78,
-      });
-      for (const sum of sums(data)) expect(sum).toBe(0xffff);
-      const ack = network
-        .tcp({ source: 1000, destination: 80, ack: true, sequence: 77, acknowledgment: 4242 })
-        .payload(payload)
-        .bytes();
-      expect(decodePacket(run(loaded(rules), ack).data).headers[2]?.fields).toMatchObject({
-        rst: true,
-        ack: false,
-        sequence: 4242,
-      });
-    });
-    it.each(["ipv4", "ipv6"] as const)("answer UDP with an ICMP message (%s)", (family) => {
-      const eth = packet().eth();
-      const network = family === "ipv4" ? eth.ipv4({ source: "10.0.0.1", destination: "10.0.0.2" }) : eth.ipv6({});
-      const asked = network.udp({ source: 1000, destination: 53 }).payload(payload).bytes();
-      const { value, data } = run(loaded(rules), asked);
-      expect(value).toBe(XDP_TX);
-      const { headers } = decodePacket(data);
-      expect(headers[2]).toMatchObject(
-        family === "ipv4"
-          ? { protocol: "icmp", fields: { type: 3, code: 13 } }
-          : { protocol: "icmp6", fields: { type: 1, code: 1 } },
-      );
-      for (const sum of sums(data)) expect(sum).toBe(0xffff);
-      // What was asked comes back with it.
-      const header = family === "ipv4" ? 20 : 40;
-      expect(data.subarray(14 + header + 8)).toEqual(asked.subarray(14, 14 + header + 8));
-    });
-    it("never answer what is an answer itself, or to all", () => {
-      const object = loaded(rules);
-      for (const words of [
-        "tcp 10.0.0.1:1 > 10.0.0.2:2 rst",
-        "icmp 10.0.0.1 > 10.0.0.2 type 3",
-        "icmp6 ::1 > ::2 type 1",
-        "udp 10.0.0.1:1 > 10.0.0.2:2 later",
-        "arp",
-        "udp 10.0.0.1:1 > 10.0.0.2:2 to ff:ff:ff:ff:ff:ff",
-      ])
-        expect([words, run(object, frame(words)).value]).toEqual([words, 1]);
-    });
-  });
-});
-
 /** What a text of Python prints in a network namespace. */
 const python = (namespace: string, text: string, input = ""): string =>
   execFileSync("ip", ["netns", "exec", namespace, "/usr/bin/python3", "-c", text], { input, encoding: "utf8" });
