@@ -3,11 +3,14 @@
 import { describe, expect, it } from "vitest";
 import { compileScript } from "../../src/lang/trace/index.ts";
 import { liveEnvironment } from "../../src/session/index.ts";
-import { runScry } from "../support/commands.ts";
+import { repository, runScry } from "../support/commands.ts";
 import { codesOf, entries } from "../support/diagnostic-entries.ts";
 
-/** The words of a command line as a shell takes them apart; `'…'` is one word. */
-const words = (line: string): string[] => (line.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll("'", ""));
+/** The words of a command line as a shell takes them apart in the repository's folder; `'…'` is one word. */
+const words = (line: string): string[] =>
+  (line.match(/'[^']*'|\S+/g) ?? []).map((word) =>
+    word.replaceAll("'", "").replace(/^(?=examples\/)/, `${repository}/`),
+  );
 
 describe("examples of diagnostics", () => {
   it.each(entries.filter((e) => e.kind === "kernel"))("$code $title", ({ code, example }) => {
@@ -19,8 +22,9 @@ describe("examples of diagnostics", () => {
 
   it.each(entries.filter((e) => e.kind === "sh"))("$code $title", async ({ code, example }) => {
     const [, ...line] = words(example);
-    const at = line[0] === "record" || line[0] === "balance" ? 1 : 0;
-    const json = line.some((word) => word.startsWith("--no-such")) || at === 1 ? [] : ["-f", "json"];
+    const at = ["record", "balance", "firewall"].includes(line[0] as string) ? 1 : 0;
+    const plain = line.some((word) => word.startsWith("--no-such")) || (at === 1 && line[0] !== "firewall");
+    const json = plain ? [] : ["-f", "json"];
     const ended = await runScry([...line.slice(0, at), ...json, ...line.slice(at)]);
     expect(ended.status).toBe(1);
     // Before the command line is understood, nobody knows that it asks for JSON.

@@ -289,18 +289,24 @@ except OSError as error: print(error.strerror or error)`,
     }
   });
 
-  it("stands at tc too, and sets marks", async () => {
+  it("has no marks at XDP", () => {
+    const rules = rulesOf({ rules: [{ action: "mark", "set-mark": 7 }] });
+    expect(() => applyFirewall(place, rules)).toThrow(/no marks at XDP/);
+  });
+
+  it("stands at tc too, sets marks, and drops what it rejects", async () => {
     await using firewall = applyFirewall(
       { ...place, hook: "tc" },
       rulesOf({
         rules: [
           { action: "mark", "set-mark": 7, protocol: "udp" },
           { action: "deny", protocol: "udp", "destination-port": 9 },
+          { action: "reject", protocol: "udp", "destination-port": 10 },
         ],
       }),
     );
-    arrive(["udp 10.0.0.1:5 > 10.0.0.2:9", "udp 10.0.0.1:5 > 10.0.0.2:8"]);
-    expect(packetsBy(firewall)).toEqual([2, 1, expect.any(Number)]);
+    arrive(["udp 10.0.0.1:5 > 10.0.0.2:9", "udp 10.0.0.1:5 > 10.0.0.2:10", "udp 10.0.0.1:5 > 10.0.0.2:8"]);
+    expect(packetsBy(firewall)).toEqual([3, 1, 1, expect.any(Number)]);
   });
 });
 

@@ -16,6 +16,7 @@ import { compileModule } from "../../src/lang/kernel-ts/index.ts";
 import { compileScript } from "../../src/lang/trace/index.ts";
 import { embedded } from "../../src/machine/index.ts";
 import { importRules } from "../../src/net/firewall/import/index.ts";
+import { analyseRules, compileFirewall, readRules, rulesOf } from "../../src/net/firewall/index.ts";
 import { compileContent } from "../../src/net/firewall/patterns/index.ts";
 import { compileServices, parsePrefix, SERVICES } from "../../src/net/services/index.ts";
 import { assembleCode, type BpfObject, type ProgramType } from "../../src/object/index.ts";
@@ -71,6 +72,10 @@ const services = (text: string, resolvers: readonly string[] = ["127.0.0.53"]): 
     return compileServices(value, { resolvers: known, users: new Map() }).diagnostics;
   });
 
+/** Of rules in YAML; every file that they name has this text. */
+const firewall = (text: string, file = ""): readonly string[] =>
+  codesOf(() => analyseRules(compileFirewall(readRules({ name: "example", text }), { file: () => file })));
+
 const calls: Readonly<Record<string, unknown>> = {
   "a refusal of the kernel's verifier": new VerifierError("p", 13, "R1 !read_ok\n"),
   "a system call that is not permitted": new SystemCallError("bpf", 1, "map"),
@@ -110,6 +115,25 @@ const runners: Readonly<Record<string, (text: string) => readonly string[]>> = {
     services(`a: { unit: x, bind: [${Array.from({ length: Number(text) }, (_, i) => `{ allow: { port: ${i} } }`)}] }`),
   content: (text) => compileContent([{ id: 0, pattern: { regex: text } }]).diagnostics.map((d) => d.code),
   iptables: (text) => codesOf(() => importRules({ name: "example", text: `${text}\n` }).diagnostics),
+  firewall: (text) => firewall(text),
+  "firewall-file": (text) => firewall("sets: { blocked: { file: blocked.txt } }\nrules: []", text),
+  "firewall-sets": (text) => {
+    const sets = Array.from({ length: Number(text) }, (_, i) => [`s${i}`, { dynamic: true }] as const);
+    return codesOf(() => void compileFirewall(rulesOf({ sets: Object.fromEntries(sets), rules: [] })) as undefined);
+  },
+  "firewall-pairs": (text) => {
+    const networks = Array.from({ length: Number(text) }, (_, i) => `2001:db8:${i}::/48`);
+    const rules = [{ action: "deny", source: networks, destination: networks } as const];
+    return codesOf(() => void compileFirewall(rulesOf({ rules })) as undefined);
+  },
+  "firewall-large": (text) => {
+    const rules = Array.from({ length: Number(text) }, (_, i) => ({
+      action: "deny" as const,
+      source: `10.${i >> 8}.${i & 255}.0/24`,
+      "destination-port": i,
+    }));
+    return codesOf(() => void compileFirewall(rulesOf({ rules })) as undefined);
+  },
   filter: (text) => codesOf(() => void compileFilter(text) as undefined),
   "filter-object": (text) => codesOf(() => void filterObject(compileFilter(text)) as undefined),
   "filter-deep": () => codesOf(() => void compileFilter(`${"not ".repeat(3000)}tcp`) as undefined),

@@ -404,6 +404,24 @@ describe("tests, explanations and differences", () => {
     ]);
   });
 
+  it("are run where rules mark, and at tc", () => {
+    const marking: RulesData = {
+      rules: [
+        { action: "mark", "set-mark": 7 },
+        { action: "reject", protocol: "tcp" },
+      ],
+      tests: [
+        { packet: "tcp 10.0.0.1:1 > 10.0.0.2:22 syn", expect: "reject" },
+        { packet: "arp", expect: "allow" },
+      ],
+    };
+    for (const hook of ["xdp", "tc"] as const)
+      expect(runRuleTests(compileFirewall(rulesOf(marking), { hook })).map(({ failure }) => failure)).toEqual([
+        undefined,
+        undefined,
+      ]);
+  });
+
   it("say what a packet has not", () => {
     const { passed } = judge(frame("udp 10.0.0.1:1 > 10.0.0.2:99"), compiled(rules));
     expect(passed).toEqual([

@@ -434,7 +434,7 @@ class ProgramWriter {
         b.write(result, b.const(answerOf(i, VERDICTS[rule.action as keyof typeof VERDICTS])));
         b.jump(decided);
       } else {
-        if (rule["set-mark"] !== undefined && this.#options.dryRun !== true)
+        if (rule["set-mark"] !== undefined && this.hook === "tc" && this.#options.dryRun !== true)
           b.store(32, b.param(0), SK_BUFF.mark, rule["set-mark"]);
         this.#count(b, b.const(i), length());
         b.jump(others);
@@ -461,7 +461,8 @@ class ProgramWriter {
     const allowed = b.block("allowed");
     b.branch("eq", action, VERDICTS.allow, allowed, refused);
     b.enter(refused);
-    if (this.#rules.some(({ action }) => action === "reject")) {
+    // Only XDP sends back what it was given.
+    if (this.hook === "xdp" && this.#rules.some(({ action }) => action === "reject")) {
       const denied = b.block("denied");
       b.must("eq", action, VERDICTS.reject, denied);
       this.#functions.push(rejectFunction());
