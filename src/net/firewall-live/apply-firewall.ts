@@ -26,6 +26,7 @@ import {
   FIREWALL_PROGRAM,
   FLOW_MAP,
   FLOWS_PROGRAM,
+  GUARDED,
   NETWORKS4,
   NETWORKS6,
   PREVIOUS,
@@ -62,7 +63,7 @@ export interface ApplyOptions {
 }
 
 /** Maps whose content outlives a change of the rules. */
-const KEPT = [FLOW_MAP, BLOCKED] as const;
+const KEPT = [FLOW_MAP, BLOCKED, GUARDED] as const;
 const KTIME_GET_COARSE_NS = 160;
 const word = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
 
