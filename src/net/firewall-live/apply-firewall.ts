@@ -40,7 +40,7 @@ import {
   type FirewallPlace,
   type FirewallState,
   makeDirectory,
-  openPinnedMap,
+  openFirewallMap,
   pinAnew,
   pinsOf,
   readState,
@@ -106,7 +106,7 @@ function standing(directory: string, kernel: Kernel): Standing | undefined {
   const program = openPinned(`${directory}/program`, kernel);
   const maps = new Map<string, KernelMap>();
   for (const name of [...KEPT, COUNTERS, NETWORKS4, NETWORKS6, CONTROL]) {
-    const map = openPinnedMap(`${directory}/${name}`, kernel);
+    const map = openFirewallMap(directory, name, kernel);
     if (map !== undefined) maps.set(name, map);
   }
   return {

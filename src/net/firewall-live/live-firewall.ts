@@ -36,7 +36,7 @@ import {
   type Counts,
   type FirewallPlace,
   type FirewallState,
-  openPinnedMap,
+  openFirewallMap,
   pinsOf,
   readState,
   unpinAll,
@@ -144,7 +144,7 @@ export class LiveFirewall {
     const rules = readRules({ name: state.name, text: state.text });
     const maps = new Map<string, KernelMap>();
     for (const name of [COUNTERS, FLOW_MAP, BLOCKED, GUARDED, NETWORKS4, NETWORKS6, SAMPLES, CONTROL]) {
-      const map = openPinnedMap(`${directory}/${name}`, kernel);
+      const map = openFirewallMap(directory, name, kernel);
       if (map !== undefined) maps.set(name, map);
     }
     const { carried, bits, hook } = state;
