@@ -235,6 +235,8 @@ export const packetHelpers: HelperTable = {
   sk_fullsock: nothing,
   tcp_sock: nothing,
   sk_release: nothing,
+  tcp_check_syncookie: nothing,
+  tcp_gen_syncookie: nothing,
 
   csum_diff: (runtime) => {
     const fromSize = runtime.size(2);

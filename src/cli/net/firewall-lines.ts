@@ -4,7 +4,7 @@ import type { CompiledFirewall, Rule, Verdict } from "../../net/firewall/index.t
 import { ruleName } from "../../net/firewall/index.ts";
 import type { LiveFirewall, RuleCounts } from "../../net/index.ts";
 
-const DONE = { allow: "allowed", deny: "denied", reject: "rejected" } as const;
+const DONE = { allow: "allowed", deny: "denied", reject: "rejected", guard: "guarded" } as const;
 
 /** A number with three digits at most and its scale. */
 export function short(n: number): string {
@@ -47,6 +47,7 @@ export interface StatusOptions {
 export function statusLines(firewall: LiveFirewall, { now, before }: StatusOptions): string[] {
   const { place, rules, state, trial } = firewall;
   const counts = firewall.counts();
+  const guarded = firewall.guarded();
   const remarks = [
     place.hook,
     rules.source.name,
@@ -57,6 +58,11 @@ export function statusLines(firewall: LiveFirewall, { now, before }: StatusOptio
         ? [`on trial for ${Math.ceil(trial)} s more`]
         : ["not confirmed in time: what was before decides"]),
     ...(firewall.flows === undefined ? [] : [`${firewall.flows} flows`]),
+    ...(guarded === undefined
+      ? []
+      : [
+          `SYNs answered by cookies: ${short(guarded.answered)} (${short(guarded.accepted)} came back, ${short(guarded.dropped)} forged)`,
+        ]),
   ];
   const head = [
     "RULE",
@@ -89,6 +95,7 @@ export function statusLines(firewall: LiveFirewall, { now, before }: StatusOptio
 /** The same as data. */
 export function statusJson(firewall: LiveFirewall, now: bigint): object {
   const { place, rules, state, trial } = firewall;
+  const guarded = firewall.guarded();
   return {
     interface: place.interface,
     hook: place.hook,
@@ -96,6 +103,7 @@ export function statusJson(firewall: LiveFirewall, now: bigint): object {
     dryRun: state?.dryRun === true,
     ...(trial === undefined ? {} : { trialSeconds: trial }),
     ...(firewall.flows === undefined ? {} : { flows: firewall.flows }),
+    ...(guarded === undefined ? {} : { guarded }),
     counts: firewall.counts().map(({ rule, packets, bytes, last }) => {
       const one: Rule | undefined = rules.value.rules[rule];
       return {

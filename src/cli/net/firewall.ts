@@ -16,8 +16,8 @@ import {
   readPrefix,
   runRuleTests,
 } from "../../net/firewall/index.ts";
-import { LiveFirewall, pinnedFirewalls } from "../../net/index.ts";
-import { renderDiagnostics } from "../messages.ts";
+import { LiveFirewall, pinnedFirewalls, removePins } from "../../net/index.ts";
+import { diagnosticsOf, renderDiagnostics } from "../messages.ts";
 import { type CommandLine, UsageError } from "../options.ts";
 import { printText, terminalHeight } from "../streams.ts";
 import { applyRules } from "./firewall-apply.ts";
@@ -56,11 +56,11 @@ const ACTIONS: Readonly<Record<string, Action>> = {
       ...(late ? ["Apply them again"] : []),
     );
   },
-  remove: async (words, line) => {
+  remove: (words, line) => {
     none(words);
-    const firewall = standing(line);
-    await firewall.remove();
-    printText(1, `${firewall.place.interface}: there is no firewall any more\n`);
+    const place = placeOf(line);
+    if (!removePins(place)) throw noneAt(place.interface);
+    printText(1, `${place.interface}: there is no firewall any more\n`);
     return 0;
   },
   status: async (words, line) => {
@@ -118,18 +118,30 @@ function right<T>(value: T | Wrong): T {
 function standing(line: CommandLine): LiveFirewall {
   const place = placeOf(line);
   const firewall = LiveFirewall.open(place);
-  if (firewall === undefined)
-    throw problem(
-      "SCRY1611",
-      `no firewall stays at ${place.interface} in this network namespace`,
-      `scry firewall apply RULES.yaml -i ${place.interface} --persist puts one there`,
-    );
+  if (firewall === undefined) throw noneAt(place.interface);
   return firewall;
 }
 
+const noneAt = (name: string): Error =>
+  problem(
+    "SCRY1611",
+    `no firewall stays at ${name} in this network namespace`,
+    `scry firewall apply RULES.yaml -i ${name} --persist puts one there`,
+  );
+
 function allStanding(line: CommandLine): LiveFirewall[] {
   if (line.given.has("interface")) return [standing(line)];
-  return pinnedFirewalls().flatMap(({ path, interface: name }) => LiveFirewall.openAt(path, { interface: name }) ?? []);
+  // One that is damaged does not hide the others.
+  return pinnedFirewalls().flatMap(({ path, interface: name }) => {
+    try {
+      return LiveFirewall.openAt(path, { interface: name }) ?? [];
+    } catch (error) {
+      const found = diagnosticsOf(error);
+      if (found === undefined) throw error;
+      printText(2, renderDiagnostics(found, line.given.get("format") ?? "text"));
+      return [];
+    }
+  });
 }
 
 const BETWEEN = 1000;

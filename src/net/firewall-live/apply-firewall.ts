@@ -27,6 +27,7 @@ import {
   FIREWALL_PROGRAM,
   FLOW_MAP,
   FLOWS_PROGRAM,
+  GUARDED,
   NETWORKS4,
   NETWORKS6,
   PREVIOUS,
@@ -40,7 +41,7 @@ import {
   type FirewallPlace,
   type FirewallState,
   makeDirectory,
-  openPinnedMap,
+  openFirewallMap,
   pinAnew,
   pinsOf,
   readState,
@@ -63,7 +64,7 @@ export interface ApplyOptions {
 }
 
 /** Maps whose content outlives a change of the rules. */
-const KEPT = [FLOW_MAP, BLOCKED] as const;
+const KEPT = [FLOW_MAP, BLOCKED, GUARDED] as const;
 const KTIME_GET_COARSE_NS = 160;
 const word = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
 
@@ -120,7 +121,7 @@ function standing(directory: string, kernel: Kernel): Standing | undefined {
   const program = openPinned(`${directory}/program`, kernel);
   const maps = new Map<string, KernelMap>();
   for (const name of [...KEPT, COUNTERS, NETWORKS4, NETWORKS6, CONTROL]) {
-    const map = openPinnedMap(`${directory}/${name}`, kernel);
+    const map = openFirewallMap(directory, name, kernel);
     if (map !== undefined) maps.set(name, map);
   }
   return {

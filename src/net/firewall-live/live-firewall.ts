@@ -20,6 +20,9 @@ import {
   COUNTER_BYTES,
   COUNTERS,
   FLOW_MAP,
+  GUARD_COUNTS,
+  GUARDED,
+  type GuardCount,
   NETWORKS4,
   NETWORKS6,
   type Prefix,
@@ -33,7 +36,7 @@ import {
   type Counts,
   type FirewallPlace,
   type FirewallState,
-  openPinnedMap,
+  openFirewallMap,
   pinsOf,
   readState,
   unpinAll,
@@ -140,8 +143,8 @@ export class LiveFirewall {
     if (state === undefined) return undefined;
     const rules = readRules({ name: state.name, text: state.text });
     const maps = new Map<string, KernelMap>();
-    for (const name of [COUNTERS, FLOW_MAP, BLOCKED, NETWORKS4, NETWORKS6, SAMPLES, CONTROL]) {
-      const map = openPinnedMap(`${directory}/${name}`, kernel);
+    for (const name of [COUNTERS, FLOW_MAP, BLOCKED, GUARDED, NETWORKS4, NETWORKS6, SAMPLES, CONTROL]) {
+      const map = openFirewallMap(directory, name, kernel);
       if (map !== undefined) maps.set(name, map);
     }
     const { carried, bits, hook } = state;
@@ -179,6 +182,21 @@ export class LiveFirewall {
         last: own.last > before.last ? own.last : before.last,
       };
     });
+  }
+
+  /** What the guard has done, in packets; undefined where no rule guards. */
+  guarded(): Readonly<Record<GuardCount, number>> | undefined {
+    const map = this.#parts.maps.get(GUARDED);
+    if (map === undefined) return undefined;
+    const sum = (what: GuardCount): number => {
+      const value = map.lookup(word(GUARD_COUNTS.indexOf(what)));
+      if (value === undefined) return 0;
+      const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+      let packets = 0n;
+      for (let at = 0; at + 8 <= value.length; at += map.valueStride) packets += view.getBigUint64(at, true);
+      return Number(packets);
+    };
+    return { answered: sum("answered"), accepted: sum("accepted"), dropped: sum("dropped") };
   }
 
   /** Flows that are known. */

@@ -1,6 +1,6 @@
 // The maps of a firewall's large and changing sets, in the kernel: filled, changed while packets ask them, carried over.
 
-import type { KernelMap } from "../../kernel/index.ts";
+import { type KernelMap, UnsupportedError } from "../../kernel/index.ts";
 import { type CompiledFirewall, NETWORKS4, NETWORKS6, NetworkTable, type Prefix } from "../firewall/index.ts";
 
 const ENTRY = 4;
@@ -31,6 +31,18 @@ function keyOf({ bytes, bits }: Prefix): Uint8Array {
   new DataView(key.buffer).setUint32(KEY.bits, bits, true);
   key.set(bytes, KEY.address);
   return key;
+}
+
+/** A copy of the table that a map holds. Throws an UnsupportedError for what is none. */
+function tableOf(memory: Uint8Array): NetworkTable {
+  try {
+    return new NetworkTable(memory.slice());
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UnsupportedError(
+      "the networks of the firewall that stays there are damaged: remove it, and apply it anew",
+    );
+  }
 }
 
 /** Is the address or prefix of `key` within that of `outer`? */
@@ -70,7 +82,7 @@ export function changeNetworks(maps: Maps, bit: number, prefixes: readonly Prefi
   if (four === undefined || six === undefined) return false;
   const memory = new Uint8Array(four.mapped(), 0, four.spec.valueSize);
   // What is worked out in a copy is then written in the order that packets need.
-  const table = new NetworkTable(memory.slice());
+  const table = tableOf(memory);
   for (const prefix of prefixes) {
     if (prefix.bytes.length === 16) {
       changeTrie(six, prefix, bit, present);
@@ -88,7 +100,7 @@ export function carryNetworks(from: Maps, bit: number, to: CompiledFirewall, toM
   const four = from.get(NETWORKS4);
   const newFour = toMaps.get(NETWORKS4);
   if (four === undefined || newFour === undefined || to.table === undefined) return true;
-  const old = new NetworkTable(new Uint8Array(four.mapped(), 0, four.spec.valueSize).slice());
+  const old = tableOf(new Uint8Array(four.mapped(), 0, four.spec.valueSize));
   for (const range of old.rangesOf(bit)) if (to.table.changeRange(range, toBit, true) === undefined) return false;
   newFour.update(new Uint8Array(4), to.table.bytes);
   const six = from.get(NETWORKS6);

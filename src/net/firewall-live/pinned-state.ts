@@ -23,7 +23,19 @@ import {
   UnsupportedError,
   unpin,
 } from "../../kernel/index.ts";
-import type { HookName } from "../firewall/index.ts";
+import type { MapSpec } from "../../object/index.ts";
+import {
+  BLOCKED,
+  CONTROL,
+  COUNTER_BYTES,
+  COUNTERS,
+  FLOW_MAP,
+  GUARDED,
+  type HookName,
+  NETWORKS4,
+  NETWORKS6,
+  SAMPLES,
+} from "../firewall/index.ts";
 
 /** Where a firewall stands. */
 export interface FirewallPlace {
@@ -151,12 +163,54 @@ export function unpinOthers(path: string, names: ReadonlySet<string>): void {
   for (const name of readdirSync(path)) if (!names.has(name)) unpin(`${path}/${name}`);
 }
 
+/** What the maps of firewalls are, by their names; of IPv4's networks the value is as large as they need. */
+const MAPS: Readonly<Record<string, Pick<MapSpec, "type" | "keySize"> & Partial<Pick<MapSpec, "valueSize">>>> = {
+  [COUNTERS]: { type: "percpu_array", keySize: 4, valueSize: COUNTER_BYTES },
+  [GUARDED]: { type: "percpu_array", keySize: 4, valueSize: 8 },
+  [FLOW_MAP]: { type: "lru_hash", keySize: 40, valueSize: 8 },
+  [BLOCKED]: { type: "lru_hash", keySize: 16, valueSize: 16 },
+  [NETWORKS4]: { type: "array", keySize: 4 },
+  [NETWORKS6]: { type: "lpm_trie", keySize: 20, valueSize: 4 },
+  [SAMPLES]: { type: "perf_event_array", keySize: 4, valueSize: 4 },
+  [CONTROL]: { type: "array", keySize: 4, valueSize: 8 },
+};
+
+/** A map of a firewall, as `openPinnedMap`. Throws an UnsupportedError for one that is none of a firewall's. */
+export function openFirewallMap(directory: string, name: string, kernel: Kernel = liveKernel()): KernelMap | undefined {
+  const map = openPinnedMap(`${directory}/${name}`, kernel);
+  const wanted = MAPS[name];
+  if (map === undefined || wanted === undefined) return map;
+  const { type, keySize, valueSize } = map.spec;
+  if (type === wanted.type && keySize === wanted.keySize && valueSize === (wanted.valueSize ?? valueSize)) return map;
+  map.close();
+  throw damaged(`${directory}/${name}`, "this is another map than firewalls have there");
+}
+
+/** What stands in a firewall's place is not its own. */
+export const damaged = (path: string, why: string): UnsupportedError =>
+  new UnsupportedError(`${path}: ${why}: \`scry firewall remove -i NAME\` takes away what is there`);
+
+/** Takes a place's firewall away, whatever state its pins are in. False: there is none. */
+export function removePins(place: Pick<FirewallPlace, "interface" | "netns">): boolean {
+  const directory = pinsOf(place);
+  if (!exists(directory)) return false;
+  unpinAll(directory);
+  return true;
+}
+
 /** A pinned map, to be closed by the caller; undefined where there is none. */
 export function openPinnedMap(path: string, kernel: Kernel = liveKernel()): KernelMap | undefined {
   if (!exists(path)) return undefined;
   const fd = openPinned(path, kernel);
   if (fd === undefined) return undefined;
-  const { name, type, keySize, valueSize, maxEntries, flags } = mapInfo(fd, kernel);
+  let info: ReturnType<typeof mapInfo>;
+  try {
+    info = mapInfo(fd, kernel);
+  } catch (error) {
+    kernel.calls.close(fd);
+    throw error;
+  }
+  const { name, type, keySize, valueSize, maxEntries, flags } = info;
   if (type === undefined) {
     kernel.calls.close(fd);
     throw new SystemCallError("bpf(BPF_OBJ_GET)", 22, path, "this is no map of a kind that is known");
@@ -184,8 +238,18 @@ export function writeState(directory: string, state: FirewallState, kernel: Kern
   pinAnew(map.fd, `${directory}/state`, kernel);
 }
 
-/** Undefined where there is none, or none that can be understood. */
+/**
+ * Undefined where no firewall stays. Throws an UnsupportedError for a state that cannot be understood, and where a link stays without
+ * one.
+ */
 export function readState(directory: string, kernel: Kernel = liveKernel()): FirewallState | undefined {
+  const state = stateOf(directory, kernel);
+  if (state === undefined && (exists(`${directory}/state`) || exists(`${directory}/link`)))
+    throw damaged(`${directory}/state`, "this is no state of a firewall");
+  return state;
+}
+
+function stateOf(directory: string, kernel: Kernel): FirewallState | undefined {
   using map = openPinnedMap(`${directory}/state`, kernel);
   if (map === undefined || map.spec.type !== "array" || map.spec.valueSize > MOST_STATE + 8 || map.spec.keySize !== 4)
     return undefined;

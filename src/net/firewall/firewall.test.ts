@@ -81,6 +81,23 @@ describe("rules", () => {
     ["udp 10.0.0.1:1 > 10.0.0.2:2 ttl 7 later", "allow 8"],
   ])("%s: %s", (words, expected) => expect(fate(rules, words)).toBe(expected));
 
+  it("that guard let on what no socket listens for, and are XDP's", () => {
+    const guarding = (action: "guard" | "allow"): RulesData => ({
+      default: "deny",
+      rules: [{ name: "web", action, protocol: "tcp", "destination-port": 80 }],
+      tests: [{ expect: "allow", by: "web", packet: "tcp 10.0.0.1:1 > 10.0.0.2:80 syn" }],
+    });
+    const rules = guarding("guard");
+    for (const words of ["tcp 10.0.0.1:1 > 10.0.0.2:80 syn", "tcp [::1]:1 > [::2]:80 ack"])
+      expect(fate(rules, words)).toBe("guard 1");
+    expect(fate(rules, "tcp 10.0.0.1:1 > 10.0.0.2:81 syn")).toBe("deny default");
+    expect(runRuleTests(compiled(rules))).toEqual([{ test: 0, name: "tcp 10.0.0.1:1 > 10.0.0.2:80 syn" }]);
+    expect(differences(compiled(guarding("allow")), compiled(rules)).found).toContainEqual(
+      expect.objectContaining({ world: "ipv4 tcp", before: "allow (web)", after: "guard (web)" }),
+    );
+    expect(() => compileFirewall(rulesOf(rules), { hook: "tc" })).toThrow("Connections are guarded at xdp only");
+  });
+
   it("of content read the payload, however the header is", () => {
     const firewall = compiled({
       rules: [
@@ -333,7 +350,7 @@ describe("what is said of rules", () => {
     }
   };
   it.each([
-    ["{ action: allw }", "'allw' is none of allow, deny, reject, count, mark"],
+    ["{ action: allw }", "'allw' is none of allow, deny, reject, guard, count, mark"],
     ["{ action: deny, source: 10.0.0.1/8 }", "The network is 10.0.0.0/8"],
     ["{ action: deny, source: $nobody }", "There is no set 'nobody'"],
     ["{ action: deny, source: [10.0.0.0/8, '!10.1.0.0/16'] }", "Either all of these are excluded (!) or none"],
@@ -342,6 +359,9 @@ describe("what is said of rules", () => {
     ["{ action: deny, flags: sin }", "Did you mean 'fin'?"],
     ["{ action: deny, over: { rate: 5 } }", "A rate is a number in a time"],
     ["{ action: allow, block: 5s }", "'block' belongs to a rule with 'action: deny' and 'over'"],
+    ["{ action: guard }", "Only connections of TCP are guarded"],
+    ["{ action: guard, protocol: [tcp, udp] }", "Only connections of TCP are guarded"],
+    ["{ action: guard, protocol: 5-6 }", "Only connections of TCP are guarded"],
     ["{ action: mark }", "'action: mark' and 'set-mark' go together"],
     ["{ action: deny, filter: tcp prt 80 }", "'80' cannot stand here"],
     ["{ action: deny, filter: inbound }", "This asks what only captures know"],

@@ -5,6 +5,7 @@ export { BLOCKED, FLOW_MAP } from "./conditions.ts";
 export { type Decision, nodesOf } from "./decision.ts";
 export { type Difference, type Differences, differences } from "./difference.ts";
 export { factsOf, type PacketFacts } from "./facts.ts";
+export { GUARD_COUNTS, GUARDED, type GuardCount } from "./guard.ts";
 export { HOOKS, type HookName } from "./hooks.ts";
 export { formatRules, type ImportedRules, type ImportOptions, importRules } from "./import/index.ts";
 export { NETWORKS4, NETWORKS6, NetworkTable, type TablePiece, trieEntries } from "./networks.ts";

@@ -36,6 +36,7 @@ import { answerOf, decideFunction, depth } from "./decide-code.ts";
 import { type Decision, decideEach, nodesOf } from "./decision.ts";
 import { WORLDS, type Word, type World, wordOf } from "./fields.ts";
 import { filterFunction } from "./filter-function.ts";
+import { GUARD_FUNCTION, guardFunction, guardMap } from "./guard.ts";
 import { HOOKS, type HookName, SK_BUFF } from "./hooks.ts";
 import { NETWORKS_FUNCTION, NetworkTable, networkMaps, networks6, networksFunction, trieEntries } from "./networks.ts";
 import { FLOW, packetBounds, parsePacket } from "./parse-packet.ts";
@@ -86,7 +87,7 @@ export const PREVIOUS = "previous";
 const MMAPABLE = 1 << 10;
 
 /** Verdicts, as answers have them. */
-const VERDICTS = { allow: 0, deny: 1, reject: 2 } as const;
+const VERDICTS = { allow: 0, deny: 1, reject: 2, guard: 3 } as const;
 
 /** Rules that are decided about together: from one number up to below another. */
 interface Part {
@@ -146,11 +147,30 @@ export const graphsOf = (
   sets: ReadonlyMap<string, FirewallSet>,
 ): ReadonlyMap<World, Decision> => (partsOf(rules, sets, Number.POSITIVE_INFINITY)[0] as Part).graphs;
 
-/** Compiles rules. Throws DiagnosticError (SCRY1604 to SCRY1608). */
+/** Throws a DiagnosticError (SCRY1603) for rules that guard where no packet can be sent back. */
+function refuseGuardAt({ value, place, source }: ReadConfig<RuleSet>, hook: HookName): void {
+  const rule = value.rules.findIndex(({ action }) => action === "guard");
+  if (hook === "xdp" || rule < 0) return;
+  throw new DiagnosticError(
+    [
+      {
+        code: "SCRY1603",
+        severity: "error",
+        message: `Connections are guarded at xdp only, and these rules are for ${hook}`,
+        span: place("rules", rule, "action"),
+        hints: ["A rule with 'within' and 'action: allow' keeps a rate of connections at tc"],
+      },
+    ],
+    source,
+  );
+}
+
+/** Compiles rules. Throws DiagnosticError (SCRY1603 for a hook that has not what rules say; SCRY1604 to SCRY1608). */
 export function compileFirewall(rules: ReadConfig<RuleSet>, options: FirewallOptions = {}): CompiledFirewall {
   const noFile = (name: string): string => {
     throw new Error(`there is no file ${name}`);
   };
+  refuseGuardAt(rules, options.hook ?? "xdp");
   const sets = resolveSets(rules, options.file ?? noFile);
   const parts = partsOf(rules, sets, MOST_MORE);
   const writer = new ProgramWriter(rules, sets, parts, options);
@@ -467,6 +487,18 @@ class ProgramWriter {
       b.must("eq", action, VERDICTS.reject, denied);
       this.#functions.push(rejectFunction());
       b.return(b.call(REJECT_FUNCTION, [b.param(0)]));
+      b.enter(denied);
+    }
+    if (this.#rules.some(({ action }) => action === "guard")) {
+      const denied = b.block("not_guarded");
+      b.must("eq", action, VERDICTS.guard, denied);
+      this.#functions.push(guardFunction());
+      this.#maps.push(guardMap);
+      const guarded = b.call(GUARD_FUNCTION, [b.param(0)]);
+      const answered = b.block("answered");
+      b.branch("eq", guarded, hook.allow, allowed, answered);
+      b.enter(answered);
+      b.return(guarded);
       b.enter(denied);
     }
     b.return(hook.deny);

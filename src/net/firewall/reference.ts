@@ -117,7 +117,7 @@ export function referenceFirewall(
         continue;
       }
       const action = rule.action as Verdict["action"];
-      if (action === "allow" && tracks && hasPorts(facts)) flows.set(flow, now);
+      if ((action === "allow" || action === "guard") && tracks && hasPorts(facts)) flows.set(flow, now);
       return { action, rule: i, passed };
     }
     if (fallback === "allow" && tracks && hasPorts(facts)) flows.set(flow, now);

@@ -6,10 +6,9 @@
 import { type Block, FunctionBuilder, type IrFunction, type Value, type Variable } from "../../compiler/index.ts";
 import { HOOKS } from "./hooks.ts";
 import { packetBounds, swapped, swapped32 } from "./parse-packet.ts";
+import { ADDRESSES, cutTo, IP, internetSum, ipv4Header, swapAddresses, swapMacs } from "./turn-packet.ts";
 
 export const REJECT_FUNCTION = "reject";
-/** XDP_TX (linux/bpf.h). */
-const XDP_TX = 3;
 const INT = { kind: "int" } as const;
 /** Communication administratively prohibited: ICMP 3/13, ICMPv6 1/1. */
 const PROHIBITED = { 4: { type: 3, code: 13 }, 6: { type: 1, code: 1 } } as const;
@@ -68,13 +67,6 @@ export function rejectFunction(): IrFunction {
   b.return(HOOKS.xdp.deny);
   return b.finish();
 }
-
-const IP = 14;
-/** Where addresses lie, and how many bytes each has. */
-const ADDRESSES = {
-  4: { source: IP + 12, destination: IP + 16, words: 1 },
-  6: { source: IP + 8, destination: IP + 24, words: 4 },
-} as const;
 
 /** Turns a TCP segment into its reset. Ends the block. */
 function reset(
@@ -177,48 +169,4 @@ function prohibited(b: FunctionBuilder, family: 4 | 6, drop: Block): void {
       : internetSum(b, start, IP + 8, icmp + 8 + quoted, swapped(58) + swapped(8 + quoted));
   b.store(16, start, icmp + 2, sum);
   cutTo(b, start, end, whole);
-}
-
-function swapMacs(b: FunctionBuilder, start: Value): void {
-  const [high, low] = [b.load("u32", start, 0), b.load("u16", start, 4)];
-  b.store(32, start, 0, b.load("u32", start, 6));
-  b.store(16, start, 4, b.load("u16", start, 10));
-  b.store(32, start, 6, high);
-  b.store(16, start, 10, low);
-}
-
-function swapAddresses(b: FunctionBuilder, family: 4 | 6, start: Value): void {
-  const { source, destination, words } = ADDRESSES[family];
-  for (let word = 0; word < words; word++) {
-    const from = b.load("u32", start, source + word * 4);
-    b.store(32, start, source + word * 4, b.load("u32", start, destination + word * 4));
-    b.store(32, start, destination + word * 4, from);
-  }
-}
-
-/** All of a header without options but its addresses. */
-function ipv4Header(b: FunctionBuilder, start: Value, length: number, protocol: number): void {
-  b.store(32, start, IP, swapped32((0x4500_0000 | length) >>> 0));
-  b.store(32, start, IP + 4, swapped32(0x4000));
-  b.store(16, start, IP + 8, swapped((64 << 8) | protocol));
-  b.store(16, start, IP + 10, 0);
-  b.store(16, start, IP + 10, internetSum(b, start, IP, IP + 20, 0));
-}
-
-/** The Internet checksum of bytes from `from` up to `to`, an even number of them, added to `first`; as it lies in the packet. */
-function internetSum(b: FunctionBuilder, start: Value, from: number, to: number, first: number): Value {
-  let sum: Value = b.const(first);
-  let at = from;
-  for (; at + 4 <= to; at += 4) sum = b.add(sum, b.load("u32", start, at));
-  if (at < to) sum = b.add(sum, b.load("u16", start, at));
-  // Sixty-four bits become sixteen.
-  sum = b.add(b.binary("shr", sum, 32), b.and(sum, b.const(0xffff_ffffn)));
-  for (let i = 0; i < 3; i++) sum = b.add(b.binary("shr", sum, 16), b.and(sum, 0xffff));
-  return b.and(b.binary("xor", sum, 0xffff), 0xffff);
-}
-
-function cutTo(b: FunctionBuilder, start: Value, end: Value, bytes: number): void {
-  const more = b.binary("sub", b.const(bytes), b.binary("sub", end, start));
-  b.helper("xdp_adjust_tail", [b.param(0), more]);
-  b.return(XDP_TX);
 }

@@ -353,6 +353,12 @@ function problemsOf(rule: Rule, { sets }: RuleSet): { field: string; message: st
   if (rule.content !== undefined) only("content", [6, 17, 33, 132, 136], "TCP or UDP");
   if (rule.state !== undefined && rule.protocol?.some(([low, high]) => low <= 1 && high >= 1 && low === high))
     problems.push({ field: "state", message: "ICMP has no flows that are followed" });
+  if (rule.action === "guard" && !(protocols?.length === 2 && protocols[0] === 6 && protocols[1] === 6))
+    problems.push({
+      field: "action",
+      message: "Only connections of TCP are guarded, and the rule may match other packets",
+      hints: ["Add 'protocol: tcp'"],
+    });
   return problems;
 }
 

@@ -13,8 +13,11 @@ import type { Service } from "../services/index.ts";
 import type { Prefix } from "./addresses.ts";
 import type { ContentPattern } from "./patterns/index.ts";
 
-/** What is done with a packet that matches; after `count` and `mark` the next rules are asked. */
-export const ACTIONS = ["allow", "deny", "reject", "count", "mark"] as const;
+/**
+ * What is done with a packet that matches. `guard`: sockets that listen answer by SYN cookies, in XDP, and what passes is allowed. After `count`
+ * and `mark` the next rules are asked.
+ */
+export const ACTIONS = ["allow", "deny", "reject", "guard", "count", "mark"] as const;
 export type Action = (typeof ACTIONS)[number];
 /** An action after which nothing more is asked. */
 export const isFinal = (action: Action): boolean => action !== "count" && action !== "mark";
