@@ -38,7 +38,7 @@ const run = (object: LoadedObject, data: Uint8Array): ReturnType<typeof testRun>
   testRun(object.programs.get("firewall")?.fd ?? -1, { data });
 
 describe("programs of rules", () => {
-  const sets = Number(process.env["SCRY_FUZZ"] ?? 25);
+  const sets = Number(process.env["SCRY_FUZZ"] ?? process.env["SCRY_RUNS"] ?? 25);
   it("answer as the rules do one by one (seeds from 20261129 on)", () => {
     const found: string[] = [];
     for (let seed = 20_261_129; seed < 20_261_129 + sets && found.length < 3; seed++) {
