@@ -219,6 +219,22 @@ for _ in range(20000): s.send(bytes.fromhex("${Buffer.from(frame("udp 10.0.0.1:5
       expect([counted("udp [2001:db8:7::1]:5 > [::2]:9"), counted("udp [2001:db8:8::1]:5 > [::2]:9")]).toEqual([0, 1]);
       expect((await scry("set", "bad", "add", "192.0.2.0/24", "-i", "v0")).status).toBe(0);
       expect(counted("udp 192.0.2.3:5 > 10.0.0.2:9")).toBe(1);
+      // A feed: lines are made as they come, before it ends.
+      const feed = spawn(process.execPath, [scryFile, "firewall", "set", "bad", "-", "-i", "v0", "--netns", netns]);
+      feed.stdin.write("+203.0.113.0/24\n-192.0.2.0/25\n");
+      const end = Date.now() + 10_000;
+      while (counted("udp 203.0.113.3:5 > 10.0.0.2:9") === 0 && Date.now() < end)
+        await new Promise((done) => setTimeout(done, 50));
+      expect([
+        counted("udp 203.0.113.3:5 > 10.0.0.2:9"),
+        counted("udp 192.0.2.3:5 > 10.0.0.2:9"),
+        counted("udp 192.0.2.200:5 > 10.0.0.2:9"),
+      ]).toEqual([1, 0, 1]);
+      let said = "";
+      feed.stderr.on("data", (text) => (said += text));
+      feed.stdin.end("203.0.113.0/24\n");
+      await new Promise((done) => feed.once("close", done));
+      expect(said).toContain("stdin:3: '203.0.113.0/24' is no change of a set");
       expect((await scry("set", "good", "add", "192.0.2.0/24", "-i", "v0")).stderr).toContain(
         "there is no set 'good' that changes; there are bad",
       );

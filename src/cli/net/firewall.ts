@@ -1,6 +1,5 @@
 // `scry firewall`: what its words ask for.
 
-import { readFileSync } from "node:fs";
 import { jsonSchema, type Wrong } from "../../config/index.ts";
 import {
   analyseRules,
@@ -9,7 +8,6 @@ import {
   type HookName,
   importRules,
   judge,
-  type Prefix,
   packetOfHex,
   packetOfWords,
   RULES,
@@ -25,6 +23,7 @@ import { explanationLines, statusJson, statusLines } from "./firewall-lines.ts";
 import { interrupted, placeOf, print, problem, wantsJson } from "./firewall-place.ts";
 import { compiledFile, textOfFile } from "./rule-files.ts";
 import { showSamples } from "./samples.ts";
+import { feedSet } from "./set-feed.ts";
 
 type Action = (words: readonly string[], line: CommandLine) => number | Promise<number>;
 
@@ -53,7 +52,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     throw problem(
       "SCRY1611",
       `${firewall.place.interface}: ${late ? "it is too late: what was before decides again" : "these rules are not on trial"}`,
-      ...(late ? ["Apply them again"] : []),
+      ...(late ? ["Remove them, or apply rules without --confirm-within"] : []),
     );
   },
   remove: (words, line) => {
@@ -197,30 +196,7 @@ async function changeSet(words: readonly string[], line: CommandLine): Promise<n
     throw new UsageError("'set' takes a set's name, then add or remove and networks, or -");
   await using firewall = standing(line);
   if (how === "-") {
-    let changed = 0;
-    // Changes of one kind that follow each other are made together.
-    let run: { present: boolean; prefixes: Prefix[] } | undefined;
-    const flush = (): void => {
-      if (run !== undefined) firewall.changeSet(name, run.prefixes, run.present);
-      run = undefined;
-    };
-    for (const [i, text] of readFileSync(0, "utf8").split("\n").entries()) {
-      const word = text.trim();
-      if (word === "" || word.startsWith("#")) continue;
-      const sign = word[0];
-      const prefix = readPrefix(word.slice(1).trim());
-      if ((sign !== "+" && sign !== "-") || "wrong" in prefix)
-        throw problem(
-          "SCRY1604",
-          `stdin:${i + 1}: '${word}' is no change of a set`,
-          "A change is a network behind + or -",
-        );
-      if (run?.present !== (sign === "+")) flush();
-      run ??= { present: sign === "+", prefixes: [] };
-      run.prefixes.push(prefix);
-      changed++;
-    }
-    flush();
+    const changed = await feedSet(firewall, name, process.stdin);
     printText(2, `${changed} changes\n`);
     return 0;
   }
