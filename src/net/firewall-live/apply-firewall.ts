@@ -186,6 +186,8 @@ export function applyFirewall(
       if (flows !== undefined) {
         if (before?.flowsLink !== undefined) updateLink(before.flowsLink, flows.fd, kernel);
         else attachments.push(attach(flows, { kind: "tc", direction: "egress", ...at(place) }, kernel));
+        if (persist && before?.flowsLink === undefined && attachments[0]?.fds[0] === undefined)
+          throw new UnsupportedError("rules with 'state' can stay only where links attach to tc (tcx, Linux 6.6)");
       }
       let carried: ReadonlyMap<string, Counts> = new Map();
       if (before === undefined) attachments.unshift(attach(main, targetOf(place, options.mode ?? "any"), kernel));
