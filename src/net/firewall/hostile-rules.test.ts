@@ -172,4 +172,34 @@ describe("rules that mean harm", () => {
       ]),
     ).toEqual([]);
   }, 120_000);
+
+  it.each([
+    ["one line", "1".repeat(20_000_000), "1: a line of 20000000 characters is none of a list of networks"],
+    ["commas", ",".repeat(5_000_000), "1: a line of 5000000 characters"],
+    ["quotes", '"'.repeat(60_000), `1: '${'"'.repeat(64)}…' is no address and no network`],
+    [
+      "lines that are none",
+      "nonsense\n".repeat(300_000),
+      "1: 'nonsense' is no address and no network, and 299999 lines more",
+    ],
+    ["zeros", "\0".repeat(60_000), "is no address and no network"],
+    ["comments", `${"#".repeat(1000)}\n`.repeat(2000), "taken"],
+  ])("as a file of networks: %s", (_, text, expected) => {
+    const begin = performance.now();
+    let said = "taken";
+    try {
+      compileFirewall(
+        readRules({ name: "rules.yaml", text: "rules: [{ action: deny, source: $a }]\nsets: { a: { file: x } }" }),
+        {
+          file: () => text,
+        },
+      );
+    } catch (error) {
+      if (!(error instanceof DiagnosticError)) throw error;
+      said = error.diagnostics[0]?.message ?? "";
+    }
+    expect(said).toContain(expected);
+    expect(said.length).toBeLessThan(200);
+    expect(performance.now() - begin).toBeLessThan(10_000);
+  });
 });
