@@ -15,14 +15,20 @@ export function readPrefix(text: string): Prefix | Wrong {
   const address = slash < 0 ? text : text.slice(0, slash);
   const bytes = parseIpv4(address) ?? parseIpv6(address);
   if (bytes === undefined)
-    return wrong(`'${text}' is no address and no network`, "Networks are written as 10.0.0.0/8 or 2001:db8::/32");
+    return wrong(
+      `'${shortened(text)}' is no address and no network`,
+      "Networks are written as 10.0.0.0/8 or 2001:db8::/32",
+    );
   const most = bytes.length * 8;
   const bits = slash < 0 ? most : /^\d{1,3}$/.test(text.slice(slash + 1)) ? Number(text.slice(slash + 1)) : Number.NaN;
   if (!(bits <= most))
-    return wrong(`'${text}': a prefix of ${bytes.length === 4 ? "IPv4" : "IPv6"} has 0 to ${most} bits`);
+    return wrong(`'${shortened(text)}': a prefix of ${bytes.length === 4 ? "IPv4" : "IPv6"} has 0 to ${most} bits`);
   const masked = maskedTo(bytes, bits);
   if (masked.some((byte, i) => byte !== bytes[i]))
-    return wrong(`'${text}' has bits behind its prefix`, `The network is ${formatPrefix({ bytes: masked, bits })}`);
+    return wrong(
+      `'${shortened(text)}' has bits behind its prefix`,
+      `The network is ${formatPrefix({ bytes: masked, bits })}`,
+    );
   return { bytes, bits };
 }
 
@@ -52,6 +58,12 @@ export function range4({ bytes, bits }: Prefix): readonly [first: number, last: 
   return [first, first + 2 ** (32 - bits) - 1];
 }
 
+/** Characters of a line: of a table with many columns there may be some thousands. */
+const MOST_LINE = 65_536;
+/** So much of a word is shown. */
+const SHOWN = 64;
+const shortened = (text: string): string => (text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text);
+
 /** Lists of others: a prefix a line, `#` and `;` begin comments; of tables (`a,b,c`) the column that is said, from 0. */
 export function readPrefixList(
   text: string,
@@ -67,6 +79,11 @@ export function readPrefixList(
     let end = text.indexOf("\n", at);
     if (end < 0) end = text.length;
     line++;
+    if (end - at > MOST_LINE) {
+      problems.push({ line, message: `a line of ${end - at} characters is none of a list of networks` });
+      at = end + 1;
+      continue;
+    }
     const content = text
       .slice(at, end)
       .replace(/[#;].*$/, "")

@@ -3,7 +3,7 @@
 
 import type { Block, FunctionBuilder, Value, Variable } from "../../compiler/index.ts";
 import type { MapSpec } from "../../object/index.ts";
-import { FLOW, swapped32 } from "./parse-packet.ts";
+import { FLOW } from "./parse-packet.ts";
 import type { Limit } from "./rules.ts";
 
 const INT = { kind: "int" } as const;
@@ -28,7 +28,7 @@ const update = (b: FunctionBuilder, map: string, key: Value, value: Value, flags
 // --- rates -----------------------------------------------------------------------------------------------------------
 
 export const LIMITS = "limits";
-/** Key: a masked address (16 bytes), the rule, and 0; value: the time from which on nothing is owed (nanoseconds). */
+/** Key: a masked address (16 bytes), the rule, and the version of IP; value: the time from which on nothing is owed (nanoseconds). */
 export const limitMap: MapSpec = { name: LIMITS, type: "lru_hash", keySize: 24, valueSize: 8, maxEntries: FLOWS };
 
 /** A limit in the terms of the code: nanoseconds that a unit costs, in 1/1024; and what may be owed at most. */
@@ -60,17 +60,12 @@ export function keepsRate(
     b.store(64, key, 8, 0);
   } else {
     const at = per.side === "source" ? FLOW.source : FLOW.destination;
-    const mapped: Variable = { name: "mapped", type: INT };
     const high = b.load("u64", flow, at);
     const low = b.load("u64", flow, at + 8);
-    b.write(mapped, b.const(0));
-    b.when("eq", high, 0, () =>
-      b.when("eq", b.load("u32", flow, at + 8), swapped32(0xffff), () => b.write(mapped, b.const(1))),
-    );
     b.when(
-      "ne",
-      b.read(mapped),
-      0,
+      "eq",
+      b.load("u8", flow, FLOW.version),
+      4,
       () => {
         b.store(64, key, 0, high);
         b.store(64, key, 8, b.and(low, b.const(maskBytes(96 + per.bits4, 8))));
@@ -84,7 +79,8 @@ export function keepsRate(
     );
   }
   b.store(32, key, 16, rule);
-  b.store(32, key, 20, 0);
+  // Packets without addresses are none of `::`.
+  b.store(32, key, 20, per === undefined ? 0 : b.load("u8", flow, FLOW.version));
   const cost =
     limit.rate.of === "packets"
       ? b.const(Math.max(1, Math.round(unit / 1024)))
@@ -147,6 +143,7 @@ export function isFree(b: FunctionBuilder, { flow }: PacketState, refused: (rule
   const free = b.block("free");
   const found = b.block("found");
   const late = b.block("blocked");
+  b.must("ne", b.load("u8", flow, FLOW.version), 0, free);
   const place = entry(b, BLOCKED, b.add(flow, FLOW.source));
   b.branch("eq", place, 0, free, found, { unlikely: "else" });
   b.enter(found);
@@ -156,12 +153,12 @@ export function isFree(b: FunctionBuilder, { flow }: PacketState, refused: (rule
   b.enter(free);
 }
 
-/** Blocks the packet's source from now on. */
+/** Blocks the packet's source from now on, where it has one. */
 export function blockSource(b: FunctionBuilder, seconds: number, rule: Value, { flow }: PacketState): void {
   const value = b.slot(16);
   b.store(64, value, 0, b.add(b.helper("ktime_get_ns", []), b.const(BigInt(Math.round(seconds * 1e9)))));
   b.store(64, value, 8, rule);
-  update(b, BLOCKED, b.add(flow, FLOW.source), value, BPF_ANY);
+  b.when("ne", b.load("u8", flow, FLOW.version), 0, () => update(b, BLOCKED, b.add(flow, FLOW.source), value, BPF_ANY));
 }
 
 // --- flows -----------------------------------------------------------------------------------------------------------

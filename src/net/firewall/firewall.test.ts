@@ -177,6 +177,27 @@ describe("rules", () => {
     expect(passed("192.0.2.1")).toBe(true);
   });
 
+  it("of rates count packets without addresses apart from those of ::, and never block them", () => {
+    const run = (rules: RulesData["rules"], words: readonly string[]): string[] => {
+      const machine = embedded(compiled({ rules }).object, { clock: () => 1_000_000_000n });
+      const reference = referenceFirewall(rulesOf({ rules }), new Map());
+      return words.map((one) => {
+        const done = machine.run("firewall", { packet: frame(one) }).value === 2 ? "allow" : "deny";
+        expect(reference.judge(frame(one), { now: 1_000_000_000n }).action).toBe(done);
+        return done;
+      });
+    };
+    const over = { rate: "1/s", burst: 1, per: "source" };
+    const ofNone = "udp [::]:1 > [::2]:2";
+    expect(run([{ action: "deny", over }], ["arp", ofNone, "arp", ofNone])).toEqual(["allow", "allow", "deny", "deny"]);
+    // What goes over blocks its source; a frame of ARP has none.
+    expect(run([{ action: "deny", "ether-type": "arp", over, block: "9s" }], ["arp", "arp", ofNone])).toEqual([
+      "allow",
+      "deny",
+      "allow",
+    ]);
+  });
+
   it("of flows know those that were allowed", () => {
     const firewall = compiled({
       default: "deny",

@@ -13,6 +13,8 @@ export const FLOW = {
   sourcePort: 32,
   destinationPort: 34,
   protocol: 36,
+  /** 4 or 6; 0: the packet has no addresses. */
+  version: 37,
   bytes: 40,
 } as const;
 
@@ -206,6 +208,7 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
         b.store(32, options.flow, offset + 12, b.load("u32", at, from));
       }
       b.store(8, options.flow, FLOW.protocol, protocol);
+      b.store(8, options.flow, FLOW.version, 4);
     }
     options.sets?.("source", "ipv4", b.add(at, 12));
     options.sets?.("destination", "ipv4", b.add(at, 16));
@@ -239,8 +242,10 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
       put(`source${word}`, () => u32(at, 8 + word * 4));
       put(`destination${word}`, () => u32(at, 24 + word * 4));
     }
-    if (options.flow !== undefined)
+    if (options.flow !== undefined) {
       for (let word = 0; word < 8; word++) b.store(32, options.flow, word * 4, b.load("u32", at, 8 + word * 4));
+      b.store(8, options.flow, FLOW.version, 6);
+    }
     options.sets?.("source", "ipv6", b.add(at, 8));
     options.sets?.("destination", "ipv6", b.add(at, 24));
     put("fragment", () => b.const(0));
