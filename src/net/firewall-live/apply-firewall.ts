@@ -32,6 +32,7 @@ import {
   PREVIOUS,
   type RuleSet,
   readRules,
+  refuseElsewhere,
 } from "../firewall/index.ts";
 import { allCounts, LiveFirewall, monotonic, ruleKey } from "./live-firewall.ts";
 import { carryNetworks, fillTrie } from "./network-maps.ts";
@@ -67,13 +68,14 @@ const KEPT = [FLOW_MAP, BLOCKED, GUARDED] as const;
 const KTIME_GET_COARSE_NS = 160;
 const word = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
 
-/** Compiles rules to what this kernel's programs may have. */
+/** Compiles rules to what this kernel's programs may have. Throws as `compileFirewall`, and for marks at xdp. */
 export function compileForKernel(
   rules: ReadConfig<RuleSet>,
   hook: FirewallPlace["hook"],
   { dryRun = false, trial, file }: Pick<ApplyOptions, "dryRun" | "file" | "trial">,
   kernel: Kernel = liveKernel(),
 ): CompiledFirewall {
+  if (!dryRun) refuseElsewhere(rules, hook, ["mark"]);
   return compileFirewall(rules, {
     hook,
     dryRun,

@@ -96,6 +96,8 @@ describe("rules", () => {
       expect.objectContaining({ world: "ipv4 tcp", before: "allow (web)", after: "guard (web)" }),
     );
     expect(() => compileFirewall(rulesOf(rules), { hook: "tc" })).toThrow("Connections are guarded at xdp only");
+    const rejecting = rulesOf({ rules: [{ action: "reject", protocol: "tcp" }] });
+    expect(() => compileFirewall(rejecting, { hook: "tc" })).toThrow("Packets are answered at xdp only");
   });
 
   it("of content read the payload, however the header is", () => {

@@ -20,6 +20,7 @@ export {
   type FirewallOptions,
   FLOWS_PROGRAM,
   PREVIOUS,
+  refuseElsewhere,
 } from "./program.ts";
 export {
   type Circumstances,

@@ -42,7 +42,7 @@ import { NETWORKS_FUNCTION, NetworkTable, networkMaps, networks6, networksFuncti
 import { FLOW, packetBounds, parsePacket } from "./parse-packet.ts";
 import type { CompiledContent } from "./patterns/index.ts";
 import { REJECT_FUNCTION, rejectFunction } from "./reject.ts";
-import { isFinal, type Rule, type RuleSet } from "./rules.ts";
+import { type Action, isFinal, type Rule, type RuleSet } from "./rules.ts";
 import { sampleMap, sendSample } from "./samples.ts";
 import { type FirewallSet, resolveSets } from "./sets.ts";
 
@@ -147,22 +147,43 @@ export const graphsOf = (
   sets: ReadonlyMap<string, FirewallSet>,
 ): ReadonlyMap<World, Decision> => (partsOf(rules, sets, Number.POSITIVE_INFINITY)[0] as Part).graphs;
 
-/** Throws a DiagnosticError (SCRY1603) for rules that guard where no packet can be sent back. */
-function refuseGuardAt({ value, place, source }: ReadConfig<RuleSet>, hook: HookName): void {
-  const rule = value.rules.findIndex(({ action }) => action === "guard");
-  if (hook === "xdp" || rule < 0) return;
-  throw new DiagnosticError(
-    [
+/** Actions that one hook has, and what to do at the other. */
+const ONLY_AT: Readonly<
+  Partial<Record<Action, { readonly hook: HookName; readonly message: string; readonly hint: string }>>
+> = {
+  guard: {
+    hook: "xdp",
+    message: "Connections are guarded at xdp only",
+    hint: "A rule with 'within' and 'action: allow' keeps a rate of connections at tc",
+  },
+  reject: {
+    hook: "xdp",
+    message: "Packets are answered at xdp only",
+    hint: "'action: deny' drops them at tc, without an answer",
+  },
+  mark: { hook: "tc", message: "Packets have marks at tc only", hint: "Apply these rules with --hook tc" },
+};
+
+/** Throws a DiagnosticError (SCRY1603) for a rule of these actions that the hook does not have. */
+export function refuseElsewhere(
+  { value, place, source }: ReadConfig<RuleSet>,
+  hook: HookName,
+  actions: readonly Action[],
+): void {
+  const problems = value.rules.flatMap(({ action }, rule) => {
+    const only = actions.includes(action) ? ONLY_AT[action] : undefined;
+    if (only === undefined || only.hook === hook) return [];
+    return [
       {
-        code: "SCRY1603",
-        severity: "error",
-        message: `Connections are guarded at xdp only, and these rules are for ${hook}`,
+        code: "SCRY1603" as const,
+        severity: "error" as const,
+        message: `${only.message}, and these rules are for ${hook}`,
         span: place("rules", rule, "action"),
-        hints: ["A rule with 'within' and 'action: allow' keeps a rate of connections at tc"],
+        hints: [only.hint],
       },
-    ],
-    source,
-  );
+    ];
+  });
+  if (problems.length > 0) throw new DiagnosticError(problems, source);
 }
 
 /** Compiles rules. Throws DiagnosticError (SCRY1603 for a hook that has not what rules say; SCRY1604 to SCRY1608). */
@@ -170,7 +191,8 @@ export function compileFirewall(rules: ReadConfig<RuleSet>, options: FirewallOpt
   const noFile = (name: string): string => {
     throw new Error(`there is no file ${name}`);
   };
-  refuseGuardAt(rules, options.hook ?? "xdp");
+  // What no program could do there; marks are only found missing when it is applied: files are checked without saying where.
+  refuseElsewhere(rules, options.hook ?? "xdp", ["guard", "reject"]);
   const sets = resolveSets(rules, options.file ?? noFile);
   const parts = partsOf(rules, sets, MOST_MORE);
   const writer = new ProgramWriter(rules, sets, parts, options);
