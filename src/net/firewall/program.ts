@@ -18,6 +18,7 @@ import {
 import type { ReadConfig } from "../../config/index.ts";
 import type { BpfObject, MapSpec } from "../../object/index.ts";
 import { DiagnosticError } from "../../source/index.ts";
+import { refuseElsewhere } from "./action-hooks.ts";
 import { boxesOf, decidesAtOnce, TooManyBoxes } from "./boxes.ts";
 import {
   blockedMap,
@@ -42,7 +43,7 @@ import { NETWORKS_FUNCTION, NetworkTable, networkMaps, networks6, networksFuncti
 import { FLOW, packetBounds, parsePacket } from "./parse-packet.ts";
 import type { CompiledContent } from "./patterns/index.ts";
 import { REJECT_FUNCTION, rejectFunction } from "./reject.ts";
-import { type Action, isFinal, type Rule, type RuleSet } from "./rules.ts";
+import { isFinal, type Rule, type RuleSet } from "./rules.ts";
 import { sampleMap, sendSample } from "./samples.ts";
 import { type FirewallSet, resolveSets } from "./sets.ts";
 
@@ -146,45 +147,6 @@ export const graphsOf = (
   rules: ReadConfig<RuleSet>,
   sets: ReadonlyMap<string, FirewallSet>,
 ): ReadonlyMap<World, Decision> => (partsOf(rules, sets, Number.POSITIVE_INFINITY)[0] as Part).graphs;
-
-/** Actions that one hook has, and what to do at the other. */
-const ONLY_AT: Readonly<
-  Partial<Record<Action, { readonly hook: HookName; readonly message: string; readonly hint: string }>>
-> = {
-  guard: {
-    hook: "xdp",
-    message: "Connections are guarded at xdp only",
-    hint: "A rule with 'within' and 'action: allow' keeps a rate of connections at tc",
-  },
-  reject: {
-    hook: "xdp",
-    message: "Packets are answered at xdp only",
-    hint: "'action: deny' drops them at tc, without an answer",
-  },
-  mark: { hook: "tc", message: "Packets have marks at tc only", hint: "Apply these rules with --hook tc" },
-};
-
-/** Throws a DiagnosticError (SCRY1603) for a rule of these actions that the hook does not have. */
-export function refuseElsewhere(
-  { value, place, source }: ReadConfig<RuleSet>,
-  hook: HookName,
-  actions: readonly Action[],
-): void {
-  const problems = value.rules.flatMap(({ action }, rule) => {
-    const only = actions.includes(action) ? ONLY_AT[action] : undefined;
-    if (only === undefined || only.hook === hook) return [];
-    return [
-      {
-        code: "SCRY1603" as const,
-        severity: "error" as const,
-        message: `${only.message}, and these rules are for ${hook}`,
-        span: place("rules", rule, "action"),
-        hints: [only.hint],
-      },
-    ];
-  });
-  if (problems.length > 0) throw new DiagnosticError(problems, source);
-}
 
 /** Compiles rules. Throws DiagnosticError (SCRY1603 for a hook that has not what rules say; SCRY1604 to SCRY1608). */
 export function compileFirewall(rules: ReadConfig<RuleSet>, options: FirewallOptions = {}): CompiledFirewall {
