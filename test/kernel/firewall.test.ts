@@ -323,6 +323,8 @@ except OSError as error: print(error.strerror or error)`,
     );
     arrive(["udp 10.0.0.1:5 > 10.0.0.2:9", "udp 10.0.0.1:5 > 10.0.0.2:10", "udp 10.0.0.1:5 > 10.0.0.2:8"]);
     expect(packetsBy(firewall)).toEqual([3, 1, 1, expect.any(Number)]);
+    const marking = rulesOf({ rules: [{ action: "mark", "set-mark": 7 }] });
+    expect(() => applyFirewall(place, marking)).toThrow("Packets have marks at tc only");
   });
 });
 

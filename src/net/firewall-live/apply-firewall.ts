@@ -17,7 +17,6 @@ import {
   updateLink,
 } from "../../kernel/index.ts";
 import type { AttachTarget } from "../../object/index.ts";
-import { DiagnosticError } from "../../source/index.ts";
 import {
   BLOCKED,
   CONTROL,
@@ -33,6 +32,7 @@ import {
   PREVIOUS,
   type RuleSet,
   readRules,
+  refuseElsewhere,
 } from "../firewall/index.ts";
 import { allCounts, LiveFirewall, monotonic, ruleKey } from "./live-firewall.ts";
 import { carryNetworks, fillTrie } from "./network-maps.ts";
@@ -68,27 +68,14 @@ const KEPT = [FLOW_MAP, BLOCKED, GUARDED] as const;
 const KTIME_GET_COARSE_NS = 160;
 const word = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
 
-/** Compiles rules to what this kernel's programs may have. Throws as `compileFirewall`; SCRY1603 for marks at XDP, which has none. */
+/** Compiles rules to what this kernel's programs may have. Throws as `compileFirewall`, and SCRY1603 for marks at XDP. */
 export function compileForKernel(
   rules: ReadConfig<RuleSet>,
   hook: FirewallPlace["hook"],
   { dryRun = false, trial, file }: Pick<ApplyOptions, "dryRun" | "file" | "trial">,
   kernel: Kernel = liveKernel(),
 ): CompiledFirewall {
-  const marks = rules.value.rules.findIndex((rule) => rule["set-mark"] !== undefined);
-  if (hook === "xdp" && marks >= 0)
-    throw new DiagnosticError(
-      [
-        {
-          code: "SCRY1603",
-          severity: "error",
-          message: "Packets have no marks at XDP yet",
-          span: rules.place("rules", marks, "set-mark"),
-          hints: ["Let the rules stand at tc: --hook tc"],
-        },
-      ],
-      rules.source,
-    );
+  if (!dryRun) refuseElsewhere(rules, hook, ["mark"]);
   return compileFirewall(rules, {
     hook,
     dryRun,

@@ -1,4 +1,5 @@
 // A firewall: rules as text or data, compiled to one program of their own; what it does with a packet, explained.
+export { refuseElsewhere } from "./action-hooks.ts";
 export { formatPrefix, type Prefix, readPrefix, readPrefixList } from "./addresses.ts";
 export { analyseRules } from "./analysis.ts";
 export { BLOCKED, FLOW_MAP } from "./conditions.ts";

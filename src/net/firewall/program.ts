@@ -18,6 +18,7 @@ import {
 import type { ReadConfig } from "../../config/index.ts";
 import type { BpfObject, MapSpec } from "../../object/index.ts";
 import { DiagnosticError } from "../../source/index.ts";
+import { refuseElsewhere } from "./action-hooks.ts";
 import { boxesOf, decidesAtOnce, TooManyBoxes } from "./boxes.ts";
 import {
   blockedMap,
@@ -147,30 +148,13 @@ export const graphsOf = (
   sets: ReadonlyMap<string, FirewallSet>,
 ): ReadonlyMap<World, Decision> => (partsOf(rules, sets, Number.POSITIVE_INFINITY)[0] as Part).graphs;
 
-/** Throws a DiagnosticError (SCRY1603) for rules that guard where no packet can be sent back. */
-function refuseGuardAt({ value, place, source }: ReadConfig<RuleSet>, hook: HookName): void {
-  const rule = value.rules.findIndex(({ action }) => action === "guard");
-  if (hook === "xdp" || rule < 0) return;
-  throw new DiagnosticError(
-    [
-      {
-        code: "SCRY1603",
-        severity: "error",
-        message: `Connections are guarded at xdp only, and these rules are for ${hook}`,
-        span: place("rules", rule, "action"),
-        hints: ["A rule with 'within' and 'action: allow' keeps a rate of connections at tc"],
-      },
-    ],
-    source,
-  );
-}
-
 /** Compiles rules. Throws DiagnosticError (SCRY1603 for a hook that has not what rules say; SCRY1604 to SCRY1608). */
 export function compileFirewall(rules: ReadConfig<RuleSet>, options: FirewallOptions = {}): CompiledFirewall {
   const noFile = (name: string): string => {
     throw new Error(`there is no file ${name}`);
   };
-  refuseGuardAt(rules, options.hook ?? "xdp");
+  // What no program could do there; marks are only found missing when it is applied: files are checked without saying where.
+  refuseElsewhere(rules, options.hook ?? "xdp", ["guard"]);
   const sets = resolveSets(rules, options.file ?? noFile);
   const parts = partsOf(rules, sets, MOST_MORE);
   const writer = new ProgramWriter(rules, sets, parts, options);
