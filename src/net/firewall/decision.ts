@@ -115,26 +115,24 @@ class Maker {
   /** The graph of boxes; where none matches, `tail`. */
   chain(boxes: readonly Box[], tail: Decision): Decision {
     if (boxes.length === 0) return tail;
-    const whole = this.#tree(boxes, tail);
-    if (whole !== undefined) return whole;
-    if (boxes.every(({ rule }) => this.#decides(rule))) {
+    const apart = (): Decision | undefined => {
+      if (!boxes.every(({ rule }) => this.#decides(rule))) return undefined;
       const groups = [...alike(boxes).values()];
-      if (groups.length > 1) {
-        const of = groups.map((group) => this.#alone(group));
-        if (of.every((one) => one !== undefined))
-          return { kind: "best", of: of as Decision[], next: tail, id: this.#nextId++ };
-      }
-    }
+      if (groups.length === 1 || groups.length > MOST_GROUPS) return undefined;
+      const of = groups.map((group) => this.#tree(group, this.end));
+      return of.every((one) => one !== undefined)
+        ? { kind: "best", of: of as Decision[], next: tail, id: this.#nextId++ }
+        : undefined;
+    };
+    // Of many unlike boxes one graph is mostly too large, which takes long to find out.
+    const made = boxes.length > MANY ? (apart() ?? this.#tree(boxes, tail)) : (this.#tree(boxes, tail) ?? apart());
+    if (made !== undefined) return made;
     // Boxes of one rule stay together where that is possible: it must not be asked twice.
     let middle = boxes.length >> 1;
     const rule = (boxes[middle] as Box).rule;
     const start = boxes.findIndex((box) => box.rule === rule);
     if (start > 0) middle = start;
     return this.chain(boxes.slice(0, middle), this.chain(boxes.slice(middle), tail));
-  }
-
-  #alone(boxes: readonly Box[]): Decision | undefined {
-    return this.#tree(boxes, this.end);
   }
 
   /** One graph; undefined where it would have too many nodes. */
@@ -390,6 +388,9 @@ interface Known {
   readonly matches: Map<number, Decision>;
 }
 
+/** Boxes from which on those that ask for unlike fields have graphs of their own at once; and kinds of them, at most. */
+const MANY = 300;
+const MOST_GROUPS = 6;
 /** No set, and more than one. */
 const NO_SET = -1;
 const SEVERAL = -2;
