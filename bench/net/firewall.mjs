@@ -254,7 +254,7 @@ function manyRules() {
   const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
   for (const [kind, make] of Object.entries(KINDS))
     for (const count of [10, 100, 1000]) {
-      const read = rulesOf({ default: "deny", rules: Array.from({ length: count }, make) });
+      const read = rulesOf({ default: "deny", rules: Array.from({ length: count }, () => make()) });
       const [compile, load, swap] = [[], [], []];
       let last;
       let longest = 0;

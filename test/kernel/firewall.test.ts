@@ -307,7 +307,7 @@ except OSError as error: print(error.strerror or error)`,
 
   it("has no marks at XDP", () => {
     const rules = rulesOf({ rules: [{ action: "mark", "set-mark": 7 }] });
-    expect(() => applyFirewall(place, rules)).toThrow(/no marks at XDP/);
+    expect(() => applyFirewall(place, rules)).toThrow(/Packets have marks at tc only/);
   });
 
   it("stands at tc too, sets marks, and drops what it rejects", async () => {

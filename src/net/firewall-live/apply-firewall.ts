@@ -216,11 +216,16 @@ export function applyFirewall(
           throw error;
         }
       }
+      // Those that were there before are the standing firewall's to close: they are opened anew.
+      const kept = [...shared.keys()].flatMap((name) => {
+        const map = openFirewallMap(directory, name, kernel);
+        return map === undefined ? [] : [[name, map] as const];
+      });
       return new LiveFirewall({
         place,
         rules,
         kernel,
-        maps: new Map([...loaded.maps]),
+        maps: new Map([...loaded.maps, ...kept]),
         carried,
         bits,
         attachments,

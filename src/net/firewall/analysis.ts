@@ -5,7 +5,8 @@ import { boxesOf, decidesAtOnce } from "./boxes.ts";
 import { type Box, nodesOf } from "./decision.ts";
 import { WORLDS, type World } from "./fields.ts";
 import { covers } from "./intervals.ts";
-import { type CompiledFirewall, graphsOf } from "./program.ts";
+import { graphsOf } from "./parts.ts";
+import type { CompiledFirewall } from "./program.ts";
 import type { Rule } from "./rules.ts";
 
 /** Warnings, with the places of the rules: SCRY1609 for one that is never reached, SCRY1610 for one that matches no packet. */

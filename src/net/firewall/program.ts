@@ -19,7 +19,6 @@ import type { ReadConfig } from "../../config/index.ts";
 import type { BpfObject, MapSpec } from "../../object/index.ts";
 import { DiagnosticError } from "../../source/index.ts";
 import { refuseElsewhere } from "./action-hooks.ts";
-import { boxesOf, decidesAtOnce, TooManyBoxes } from "./boxes.ts";
 import {
   blockedMap,
   blockSource,
@@ -34,13 +33,14 @@ import {
 } from "./conditions.ts";
 import { contentOf, NO_PAYLOAD, payloadBytes, saysContent } from "./content-conditions.ts";
 import { answerOf, decideFunction, depth } from "./decide-code.ts";
-import { type Decision, decideEach, nodesOf } from "./decision.ts";
+import { type Decision, nodesOf } from "./decision.ts";
 import { WORLDS, type Word, type World, wordOf } from "./fields.ts";
 import { filterFunction } from "./filter-function.ts";
 import { GUARD_FUNCTION, guardFunction, guardMap } from "./guard.ts";
 import { HOOKS, type HookName, SK_BUFF } from "./hooks.ts";
 import { NETWORKS_FUNCTION, NetworkTable, networkMaps, networks6, networksFunction, trieEntries } from "./networks.ts";
 import { FLOW, packetBounds, parsePacket } from "./parse-packet.ts";
+import { MOST_MORE, type Part, partsOf } from "./parts.ts";
 import type { CompiledContent } from "./patterns/index.ts";
 import { REJECT_FUNCTION, rejectFunction } from "./reject.ts";
 import { isFinal, type Rule, type RuleSet } from "./rules.ts";
@@ -89,64 +89,6 @@ const MMAPABLE = 1 << 10;
 
 /** Verdicts, as answers have them. */
 const VERDICTS = { allow: 0, deny: 1, reject: 2, guard: 3 } as const;
-
-/** Rules that are decided about together: from one number up to below another. */
-interface Part {
-  readonly from: number;
-  readonly to: number;
-  /** Those that have more to ask, each by its bit. */
-  readonly more: readonly number[];
-  readonly graphs: ReadonlyMap<World, Decision>;
-}
-/** Bits beside an answer. */
-const MOST_MORE = 32;
-
-/** Throws a DiagnosticError (SCRY1606) for a rule with too many combinations. */
-function partsOf(
-  { value, source, place }: ReadConfig<RuleSet>,
-  sets: ReadonlyMap<string, FirewallSet>,
-  most: number,
-): readonly Part[] {
-  const atOnce = value.rules.map(decidesAtOnce);
-  const parts: { from: number; to: number; more: number[] }[] = [{ from: 0, to: 0, more: [] }];
-  atOnce.forEach((decides, rule) => {
-    let last = parts[parts.length - 1] as { from: number; to: number; more: number[] };
-    if (!decides && last.more.length === most) parts.push((last = { from: rule, to: rule, more: [] }));
-    if (!decides) last.more.push(rule);
-    last.to = rule + 1;
-  });
-  try {
-    const boxes = WORLDS.map((world) => boxesOf(value.rules, world, sets));
-    const lists = parts.flatMap(({ from, to }) =>
-      boxes.map((all) => (parts.length === 1 ? all : all.filter(({ rule }) => rule >= from && rule < to))),
-    );
-    const graphs = decideEach(lists, { decides: (rule) => atOnce[rule] === true });
-    return parts.map((part, i) => ({
-      ...part,
-      graphs: new Map(WORLDS.map((world, j) => [world, graphs[i * WORLDS.length + j] as Decision])),
-    }));
-  } catch (error) {
-    if (!(error instanceof TooManyBoxes)) throw error;
-    throw new DiagnosticError(
-      [
-        {
-          code: "SCRY1606",
-          severity: "error",
-          message: "This rule has too many combinations of addresses and flags",
-          span: place("rules", error.rule),
-          hints: ["Name the networks in a set and mark it 'dynamic: true': it is then asked in one step"],
-        },
-      ],
-      source,
-    );
-  }
-}
-
-/** The graphs of all worlds, each of all rules. Throws as `compileFirewall`. */
-export const graphsOf = (
-  rules: ReadConfig<RuleSet>,
-  sets: ReadonlyMap<string, FirewallSet>,
-): ReadonlyMap<World, Decision> => (partsOf(rules, sets, Number.POSITIVE_INFINITY)[0] as Part).graphs;
 
 /** Compiles rules. Throws DiagnosticError (SCRY1603 for a hook that has not what rules say; SCRY1604 to SCRY1608). */
 export function compileFirewall(rules: ReadConfig<RuleSet>, options: FirewallOptions = {}): CompiledFirewall {
