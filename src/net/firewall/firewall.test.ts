@@ -198,6 +198,24 @@ describe("rules", () => {
     ]);
   });
 
+  it("block a source of all its packets, also of those that no rule asks about", () => {
+    const over = { rate: "1/s", burst: 1, per: "source" };
+    const firewall = compiled({ rules: [{ action: "deny", protocol: "udp", over, block: "60s" }] });
+    const machine = embedded(firewall.object, { clock: () => 10_000_000_000n });
+    const reference = referenceFirewall(firewall.rules, firewall.sets);
+    const fates = [
+      "udp 192.0.2.1:1 > 10.0.0.1:2",
+      "udp 192.0.2.1:1 > 10.0.0.1:2",
+      "tcp 192.0.2.1:1 > 10.0.0.1:2",
+      "icmp 192.0.2.1 > 10.0.0.1",
+      "tcp 192.0.2.2:1 > 10.0.0.1:2",
+    ].map((words) => [
+      machine.run("firewall", { packet: frame(words) }).value === 2 ? "allow" : "deny",
+      reference.judge(frame(words), { now: 10_000_000_000n }).action,
+    ]);
+    expect(fates).toEqual(["allow", "deny", "deny", "deny", "allow"].map((fate) => [fate, fate]));
+  });
+
   it("of flows know those that were allowed", () => {
     const firewall = compiled({
       default: "deny",

@@ -255,9 +255,10 @@ class ProgramWriter {
       done: (world, transport, start) => {
         if (payload !== undefined) b.store(32, payload, 0, payloadPlace(b, world, transport, start));
         const graph = this.#parts[0]?.graphs.get(world) as Decision;
-        // Where nothing is asked, the answer is known.
+        // Where nothing is asked, the answer is known, unless the source may be blocked.
         if (
           this.#parts.length === 1 &&
+          !this.#blocks &&
           (graph.kind === "end" || (graph.kind === "match" && graph.next === undefined))
         ) {
           b.write(result, b.const(this.#answer(graph.kind === "end" ? undefined : graph.rule)));
