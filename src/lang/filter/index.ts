@@ -10,5 +10,5 @@ export { classicFunction, type PacketFacts } from "./interpret.ts";
 export { type LinkType, linkTypeOf, linkTypes } from "./link-types.ts";
 export { FILTER_PROGRAM, filterObject } from "./object.ts";
 export { parseFilter } from "./parse.ts";
-export { type Resolver, STANDARD_NAMES } from "./resolver.ts";
+export { PROTOCOL_NUMBERS, type Resolver, SERVICE_PORTS, STANDARD_NAMES } from "./resolver.ts";
 export type { Arithmetic, Comparison, Expression, Id, Qualifiers } from "./tree.ts";

@@ -192,11 +192,7 @@ export function applyFirewall(
           hook: place.hook,
           dryRun: options.dryRun === true,
           carried,
-          applied: Date.now(),
           bits,
-          ...(trial !== undefined && before !== undefined
-            ? { previous: { name: before.state.name, text: before.state.text, dryRun: before.state.dryRun } }
-            : {}),
         };
         const flowsLink = attachments.find(({ target }) => target.kind === "tc" && target.direction === "egress");
         makeDirectory(directory, kernel);

@@ -40,7 +40,6 @@ import {
   pinsOf,
   readState,
   unpinAll,
-  writeState,
 } from "./pinned-state.ts";
 
 /** A rule with what it has counted. */
@@ -214,15 +213,9 @@ export class LiveFirewall {
 
   /** Ends the trial: these rules stay. False where there was none, or its time is over. */
   confirm(): boolean {
-    const { maps, directory, kernel } = this.#parts;
     const left = this.trial;
     if (left === undefined || left === 0) return false;
-    maps.get(CONTROL)?.update(new Uint8Array(4), new Uint8Array(8));
-    const state = this.state;
-    if (state !== undefined && directory !== undefined) {
-      const { previous: _, ...rest } = state;
-      writeState(directory, rest, kernel);
-    }
+    this.#parts.maps.get(CONTROL)?.update(new Uint8Array(4), new Uint8Array(8));
     return true;
   }
 

@@ -23,19 +23,7 @@ import {
   UnsupportedError,
   unpin,
 } from "../../kernel/index.ts";
-import type { MapSpec } from "../../object/index.ts";
-import {
-  BLOCKED,
-  CONTROL,
-  COUNTER_BYTES,
-  COUNTERS,
-  FLOW_MAP,
-  GUARDED,
-  type HookName,
-  NETWORKS4,
-  NETWORKS6,
-  SAMPLES,
-} from "../firewall/index.ts";
+import { FIREWALL_MAPS, type HookName } from "../firewall/index.ts";
 
 /** Where a firewall stands. */
 export interface FirewallPlace {
@@ -61,12 +49,8 @@ export interface FirewallState {
   readonly dryRun: boolean;
   /** What each rule, by its name or all that it asks, had counted before these rules were applied. */
   readonly carried: ReadonlyMap<string, Counts>;
-  /** When it was applied: milliseconds since 1970. */
-  readonly applied: number;
   /** Bits of the sets that change, by their names. */
   readonly bits: ReadonlyMap<string, number>;
-  /** While it is on trial: what decides again when it is not confirmed. */
-  readonly previous?: Pick<FirewallState, "name" | "text" | "dryRun">;
 }
 
 const ROOT = `${BPF_FILES}/scry`;
@@ -89,19 +73,13 @@ export function pinsOf({ interface: name, netns }: Pick<FirewallPlace, "interfac
   return `${ROOT}/firewall/${encoded(name)}-${number}`;
 }
 
-/** The directories of all firewalls that have been made to stay, with the interface and namespace of each. */
+/** The directories of all firewalls that have been made to stay, with the interface and namespace of each. Throws a SystemCallError. */
 export function pinnedFirewalls(): readonly {
   readonly path: string;
   readonly interface: string;
   readonly namespace: number;
 }[] {
-  let names: string[];
-  try {
-    names = readdirSync(`${ROOT}/firewall`);
-  } catch {
-    return [];
-  }
-  return names.flatMap((name) => {
+  return namesIn(`${ROOT}/firewall`).flatMap((name) => {
     const [, device, namespace] = /^(.+)-(\d+)$/.exec(name) ?? [];
     return device === undefined
       ? []
@@ -145,15 +123,21 @@ const exists = (path: string): boolean => {
   }
 };
 
-export function unpinAll(path: string): void {
-  let names: string[];
+/** Nothing where there is no such directory. Throws a SystemCallError where it cannot be read. */
+function namesIn(path: string): string[] {
   try {
-    names = readdirSync(path);
-  } catch {
-    return;
+    return readdirSync(path);
+  } catch (error) {
+    const { errno = -1, code } = error as { errno?: number; code?: string };
+    if (code === "ENOENT") return [];
+    throw new SystemCallError("readdir", Math.abs(errno), path);
   }
+}
+
+export function unpinAll(path: string): void {
+  if (!exists(path)) return;
   // The links first: nothing else matters then.
-  for (const name of names.sort((a, b) => Number(b.includes("link")) - Number(a.includes("link"))))
+  for (const name of namesIn(path).sort((a, b) => Number(b.includes("link")) - Number(a.includes("link"))))
     unpin(`${path}/${name}`);
   rmdirSync(path);
 }
@@ -163,22 +147,10 @@ export function unpinOthers(path: string, names: ReadonlySet<string>): void {
   for (const name of readdirSync(path)) if (!names.has(name)) unpin(`${path}/${name}`);
 }
 
-/** What the maps of firewalls are, by their names; of IPv4's networks the value is as large as they need. */
-const MAPS: Readonly<Record<string, Pick<MapSpec, "type" | "keySize"> & Partial<Pick<MapSpec, "valueSize">>>> = {
-  [COUNTERS]: { type: "percpu_array", keySize: 4, valueSize: COUNTER_BYTES },
-  [GUARDED]: { type: "percpu_array", keySize: 4, valueSize: 8 },
-  [FLOW_MAP]: { type: "lru_hash", keySize: 40, valueSize: 8 },
-  [BLOCKED]: { type: "lru_hash", keySize: 16, valueSize: 16 },
-  [NETWORKS4]: { type: "array", keySize: 4 },
-  [NETWORKS6]: { type: "lpm_trie", keySize: 20, valueSize: 4 },
-  [SAMPLES]: { type: "perf_event_array", keySize: 4, valueSize: 4 },
-  [CONTROL]: { type: "array", keySize: 4, valueSize: 8 },
-};
-
 /** A map of a firewall, as `openPinnedMap`. Throws an UnsupportedError for one that is none of a firewall's. */
 export function openFirewallMap(directory: string, name: string, kernel: Kernel = liveKernel()): KernelMap | undefined {
   const map = openPinnedMap(`${directory}/${name}`, kernel);
-  const wanted = MAPS[name];
+  const wanted = FIREWALL_MAPS.get(name);
   if (map === undefined || wanted === undefined) return map;
   const { type, keySize, valueSize } = map.spec;
   if (type === wanted.type && keySize === wanted.keySize && valueSize === (wanted.valueSize ?? valueSize)) return map;
@@ -263,7 +235,7 @@ function stateOf(directory: string, kernel: Kernel): FirewallState | undefined {
 
 function understood(given: unknown): FirewallState | undefined {
   if (typeof given !== "object" || given === null) return undefined;
-  const { name, text, hook, dryRun, carried, applied, bits, previous } = given as Record<string, unknown>;
+  const { name, text, hook, dryRun, carried, bits } = given as Record<string, unknown>;
   if (typeof name !== "string" || typeof text !== "string" || (hook !== "xdp" && hook !== "tc")) return undefined;
   const counts = new Map<string, Counts>();
   for (const row of Array.isArray(carried) ? (carried as unknown[]) : []) {
@@ -278,17 +250,12 @@ function understood(given: unknown): FirewallState | undefined {
     for (const row of bits)
       if (Array.isArray(row) && typeof row[0] === "string" && Number.isInteger(row[1]) && row[1] >= 0 && row[1] < 32)
         sets.set(row[0], row[1]);
-  const before = typeof previous === "object" && previous !== null ? (previous as Record<string, unknown>) : undefined;
   return {
     name,
     text,
     hook,
     dryRun: dryRun === true,
     carried: counts,
-    applied: typeof applied === "number" ? applied : 0,
     bits: sets,
-    ...(typeof before?.["name"] === "string" && typeof before["text"] === "string"
-      ? { previous: { name: before["name"], text: before["text"], dryRun: before["dryRun"] === true } }
-      : {}),
   };
 }

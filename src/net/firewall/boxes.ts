@@ -4,7 +4,8 @@
 import { formatPrefix, type Prefix, range4, wordAt } from "./addresses.ts";
 import type { Box } from "./decision.ts";
 import { FIELDS, type Field, hasField, ICMP, ICMP6, PORT_PROTOCOLS, TCP, type World } from "./fields.ts";
-import { complement, covers, has, type Intervals, intersection, normalised, point } from "./intervals.ts";
+import { complement, covers, type Intervals, intersection, normalised, point } from "./intervals.ts";
+import { FRAGMENTS, RANGE_FIELDS } from "./rule-fields.ts";
 import { isFinal, type Range, type Rule } from "./rules.ts";
 import type { FirewallSet } from "./sets.ts";
 
@@ -77,21 +78,6 @@ function joined(a: Asked, b: Asked): Asked[] {
   return [made];
 }
 
-/** Fields of the rule that are ranges of numbers; `key` of the rule, `field` of the table. */
-const RANGES: readonly (readonly [key: keyof Rule, field: keyof typeof FIELDS])[] = [
-  ["protocol", "protocol"],
-  ["ether-type", "etherType"],
-  ["source-port", "sourcePort"],
-  ["destination-port", "destinationPort"],
-  ["icmp-type", "icmpType"],
-  ["icmp-code", "icmpCode"],
-  ["vlan", "vlan"],
-  ["length", "length"],
-  ["ttl", "ttl"],
-  ["dscp", "dscp"],
-];
-const FRAGMENTS = ["none", "first", "later"] as const;
-
 /** Values that a field has in a world, where those are few: undefined, any. */
 function valuesIn(world: World, field: Field): Intervals | undefined {
   const [family, kind] = world.split(" ");
@@ -129,7 +115,7 @@ function simpleFields(rule: Rule, world: World): Asked | undefined {
     if (!(set.length === 2 && set[0] === 0 && set[1] === most)) made.set(field, set);
     return set.length > 0;
   };
-  for (const [key, field] of RANGES) {
+  for (const [key, field] of RANGE_FIELDS) {
     const ranges = rule[key] as readonly Range[] | undefined;
     if (ranges !== undefined && !ask(field, intervalsOf(ranges))) return undefined;
   }
@@ -241,7 +227,3 @@ function outside6(prefix: Prefix, side: "source" | "destination"): Asked[] {
     return other.length === 0 ? [] : [new Map<Field, Intervals>([...words.slice(0, i), [field, other]])];
   });
 }
-
-/** Is a packet with these fields in the box? */
-export const inBox = (box: Box, value: (field: Field) => number): boolean =>
-  [...box.fields].every(([field, set]) => has(set, value(field)));

@@ -13,7 +13,7 @@
 
 import { Alu, aluImm, aluReg, branchImm, exit, goto, Jmp, load, movImm, movReg } from "../../isa/index.ts";
 import type { FunctionSpec, ObjectInstruction } from "../../object/index.ts";
-import { type Decision, followers } from "./decision.ts";
+import { type Decision, followers, nodesOf } from "./decision.ts";
 import { bitOf, type Field, type Word, wordOf } from "./fields.ts";
 
 /** What `decide` answers: the rule in bits 8 to 31, what is to be done in the low ones; bits of noted rules in the upper half. */
@@ -212,28 +212,11 @@ interface Leaves {
 /** Nodes of one function body in an order in which `no` follows where it can; graphs within `best` have bodies of their own. */
 function ordered(root: Decision): readonly Decision[] {
   let order = orders.get(root);
-  if (order === undefined) orders.set(root, (order = newlyOrdered(root)));
+  if (order === undefined)
+    orders.set(root, (order = nodesOf(root, (node) => (node.kind === "best" ? [node.next] : followers(node)))));
   return order;
 }
 const orders = new WeakMap<Decision, readonly Decision[]>();
-
-function newlyOrdered(root: Decision): readonly Decision[] {
-  const order: Decision[] = [];
-  const seen = new Set<Decision>();
-  const stack: { node: Decision; left: boolean }[] = [{ node: root, left: false }];
-  for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
-    if (top.left) {
-      order.push(top.node);
-      continue;
-    }
-    if (seen.has(top.node)) continue;
-    seen.add(top.node);
-    stack.push({ node: top.node, left: true });
-    const next = top.node.kind === "best" ? [top.node.next] : followers(top.node);
-    for (const one of next) stack.push({ node: one, left: false });
-  }
-  return order.reverse();
-}
 
 /** The words that most questions are about, with the registers that keep them. */
 function hotWords(root: Decision): ReadonlyMap<Word, number> {

@@ -35,8 +35,6 @@ export type Decision =
 export interface DecisionOptions {
   /** Whether a rule that matches decides, whatever else it asks: nothing behind it matters then. */
   readonly decides: (rule: number) => boolean;
-  /** Nodes of one graph, at most, before rules are parted. */
-  readonly most?: number;
 }
 
 class TooMany extends Error {}
@@ -55,8 +53,11 @@ export function decideEach(lists: readonly (readonly Box[])[], options: Decision
   return lists.map((boxes) => maker.chain(boxes, maker.end));
 }
 
-/** All nodes of a graph, each once, those that lead to others before them. */
-export function nodesOf(root: Decision): readonly Decision[] {
+/** All nodes of a graph, each once, those that lead to others before them, as far as `next` leads. */
+export function nodesOf(
+  root: Decision,
+  next: (node: Decision) => readonly Decision[] = followers,
+): readonly Decision[] {
   const order: Decision[] = [];
   const seen = new Set<Decision>();
   const stack: { node: Decision; left: boolean }[] = [{ node: root, left: false }];
@@ -68,7 +69,7 @@ export function nodesOf(root: Decision): readonly Decision[] {
     if (seen.has(top.node)) continue;
     seen.add(top.node);
     stack.push({ node: top.node, left: true });
-    for (const next of followers(top.node)) stack.push({ node: next, left: false });
+    for (const one of next(top.node)) stack.push({ node: one, left: false });
   }
   return order.reverse();
 }
@@ -89,7 +90,6 @@ export function followers(node: Decision): readonly Decision[] {
 class Maker {
   readonly end: Decision = { kind: "end", id: 0 };
   readonly #decides: (rule: number) => boolean;
-  readonly #most: number;
   #nextId = 1;
   #budget = 0;
   readonly #fields: Field[] = [];
@@ -107,9 +107,8 @@ class Maker {
   readonly #after = new Map<Decision, Known>();
   #known: Known = { nodes: new Map(), matches: new Map() };
 
-  constructor({ decides, most = 0 }: DecisionOptions) {
+  constructor({ decides }: DecisionOptions) {
     this.#decides = decides;
-    this.#most = most;
   }
 
   /** The graph of boxes; where none matches, `tail`. */
@@ -139,8 +138,7 @@ class Maker {
   #tree(boxes: readonly Box[], tail: Decision): Decision | undefined {
     this.#known = this.#after.get(tail) ?? { nodes: new Map(), matches: new Map() };
     this.#after.set(tail, this.#known);
-    this.#budget =
-      boxes.length === 1 ? Number.POSITIVE_INFINITY : Math.max(this.#most, 64 + 3 * boxes.reduce(sumOfBounds, 0));
+    this.#budget = boxes.length === 1 ? Number.POSITIVE_INFINITY : 64 + 3 * boxes.reduce(sumOfBounds, 0);
     try {
       return this.#node(
         boxes.map((box) => this.#state(box)),

@@ -1,5 +1,6 @@
 // A packet's fields, read in plain TypeScript: what the compiled program must agree with, and what explanations are made of.
 
+import { IPV6_EXTENSIONS, VLAN_TYPES } from "../../packets/index.ts";
 import { wordAt } from "./addresses.ts";
 import {
   FIELDS,
@@ -27,10 +28,10 @@ export interface PacketFacts {
 
 /** Extension headers of IPv6 that are passed over, at most. */
 export const MOST_EXTENSIONS = 6;
-/** Their numbers: hop-by-hop, routing, fragment, authentication, destination options. */
-export const EXTENSIONS = { hopByHop: 0, routing: 43, fragment: 44, authentication: 51, destination: 60 } as const;
+/** Those that are not like the others: of a later fragment nothing more is known. */
+export const FRAGMENT = 44;
+export const AUTHENTICATION = 51;
 export const NO_VLAN = 4096;
-const VLAN_TYPES: readonly number[] = [0x8100, 0x88a8];
 const MOST_TAGS = 2;
 
 /**
@@ -89,11 +90,11 @@ function ipv6(frame: Uint8Array, at: number, fields: Map<FieldName, number>): Pa
   let header: number | undefined = at + 40;
   let fragment = 0;
   for (let i = 0; i < MOST_EXTENSIONS; i++) {
-    const known = Object.values(EXTENSIONS).some((one) => one === next);
-    if (!known) break;
+    const row = IPV6_EXTENSIONS[next];
+    if (row === undefined) break;
     if (header + 8 > frame.length) break;
     const length: number = frame[header + 1] as number;
-    if (next === EXTENSIONS.fragment) {
+    if (next === FRAGMENT) {
       const offset = ((frame[header + 2] as number) << 8) | (frame[header + 3] as number);
       next = frame[header] as number;
       if ((offset & 0xfff8) !== 0) {
@@ -105,7 +106,7 @@ function ipv6(frame: Uint8Array, at: number, fields: Map<FieldName, number>): Pa
       header += 8;
       continue;
     }
-    const bytes: number = next === EXTENSIONS.authentication ? (length + 2) * 4 : (length + 1) * 8;
+    const bytes: number = (length + row.plus) * row.unit;
     next = frame[header] as number;
     header += bytes;
   }

@@ -1,27 +1,18 @@
 // A firewall: rules as text or data, compiled to one program of their own; what it does with a packet, explained.
 export { refuseElsewhere } from "./action-hooks.ts";
-export { formatPrefix, type Prefix, readPrefix, readPrefixList } from "./addresses.ts";
+export { formatPrefix, type Prefix, readPrefix } from "./addresses.ts";
 export { analyseRules } from "./analysis.ts";
 export { BLOCKED, FLOW_MAP } from "./conditions.ts";
-export { type Decision, nodesOf } from "./decision.ts";
+export { COUNTER_BYTES, COUNTERS } from "./counters.ts";
 export { type Difference, type Differences, differences } from "./difference.ts";
-export { factsOf, type PacketFacts } from "./facts.ts";
+export { FLOWS_PROGRAM } from "./flows-program.ts";
 export { GUARD_COUNTS, GUARDED, type GuardCount } from "./guard.ts";
 export { HOOKS, type HookName } from "./hooks.ts";
 export { formatRules, type ImportedRules, type ImportOptions, importRules } from "./import/index.ts";
-export { NETWORKS4, NETWORKS6, NetworkTable, type TablePiece, trieEntries } from "./networks.ts";
+export { FIREWALL_MAPS, type FirewallMap } from "./map-table.ts";
+export { NETWORKS4, NETWORKS6, NetworkTable } from "./networks.ts";
 export { packetOfHex, packetOfWords } from "./packet-words.ts";
-export {
-  CONTROL,
-  COUNTER_BYTES,
-  COUNTERS,
-  type CompiledFirewall,
-  compileFirewall,
-  FIREWALL_PROGRAM,
-  type FirewallOptions,
-  FLOWS_PROGRAM,
-  PREVIOUS,
-} from "./program.ts";
+export { type CompiledFirewall, compileFirewall, FIREWALL_PROGRAM, type FirewallOptions } from "./program.ts";
 export {
   type Circumstances,
   type FirewallReference,
@@ -34,3 +25,4 @@ export type { Action, ContentData, Rule, RuleData, RuleSet, RulesData, RuleTest 
 export { RULES, readRules, rulesOf } from "./rules-text.ts";
 export { SAMPLE, SAMPLES } from "./samples.ts";
 export { type FirewallSet, resolveSets } from "./sets.ts";
+export { CONTROL, PREVIOUS } from "./trial.ts";

@@ -329,27 +329,25 @@ export function trieEntries(sets: Iterable<FirewallSet>): { readonly key: Uint8A
   });
 }
 
-export function networkMaps(table: NetworkTable, six: number): readonly MapSpec[] {
-  return [
-    {
-      name: NETWORKS4,
-      type: "array",
-      keySize: 4,
-      valueSize: table.bytes.length,
-      maxEntries: 1,
-      flags: MMAPABLE,
-      initial: table.bytes,
-    },
-    {
-      name: NETWORKS6,
-      type: "lpm_trie",
-      keySize: 20,
-      valueSize: 4,
-      maxEntries: Math.max(1024, six * 2),
-      flags: NO_PREALLOC,
-    },
-  ];
-}
+/** Of the table, the value is as large as it needs. */
+export const networks4Map: Pick<MapSpec, "name" | "type" | "keySize" | "flags"> = {
+  name: NETWORKS4,
+  type: "array",
+  keySize: 4,
+  flags: MMAPABLE,
+};
+export const networks6Map: Pick<MapSpec, "name" | "type" | "keySize" | "valueSize" | "flags"> = {
+  name: NETWORKS6,
+  type: "lpm_trie",
+  keySize: 20,
+  valueSize: 4,
+  flags: NO_PREALLOC,
+};
+
+export const networkMaps = ({ bytes }: NetworkTable, six: number): readonly MapSpec[] => [
+  { ...networks4Map, valueSize: bytes.length, maxEntries: 1, initial: bytes },
+  { ...networks6Map, maxEntries: Math.max(1024, six * 2) },
+];
 
 export const NETWORKS_FUNCTION = "networks";
 

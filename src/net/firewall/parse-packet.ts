@@ -2,7 +2,8 @@
 // Of fields that no rule asks for nothing is read.
 
 import type { Block, FunctionBuilder, Value, Variable } from "../../compiler/index.ts";
-import { EXTENSIONS, MOST_EXTENSIONS, NO_VLAN } from "./facts.ts";
+import { IPV6_EXTENSIONS } from "../../packets/index.ts";
+import { AUTHENTICATION, FRAGMENT, MOST_EXTENSIONS, NO_VLAN } from "./facts.ts";
 import { type FieldName, ICMP, ICMP6, PORT_PROTOCOLS, TCP, type Word, type World } from "./fields.ts";
 import { type Hook, SK_BUFF } from "./hooks.ts";
 
@@ -257,7 +258,7 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
     const last = b.block("last6");
     b.write(next, b.load("u8", at, 6));
     b.write(header, b.const(40));
-    const mask = Object.values(EXTENSIONS).reduce((sum, one) => sum | (1n << BigInt(one)), 0n);
+    const mask = Object.keys(IPV6_EXTENSIONS).reduce((sum, one) => sum | (1n << BigInt(one)), 0n);
     for (let i = 0; i < MOST_EXTENSIONS; i++) {
       const number = b.read(next);
       const low = b.block("low");
@@ -271,7 +272,7 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
       const after = b.block("after");
       const fragment = b.block("fragment");
       const plain = b.block("plain");
-      b.branch("eq", number, EXTENSIONS.fragment, fragment, plain, { unlikely: "then" });
+      b.branch("eq", number, FRAGMENT, fragment, plain, { unlikely: "then" });
       b.enter(fragment);
       const offset = b.load("u16", place, 2);
       const later = b.block("later6");
@@ -287,7 +288,7 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
       b.enter(plain);
       const bytes: Variable = { name: "bytes", type: INT };
       b.write(bytes, b.binary("shl", b.add(length, 1), 3));
-      b.when("eq", number, EXTENSIONS.authentication, () => b.write(bytes, b.binary("shl", b.add(length, 2), 2)));
+      b.when("eq", number, AUTHENTICATION, () => b.write(bytes, b.binary("shl", b.add(length, 2), 2)));
       b.write(header, b.add(b.read(header), b.read(bytes)));
       b.jump(after);
       b.enter(after);

@@ -32,10 +32,12 @@ import {
   rememberFlow,
 } from "./conditions.ts";
 import { contentOf, NO_PAYLOAD, payloadBytes, saysContent } from "./content-conditions.ts";
+import { counterMap, countPacket } from "./counters.ts";
 import { answerOf, decideFunction, depth } from "./decide-code.ts";
 import { type Decision, nodesOf } from "./decision.ts";
 import { WORLDS, type Word, type World, wordOf } from "./fields.ts";
 import { filterFunction } from "./filter-function.ts";
+import { FLOWS_PROGRAM, flowsFunction } from "./flows-program.ts";
 import { GUARD_FUNCTION, guardFunction, guardMap } from "./guard.ts";
 import { HOOKS, type HookName, SK_BUFF } from "./hooks.ts";
 import { NETWORKS_FUNCTION, NetworkTable, networkMaps, networks6, networksFunction, trieEntries } from "./networks.ts";
@@ -46,6 +48,7 @@ import { REJECT_FUNCTION, rejectFunction } from "./reject.ts";
 import { isFinal, type Rule, type RuleSet } from "./rules.ts";
 import { sampleMap, sendSample } from "./samples.ts";
 import { type FirewallSet, resolveSets } from "./sets.ts";
+import { controlMap, endTrial, previousMap } from "./trial.ts";
 
 export interface FirewallOptions {
   /** The text of a file that rules name; throws where there is none. Absent: there are no files. */
@@ -76,28 +79,14 @@ export interface CompiledFirewall {
 }
 
 export const FIREWALL_PROGRAM = "firewall";
-export const FLOWS_PROGRAM = "firewall_flows";
-export const COUNTERS = "counters";
-/** For each rule and, behind them, the default: packets, bytes, and when the last one came (nanoseconds of CLOCK_MONOTONIC). */
-export const COUNTER_BYTES = 24;
-
-/** Until when a firewall is on trial (nanoseconds of CLOCK_MONOTONIC; 0: it is not), and the program before it. */
-export const CONTROL = "control";
-export const PREVIOUS = "previous";
-/** BPF_F_MMAPABLE (linux/bpf.h). */
-const MMAPABLE = 1 << 10;
-
 /** Verdicts, as answers have them. */
 const VERDICTS = { allow: 0, deny: 1, reject: 2, guard: 3 } as const;
 
 /** Compiles rules. Throws DiagnosticError (SCRY1603 for a hook that has not what rules say; SCRY1604 to SCRY1608). */
 export function compileFirewall(rules: ReadConfig<RuleSet>, options: FirewallOptions = {}): CompiledFirewall {
-  const noFile = (name: string): string => {
-    throw new Error(`there is no file ${name}`);
-  };
   // What no program could do there; marks are only found missing when it is applied: files are checked without saying where.
   refuseElsewhere(rules, options.hook ?? "xdp", ["guard"]);
-  const sets = resolveSets(rules, options.file ?? noFile);
+  const sets = resolveSets(rules, options.file);
   const parts = partsOf(rules, sets, MOST_MORE);
   const writer = new ProgramWriter(rules, sets, parts, options);
   return {
@@ -124,6 +113,7 @@ class ProgramWriter {
   readonly #functions: IrFunction[] = [];
   readonly #tracks: boolean;
   readonly #blocks: boolean;
+  readonly #coarse: boolean;
   readonly #content: CompiledContent | undefined;
 
   constructor(
@@ -148,6 +138,7 @@ class ProgramWriter {
     this.#words = new Map([...words].map((word, i) => [word, i * 8 + 4]));
     this.#tracks = this.#rules.some(({ state }) => state !== undefined);
     this.#blocks = this.#rules.some(({ block }) => block !== undefined);
+    this.#coarse = options.coarseClock !== false;
     this.#content = contentOf(read, this.hook);
   }
 
@@ -211,14 +202,11 @@ class ProgramWriter {
   #entry(): IrFunction {
     const hook = HOOKS[this.hook];
     const b = new FunctionBuilder(FIREWALL_PROGRAM, [{ kind: "ctx" }]);
-    this.#maps.push({
-      name: COUNTERS,
-      type: "percpu_array",
-      keySize: 4,
-      valueSize: COUNTER_BYTES,
-      maxEntries: this.#rules.length + 1,
-    });
-    if (this.#options.trial === true) this.#trial(b);
+    this.#maps.push(counterMap(this.#rules.length));
+    if (this.#options.trial === true) {
+      this.#maps.push(controlMap, previousMap);
+      endTrial(b, hook.allow);
+    }
     const fields = b.slot(this.#words.size * 8, true);
     const needsFlow =
       this.#tracks || this.#blocks || this.#rules.some(({ within, over }) => (within ?? over)?.per !== undefined);
@@ -299,27 +287,6 @@ class ProgramWriter {
     return b.finish();
   }
 
-  /** Leaves packets to the program before this one when its time is over, whoever is there to see to it or not. */
-  #trial(b: FunctionBuilder): void {
-    this.#maps.push(
-      { name: CONTROL, type: "array", keySize: 4, valueSize: 8, maxEntries: 1, flags: MMAPABLE },
-      { name: PREVIOUS, type: "prog_array", keySize: 4, valueSize: 4, maxEntries: 1 },
-    );
-    const on = b.block("on");
-    const trial = b.block("trial");
-    const over = b.block("over");
-    const until = b.emit({ op: "load", size: "u64", offset: 0, volatile: true }, [b.mapValue(CONTROL, 0)], {
-      kind: "int",
-    });
-    b.branch("eq", until, 0, on, trial);
-    b.enter(trial);
-    b.branch("ult", b.helper("ktime_get_ns", []), until, on, over, { unlikely: "else" });
-    b.enter(over);
-    b.helper("tail_call", [b.param(0), b.map(PREVIOUS), b.const(0)]);
-    b.return(HOOKS[this.hook].allow);
-    b.enter(on);
-  }
-
   #askSets(
     b: FunctionBuilder,
     fields: Value,
@@ -383,7 +350,7 @@ class ProgramWriter {
       } else {
         if (rule["set-mark"] !== undefined && this.hook === "tc" && this.#options.dryRun !== true)
           b.store(32, b.param(0), SK_BUFF.mark, rule["set-mark"]);
-        this.#count(b, b.const(i), length());
+        countPacket(b, b.const(i), length(), this.#coarse);
         b.jump(others);
       }
       b.enter(others);
@@ -399,7 +366,7 @@ class ProgramWriter {
     const answer = b.read(result);
     const rule = b.and(b.binary("shr", answer, 8), 0xff_ffff);
     const action = b.and(answer, 0xff);
-    this.#count(b, rule, length());
+    countPacket(b, rule, length(), this.#coarse);
     if (this.#options.dryRun === true) {
       b.return(hook.allow);
       return;
@@ -477,26 +444,6 @@ class ProgramWriter {
       b.enter(over);
     }
   }
-
-  #count(b: FunctionBuilder, rule: Value, length: Value): void {
-    const key = b.slot(8);
-    b.store(32, key, 0, rule);
-    const place = b.helper("map_lookup_elem", [b.map(COUNTERS), key], {
-      kind: "map-value",
-      map: COUNTERS,
-      nullable: true,
-    });
-    b.when("ne", place, 0, () => {
-      b.store(64, place, 0, b.add(b.load("u64", place, 0), 1));
-      b.store(64, place, 8, b.add(b.load("u64", place, 8), length));
-      b.store(
-        64,
-        place,
-        16,
-        b.helper(this.#options.coarseClock === false ? "ktime_get_ns" : "ktime_get_coarse_ns", []),
-      );
-    });
-  }
 }
 
 /** Bytes from the frame's start to the payload. */
@@ -506,36 +453,4 @@ function payloadPlace(b: FunctionBuilder, world: World, transport: Value | undef
     ? b.binary("shl", b.binary("shr", b.load("u8", transport, 12), 4), 2)
     : b.const(8);
   return b.add(b.binary("sub", transport, start), header);
-}
-
-/** Remembers flows of packets that leave, as those that come in have them; stands at tc's egress. */
-function flowsFunction(): IrFunction {
-  const b = new FunctionBuilder(FLOWS_PROGRAM, [{ kind: "ctx" }]);
-  const flow = b.slot(FLOW.bytes, true);
-  b.zero(flow, 0, FLOW.bytes);
-  const out = b.slot(FLOW.bytes, true);
-  b.zero(out, 0, FLOW.bytes);
-  const done = b.block("done");
-  const seen = b.block("seen");
-  parsePacket(b, {
-    hook: HOOKS.tc,
-    words: new Map(),
-    fields: flow,
-    flow,
-    done: (world) => b.jump(world.endsWith("tcp") || world.endsWith("ports") ? seen : done),
-    runt: () => b.jump(done),
-  });
-  b.enter(seen);
-  for (const offset of [0, 8]) {
-    b.store(64, out, FLOW.source + offset, b.load("u64", flow, FLOW.destination + offset));
-    b.store(64, out, FLOW.destination + offset, b.load("u64", flow, FLOW.source + offset));
-  }
-  b.store(16, out, FLOW.sourcePort, b.load("u16", flow, FLOW.destinationPort));
-  b.store(16, out, FLOW.destinationPort, b.load("u16", flow, FLOW.sourcePort));
-  b.store(32, out, FLOW.protocol, b.load("u32", flow, FLOW.protocol));
-  rememberFlow(b, { flow: out, length: b.const(0) });
-  b.jump(done);
-  b.enter(done);
-  b.return(HOOKS.tc.allow);
-  return b.finish();
 }

@@ -9,6 +9,7 @@ import { factsOf, type PacketFacts } from "./facts.ts";
 import { type FIELDS, hasField, type World } from "./fields.ts";
 import { ruleFilter } from "./filter-function.ts";
 import { has, normalised } from "./intervals.ts";
+import { FRAGMENTS, RANGE_FIELDS } from "./rule-fields.ts";
 import { type Action, type AddressItem, isFinal, type Limit, type Range, type Rule, type RuleSet } from "./rules.ts";
 import type { FirewallSet } from "./sets.ts";
 
@@ -156,24 +157,10 @@ function limitKey({ per }: Limit, facts: PacketFacts): string {
   );
 }
 
-/** Ranges of a rule, with the field that they are about and how a person calls it. */
-const RANGES: readonly (readonly [key: keyof Rule, field: keyof typeof FIELDS])[] = [
-  ["ether-type", "etherType"],
-  ["protocol", "protocol"],
-  ["source-port", "sourcePort"],
-  ["destination-port", "destinationPort"],
-  ["icmp-type", "icmpType"],
-  ["icmp-code", "icmpCode"],
-  ["vlan", "vlan"],
-  ["length", "length"],
-  ["ttl", "ttl"],
-  ["dscp", "dscp"],
-];
-
 function missedField(rule: Rule, facts: PacketFacts, sets: ReadonlyMap<string, FirewallSet>): Miss {
   const value = (field: keyof typeof FIELDS): number | undefined =>
     hasField(facts.world as World, field) ? facts.fields.get(field) : undefined;
-  for (const [key, field] of RANGES) {
+  for (const [key, field] of RANGE_FIELDS) {
     const ranges = rule[key] as readonly Range[] | undefined;
     if (ranges === undefined) continue;
     const own = value(field);
@@ -199,7 +186,7 @@ function missedField(rule: Rule, facts: PacketFacts, sets: ReadonlyMap<string, F
   if (rule.fragment !== undefined) {
     const fragment = value("fragment");
     if (fragment === undefined) return "it is no packet of IP";
-    const kind = (["none", "first", "later"] as const)[fragment] as "none";
+    const kind = FRAGMENTS[fragment] as "none";
     if (!rule.fragment.includes(kind)) return `its kind of fragment is ${kind}`;
   }
   for (const side of ["source", "destination"] as const) {

@@ -2,11 +2,12 @@
 // about what a flow was before, the rules are asked one by one, as the program would be the second time.
 
 import { embedded } from "../../machine/index.ts";
+import { COUNTERS } from "./counters.ts";
 import { HOOKS } from "./hooks.ts";
 import { NETWORKS6 } from "./networks.ts";
 import { packetOfHex, packetOfWords } from "./packet-words.ts";
 import type { CompiledFirewall } from "./program.ts";
-import { COUNTERS, FIREWALL_PROGRAM } from "./program.ts";
+import { FIREWALL_PROGRAM } from "./program.ts";
 import { referenceFirewall, type Verdict } from "./reference.ts";
 import type { RuleTest } from "./rules.ts";
 

@@ -18,10 +18,12 @@ import {
   type Wrong,
   wrong,
 } from "../../config/index.ts";
+import { PROTOCOL_NUMBERS as IP_PROTOCOLS, SERVICE_PORTS } from "../../lang/filter/index.ts";
+import { PROTOCOLS } from "../../packets/index.ts";
 import { DiagnosticError, nearest, parseMac, type SourceText } from "../../source/index.ts";
 import { SERVICES } from "../services/index.ts";
 import { type Prefix, readPrefix } from "./addresses.ts";
-import { complement, type Intervals, normalised } from "./intervals.ts";
+import { normalised } from "./intervals.ts";
 
 import { type ContentPattern, partsOf } from "./patterns/index.ts";
 import {
@@ -43,31 +45,12 @@ import {
   type SetSource,
 } from "./rules.ts";
 
-/** Names of protocols of IP, as rules have them. */
-export const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = {
-  icmp: 1,
-  igmp: 2,
-  ipip: 4,
-  tcp: 6,
-  udp: 17,
-  dccp: 33,
-  ipv6: 41,
-  gre: 47,
-  esp: 50,
-  ah: 51,
-  icmp6: 58,
-  ospf: 89,
-  sctp: 132,
-  udplite: 136,
-};
-export const ETHER_TYPES: Readonly<Record<string, number>> = {
-  ipv4: 0x0800,
-  arp: 0x0806,
-  ipv6: 0x86dd,
-  mpls: 0x8847,
-  pppoe: 0x8864,
-  lldp: 0x88cc,
-};
+/** Names of protocols of IP, as rules have them: those of filters, but for `ip`, which is no protocol in IP. */
+export const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = Object.fromEntries(
+  [...IP_PROTOCOLS].filter(([name]) => name !== "ip"),
+);
+export const ETHER_TYPES: Readonly<Record<string, number>> = { ...PROTOCOLS.eth.carries, pppoe: 0x8864, lldp: 0x88cc };
+const PORTS: Readonly<Record<string, number>> = Object.fromEntries(SERVICE_PORTS);
 export const FLAG_NAMES = ["fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr"] as const;
 const ICMP_TYPES: Readonly<Record<string, number>> = {
   "echo-reply": 0,
@@ -230,8 +213,8 @@ const RULE: Shape<Rule> = record(
     source: optional(list(address, { least: 1 })),
     destination: optional(list(address, { least: 1 })),
     protocol: optional(list(range("protocol of IP", 255, PROTOCOL_NUMBERS), { least: 1 })),
-    "source-port": optional(list(range("port or range of ports", 65_535), { least: 1 })),
-    "destination-port": optional(list(range("port or range of ports", 65_535), { least: 1 })),
+    "source-port": optional(list(range("port, range of ports or service", 65_535, PORTS), { least: 1 })),
+    "destination-port": optional(list(range("port, range of ports or service", 65_535, PORTS), { least: 1 })),
     flags: optional(list(flags, { least: 1 })),
     "icmp-type": optional(list(range("type of ICMP", 255, ICMP_TYPES), { least: 1 })),
     "icmp-code": optional(list(range("code of ICMP", 255), { least: 1 })),
@@ -270,7 +253,7 @@ const SET: Shape<SetFile> = record("a set from a file", {
 });
 
 const DYNAMIC: Shape<DynamicSet> = record("a set that changes while it is in use", {
-  dynamic: required(boolean("always true")),
+  dynamic: required(boolean("whether it may be changed while it is in use")),
   networks: optional(list(networkShape())),
 });
 function networkShape(): Shape<Prefix> {
@@ -361,18 +344,6 @@ function problemsOf(rule: Rule, { sets }: RuleSet): { field: string; message: st
     });
   return problems;
 }
-
-/** Values of flags that a test takes, as a set of numbers from 0 to 255. */
-export function flagValues(tests: readonly FlagTest[]): Intervals {
-  const values: (readonly [number, number])[] = [];
-  for (let value = 0; value < 256; value++)
-    if (tests.some(({ set, clear }) => (value & set) === set && (value & clear) === 0)) values.push([value, value]);
-  return normalised(values);
-}
-
-/** The set of numbers that ranges mean; `most`: all others, where they are excluded. */
-export const rangesOf = (ranges: readonly Range[], not = false, most = 0): Intervals =>
-  not ? complement(normalised(ranges), most) : normalised(ranges);
 
 /** Rules as data in TypeScript: the same names and words as in YAML. Throws a DiagnosticError, with places in the data as JSON. */
 export const rulesOf = (data: RulesData): ReadConfig<RuleSet> =>

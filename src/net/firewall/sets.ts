@@ -22,13 +22,20 @@ const INLINE_4 = 256;
 const INLINE_6 = 32;
 
 /**
- * Reads the sets; `file` gives the text of a file by the name that the rules have, and throws where there is none. Throws a
- * DiagnosticError: SCRY1604 for a line that is no network, SCRY1605 for too many sets.
+ * Reads the sets; `file` gives the text of a file by the name that the rules have, and throws where there is none; absent: there are
+ * no files here. Throws a DiagnosticError: SCRY1604 for a line that is no network, SCRY1605 for too many sets.
  */
 export function resolveSets(
   { value, source, place }: ReadConfig<RuleSet>,
-  file: (name: string) => string,
+  file: ((name: string) => string) | undefined,
 ): ReadonlyMap<string, FirewallSet> {
+  const refuse = (code: "SCRY1604" | "SCRY1605", name: string, message: string, ...hints: string[]): never => {
+    const span = place("sets", name);
+    throw new DiagnosticError(
+      [{ code, severity: "error", message, span, ...(hints.length > 0 ? { hints } : {}) }],
+      source,
+    );
+  };
   const made = new Map<string, FirewallSet>();
   let bits = 0;
   for (const [name, given] of value.sets ?? []) {
@@ -37,43 +44,33 @@ export function resolveSets(
     if (isList(given)) prefixes = given;
     else if ("dynamic" in given) {
       prefixes = given.networks ?? [];
-      dynamic = true;
+      dynamic = given.dynamic;
     } else {
       const column = (given.column ?? 1) - 1;
       const where = given.where === undefined ? undefined : given.where - 1;
       const wanted = new Set(given.is);
-      const read = readPrefixList(file(given.file), (columns) =>
+      const text =
+        file === undefined ? refuse("SCRY1604", name, `${given.file}: no files are read here`) : file(given.file);
+      const read = readPrefixList(text, (columns) =>
         where === undefined || wanted.has(columns[where] ?? "") ? columns[column] : undefined,
       );
-      const [first] = read.wrong;
+      const [first, ...more] = read.wrong;
       if (first !== undefined)
-        throw new DiagnosticError(
-          [
-            {
-              code: "SCRY1604",
-              severity: "error",
-              message: `${given.file}:${first.line}: ${first.message}${read.wrong.length > 1 ? `, and ${read.wrong.length - 1} lines more` : ""}`,
-              span: place("sets", name),
-            },
-          ],
-          source,
+        refuse(
+          "SCRY1604",
+          name,
+          `${given.file}:${first.line}: ${first.message}${more.length > 0 ? `, and ${more.length} lines more` : ""}`,
         );
       prefixes = read.prefixes;
     }
     const four = prefixes.reduce((count, { bytes }) => count + (bytes.length === 4 ? 1 : 0), 0);
     const inMap = dynamic || four > INLINE_4 || prefixes.length - four > INLINE_6;
     if (inMap && bits === MAP_SETS)
-      throw new DiagnosticError(
-        [
-          {
-            code: "SCRY1605",
-            severity: "error",
-            message: `More than ${MAP_SETS} sets are large or dynamic`,
-            span: place("sets", name),
-            hints: ["Put together those that the same rules ask for"],
-          },
-        ],
-        source,
+      refuse(
+        "SCRY1605",
+        name,
+        `More than ${MAP_SETS} sets are large or dynamic`,
+        "Put together those that the same rules ask for",
       );
     made.set(name, { name, prefixes, dynamic, ...(inMap ? { bit: bits++ } : {}) });
   }
