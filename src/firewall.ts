@@ -22,7 +22,6 @@ export {
   type ImportOptions,
   importRules,
   judge,
-  type Prefix,
   packetOfHex,
   packetOfWords,
   type Rule,
@@ -48,4 +47,4 @@ export {
   type RuleCounts,
   type Sample,
 } from "./net/index.ts";
-export { type Diagnostic, DiagnosticError, formatDiagnostic } from "./source/index.ts";
+export { type Diagnostic, DiagnosticError, formatDiagnostic, type Prefix } from "./source/index.ts";

@@ -6,4 +6,14 @@ export { type Diagnostic, DiagnosticError, formatDiagnostic, type Severity } fro
 export { FormatError } from "./format-error.ts";
 export { type Looks, type Part, PLAIN, painted } from "./looks.ts";
 export { nearest } from "./nearest.ts";
+export {
+  containsPrefix,
+  formatPrefix,
+  type MergedPrefix,
+  maskedTo,
+  mergedPrefixes,
+  type Prefix,
+  parsePrefix,
+  wholeAddress,
+} from "./prefixes.ts";
 export { joinSpans, type LineColumn, lineColumn, lineText, offsetOf, type SourceText, type Span } from "./span.ts";

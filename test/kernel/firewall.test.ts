@@ -10,7 +10,6 @@ import { bpfFileSystems } from "../../src/kernel/index.ts";
 import { packetOfWords, type RulesData, readPrefix, rulesOf } from "../../src/net/firewall/index.ts";
 import { applyFirewall, LiveFirewall } from "../../src/net/index.ts";
 import { repository, runScry } from "../support/commands.ts";
-import { lacking } from "../support/skips.ts";
 
 const netns = `scry-${process.pid}-wall`;
 const path = `/run/netns/${netns}`;
@@ -85,13 +84,6 @@ const scry = async (...words: string[]): Promise<{ status: number | null; stdout
 
 const place = { interface: "v0", netns: path, hook: "xdp" } as const;
 const packetsBy = (firewall: LiveFirewall): number[] => firewall.counts().map(({ packets }) => Number(packets));
-const pinned = lacking("firewalls that stay", {
-  "bpf file system":
-    bpfFileSystems().length > 0 ||
-    mounted ||
-    spawnSync("mountpoint", ["-q", "/sys/fs/bpf"]).status === 0 ||
-    process.getuid?.() === 0,
-});
 
 describe("scry firewall", () => {
   it("counts and refuses until it is ended, and shows samples", async () => {
@@ -127,7 +119,7 @@ describe("scry firewall", () => {
     await ended;
   });
 
-  describe.skipIf(pinned)("that stays", () => {
+  describe("that stays", () => {
     afterEach(async () => {
       await LiveFirewall.open(place)?.remove();
     });

@@ -1,15 +1,11 @@
 // Random packets, and mutated ones: with VLAN tags, extension headers, fragments, options, ICMP errors, wrong lengths, cut off.
 
-/** Random numbers by a seed (mulberry32). */
+import { Random } from "./random-words.ts";
+
+/** Random numbers from 0 to below 1, by a seed. */
 export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
+  const random = new Random(seed);
+  return () => random.below(2 ** 32) / 2 ** 32;
 }
 
 export interface PacketPool {

@@ -2,15 +2,13 @@
 
 import type { ContentData, RuleData, RulesData } from "../../src/net/firewall/index.ts";
 import { packet } from "../../src/packets/index.ts";
+import { Random } from "./random-words.ts";
 
-/** Numbers from 0 up to below `n`, the same for the same seed (a linear congruential generator, its upper bits). */
+/** Numbers from 0 up to below `n`, the same for the same seed. */
 export type Dice = (n: number) => number;
 export function seeded(seed: number): Dice {
-  let state = (seed ^ 0x9e3779b9) >>> 0;
-  return (n) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor(((state >>> 1) / 2 ** 31) * n);
-  };
+  const random = new Random(seed);
+  return (n) => random.below(n);
 }
 const pick = <T>(roll: Dice, of: readonly T[]): T => of[roll(of.length)] as T;
 

@@ -18,7 +18,8 @@ import {
   ruleName,
   runRuleTests,
 } from "../../src/net/firewall/index.ts";
-import { compileServices, parsePrefix } from "../../src/net/services/index.ts";
+import { compileServices } from "../../src/net/services/index.ts";
+import { parsePrefix } from "../../src/source/index.ts";
 import { repository } from "../support/commands.ts";
 
 const folder = join(repository, "examples/net");

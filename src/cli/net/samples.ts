@@ -2,6 +2,7 @@
 
 import { closeSync, openSync } from "node:fs";
 import { interfaceBlock, packetBlock, sectionBlock } from "../../capture/index.ts";
+import { SAMPLE_BYTES } from "../../net/firewall/index.ts";
 import type { LiveFirewall } from "../../net/index.ts";
 import { decodePacket, formatPacket } from "../../packets/index.ts";
 import { DiagnosticError } from "../../source/index.ts";
@@ -20,7 +21,11 @@ export async function showSamples(firewall: LiveFirewall, { given }: CommandLine
   try {
     if (fd !== undefined) {
       writeAll(fd, sectionBlock("scry"), path);
-      writeAll(fd, interfaceBlock({ name: firewall.place.interface, linkType: ETHERNET, snapshotLength: 256 }), path);
+      writeAll(
+        fd,
+        interfaceBlock({ name: firewall.place.interface, linkType: ETHERNET, snapshotLength: SAMPLE_BYTES }),
+        path,
+      );
     }
     for await (const { rule, length, data } of firewall.samples(signal)) {
       const one = rules[rule];

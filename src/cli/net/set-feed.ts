@@ -1,9 +1,9 @@
 // A feed of changes of a firewall's set: lines of `+NETWORK` and `-NETWORK`, made as they come.
 
 import { createInterface } from "node:readline";
-import { type Prefix, readPrefix } from "../../net/firewall/index.ts";
+import { readPrefix } from "../../net/firewall/index.ts";
 import type { LiveFirewall } from "../../net/index.ts";
-import { DiagnosticError } from "../../source/index.ts";
+import { DiagnosticError, type Prefix } from "../../source/index.ts";
 
 /** Lines that are there are made together when nothing more comes for so long (milliseconds), or when they are so many. */
 const WAIT = 20;

@@ -13,6 +13,7 @@ import {
   Poller,
   UnsupportedError,
 } from "../../kernel/index.ts";
+import type { Prefix } from "../../source/index.ts";
 import { readForeign } from "../../symbols/index.ts";
 import {
   BLOCKED,
@@ -25,7 +26,6 @@ import {
   type GuardCount,
   NETWORKS4,
   NETWORKS6,
-  type Prefix,
   type RuleSet,
   readRules,
   SAMPLE,

@@ -1,7 +1,8 @@
 // The maps of a firewall's large and changing sets, in the kernel: filled, changed while packets ask them, carried over.
 
 import { type KernelMap, UnsupportedError } from "../../kernel/index.ts";
-import { type CompiledFirewall, NETWORKS4, NETWORKS6, NetworkTable, type Prefix } from "../firewall/index.ts";
+import type { Prefix } from "../../source/index.ts";
+import { type CompiledFirewall, NETWORKS4, NETWORKS6, NetworkTable } from "../firewall/index.ts";
 
 const ENTRY = 4;
 /** `struct bpf_lpm_trie_key`: the length, then the address. */

@@ -1,13 +1,7 @@
-// Networks of addresses: prefixes of IPv4 and IPv6, as rules and lists write them.
+// Networks as rules and lists write them, with what is wrong with them; addresses as words.
 
 import { type Wrong, wrong } from "../../config/index.ts";
-import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "../../source/index.ts";
-
-/** The addresses that begin with `bits` bits of these 4 or 16 bytes; the bits behind them are zero. */
-export interface Prefix {
-  readonly bytes: Uint8Array;
-  readonly bits: number;
-}
+import { formatPrefix, maskedTo, type Prefix, parseIpv4, parseIpv6 } from "../../source/index.ts";
 
 /** `10.0.0.0/8`, `2001:db8::/32`, or an address alone. */
 export function readPrefix(text: string): Prefix | Wrong {
@@ -31,18 +25,6 @@ export function readPrefix(text: string): Prefix | Wrong {
     );
   return { bytes, bits };
 }
-
-export function maskedTo(bytes: Uint8Array, bits: number): Uint8Array {
-  return bytes.map((byte, i) => byte & (bits >= (i + 1) * 8 ? 255 : bits <= i * 8 ? 0 : 255 << ((i + 1) * 8 - bits)));
-}
-
-export function formatPrefix({ bytes, bits }: Prefix): string {
-  const address = bytes.length === 4 ? formatIpv4(bytes) : formatIpv6(bytes);
-  return bits === bytes.length * 8 ? address : `${address}/${bits}`;
-}
-
-export const holds = (prefix: Prefix, address: Uint8Array): boolean =>
-  prefix.bytes.length === address.length && maskedTo(address, prefix.bits).every((byte, i) => byte === prefix.bytes[i]);
 
 /** A word of an address, from its first byte on; unsigned. */
 export const wordAt = (bytes: Uint8Array, at: number): number =>

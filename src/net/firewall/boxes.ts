@@ -1,7 +1,8 @@
 // Rules as boxes: for each world of packets, what a rule asks of each field. What a world settles by itself (its protocol, its
 // EtherType) is no question any more; a rule that asks for what a world does not have has no box there.
 
-import { formatPrefix, type Prefix, range4, wordAt } from "./addresses.ts";
+import { formatPrefix, type Prefix } from "../../source/index.ts";
+import { range4, wordAt } from "./addresses.ts";
 import type { Box } from "./decision.ts";
 import { FIELDS, type Field, hasField, ICMP, ICMP6, PORT_PROTOCOLS, TCP, type World } from "./fields.ts";
 import { complement, covers, type Intervals, intersection, normalised, point } from "./intervals.ts";

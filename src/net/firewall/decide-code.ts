@@ -19,12 +19,6 @@ import { bitOf, type Field, type Word, wordOf } from "./fields.ts";
 /** What `decide` answers: the rule in bits 8 to 31, what is to be done in the low ones; bits of noted rules in the upper half. */
 export const answerOf = (rule: number, action: number): number => rule * 256 + action;
 
-export interface DecideFunction {
-  readonly spec: FunctionSpec;
-  /** How many instructions an answer takes at most. */
-  readonly longest: number;
-}
-
 /** More than jumps of 16 bits reach; nobody writes such rules by hand. */
 const MOST_INSTRUCTIONS = 30_000;
 const HOT_REGISTERS = [4, 5, 6, 7, 8];
@@ -68,7 +62,7 @@ export function decideFunction(
   words: ReadonlyMap<Word, number>,
   answer: (rule: number | undefined) => number,
   bit: (rule: number) => number,
-): DecideFunction | undefined {
+): FunctionSpec | undefined {
   const code = new Code();
   const notes = entries.some((root) => ordered(root).some((node) => node.kind === "match" && node.next !== undefined));
   if (notes) code.add(movImm(NOTED, 0));
@@ -188,8 +182,7 @@ export function decideFunction(
   }
   code.add(exit());
   if (code.length > MOST_INSTRUCTIONS) return undefined;
-  const longest = Math.max(0, ...entries.map(depth));
-  return { spec: { name: "decide", code: code.finish(), parameters: 3 }, longest };
+  return { name: "decide", code: code.finish(), parameters: 3 };
 }
 
 /** The place where answers leave. */

@@ -1,8 +1,8 @@
 // Two rule sets, and the packets whose fate one would change: their graphs of decisions are walked side by side, and where they end
 // otherwise, what has been asked on the way tells of the packets.
 
-import { formatIpv4 } from "../../source/index.ts";
-import { formatPrefix } from "./addresses.ts";
+import { formatIpv4, formatPrefix } from "../../source/index.ts";
+
 import { decidesAtOnce } from "./boxes.ts";
 import type { Decision } from "./decision.ts";
 import { bitOf, FIELDS, type Field, mostOf, setBit, WORLDS, type World } from "./fields.ts";

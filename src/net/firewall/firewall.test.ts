@@ -6,13 +6,12 @@ import { packetsOf, randomPacket, randomRules, seeded } from "../../../test/supp
 import { jsonSchema } from "../../config/index.ts";
 import { embedded } from "../../machine/index.ts";
 import { packet } from "../../packets/index.ts";
-import { DiagnosticError, formatDiagnostic } from "../../source/index.ts";
+import { DiagnosticError, formatDiagnostic, formatPrefix } from "../../source/index.ts";
 import {
   analyseRules,
   type CompiledFirewall,
   compileFirewall,
   differences,
-  formatPrefix,
   judge,
   NETWORKS6,
   NetworkTable,

@@ -1,6 +1,6 @@
 // A firewall: rules as text or data, compiled to one program of their own; what it does with a packet, explained.
 export { refuseElsewhere } from "./action-hooks.ts";
-export { formatPrefix, type Prefix, readPrefix } from "./addresses.ts";
+export { readPrefix } from "./addresses.ts";
 export { analyseRules } from "./analysis.ts";
 export { BLOCKED, FLOW_MAP } from "./conditions.ts";
 export { COUNTER_BYTES, COUNTERS } from "./counters.ts";
@@ -23,6 +23,6 @@ export {
 export { judge, ruleName, runRuleTests, type TestOutcome } from "./rule-tests.ts";
 export type { Action, ContentData, Rule, RuleData, RuleSet, RulesData, RuleTest } from "./rules.ts";
 export { RULES, readRules, rulesOf } from "./rules-text.ts";
-export { SAMPLE, SAMPLES } from "./samples.ts";
+export { SAMPLE, SAMPLE_BYTES, SAMPLES } from "./samples.ts";
 export { type FirewallSet, resolveSets } from "./sets.ts";
 export { CONTROL, PREVIOUS } from "./trial.ts";

@@ -15,7 +15,8 @@
 import type { FunctionBuilder, IrFunction, Value, Variable } from "../../compiler/index.ts";
 import { FunctionBuilder as Builder } from "../../compiler/index.ts";
 import type { MapSpec } from "../../object/index.ts";
-import { maskedTo, type Prefix, range4 } from "./addresses.ts";
+import { mergedPrefixes, type Prefix } from "../../source/index.ts";
+import { range4 } from "./addresses.ts";
 import type { FirewallSet } from "./sets.ts";
 
 export const NETWORKS4 = "networks4";
@@ -289,43 +290,18 @@ function edgesWithin(
   return edges;
 }
 
-/** Networks of one family, each with the bits of the sets that have it. */
-interface Merged {
-  readonly prefix: Prefix;
-  bits: number;
-}
-
 /** Networks of IPv6 by their keys in the trie: each has the bits of those that it lies in, too. */
 export function trieEntries(sets: Iterable<FirewallSet>): { readonly key: Uint8Array; readonly bits: number }[] {
-  const byKey = new Map<string, Merged>();
-  const keyOf = (bytes: Uint8Array, bits: number): string => `${bits}:${maskedTo(bytes, bits).join()}`;
-  for (const { bit, prefixes } of sets) {
-    if (bit === undefined) continue;
-    for (const prefix of prefixes) {
-      if (prefix.bytes.length !== 16) continue;
-      const key = keyOf(prefix.bytes, prefix.bits);
-      const known = byKey.get(key);
-      if (known === undefined) byKey.set(key, { prefix, bits: (1 << bit) >>> 0 });
-      else known.bits = (known.bits | (1 << bit)) >>> 0;
-    }
-  }
-  const lengths = [...new Set([...byKey.values()].map(({ prefix }) => prefix.bits))].sort((a, b) => a - b);
-  const merged = [...byKey.values()].sort((a, b) => a.prefix.bits - b.prefix.bits);
-  // The nearest one around it has those of all others already.
-  for (const one of merged)
-    for (let i = lengths.length - 1; i >= 0; i--) {
-      const bits = lengths[i] as number;
-      if (bits >= one.prefix.bits) continue;
-      const around = byKey.get(keyOf(one.prefix.bytes, bits));
-      if (around === undefined) continue;
-      one.bits = (one.bits | around.bits) >>> 0;
-      break;
-    }
-  return merged.map(({ prefix, bits }) => {
+  const lists: (readonly Prefix[])[] = [];
+  for (const { bit, prefixes } of sets)
+    if (bit !== undefined) lists[bit] = prefixes.filter(({ bytes }) => bytes.length === 16);
+  return mergedPrefixes(lists).map(({ prefix, lists: own }) => {
     const key = new Uint8Array(20);
     new DataView(key.buffer).setUint32(0, prefix.bits, true);
     key.set(prefix.bytes, 4);
-    return { key, bits };
+    let bits = 0;
+    for (const bit of own) bits |= 1 << bit;
+    return { key, bits: bits >>> 0 };
   });
 }
 

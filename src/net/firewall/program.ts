@@ -173,14 +173,14 @@ class ProgramWriter {
     };
     const main = compile({ name: FIREWALL_PROGRAM, functions: [entry, ...this.#functions] }, options);
     const asksDecide = main.functions.some(({ code }) =>
-      code.some(({ ref }) => ref?.kind === "call" && ref.function === decided.spec.name),
+      code.some(({ ref }) => ref?.kind === "call" && ref.function === decided.name),
     );
     const programs: BpfObject["programs"][number][] = [
       {
         name: FIREWALL_PROGRAM,
         type: HOOKS[this.hook].type,
         attach: [],
-        functions: asksDecide ? [...main.functions, decided.spec] : main.functions,
+        functions: asksDecide ? [...main.functions, decided] : main.functions,
       },
     ];
     if (this.#tracks)

@@ -2,8 +2,9 @@
 // explanations are made of it.
 
 import type { ReadConfig } from "../../config/index.ts";
-import { holds } from "./addresses.ts";
-import { limitTerms } from "./conditions.ts";
+import { containsPrefix, wholeAddress } from "../../source/index.ts";
+
+import { IDLE, limitTerms } from "./conditions.ts";
 import { contentOf, payloadOf, payloadSays } from "./content-conditions.ts";
 import { factsOf, type PacketFacts } from "./facts.ts";
 import { type FIELDS, hasField, type World } from "./fields.ts";
@@ -94,7 +95,7 @@ export function referenceFirewall(
     if (facts === undefined) return { action: fallback, passed };
     const flow = flowKey(facts);
     const seen = flows.get(flow);
-    const idle = facts.fields.get("protocol") === 6 ? 3600n : 120n;
+    const idle = BigInt(facts.fields.get("protocol") === 6 ? IDLE.tcp : IDLE.other);
     const known = established ?? (seen !== undefined && now - seen <= idle * SECOND);
     const source = facts.source?.join();
     const block = source === undefined ? undefined : blocked.get(source);
@@ -204,6 +205,6 @@ function missedField(rule: Rule, facts: PacketFacts, sets: ReadonlyMap<string, F
 }
 
 function inItem(item: AddressItem, address: Uint8Array, sets: ReadonlyMap<string, FirewallSet>): boolean {
-  if ("prefix" in item) return holds(item.prefix, address);
-  return sets.get(item.set)?.prefixes.some((prefix) => holds(prefix, address)) ?? false;
+  if ("prefix" in item) return containsPrefix(item.prefix, wholeAddress(address));
+  return sets.get(item.set)?.prefixes.some((prefix) => containsPrefix(prefix, wholeAddress(address))) ?? false;
 }

@@ -20,9 +20,9 @@ import {
 } from "../../config/index.ts";
 import { PROTOCOL_NUMBERS as IP_PROTOCOLS, SERVICE_PORTS } from "../../lang/filter/index.ts";
 import { PROTOCOLS } from "../../packets/index.ts";
-import { DiagnosticError, nearest, parseMac, type SourceText } from "../../source/index.ts";
+import { DiagnosticError, nearest, type Prefix, parseMac, type SourceText } from "../../source/index.ts";
 import { SERVICES } from "../services/index.ts";
-import { type Prefix, readPrefix } from "./addresses.ts";
+import { readPrefix } from "./addresses.ts";
 import { normalised } from "./intervals.ts";
 
 import { type ContentPattern, partsOf } from "./patterns/index.ts";

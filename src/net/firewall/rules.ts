@@ -9,8 +9,9 @@
 //       - { name: ssh, action: allow, protocol: tcp, destination-port: 22, source: $office }
 //       - { action: deny, source: $blocked }
 
+import type { Prefix } from "../../source/index.ts";
 import type { Service } from "../services/index.ts";
-import type { Prefix } from "./addresses.ts";
+
 import type { ContentPattern } from "./patterns/index.ts";
 
 /**

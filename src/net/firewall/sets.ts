@@ -2,8 +2,8 @@
 // map that is asked once for an address: its answer has a bit for each of them.
 
 import type { ReadConfig } from "../../config/index.ts";
-import { DiagnosticError } from "../../source/index.ts";
-import { type Prefix, readPrefixList } from "./addresses.ts";
+import { DiagnosticError, type Prefix } from "../../source/index.ts";
+import { readPrefixList } from "./addresses.ts";
 import type { RuleSet } from "./rules.ts";
 
 export interface FirewallSet {

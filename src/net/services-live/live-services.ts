@@ -16,9 +16,8 @@ import {
 import { Link, RecordStream } from "../../loader/index.ts";
 import type { MapSpec } from "../../object/index.ts";
 import { groupFolder } from "../../session/index.ts";
-import type { Diagnostic, SourceText, Span } from "../../source/index.ts";
+import type { Diagnostic, Prefix, SourceText, Span } from "../../source/index.ts";
 import {
-  type AddressPrefix,
   addressKey,
   type CompiledServices,
   compileServices,
@@ -40,7 +39,7 @@ import { fileText, hostsOf, resolversOf, usersOf } from "./system-files.ts";
 
 export interface LiveServicesOptions {
   /** Whose answers are believed; those of /etc/resolv.conf unless said otherwise. */
-  readonly resolvers?: readonly AddressPrefix[];
+  readonly resolvers?: readonly Prefix[];
   /** Folder of the control group whose sockets' answers are read, and at which policies of users are: the root of cgroup2. */
   readonly root?: string;
   /** The folder of a control group, by what a policy calls it. */
@@ -88,7 +87,7 @@ export class LiveServices implements AsyncDisposable {
   failure: unknown;
   readonly #kernel: Kernel;
   readonly #options: LiveServicesOptions;
-  readonly #resolvers: readonly AddressPrefix[];
+  readonly #resolvers: readonly Prefix[];
   readonly #kept = new Map<string, KernelMap>();
   readonly #plans = new Map<number, Plan>();
   readonly #book: NameBook;
@@ -182,9 +181,9 @@ export class LiveServices implements AsyncDisposable {
   }
 
   /** Names of an address by the answers seen lately, the newest first. */
-  namesOf(family: 4 | 6, address: Uint8Array): readonly string[] {
+  namesOf(address: Uint8Array): readonly string[] {
     this.#readAnswers();
-    return this.#book.namesOf(addressKey(family, address));
+    return this.#book.namesOf(addressKey(address));
   }
 
   /** Ends the policy. */
@@ -337,7 +336,7 @@ export class LiveServices implements AsyncDisposable {
         names.some((name) => matchesName(pattern, name)) ? [slot] : [],
       );
       if (slots.length === 0) continue;
-      const key = addressKey(address.family, address.address);
+      const key = addressKey(address.bytes);
       const value = new Uint32Array(plan.capacity);
       const known = table.lookup(key);
       if (known !== undefined) value.set(new Uint32Array(known.slice().buffer));

@@ -13,7 +13,7 @@ export class NameBook {
   note(message: Uint8Array): void {
     const answer = readAnswer(message);
     for (const { address } of answer?.addresses ?? []) {
-      const key = addressKey(address.length === 4 ? 4 : 6, address).join();
+      const key = addressKey(address).join();
       const known = this.#names.get(key) ?? [];
       // The newest first; and the address behind all others.
       this.#names.delete(key);

@@ -1,8 +1,8 @@
 // What files of the system say of resolvers, users and names.
 
 import { readSync } from "node:fs";
+import { type Prefix, parsePrefix } from "../../source/index.ts";
 import { openForeign } from "../../symbols/index.ts";
-import { type AddressPrefix, parsePrefix } from "../services/index.ts";
 
 const MOST_FILE = 1 << 20;
 
@@ -22,7 +22,7 @@ export function fileText(path: string): string {
 }
 
 /** resolv.conf(5): `nameserver ADDRESS`; where it names none, this machine is asked. Zones are none of an address's bits. */
-export function resolversOf(text: string): readonly AddressPrefix[] {
+export function resolversOf(text: string): readonly Prefix[] {
   const named = [...text.matchAll(/^\s*nameserver\s+([^\s%]+)/gm)].flatMap(([, word = ""]) => parsePrefix(word) ?? []);
   return named.length > 0 ? named : ["127.0.0.1", "::1"].flatMap((word) => parsePrefix(word) ?? []);
 }
@@ -35,9 +35,7 @@ export function usersOf(text: string): ReadonlyMap<string, number> {
 }
 
 /** hosts(5) */
-export function hostsOf(
-  text: string,
-): readonly { readonly address: AddressPrefix; readonly names: readonly string[] }[] {
+export function hostsOf(text: string): readonly { readonly address: Prefix; readonly names: readonly string[] }[] {
   return text.split("\n").flatMap((line) => {
     const [word = "", ...names] = line.replace(/#.*/, "").trim().split(/\s+/);
     const address = word.includes("/") ? undefined : parsePrefix(word);

@@ -1,6 +1,6 @@
 // What services may do: policies by control group, unit, container or user, as programs that are asked at connect, bind, send and
 // receive; names as the machine's own resolvers answered them.
-export { type AddressPrefix, addressKey, formatPrefix, parsePrefix } from "./addresses.ts";
+export { addressKey } from "./addresses.ts";
 export {
   type CompiledServices,
   type CompileServicesOptions,

@@ -2,7 +2,8 @@
 // (struct bpf_sock), and when packets of others come in (struct __sk_buff). 1 lets it be, 0 is EPERM; of packets, they are dropped.
 
 import { type Block, FunctionBuilder, type IrFunction, type Value, type Variable } from "../../compiler/index.ts";
-import type { AddressPrefix } from "./addresses.ts";
+import type { Prefix } from "../../source/index.ts";
+import { familyOf } from "./addresses.ts";
 import { AddressSlot, type Asked, anyOf, asked, count, decide, knownOf, swapped, variable } from "./decision.ts";
 import { MAPS, NO_RULE, OTHER_SOCKET, Refused } from "./layout.ts";
 import { ports, readPacket } from "./packet-side.ts";
@@ -136,16 +137,16 @@ function byRules(verdicts: Verdicts, list: PlannedOperation, question: Asked, kn
 /** Goes on where an address is not one of these; words as they lie in memory. */
 export function isOneOf(
   b: FunctionBuilder,
-  addresses: readonly AddressPrefix[],
+  addresses: readonly Prefix[],
   family: Value,
   words: readonly Value[],
   hit: Block,
 ): void {
-  for (const one of addresses) {
+  for (const { bytes } of addresses) {
     const miss = b.block("miss");
-    const view = new DataView(one.address.buffer, one.address.byteOffset);
-    b.must("eq", family, one.family, miss);
-    for (let i = 0; i < one.address.length / 4; i++) b.must("eq", words[i] as Value, view.getUint32(4 * i, true), miss);
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    b.must("eq", family, familyOf(bytes), miss);
+    for (let i = 0; i < bytes.length / 4; i++) b.must("eq", words[i] as Value, view.getUint32(4 * i, true), miss);
     b.jump(hit);
     b.enter(miss);
   }

@@ -1,7 +1,7 @@
 // How the maps of a policy lie: what programs write and read, and so does the user's side.
 
 import type { MapSpec } from "../../object/index.ts";
-import { ADDRESS_BYTES } from "./addresses.ts";
+import { ADDRESS_BYTES, familyOf } from "./addresses.ts";
 import { MOST_OF_ONE_NAME, NAME_BYTES } from "./name-patterns.ts";
 import type { Plan } from "./plan.ts";
 
@@ -148,8 +148,8 @@ export function entriesOf(plan: Plan): readonly MapEntry[] {
   const prefixes = plan.prefixes.map(({ prefix, lists }): MapEntry => {
     const key = new Uint8Array(PREFIX_KEY);
     new DataView(key.buffer).setUint32(0, 32 + prefix.bits, true);
-    key[4] = prefix.family;
-    key.set(prefix.address, 8);
+    key[4] = familyOf(prefix.bytes);
+    key.set(prefix.bytes, 8);
     const value = new Uint8Array(listBytes(plan));
     for (const list of lists) value[list >> 3] = (value[list >> 3] ?? 0) | (1 << (list & 7));
     return { map: MAPS.prefixes, key, value };

@@ -1,7 +1,15 @@
 // What the programs and tables of a policy hold, worked out ahead: rules with numbers in place of lists and names.
 
-import type { Diagnostic, Span } from "../../source/index.ts";
-import { type AddressPrefix, contains, mergedPrefixes, type PrefixEntry } from "./addresses.ts";
+import {
+  containsPrefix,
+  type Diagnostic,
+  formatPrefix,
+  type MergedPrefix,
+  mergedPrefixes,
+  type Prefix,
+  type Span,
+} from "../../source/index.ts";
+
 import { MOST_OF_ONE_NAME, patternContains, reversedPattern } from "./name-patterns.ts";
 import {
   type Destination,
@@ -54,21 +62,21 @@ export interface Plan {
   readonly slots: ReadonlyMap<string, number>;
   /** Numbers that the table of addresses has room for, a power of two. */
   readonly capacity: number;
-  readonly prefixes: readonly PrefixEntry[];
+  readonly prefixes: readonly MergedPrefix[];
   /** How many lists of prefixes there are. */
   readonly lists: number;
   /** What is looked up of a name, backwards, and the patterns that it then has. */
   readonly names: readonly { readonly key: string; readonly slots: readonly number[] }[];
   readonly counters: number;
   /** Who may be asked for names. */
-  readonly resolvers: readonly AddressPrefix[];
+  readonly resolvers: readonly Prefix[];
   /** Stands in records. */
   readonly generation: number;
 }
 
 export interface PlanOptions {
   /** Those whose answers are believed, and who may always be asked by services with names in their rules. */
-  readonly resolvers: readonly AddressPrefix[];
+  readonly resolvers: readonly Prefix[];
   /** Numbers of an earlier plan: a pattern keeps its own, so that the table of addresses can go on. */
   readonly slots?: ReadonlyMap<string, number>;
   /** The number of this policy, 0 to 2^31 - 1, which its records have; 0 unless said otherwise. */
@@ -100,7 +108,7 @@ export function planServices(
     });
   };
   const patterns = new Set<string>();
-  const lists: (readonly AddressPrefix[])[] = [];
+  const lists: (readonly Prefix[])[] = [];
   const listOf = new Map<string, number>();
   for (const service of services)
     for (const rules of Object.values(service.rules))
@@ -142,12 +150,9 @@ export function planServices(
     );
 
   let counters = 0;
-  const prefixList = (prefixes: readonly AddressPrefix[]): number | undefined => {
+  const prefixList = (prefixes: readonly Prefix[]): number | undefined => {
     if (prefixes.length === 0) return undefined;
-    const key = prefixes
-      .map(({ family, address, bits }) => `${family}/${address}/${bits}`)
-      .sort()
-      .join();
+    const key = prefixes.map(formatPrefix).sort().join();
     let list = listOf.get(key);
     if (list === undefined) listOf.set(key, (list = lists.push(prefixes) - 1));
     return list;
@@ -262,6 +267,6 @@ function destinationWithin(inner: Destination, outers: readonly Destination[]): 
   if (inner.kind === "name")
     return outers.some((outer) => outer.kind === "name" && patternContains(outer.pattern, inner.pattern));
   return inner.prefixes.every((prefix) =>
-    outers.some((outer) => outer.kind === "prefixes" && outer.prefixes.some((one) => contains(one, prefix))),
+    outers.some((outer) => outer.kind === "prefixes" && outer.prefixes.some((one) => containsPrefix(one, prefix))),
   );
 }

@@ -23,7 +23,8 @@ import {
   type Wrong,
   wrong,
 } from "../../config/index.ts";
-import { type AddressPrefix, LOCALHOST, parsePrefix } from "./addresses.ts";
+import { type Prefix, parsePrefix } from "../../source/index.ts";
+import { LOCALHOST } from "./addresses.ts";
 import { parseNamePattern } from "./name-patterns.ts";
 
 export type Verdict = "allow" | "deny";
@@ -34,7 +35,7 @@ export type Operation = (typeof OPERATIONS)[number];
 
 /** Addresses, or names: `db.example.com`, or all below one, `*.internal.example`. */
 export type Destination =
-  | { readonly kind: "prefixes"; readonly prefixes: readonly AddressPrefix[] }
+  | { readonly kind: "prefixes"; readonly prefixes: readonly Prefix[] }
   | { readonly kind: "name"; readonly pattern: string };
 
 /** Both ends are meant too. */

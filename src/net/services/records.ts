@@ -76,7 +76,7 @@ export function readRefusal(
     protocol: PROTOCOLS[protocol] ?? String(protocol),
     rule: rule === NO_RULE ? "default" : rule === OTHER_SOCKET ? "other-sockets" : rule + 1,
     dryRun: u8(Refused.dryRun) !== 0,
-    names: operation === "socket" ? [] : namesOf(addressKey(family, address)),
+    names: operation === "socket" ? [] : namesOf(addressKey(address)),
   };
 }
 

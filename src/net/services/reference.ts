@@ -1,7 +1,8 @@
 // The same decisions in plain TypeScript, rule by rule from the policy itself: what the programs are held against, and what answers
 // without a kernel.
 
-import { type AddressPrefix, addressKey, contains, plainAddress } from "./addresses.ts";
+import { containsPrefix, type Prefix, wholeAddress } from "../../source/index.ts";
+import { addressKey, plainAddress } from "./addresses.ts";
 import { LEAST_SECONDS, MESSAGE_BYTES, MOST_SECONDS, MOST_STEPS } from "./layout.ts";
 import { matchesName } from "./name-patterns.ts";
 import type { Match, Operation, Service, Verdict } from "./policy.ts";
@@ -32,7 +33,7 @@ export class NamesSeen {
   /** Notes what an answer says; of names that nobody asks for, too. */
   learn({ name, addresses }: Answer, now: number): void {
     for (const { address, seconds } of addresses) {
-      const key = addressKey(address.length === 4 ? 4 : 6, address).join();
+      const key = addressKey(address).join();
       const own = this.#until.get(key) ?? new Map<string, number>();
       const until = now + Math.min(MOST_SECONDS, Math.max(LEAST_SECONDS, seconds)) + 1;
       own.set(name, Math.max(own.get(name) ?? 0, until));
@@ -41,28 +42,24 @@ export class NamesSeen {
   }
 
   namesOf(address: Uint8Array, now: number): readonly string[] {
-    const own = this.#until.get(addressKey(address.length === 4 ? 4 : 6, address).join());
+    const own = this.#until.get(addressKey(address).join());
     return [...(own ?? [])].flatMap(([name, until]) => (until > now ? [name] : []));
   }
 }
 
 /** Is this operation of the service restricted at all, and what is decided? */
-export function judge(
-  service: Service,
-  call: Call,
-  resolvers: readonly AddressPrefix[],
-  names: readonly string[],
-): Judgement {
+export function judge(service: Service, call: Call, resolvers: readonly Prefix[], names: readonly string[]): Judgement {
   const rules = service.rules[call.operation];
   if (rules === undefined) return { verdict: "allow" };
   const goes = call.operation === "connect" || call.operation === "send";
   const plain = plainAddress(call.address);
-  const address = goes && plain.address.every((byte) => byte === 0) ? loopback(plain.family) : plain.address;
+  const address = goes && plain.every((byte) => byte === 0) ? loopback(plain.length) : plain;
   const usesNames = Object.values(service.rules).some((own) =>
     own.some(({ match }) => match.addresses?.some((one) => one.kind === "name")),
   );
-  const own: AddressPrefix = { family: plain.family, address, bits: address.length * 8 };
-  const resolver = (port: number): boolean => usesNames && port === 53 && resolvers.some((one) => contains(one, own));
+  const own = wholeAddress(address);
+  const resolver = (port: number): boolean =>
+    usesNames && port === 53 && resolvers.some((one) => containsPrefix(one, own));
   if (call.operation === "bind" && call.port === 0) return { verdict: "allow" };
   if (goes && resolver(call.port)) return { verdict: "allow" };
   const index = rules.findIndex(({ match }) => matchesCall(match, own, call.port, call.protocol, names));
@@ -77,22 +74,16 @@ export function judge(
   return { verdict: service.default };
 }
 
-const loopback = (family: 4 | 6): Uint8Array =>
-  family === 4 ? Uint8Array.of(127, 0, 0, 1) : Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? 1 : 0));
+const loopback = (bytes: number): Uint8Array =>
+  bytes === 4 ? Uint8Array.of(127, 0, 0, 1) : Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? 1 : 0));
 
-function matchesCall(
-  match: Match,
-  own: AddressPrefix,
-  port: number,
-  protocol: number,
-  names: readonly string[],
-): boolean {
+function matchesCall(match: Match, own: Prefix, port: number, protocol: number, names: readonly string[]): boolean {
   if (match.protocol !== undefined && protocol !== (match.protocol === "tcp" ? 6 : 17)) return false;
   if (match.ports !== undefined && !match.ports.some(({ from, to }) => port >= from && port <= to)) return false;
   if (match.addresses === undefined) return true;
   return match.addresses.some((one) =>
     one.kind === "prefixes"
-      ? one.prefixes.some((prefix) => contains(prefix, own))
+      ? one.prefixes.some((prefix) => containsPrefix(prefix, own))
       : names.some((name) => matchesName(one.pattern, name)),
   );
 }

@@ -7,18 +7,23 @@ import { Random } from "../../../test/support/random-words.ts";
 import { readConfig, record, required } from "../../config/index.ts";
 import { embedded, type Machine } from "../../machine/index.ts";
 import { packet } from "../../packets/index.ts";
-import { DiagnosticError, formatDiagnostic, parseIpv4, parseIpv6 } from "../../source/index.ts";
+import {
+  DiagnosticError,
+  formatDiagnostic,
+  type Prefix,
+  parseIpv4,
+  parseIpv6,
+  parsePrefix,
+} from "../../source/index.ts";
 import { addressKey } from "./addresses.ts";
 import { compileServices } from "./compile.ts";
 import {
-  type AddressPrefix,
   type Call,
   type CompiledServices,
   formatRefusal,
   judge,
   MAPS,
   NamesSeen,
-  parsePrefix,
   readAnswer,
   readCounts,
   readRefusal,
@@ -26,7 +31,7 @@ import {
   type Service,
 } from "./index.ts";
 
-const RESOLVERS = ["127.0.0.53", "2001:db8::53"].map((text) => parsePrefix(text) as AddressPrefix);
+const RESOLVERS = ["127.0.0.53", "2001:db8::53"].map((text) => parsePrefix(text) as Prefix);
 const bytesOf = (text: string): Uint8Array => (parseIpv4(text) ?? parseIpv6(text)) as Uint8Array;
 const seed = Number(process.env["SCRY_SEED"] ?? 20261129);
 
@@ -409,7 +414,7 @@ describe("generated", () => {
       if (answer !== undefined) names.learn(answer, 1000);
       const table = machine.maps.get(MAPS.addresses)!;
       for (const { address } of answer?.addresses ?? []) {
-        const value = table.lookup(addressKey(address.length === 4 ? 4 : 6, address));
+        const value = table.lookup(addressKey(address));
         const until = value === undefined ? undefined : new Uint32Array(value.slice().buffer);
         for (const [pattern, slot] of made.plan.slots) {
           const known = answer !== undefined && names.namesOf(address, 1000).some((name) => matches(pattern, name));

@@ -1,8 +1,8 @@
 // What a rule of another firewall asks of a packet, as it is put together: each line adds to it, and a chain's rules take on what
 // the jump to it asked.
 
-import { formatMac } from "../../../source/index.ts";
-import { formatPrefix, holds, type Prefix } from "../addresses.ts";
+import { containsPrefix, formatMac, formatPrefix, type Prefix } from "../../../source/index.ts";
+
 import { has, type Intervals, intersection } from "../intervals.ts";
 import type { Action, LimitData, RuleData } from "../rules.ts";
 import { PROTOCOL_NUMBERS } from "../rules-text.ts";
@@ -102,7 +102,7 @@ function commonFlags(a: string, b: string): readonly string[] {
   return words.some((word) => words.includes(`!${word}`)) ? [] : [words.join(",")];
 }
 
-const within = (inner: Prefix, outer: Prefix): boolean => outer.bits <= inner.bits && holds(outer, inner.bytes);
+const within = (inner: Prefix, outer: Prefix): boolean => containsPrefix(outer, inner);
 
 function commonAddresses(a: AddressList, b: AddressList): AddressList | "never" | "unsaid" {
   if (JSON.stringify(a) === JSON.stringify(b)) return a;

@@ -1,7 +1,7 @@
 // Texts of `nft list ruleset` as rules of this firewall: which chains decide about packets that come in, and what they jump to.
 
-import type { Diagnostic, SourceText } from "../../../source/index.ts";
-import { formatPrefix, type Prefix } from "../addresses.ts";
+import { type Diagnostic, formatPrefix, type Prefix, type SourceText } from "../../../source/index.ts";
+
 import type { RuleData, RulesData } from "../rules.ts";
 import { flatten, type ImportedChain, type ImportedRule, teller } from "./chains.ts";
 import type { Families } from "./draft.ts";

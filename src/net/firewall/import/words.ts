@@ -1,7 +1,7 @@
 // Words of iptables and nft that mean numbers, and how the two write addresses and ports.
 
-import { parseIpv4, parseIpv6 } from "../../../source/index.ts";
-import { maskedTo, type Prefix } from "../addresses.ts";
+import { maskedTo, type Prefix, parseIpv4, parseIpv6 } from "../../../source/index.ts";
+
 import { complement, type Intervals, normalised } from "../intervals.ts";
 import { PROTOCOL_NUMBERS } from "../rules-text.ts";
 import { type AddressList, MOST, maskBits, type NumberField, prefixesOf } from "./draft.ts";
