@@ -222,7 +222,7 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
     const standIns = object.programs.map((spec) => options.standsIn?.(spec));
     const records = linked.map((program, i) =>
       standIns[i] !== undefined || wantsTypes(program, object)
-        ? types.records(program, standIns[i] !== undefined)
+        ? types.records(program, object.programs[i]?.type, standIns[i] !== undefined)
         : undefined,
     );
     let typesFd = -1;
@@ -295,10 +295,10 @@ function ownTypes({ types }: BpfObject, programs: readonly LinkedProgram[], aske
   return openBtf(typesForKernel(types.bytes));
 }
 
-/** Source lines need them, and so do callbacks (`lddw` of a function, subtype 4). */
+/** Source lines need them, functions that are verified by themselves, and callbacks (`lddw` of a function, subtype 4). */
 function wantsTypes(program: LinkedProgram, object: BpfObject): boolean {
   if (object.source !== undefined && program.lines.length > 0) return true;
-  if (program.functions.some(({ type }) => type !== undefined)) return true;
+  if (program.functions.some(({ type, global }) => type !== undefined || global !== undefined)) return true;
   return program.instructions.some((instruction) => instruction.op === 0x18 && instruction.src === 4);
 }
 

@@ -12,7 +12,7 @@ import {
   LINE_RECORD_SIZE,
   plainTypes,
 } from "../btf/index.ts";
-import { type LinkedProgram, xdpFunction } from "../object/index.ts";
+import { type LinkedProgram, type ProgramType, xdpFunction } from "../object/index.ts";
 import { lineColumn, lineText, type SourceText } from "../source/index.ts";
 import { SystemCallError } from "./errors.ts";
 import type { BpfAttr, Kernel } from "./kernel.ts";
@@ -31,6 +31,15 @@ export interface ProgramRecords {
 
 const identifier = (name: string): string => name.replace(/^[^A-Za-z_]|[^A-Za-z0-9_]/g, "_");
 
+/** The struct of a program's context, which the kernel knows by its name alone (kernel/bpf/btf.c, btf_get_prog_ctx_type). */
+const CONTEXT_STRUCTS: Readonly<Partial<Record<string, string>>> = {
+  xdp: "xdp_md",
+  sched_cls: "__sk_buff",
+  sched_act: "__sk_buff",
+  socket_filter: "__sk_buff",
+  cgroup_skb: "__sk_buff",
+};
+
 /** Gathers the types and lines of all programs of an object into one BTF. */
 export class ProgramTypes {
   readonly #writer: BtfWriter;
@@ -44,20 +53,27 @@ export class ProgramTypes {
     this.#source = source;
   }
 
-  /** `standsIn`: the entry is to stand in for a function of an XDP program, as which it has to be typed. */
-  records(program: LinkedProgram, standsIn = false): ProgramRecords {
-    const functions: BtfFunctionRecord[] = program.functions.map(({ name, slot, parameters, global, type }, i) => ({
-      slot,
-      // The kernel demands static linkage of callbacks; a static function is verified at each call, with no types.
-      type:
-        standsIn && i === 0
-          ? this.#writer.func(identifier(name), xdpFunction(this.#writer), "global")
-          : type !== undefined
-            ? type
-            : global === undefined
-              ? this.#writer.func(identifier(name), this.#prototype(i === 0 ? -1 : parameters), "static")
-              : this.#global(identifier(name), parameters, global.context),
-    }));
+  /** `type`: the program's, whose context global functions are given. `standsIn`: the entry is to stand in for a function of an XDP program, as which it has to be typed. */
+  records(program: LinkedProgram, type?: ProgramType, standsIn = false): ProgramRecords {
+    const functions: BtfFunctionRecord[] = program.functions.map(
+      ({ name, slot, parameters, global, type: own }, i) => ({
+        slot,
+        // The kernel demands static linkage of callbacks; a static function is verified at each call, with no types.
+        type:
+          standsIn && i === 0
+            ? this.#writer.func(identifier(name), xdpFunction(this.#writer), "global")
+            : own !== undefined
+              ? own
+              : global === undefined
+                ? this.#writer.func(identifier(name), this.#prototype(i === 0 ? -1 : parameters), "static")
+                : this.#global(
+                    identifier(name),
+                    parameters,
+                    global.context,
+                    type === undefined ? undefined : CONTEXT_STRUCTS[type],
+                  ),
+      }),
+    );
     const lines = this.#source === undefined ? [] : this.#lineRecords(program, this.#source);
     return {
       functions: encodeFunctionInfo(functions),
@@ -85,15 +101,19 @@ export class ProgramTypes {
     });
   }
 
-  /** A function that is verified by its types alone: `int f(void *ctx, u64 a, …)`, the context marked as one. */
-  #global(name: string, parameters: number, context: boolean): number {
+  /**
+   * A function that is verified by its types alone: `int f(struct xdp_md *ctx, u64 a, …)`; where contexts of such programs have no
+   * struct, `void *`, marked as one (Linux 6.8).
+   */
+  #global(name: string, parameters: number, context: boolean, struct: string | undefined): number {
     const writer = this.#writer;
+    const pointer = (): number => writer.ptr(struct === undefined ? 0 : writer.struct(struct, 4, []));
     const params = Array.from({ length: parameters }, (_, i) => ({
       name: `a${i + 1}`,
-      type: i === 0 && context ? writer.ptr(0) : writer.int("u64", 8),
+      type: i === 0 && context ? pointer() : writer.int("u64", 8),
     }));
     const id = writer.func(name, writer.funcProto(writer.int("int", 4, { signed: true }), params), "global");
-    if (context) writer.declTag("arg:ctx", id, 0);
+    if (context && struct === undefined) writer.declTag("arg:ctx", id, 0);
     return id;
   }
 

@@ -63,6 +63,26 @@ describe("programs of rules", () => {
       loaded(randomRules(seeded(seed), { stateful: true })).close();
   }, 600_000);
 
+  it("ask for content of all kinds, however many rules do: the kernel follows each kind once", () => {
+    const kinds = [
+      { dns: "*.a.example" },
+      { tls: "a.example" },
+      { http: { host: "a.example" } },
+      { bytes: "evil" },
+      { regex: "GET /[a-m]+;" },
+    ];
+    const rules = Array.from({ length: 30 }, (_, i) => ({
+      action: "deny" as const,
+      protocol: ["tcp", "udp"],
+      "destination-port": i + 1,
+      content: kinds[i % 5] as (typeof kinds)[number],
+    }));
+    const object = loaded({ rules });
+    const evil = (port: number): Uint8Array =>
+      packet().eth().ipv4().tcp({ destination: port }).payload("an evil payload").bytes();
+    expect([run(object, evil(4)).value, run(object, evil(5)).value]).toEqual([1, 2]);
+  });
+
   it("count packets, bytes, and when the last one came", () => {
     const object = loaded({ rules: [{ action: "deny", protocol: "udp" }] });
     const bytes = frame("udp 10.0.0.1:1 > 10.0.0.2:2 length 100");
