@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { counters, objectOf } from "../../test/data/small-programs.ts";
 import { noteSources } from "../../test/support/lab-results.ts";
+import { addQuietNetwork } from "../../test/support/quiet-network.ts";
 import type { CgroupAttachType } from "../object/attach-types.ts";
 import { type AttachTarget, assembleCode, type MapSpec } from "../object/index.ts";
 import type { ProgramType } from "../object/program-types.ts";
@@ -30,7 +31,7 @@ const cgroups = mkdtempSync(join(tmpdir(), "scry-cgroup-"));
 const group = join(cgroups, `scry-${process.pid}`);
 
 beforeAll(() => {
-  for (const name of [a, b]) ip("netns", "add", name);
+  for (const name of [a, b]) addQuietNetwork(name);
   ip("-n", a, "link", "add", "v0", "type", "veth", "peer", "name", "v1", "netns", b);
   ip("-n", a, "address", "add", "10.9.0.1/24", "dev", "v0");
   ip("-n", b, "address", "add", "10.9.0.2/24", "dev", "v1");

@@ -1,6 +1,7 @@
 // Packets of an interface of the test's own by a ring: filtered in the kernel, with direction, length and VLAN tags.
 import { execFileSync, spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { addQuietNetwork } from "../../test/support/quiet-network.ts";
 import { encodeClassic } from "../isa/index.ts";
 import { compileFilter } from "../lang/filter/index.ts";
 import { packet } from "../packets/index.ts";
@@ -16,7 +17,7 @@ const netns = `scry-${process.pid}-ring`;
 const ip = (...words: string[]): void => void execFileSync("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
 
 beforeAll(() => {
-  ip("netns", "add", netns);
+  addQuietNetwork(netns);
   ip("-n", netns, "link", "add", "v0", "type", "veth", "peer", "name", "v1");
   for (const name of ["lo", "v0", "v1"]) ip("-n", netns, "link", "set", name, "up");
   ip("-n", netns, "address", "add", "10.9.0.1/24", "dev", "v0");

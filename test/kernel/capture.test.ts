@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openCapture, packet } from "../../src/filter.ts";
 import { repository } from "../support/commands.ts";
+import { addQuietNetwork } from "../support/quiet-network.ts";
 
 const netns = `scry-${process.pid}-capture`;
 const folder = mkdtempSync(join(tmpdir(), "scry-capture-"));
@@ -13,7 +14,7 @@ const ip = (...words: string[]): void => void execFileSync("ip", words, { stdio:
 const inside = (command: string): void => void execFileSync("ip", ["netns", "exec", netns, "bash", "-c", command]);
 
 beforeAll(() => {
-  ip("netns", "add", netns);
+  addQuietNetwork(netns);
   ip("-n", netns, "link", "add", "v0", "type", "veth", "peer", "name", "v1");
   for (const name of ["lo", "v0", "v1"]) ip("-n", netns, "link", "set", name, "up");
   ip("-n", netns, "address", "add", "10.9.0.1/24", "dev", "v0");

@@ -9,6 +9,7 @@ import { type RulesData, rulesOf } from "../../src/net/firewall/index.ts";
 import { applyFirewall, removePins } from "../../src/net/index.ts";
 import type { MapSpec } from "../../src/object/index.ts";
 import { runScry } from "../support/commands.ts";
+import { addQuietNetwork } from "../support/quiet-network.ts";
 import { lacking } from "../support/skips.ts";
 
 const netns = `scry-${process.pid}-torn`;
@@ -18,7 +19,7 @@ let mounted = false;
 let directory = "";
 
 beforeAll(() => {
-  ip("netns", "add", netns);
+  addQuietNetwork(netns);
   ip("-n", netns, "link", "add", "t0", "type", "veth", "peer", "name", "t1");
   directory = `/sys/fs/bpf/scry/firewall/t0-${statSync(path).ino}`;
   if (bpfFileSystems().length === 0) mounted = spawnSync("mount", ["-t", "bpf", "bpf", "/sys/fs/bpf"]).status === 0;

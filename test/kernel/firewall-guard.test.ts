@@ -4,6 +4,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rulesOf } from "../../src/net/firewall/index.ts";
 import { applyFirewall, type LiveFirewall } from "../../src/net/index.ts";
+import { addQuietNetwork } from "../support/quiet-network.ts";
 
 const server = `scry-${process.pid}-guarded`;
 const client = `scry-${process.pid}-guests`;
@@ -26,8 +27,8 @@ const BACKLOG = 64;
 
 let echo: ChildProcess;
 beforeAll(async () => {
-  ip("netns", "add", server);
-  ip("netns", "add", client);
+  addQuietNetwork(server);
+  addQuietNetwork(client);
   ip("-n", server, "link", "add", "g0", "type", "veth", "peer", "name", "g1", "netns", client);
   for (const [name, link, who] of [
     [server, "g0", "server"],

@@ -8,6 +8,7 @@ import { importRules } from "../../src/net/firewall/import/index.ts";
 import { referenceFirewall, resolveSets, rulesOf } from "../../src/net/firewall/index.ts";
 import { packet } from "../../src/packets/index.ts";
 import { repository } from "../support/commands.ts";
+import { addQuietNetwork } from "../support/quiet-network.ts";
 import { Random } from "../support/random-words.ts";
 import { lacking } from "../support/skips.ts";
 
@@ -45,7 +46,7 @@ const MAC = "02:00:5e:10:00:02";
 
 beforeAll(() => {
   if (missing) return;
-  for (const name of [a, b]) run(["ip", "netns", "add", name]);
+  for (const name of [a, b]) addQuietNetwork(name);
   run(["ip", "-n", a, "link", "add", "v0", "type", "veth", "peer", "name", "v1", "netns", b]);
   run(["ip", "-n", b, "link", "set", "v1", "address", MAC]);
   for (const address of ["10.7.0.2/8", "192.0.2.2/24"]) run(["ip", "-n", b, "address", "add", address, "dev", "v1"]);

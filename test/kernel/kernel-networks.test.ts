@@ -11,6 +11,7 @@ import { embedded } from "../../src/machine/index.ts";
 import { packet } from "../../src/packets/index.ts";
 import { objectOf } from "../../src/sources/index.ts";
 import { repository } from "../support/commands.ts";
+import { addQuietNetwork } from "../support/quiet-network.ts";
 
 const path = (name: string): string => join(repository, "examples/kernel", `${name}.bpf.ts`);
 const ip = (...words: string[]): void => void execFileSync("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
@@ -21,7 +22,7 @@ const groups = mkdtempSync(join(tmpdir(), "scry-cgroup-"));
 const group = join(groups, `scry-nets-${process.pid}`);
 
 beforeAll(() => {
-  for (const name of [a, b]) ip("netns", "add", name);
+  for (const name of [a, b]) addQuietNetwork(name);
   ip("-n", a, "link", "add", "v0", "type", "veth", "peer", "name", "v1", "netns", b);
   ip("-n", a, "address", "add", "10.9.0.1/24", "dev", "v0");
   ip("-n", a, "address", "add", "10.8.0.1/32", "dev", "v0");

@@ -24,6 +24,7 @@ import { packet } from "../../src/packets/index.ts";
 import { parsePrefix } from "../../src/source/index.ts";
 import { repository } from "../support/commands.ts";
 import { message, randomMessage } from "../support/dns-messages.ts";
+import { addQuietNetwork } from "../support/quiet-network.ts";
 import { Random } from "../support/random-words.ts";
 
 const space = `scry-services-${process.pid}`;
@@ -121,7 +122,7 @@ const ANSWERS: Readonly<Record<string, readonly (readonly number[])[]>> = {
 };
 
 beforeAll(async () => {
-  ip("netns", "add", space);
+  addQuietNetwork(space);
   ip("-n", space, "link", "set", "lo", "up");
   for (const last of [1, 2, 3, 4, 5, 53]) ip("-n", space, "address", "add", `10.7.0.${last}/32`, "dev", "lo");
   for (const last of [1, 2]) ip("-n", space, "address", "add", `fd07::${last}/128`, "dev", "lo", "nodad");

@@ -22,6 +22,7 @@ import { objectFileOf } from "../../src/sources/index.ts";
 import { objectOf } from "../data/small-programs.ts";
 import { Running, scryCommand } from "../support/commands.ts";
 import { noteSources } from "../support/lab-results.ts";
+import { addQuietNetwork } from "../support/quiet-network.ts";
 import { hasTool, isLinux, lacking } from "../support/skips.ts";
 
 const ip = (...words: string[]): void => void execFileSync("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
@@ -41,7 +42,7 @@ const freplace = ((): boolean => {
 })();
 
 beforeAll(() => {
-  for (const name of [a, b]) ip("netns", "add", name);
+  for (const name of [a, b]) addQuietNetwork(name);
   ip("-n", a, "link", "add", "v0", "type", "veth", "peer", "name", "v1", "netns", b);
   ip("-n", a, "address", "add", "10.9.0.1/24", "dev", "v0");
   ip("-n", b, "address", "add", "10.9.0.2/24", "dev", "v1");
