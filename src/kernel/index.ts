@@ -33,7 +33,7 @@ export {
 } from "./load.ts";
 export { createMap, KernelMap, type KernelMapOptions } from "./maps.ts";
 export { allModuleTypes, type LoadedFunction, moduleBtf, programFunctions } from "./module-types.ts";
-export { inNetworkNamespace } from "./net-namespace.ts";
+export { inNetworkNamespace, namespaceFile, namespaceId } from "./net-namespace.ts";
 export { type NetworkInterface, type NetworkProgram, networkInterfaces, networkPrograms } from "./network-programs.ts";
 export {
   openPacketRing,

@@ -56,7 +56,7 @@ export interface AttachOptions {
   /** Traffic control, and `cgroup/skb`. */
   readonly direction?: "ingress" | "egress";
   readonly by?: "tcx" | "clsact";
-  /** A file of a network namespace (/run/netns/NAME); `true`: this process's. */
+  /** A network namespace: a name of ip-netns(8), or a file; `true`: this process's. */
   readonly netns?: string | true;
   /** A folder of a cgroup2 file system. */
   readonly cgroup?: string;

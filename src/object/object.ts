@@ -282,7 +282,7 @@ export type AttachTarget = (
        * The program has to be loaded for that, to stand in for a function of a dispatcher.
        */
       readonly share?: XdpRunConfig;
-      /** File of the network namespace that the interface is in (/run/netns/NAME); absent: this process's. */
+      /** The network namespace that the interface is in: a name of ip-netns(8), or a file; absent: this process's. */
       readonly netns?: string;
     }
   | {

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { rulesOf } from "../../src/net/firewall/index.ts";
+import { type RulesData, rulesOf } from "../../src/net/firewall/index.ts";
 import { applyFirewall, type LiveFirewall } from "../../src/net/index.ts";
 import { addQuietNetwork } from "../support/quiet-network.ts";
 
@@ -25,6 +25,33 @@ type Family = (typeof FAMILIES)[number];
 const PORT = 80;
 const BACKLOG = 64;
 
+/** A server of all addresses of a namespace, whose answer is what comes in, in capitals. */
+async function serve(namespace: string): Promise<ChildProcess> {
+  const child = spawn("ip", [
+    "netns",
+    "exec",
+    namespace,
+    "/usr/bin/python3",
+    "-c",
+    `import socket,threading,sys
+s=socket.create_server(("::",${PORT}),family=socket.AF_INET6,dualstack_ipv6=True,backlog=${BACKLOG})
+def serve(c):
+  while data:=c.recv(65536): c.sendall(data.upper())
+  c.close()
+def take():
+  while True: threading.Thread(target=serve,args=(s.accept()[0],),daemon=True).start()
+threading.Thread(target=take,daemon=True).start()
+print("ready",flush=True); sys.stdin.read()`,
+  ]);
+  await new Promise((done) => child.stdout.once("data", done));
+  return child;
+}
+async function end(child: ChildProcess): Promise<void> {
+  const ended = new Promise((done) => child.once("close", done));
+  child.stdin?.end();
+  await ended;
+}
+
 let echo: ChildProcess;
 beforeAll(async () => {
   addQuietNetwork(server);
@@ -40,35 +67,16 @@ beforeAll(async () => {
     ip("-n", name, "link", "set", link, "up");
     ip("-n", name, "link", "set", "lo", "up");
   }
-  // What comes in comes back in capitals.
-  echo = spawn("ip", [
-    "netns",
-    "exec",
-    server,
-    "/usr/bin/python3",
-    "-c",
-    `import socket,threading,sys
-s=socket.create_server(("::",${PORT}),family=socket.AF_INET6,dualstack_ipv6=True,backlog=${BACKLOG})
-def serve(c):
-  while data:=c.recv(65536): c.sendall(data.upper())
-  c.close()
-def take():
-  while True: threading.Thread(target=serve,args=(s.accept()[0],),daemon=True).start()
-threading.Thread(target=take,daemon=True).start()
-print("ready",flush=True); sys.stdin.read()`,
-  ]);
-  await new Promise((done) => echo.stdout?.once("data", done));
+  echo = await serve(server);
 });
 afterAll(async () => {
-  const ended = new Promise((done) => echo.once("close", done));
-  echo.stdin?.end();
-  await ended;
+  await end(echo);
   for (const name of [server, client]) spawnSync("ip", ["netns", "del", name]);
 });
 
 /** Counters of TcpExt and the rest by their names. */
-function counters(): ReadonlyMap<string, number> {
-  const lines = inside(server, "cat", "/proc/net/netstat").trim().split("\n");
+function counters(namespace = server): ReadonlyMap<string, number> {
+  const lines = inside(namespace, "cat", "/proc/net/netstat").trim().split("\n");
   const all = new Map<string, number>();
   for (let i = 0; i + 1 < lines.length; i += 2) {
     const [names, values] = [lines[i] as string, lines[i + 1] as string].map((line) => line.split(" "));
@@ -89,18 +97,20 @@ const halfOpen = (): number =>
     .filter((line) => line.trim().split(/\s+/)[3] === "03").length;
 
 /** Connects, sends so many bytes and has them back; what came, or the error. */
-const talk = (family: Family, bytes = 20_000, port = PORT): string =>
+const talkTo = (address: string, bytes: number, port: number, from: string): string =>
   python(
-    client,
+    from,
     `import socket
 try:
-  s=socket.create_connection(("${ADDRESSES[family].server}",${port}),timeout=5)
+  s=socket.create_connection(("${address}",${port}),timeout=5)
   s.sendall(b"a"*${bytes}); s.shutdown(socket.SHUT_WR)
   got=b""
   while data:=s.recv(65536): got+=data
   print(got==b"A"*${bytes}, len(got))
 except OSError as error: print(error.strerror or error)`,
   );
+const talk = (family: Family, bytes = 20_000, port = PORT): string =>
+  talkTo(ADDRESSES[family].server, bytes, port, client);
 
 /** Sends segments of sources that are not there, all different: `flags` of TCP, so many of them, with an option or none. */
 const flood = (family: Family, flags: number, times: number, options = "020405b4"): void =>
@@ -207,5 +217,69 @@ it("a guarded server answers by cookies once its queue is full, where the system
     expect(waiting).toBeLessThan(BACKLOG * 2);
     expect(firewall.guarded()?.answered).toBe(2000 - waiting);
     expect(rise("SyncookiesRecv", () => expect(talk("ipv4")).toBe("True 20000"))).toBe(1);
+  });
+});
+
+// A router between the client and a server in a namespace of its own: the guard stands at the router, the sockets are behind it.
+describe("a server in another namespace", () => {
+  const router = `scry-${process.pid}-router`;
+  const behind = `scry-${process.pid}-behind`;
+  const outside = `scry-${process.pid}-outside`;
+  const [CLIENT, WAY, SERVER] = ["10.8.0.2", "10.8.0.1", "10.9.0.2"] as const;
+  let served: ChildProcess;
+  beforeAll(async () => {
+    for (const name of [router, behind, outside]) addQuietNetwork(name);
+    ip("-n", router, "link", "add", "r0", "type", "veth", "peer", "name", "c0", "netns", outside);
+    ip("-n", router, "link", "add", "r1", "type", "veth", "peer", "name", "s0", "netns", behind);
+    for (const [name, link, address] of [
+      [outside, "c0", CLIENT],
+      [router, "r0", WAY],
+      [router, "r1", "10.9.0.1"],
+      [behind, "s0", SERVER],
+    ] as const) {
+      ip("-n", name, "address", "add", `${address}/24`, "dev", link);
+      ip("-n", name, "link", "set", link, "up");
+      ip("-n", name, "link", "set", "lo", "up");
+    }
+    inside(router, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward");
+    inside(behind, "sh", "-c", "echo 2 > /proc/sys/net/ipv4/tcp_syncookies");
+    inside(router, "sh", "-c", "echo 0 > /proc/sys/net/ipv4/tcp_syncookies");
+    ip("-n", outside, "route", "add", "default", "via", WAY);
+    ip("-n", behind, "route", "add", "default", "via", "10.9.0.1");
+    served = await serve(behind);
+  });
+  afterAll(async () => {
+    await end(served);
+    for (const name of [router, behind, outside]) spawnSync("ip", ["netns", "del", name]);
+  });
+  const asked = (bytes: number): string => talkTo(SERVER, bytes, PORT, outside);
+  const guardedBy = (namespace: string): RulesData => ({
+    rules: [
+      { name: "web", action: "guard", namespace, protocol: "tcp", destination: SERVER, "destination-port": PORT },
+    ],
+  });
+
+  it("is guarded at the router, with its own cookies", async () => {
+    await using _peer = applyFirewall({ interface: "c0", netns: outside, hook: "xdp" }, rulesOf({ rules: [] }));
+    await using firewall = applyFirewall({ interface: "r0", netns: router, hook: "xdp" }, rulesOf(guardedBy(behind)));
+    const received = (): number => counters(behind).get("SyncookiesRecv") ?? Number.NaN;
+    const before = received();
+    expect(asked(20_000)).toBe("True 20000");
+    expect(received() - before).toBe(1);
+    expect(firewall.guarded()).toEqual({ answered: 1, accepted: 1, dropped: 0 });
+  });
+
+  it("is not known to a rule of the router's own sockets", async () => {
+    await using _peer = applyFirewall({ interface: "c0", netns: outside, hook: "xdp" }, rulesOf({ rules: [] }));
+    await using firewall = applyFirewall({ interface: "r0", netns: router, hook: "xdp" }, rulesOf(guardedBy(router)));
+    expect(asked(100)).toBe("True 100");
+    expect(firewall.guarded()).toEqual({ answered: 0, accepted: 0, dropped: 0 });
+  });
+
+  it("must be there", () => {
+    const nowhere = rulesOf(guardedBy("scry-nowhere"));
+    expect(() => applyFirewall({ interface: "r0", netns: router, hook: "xdp" }, nowhere)).toThrow(
+      /network namespace \/run\/netns\/scry-nowhere.*ENOENT/,
+    );
   });
 });

@@ -37,7 +37,7 @@ export function aborted(signal: AbortSignal): Promise<void> {
 
 const netnsOf = ({ given }: CommandLine): { netns?: string } => {
   const netns = given.get("netns");
-  return netns === undefined ? {} : { netns: netns.includes("/") ? netns : `/run/netns/${netns}` };
+  return netns === undefined ? {} : { netns };
 };
 
 export function placeOf(line: CommandLine, fallback?: string): FirewallPlace {

@@ -85,7 +85,7 @@ function live(text: string, device: string, given: Given): Promise<number> {
     promiscuous: given.has("promiscuous"),
     processes: given.has("process"),
     snapshotLength: numberOf(given, "snapshot", 1) ?? 262144,
-    ...(netns === undefined ? {} : { netns: netns.includes("/") ? netns : `/run/netns/${netns}` }),
+    ...(netns === undefined ? {} : { netns }),
     ...(write === undefined ? {} : { write }),
     ...(rotate === undefined ? {} : { rotation: parseRotation(rotate) }),
     ...(keep === undefined ? {} : { keep }),

@@ -65,7 +65,7 @@ export class Owners {
   #unknown = new Set<number>();
   #refreshed = Number.NEGATIVE_INFINITY;
 
-  /** `netns`: the namespace that is captured in, as a file. */
+  /** `netns`: the namespace that is captured in. */
   constructor(netns?: string) {
     this.#netns = netns;
   }

@@ -12,6 +12,7 @@ import {
   type LoadedProgram,
   liveKernel,
   loadObject,
+  namespaceId,
   openPinned,
   UnsupportedError,
   updateLink,
@@ -72,13 +73,19 @@ const word = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value)
 export function compileForKernel(
   rules: ReadConfig<RuleSet>,
   hook: FirewallPlace["hook"],
-  { dryRun = false, trial, file }: Pick<ApplyOptions, "dryRun" | "file" | "trial">,
+  {
+    dryRun = false,
+    trial,
+    file,
+    netns,
+  }: Pick<ApplyOptions, "dryRun" | "file" | "trial"> & Pick<FirewallPlace, "netns">,
   kernel: Kernel = liveKernel(),
 ): CompiledFirewall {
   if (!dryRun) refuseElsewhere(rules, hook, ["mark"]);
   return compileFirewall(rules, {
     hook,
     dryRun,
+    namespaceId: (name) => namespaceId(name, netns, kernel),
     trial: trial !== undefined,
     cpu: hasFeature("isa4", kernel) ? 4 : 3,
     atomicFetch: hasFeature("atomicFetch", kernel),
@@ -153,7 +160,7 @@ export function applyFirewall(
       throw new UnsupportedError(
         `${place.interface}: the rules there are on trial themselves: confirm them, or apply without a trial`,
       );
-    const compiled = compileForKernel(rules, place.hook, options, kernel);
+    const compiled = compileForKernel(rules, place.hook, { ...options, ...at(place) }, kernel);
     const shared = new Map<string, KernelMap>();
     for (const name of KEPT) {
       const map = before?.maps.get(name);

@@ -17,6 +17,7 @@ import {
   KernelMap,
   liveKernel,
   mapInfo,
+  namespaceFile,
   openPinned,
   pin,
   SystemCallError,
@@ -28,7 +29,7 @@ import { FIREWALL_MAPS, type HookName } from "../firewall/index.ts";
 /** Where a firewall stands. */
 export interface FirewallPlace {
   readonly interface: string;
-  /** File of the network namespace (/run/netns/NAME); absent: this process's. */
+  /** The network namespace: a name of ip-netns(8), or a file; absent: this process's. */
   readonly netns?: string;
   readonly hook: HookName;
 }
@@ -63,7 +64,7 @@ const decoded = (name: string): string =>
 
 /** The directory of a place's firewall. Throws a SystemCallError where its namespace cannot be found. */
 export function pinsOf({ interface: name, netns }: Pick<FirewallPlace, "interface" | "netns">): string {
-  const file = netns ?? "/proc/self/ns/net";
+  const file = netns === undefined ? "/proc/self/ns/net" : namespaceFile(netns);
   let number: number;
   try {
     number = statSync(file).ino;

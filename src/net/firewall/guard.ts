@@ -6,6 +6,9 @@
 //     SYN ──▶ bpf_tcp_gen_syncookie ──▶ SYN-ACK, sent back        (no cookies now ──▶ the kernel)
 //     ACK ──▶ bpf_tcp_check_syncookie ──▶ the kernel, or dropped
 //
+// Sockets are those of the interface's network namespace, or of another that packets are routed to: the cookies' secret is one for all
+// of a kernel's namespaces, and that a socket has sent cookies is noted at the socket.
+//
 // What is not plain TCP (tags, options of IPv4, extension headers, fragments) is the kernel's.
 
 import { type Block, FunctionBuilder, type IrFunction, type Value } from "../../compiler/index.ts";
@@ -38,15 +41,15 @@ const FLAGS = { fin: 1, syn: 2, rst: 4, ack: 16 } as const;
 /** struct bpf_sock_tuple (linux/bpf.h): both addresses, both ports. */
 const TUPLE = { 4: 12, 6: 36 } as const;
 /** BPF_F_CURRENT_NETNS: that of the interface. */
-const CURRENT_NETNS = -1;
+export const CURRENT_NETNS = -1;
 /** `state` of struct bpf_sock, and BPF_TCP_LISTEN (linux/bpf.h). */
 const SOCKET_STATE = 72;
 const LISTEN = 10;
 const EINVAL = 22;
 
-/** The function that answers or checks a segment, given the context; its result is XDP's. */
+/** The function that answers or checks a segment, given the context and the number of the sockets' namespace; its result is XDP's. */
 export function guardFunction(): IrFunction {
-  const b = new FunctionBuilder(GUARD_FUNCTION, [{ kind: "ctx" }]);
+  const b = new FunctionBuilder(GUARD_FUNCTION, [{ kind: "ctx" }, { kind: "int" }]);
   const pass = b.block("pass");
   const { start, end } = packetBounds(b, HOOKS.xdp);
   b.must("ule", b.add(start, IP + 20), end, pass);
@@ -83,11 +86,9 @@ function guarded(b: FunctionBuilder, family: 4 | 6, start: Value, end: Value, pa
   const { source } = ADDRESSES[family];
   for (let at = 0; at < TUPLE[family]; at += 4)
     b.store(32, tuple, at, b.load("u32", start, at < TUPLE[family] - 4 ? source + at : tcp));
-  const socket = b.helper(
-    "skc_lookup_tcp",
-    [b.param(0), tuple, b.const(TUPLE[family]), b.const(CURRENT_NETNS), b.const(0)],
-    { kind: "memory" },
-  );
+  const socket = b.helper("skc_lookup_tcp", [b.param(0), tuple, b.const(TUPLE[family]), b.param(1), b.const(0)], {
+    kind: "memory",
+  });
   b.must("ne", socket, 0, pass);
   // The socket is held from here on: each way gives it back.
   const leave = b.block("leave");

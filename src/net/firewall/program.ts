@@ -38,7 +38,7 @@ import { type Decision, nodesOf } from "./decision.ts";
 import { WORLDS, type Word, type World, wordOf } from "./fields.ts";
 import { filterFunction } from "./filter-function.ts";
 import { FLOWS_PROGRAM, flowsFunction } from "./flows-program.ts";
-import { GUARD_FUNCTION, guardFunction, guardMap } from "./guard.ts";
+import { CURRENT_NETNS, GUARD_FUNCTION, guardFunction, guardMap } from "./guard.ts";
 import { HOOKS, type HookName, SK_BUFF } from "./hooks.ts";
 import { NETWORKS_FUNCTION, NetworkTable, networkMaps, networks6, networksFunction, trieEntries } from "./networks.ts";
 import { FLOW, packetBounds, parsePacket } from "./parse-packet.ts";
@@ -57,6 +57,8 @@ export interface FirewallOptions {
   readonly hook?: HookName;
   /** Counts what it would do, and lets all packets go on. */
   readonly dryRun?: boolean;
+  /** The number of a network namespace that a rule names (bpf_skc_lookup_tcp). Absent: sockets are those of the interface's. */
+  readonly namespaceId?: (name: string) => number;
   readonly cpu?: Cpu;
   /** False for kernels without atomic operations that answer (before Linux 5.12). */
   readonly atomicFetch?: boolean;
@@ -388,7 +390,7 @@ class ProgramWriter {
       b.must("eq", action, VERDICTS.guard, denied);
       this.#functions.push(guardFunction());
       this.#maps.push(guardMap);
-      const guarded = b.call(GUARD_FUNCTION, [b.param(0)]);
+      const guarded = b.call(GUARD_FUNCTION, [b.param(0), this.#namespaceOf(b, rule)]);
       const answered = b.block("answered");
       b.branch("eq", guarded, hook.allow, allowed, answered);
       b.enter(answered);
@@ -411,6 +413,16 @@ class ProgramWriter {
       });
     }
     b.return(hook.allow);
+  }
+
+  /** Where the sockets are that a rule guards. */
+  #namespaceOf(b: FunctionBuilder, rule: Value): Value {
+    const id: Variable = { name: "namespace", type: { kind: "int" } };
+    b.write(id, b.const(CURRENT_NETNS));
+    for (const [i, { namespace }] of this.#rules.entries())
+      if (namespace !== undefined)
+        b.when("eq", rule, i, () => b.write(id, b.const(this.#options.namespaceId?.(namespace) ?? CURRENT_NETNS)));
+    return b.read(id);
   }
 
   #conditions(

@@ -210,6 +210,7 @@ const RULE: Shape<Rule> = record(
     name: optional(NAME),
     action: required(choice("what is done", ACTIONS)),
     "set-mark": optional(number("the mark that tc sets", { least: 0, most: 0xffff_ffff })),
+    namespace: optional(text("the network namespace whose sockets are guarded: its name, or a file")),
     source: optional(list(address, { least: 1 })),
     destination: optional(list(address, { least: 1 })),
     protocol: optional(list(range("protocol of IP", 255, PROTOCOL_NUMBERS), { least: 1 })),
@@ -238,6 +239,8 @@ const RULE: Shape<Rule> = record(
   (rule) => {
     if ((rule.action === "mark") !== (rule["set-mark"] !== undefined))
       return wrong("'action: mark' and 'set-mark' go together");
+    if (rule.namespace !== undefined && rule.action !== "guard")
+      return wrong("'namespace' belongs to a rule with 'action: guard'");
     if (rule.within !== undefined && rule.over !== undefined) return wrong("A rule has 'within' or 'over', not both");
     if (rule.block !== undefined && (rule.over === undefined || rule.action !== "deny"))
       return wrong("'block' belongs to a rule with 'action: deny' and 'over'");

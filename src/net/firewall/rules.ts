@@ -74,6 +74,8 @@ export interface Rule {
   readonly name?: string;
   readonly action: Action;
   readonly "set-mark"?: number;
+  /** Whose sockets are guarded: a network namespace, by its name (ip-netns(8)) or file; absent: the interface's. */
+  readonly namespace?: string;
   readonly source?: readonly AddressItem[];
   readonly destination?: readonly AddressItem[];
   readonly protocol?: readonly Range[];
@@ -151,6 +153,7 @@ export interface RuleData {
   readonly name?: string;
   readonly action: Action;
   readonly "set-mark"?: number;
+  readonly namespace?: string;
   readonly source?: OneOrMore<string>;
   readonly destination?: OneOrMore<string>;
   readonly protocol?: OneOrMore<Word>;
