@@ -51,7 +51,7 @@ const TEN = {
 };
 const bytes = (port, source = "10.2.3.4") =>
   packet()
-    .eth()
+    .eth({ destination: MAC })
     .ipv4({ source, destination: "10.9.9.9" })
     .udp({ source: 5000, destination: port })
     .payload(new Uint8Array(22))
@@ -161,7 +161,34 @@ const object = (name, answer) => ({
   ],
 });
 
+/**
+ * On one processor, who sends is the one who then drops; on two, a thread of the kernel takes the packets of v0 (threaded NAPI,
+ * Documentation/networking/napi.rst), as a machine that is sent packets by another has all its time for them.
+ */
+const RECEIVERS = { "on one processor": 0, "on two": 1 };
+const atDriver = ({ programs }) =>
+  kernel.attach(programs.get("pass"), {
+    kind: "xdp",
+    mode: "native",
+    interface: "v0",
+    netns: `/run/netns/${netns}`,
+  });
+const detach = ({ fds }) => fds.forEach((fd) => void kernel.liveKernel().calls.close(fd));
+
 async function dropped() {
+  for (const [name, threaded] of Object.entries(RECEIVERS)) {
+    console.log(`${name}:`);
+    // A veth has NAPI while it has a program; what is set then stays.
+    const pass = loadObject(object("pass", 2));
+    const there = atDriver(pass);
+    execFileSync("ip", ["netns", "exec", netns, "sh", "-c", `echo ${threaded} > /sys/class/net/v0/threaded`]);
+    detach(there);
+    pass.close();
+    await droppedThere();
+  }
+}
+
+async function droppedThere() {
   const inside = (...words) => execFileSync("ip", ["netns", "exec", netns, ...words], { encoding: "utf8" });
   const place = { interface: "v0", netns: `/run/netns/${netns}`, hook: "xdp" };
   const sum = (text) => [...text.matchAll(/packets (\d+)/g)].reduce((total, [, n]) => total + Number(n), 0);
@@ -169,17 +196,10 @@ async function dropped() {
   const results = {};
   // XDP sends to a veth only where its peer has a program: one that lets all pass stands before those that look at packets later.
   const pass = loadObject(object("pass", 2));
-  const atDriver = () =>
-    kernel.attach(pass.programs.get("pass"), {
-      kind: "xdp",
-      mode: "native",
-      interface: "v0",
-      netns: `/run/netns/${netns}`,
-    });
-  const detach = ({ fds }) => fds.forEach((fd) => void kernel.liveKernel().calls.close(fd));
   for (const [name, chain] of [
     ["nft, ingress of the device", "type filter hook ingress device v0 priority 0"],
     ["nft, prerouting", "type filter hook prerouting priority raw"],
+    ["nft, input", "type filter hook input priority filter"],
   ]) {
     const family = name.includes("ingress") ? "netdev" : "ip";
     const rules = [
@@ -189,7 +209,7 @@ async function dropped() {
     const file = join(folder, "rules.nft");
     writeFileSync(file, `table ${family} bench {\n chain c {\n  ${chain};\n  ${rules.join("\n  ")}\n }\n}\n`);
     inside("nft", "-f", file);
-    const before = atDriver();
+    const before = atDriver(pass);
     results[name] = rate(() => sum(inside("nft", "list", "table", family, "bench")));
     detach(before);
     inside("nft", "delete", "table", family, "bench");
@@ -198,7 +218,7 @@ async function dropped() {
     ["Scry, tc", "tc"],
     ["Scry, XDP", "xdp"],
   ]) {
-    const before = hook === "tc" ? atDriver() : undefined;
+    const before = hook === "tc" ? atDriver(pass) : undefined;
     const firewall = applyFirewall({ ...place, hook }, rulesOf(TEN));
     results[name] = rate(count(firewall));
     await firewall.close();
@@ -294,6 +314,7 @@ ip("netns", "add", netns);
 try {
   ip("-n", netns, "link", "add", "v0", "type", "veth", "peer", "name", "v1");
   ip("-n", netns, "link", "set", "v0", "address", MAC);
+  ip("-n", netns, "address", "add", "10.9.9.9/32", "dev", "v0");
   for (const name of ["lo", "v0", "v1"]) ip("-n", netns, "link", "set", name, "up");
   if (wants("ns")) perPacket();
   if (wants("drop")) await dropped();

@@ -37,7 +37,8 @@ const FOR_EACH_MAP_ELEM = 164;
  */
 export function verifiable(kernel: Kernel, object: BpfObject): BpfObject {
   const { types } = object;
-  const takesAddress = ({ type }: FunctionSpec): boolean => {
+  const takesAddress = ({ type, global }: FunctionSpec): boolean => {
+    if (global?.memory !== undefined) return true;
     const fn = type === undefined ? undefined : types?.type(type);
     const proto = fn?.kind === "func" ? types?.resolve(fn.type) : undefined;
     const isAddress = (id: number): boolean => {
@@ -50,7 +51,7 @@ export function verifiable(kernel: Kernel, object: BpfObject): BpfObject {
   if (hasHelper("xdp", FOR_EACH_MAP_ELEM, kernel)) return object;
   const plain = (fn: FunctionSpec, entry: boolean): FunctionSpec => {
     if (entry || !takesAddress(fn)) return fn;
-    const { type: _, ...rest } = fn;
+    const { type: _, global: __, ...rest } = fn;
     return rest;
   };
   return {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { count, counters, mapValue, objectOf } from "../../test/data/small-programs.ts";
+import { isLinux, lacking } from "../../test/support/skips.ts";
 import { exit, load, movImm, movReg, storeImm, storeReg } from "../isa/index.ts";
-import type { BpfObject } from "../object/index.ts";
+import { assembleCode, type BpfObject } from "../object/index.ts";
 import { hasFeature, loadObject, loadObjectParallel, programInfo, testRun, VerifierError } from "./index.ts";
 
 const first = <T>(values: Iterable<T>): T => values[Symbol.iterator]().next().value as T;
@@ -30,6 +31,47 @@ describe("loading", () => {
     // The kernel has counted them since Linux 5.16; cookies came a version before.
     if (hasFeature("perfEventCookie")) expect(info.verifiedInstructions).toBeGreaterThan(3);
     expect(info.tag).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  describe("a function that is given memory", () => {
+    const withMemory = (guarded: boolean): BpfObject => ({
+      maps: [],
+      license: "GPL",
+      programs: [
+        {
+          name: "asks",
+          type: "xdp",
+          attach: [],
+          functions: [
+            {
+              name: "asks",
+              parameters: 1,
+              code: assembleCode("*(u64 *)(r10 - 8) = 41\nr1 = r10\nr1 += -8\ncall of\nexit"),
+            },
+            {
+              name: "of",
+              parameters: 1,
+              global: { context: false, memory: 8 },
+              code: assembleCode(
+                `r0 = 0${guarded ? "\nif r1 == 0 goto +2" : ""}\nr0 = *(u64 *)(r1 + 0)\nr0 += 1\nexit`,
+              ),
+            },
+          ],
+        },
+      ],
+    });
+
+    it("is verified by itself, or with its callers where the kernel knows no other way", () => {
+      using object = loadObject(withMemory(true));
+      expect(testRun(first(object.programs.values()).fd, { data: new Uint8Array(64) }).value).toBe(42);
+    });
+
+    it.skipIf(lacking("memory that may be missing", { "Linux 5.12": isLinux(5, 12) }))(
+      "has to ask whether there is any",
+      () => {
+        expect(() => loadObject(withMemory(false))).toThrow(VerifierError);
+      },
+    );
   });
 
   it("carries source lines, and maps a refusal to its span", () => {

@@ -12,7 +12,13 @@ import {
   LINE_RECORD_SIZE,
   plainTypes,
 } from "../btf/index.ts";
-import { type LinkedProgram, type ProgramType, xdpFunction } from "../object/index.ts";
+import {
+  type FunctionSpec,
+  type LinkedProgram,
+  type ProgramType,
+  pointerToMemory,
+  xdpFunction,
+} from "../object/index.ts";
 import { lineColumn, lineText, type SourceText } from "../source/index.ts";
 import { SystemCallError } from "./errors.ts";
 import type { BpfAttr, Kernel } from "./kernel.ts";
@@ -69,7 +75,7 @@ export class ProgramTypes {
                 : this.#global(
                     identifier(name),
                     parameters,
-                    global.context,
+                    global,
                     type === undefined ? undefined : CONTEXT_STRUCTS[type],
                   ),
       }),
@@ -105,12 +111,20 @@ export class ProgramTypes {
    * A function that is verified by its types alone: `int f(struct xdp_md *ctx, u64 a, …)`; where contexts of such programs have no
    * struct, `void *`, marked as one (Linux 6.8).
    */
-  #global(name: string, parameters: number, context: boolean, struct: string | undefined): number {
+  #global(
+    name: string,
+    parameters: number,
+    { context, memory }: NonNullable<FunctionSpec["global"]>,
+    struct: string | undefined,
+  ): number {
     const writer = this.#writer;
-    const pointer = (): number => writer.ptr(struct === undefined ? 0 : writer.struct(struct, 4, []));
+    const first = (): number => {
+      if (context) return writer.ptr(struct === undefined ? 0 : writer.struct(struct, 4, []));
+      return memory === undefined ? writer.int("u64", 8) : pointerToMemory(writer, memory);
+    };
     const params = Array.from({ length: parameters }, (_, i) => ({
       name: `a${i + 1}`,
-      type: i === 0 && context ? pointer() : writer.int("u64", 8),
+      type: i === 0 ? first() : writer.int("u64", 8),
     }));
     const id = writer.func(name, writer.funcProto(writer.int("int", 4, { signed: true }), params), "global");
     if (context && struct === undefined) writer.declTag("arg:ctx", id, 0);

@@ -15,6 +15,7 @@ import { KCONFIG } from "./externs.ts";
 import { isGlobalData } from "./global-data.ts";
 import { BPF_F_RDONLY_PROG } from "./map-flags.ts";
 import { MAP_TYPES } from "./map-types.ts";
+import { pointerToMemory } from "./memory-type.ts";
 import {
   type BpfObject,
   CORE_QUESTIONS,
@@ -420,9 +421,12 @@ class ObjectWriter {
     const btf = this.#btf;
     const int = btf.int("int", 4, { signed: true });
     const u64 = btf.int("unsigned long long", 8);
+    const memory = spec.global?.memory;
+    const first = (): number =>
+      entry || spec.global?.context === true ? btf.ptr(0) : memory === undefined ? u64 : pointerToMemory(btf, memory);
     const params = Array.from({ length: spec.parameters }, (_, i) => ({
       name: entry ? "ctx" : `a${i + 1}`,
-      type: entry || (i === 0 && spec.global?.context === true) ? btf.ptr(0) : u64,
+      type: i === 0 ? first() : u64,
     }));
     const name = names.get(spec.name) as string;
     const global = entry || spec.global !== undefined;

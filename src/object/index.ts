@@ -34,6 +34,7 @@ export { LinkError, type LinkedProgram, link, type MachineReference } from "./li
 export { type BpfMap, type MapDump, UPDATE_FLAGS, type UpdateMode } from "./map.ts";
 export { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG } from "./map-flags.ts";
 export { MAP_TYPES, type MapType, mapTypeName } from "./map-types.ts";
+export { pointerToMemory } from "./memory-type.ts";
 export type {
   AttachTarget,
   BpfObject,

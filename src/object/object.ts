@@ -161,8 +161,12 @@ export interface FunctionSpec {
    * callers, by the types of its parameters, and another program may stand in for it (freplace).
    */
   readonly type?: number;
-  /** The kernel verifies it once, apart from its callers; by then it must know whether the first parameter is the context. */
-  readonly global?: { readonly context: boolean };
+  /**
+   * The kernel verifies it once, apart from its callers; by then it must know whether the first parameter is the context, or of how many
+   * bytes the memory is that it points to. Such a pointer may be null for all that is known there (Linux 5.12; before that, the
+   * function is verified where it is called).
+   */
+  readonly global?: { readonly context: boolean; readonly memory?: number };
 }
 
 /** An instruction whose operand may still be symbolic, with the place in the source that it came from. */

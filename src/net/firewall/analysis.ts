@@ -23,7 +23,7 @@ export function analyseRules(compiled: CompiledFirewall): readonly Diagnostic[] 
     }
   const suspects = all.flatMap((_, i) => (parted || !reached.has(i) ? [i] : []));
   if (suspects.length === 0) return [];
-  const boxes = new Map(WORLDS.map((world) => [world, byRule(boxesOf(all, world, sets))]));
+  const boxes = new Map([...boxesOf(all, sets)].map(([world, list]) => [world, byRule(list)]));
   return suspects.flatMap((rule): readonly Diagnostic[] => {
     const span = rules.place("rules", rule);
     if (!WORLDS.some((world) => (boxes.get(world)?.get(rule)?.length ?? 0) > 0))

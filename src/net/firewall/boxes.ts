@@ -4,13 +4,25 @@
 import { formatPrefix, type Prefix } from "../../source/index.ts";
 import { range4, wordAt } from "./addresses.ts";
 import type { Box } from "./decision.ts";
-import { FIELDS, type Field, hasField, ICMP, ICMP6, PORT_PROTOCOLS, TCP, type World } from "./fields.ts";
+import {
+  FIELDS,
+  type Field,
+  type FieldName,
+  hasField,
+  ICMP,
+  ICMP6,
+  PORT_PROTOCOLS,
+  TCP,
+  WORLD_PARTS,
+  WORLDS,
+  type World,
+} from "./fields.ts";
 import { complement, covers, type Intervals, intersection, normalised, point } from "./intervals.ts";
 import { FRAGMENTS, RANGE_FIELDS } from "./rule-fields.ts";
-import { isFinal, type Range, type Rule } from "./rules.ts";
+import { type AddressItem, type FlagTest, isFinal, type Range, type Rule } from "./rules.ts";
 import type { FirewallSet } from "./sets.ts";
 
-/** What fields must have; rules that have more than one way to match have several. */
+/** What fields must have, no set of them empty; rules that have more than one way to match have several. */
 type Asked = ReadonlyMap<Field, Intervals>;
 
 /** Boxes of one rule in one world, at most. */
@@ -35,40 +47,70 @@ export const decidesAtOnce = (rule: Rule): boolean =>
   rule.content === undefined &&
   rule.sample === undefined;
 
-/** Throws TooManyBoxes. */
-export function boxesOf(rules: readonly Rule[], world: World, sets: ReadonlyMap<string, FirewallSet>): readonly Box[] {
-  return rules.flatMap((rule, i) => {
-    const simple = simpleFields(rule, world);
-    if (simple === undefined) return [];
-    let ways: Asked[] = [simple];
-    const also = (more: readonly Asked[] | undefined): void => {
-      if (more === undefined) return;
-      if (ways.length * more.length > MOST_BOXES) throw new TooManyBoxes(i);
-      ways = ways.flatMap((way) => more.flatMap((one) => joined(way, one)));
-    };
-    also(sideOf(rule, "source", world, sets, i));
-    also(sideOf(rule, "destination", world, sets, i));
-    also(macsOf(rule, "source"));
-    also(macsOf(rule, "destination"));
-    if (rule.flags !== undefined)
-      also(
-        world.endsWith("tcp")
-          ? rule.flags.map(({ set, clear }) => {
-              const bits: (readonly [Field, Intervals])[] = [];
-              for (let bit = 0; bit < 8; bit++) {
-                if ((set >> bit) & 1) bits.push([`flag ${bit}`, point(1)]);
-                if ((clear >> bit) & 1) bits.push([`flag ${bit}`, point(0)]);
-              }
-              return new Map(bits);
-            })
-          : [],
-      );
-    return ways.map((fields) => ({ rule: i, fields }));
-  });
+/** The boxes of all rules, by worlds, in the order of the rules. Throws TooManyBoxes. */
+export function boxesOf(
+  rules: readonly Rule[],
+  sets: ReadonlyMap<string, FirewallSet>,
+): ReadonlyMap<World, readonly Box[]> {
+  const boxes = new Map(WORLDS.map((world) => [world, [] as Box[]]));
+  for (const [i, rule] of rules.entries()) {
+    const simple = simpleFields(rule);
+    const others = otherFields(rule, i, sets);
+    for (const [world, all] of boxes) {
+      const asked = inWorld(simple, world);
+      if (asked === undefined) continue;
+      let ways: Asked[] = [asked];
+      for (const of of others) {
+        const more = of(world);
+        if (more === undefined) continue;
+        if (ways.length * more.length > MOST_BOXES) throw new TooManyBoxes(i);
+        ways = ways.flatMap((way) => more.flatMap((one) => joined(way, one)));
+        if (ways.length === 0) break;
+      }
+      for (const fields of ways) all.push({ rule: i, fields });
+    }
+  }
+  return boxes;
+}
+
+/** What a rule asks besides ranges of numbers, by worlds: ways to match, of which one is enough; undefined: it asks nothing. */
+function otherFields(
+  rule: Rule,
+  index: number,
+  sets: ReadonlyMap<string, FirewallSet>,
+): readonly ((world: World) => readonly Asked[] | undefined)[] {
+  const asked: ((world: World) => readonly Asked[] | undefined)[] = [];
+  for (const side of ["source", "destination"] as const) {
+    if (rule[side] === undefined) continue;
+    const known: { ipv4?: readonly Asked[]; ipv6?: readonly Asked[] } = {};
+    asked.push((world) => {
+      const { family } = WORLD_PARTS[world];
+      return family === undefined ? [] : (known[family] ??= sideOf(rule[side] ?? [], side, family, sets, index));
+    });
+  }
+  for (const side of ["source", "destination"] as const) {
+    const macs = macsOf(rule, side);
+    if (macs !== undefined) asked.push(() => macs);
+  }
+  if (rule.flags !== undefined) {
+    const ways = rule.flags.map(flagsOf);
+    asked.push((world) => (WORLD_PARTS[world].kind === "tcp" ? ways : []));
+  }
+  return asked;
+}
+
+function flagsOf({ set, clear }: FlagTest): Asked {
+  const bits = new Map<Field, Intervals>();
+  for (let bit = 0; bit < 8; bit++) {
+    if ((set >> bit) & 1) bits.set(`flag ${bit}`, point(1));
+    if ((clear >> bit) & 1) bits.set(`flag ${bit}`, point(0));
+  }
+  return bits;
 }
 
 /** Both; none where they exclude each other. */
 function joined(a: Asked, b: Asked): Asked[] {
+  if (a.size === 0) return [b];
   const made = new Map(a);
   for (const [field, set] of b) {
     const before = made.get(field);
@@ -79,52 +121,52 @@ function joined(a: Asked, b: Asked): Asked[] {
   return [made];
 }
 
-/** Values that a field has in a world, where those are few: undefined, any. */
-function valuesIn(world: World, field: Field): Intervals | undefined {
-  const [family, kind] = world.split(" ");
-  if (field === "etherType") return family === "ipv4" ? point(0x0800) : family === "ipv6" ? point(0x86dd) : undefined;
-  if (field === "protocol") {
-    if (kind === "tcp") return point(TCP);
-    if (kind === "icmp") return point(family === "ipv4" ? ICMP : ICMP6);
-    if (kind === "ports") return normalised(PORT_PROTOCOLS.map((one) => [one, one]));
-  }
-  if (field === "fragment" && kind !== undefined) return [0, 1];
-  return undefined;
-}
+/** Fields that a world has few values of. */
+const VALUES: ReadonlyMap<World, ReadonlyMap<Field, Intervals>> = new Map(
+  WORLDS.map((world) => {
+    const { family, kind } = WORLD_PARTS[world];
+    const values = new Map<Field, Intervals>();
+    if (family !== undefined) values.set("etherType", point(family === "ipv4" ? 0x0800 : 0x86dd));
+    if (kind === "tcp") values.set("protocol", point(TCP));
+    if (kind === "icmp") values.set("protocol", point(family === "ipv4" ? ICMP : ICMP6));
+    if (kind === "ports") values.set("protocol", normalised(PORT_PROTOCOLS.map((one) => [one, one])));
+    if (kind !== undefined) values.set("fragment", [0, 1]);
+    return [world, values];
+  }),
+);
 
-/** The same for all worlds. */
-const intervals = new WeakMap<readonly Range[], Intervals>();
-function intervalsOf(ranges: readonly Range[]): Intervals {
-  let set = intervals.get(ranges);
-  if (set === undefined) intervals.set(ranges, (set = normalised(ranges)));
-  return set;
-}
+type Question = readonly [field: FieldName, set: Intervals];
 
-function simpleFields(rule: Rule, world: World): Asked | undefined {
-  const made = new Map<Field, Intervals>();
-  const ask = (field: Field, set: Intervals): boolean => {
-    if (!hasField(world, field)) return false;
-    const values = valuesIn(world, field);
-    if (values !== undefined) {
-      if (covers(set, values)) return true;
-      const left = intersection(set, values);
-      if (left.length === 0) return false;
-      made.set(field, left);
-      return true;
-    }
-    const { most } = FIELDS[field as keyof typeof FIELDS];
-    if (!(set.length === 2 && set[0] === 0 && set[1] === most)) made.set(field, set);
-    return set.length > 0;
-  };
+/** What a rule asks as ranges of numbers. */
+function simpleFields(rule: Rule): readonly Question[] {
+  const asked: Question[] = [];
   for (const [key, field] of RANGE_FIELDS) {
     const ranges = rule[key] as readonly Range[] | undefined;
-    if (ranges !== undefined && !ask(field, intervalsOf(ranges))) return undefined;
+    if (ranges !== undefined) asked.push([field, normalised(ranges)]);
   }
   if (rule.fragment !== undefined) {
-    const kinds = normalised(rule.fragment.map((kind) => [FRAGMENTS.indexOf(kind), FRAGMENTS.indexOf(kind)]));
-    if (!ask("fragment", kinds)) return undefined;
+    const kinds = rule.fragment.map((kind) => FRAGMENTS.indexOf(kind));
+    asked.push(["fragment", normalised(kinds.map((kind) => [kind, kind]))]);
   }
-  return made;
+  return asked;
+}
+
+/** What is left to be asked in a world; undefined: no packet of it has what is asked for. */
+function inWorld(asked: readonly Question[], world: World): Asked | undefined {
+  const left = new Map<Field, Intervals>();
+  const known = VALUES.get(world);
+  for (const [field, set] of asked) {
+    if (!hasField(world, field) || set.length === 0) return undefined;
+    const values = known?.get(field);
+    if (values === undefined) {
+      if (!(set.length === 2 && set[0] === 0 && set[1] === FIELDS[field].most)) left.set(field, set);
+    } else if (!covers(set, values)) {
+      const some = intersection(set, values);
+      if (some.length === 0) return undefined;
+      left.set(field, some);
+    }
+  }
+  return left;
 }
 
 function macsOf(rule: Rule, side: "source" | "destination"): readonly Asked[] | undefined {
@@ -137,18 +179,15 @@ function macsOf(rule: Rule, side: "source" | "destination"): readonly Asked[] | 
   );
 }
 
-/** The ways in which an address may match; undefined: the rule asks nothing of it. */
+/** The ways in which an address may match. */
 function sideOf(
-  rule: Rule,
+  items: readonly AddressItem[],
   side: "source" | "destination",
-  world: World,
+  family: "ipv4" | "ipv6",
   sets: ReadonlyMap<string, FirewallSet>,
   index: number,
-): readonly Asked[] | undefined {
-  const items = rule[side];
-  if (items === undefined) return undefined;
-  if (world === "other") return [];
-  const bytes = world.startsWith("ipv4") ? 4 : 16;
+): readonly Asked[] {
+  const bytes = family === "ipv4" ? 4 : 16;
   const prefixes: Prefix[] = [];
   const bits: number[] = [];
   for (const item of items) {
@@ -165,7 +204,7 @@ function sideOf(
     return [...(bytes === 4 ? inside4(own, side) : inside6(own, side)), ...bits.map((bit) => inSet(bit, 1))];
   let ways: Asked[] = [new Map(bits.flatMap((bit) => [...inSet(bit, 0)]))];
   if (bytes === 4) {
-    if (own.length > 0) ways = ways.flatMap((way) => joined(way, outside4(own, side)));
+    if (own.length > 0) ways = ways.flatMap((way) => outside4(own, side).flatMap((one) => joined(way, one)));
   } else
     for (const prefix of own) {
       ways = ways.flatMap((way) => outside6(prefix, side).flatMap((one) => joined(way, one)));
@@ -182,10 +221,9 @@ function inside4(prefixes: readonly Prefix[], side: "source" | "destination"): A
   return [set.length === 2 && set[0] === 0 && set[1] === 0xffff_ffff ? new Map() : new Map([[side, set]])];
 }
 
-function outside4(prefixes: readonly Prefix[], side: "source" | "destination"): Asked {
+function outside4(prefixes: readonly Prefix[], side: "source" | "destination"): Asked[] {
   const rest = complement(union4(prefixes), 0xffff_ffff);
-  // An empty set has no number: nothing matches.
-  return new Map([[side, rest]]);
+  return rest.length === 0 ? [] : [new Map([[side, rest]])];
 }
 
 /** What a prefix asks of each word of an address; words that it says nothing of are left out. */

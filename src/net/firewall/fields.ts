@@ -15,6 +15,21 @@ export const WORLDS = [
 ] as const;
 export type World = (typeof WORLDS)[number];
 
+/** A world's family, and what kind of header it is about. */
+export const WORLD_PARTS: Readonly<
+  Record<World, { readonly family?: "ipv4" | "ipv6"; readonly kind?: "tcp" | "ports" | "icmp" }>
+> = {
+  "ipv4 tcp": { family: "ipv4", kind: "tcp" },
+  "ipv4 ports": { family: "ipv4", kind: "ports" },
+  "ipv4 icmp": { family: "ipv4", kind: "icmp" },
+  ipv4: { family: "ipv4" },
+  "ipv6 tcp": { family: "ipv6", kind: "tcp" },
+  "ipv6 ports": { family: "ipv6", kind: "ports" },
+  "ipv6 icmp": { family: "ipv6", kind: "icmp" },
+  ipv6: { family: "ipv6" },
+  other: {},
+};
+
 /** Protocols with two ports at the start of their headers: UDP, DCCP, SCTP, UDP-Lite. */
 export const PORT_PROTOCOLS: readonly number[] = [17, 33, 132, 136];
 export const TCP = 6;
@@ -83,7 +98,7 @@ const row = (field: Field): FieldRow | undefined => (FIELDS as Readonly<Record<s
 export const mostOf = (field: Field): number => row(field)?.most ?? 1;
 
 export function hasField(world: World, field: Field): boolean {
-  const [family, kind] = world.split(" ");
+  const { family, kind } = WORLD_PARTS[world];
   const worlds = row(field)?.worlds ?? (field.startsWith("flag ") ? "tcp" : "ip");
   switch (worlds) {
     case "all":

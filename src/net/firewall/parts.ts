@@ -34,7 +34,7 @@ export function partsOf(
     last.to = rule + 1;
   });
   try {
-    const boxes = WORLDS.map((world) => boxesOf(value.rules, world, sets));
+    const boxes = [...boxesOf(value.rules, sets).values()];
     const lists = parts.flatMap(({ from, to }) =>
       boxes.map((all) => (parts.length === 1 ? all : all.filter(({ rule }) => rule >= from && rule < to))),
     );

@@ -33,7 +33,7 @@ import {
 } from "./conditions.ts";
 import { contentOf, NO_PAYLOAD, payloadBytes, saysContent } from "./content-conditions.ts";
 import { counterMap, countPacket } from "./counters.ts";
-import { answerOf, decideFunction, depth } from "./decide-code.ts";
+import { answerOf, decideFunction, depth, WORD_BYTES } from "./decide-code.ts";
 import { type Decision, nodesOf } from "./decision.ts";
 import { WORLDS, type Word, type World, wordOf } from "./fields.ts";
 import { filterFunction } from "./filter-function.ts";
@@ -136,8 +136,7 @@ class ProgramWriter {
     for (const graph of parts.flatMap(({ graphs }) => [...graphs.values()]))
       for (const node of nodesOf(graph)) if (node.kind === "split") words.add(wordOf(node.field));
     if (words.size === 0) words.add("length");
-    // In the upper halves of the stack's words, where the verifier does not follow what a number was read from.
-    this.#words = new Map([...words].map((word, i) => [word, i * 8 + 4]));
+    this.#words = new Map([...words].map((word, i) => [word, i * WORD_BYTES + 4]));
     this.#tracks = this.#rules.some(({ state }) => state !== undefined);
     this.#blocks = this.#rules.some(({ block }) => block !== undefined);
     this.#coarse = options.coarseClock !== false;
@@ -209,7 +208,9 @@ class ProgramWriter {
       this.#maps.push(controlMap, previousMap);
       endTrial(b, hook.allow);
     }
-    const fields = b.slot(this.#words.size * 8, true);
+    const fields = b.slot(this.#words.size * WORD_BYTES, true);
+    // A function that is verified by itself is handed memory that is whole.
+    b.zero(fields, 0, this.#words.size * WORD_BYTES);
     const needsFlow =
       this.#tracks || this.#blocks || this.#rules.some(({ within, over }) => (within ?? over)?.per !== undefined);
     const remembersLimits = this.#rules.some(({ within, over }) => (within ?? over) !== undefined);
