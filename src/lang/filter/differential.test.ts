@@ -71,6 +71,8 @@ describe.skipIf(!there || !filterFixtures)("generated filters", () => {
           timeout: 10_000,
         });
       const theirs = shape(false);
+      // libpcap aborts at protocols that Frame Relay does not carry.
+      if (theirs.signal === "SIGABRT") continue;
       const best = shape(true);
       let ours: ReturnType<typeof compileFilter> | undefined;
       try {
@@ -94,6 +96,8 @@ describe.skipIf(!there || !filterFixtures)("generated filters", () => {
           .slice(1)
           .map((line) => line.split(" ").map(Number));
       const run = reference(program(theirs.stdout));
+      // A header of the radio that ends beyond the packet is no packet for libpcap, whatever else is asked.
+      const short = dlt === "PRISM_HEADER" || dlt === "IEEE802_11_RADIO_AVS";
       compared++;
       if (best.status === 0) {
         const [here, there] = [ours.classic.length, program(best.stdout).length];
@@ -107,6 +111,7 @@ describe.skipIf(!there || !filterFixtures)("generated filters", () => {
         .flatMap((packet) => [packet, bent(packet, random)])
         .find(({ data, length }) => {
           const whole = long(data);
+          if (short) whole.fill(0, 4, 6);
           return matches(whole, { length }) !== (run(whole, { length }) !== 0);
         });
       if (differs !== undefined && readsUnset(program(theirs.stdout))) unset++;
@@ -118,6 +123,27 @@ describe.skipIf(!there || !filterFixtures)("generated filters", () => {
     expect(compared).toBeGreaterThan(filters / 2);
     expect(wrong).toEqual([]);
     expect(instructions.longer / instructions.programs).toBeLessThan(0.1);
+  });
+});
+
+describe.skipIf(!there || !filterFixtures)("fields of SS7", () => {
+  const links = linkTypes().filter(({ framing }) => framing === "ss7");
+  const fields = ["sio 3", "hsio > 4", "opc 300", "dpc > 100", "sls 5", "hopc < 1200", "hdpc 13", "hsls 3"];
+  const units = ["fisu", "lssu", "msu", "hfisu", "hlssu", "hmsu"];
+  it.each(links.map(({ name }) => name))("are those of libpcap (%s)", (dlt) => {
+    const random = randomOf(seed);
+    for (const text of [...fields, ...units]) {
+      const theirs = spawnSync("tcpdump", ["-y", dlt, "-ddd", text], { encoding: "utf8" });
+      expect(theirs.stderr).toBe("");
+      const lines = theirs.stdout.trim().split("\n").slice(1);
+      const run = reference(lines.map((line) => line.split(" ").map(Number)));
+      const { matches } = compileFilter(text, { linkType: dlt, mayMatchNothing: true });
+      for (let i = 0; i < 200; i++) {
+        // Few values, so that they are met.
+        const data = Uint8Array.from({ length: 40 }, () => pick(random, [0, 1, 3, 5, 13, 44, 80, 255]));
+        expect(matches(data), `${text} ${Buffer.from(data).toString("hex")}`).toBe(run(data) !== 0);
+      }
+    }
   });
 });
 

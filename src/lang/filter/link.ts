@@ -49,6 +49,29 @@ const PPP_OF: ReadonlyMap<number, number> = new Map([
   [EtherType.MPLS, 0x281],
 ]);
 
+const COMPRESSED_IP = [0x21, 0x2d, 0x2f] as const;
+
+/** A control byte, and a protocol's number (RFC 2427). */
+const FRAME_RELAY: ReadonlyMap<number, readonly number[]> = new Map([
+  [EtherType.IP, [0x03cc]],
+  [EtherType.IP6, [0x038e]],
+  [EtherType.LLC_ISO, [0x0381, 0x0382, 0x0383]],
+]);
+
+/** Numbers of RFC 1201, and the older ones of RFC 1051. */
+const ARCNET_OF: ReadonlyMap<number, readonly number[]> = new Map([
+  [EtherType.IP, [212, 240]],
+  [EtherType.IP6, [196]],
+  [EtherType.ARP, [213, 241]],
+  [EtherType.RARP, [214]],
+  [EtherType.ATALK, [221]],
+]);
+
+/** The header of Prism's drivers. */
+const PRISM_BYTES = 144;
+/** DLT_IEEE802_11 as PPI has it, in little-endian order. */
+const PPI_80211 = 0x6900_0000;
+
 /** A place in the packet. */
 export interface Place {
   readonly base?: Value | undefined;
@@ -82,7 +105,7 @@ export class Link {
     this.framing = linkType.framing;
     this.snap = linkType.snap ?? 0;
     this.llc = linkType.llc ?? 0;
-    this.header = { offset: 0 };
+    this.header = { offset: linkType.header ?? 0 };
     this.type = { offset: linkType.type };
     this.payload = { offset: linkType.payload };
     if (linkType.framing === "802.11") this.#frames(linkType);
@@ -112,21 +135,43 @@ export class Link {
   }
 
   /** Frames of 802.11: their header's length is in their bits, and with radiotap so is where they begin. */
-  #frames({ name }: LinkType): void {
+  #frames({ radio }: LinkType): void {
     const { values } = this;
-    const radio = name === "IEEE802_11_RADIO";
-    const base = radio
-      ? values.binary("|", values.binary("<<", values.load(1, 3), values.constant(8)), values.load(1, 2))
-      : undefined;
+    const base = radio === undefined ? undefined : this.#radioBytes(radio);
     this.header = { base, offset: 0 };
     const control = this.load(this.header, 0, 1);
     const bits = (value: Value, mask: number): Condition => test(value, "&", mask);
-    if (base === undefined) {
+    if (radio === "radiotap" && base !== undefined) this.payload = { base: values.frameEnd(base), offset: 0 };
+    else {
       const data = and(bits(control, 0x08), not(bits(control, 0x04)));
       const [long, short] = [values.constant(FRAME_HEADER + 2), values.constant(FRAME_HEADER)];
-      this.payload = { base: values.select(and(data, bits(control, 0x80)), long, short), offset: 0 };
-    } else this.payload = { base: values.frameEnd(base), offset: 0 };
+      const header = values.select(and(data, bits(control, 0x80)), long, short);
+      this.payload = { base: base === undefined ? header : values.binary("+", base, header), offset: 0 };
+    }
     this.type = this.payload;
+  }
+
+  /** How long what stands before a frame of 802.11 is. */
+  #radioBytes(radio: NonNullable<LinkType["radio"]>): Value {
+    const { values } = this;
+    const long = (): Value => values.load(4, 4);
+    switch (radio) {
+      case "radiotap":
+      case "ppi":
+        return values.binary("|", values.binary("<<", values.load(1, 3), values.constant(8)), values.load(1, 2));
+      case "avs":
+        return long();
+      case "prism": {
+        // Newer drivers put AVS's header there, which begins with its own number.
+        const kind = values.binary("&", values.load(4, 0), values.constant(0xffff_f000));
+        return values.select(test(kind, "=", 0x8021_1000), long(), values.constant(PRISM_BYTES));
+      }
+    }
+  }
+
+  /** What holds for all packets that a filter is about: PPI's header may stand before other links than 802.11. */
+  get every(): Condition {
+    return this.linkType.radio === "ppi" ? test(this.values.load(4, 4), "=", PPI_80211) : always(true);
   }
 
   /** Holds for frames of 802.11 with data. */
@@ -155,7 +200,16 @@ export class Link {
       case "cooked":
         return this.#cooked(protocol);
       case "ppp":
+        // Headers that are compressed (RFC 1144) are of IP, too; only BSD/OS's are asked for them.
+        if (this.linkType.name === "PPP_BSDOS" && protocol === EtherType.IP)
+          return or(...COMPRESSED_IP.map((number) => this.equals(this.type, 0, 2, number)));
         return this.equals(this.type, 0, 2, PPP_OF.get(protocol) ?? protocol);
+      case "frame-relay":
+        return or(...(FRAME_RELAY.get(protocol) ?? []).map((number) => this.equals(this.type, 0, 2, number)));
+      case "arcnet":
+        return or(...(ARCNET_OF.get(protocol) ?? []).map((number) => this.equals(this.type, 0, 1, number)));
+      case "appletalk":
+        return always(protocol === EtherType.ATALK);
       case "ethertype": {
         const number = protocol === EtherType.LLC_ISO ? (protocol << 8) | protocol : protocol;
         return this.equals(this.type, 0, 2, number);

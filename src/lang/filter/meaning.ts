@@ -27,7 +27,9 @@ export function meaningOf(
   const values = new Values();
   const link = new Link(values, linkType, netmask);
   const said = new Map<Condition, Span>();
-  return { condition: meaning(tree, link, resolver, said), values, said };
+  const asked = meaning(tree, link, resolver, said);
+  // A filter that asks nothing takes all.
+  return { condition: tree.kind === "all" ? asked : and(link.every, asked), values, said };
 }
 
 /** Notes the place of a term for all that it asks. */
@@ -146,7 +148,7 @@ function bytesOf(protocol: string, at: Value, size: 1 | 2 | 4, link: Link, needs
     values.load(size, offset, base === undefined ? at : values.binary("+", at, base));
   if (protocol === "link") return from(link.header);
   if (protocol === "radio") {
-    if (link.linkType.name !== "IEEE802_11_RADIO")
+    if (link.linkType.radio === undefined)
       return fail("SCRY1506", span, `${link.linkType.title} has no radio header`, "IEEE802_11_RADIO has one");
     return from({ offset: 0 });
   }

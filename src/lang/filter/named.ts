@@ -6,6 +6,7 @@ import type { Condition } from "./expression.ts";
 import type { Link } from "./link.ts";
 import {
   above,
+  arcnetAddress,
   decnetAddress,
   ip4Address,
   ip6Address,
@@ -91,7 +92,9 @@ function hostNamed(link: Link, resolver: Resolver, id: Id, qualifiers: Qualifier
         return fail("SCRY1504", id.span, "A MAC address is one of the link", `ether host ${id.text}`);
       return macAddress(link, qualifiers.direction, id.address, span);
     case "arcnet":
-      return fail("SCRY1506", id.span, "ARCnet is not among the link types");
+      if (protocol !== undefined && protocol !== "link")
+        return fail("SCRY1504", id.span, "An address of ARCnet is one of the link", `link host ${id.text}`);
+      return arcnetAddress(link, qualifiers.direction, id.number, span);
     case "name":
       return hostByName(link, resolver, id.text, id.span, qualifiers, span);
   }

@@ -205,6 +205,13 @@ export function macAddress(
   return and(link.present, found ?? notHere(direction, span));
 }
 
+/** An address of ARCnet, `$1f`: one byte. */
+export function arcnetAddress(link: Link, direction: string | undefined, address: number, span: Span): Condition {
+  if (link.framing !== "arcnet") return fail("SCRY1506", span, `${link.linkType.title} has no addresses of ARCnet`);
+  const at = (bytes: number) => () => link.equals(link.header, bytes, 1, address);
+  return directed(direction, at(0), at(1)) ?? notHere(direction, span);
+}
+
 /** Frames of 802.11 have their addresses where their type and their two bits of direction say. */
 function frameAddress(link: Link, direction: string | undefined, address: readonly number[], span: Span): Condition {
   const control = link.load(link.header, 0, 1);

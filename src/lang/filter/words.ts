@@ -5,7 +5,7 @@ import { always, and, not, or, test } from "./condition.ts";
 import type { Condition } from "./expression.ts";
 import { behind, EtherType, type Link, LONGEST_FRAME } from "./link.ts";
 import { FRAME_DIRECTIONS, FRAME_SUBTYPES, FRAME_TYPES, LLC_FRAMES, PF_ACTIONS, PF_REASONS } from "./names.ts";
-import { macAddress } from "./primitives.ts";
+import { arcnetAddress, macAddress } from "./primitives.ts";
 import { fail } from "./problems.ts";
 import type { Expression } from "./tree.ts";
 import { genevePacket, vxlanPacket } from "./tunnels.ts";
@@ -37,7 +37,7 @@ function limited(word: Word, most: number): number | undefined {
 const vlan: Meaning = (link, word) => {
   const number = limited(word, 0xfff);
   if (link.labels > 0) return fail("SCRY1506", word.span, "Behind MPLS there is no VLAN");
-  if (link.framing !== "ethernet" && link.framing !== "802.11") return lacks(link, "VLANs", word.span);
+  if (link.framing !== "ethernet" && !hasFrameWords(link)) return lacks(link, "VLANs", word.span);
   const tagged = or(...[EtherType.VLAN, EtherType.QINQ, EtherType.QINQ_OLD].map((t) => link.isProtocol(t, word.span)));
   const { payload } = link;
   link.payload = behind(payload, 4);
@@ -50,7 +50,7 @@ const mpls: Meaning = (link, word) => {
   const number = limited(word, 0xfffff);
   let labelled: Condition;
   if (link.labels > 0) labelled = not(test(link.load(link.network, -2, 1), "&", 1));
-  else if (link.framing === "ethernet" || link.framing === "ppp" || link.linkType.name === "C_HDLC")
+  else if (link.framing === "ethernet" || link.linkType.labels === true)
     labelled = link.isProtocol(EtherType.MPLS, word.span);
   else return lacks(link, "MPLS", word.span);
   const label = number === undefined ? always(true) : link.equals(link.network, 0, 4, number << 12, 0xfffff000);
@@ -76,23 +76,29 @@ const pppoes: Meaning = (link, word) => {
 const geneve: Meaning = (link, word) => genevePacket(link, limited(word, 0xffffff), word.span);
 const vxlan: Meaning = (link, word) => vxlanPacket(link, limited(word, 0xffffff), word.span);
 
-/** Sent from here, or received. */
+/** Received. */
+function incoming(link: Link): Condition {
+  const { at, size, incoming } = link.linkType.outgoing ?? {};
+  if (at === undefined || size === undefined || incoming === undefined) return not(outgoing(link));
+  return link.equals({ offset: 0 }, at, size, incoming);
+}
+
+/** Sent from here. */
 function outgoing(link: Link): Condition {
   const field = link.linkType.outgoing;
   if (field !== undefined) return link.equals({ offset: 0 }, field.at, field.size, field.value);
-  if (link.framing === "pf") return link.equals({ offset: 0 }, 60, 1, 2);
   return test(link.values.load(2, ANCILLARY + ANCILLARY_PACKET_TYPE), "=", 4);
 }
 
 const llc: Meaning = (link, word) => {
   const { text, span } = word;
   let is: Condition;
-  if (link.framing === "ethernet") {
+  if (link.framing === "ethernet" && link.linkType.asksLlc !== false) {
     // Neither a protocol instead of the length, nor Novell's bare IPX.
     const length = not(test(link.load(link.type, 0, 2), ">", LONGEST_FRAME));
     is = and(length, not(link.equals(link.payload, 0, 2, 0xffff)));
   } else if (link.framing === "802.11") is = link.dataFrames();
-  else if (link.framing === "llc") is = always(true);
+  else if (link.framing === "llc" && link.linkType.asksLlc !== false) is = always(true);
   else if (link.framing === "atm") is = link.equals({ offset: 0 }, 0, 1, 2, 0xf);
   else return lacks(link, "LLC", span);
   if (text === undefined) return is;
@@ -103,8 +109,11 @@ const llc: Meaning = (link, word) => {
   return and(is, link.equals(link.payload, 2, 1, frame[1], frame[0]));
 };
 
+/** Of frames behind PPI pcap-filter(7) knows neither their types nor VLANs. */
+const hasFrameWords = ({ linkType }: Link): boolean => linkType.framing === "802.11" && linkType.radio !== "ppi";
+
 const inFrames = (link: Link, word: Word): void => {
-  if (link.linkType.framing !== "802.11") lacks(link, `'${word.word}'`, word.span, "Frames of 802.11 have it");
+  if (!hasFrameWords(link)) lacks(link, `'${word.word}'`, word.span, "Frames of 802.11 have it");
 };
 
 function named(table: Readonly<Record<string, number>>, text: string, what: string, span: Span): number {
@@ -142,6 +151,7 @@ const address = (of: "broadcast" | "multicast"): Meaning =>
     if (protocol === "ip6" && of === "multicast")
       return and(link.isProtocol(EtherType.IP6, span), link.equals(link.network, 24, 1, 0xff));
     if (protocol !== "link") return fail("SCRY1504", span, `'${protocol}' has no ${of}`, `ether ${of}`);
+    if (link.framing === "arcnet") return arcnetAddress(link, "dst", 0, span);
     if (of === "broadcast")
       return macAddress(
         link,
@@ -164,7 +174,7 @@ function networkBroadcast(link: Link, span: Span): Condition {
 function linkMulticast(link: Link, span: Span): Condition {
   const group = (bytes: number): Condition => test(link.load(link.header, bytes, 1), "&", 1);
   if (link.framing === "ethernet") return and(link.present, group(0));
-  if (link.framing === "llc") return group(1);
+  if (link.framing === "llc" && link.linkType.macs !== undefined) return group(link.linkType.macs.destination);
   if (link.framing !== "802.11") return lacks(link, "multicast", span);
   const [control, flags] = [link.load(link.header, 0, 1), link.load(link.header, 1, 1)];
   const toAir = test(flags, "&", 1);
@@ -225,7 +235,8 @@ const signalling = (vci: number, ...types: number[]): Meaning =>
 /** Length of a signal unit of SS7, in 6 bits, or in 9. */
 const unit = (long: boolean, from: number, to: number): Meaning =>
   ss7((link) => {
-    const length = long ? link.masked({ offset: 0 }, 4, 2, 0xff80) : link.masked({ offset: 0 }, 2, 1, 0x3f);
+    const at = link.linkType.type;
+    const length = long ? link.masked({ offset: at }, 4, 2, 0xff80) : link.masked({ offset: at }, 2, 1, 0x3f);
     const scale = long ? 128 : 1;
     if (to === 0) return test(length, "=", 0);
     const least = test(length, ">", (from - 1) * scale);
@@ -236,8 +247,10 @@ const unit = (long: boolean, from: number, to: number): Meaning =>
 const pointCode = (at: number, mask: number, place: (number: number) => number): Meaning =>
   ss7((link, word) => {
     const number = limited(word, 0x3fff) ?? 0;
-    return compared(link, word, at, 4, mask, place(number) >>> 0);
+    return compared(link, word, link.linkType.type + at, 4, mask, place(number) >>> 0);
   });
+const linkSelection = (at: number): Meaning =>
+  ss7((link, word) => compared(link, word, link.linkType.type + at, 1, 0xf0, (limited(word, 0xf) ?? 0) << 4));
 const origin = (n: number): number => ((n & 0x3) << 22) | ((n & 0x3fc) << 6) | ((n & 0x3c00) >> 10);
 const destination = (n: number): number => ((n & 0xff) << 24) | ((n & 0x3f00) << 8);
 
@@ -263,7 +276,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   broadcast: address("broadcast"),
   multicast: address("multicast"),
   outbound: (link) => outgoing(link),
-  inbound: (link) => (link.framing === "pf" ? link.equals({ offset: 0 }, 60, 1, 1) : not(outgoing(link))),
+  inbound: (link) => incoming(link),
   ifindex: (link, word) =>
     link.linkType.name === "LINUX_SLL2"
       ? link.equals({ offset: 0 }, 4, 4, word.number ?? 0)
@@ -310,14 +323,14 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   hfisu: unit(true, 0, 0),
   hlssu: unit(true, 1, 2),
   hmsu: unit(true, 3, Number.POSITIVE_INFINITY),
-  sio: ss7((link, word) => compared(link, word, 3, 1)),
-  hsio: ss7((link, word) => compared(link, word, 6, 1)),
+  sio: ss7((link, word) => compared(link, word, link.linkType.type + 3, 1)),
+  hsio: ss7((link, word) => compared(link, word, link.linkType.type + 6, 1)),
   opc: pointCode(4, 0x00c0ff0f, origin),
   hopc: pointCode(7, 0x00c0ff0f, origin),
   dpc: pointCode(4, 0xff3f0000, destination),
   hdpc: pointCode(7, 0xff3f0000, destination),
-  sls: ss7((link, word) => compared(link, word, 7, 1, 0xf0, (limited(word, 0xf) ?? 0) << 4)),
-  hsls: ss7((link, word) => compared(link, word, 10, 1, 0xf0, (limited(word, 0xf) ?? 0) << 4)),
+  sls: linkSelection(7),
+  hsls: linkSelection(10),
   ifname: pfName(4, 16),
   ruleset: pfName(20, 16),
   rulenum: pf((link, word) => link.equals({ offset: 0 }, 36, 4, word.number ?? 0)),
