@@ -9,10 +9,11 @@ import { inNetworkNamespace, openNamespace } from "./net-namespace.ts";
 import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, routeRequest } from "./netlink.ts";
 import { xdpAt } from "./network-programs.ts";
 import { AttachType } from "./numbers.ts";
+import { programInfo } from "./program-info.ts";
 import { joinXdp } from "./shared-xdp.ts";
 import { interfaceIndex } from "./sockets.ts";
 import { checked, O_CLOEXEC, O_RDONLY } from "./system-calls.ts";
-import { occupied, XDP_MODES } from "./xdp-interface.ts";
+import { MODE_FLAGS, occupied } from "./xdp-interface.ts";
 
 const EBUSY = 16;
 const EEXIST = 17;
@@ -28,7 +29,7 @@ export const attachXdp: Attacher<"xdp"> = (program, target, kernel) => {
     prog_fd: program.fd,
     target_ifindex: index,
     attach_type: AttachType.xdp,
-    flags: XDP_MODES[target.mode],
+    flags: MODE_FLAGS[target.mode],
   };
   try {
     return { fds: [linkThere(kernel, target.netns, link, name)], slow: false };
@@ -40,6 +41,10 @@ export const attachXdp: Attacher<"xdp"> = (program, target, kernel) => {
       );
     if (error.errno === ENOTSUP && target.mode === "native")
       throw new UnsupportedError(`${name}: the driver of this interface has no XDP; use the mode "generic"`);
+    if (target.mode === "offloaded" && (error.errno === ENOTSUP || error.errno === EINVAL))
+      throw new UnsupportedError(`${name}: this interface's card runs no programs, or this one was not loaded for it`);
+    if (error.errno === EINVAL && target.mode !== "offloaded" && programInfo(program.fd, kernel).card !== 0)
+      throw new UnsupportedError(`${name}: program "${program.name}" was loaded for a card: use the mode "offloaded"`);
     throw error;
   }
 };

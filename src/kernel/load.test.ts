@@ -50,6 +50,19 @@ describe("loading", () => {
     expect(machine.said()).toEqual(["close(13)", "close(11)", "close(12)"]);
   });
 
+  it("for a card asks with the number of its interface, and tells it no types", () => {
+    const machine = fake();
+    const typed = { ...object, maps: object.maps.map((map) => ({ ...map, keyType: 1, valueType: 1 })) };
+    loadObject(typed, { offload: 7 }, machine.kernel).close();
+    const asked = machine.said().filter((call) => /^bpf\((?:MAP_CREATE|PROG_LOAD)/.test(call));
+    expect(asked).toEqual([
+      expect.stringContaining("map_ifindex=7"),
+      expect.stringContaining("map_ifindex=7"),
+      expect.stringContaining("prog_ifindex=7"),
+    ]);
+    expect(asked.join()).not.toContain("btf_key_type_id");
+  });
+
   it("asks for the verifier's log only when it says no", () => {
     const machine = fake((call) => (call.startsWith("bpf(PROG_LOAD") ? "EACCES" : undefined));
     expect(() => loadObject(object, {}, machine.kernel)).toThrow(SystemCallError);

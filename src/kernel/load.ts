@@ -51,6 +51,11 @@ export interface LoadOptions {
   readonly wanted?: (program: ProgramSpec) => boolean;
   /** Maps that exist already, by their names in the object; they stay the caller's to close. */
   readonly maps?: ReadonlyMap<string, KernelMap>;
+  /**
+   * The number of an interface of this thread's network namespace: its card shall run the programs (XDP and traffic control), which
+   * its driver has to agree with, and has their maps (arrays and hashes).
+   */
+  readonly offload?: number;
 }
 
 /** A function of a loaded program, that is the caller's to close. */
@@ -212,6 +217,7 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
   const wanted = options.wanted ?? ((program: ProgramSpec) => program.optional !== true);
   const chosen = withLocks({ ...given, programs: given.programs.filter(wanted) });
   const object = verifiable(kernel, answered(kernel, chosen));
+  const there = options.offload === undefined ? {} : { offload: options.offload };
   const maps = new Map<string, KernelMap>();
   const owned: KernelMap[] = [];
   const passing: number[] = [];
@@ -237,7 +243,8 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
     for (const plan of object.maps) {
       const spec = withSettings(kernel, object, plan);
       const given = options.maps?.get(spec.name);
-      const map = given ?? createMap(allocated(kernel, spec), btfFd === undefined ? {} : { btfFd }, kernel);
+      const how = { ...(btfFd === undefined ? {} : { btfFd }), ...there };
+      const map = given ?? createMap(allocated(kernel, spec), how, kernel);
       if (given === undefined) owned.push(map);
       maps.set(spec.name, map);
     }
@@ -259,6 +266,7 @@ function prepare(kernel: Kernel, given: BpfObject, options: LoadOptions): Prepar
         prog_flags: (spec.sleepable ? BPF_F_SLEEPABLE : 0) | (frags ? BPF_F_XDP_HAS_FRAGS : 0),
         prog_name: objectName(spec.name),
         expected_attach_type: expected,
+        prog_ifindex: options.offload,
       });
       const record = records[i];
       if (record !== undefined) addRecords(attr, typesFd, record);

@@ -36,6 +36,8 @@ type ElementCommand = "MAP_LOOKUP_ELEM" | "MAP_UPDATE_ELEM" | "MAP_DELETE_ELEM" 
 export interface KernelMapOptions {
   /** BTF of the object, for `keyType` and `valueType`. */
   readonly btfFd?: number;
+  /** The number of an interface whose card has the map (LoadOptions.offload). */
+  readonly offload?: number;
 }
 
 /** One map. It closes with `close()` or by `using`; the kernel keeps it while a program uses it. */
@@ -375,8 +377,10 @@ export function createMap(plan: MapSpec, options: KernelMapOptions = {}, kernel:
     map_name: objectName(spec.name),
     map_extra: spec.extra,
     numa_node: spec.numaNode,
+    map_ifindex: options.offload,
   });
-  const typed = options.btfFd !== undefined && hasTypes(spec);
+  // Cards take no types (map_check_no_btf of kernel/bpf/offload.c).
+  const typed = options.btfFd !== undefined && options.offload === undefined && hasTypes(spec);
   if (typed) attr.set({ btf_fd: options.btfFd, btf_key_type_id: spec.keyType, btf_value_type_id: spec.valueType });
   using inner = spec.inner === undefined ? undefined : createMap(spec.inner, {}, kernel);
   if (inner !== undefined) attr.set({ inner_map_fd: inner.fd });

@@ -27,6 +27,8 @@ export interface ProgramInfo {
   /** Runs that were skipped because the program was running on that CPU already. */
   readonly recursionMisses: bigint;
   readonly btfId: number;
+  /** The number of the interface whose card it was loaded for; 0: none. */
+  readonly card: number;
 }
 
 /** Asks by BPF_OBJ_GET_INFO_BY_FD. Throws a SystemCallError. */
@@ -44,6 +46,7 @@ export function programInfo(fd: number, kernel: Kernel = liveKernel()): ProgramI
     runNanoseconds: info.getBig("run_time_ns"),
     recursionMisses: info.getBig("recursion_misses"),
     btfId: info.get("btf_id"),
+    card: info.get("ifindex"),
   };
 }
 

@@ -1,6 +1,7 @@
 // The XDP program of an interface: put there, exchanged, taken away by netlink, without a link that would keep it; and who
 // stands there already.
 
+import type { XdpMode } from "../object/index.ts";
 import type { Kernel } from "./kernel.ts";
 import { listPrograms } from "./listing.ts";
 import { routeRequest } from "./netlink.ts";
@@ -19,10 +20,11 @@ const XDP_FLAGS_REPLACE = 1 << 4;
 const IFINFOMSG = 16;
 
 /** XDP_FLAGS_*_MODE */
-export const XDP_MODES: Readonly<Record<"any" | "generic" | "native", number>> = {
+export const MODE_FLAGS: Readonly<Record<XdpMode, number>> = {
   any: 0,
   generic: 1 << 1,
   native: 1 << 2,
+  offloaded: 1 << 3,
 };
 
 /**
@@ -38,7 +40,7 @@ export function setXdp(
 ): number {
   const body = new Uint8Array(IFINFOMSG);
   new DataView(body.buffer).setInt32(4, index, true);
-  const modes: Readonly<Record<string, number>> = XDP_MODES;
+  const modes: Readonly<Record<string, number>> = MODE_FLAGS;
   const flags = (modes[mode] ?? 0) | (expected === undefined ? XDP_FLAGS_UPDATE_IF_NOEXIST : XDP_FLAGS_REPLACE);
   return routeRequest(kernel, RTM_SETLINK, 0, body, [
     [

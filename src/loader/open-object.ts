@@ -5,6 +5,8 @@ import {
   BPF_FILES,
   enableStatistics,
   hasFeature,
+  inNetworkNamespace,
+  interfaceIndex,
   type Kernel,
   type KernelMap,
   kernelWithToken,
@@ -17,6 +19,7 @@ import {
   registerStructOps,
   type StructOps,
   type StructOpsValue,
+  SystemCallError,
   UnsupportedError,
 } from "../kernel/index.ts";
 import {
@@ -57,8 +60,15 @@ export interface OpenOptions extends CSourceOptions {
    * LIBBPF_BPF_TOKEN_PATH names, or in a user namespace /sys/fs/bpf where that does.
    */
   readonly token?: string;
+  /**
+   * All of it is loaded for the card of this interface, which is then to run it: `attach({ interface, mode: "offloaded" })`. Few cards
+   * do, and those take no rings, no per-CPU maps and few helpers; what a driver refuses, its log says.
+   */
+  readonly offload?: { readonly interface: string; readonly netns?: string };
   readonly kernel?: Kernel;
 }
+
+const EOPNOTSUPP = 95;
 
 type Maps<S extends ObjectShape> = { readonly [N in keyof S["maps"]]: ObjectMap<S["maps"][N]> };
 type Programs<S extends ObjectShape> = { readonly [N in keyof S["programs"]]: ObjectProgram };
@@ -79,6 +89,7 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
   /** How much the verifier tells of each program: see `OpenOptions.logLevel`. */
   logLevel: 1 | 2 | undefined;
   readonly #kernel: Kernel;
+  readonly #offload: OpenOptions["offload"];
   readonly #memory = new Map<string, SectionMemory>();
   readonly #links = new Set<Link>();
   readonly #structs: StructOps[] = [];
@@ -98,6 +109,7 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
     this.skipped = skipped;
     this.logLevel = options.logLevel;
     this.#kernel = options.kernel ?? (options.token === undefined ? liveKernel() : kernelWithToken(options.token));
+    this.#offload = options.offload;
     const pins = options.pins ?? BPF_FILES;
     const maps: Record<string, ObjectMap> = Object.create(null) as Record<string, ObjectMap>;
     const sections: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
@@ -212,10 +224,9 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
       }),
       programs: [...programs.values()].map(({ spec }) => withoutLink(spec, this.#kernel)),
     };
-    const loaded = loadObject(
+    const loaded = this.#load(
       object,
       this.#options(reused, (name) => programs.get(name)?.load === true),
-      this.#kernel,
     );
     try {
       for (const map of maps) {
@@ -254,15 +265,32 @@ export class ObjectFile<S extends ObjectShape = ObjectShape> implements Disposab
     if (maps === undefined || this.#closed) throw new Error(`${this.name} is not loaded`);
     if (program.isLoaded) return program;
     const object: BpfObject = { ...this.file, programs: [withoutLink(program.spec, this.#kernel)] };
-    const loaded = loadObject(
+    const loaded = this.#load(
       object,
       this.#options(maps, () => true),
-      this.#kernel,
     );
     this.#more.push(loaded);
     const own = loaded.programs.get(name);
     if (own !== undefined) program.loaded(own);
     return program;
+  }
+
+  /** Into the kernel, or for a card: that is looked up where its interface is. */
+  #load(object: BpfObject, options: LoadOptions): LoadedObject {
+    const card = this.#offload;
+    if (card === undefined) return loadObject(object, options, this.#kernel);
+    const load = (): LoadedObject => {
+      const offload = interfaceIndex(card.interface, this.#kernel);
+      try {
+        return loadObject(object, { ...options, offload }, this.#kernel);
+      } catch (error) {
+        if (!(error instanceof SystemCallError) || error.errno !== EOPNOTSUPP) throw error;
+        throw new UnsupportedError(
+          `${card.interface}: the card of this interface takes no such thing: ${error.message}`,
+        );
+      }
+    };
+    return inNetworkNamespace(card.netns, load, this.#kernel, (loaded) => loaded.close());
   }
 
   #loadShared(spec: ProgramSpec): LoadedProgram {

@@ -4,10 +4,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { objectOf } from "../../test/data/small-programs.ts";
 import { compileC, workFolder } from "../../test/support/c-object.ts";
 import { hasClang, lacking } from "../../test/support/skips.ts";
 import { bpfFileSystems, hasFeature } from "../kernel/index.ts";
-import { openObject } from "./index.ts";
+import { assembleCode } from "../object/index.ts";
+import { ObjectFile, openObject } from "./index.ts";
 
 const folder = workFolder();
 const netns = `scry-${process.pid}-places`;
@@ -31,6 +33,12 @@ socket.on("message", () => process.exit(0));
 socket.bind(5555, "127.0.0.1", () => socket.send("x", 5555, "127.0.0.1"));
 setTimeout(() => process.exit(1), 1500);
 `;
+
+it("XDP is loaded for a card only where the interface has one that runs programs", async () => {
+  const object = objectOf("xdp", assembleCode("r0 = 2\nexit"), []);
+  await using file = new ObjectFile(object, { offload: { interface: "lo", netns } });
+  await expect(file.load()).rejects.toThrow(/^lo: the card of this interface takes no such thing: .*ENOTSUP/);
+});
 
 describe.skipIf(noClang)("packets", () => {
   it("XDP and traffic control, by links that are updated, pinned and asked", async () => {

@@ -49,8 +49,9 @@ export type {
   ProgramTarget,
   Reference,
   StructOpsSpec,
+  XdpMode,
 } from "./object.ts";
-export { attachTypeOf, CORE_QUESTIONS } from "./object.ts";
+export { attachTypeOf, CORE_QUESTIONS, XDP_MODES } from "./object.ts";
 export { ObjectFileError } from "./object-file-error.ts";
 export { isPacked, packObject, unpackObject } from "./packed.ts";
 export {

@@ -224,6 +224,13 @@ export const CORE_QUESTIONS = [
 
 export type CoreQuestion = (typeof CORE_QUESTIONS)[number];
 
+/**
+ * Where an XDP program runs: in the interface's driver, behind it in the network stack, on the card itself, or in the driver where it
+ * can. A card runs what was loaded for it.
+ */
+export const XDP_MODES = ["any", "native", "generic", "offloaded"] as const;
+export type XdpMode = (typeof XDP_MODES)[number];
+
 export type AttachTarget = (
   | { readonly kind: "tracepoint"; readonly category: string; readonly name: string }
   | { readonly kind: "raw_tracepoint"; readonly name: string }
@@ -279,8 +286,7 @@ export type AttachTarget = (
   | {
       readonly kind: "xdp";
       readonly interface: string;
-      /** In the driver, in the network stack, or as the driver likes. */
-      readonly mode: "native" | "generic" | "any";
+      readonly mode: XdpMode;
       /**
        * Beside other programs, by the protocol of libxdp's dispatcher, which outlives this process; absent: alone, by a link.
        * The program has to be loaded for that, to stand in for a function of a dispatcher.

@@ -15,6 +15,12 @@ export const run: Command = {
     },
     ...options("include-dir", "define", "dialect", "warn", "pid", "interface", "share", "priority", "chain-call"),
     {
+      ...(options("xdp-mode")[0] as Option),
+      values: ["any", "native", "generic", "offloaded"],
+      help: "where an XDP program runs: in the interface's driver (native), behind it (generic), on its card (offloaded), or where it can",
+      example: "scry run --xdp-mode native -i eth0 drop.bpf.o",
+    },
+    {
       ...(options("cgroup")[0] as Option),
       help: "attach the programs for control groups to this one (a folder of cgroup2)",
     },

@@ -44,7 +44,16 @@ export const dumped = (line: CommandLine): Pick<OpenOptions, "dump"> => {
 /** What a command line says of how objects are opened. */
 export const openOptions = (line: CommandLine): OpenOptions => {
   const token = line.given.get("token");
-  return { ...cOptions(line), ...dumped(line), ...(token === undefined ? {} : { token }) };
+  const device = line.given.get("interface");
+  const offloaded = line.given.get("xdp-mode") === "offloaded";
+  if (offloaded && device === undefined)
+    throw new UsageError("--xdp-mode offloaded is about the card of an interface: --interface NAME", []);
+  return {
+    ...cOptions(line),
+    ...dumped(line),
+    ...(token === undefined ? {} : { token }),
+    ...(offloaded && device !== undefined ? { offload: { interface: device } } : {}),
+  };
 };
 
 export async function openFile(file: string, options: OpenOptions = {}): Promise<ObjectFile> {

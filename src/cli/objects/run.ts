@@ -11,7 +11,7 @@ import {
   printsText,
   type RecordStream,
 } from "../../loader/index.ts";
-import { MAP_TYPES, XDP_ACTIONS, type XdpAction } from "../../object/index.ts";
+import { MAP_TYPES, XDP_ACTIONS, XDP_MODES, type XdpAction } from "../../object/index.ts";
 import { INT64, type TraceValue, type Type } from "../../schema/index.ts";
 import { groupFolder } from "../../session/index.ts";
 import { LOST_PREFIX } from "../../user-side/index.ts";
@@ -123,7 +123,9 @@ export async function attachAll(object: ObjectFile, line: CommandLine): Promise<
 export function toldPlace(program: ObjectProgram, needs: string, { given }: CommandLine): AttachOptions | undefined {
   const cgroup = given.get("cgroup");
   const device = given.get("interface");
-  if (program.type === "xdp" && device !== undefined) return { interface: device, ...sharedBy(given) };
+  const mode = XDP_MODES.find((one) => one === given.get("xdp-mode"));
+  if (program.type === "xdp" && device !== undefined)
+    return { interface: device, ...(mode === undefined ? {} : { mode }), ...sharedBy(given) };
   if (/^sched_(?:cls|act)$/.test(program.type) && device !== undefined)
     return { interface: device, direction: "ingress" };
   if (/^cgroup/.test(needs) && cgroup !== undefined) return { cgroup: groupFolder({ cgroup }), direction: "ingress" };
