@@ -1,8 +1,9 @@
 // The programs that rules become, on the kernel: what it answers for packets, and that it takes them.
 
+import { availableParallelism } from "node:os";
 import { afterEach, describe, expect, it } from "vitest";
 import { packetsOf, randomRules, seeded } from "../../../test/support/random-rules.ts";
-import { type LoadedObject, loadObject, testRun } from "../../kernel/index.ts";
+import { type LoadedObject, liveKernel, loadObject, testRun } from "../../kernel/index.ts";
 import { decodePacket, internetSum, packet } from "../../packets/index.ts";
 import {
   COUNTERS,
@@ -37,7 +38,46 @@ function loaded(data: RulesData, options: { dryRun?: boolean } = {}): LoadedObje
 const run = (object: LoadedObject, data: Uint8Array): ReturnType<typeof testRun> =>
   testRun(object.programs.get("firewall")?.fd ?? -1, { data });
 
+/** Packets and bytes of a rule, of all processors. */
+function counted(object: LoadedObject, rule: number): bigint[] {
+  const value = object.maps.get(COUNTERS)?.lookup(new Uint8Array(Uint32Array.of(rule).buffer)) ?? new Uint8Array();
+  const words = new BigUint64Array(value.slice().buffer);
+  return [0, 1].map((word) => words.reduce((total, n, i) => (i % 3 === word ? total + n : total), 0n));
+}
+
+/** Runs a program on a packet on as many threads at once. */
+async function runAtOnce(fd: number, data: Uint8Array, repeat: number, threads: number): Promise<void> {
+  const kernel = liveKernel();
+  const attributes = Array.from({ length: threads }, () =>
+    kernel.bpfAttr("PROG_TEST_RUN", { prog_fd: fd, data_in: data, data_size_in: data.length, repeat }),
+  );
+  const results = await Promise.all(attributes.map(({ bytes }) => kernel.calls.bpfAsync(BPF_PROG_TEST_RUN, bytes)));
+  expect(results).toEqual(attributes.map(() => 0));
+}
+const BPF_PROG_TEST_RUN = 10;
+
 describe("programs of rules", () => {
+  it("keep a rate for all processors together, to a packet of each (docs/firewall.md, Rates)", async () => {
+    const rate = 200_000;
+    const burst = 500;
+    const object = loaded({
+      default: "deny",
+      rules: [{ action: "allow", protocol: "udp", within: { rate: `${rate}/s`, burst } }],
+    });
+    const fd = object.programs.get("firewall")?.fd ?? -1;
+    const threads = Math.max(2, availableParallelism());
+    const passed = (): number => Number(counted(object, 0)[0]);
+    const before = passed();
+    const start = performance.now();
+    await runAtOnce(fd, frame("udp 10.0.0.1:5 > 10.0.0.2:7"), 1_500_000, threads);
+    const seconds = (performance.now() - start) / 1000;
+    const all = passed() - before;
+    // What one packet costs is a whole number of nanoseconds.
+    expect(all).toBeLessThanOrEqual(rate * seconds + burst + threads + 1);
+    // While no thread runs, nothing comes that could pass.
+    expect(all).toBeGreaterThan(rate * seconds * 0.2);
+  });
+
   const sets = Number(process.env["SCRY_FUZZ"] ?? process.env["SCRY_RUNS"] ?? 25);
   it("answer as the rules do one by one (seeds from 20261129 on)", () => {
     const found: string[] = [];
@@ -89,12 +129,7 @@ describe("programs of rules", () => {
     run(object, bytes);
     run(object, bytes);
     run(object, frame("arp"));
-    const sum = (rule: number): bigint[] => {
-      const value = object.maps.get(COUNTERS)?.lookup(new Uint8Array(Uint32Array.of(rule).buffer)) ?? new Uint8Array();
-      const words = new BigUint64Array(value.slice().buffer);
-      return [0, 1].map((word) => words.reduce((total, n, i) => (i % 3 === word ? total + n : total), 0n));
-    };
-    expect([sum(0), sum(1)]).toEqual([
+    expect([counted(object, 0), counted(object, 1)]).toEqual([
       [2n, 200n],
       [1n, 42n],
     ]);
