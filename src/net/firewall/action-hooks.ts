@@ -1,5 +1,4 @@
-// Actions that not every hook has: only XDP answers connections in the kernel's place, only tc's packets have marks. What is rejected at
-// tc is dropped without an answer.
+// Actions that not every hook has: only XDP answers connections in the kernel's place, only tc's packets have marks.
 
 import type { ReadConfig } from "../../config/index.ts";
 import { DiagnosticError } from "../../source/index.ts";

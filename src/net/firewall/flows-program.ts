@@ -1,4 +1,5 @@
-// The program that remembers flows of packets that leave, as those that come in have them; it stands at tc's egress.
+// The program that remembers flows of packets that leave, as those that come in have them; it stands at tc's egress. A reset begins no
+// flow: else the answer to a connection that is refused would let the next packet of it in.
 
 import { FunctionBuilder, type IrFunction } from "../../compiler/index.ts";
 import { rememberFlow } from "./conditions.ts";
@@ -6,6 +7,8 @@ import { HOOKS } from "./hooks.ts";
 import { FLOW, parsePacket } from "./parse-packet.ts";
 
 export const FLOWS_PROGRAM = "firewall_flows";
+/** Of TCP's flags. */
+const RESET = 4;
 
 export function flowsFunction(): IrFunction {
   const b = new FunctionBuilder(FLOWS_PROGRAM, [{ kind: "ctx" }]);
@@ -20,7 +23,11 @@ export function flowsFunction(): IrFunction {
     words: new Map(),
     fields: flow,
     flow,
-    done: (world) => b.jump(world.endsWith("tcp") || world.endsWith("ports") ? seen : done),
+    done: (world, transport) => {
+      if (world.endsWith("tcp") && transport !== undefined)
+        b.branch("set", b.load("u8", transport, 13), RESET, done, seen);
+      else b.jump(world.endsWith("ports") ? seen : done);
+    },
     runt: () => b.jump(done),
   });
   b.enter(seen);

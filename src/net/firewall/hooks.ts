@@ -20,4 +20,4 @@ export const HOOKS: Readonly<Record<"xdp" | "tc", Hook>> = {
 export type HookName = keyof typeof HOOKS;
 
 /** Fields of struct __sk_buff (linux/bpf.h). */
-export const SK_BUFF = { len: 0, mark: 8, vlanPresent: 20, vlanTci: 24 } as const;
+export const SK_BUFF = { len: 0, mark: 8, vlanPresent: 20, vlanTci: 24, ifindex: 40 } as const;

@@ -44,7 +44,7 @@ import { NETWORKS_FUNCTION, NetworkTable, networkMaps, networks6, networksFuncti
 import { FLOW, packetBounds, parsePacket } from "./parse-packet.ts";
 import { MOST_MORE, type Part, partsOf } from "./parts.ts";
 import type { CompiledContent } from "./patterns/index.ts";
-import { REJECT_FUNCTION, rejectFunction } from "./reject.ts";
+import { answerMap, REJECT_FUNCTION, rejectFunction } from "./reject.ts";
 import { isFinal, type Rule, type RuleSet } from "./rules.ts";
 import { sampleMap, sendSample } from "./samples.ts";
 import { type FirewallSet, resolveSets } from "./sets.ts";
@@ -375,11 +375,11 @@ class ProgramWriter {
     const allowed = b.block("allowed");
     b.branch("eq", action, VERDICTS.allow, allowed, refused);
     b.enter(refused);
-    // Only XDP sends back what it was given.
-    if (this.hook === "xdp" && this.#rules.some(({ action }) => action === "reject")) {
+    if (this.#rules.some(({ action }) => action === "reject")) {
       const denied = b.block("denied");
       b.must("eq", action, VERDICTS.reject, denied);
-      this.#functions.push(rejectFunction());
+      this.#functions.push(rejectFunction(this.hook));
+      if (this.hook !== "xdp") this.#maps.push(answerMap);
       b.return(b.call(REJECT_FUNCTION, [b.param(0)]));
       b.enter(denied);
     }
