@@ -1,12 +1,12 @@
 // `scry firewall apply`: rules put to work until Ctrl-C, or for good; and what services may do.
 
 import { duration } from "../../config/index.ts";
-import { applyFirewall, fileBeside, LiveServices } from "../../net/index.ts";
+import { applyFirewall, fileBeside, LiveServices, placeName, placeOptions } from "../../net/index.ts";
 import { formatRefusal } from "../../net/services/index.ts";
 import { renderDiagnostics } from "../messages.ts";
 import { type CommandLine, UsageError } from "../options.ts";
 import { printText } from "../streams.ts";
-import { aborted, interrupted, placeOf, print, problem, wantsJson } from "./firewall-place.ts";
+import { aborted, interrupted, placeOf, print, problem, saysPlace, wantsJson } from "./firewall-place.ts";
 import { rulesOfFile } from "./rule-files.ts";
 import { showSamples } from "./samples.ts";
 
@@ -26,7 +26,7 @@ export async function applyRules(path: string, line: CommandLine): Promise<numbe
     );
   const signal = interrupted();
   // A file of services alone is about no interface.
-  const alone = rules.value.rules.length === 0 && services !== undefined && !given.has("interface");
+  const alone = rules.value.rules.length === 0 && services !== undefined && !saysPlace(line);
   const place = alone ? undefined : placeOf(line, rules.value.interface);
   await using policy =
     services === undefined
@@ -50,13 +50,13 @@ export async function applyRules(path: string, line: CommandLine): Promise<numbe
       ...(place === undefined
         ? []
         : [
-            `${count} rule${count === 1 ? "" : "s"}${given.has("dry-run") ? ", counted only," : ""} at ${place.interface}`,
+            `${count} rule${count === 1 ? "" : "s"}${given.has("dry-run") ? ", counted only," : ""} at ${placeName(place)}`,
           ]),
       ...(services === undefined ? [] : [`${services.length} service${services.length === 1 ? "" : "s"}`]),
     ].join(" and ");
     if (persist && place !== undefined) {
       const how =
-        trial === undefined ? "" : `, on trial: 'scry firewall confirm -i ${place.interface}' within ${within}`;
+        trial === undefined ? "" : `, on trial: 'scry firewall confirm ${placeOptions(place)}' within ${within}`;
       printText(2, `${what}${how}\n`);
       return 0;
     }

@@ -1,4 +1,4 @@
-// Rules put to work on an interface: compiled for this kernel, loaded, and in one step in the place of those before.
+// Rules put to work at an interface or a control group: compiled for this kernel, loaded, and in one step in the place of those before.
 
 import type { ReadConfig } from "../../config/index.ts";
 import {
@@ -16,7 +16,6 @@ import {
   UnsupportedError,
   updateLink,
 } from "../../kernel/index.ts";
-import type { AttachTarget } from "../../object/index.ts";
 import {
   BLOCKED,
   CONTROL,
@@ -24,9 +23,12 @@ import {
   type CompiledFirewall,
   compileFirewall,
   FIREWALL_PROGRAM,
+  type FirewallOptions,
   FLOW_MAP,
   FLOWS_PROGRAM,
   GUARDED,
+  HOOKS,
+  type HookName,
   NETWORKS4,
   NETWORKS6,
   PREVIOUS,
@@ -38,7 +40,6 @@ import { allCounts, LiveFirewall, monotonic, ruleKey } from "./live-firewall.ts"
 import { carryNetworks, fillTrie } from "./network-maps.ts";
 import {
   type Counts,
-  type FirewallPlace,
   type FirewallState,
   makeDirectory,
   openFirewallMap,
@@ -49,6 +50,7 @@ import {
   unpinOthers,
   writeState,
 } from "./pinned-state.ts";
+import { type FirewallPlace, flowsTargetOf, placeName, targetOf } from "./places.ts";
 
 export interface ApplyOptions {
   /** XDP: in the driver, in the network stack, or as the driver likes. */
@@ -71,18 +73,19 @@ const word = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value)
 /** Compiles rules to what this kernel's programs may have. Throws as `compileFirewall`, and SCRY1603 for marks at XDP. */
 export function compileForKernel(
   rules: ReadConfig<RuleSet>,
-  hook: FirewallPlace["hook"],
+  { hook, direction }: Pick<FirewallOptions, "direction"> & { readonly hook: HookName },
   { dryRun = false, trial, file }: Pick<ApplyOptions, "dryRun" | "file" | "trial">,
   kernel: Kernel = liveKernel(),
 ): CompiledFirewall {
   if (!dryRun) refuseElsewhere(rules, hook, ["mark"]);
   return compileFirewall(rules, {
     hook,
+    ...(direction === undefined ? {} : { direction }),
     dryRun,
     trial: trial !== undefined,
     cpu: hasFeature("isa4", kernel) ? 4 : 3,
     atomicFetch: hasFeature("atomicFetch", kernel),
-    coarseClock: hasHelper(hook === "xdp" ? "xdp" : "sched_cls", KTIME_GET_COARSE_NS, kernel),
+    coarseClock: hasHelper(HOOKS[hook].type, KTIME_GET_COARSE_NS, kernel),
     ...(file === undefined ? {} : { file }),
   });
 }
@@ -143,17 +146,17 @@ export function applyFirewall(
   try {
     if (before !== undefined && !persist)
       throw new UnsupportedError(
-        `${place.interface}: a firewall stays there: change it with --persist, or remove it first`,
+        `${placeName(place)}: a firewall stays there: change it with --persist, or remove it first`,
       );
     if (before !== undefined && before.state.hook !== place.hook)
       throw new UnsupportedError(
-        `${place.interface}: the firewall there stands at ${before.state.hook}: remove it first`,
+        `${placeName(place)}: the firewall there stands at ${before.state.hook}: remove it first`,
       );
     if (trial !== undefined && before !== undefined && isOnTrial(before))
       throw new UnsupportedError(
-        `${place.interface}: the rules there are on trial themselves: confirm them, or apply without a trial`,
+        `${placeName(place)}: the rules there are on trial themselves: confirm them, or apply without a trial`,
       );
-    const compiled = compileForKernel(rules, place.hook, options, kernel);
+    const compiled = compileForKernel(rules, place, options, kernel);
     const shared = new Map<string, KernelMap>();
     for (const name of KEPT) {
       const map = before?.maps.get(name);
@@ -170,10 +173,11 @@ export function applyFirewall(
       const main = loaded.programs.get(FIREWALL_PROGRAM) as LoadedProgram;
       const flows = loaded.programs.get(FLOWS_PROGRAM);
       // Flows first: an answer must not come before its flow is known.
+      let watching: Attachment | undefined;
       if (flows !== undefined) {
         if (before?.flowsLink !== undefined) updateLink(before.flowsLink, flows.fd, kernel);
-        else attachments.push(attach(flows, { kind: "tc", direction: "egress", ...at(place) }, kernel));
-        if (persist && before?.flowsLink === undefined && attachments[0]?.fds[0] === undefined)
+        else attachments.push((watching = attach(flows, flowsTargetOf(place), kernel)));
+        if (persist && before?.flowsLink === undefined && watching?.fds[0] === undefined)
           throw new UnsupportedError("rules with 'state' can stay only where links attach to tc (tcx, Linux 6.6)");
       }
       let carried: ReadonlyMap<string, Counts> = new Map();
@@ -190,17 +194,18 @@ export function applyFirewall(
           name: rules.source.name,
           text: rules.source.text,
           hook: place.hook,
+          ...(place.hook === "cgroup" ? { cgroup: place.cgroup } : {}),
           dryRun: options.dryRun === true,
           carried,
           bits,
         };
-        const flowsLink = attachments.find(({ target }) => target.kind === "tc" && target.direction === "egress");
         makeDirectory(directory, kernel);
         try {
           for (const [name, map] of maps) pinAnew(map.fd, `${directory}/${name}`, kernel);
           pinAnew(main.fd, `${directory}/program`, kernel);
           pinAnew(link, `${directory}/link`, kernel);
-          if (flowsLink?.fds[0] !== undefined) pinAnew(flowsLink.fds[0], `${directory}/flows_link`, kernel);
+          const [flowsLink] = watching?.fds ?? [];
+          if (flowsLink !== undefined) pinAnew(flowsLink, `${directory}/flows_link`, kernel);
           writeState(directory, state, kernel);
           unpinOthers(
             directory,
@@ -242,14 +247,6 @@ function isOnTrial({ maps }: Standing): boolean {
   const value = maps.get(CONTROL)?.lookup(word(0));
   return value?.some((byte) => byte !== 0) ?? false;
 }
-
-const at = ({ interface: name, netns }: FirewallPlace): { interface: string; netns?: string } => ({
-  interface: name,
-  ...(netns === undefined ? {} : { netns }),
-});
-
-const targetOf = (place: FirewallPlace, mode: "native" | "generic" | "any"): AttachTarget =>
-  place.hook === "xdp" ? { kind: "xdp", mode, ...at(place) } : { kind: "tc", direction: "ingress", ...at(place) };
 
 const bitsOf = ({ sets }: CompiledFirewall): ReadonlyMap<string, number> =>
   new Map([...sets.values()].flatMap(({ name, bit, dynamic }) => (dynamic && bit !== undefined ? [[name, bit]] : [])));
