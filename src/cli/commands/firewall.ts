@@ -14,6 +14,7 @@ export const firewall: Command = {
       "apply RULES.yaml -i NAME --persist [--confirm-within TIME]",
       "put rules to work for good, in one step in the place of those before",
     ],
+    ["apply RULES.yaml -i NAME --share [--priority N]", "the same until Ctrl-C, beside XDP programs of others"],
     [
       "apply RULES.yaml --cgroup PATH [--direction WAY] [--persist]",
       "the same at a control group, or a unit's or a container's; the other words take these options, too",
@@ -44,6 +45,8 @@ export const firewall: Command = {
     "direction",
     "hook",
     "xdp-mode",
+    "share",
+    "priority",
     "dry-run",
     "persist",
     "confirm-within",

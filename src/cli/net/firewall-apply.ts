@@ -5,6 +5,7 @@ import { applyFirewall, fileBeside, LiveServices, placeName, placeOptions } from
 import { formatRefusal } from "../../net/services/index.ts";
 import { renderDiagnostics } from "../messages.ts";
 import { type CommandLine, UsageError } from "../options.ts";
+import { priorityOf } from "../share-option.ts";
 import { printText } from "../streams.ts";
 import { aborted, interrupted, placeOf, print, problem, saysPlace, wantsJson } from "./firewall-place.ts";
 import { rulesOfFile } from "./rule-files.ts";
@@ -18,6 +19,9 @@ export async function applyRules(path: string, line: CommandLine): Promise<numbe
   const within = given.get("confirm-within");
   const trial = within === undefined ? undefined : secondsOf(within);
   if (trial !== undefined && !persist) throw new UsageError("--confirm-within is for rules that stay (--persist)");
+  const priority = priorityOf(given);
+  if (persist && given.has("share"))
+    throw new UsageError("Rules that share an interface (--share) end with scry: they cannot stay (--persist)");
   if (persist && services !== undefined)
     throw problem(
       "SCRY1612",
@@ -39,6 +43,7 @@ export async function applyRules(path: string, line: CommandLine): Promise<numbe
       ? undefined
       : applyFirewall(place, rules, {
           mode: (given.get("xdp-mode") ?? "any") as "any",
+          ...(given.has("share") ? { share: priority === undefined ? {} : { priority } } : {}),
           dryRun: given.has("dry-run"),
           persist,
           file: fileBeside(path),

@@ -12,6 +12,7 @@ import {
   type LoadedProgram,
   liveKernel,
   loadObject,
+  loadShared,
   openPinned,
   UnsupportedError,
   updateLink,
@@ -50,11 +51,13 @@ import {
   unpinOthers,
   writeState,
 } from "./pinned-state.ts";
-import { type FirewallPlace, flowsTargetOf, placeName, targetOf } from "./places.ts";
+import { type FirewallPlace, flowsTargetOf, placeName, type Share, targetOf, type XdpMode } from "./places.ts";
 
 export interface ApplyOptions {
   /** XDP: in the driver, in the network stack, or as the driver likes. */
-  readonly mode?: "native" | "generic" | "any";
+  readonly mode?: XdpMode;
+  /** XDP: beside programs of others, by the protocol of libxdp's dispatcher; not together with `persist`. */
+  readonly share?: Share;
   /** Counts, and lets all packets go on. */
   readonly dryRun?: boolean;
   /** Stays when this process has ended. */
@@ -139,7 +142,12 @@ export function applyFirewall(
   options: ApplyOptions = {},
   kernel: Kernel = liveKernel(),
 ): LiveFirewall {
-  const { persist = false, trial } = options;
+  const { persist = false, trial, share } = options;
+  if (share !== undefined) {
+    if (place.hook !== "xdp") throw new UnsupportedError("only XDP programs share an interface (--share)");
+    if (persist)
+      throw new UnsupportedError("rules that share an interface end with scry: they cannot stay (--persist)");
+  }
   if (trial !== undefined && !persist) throw new UnsupportedError("only rules that stay can be on trial (--persist)");
   const directory = pinsOf(place);
   const before = standing(directory, kernel);
@@ -162,7 +170,7 @@ export function applyFirewall(
       const map = before?.maps.get(name);
       if (map !== undefined && compiled.object.maps.some((one) => one.name === name)) shared.set(name, map);
     }
-    const loaded = loadObject(compiled.object, { maps: shared }, kernel);
+    const loaded = (share === undefined ? loadObject : loadShared)(compiled.object, { maps: shared }, kernel);
     const attachments: Attachment[] = [];
     try {
       const maps = new Map([...loaded.maps, ...shared]);
@@ -181,7 +189,7 @@ export function applyFirewall(
           throw new UnsupportedError("rules with 'state' can stay only where links attach to tc (tcx, Linux 6.6)");
       }
       let carried: ReadonlyMap<string, Counts> = new Map();
-      if (before === undefined) attachments.unshift(attach(main, targetOf(place, options.mode ?? "any"), kernel));
+      if (before === undefined) attachments.unshift(attach(main, targetOf(place, options), kernel));
       else {
         updateLink(before.link, main.fd, kernel);
         carried = allCounts(before.rules, before.maps.get(COUNTERS), before.state.carried);

@@ -22,6 +22,14 @@ export type FirewallPlace =
   | (InterfacePlace & { readonly hook: "xdp" | "tc" })
   | (GroupPlace & { readonly hook: "cgroup" });
 
+export type XdpMode = "native" | "generic" | "any";
+/** Beside other XDP programs: lower priorities are asked first. */
+export interface Share {
+  readonly priority?: number;
+}
+/** As libxdp has it, where nothing else is said. */
+const BESIDE = { priority: 50, chainCall: ["pass"] } as const;
+
 /** A place in messages. */
 export const placeName = (place: FirewallSpot): string =>
   "cgroup" in place ? `${place.cgroup} (${place.direction})` : place.interface;
@@ -32,11 +40,14 @@ export const placeOptions = (place: FirewallSpot): string =>
     ? `--cgroup ${place.cgroup}${place.direction === "egress" ? " --direction egress" : ""}`
     : `-i ${place.interface}`;
 
-/** What the rules are attached to. */
-export function targetOf(place: FirewallPlace, mode: "native" | "generic" | "any"): AttachTarget {
+/** What the rules are attached to. `share`: beside others, whom what the rules let on is shown to. */
+export function targetOf(
+  place: FirewallPlace,
+  { mode = "any", share }: { readonly mode?: XdpMode; readonly share?: Share },
+): AttachTarget {
   if (place.hook === "cgroup") return groupTarget(place.cgroup, place.direction);
   return place.hook === "xdp"
-    ? { kind: "xdp", mode, ...interfaceOf(place) }
+    ? { kind: "xdp", mode, ...interfaceOf(place), ...(share === undefined ? {} : { share: { ...BESIDE, ...share } }) }
     : { kind: "tc", direction: "ingress", ...interfaceOf(place) };
 }
 
