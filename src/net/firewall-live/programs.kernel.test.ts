@@ -1,9 +1,12 @@
 // The programs that rules become, on the kernel: what it answers for packets, and that it takes them.
 
 import { afterEach, describe, expect, it } from "vitest";
+import { objectOf } from "../../../test/data/small-programs.ts";
 import { type Dice, ofNetworks, packetsOf, randomRules, seeded } from "../../../test/support/random-rules.ts";
+import { lacking } from "../../../test/support/skips.ts";
 import { type LoadedObject, loadObject, testRun } from "../../kernel/index.ts";
 import { embedded } from "../../machine/index.ts";
+import { assembleCode } from "../../object/index.ts";
 import { decodePacket, internetSum, packet } from "../../packets/index.ts";
 import {
   COUNTERS,
@@ -39,6 +42,24 @@ function loaded(data: RulesData, options: { dryRun?: boolean; hook?: HookName } 
 }
 const seed = Number(process.env["SCRY_SEED"] ?? 20_261_129);
 const hooks = Object.keys(HOOKS) as HookName[];
+/** Older kernels (5.10 is one) do not tell a control group's programs in test runs where the packet ends. */
+const tellsEnd = ((): boolean => {
+  const asks = `r2 = *(u32 *)(r1 + 76)
+  r3 = *(u32 *)(r1 + 80)
+  r0 = 0
+  r2 += 1
+  if r2 > r3 goto out
+  r0 = 1
+out:
+  exit`;
+  using object = loadObject(objectOf("cgroup_skb", assembleCode(asks), []));
+  return testRun(object.programs.get("probe")?.fd ?? -1, { data: new Uint8Array(64) }).value === 1;
+})();
+const judged = hooks.filter(
+  (hook) =>
+    hook !== "cgroup" ||
+    !lacking("rules at a control group by test runs", { "the packet's end in test runs of cgroup programs": tellsEnd }),
+);
 /** Test runs with socket buffers take no frame without a whole header of IP (net/bpf/test_run.c). */
 const isWhole = (frame: Uint8Array): boolean => {
   const type = ((frame[12] as number) << 8) | (frame[13] as number);
@@ -66,7 +87,7 @@ const run = (object: LoadedObject, data: Uint8Array): ReturnType<typeof testRun>
 
 describe("programs of rules", () => {
   const sets = Number(process.env["SCRY_FUZZ"] ?? process.env["SCRY_RUNS"] ?? 25);
-  it.each(hooks)(
+  it.each(judged)(
     "answer as the rules do one by one (%s, seeds from 20261129 on)",
     (hook) => {
       const found: string[] = [];
