@@ -1,4 +1,4 @@
-// `scry/firewall`: rules as data or YAML, compiled, judged, compared; and put to work on an interface.
+// `scry/firewall`: rules as data or YAML, compiled, judged, compared; and put to work at an interface or a control group.
 //
 //     const rules = rulesOf({ default: "deny", rules: [{ action: "allow", protocol: "tcp", "destination-port": 443 }] });
 //     await using firewall = applyFirewall({ interface: "eth0", hook: "xdp" }, rules);
@@ -41,6 +41,9 @@ export {
   type ApplyOptions,
   applyFirewall,
   type FirewallPlace,
+  type FirewallSpot,
+  type GroupPlace,
+  type InterfacePlace,
   LiveFirewall,
   LiveServices,
   type LiveServicesOptions,

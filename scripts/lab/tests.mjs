@@ -20,6 +20,7 @@ export const LAB_TESTS = [
   "src/kernel/attach-network.kernel.test.ts",
   "src/kernel/xdp-dispatcher.kernel.test.ts",
   "test/kernel/shared-xdp.test.ts",
+  "test/kernel/firewall-shared.test.ts",
   "src/kernel/struct-ops.kernel.test.ts",
   "test/kernel/kernel-scheduler.test.ts",
   "src/kernel/lsm.kernel.test.ts",

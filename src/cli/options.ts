@@ -58,19 +58,19 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
   cgroup: {
     value: "PATH",
     completes: "file",
-    help: "only tasks of this control group (cgroup2) and those below it: a path, or a folder's name; with balance, whose connections",
+    help: "only tasks of this control group (cgroup2) and those below it: a path, or a folder's name; with balance, whose connections; with firewall, whose packets",
     example: "scry --cgroup /system.slice -e 'profile:hz:99 { @[comm] = count(); }'",
   },
   container: {
     value: "ID",
     completes: "none",
-    help: "only tasks of this container: its id, four digits or more of its beginning, or its name",
+    help: "only tasks of this container: its id, four digits or more of its beginning, or its name; with firewall, whose packets",
     example: "scry --container web -e 'tracepoint:syscalls:sys_enter_openat { print(str(args.filename)); }'",
   },
   unit: {
     value: "NAME",
     completes: "none",
-    help: "only tasks of this unit of systemd",
+    help: "only tasks of this unit of systemd; with firewall, whose packets",
     example: "scry --unit ssh -e 'tracepoint:syscalls:sys_enter_execve { print(str(args.filename)); }'",
   },
   "include-dir": {
@@ -300,9 +300,15 @@ const table: Readonly<Record<string, Omit<Option, "long">>> = {
   },
   hook: {
     value: "PLACE",
-    values: ["xdp", "tc"],
-    help: "where a firewall stands: before the kernel looks at packets (xdp), or behind its taps, where marks can be set (tc)",
+    values: ["xdp", "tc", "cgroup"],
+    help: "where a firewall stands: before the kernel looks at packets (xdp), behind its taps, where marks can be set (tc), or at a control group, which --cgroup, --unit and --container say",
     example: "scry firewall apply rules.yaml -i eth0 --hook tc",
+  },
+  direction: {
+    value: "WAY",
+    values: ["ingress", "egress"],
+    help: "of a control group's packets: those that come in (ingress, unless said otherwise), or those that leave",
+    example: "scry firewall apply rules.yaml --unit nginx --direction egress",
   },
   persist: {
     help: "with firewall and balance: it goes on when scry has ended, by pins in the BPF file system, until it is removed",

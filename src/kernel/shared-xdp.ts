@@ -65,14 +65,34 @@ export function loadShared(object: BpfObject, options: LoadOptions = {}, kernel:
   const type = functionOf(kernel, programInfo(dispatcher.fd, kernel).id, slotFunction(0));
   const standsIn = (spec: ProgramSpec): { fd: number; type: number } | undefined =>
     spec.type === "xdp" ? { fd: dispatcher.fd, type } : options.standsIn?.(spec);
+  const load = (one: BpfObject): LoadedObject => loadObject(one, { ...options, standsIn }, kernel);
   try {
-    return loadObject(object, { ...options, standsIn }, kernel);
+    try {
+      return load(object);
+    } catch (error) {
+      const followed = followedFromCallers(object);
+      if (!(error instanceof SystemCallError) || error.errno !== EINVAL || followed === undefined) throw error;
+      return load(followed);
+    }
   } catch (error) {
     if (!(error instanceof SystemCallError) || (error.errno !== EPERM && error.errno !== EINVAL)) throw error;
     throw new UnsupportedError(
       `${error.message}; to share an interface a program stands in for a function of another one (freplace), which this kernel did not let it`,
     );
   }
+}
+
+/**
+ * The same, with no function verified by itself: older kernels (5.10 is one) take the context that such a function of a program
+ * that stands in is given for another type's (kernel/bpf/btf.c: btf_check_func_arg_match). Undefined: none is.
+ */
+function followedFromCallers(object: BpfObject): BpfObject | undefined {
+  if (!object.programs.some(({ functions }) => functions.some((fn) => fn.global !== undefined))) return undefined;
+  const programs = object.programs.map((program) => ({
+    ...program,
+    functions: program.functions.map(({ global: _, ...fn }) => fn),
+  }));
+  return { ...object, programs };
 }
 
 function functionOf(kernel: Kernel, program: number, name: string): number {

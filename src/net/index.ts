@@ -13,12 +13,14 @@ export {
 } from "./balancer/running-balancer.ts";
 export { type ApplyOptions, applyFirewall, compileForKernel } from "./firewall-live/apply-firewall.ts";
 export { fileBeside, LiveFirewall, type RuleCounts, type Sample } from "./firewall-live/live-firewall.ts";
+export { type Counts, type FirewallState, pinnedFirewalls, removePins } from "./firewall-live/pinned-state.ts";
 export {
-  type Counts,
   type FirewallPlace,
-  type FirewallState,
-  pinnedFirewalls,
-  removePins,
-} from "./firewall-live/pinned-state.ts";
+  type FirewallSpot,
+  type GroupPlace,
+  type InterfacePlace,
+  placeName,
+  placeOptions,
+} from "./firewall-live/places.ts";
 export { LiveServices, type LiveServicesOptions, type PolicyText } from "./services-live/live-services.ts";
 export { resolversOf } from "./services-live/system-files.ts";

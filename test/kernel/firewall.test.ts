@@ -306,10 +306,10 @@ except OSError as error: print(error.strerror or error)`,
 
   it("has no marks at XDP", () => {
     const rules = rulesOf({ rules: [{ action: "mark", "set-mark": 7 }] });
-    expect(() => applyFirewall(place, rules)).toThrow(/Packets have marks at tc only/);
+    expect(() => applyFirewall(place, rules)).toThrow(/Packets have marks at tc and cgroup only/);
   });
 
-  it("stands at tc too, sets marks, and drops what it rejects", async () => {
+  it("stands at tc too, and sets marks", async () => {
     await using firewall = applyFirewall(
       { ...place, hook: "tc" },
       rulesOf({
@@ -323,7 +323,7 @@ except OSError as error: print(error.strerror or error)`,
     arrive(["udp 10.0.0.1:5 > 10.0.0.2:9", "udp 10.0.0.1:5 > 10.0.0.2:10", "udp 10.0.0.1:5 > 10.0.0.2:8"]);
     expect(packetsBy(firewall)).toEqual([3, 1, 1, expect.any(Number)]);
     const marking = rulesOf({ rules: [{ action: "mark", "set-mark": 7 }] });
-    expect(() => applyFirewall(place, marking)).toThrow("Packets have marks at tc only");
+    expect(() => applyFirewall(place, marking)).toThrow("Packets have marks at tc and cgroup only");
   });
 });
 

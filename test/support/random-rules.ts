@@ -169,6 +169,15 @@ export function randomRules(
   };
 }
 
+/** The same rules, of what packets of a control group have. */
+export const ofNetworks = (data: RulesData): RulesData => ({
+  ...data,
+  rules: data.rules.map(({ vlan: _vlan, "source-mac": _mac, content: _content, filter, ...rule }) => ({
+    ...rule,
+    ...(filter === undefined || filter.includes("vlan") ? {} : { filter }),
+  })),
+});
+
 /** A frame: one that is as it should be, and one time in three then damaged. */
 export function randomPacket(roll: Dice): Uint8Array {
   let made = packet().eth({

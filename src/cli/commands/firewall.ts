@@ -1,10 +1,10 @@
-// `scry firewall WORD`: packets allowed and refused at an interface, by rules in YAML.
+// `scry firewall WORD`: packets allowed and refused at an interface or a control group, by rules in YAML.
 
 import type { Command } from "../command.ts";
 import { options } from "../options.ts";
 
 export const firewall: Command = {
-  help: "a firewall at an interface (XDP or tc), by rules in YAML that are compiled to one program",
+  help: "a firewall at an interface (XDP or tc) or a control group, by rules in YAML that are compiled to one program",
   usage: [
     [
       "apply RULES.yaml -i NAME [--dry-run] [--hook PLACE]",
@@ -13,6 +13,11 @@ export const firewall: Command = {
     [
       "apply RULES.yaml -i NAME --persist [--confirm-within TIME]",
       "put rules to work for good, in one step in the place of those before",
+    ],
+    ["apply RULES.yaml -i NAME --share [--priority N]", "the same until Ctrl-C, beside XDP programs of others"],
+    [
+      "apply RULES.yaml --cgroup PATH [--direction WAY] [--persist]",
+      "the same at a control group, or a unit's or a container's; the other words take these options, too",
     ],
     ["confirm|remove -i NAME", "keep rules that are on trial; take the firewall away"],
     ["status|top [-i NAME] [--json]", "what each rule of those that stay has done, once or again and again"],
@@ -34,8 +39,14 @@ export const firewall: Command = {
   options: options(
     "interface",
     "netns",
+    "cgroup",
+    "unit",
+    "container",
+    "direction",
     "hook",
     "xdp-mode",
+    "share",
+    "priority",
     "dry-run",
     "persist",
     "confirm-within",

@@ -1,12 +1,13 @@
 // `scry firewall apply`: rules put to work until Ctrl-C, or for good; and what services may do.
 
 import { duration } from "../../config/index.ts";
-import { applyFirewall, fileBeside, LiveServices } from "../../net/index.ts";
+import { applyFirewall, fileBeside, LiveServices, placeName, placeOptions } from "../../net/index.ts";
 import { formatRefusal } from "../../net/services/index.ts";
 import { renderDiagnostics } from "../messages.ts";
 import { type CommandLine, UsageError } from "../options.ts";
+import { priorityOf } from "../share-option.ts";
 import { printText } from "../streams.ts";
-import { aborted, interrupted, placeOf, print, problem, wantsJson } from "./firewall-place.ts";
+import { aborted, interrupted, placeOf, print, problem, saysPlace, wantsJson } from "./firewall-place.ts";
 import { rulesOfFile } from "./rule-files.ts";
 import { showSamples } from "./samples.ts";
 
@@ -18,6 +19,9 @@ export async function applyRules(path: string, line: CommandLine): Promise<numbe
   const within = given.get("confirm-within");
   const trial = within === undefined ? undefined : secondsOf(within);
   if (trial !== undefined && !persist) throw new UsageError("--confirm-within is for rules that stay (--persist)");
+  const priority = priorityOf(given);
+  if (persist && given.has("share"))
+    throw new UsageError("Rules that share an interface (--share) end with scry: they cannot stay (--persist)");
   if (persist && services !== undefined)
     throw problem(
       "SCRY1612",
@@ -26,7 +30,7 @@ export async function applyRules(path: string, line: CommandLine): Promise<numbe
     );
   const signal = interrupted();
   // A file of services alone is about no interface.
-  const alone = rules.value.rules.length === 0 && services !== undefined && !given.has("interface");
+  const alone = rules.value.rules.length === 0 && services !== undefined && !saysPlace(line);
   const place = alone ? undefined : placeOf(line, rules.value.interface);
   await using policy =
     services === undefined
@@ -39,6 +43,7 @@ export async function applyRules(path: string, line: CommandLine): Promise<numbe
       ? undefined
       : applyFirewall(place, rules, {
           mode: (given.get("xdp-mode") ?? "any") as "any",
+          ...(given.has("share") ? { share: priority === undefined ? {} : { priority } } : {}),
           dryRun: given.has("dry-run"),
           persist,
           file: fileBeside(path),
@@ -50,13 +55,13 @@ export async function applyRules(path: string, line: CommandLine): Promise<numbe
       ...(place === undefined
         ? []
         : [
-            `${count} rule${count === 1 ? "" : "s"}${given.has("dry-run") ? ", counted only," : ""} at ${place.interface}`,
+            `${count} rule${count === 1 ? "" : "s"}${given.has("dry-run") ? ", counted only," : ""} at ${placeName(place)}`,
           ]),
       ...(services === undefined ? [] : [`${services.length} service${services.length === 1 ? "" : "s"}`]),
     ].join(" and ");
     if (persist && place !== undefined) {
       const how =
-        trial === undefined ? "" : `, on trial: 'scry firewall confirm -i ${place.interface}' within ${within}`;
+        trial === undefined ? "" : `, on trial: 'scry firewall confirm ${placeOptions(place)}' within ${within}`;
       printText(2, `${what}${how}\n`);
       return 0;
     }

@@ -2,7 +2,7 @@
 
 import type { CompiledFirewall, Rule, Verdict } from "../../net/firewall/index.ts";
 import { ruleName } from "../../net/firewall/index.ts";
-import type { LiveFirewall, RuleCounts } from "../../net/index.ts";
+import { type LiveFirewall, placeName, type RuleCounts } from "../../net/index.ts";
 
 const DONE = { allow: "allowed", deny: "denied", reject: "rejected", guard: "guarded" } as const;
 
@@ -87,7 +87,7 @@ export function statusLines(firewall: LiveFirewall, { now, before }: StatusOptio
     ];
   });
   return [
-    `${place.interface}: ${remarks.join(", ")}`,
+    `${placeName(place)}: ${remarks.join(", ")}`,
     ...cells([head, ...rows], new Set([2, 3, 4, 5, 6])).map((line) => `  ${line}`),
   ];
 }
@@ -97,7 +97,7 @@ export function statusJson(firewall: LiveFirewall, now: bigint): object {
   const { place, rules, state, trial } = firewall;
   const guarded = firewall.guarded();
   return {
-    interface: place.interface,
+    ...("cgroup" in place ? { cgroup: place.cgroup, direction: place.direction } : { interface: place.interface }),
     hook: place.hook,
     rules: rules.source.name,
     dryRun: state?.dryRun === true,

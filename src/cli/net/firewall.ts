@@ -1,5 +1,6 @@
 // `scry firewall`: what its words ask for.
 
+import { existsSync } from "node:fs";
 import { jsonSchema, type Wrong } from "../../config/index.ts";
 import {
   analyseRules,
@@ -14,13 +15,20 @@ import {
   readPrefix,
   runRuleTests,
 } from "../../net/firewall/index.ts";
-import { LiveFirewall, pinnedFirewalls, removePins } from "../../net/index.ts";
+import {
+  type FirewallSpot,
+  LiveFirewall,
+  pinnedFirewalls,
+  placeName,
+  placeOptions,
+  removePins,
+} from "../../net/index.ts";
 import { diagnosticsOf, renderDiagnostics } from "../messages.ts";
 import { type CommandLine, UsageError } from "../options.ts";
 import { printText, terminalHeight } from "../streams.ts";
 import { applyRules } from "./firewall-apply.ts";
 import { explanationLines, statusJson, statusLines } from "./firewall-lines.ts";
-import { interrupted, placeOf, print, problem, wantsJson } from "./firewall-place.ts";
+import { directionOf, interrupted, placeOf, print, problem, saysPlace, wantsJson } from "./firewall-place.ts";
 import { compiledFile, textOfFile } from "./rule-files.ts";
 import { showSamples } from "./samples.ts";
 import { feedSet } from "./set-feed.ts";
@@ -45,21 +53,24 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     none(words);
     await using firewall = standing(line);
     if (firewall.confirm()) {
-      printText(1, `${firewall.place.interface}: the rules stay\n`);
+      printText(1, `${placeName(firewall.place)}: the rules stay\n`);
       return 0;
     }
     const late = firewall.trial === 0;
     throw problem(
       "SCRY1611",
-      `${firewall.place.interface}: ${late ? "it is too late: what was before decides again" : "these rules are not on trial"}`,
+      `${placeName(firewall.place)}: ${late ? "it is too late: what was before decides again" : "these rules are not on trial"}`,
       ...(late ? ["Remove them, or apply rules without --confirm-within"] : []),
     );
   },
   remove: (words, line) => {
     none(words);
-    const place = placeOf(line);
-    if (!removePins(place)) throw noneAt(place.interface);
-    printText(1, `${place.interface}: there is no firewall any more\n`);
+    // A control group may be gone while its firewall's pins stay.
+    const path = line.given.get("cgroup");
+    const gone = path === undefined || existsSync(path) ? undefined : { cgroup: path, direction: directionOf(line) };
+    const place = gone !== undefined && removePins(gone) ? gone : placeOf(line);
+    if (place !== gone && !removePins(place)) throw noneAt(place);
+    printText(1, `${placeName(place)}: there is no firewall any more\n`);
     return 0;
   },
   status: async (words, line) => {
@@ -117,23 +128,23 @@ function right<T>(value: T | Wrong): T {
 function standing(line: CommandLine): LiveFirewall {
   const place = placeOf(line);
   const firewall = LiveFirewall.open(place);
-  if (firewall === undefined) throw noneAt(place.interface);
+  if (firewall === undefined) throw noneAt(place);
   return firewall;
 }
 
-const noneAt = (name: string): Error =>
+const noneAt = (place: FirewallSpot): Error =>
   problem(
     "SCRY1611",
-    `no firewall stays at ${name} in this network namespace`,
-    `scry firewall apply RULES.yaml -i ${name} --persist puts one there`,
+    `no firewall stays at ${placeName(place)}${"cgroup" in place ? "" : " in this network namespace"}`,
+    `scry firewall apply RULES.yaml ${placeOptions(place)} --persist puts one there`,
   );
 
 function allStanding(line: CommandLine): LiveFirewall[] {
-  if (line.given.has("interface")) return [standing(line)];
+  if (saysPlace(line)) return [standing(line)];
   // One that is damaged does not hide the others.
-  return pinnedFirewalls().flatMap(({ path, interface: name }) => {
+  return pinnedFirewalls().flatMap(({ path, place }) => {
     try {
-      return LiveFirewall.openAt(path, { interface: name }) ?? [];
+      return LiveFirewall.openAt(path, place) ?? [];
     } catch (error) {
       const found = diagnosticsOf(error);
       if (found === undefined) throw error;
@@ -142,6 +153,9 @@ function allStanding(line: CommandLine): LiveFirewall[] {
     }
   });
 }
+
+/** For which hook rules are looked at. */
+const hookOf = ({ given }: CommandLine): HookName => (given.get("hook") ?? "xdp") as HookName;
 
 const BETWEEN = 1000;
 
@@ -153,7 +167,7 @@ async function top(line: CommandLine): Promise<number> {
     const rows = terminalHeight(1);
     const lines: string[] = [];
     for (const one of all) {
-      const past = before.get(one.place.interface);
+      const past = before.get(placeName(one.place));
       const at = performance.now();
       if (wantsJson(line)) lines.push(JSON.stringify(statusJson(one, process.hrtime.bigint())));
       else
@@ -163,7 +177,7 @@ async function top(line: CommandLine): Promise<number> {
             ...(past === undefined ? {} : { before: { counts: past.counts, seconds: (at - past.at) / 1000 } }),
           }),
         );
-      before.set(one.place.interface, { counts: one.counts(), at });
+      before.set(placeName(one.place), { counts: one.counts(), at });
       await one.close();
     }
     if (all.length === 0) lines.push("No firewall has been made to stay.");
@@ -211,7 +225,7 @@ async function changeSet(words: readonly string[], line: CommandLine): Promise<n
 }
 
 function check(path: string, line: CommandLine): number {
-  const compiled = compiledFile(path, (line.given.get("hook") ?? "xdp") as HookName);
+  const compiled = compiledFile(path, hookOf(line));
   const warnings = analyseRules(compiled);
   printText(
     2,
@@ -233,7 +247,7 @@ function check(path: string, line: CommandLine): number {
 }
 
 function test(path: string, line: CommandLine): number {
-  const compiled = compiledFile(path);
+  const compiled = compiledFile(path, hookOf(line));
   const outcomes = runRuleTests(compiled);
   const failed = outcomes.filter(({ failure }) => failure !== undefined);
   if (wantsJson(line)) for (const outcome of outcomes) printText(1, `${JSON.stringify(outcome)}\n`);
@@ -252,7 +266,7 @@ function explain(words: readonly string[], line: CommandLine): number {
     throw new UsageError("'explain' takes a file of rules and a packet", [
       "A packet is 'tcp 192.0.2.1:5000 > 198.51.100.2:22 syn', or its bytes",
     ]);
-  const compiled = compiledFile(path);
+  const compiled = compiledFile(path, hookOf(line));
   const text = rest.join(" ");
   const frame = right(/^([\da-f]{2}[\s:]*){14,}$/i.test(text) ? packetOfHex(text) : packetOfWords(text));
   const verdict = judge(frame, compiled);

@@ -18,6 +18,7 @@ import { LOST_PREFIX } from "../../user-side/index.ts";
 import { type ByteSink, writeMapJson, writeMapText } from "../../views/index.ts";
 import { warn } from "../messages.ts";
 import { type CommandLine, UsageError } from "../options.ts";
+import { priorityOf } from "../share-option.ts";
 import { openStreams } from "../streams.ts";
 import { pidOf } from "../target.ts";
 import { type HeaderTypes, headerTypes } from "./header-types.ts";
@@ -134,22 +135,17 @@ export function toldPlace(program: ObjectProgram, needs: string, { given }: Comm
 
 /** `--share --priority N --chain-call pass,drop` */
 function sharedBy(given: CommandLine["given"]): Pick<AttachOptions, "share" | "priority" | "chainCall"> {
-  const [priority, actions] = [given.get("priority"), given.get("chain-call")];
+  const [priority, actions] = [priorityOf(given), given.get("chain-call")];
   if (!given.has("share")) {
-    if (priority !== undefined || actions !== undefined)
-      throw new UsageError(`--${priority === undefined ? "chain-call" : "priority"} goes with --share`, []);
+    if (actions !== undefined) throw new UsageError("--chain-call goes with --share", []);
     return {};
   }
-  if (priority !== undefined && !(/^\d{1,10}$/.test(priority) && Number(priority) <= MOST_PRIORITY))
-    throw new UsageError(`--priority is a number from 0 to ${MOST_PRIORITY}, not '${priority}'`, []);
   return {
     share: true,
-    ...(priority === undefined ? {} : { priority: Number(priority) }),
+    ...(priority === undefined ? {} : { priority }),
     ...(actions === undefined ? {} : { chainCall: chainOf(actions) }),
   };
 }
-
-const MOST_PRIORITY = 0xffffffff;
 
 const chainOf = (text: string): XdpAction[] =>
   text === "none"

@@ -1,4 +1,4 @@
-// Rules put to work on an interface: compiled for this kernel, loaded, and in one step in the place of those before.
+// Rules put to work at an interface or a control group: compiled for this kernel, loaded, and in one step in the place of those before.
 
 import type { ReadConfig } from "../../config/index.ts";
 import {
@@ -12,12 +12,12 @@ import {
   type LoadedProgram,
   liveKernel,
   loadObject,
+  loadShared,
   namespaceId,
   openPinned,
   UnsupportedError,
   updateLink,
 } from "../../kernel/index.ts";
-import type { AttachTarget } from "../../object/index.ts";
 import {
   BLOCKED,
   CONTROL,
@@ -25,9 +25,12 @@ import {
   type CompiledFirewall,
   compileFirewall,
   FIREWALL_PROGRAM,
+  type FirewallOptions,
   FLOW_MAP,
   FLOWS_PROGRAM,
   GUARDED,
+  HOOKS,
+  type HookName,
   NETWORKS4,
   NETWORKS6,
   PREVIOUS,
@@ -39,7 +42,6 @@ import { allCounts, LiveFirewall, monotonic, ruleKey } from "./live-firewall.ts"
 import { carryNetworks, fillTrie } from "./network-maps.ts";
 import {
   type Counts,
-  type FirewallPlace,
   type FirewallState,
   makeDirectory,
   openFirewallMap,
@@ -50,10 +52,13 @@ import {
   unpinOthers,
   writeState,
 } from "./pinned-state.ts";
+import { type FirewallPlace, flowsTargetOf, placeName, type Share, targetOf, type XdpMode } from "./places.ts";
 
 export interface ApplyOptions {
   /** XDP: in the driver, in the network stack, or as the driver likes. */
-  readonly mode?: "native" | "generic" | "any";
+  readonly mode?: XdpMode;
+  /** XDP: beside programs of others, by the protocol of libxdp's dispatcher; not together with `persist`. */
+  readonly share?: Share;
   /** Counts, and lets all packets go on. */
   readonly dryRun?: boolean;
   /** Stays when this process has ended. */
@@ -72,24 +77,20 @@ const word = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value)
 /** Compiles rules to what this kernel's programs may have. Throws as `compileFirewall`, and SCRY1603 for marks at XDP. */
 export function compileForKernel(
   rules: ReadConfig<RuleSet>,
-  hook: FirewallPlace["hook"],
-  {
-    dryRun = false,
-    trial,
-    file,
-    netns,
-  }: Pick<ApplyOptions, "dryRun" | "file" | "trial"> & Pick<FirewallPlace, "netns">,
+  { hook, direction, netns }: Pick<FirewallOptions, "direction"> & { readonly hook: HookName; readonly netns?: string },
+  { dryRun = false, trial, file }: Pick<ApplyOptions, "dryRun" | "file" | "trial">,
   kernel: Kernel = liveKernel(),
 ): CompiledFirewall {
   if (!dryRun) refuseElsewhere(rules, hook, ["mark"]);
   return compileFirewall(rules, {
     hook,
+    ...(direction === undefined ? {} : { direction }),
     dryRun,
     namespaceId: (name) => namespaceId(name, netns, kernel),
     trial: trial !== undefined,
     cpu: hasFeature("isa4", kernel) ? 4 : 3,
     atomicFetch: hasFeature("atomicFetch", kernel),
-    coarseClock: hasHelper(hook === "xdp" ? "xdp" : "sched_cls", KTIME_GET_COARSE_NS, kernel),
+    coarseClock: hasHelper(HOOKS[hook].type, KTIME_GET_COARSE_NS, kernel),
     ...(file === undefined ? {} : { file }),
   });
 }
@@ -143,30 +144,35 @@ export function applyFirewall(
   options: ApplyOptions = {},
   kernel: Kernel = liveKernel(),
 ): LiveFirewall {
-  const { persist = false, trial } = options;
+  const { persist = false, trial, share } = options;
+  if (share !== undefined) {
+    if (place.hook !== "xdp") throw new UnsupportedError("only XDP programs share an interface (--share)");
+    if (persist)
+      throw new UnsupportedError("rules that share an interface end with scry: they cannot stay (--persist)");
+  }
   if (trial !== undefined && !persist) throw new UnsupportedError("only rules that stay can be on trial (--persist)");
   const directory = pinsOf(place);
   const before = standing(directory, kernel);
   try {
     if (before !== undefined && !persist)
       throw new UnsupportedError(
-        `${place.interface}: a firewall stays there: change it with --persist, or remove it first`,
+        `${placeName(place)}: a firewall stays there: change it with --persist, or remove it first`,
       );
     if (before !== undefined && before.state.hook !== place.hook)
       throw new UnsupportedError(
-        `${place.interface}: the firewall there stands at ${before.state.hook}: remove it first`,
+        `${placeName(place)}: the firewall there stands at ${before.state.hook}: remove it first`,
       );
     if (trial !== undefined && before !== undefined && isOnTrial(before))
       throw new UnsupportedError(
-        `${place.interface}: the rules there are on trial themselves: confirm them, or apply without a trial`,
+        `${placeName(place)}: the rules there are on trial themselves: confirm them, or apply without a trial`,
       );
-    const compiled = compileForKernel(rules, place.hook, { ...options, ...at(place) }, kernel);
+    const compiled = compileForKernel(rules, place, options, kernel);
     const shared = new Map<string, KernelMap>();
     for (const name of KEPT) {
       const map = before?.maps.get(name);
       if (map !== undefined && compiled.object.maps.some((one) => one.name === name)) shared.set(name, map);
     }
-    const loaded = loadObject(compiled.object, { maps: shared }, kernel);
+    const loaded = (share === undefined ? loadObject : loadShared)(compiled.object, { maps: shared }, kernel);
     const attachments: Attachment[] = [];
     try {
       const maps = new Map([...loaded.maps, ...shared]);
@@ -177,14 +183,15 @@ export function applyFirewall(
       const main = loaded.programs.get(FIREWALL_PROGRAM) as LoadedProgram;
       const flows = loaded.programs.get(FLOWS_PROGRAM);
       // Flows first: an answer must not come before its flow is known.
+      let watching: Attachment | undefined;
       if (flows !== undefined) {
         if (before?.flowsLink !== undefined) updateLink(before.flowsLink, flows.fd, kernel);
-        else attachments.push(attach(flows, { kind: "tc", direction: "egress", ...at(place) }, kernel));
-        if (persist && before?.flowsLink === undefined && attachments[0]?.fds[0] === undefined)
+        else attachments.push((watching = attach(flows, flowsTargetOf(place), kernel)));
+        if (persist && before?.flowsLink === undefined && watching?.fds[0] === undefined)
           throw new UnsupportedError("rules with 'state' can stay only where links attach to tc (tcx, Linux 6.6)");
       }
       let carried: ReadonlyMap<string, Counts> = new Map();
-      if (before === undefined) attachments.unshift(attach(main, targetOf(place, options.mode ?? "any"), kernel));
+      if (before === undefined) attachments.unshift(attach(main, targetOf(place, options), kernel));
       else {
         updateLink(before.link, main.fd, kernel);
         carried = allCounts(before.rules, before.maps.get(COUNTERS), before.state.carried);
@@ -197,17 +204,18 @@ export function applyFirewall(
           name: rules.source.name,
           text: rules.source.text,
           hook: place.hook,
+          ...(place.hook === "cgroup" ? { cgroup: place.cgroup } : {}),
           dryRun: options.dryRun === true,
           carried,
           bits,
         };
-        const flowsLink = attachments.find(({ target }) => target.kind === "tc" && target.direction === "egress");
         makeDirectory(directory, kernel);
         try {
           for (const [name, map] of maps) pinAnew(map.fd, `${directory}/${name}`, kernel);
           pinAnew(main.fd, `${directory}/program`, kernel);
           pinAnew(link, `${directory}/link`, kernel);
-          if (flowsLink?.fds[0] !== undefined) pinAnew(flowsLink.fds[0], `${directory}/flows_link`, kernel);
+          const [flowsLink] = watching?.fds ?? [];
+          if (flowsLink !== undefined) pinAnew(flowsLink, `${directory}/flows_link`, kernel);
           writeState(directory, state, kernel);
           unpinOthers(
             directory,
@@ -249,14 +257,6 @@ function isOnTrial({ maps }: Standing): boolean {
   const value = maps.get(CONTROL)?.lookup(word(0));
   return value?.some((byte) => byte !== 0) ?? false;
 }
-
-const at = ({ interface: name, netns }: FirewallPlace): { interface: string; netns?: string } => ({
-  interface: name,
-  ...(netns === undefined ? {} : { netns }),
-});
-
-const targetOf = (place: FirewallPlace, mode: "native" | "generic" | "any"): AttachTarget =>
-  place.hook === "xdp" ? { kind: "xdp", mode, ...at(place) } : { kind: "tc", direction: "ingress", ...at(place) };
 
 const bitsOf = ({ sets }: CompiledFirewall): ReadonlyMap<string, number> =>
   new Map([...sets.values()].flatMap(({ name, bit, dynamic }) => (dynamic && bit !== undefined ? [[name, bit]] : [])));

@@ -32,15 +32,8 @@ import {
   SAMPLES,
 } from "../firewall/index.ts";
 import { changeNetworks } from "./network-maps.ts";
-import {
-  type Counts,
-  type FirewallPlace,
-  type FirewallState,
-  openFirewallMap,
-  pinsOf,
-  readState,
-  unpinAll,
-} from "./pinned-state.ts";
+import { type Counts, type FirewallState, openFirewallMap, pinsOf, readState, unpinAll } from "./pinned-state.ts";
+import { type FirewallPlace, type FirewallSpot, placeName } from "./places.ts";
 
 /** A rule with what it has counted. */
 export interface RuleCounts extends Counts {
@@ -128,16 +121,12 @@ export class LiveFirewall {
   }
 
   /** The firewall that stays at a place; undefined where there is none. Throws a SystemCallError or a DiagnosticError. */
-  static open(place: Omit<FirewallPlace, "hook">, kernel: Kernel = liveKernel()): LiveFirewall | undefined {
+  static open(place: FirewallSpot, kernel: Kernel = liveKernel()): LiveFirewall | undefined {
     return LiveFirewall.openAt(pinsOf(place), place, kernel);
   }
 
   /** The same, by its directory. */
-  static openAt(
-    directory: string,
-    place: Omit<FirewallPlace, "hook">,
-    kernel: Kernel = liveKernel(),
-  ): LiveFirewall | undefined {
+  static openAt(directory: string, place: FirewallSpot, kernel: Kernel = liveKernel()): LiveFirewall | undefined {
     const state = readState(directory, kernel);
     if (state === undefined) return undefined;
     const rules = readRules({ name: state.name, text: state.text });
@@ -146,9 +135,9 @@ export class LiveFirewall {
       const map = openFirewallMap(directory, name, kernel);
       if (map !== undefined) maps.set(name, map);
     }
-    const { carried, bits, hook } = state;
+    const { carried, bits } = state;
     return new LiveFirewall({
-      place: { ...place, hook },
+      place: placeAt(place, state),
       rules,
       kernel,
       maps,
@@ -277,6 +266,14 @@ export class LiveFirewall {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** The place that pins are of, with the hook; a control group's folder is in the state. Throws an UnsupportedError for another's. */
+function placeAt(spot: FirewallSpot, { hook, cgroup }: FirewallState): FirewallPlace {
+  if ("cgroup" in spot !== (hook === "cgroup"))
+    throw new UnsupportedError(`${placeName(spot)}: the state of a firewall at ${hook} is there`);
+  if ("cgroup" in spot) return { cgroup: cgroup ?? spot.cgroup, direction: spot.direction, hook: "cgroup" };
+  return { ...spot, hook: hook === "tc" ? "tc" : "xdp" };
 }
 
 /** CLOCK_MONOTONIC, as programs read it. */

@@ -1,6 +1,7 @@
 // What of a firewall stays when its command has ended: links, maps and its rules, by names in a BPF file system.
 //
 //     /sys/fs/bpf/scry/firewall/eth0-4026531840/      the interface, and the number of its network namespace
+//                              ingress@12345/         … the way, and the number of the control group
 //         link, flows_link        what attaches its programs
 //         counters, flows, …      its maps
 //         state                   its rules as text, and what has been counted before they were applied
@@ -17,22 +18,14 @@ import {
   KernelMap,
   liveKernel,
   mapInfo,
-  namespaceFile,
   openPinned,
   pin,
   SystemCallError,
   UnsupportedError,
   unpin,
 } from "../../kernel/index.ts";
-import { FIREWALL_MAPS, type HookName } from "../firewall/index.ts";
-
-/** Where a firewall stands. */
-export interface FirewallPlace {
-  readonly interface: string;
-  /** The network namespace: a name of ip-netns(8), or a file; absent: this process's. */
-  readonly netns?: string;
-  readonly hook: HookName;
-}
+import { FIREWALL_MAPS, HOOKS, type HookName } from "../firewall/index.ts";
+import { type FirewallSpot, type GroupPlace, pinName, placeOfPins } from "./places.ts";
 
 /** Counts of a rule. */
 export interface Counts {
@@ -47,6 +40,8 @@ export interface FirewallState {
   readonly name: string;
   readonly text: string;
   readonly hook: HookName;
+  /** The folder of the control group that it was put at. */
+  readonly cgroup?: string;
   readonly dryRun: boolean;
   /** What each rule, by its name or all that it asks, had counted before these rules were applied. */
   readonly carried: ReadonlyMap<string, Counts>;
@@ -57,34 +52,14 @@ export interface FirewallState {
 const ROOT = `${BPF_FILES}/scry`;
 const MOST_STATE = 4 << 20;
 
-/** Names in a BPF file system have no dots (kernel/bpf/inode.c keeps them for itself); those of interfaces may. */
-const encoded = (name: string): string => name.replace(/[%.]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
-const decoded = (name: string): string =>
-  name.replace(/%([\da-f]{2})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 16)));
+/** The directory of a place's firewall. Throws a SystemCallError where the place cannot be found. */
+export const pinsOf = (place: FirewallSpot): string => `${ROOT}/firewall/${pinName(place)}`;
 
-/** The directory of a place's firewall. Throws a SystemCallError where its namespace cannot be found. */
-export function pinsOf({ interface: name, netns }: Pick<FirewallPlace, "interface" | "netns">): string {
-  const file = netns === undefined ? "/proc/self/ns/net" : namespaceFile(netns);
-  let number: number;
-  try {
-    number = statSync(file).ino;
-  } catch (error) {
-    throw new SystemCallError("stat", Math.abs((error as { errno?: number }).errno ?? 2), `network namespace ${file}`);
-  }
-  return `${ROOT}/firewall/${encoded(name)}-${number}`;
-}
-
-/** The directories of all firewalls that have been made to stay, with the interface and namespace of each. Throws a SystemCallError. */
-export function pinnedFirewalls(): readonly {
-  readonly path: string;
-  readonly interface: string;
-  readonly namespace: number;
-}[] {
+/** The directories of all firewalls that have been made to stay, and their places. Throws a SystemCallError. */
+export function pinnedFirewalls(): readonly { readonly path: string; readonly place: FirewallSpot }[] {
   return namesIn(`${ROOT}/firewall`).flatMap((name) => {
-    const [, device, namespace] = /^(.+)-(\d+)$/.exec(name) ?? [];
-    return device === undefined
-      ? []
-      : [{ path: `${ROOT}/firewall/${name}`, interface: decoded(device), namespace: Number(namespace) }];
+    const place = placeOfPins(name);
+    return place === undefined ? [] : [{ path: `${ROOT}/firewall/${name}`, place }];
   });
 }
 
@@ -161,15 +136,21 @@ export function openFirewallMap(directory: string, name: string, kernel: Kernel 
 
 /** What stands in a firewall's place is not its own. */
 export const damaged = (path: string, why: string): UnsupportedError =>
-  new UnsupportedError(`${path}: ${why}: \`scry firewall remove -i NAME\` takes away what is there`);
+  new UnsupportedError(`${path}: ${why}: \`scry firewall remove -i NAME\` (or --cgroup PATH) takes away what is there`);
 
 /** Takes a place's firewall away, whatever state its pins are in. False: there is none. */
-export function removePins(place: Pick<FirewallPlace, "interface" | "netns">): boolean {
-  const directory = pinsOf(place);
-  if (!exists(directory)) return false;
+export function removePins(place: FirewallSpot, kernel: Kernel = liveKernel()): boolean {
+  const directory = "cgroup" in place && !exists(place.cgroup) ? pinsOfGone(place, kernel) : pinsOf(place);
+  if (directory === undefined || !exists(directory)) return false;
   unpinAll(directory);
   return true;
 }
+
+/** Those of a control group whose folder is gone: its number is not known any more, but the state has its path. */
+const pinsOfGone = ({ cgroup, direction }: GroupPlace, kernel: Kernel): string | undefined =>
+  pinnedFirewalls().find(
+    ({ path, place }) => "cgroup" in place && place.direction === direction && stateOf(path, kernel)?.cgroup === cgroup,
+  )?.path;
 
 /** A pinned map, to be closed by the caller; undefined where there is none. */
 export function openPinnedMap(path: string, kernel: Kernel = liveKernel()): KernelMap | undefined {
@@ -236,8 +217,9 @@ function stateOf(directory: string, kernel: Kernel): FirewallState | undefined {
 
 function understood(given: unknown): FirewallState | undefined {
   if (typeof given !== "object" || given === null) return undefined;
-  const { name, text, hook, dryRun, carried, bits } = given as Record<string, unknown>;
-  if (typeof name !== "string" || typeof text !== "string" || (hook !== "xdp" && hook !== "tc")) return undefined;
+  const { name, text, hook, cgroup, dryRun, carried, bits } = given as Record<string, unknown>;
+  if (typeof name !== "string" || typeof text !== "string") return undefined;
+  if (typeof hook !== "string" || !Object.hasOwn(HOOKS, hook)) return undefined;
   const counts = new Map<string, Counts>();
   for (const row of Array.isArray(carried) ? (carried as unknown[]) : []) {
     if (!Array.isArray(row) || typeof row[0] !== "string") continue;
@@ -254,7 +236,8 @@ function understood(given: unknown): FirewallState | undefined {
   return {
     name,
     text,
-    hook,
+    hook: hook as HookName,
+    ...(typeof cgroup === "string" ? { cgroup } : {}),
     dryRun: dryRun === true,
     carried: counts,
     bits: sets,

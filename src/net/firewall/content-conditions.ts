@@ -18,7 +18,7 @@ export function contentOf(
     content.map(({ pattern, ignoreCase }, i) => ({ id, pattern, ignoreCase, span: place("rules", id, "content", i) })),
   );
   if (conditions.length === 0) return undefined;
-  const { content, diagnostics } = compileContent(conditions, { context: hook });
+  const { content, diagnostics } = compileContent(conditions, { context: hook === "xdp" ? "xdp" : "tc" });
   if (content === undefined || diagnostics.length > 0) throw new DiagnosticError(diagnostics, source);
   return content;
 }

@@ -13,6 +13,7 @@ import {
   TCP,
   type World,
 } from "./fields.ts";
+import { HOOKS, type HookName } from "./hooks.ts";
 
 /** A frame as rules see it. */
 export interface PacketFacts {
@@ -36,12 +37,17 @@ const MOST_TAGS = 2;
 
 /**
  * The fields of a frame; undefined: it has not even an Ethernet header. `vlan`: the tag that a network card has taken out of it.
- * Headers that are cut off or do not say what they should are as if they were not there.
+ * `hook`: where it is seen; at a control group the Ethernet header only says what is seen then. Headers that are cut off or do not say what they should are as if they were not there.
  */
-export function factsOf(frame: Uint8Array, vlan?: number): PacketFacts | undefined {
+export function factsOf(frame: Uint8Array, vlan?: number, hook: HookName = "xdp"): PacketFacts | undefined {
   if (frame.length < 14) return undefined;
   const u16 = (at: number): number => ((frame[at] as number) << 8) | (frame[at + 1] as number);
   const fields = new Map<FieldName, number>();
+  if (HOOKS[hook].link === 0) {
+    const type = u16(12);
+    fields.set("length", frame.length - 14).set("etherType", type);
+    return carriedBy(type, frame, 14, fields);
+  }
   fields.set("length", frame.length);
   fields.set("destinationMacHigh", u16(0)).set("destinationMacLow", wordAt(frame, 2));
   fields.set("sourceMacHigh", u16(6)).set("sourceMacLow", wordAt(frame, 8));
@@ -54,6 +60,10 @@ export function factsOf(frame: Uint8Array, vlan?: number): PacketFacts | undefin
     at += 4;
   }
   fields.set("vlan", tag).set("etherType", type);
+  return carriedBy(type, frame, at, fields);
+}
+
+function carriedBy(type: number, frame: Uint8Array, at: number, fields: Map<FieldName, number>): PacketFacts {
   if (type === 0x0800) return ipv4(frame, at, fields) ?? { world: "other", fields };
   if (type === 0x86dd) return ipv6(frame, at, fields) ?? { world: "other", fields };
   return { world: "other", fields };

@@ -18,7 +18,12 @@ export function filterText({ filter, bytes }: Rule): string | undefined {
 }
 
 /** The compiled expression of a rule. Throws a DiagnosticError (SCRY1608) at the rule. */
-export function ruleFilter(rule: Rule, index: number, read: ReadConfig<RuleSet>): CompiledFilter | undefined {
+export function ruleFilter(
+  rule: Rule,
+  index: number,
+  read: ReadConfig<RuleSet>,
+  hook: HookName,
+): CompiledFilter | undefined {
   const text = filterText(rule);
   if (text === undefined) return undefined;
   const refuse = (message: string): never => {
@@ -26,7 +31,7 @@ export function ruleFilter(rule: Rule, index: number, read: ReadConfig<RuleSet>)
     throw new DiagnosticError([{ code: "SCRY1608", severity: "error", message, span }], read.source);
   };
   try {
-    const filter = compileFilter(text);
+    const filter = compileFilter(text, { linkType: HOOKS[hook].link === 0 ? "RAW" : "EN10MB" });
     if (filter.loops) return refuse("'protochain' has a loop, which the kernel does not take");
     if (filter.classic.some(({ code, k }) => (code & 7) === 0 && (code & 0xe0) === 0x20 && k >= ANCILLARY))
       return refuse("This asks what only captures know: of the interface, the direction, or a tag that was taken out");
@@ -50,7 +55,7 @@ export function filterFunction(
   hook: HookName,
   read: ReadConfig<RuleSet>,
 ): IrFunction | undefined {
-  const filter = ruleFilter(rule, index, read);
+  const filter = ruleFilter(rule, index, read, hook);
   return filter === undefined ? undefined : new FilterWriter(`filter_${index}`, hook).write(filter.classic);
 }
 

@@ -2,7 +2,7 @@
 
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
-import { packetsOf, randomPacket, randomRules, seeded } from "../../../test/support/random-rules.ts";
+import { ofNetworks, packetsOf, randomPacket, randomRules, seeded } from "../../../test/support/random-rules.ts";
 import { jsonSchema } from "../../config/index.ts";
 import { embedded } from "../../machine/index.ts";
 import { packet } from "../../packets/index.ts";
@@ -12,6 +12,8 @@ import {
   type CompiledFirewall,
   compileFirewall,
   differences,
+  HOOKS,
+  type HookName,
   judge,
   NETWORKS6,
   NetworkTable,
@@ -233,12 +235,13 @@ describe("rules", () => {
 });
 
 /** Every rule set and packet that a seed gives, judged by each machine and one by one; what does not agree. */
-function disagreements(seed: number, stateful: boolean, packets: number): string[] {
+function disagreements(seed: number, stateful: boolean, packets: number, hook: HookName): string[] {
   const roll = seeded(seed);
-  const data = randomRules(roll, { stateful });
-  const read = rulesOf(data);
-  const firewall = compileFirewall(read);
-  const reference = referenceFirewall(read, firewall.sets);
+  const any = randomRules(roll, { stateful });
+  const read = rulesOf(hook === "cgroup" ? ofNetworks(any) : any);
+  const firewall = compileFirewall(read, { hook });
+  const reference = referenceFirewall(read, firewall.sets, hook);
+  const { allow, deny } = HOOKS[hook];
   let now = 1_000_000_000_000n;
   const machines = (["interpreter", "jit"] as const).map((tier) => {
     const machine = embedded(firewall.object, { clock: () => now, tier });
@@ -252,7 +255,7 @@ function disagreements(seed: number, stateful: boolean, packets: number): string
     const { action, rule } = reference.judge(bytes, { now });
     for (const { tier, machine } of machines) {
       const { value, trap } = machine.run("firewall", { packet: bytes });
-      if (trap !== undefined || value !== (action === "allow" ? 2 : 1))
+      if (trap !== undefined || (value | 0) !== (action === "allow" ? allow : deny))
         found.push(
           `seed ${seed}, ${tier}: ${value} ${trap?.message ?? ""}, not ${action} by ${rule}: ${Buffer.from(bytes).toString("hex")}`,
         );
@@ -264,15 +267,17 @@ function disagreements(seed: number, stateful: boolean, packets: number): string
 describe("generated rules", () => {
   // SCRY_FUZZ=2000 makes so many rule sets, with a hundred packets each.
   const sets = Number(process.env["SCRY_FUZZ"] ?? 20);
-  it.each([
-    ["of packets alone", 20_261_129, false],
-    ["with rates and flows", 424_242, true],
-  ])(
-    "%s (seeds from %i on): the program on both tiers, and rule by rule",
-    (_, first, stateful) => {
+  it.each(
+    (Object.keys(HOOKS) as HookName[]).flatMap((hook) => [
+      ["of packets alone", 20_261_129, false, hook] as const,
+      ["with rates and flows", 424_242, true, hook] as const,
+    ]),
+  )(
+    "%s (seeds from %i on; stateful: %s; %s): the program on both tiers, and rule by rule",
+    (_, first, stateful, hook) => {
       const found: string[] = [];
       for (let seed = first; seed < first + sets && found.length < 3; seed++)
-        found.push(...disagreements(seed, stateful, process.env["SCRY_FUZZ"] === undefined ? 50 : 100));
+        found.push(...disagreements(seed, stateful, process.env["SCRY_FUZZ"] === undefined ? 50 : 100, hook));
       expect(found).toEqual([]);
     },
     600_000,

@@ -1,13 +1,17 @@
-// The program that remembers flows of packets that leave, as those that come in have them; it stands at tc's egress.
+// The program that remembers flows of packets that leave, as those that come in have them; it stands at tc's egress, of a
+// control group at the other way than the rules. A reset begins no
+// flow: else the answer to a connection that is refused would let the next packet of it in.
 
 import { FunctionBuilder, type IrFunction } from "../../compiler/index.ts";
 import { rememberFlow } from "./conditions.ts";
-import { HOOKS } from "./hooks.ts";
+import type { Hook } from "./hooks.ts";
 import { FLOW, parsePacket } from "./parse-packet.ts";
 
 export const FLOWS_PROGRAM = "firewall_flows";
+/** Of TCP's flags. */
+const RESET = 4;
 
-export function flowsFunction(): IrFunction {
+export function flowsFunction(hook: Hook): IrFunction {
   const b = new FunctionBuilder(FLOWS_PROGRAM, [{ kind: "ctx" }]);
   const flow = b.slot(FLOW.bytes, true);
   b.zero(flow, 0, FLOW.bytes);
@@ -16,11 +20,15 @@ export function flowsFunction(): IrFunction {
   const done = b.block("done");
   const seen = b.block("seen");
   parsePacket(b, {
-    hook: HOOKS.tc,
+    hook,
     words: new Map(),
     fields: flow,
     flow,
-    done: (world) => b.jump(world.endsWith("tcp") || world.endsWith("ports") ? seen : done),
+    done: (world, transport) => {
+      if (world.endsWith("tcp") && transport !== undefined)
+        b.branch("set", b.load("u8", transport, 13), RESET, done, seen);
+      else b.jump(world.endsWith("ports") ? seen : done);
+    },
     runt: () => b.jump(done),
   });
   b.enter(seen);
@@ -34,6 +42,6 @@ export function flowsFunction(): IrFunction {
   rememberFlow(b, { flow: out, length: b.const(0) });
   b.jump(done);
   b.enter(done);
-  b.return(HOOKS.tc.allow);
+  b.return(hook.allow);
   return b.finish();
 }

@@ -7,7 +7,7 @@ export { COUNTER_BYTES, COUNTERS } from "./counters.ts";
 export { type Difference, type Differences, differences } from "./difference.ts";
 export { FLOWS_PROGRAM } from "./flows-program.ts";
 export { GUARD_COUNTS, GUARDED, type GuardCount } from "./guard.ts";
-export { HOOKS, type HookName } from "./hooks.ts";
+export { type Direction, HOOKS, type HookName, otherWay } from "./hooks.ts";
 export { formatRules, type ImportedRules, type ImportOptions, importRules } from "./import/index.ts";
 export { FIREWALL_MAPS, type FirewallMap } from "./map-table.ts";
 export { NETWORKS4, NETWORKS6, NetworkTable } from "./networks.ts";

@@ -5,6 +5,7 @@ import { blockedMap, flowMap, limitMap } from "./conditions.ts";
 import { counterMap } from "./counters.ts";
 import { guardMap } from "./guard.ts";
 import { networks4Map, networks6Map } from "./networks.ts";
+import { answerMap } from "./reject.ts";
 import { sampleMap } from "./samples.ts";
 import { controlMap, previousMap } from "./trial.ts";
 
@@ -19,6 +20,7 @@ export const FIREWALL_MAPS: ReadonlyMap<string, FirewallMap> = new Map(
       blockedMap,
       limitMap,
       guardMap,
+      answerMap,
       sampleMap,
       controlMap,
       previousMap,

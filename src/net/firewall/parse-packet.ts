@@ -28,7 +28,7 @@ export interface ParseOptions {
   readonly flow?: Value;
   /** Called in each way's last block: the world is known, and where its packets' transport header lies. It ends the block. */
   readonly done: (world: World, transport: Value | undefined, start: Value) => void;
-  /** Called once where the frame has no Ethernet header. It ends the block. */
+  /** Called once where a frame has no Ethernet header. It ends the block. */
   readonly runt: () => void;
   /** Adds what sets of the map say of an address; the address is at this place of the packet. */
   readonly sets?: (side: "source" | "destination", family: "ipv4" | "ipv6", address: Value) => void;
@@ -52,7 +52,8 @@ function boundsNow(b: FunctionBuilder, hook: Hook): PacketBounds {
 /** The packet's start and end. In tc, what of its head lies elsewhere is fetched first. */
 export function packetBounds(b: FunctionBuilder, hook: Hook): PacketBounds {
   const read = (): PacketBounds => boundsNow(b, hook);
-  if (hook.type === "xdp") return read();
+  // Those of a control group cannot be fetched: the protocols have done so, for a socket is known.
+  if (hook.type !== "sched_cls") return read();
   const first = read();
   const start: Variable = { name: "start", type: PACKET };
   const end: Variable = { name: "end", type: { kind: "packet-end" } };
@@ -76,6 +77,7 @@ export function packetBounds(b: FunctionBuilder, hook: Hook): PacketBounds {
   );
   return { start: b.read(start), end: b.read(end) };
 }
+const ETHERNET = 14;
 /** Beyond 40 bytes and six extension headers of 2,048. */
 const FARTHEST = 0x3fff;
 /** Bytes of headers that are looked at: tags, IPv6 and some extensions, TCP. */
@@ -94,56 +96,59 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
   const within = (at: Value, bytes: number, otherwise: Block): void =>
     b.must("ule", b.add(at, bytes), end, otherwise, { unlikely: "else" });
 
-  const runt = b.block("runt");
-  within(start, 14, runt);
   put("length", () => (hook.type === "xdp" ? b.binary("sub", end, start) : b.load("u32", b.param(0), SK_BUFF.len)));
-  put("destinationMacHigh", () => u16(start, 0));
-  put("destinationMacLow", () => u32(start, 2));
-  put("sourceMacHigh", () => u16(start, 6));
-  put("sourceMacLow", () => u32(start, 8));
+  const runt = b.block("runt");
+  /** What an Ethernet frame carries, as it lies in memory, and where, behind tags. */
+  const ethernetFrame = (): { type: Value; at: Value } => {
+    within(start, ETHERNET, runt);
+    put("destinationMacHigh", () => u16(start, 0));
+    put("destinationMacLow", () => u32(start, 2));
+    put("sourceMacHigh", () => u16(start, 6));
+    put("sourceMacLow", () => u32(start, 8));
 
-  // Tags. The type is compared as it lies in memory.
-  const type: Variable = { name: "type", type: INT };
-  /** Bytes from the start. */
-  const network: Variable = { name: "network", type: INT };
-  const tag: Variable = { name: "tag", type: INT };
-  b.write(type, b.load("u16", start, 12));
-  b.write(network, b.const(14));
-  if (wants("vlan")) {
-    b.write(tag, b.const(NO_VLAN));
-    if (hook.type !== "xdp")
-      b.when("ne", b.load("u32", b.param(0), SK_BUFF.vlanPresent), 0, () =>
-        b.write(tag, b.and(b.load("u32", b.param(0), SK_BUFF.vlanTci), 0xfff)),
-      );
-  }
-  const untagged = b.block("untagged");
-  for (let i = 0; i < 2; i++) {
-    const tagged = b.block("tagged");
-    const other = b.block("other");
-    b.branch("eq", b.read(type), swapped(0x8100), tagged, other, { unlikely: "then" });
-    b.enter(other);
-    const provider = b.block("provider");
-    b.branch("eq", b.read(type), swapped(0x88a8), provider, untagged, { unlikely: "then" });
-    b.enter(provider);
-    b.jump(tagged);
-    b.enter(tagged);
-    const at = b.add(start, b.read(network));
-    within(at, 4, untagged);
-    if (wants("vlan")) b.when("eq", b.read(tag), NO_VLAN, () => b.write(tag, b.and(u16(at, 0), 0xfff)));
-    b.write(type, b.load("u16", at, 2));
-    b.write(network, b.add(b.read(network), 4));
-  }
-  b.jump(untagged);
-  b.enter(untagged);
-  put("etherType", () => b.bswap(b.read(type), 16));
-  if (wants("vlan")) put("vlan", () => b.read(tag));
-
+    // Tags. The type is compared as it lies in memory.
+    const type: Variable = { name: "type", type: INT };
+    /** Bytes from the start. */
+    const network: Variable = { name: "network", type: INT };
+    const tag: Variable = { name: "tag", type: INT };
+    b.write(type, b.load("u16", start, 12));
+    b.write(network, b.const(ETHERNET));
+    if (wants("vlan")) {
+      b.write(tag, b.const(NO_VLAN));
+      if (hook.type !== "xdp")
+        b.when("ne", b.load("u32", b.param(0), SK_BUFF.vlanPresent), 0, () =>
+          b.write(tag, b.and(b.load("u32", b.param(0), SK_BUFF.vlanTci), 0xfff)),
+        );
+    }
+    const untagged = b.block("untagged");
+    for (let i = 0; i < 2; i++) {
+      const tagged = b.block("tagged");
+      const other = b.block("other");
+      b.branch("eq", b.read(type), swapped(0x8100), tagged, other, { unlikely: "then" });
+      b.enter(other);
+      const provider = b.block("provider");
+      b.branch("eq", b.read(type), swapped(0x88a8), provider, untagged, { unlikely: "then" });
+      b.enter(provider);
+      b.jump(tagged);
+      b.enter(tagged);
+      const at = b.add(start, b.read(network));
+      within(at, 4, untagged);
+      if (wants("vlan")) b.when("eq", b.read(tag), NO_VLAN, () => b.write(tag, b.and(u16(at, 0), 0xfff)));
+      b.write(type, b.load("u16", at, 2));
+      b.write(network, b.add(b.read(network), 4));
+    }
+    b.jump(untagged);
+    b.enter(untagged);
+    if (wants("vlan")) put("vlan", () => b.read(tag));
+    return { type: b.read(type), at: b.add(start, forgotten(b, b.read(network), 31)) };
+  };
+  const { type: kind, at } =
+    hook.link === 0 ? { type: b.load("u32", b.param(0), SK_BUFF.protocol), at: start } : ethernetFrame();
+  put("etherType", () => b.bswap(kind, 16));
   const other = b.block("no_ip");
   const four = b.block("ipv4");
   const notFour = b.block("no_ipv4");
   const six = b.block("ipv6");
-  const kind = b.read(type);
-  const at = b.add(start, forgotten(b, b.read(network), 31));
   b.branch("eq", kind, swapped(0x0800), four, notFour);
   b.enter(notFour);
   b.branch("eq", kind, swapped(0x86dd), six, other);
@@ -308,6 +313,7 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
 
   b.enter(other);
   done("other", undefined, start);
+  if (hook.link === 0) return;
   b.enter(runt);
   options.runt();
 }

@@ -18,7 +18,7 @@ import {
 import type { ReadConfig } from "../../config/index.ts";
 import type { BpfObject, MapSpec } from "../../object/index.ts";
 import { DiagnosticError } from "../../source/index.ts";
-import { refuseElsewhere } from "./action-hooks.ts";
+import { refuseElsewhere, refuseUnseen } from "./action-hooks.ts";
 import {
   blockedMap,
   blockSource,
@@ -39,12 +39,12 @@ import { WORLDS, type Word, type World, wordOf } from "./fields.ts";
 import { filterFunction } from "./filter-function.ts";
 import { FLOWS_PROGRAM, flowsFunction } from "./flows-program.ts";
 import { CURRENT_NETNS, GUARD_FUNCTION, guardFunction, guardMap } from "./guard.ts";
-import { HOOKS, type HookName, SK_BUFF } from "./hooks.ts";
+import { type Direction, HOOKS, type HookName, otherWay, SK_BUFF } from "./hooks.ts";
 import { NETWORKS_FUNCTION, NetworkTable, networkMaps, networks6, networksFunction, trieEntries } from "./networks.ts";
 import { FLOW, packetBounds, parsePacket } from "./parse-packet.ts";
 import { MOST_MORE, type Part, partsOf } from "./parts.ts";
 import type { CompiledContent } from "./patterns/index.ts";
-import { REJECT_FUNCTION, rejectFunction } from "./reject.ts";
+import { answerMap, REJECT_FUNCTION, rejectFunction } from "./reject.ts";
 import { isFinal, type Rule, type RuleSet } from "./rules.ts";
 import { sampleMap, sendSample } from "./samples.ts";
 import { type FirewallSet, resolveSets } from "./sets.ts";
@@ -55,6 +55,8 @@ export interface FirewallOptions {
   readonly file?: (name: string) => string;
   /** Absent: xdp. */
   readonly hook?: HookName;
+  /** Of a control group's packets; those that come in, unless said otherwise. */
+  readonly direction?: Direction;
   /** Counts what it would do, and lets all packets go on. */
   readonly dryRun?: boolean;
   /** The number of a network namespace that a rule names (bpf_skc_lookup_tcp). Absent: sockets are those of the interface's. */
@@ -87,7 +89,8 @@ const VERDICTS = { allow: 0, deny: 1, reject: 2, guard: 3 } as const;
 /** Compiles rules. Throws DiagnosticError (SCRY1603 for a hook that has not what rules say; SCRY1604 to SCRY1608). */
 export function compileFirewall(rules: ReadConfig<RuleSet>, options: FirewallOptions = {}): CompiledFirewall {
   // What no program could do there; marks are only found missing when it is applied: files are checked without saying where.
-  refuseElsewhere(rules, options.hook ?? "xdp", ["guard"]);
+  refuseElsewhere(rules, options.hook ?? "xdp", ["guard", "reject"]);
+  refuseUnseen(rules, options.hook ?? "xdp");
   const sets = resolveSets(rules, options.file);
   const parts = partsOf(rules, sets, MOST_MORE);
   const writer = new ProgramWriter(rules, sets, parts, options);
@@ -176,21 +179,28 @@ class ProgramWriter {
     const asksDecide = main.functions.some(({ code }) =>
       code.some(({ ref }) => ref?.kind === "call" && ref.function === decided.name),
     );
+    const { direction = "ingress" } = this.#options;
+    const attachedAs = (way: Direction): { attachType?: string } =>
+      this.hook === "cgroup" ? { attachType: `cgroup_inet_${way}` } : {};
     const programs: BpfObject["programs"][number][] = [
       {
         name: FIREWALL_PROGRAM,
         type: HOOKS[this.hook].type,
         attach: [],
+        ...attachedAs(direction),
         functions: asksDecide ? [...main.functions, decided] : main.functions,
       },
     ];
-    if (this.#tracks)
+    if (this.#tracks) {
+      const hook = HOOKS[this.hook === "cgroup" ? "cgroup" : "tc"];
       programs.push({
         name: FLOWS_PROGRAM,
-        type: "sched_cls",
+        type: hook.type,
         attach: [],
-        functions: compile({ name: FLOWS_PROGRAM, functions: [flowsFunction()] }, options).functions,
+        ...attachedAs(otherWay(direction)),
+        functions: compile({ name: FLOWS_PROGRAM, functions: [flowsFunction(hook)] }, options).functions,
       });
+    }
     return { maps: this.#maps, programs, license: "GPL" };
   }
 
@@ -351,7 +361,7 @@ class ProgramWriter {
         b.write(result, b.const(answerOf(i, VERDICTS[rule.action as keyof typeof VERDICTS])));
         b.jump(decided);
       } else {
-        if (rule["set-mark"] !== undefined && this.hook === "tc" && this.#options.dryRun !== true)
+        if (rule["set-mark"] !== undefined && this.hook !== "xdp" && this.#options.dryRun !== true)
           b.store(32, b.param(0), SK_BUFF.mark, rule["set-mark"]);
         countPacket(b, b.const(i), length(), this.#coarse);
         b.jump(others);
@@ -378,11 +388,11 @@ class ProgramWriter {
     const allowed = b.block("allowed");
     b.branch("eq", action, VERDICTS.allow, allowed, refused);
     b.enter(refused);
-    // Only XDP sends back what it was given.
-    if (this.hook === "xdp" && this.#rules.some(({ action }) => action === "reject")) {
+    if (this.#rules.some(({ action }) => action === "reject")) {
       const denied = b.block("denied");
       b.must("eq", action, VERDICTS.reject, denied);
-      this.#functions.push(rejectFunction());
+      this.#functions.push(rejectFunction(this.hook));
+      if (this.hook !== "xdp") this.#maps.push(answerMap);
       b.return(b.call(REJECT_FUNCTION, [b.param(0)]));
       b.enter(denied);
     }

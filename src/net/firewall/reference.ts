@@ -9,6 +9,7 @@ import { contentOf, payloadOf, payloadSays } from "./content-conditions.ts";
 import { factsOf, type PacketFacts } from "./facts.ts";
 import { type FIELDS, hasField, type World } from "./fields.ts";
 import { ruleFilter } from "./filter-function.ts";
+import { HOOKS, type HookName } from "./hooks.ts";
 import { has, normalised } from "./intervals.ts";
 import { FRAGMENTS, RANGE_FIELDS } from "./rule-fields.ts";
 import { type Action, type AddressItem, isFinal, type Limit, type Range, type Rule, type RuleSet } from "./rules.ts";
@@ -53,10 +54,13 @@ const SECOND = 1_000_000_000n;
 export function referenceFirewall(
   read: ReadConfig<RuleSet>,
   sets: ReadonlyMap<string, FirewallSet>,
+  hook: HookName = "xdp",
 ): FirewallReference {
   const { rules, default: fallback = "allow" } = read.value;
   const content = contentOf(read);
-  const filters = rules.map((rule, i) => ruleFilter(rule, i, read));
+  const filters = rules.map((rule, i) => ruleFilter(rule, i, read, hook));
+  /** The frame as the hook has it. */
+  const seen = (frame: Uint8Array): Uint8Array => (HOOKS[hook].link === 0 ? frame.subarray(14) : frame);
   const owed = new Map<string, bigint>();
   const flows = new Map<string, bigint>();
   const blocked = new Map<string, { until: bigint; rule: number }>();
@@ -83,20 +87,20 @@ export function referenceFirewall(
     const miss = missedField(rule, facts, sets);
     if (miss !== undefined) return miss;
     const filter = filters[index];
-    if (filter !== undefined && !filter.matches(frame)) return `its bytes are not '${filter.source.text}'`;
+    if (filter !== undefined && !filter.matches(seen(frame))) return `its bytes are not '${filter.source.text}'`;
     if (rule.content !== undefined && content !== undefined && !payloadSays(content, index, payloadOf(frame, facts)))
       return "its payload says something else";
     return undefined;
   };
 
   const judge = (frame: Uint8Array, { now = 0n, vlan, established }: Circumstances = {}): Verdict => {
-    const facts = factsOf(frame, vlan);
+    const facts = factsOf(frame, vlan, hook);
     const passed: Passed[] = [];
     if (facts === undefined) return { action: fallback, passed };
     const flow = flowKey(facts);
-    const seen = flows.get(flow);
+    const last = flows.get(flow);
     const idle = BigInt(facts.fields.get("protocol") === 6 ? IDLE.tcp : IDLE.other);
-    const known = established ?? (seen !== undefined && now - seen <= idle * SECOND);
+    const known = established ?? (last !== undefined && now - last <= idle * SECOND);
     const source = facts.source?.join();
     const block = source === undefined ? undefined : blocked.get(source);
     if (blocks && block !== undefined && block.until > now) return { action: "deny", rule: block.rule, passed };
@@ -129,7 +133,7 @@ export function referenceFirewall(
   return {
     judge,
     missOf: (rule, frame, { vlan } = {}) => {
-      const facts = factsOf(frame, vlan);
+      const facts = factsOf(frame, vlan, hook);
       return facts === undefined ? "it is no Ethernet frame" : missOf(rule, frame, facts);
     },
   };

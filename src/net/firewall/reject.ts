@@ -1,23 +1,47 @@
 // Packets that are refused are answered: TCP with a reset, all else with an ICMP message that says so (RFC 9293, 3.10.7; RFC 792;
-// RFC 4443, 3.1). The answer is made of the packet itself, cut to size, and sent back where it came from.
+// RFC 4443, 3.1). The answer is made of the packet, and sent back where it came from: at XDP in the packet's place, at tc in a map
+// (the stack is full where rules have rates and content).
 //
 // Nothing is answered to broadcasts, to later fragments, to resets, and to ICMP: answers to answers have no end.
 
 import { type Block, FunctionBuilder, type IrFunction, type Value, type Variable } from "../../compiler/index.ts";
-import { HOOKS } from "./hooks.ts";
+import type { MapSpec } from "../../object/index.ts";
+import { HOOKS, type HookName } from "./hooks.ts";
 import { packetBounds, swapped, swapped32 } from "./parse-packet.ts";
-import { ADDRESSES, cutTo, IP, internetSum, ipv4Header, swapAddresses, swapMacs } from "./turn-packet.ts";
+import { cutTo, IP, internetSum, ipv4Header, storeAndSend, swapAddresses, swapMacs } from "./turn-packet.ts";
 
 export const REJECT_FUNCTION = "reject";
 const INT = { kind: "int" } as const;
+const ETHER_TYPE = { 4: swapped(0x0800), 6: swapped(0x86dd) } as const;
 /** Communication administratively prohibited: ICMP 3/13, ICMPv6 1/1. */
 const PROHIBITED = { 4: { type: 3, code: 13 }, 6: { type: 1, code: 1 } } as const;
 
-/** The function that answers a packet, given the context; its result is XDP's. */
-export function rejectFunction(): IrFunction {
+/** Where tc's answers are written: the longest is an ICMPv6 message with what it quotes. */
+const ANSWER = "answer";
+export const answerMap: MapSpec = {
+  name: ANSWER,
+  type: "percpu_array",
+  keySize: 4,
+  valueSize: 112,
+  maxEntries: 1,
+};
+
+/** Where a packet lies and ends, and where its answer is written: the same place at XDP, memory at tc. */
+interface Turned {
+  readonly start: Value;
+  readonly end: Value;
+  readonly memory: Value | undefined;
+  readonly drop: Block;
+}
+
+/** The function that answers a packet, given the context; its result is the hook's. */
+export function rejectFunction(name: HookName): IrFunction {
+  const hook = HOOKS[name];
   const b = new FunctionBuilder(REJECT_FUNCTION, [{ kind: "ctx" }]);
   const drop = b.block("drop");
-  const { start, end } = packetBounds(b, HOOKS.xdp);
+  const { start, end } = packetBounds(b, hook);
+  const memory = name === "xdp" ? undefined : answerMemory(b, drop);
+  const turned: Turned = { start, end, memory, drop };
   b.must("ule", b.add(start, 14 + 20), end, drop);
   // The group bit is the lowest of the first byte.
   b.must("eq", b.and(b.load("u8", start, 0), 1), 0, drop);
@@ -40,11 +64,11 @@ export function rejectFunction(): IrFunction {
     const tcp = b.block("tcp");
     b.branch("eq", protocol, 6, tcp, other);
     b.enter(tcp);
-    reset(b, 4, start, end, transport, payload, drop);
+    reset(b, 4, turned, transport, payload);
     b.enter(other);
     b.must("ne", protocol, 1, drop);
     b.must("eq", header, 20, drop);
-    prohibited(b, 4, drop);
+    prohibited(b, 4, turned);
   }
   b.enter(six);
   {
@@ -55,28 +79,34 @@ export function rejectFunction(): IrFunction {
     const tcp = b.block("tcp6");
     b.branch("eq", next, 6, tcp, other);
     b.enter(tcp);
-    reset(b, 6, start, end, b.add(start, 14 + 40), payload, drop);
+    reset(b, 6, turned, b.add(start, 14 + 40), payload);
     b.enter(other);
     // Packets with extension headers are dropped; so is ICMPv6.
     const answered = b.block("answered");
     b.branch("eq", next, 17, answered, drop);
     b.enter(answered);
-    prohibited(b, 6, drop);
+    prohibited(b, 6, turned);
   }
   b.enter(drop);
-  b.return(HOOKS.xdp.deny);
+  b.return(hook.deny);
   return b.finish();
+}
+
+function answerMemory(b: FunctionBuilder, drop: Block): Value {
+  const key = b.slot(8);
+  b.store(32, key, 0, 0);
+  const place = b.helper("map_lookup_elem", [b.map(ANSWER), key], { kind: "map-value", map: ANSWER, nullable: true });
+  b.must("ne", place, 0, drop);
+  return place;
 }
 
 /** Turns a TCP segment into its reset. Ends the block. */
 function reset(
   b: FunctionBuilder,
   family: 4 | 6,
-  start: Value,
-  end: Value,
+  { start, end, memory, drop }: Turned,
   transport: Value,
   payload: Value,
-  drop: Block,
 ): void {
   b.must("ule", b.add(transport, 20), end, drop);
   const flags = b.load("u8", transport, 13);
@@ -112,61 +142,72 @@ function reset(
   const header = family === 4 ? 20 : 40;
   const tcp = IP + header;
   b.must("ule", b.add(start, tcp + 20), end, drop);
-  swapMacs(b, start);
-  swapAddresses(b, family, start);
-  if (family === 4) ipv4Header(b, start, 40, 6);
+  const to = memory ?? start;
+  swapMacs(b, start, to);
+  b.store(16, to, 12, ETHER_TYPE[family]);
+  swapAddresses(b, family, start, to);
+  if (family === 4) ipv4Header(b, to, 40, 6);
   else {
-    b.store(16, start, IP + 4, swapped(20));
-    b.store(16, start, IP + 6, swapped(0x0640));
+    b.store(32, to, IP, b.load("u32", start, IP));
+    b.store(16, to, IP + 4, swapped(20));
+    b.store(16, to, IP + 6, swapped(0x0640));
   }
-  b.store(16, start, tcp, b.binary("shr", ports, 16));
-  b.store(16, start, tcp + 2, ports);
-  b.store(32, start, tcp + 4, b.read(words.sequence));
-  b.store(32, start, tcp + 8, b.read(words.acknowledgment));
-  b.store(16, start, tcp + 12, b.read(words.flags));
-  b.store(16, start, tcp + 14, 0);
-  b.store(32, start, tcp + 16, 0);
+  b.store(16, to, tcp, b.binary("shr", ports, 16));
+  b.store(16, to, tcp + 2, ports);
+  b.store(32, to, tcp + 4, b.read(words.sequence));
+  b.store(32, to, tcp + 8, b.read(words.acknowledgment));
+  b.store(16, to, tcp + 12, b.read(words.flags));
+  b.store(16, to, tcp + 14, 0);
+  b.store(32, to, tcp + 16, 0);
   const from = family === 4 ? IP + 12 : IP + 8;
-  b.store(16, start, tcp + 16, internetSum(b, start, from, tcp + 20, swapped(6) + swapped(20)));
-  cutTo(b, start, end, tcp + 20);
+  b.store(16, to, tcp + 16, internetSum(b, to, from, tcp + 20, swapped(6) + swapped(20)));
+  if (memory === undefined) cutTo(b, start, end, tcp + 20);
+  else storeAndSend(b, memory, tcp + 20, drop);
 }
 
 /** Puts an ICMP message before what the packet begins with. Ends the block. */
-function prohibited(b: FunctionBuilder, family: 4 | 6, drop: Block): void {
+function prohibited(b: FunctionBuilder, family: 4 | 6, { memory, ...before }: Turned): void {
   const header = family === 4 ? 20 : 40;
   const more = header + 8;
   // The network layer's header and eight bytes of what it carries come back.
   const quoted = header + 8;
-  b.must("eq", b.helper("xdp_adjust_head", [b.param(0), b.const(-more)]), 0, drop);
-  const { start, end } = packetBounds(b, HOOKS.xdp);
   const whole = IP + more + quoted;
-  b.must("ule", b.add(start, whole), end, drop);
-  // MAC addresses, the other way round.
-  b.store(32, start, 0, b.load("u32", start, more + 6));
-  b.store(16, start, 4, b.load("u16", start, more + 10));
-  b.store(32, start, 6, b.load("u32", start, more));
-  b.store(16, start, 10, b.load("u16", start, more + 4));
-  b.store(16, start, 12, family === 4 ? swapped(0x0800) : swapped(0x86dd));
-  const { source, destination, words } = ADDRESSES[family];
-  for (let word = 0; word < words; word++) {
-    b.store(32, start, source + word * 4, b.load("u32", start, more + destination + word * 4));
-    b.store(32, start, destination + word * 4, b.load("u32", start, more + source + word * 4));
+  const { drop } = before;
+  if (memory === undefined) {
+    b.must("eq", b.helper("xdp_adjust_head", [b.param(0), b.const(-more)]), 0, drop);
+    const { start, end } = packetBounds(b, HOOKS.xdp);
+    b.must("ule", b.add(start, whole), end, drop);
+    message(b, family, b.add(start, more), start);
+    cutTo(b, start, end, whole);
+    return;
   }
-  if (family === 4) ipv4Header(b, start, header + 8 + quoted, 1);
+  b.must("ule", b.add(before.start, IP + quoted), before.end, drop);
+  for (let at = IP; at < IP + quoted; at += 4) b.store(32, memory, more + at, b.load("u32", before.start, at));
+  message(b, family, before.start, memory);
+  storeAndSend(b, memory, whole, drop);
+}
+
+/** Writes what stands before the quoted bytes, which are there. `from`: the packet's headers, from the Ethernet header on. */
+function message(b: FunctionBuilder, family: 4 | 6, from: Value, to: Value): void {
+  const header = family === 4 ? 20 : 40;
+  const quoted = header + 8;
+  swapMacs(b, from, to);
+  b.store(16, to, 12, ETHER_TYPE[family]);
+  swapAddresses(b, family, from, to);
+  if (family === 4) ipv4Header(b, to, header + 8 + quoted, 1);
   else {
-    b.store(32, start, IP, swapped32(0x60000000));
-    b.store(16, start, IP + 4, swapped(8 + quoted));
-    b.store(16, start, IP + 6, swapped(0x3a40));
+    b.store(32, to, IP, swapped32(0x60000000));
+    b.store(16, to, IP + 4, swapped(8 + quoted));
+    b.store(16, to, IP + 6, swapped(0x3a40));
   }
   const icmp = IP + header;
   const { type, code } = PROHIBITED[family];
-  b.store(16, start, icmp, swapped((type << 8) | code));
-  b.store(16, start, icmp + 2, 0);
-  b.store(32, start, icmp + 4, 0);
+  b.store(16, to, icmp, swapped((type << 8) | code));
+  b.store(16, to, icmp + 2, 0);
+  b.store(32, to, icmp + 4, 0);
   const sum =
     family === 4
-      ? internetSum(b, start, icmp, icmp + 8 + quoted, 0)
-      : internetSum(b, start, IP + 8, icmp + 8 + quoted, swapped(58) + swapped(8 + quoted));
-  b.store(16, start, icmp + 2, sum);
-  cutTo(b, start, end, whole);
+      ? internetSum(b, to, icmp, icmp + 8 + quoted, 0)
+      : internetSum(b, to, IP + 8, icmp + 8 + quoted, swapped(58) + swapped(8 + quoted));
+  b.store(16, to, icmp + 2, sum);
 }

@@ -59,7 +59,7 @@ function meant(by: string, { rule }: Verdict, { rules }: CompiledFirewall): bool
 
 /** What becomes of a frame, by the compiled program; of its flow it is told, or it is new. */
 export function judge(frame: Uint8Array, compiled: CompiledFirewall, state?: "new" | "established"): Verdict {
-  const reference = referenceFirewall(compiled.rules, compiled.sets).judge(frame, {
+  const reference = referenceFirewall(compiled.rules, compiled.sets, compiled.hook).judge(frame, {
     now: 1n,
     ...(state === undefined ? {} : { established: state === "established" }),
   });
