@@ -45,7 +45,7 @@ export {
   type RingReader,
 } from "./packet-ring.ts";
 export { PerfBuffer, type PerfBufferOptions, type PerfRecordReader } from "./perf-buffer.ts";
-export { BPF_FILES, bpfFileSystems, openPinned, pin, unpin } from "./pins.ts";
+export { BPF_FILES, bpfFileSystems, openPinned, pin, unpin, unpinLink } from "./pins.ts";
 export { multiLink } from "./placement.ts";
 export { Poller } from "./poller.ts";
 export {

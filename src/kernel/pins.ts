@@ -51,3 +51,16 @@ export function openPinned(path: string, kernel: Kernel = liveKernel()): number 
 
 /** Takes a name away again. Errors are those of `node:fs`. */
 export const unpin = (path: string): void => unlinkSync(path);
+
+/**
+ * Detaches what a pinned link attaches, at once, and takes its name away. Without this the kernel detaches it a little later
+ * (bpf_link_put of kernel/bpf/syscall.c leaves that to a worker). Whatever else has that name only loses it.
+ */
+export function unpinLink(path: string, kernel: Kernel = liveKernel()): void {
+  const fd = kernel.bpf("OBJ_GET", { pathname: path });
+  if (fd >= 0) {
+    kernel.bpf("LINK_DETACH", { link_fd: fd });
+    kernel.calls.close(fd);
+  }
+  unpin(path);
+}

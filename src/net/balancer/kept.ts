@@ -2,7 +2,15 @@
 // /sys/fs/bpf/scry-balance. The next one at the interface takes its place in one step, with all flows.
 
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
-import { BPF_FILES, KernelMap, liveKernel, mapInfo, openPinned, UnsupportedError } from "../../kernel/index.ts";
+import {
+  BPF_FILES,
+  KernelMap,
+  liveKernel,
+  mapInfo,
+  openPinned,
+  UnsupportedError,
+  unpinLink,
+} from "../../kernel/index.ts";
 import { Link, type ObjectFile } from "../../loader/index.ts";
 import { stampOf } from "../balance/index.ts";
 import { WRITTEN } from "./tables.ts";
@@ -90,6 +98,7 @@ export function keep(object: ObjectFile, link: Link, device: string): void {
 export function forget(device: string): boolean {
   const folder = keptFolder(device);
   if (!existsSync(folder)) return false;
+  if (existsSync(`${folder}/link`)) unpinLink(`${folder}/link`);
   rmSync(folder, { recursive: true });
   // The folder around it goes with the last.
   if (readdirSync(PINS).length === 0) rmdirSync(PINS);

@@ -23,6 +23,7 @@ import {
   SystemCallError,
   UnsupportedError,
   unpin,
+  unpinLink,
 } from "../../kernel/index.ts";
 import { FIREWALL_MAPS, HOOKS, type HookName } from "../firewall/index.ts";
 import { type FirewallSpot, type GroupPlace, pinName, placeOfPins } from "./places.ts";
@@ -113,8 +114,10 @@ function namesIn(path: string): string[] {
 export function unpinAll(path: string): void {
   if (!exists(path)) return;
   // The links first: nothing else matters then.
-  for (const name of namesIn(path).sort((a, b) => Number(b.includes("link")) - Number(a.includes("link"))))
-    unpin(`${path}/${name}`);
+  const names = namesIn(path);
+  const links = names.filter((name) => /^(?:flows_)?link/.test(name));
+  for (const name of links) unpinLink(`${path}/${name}`);
+  for (const name of names) if (!links.includes(name)) unpin(`${path}/${name}`);
   rmdirSync(path);
 }
 
