@@ -93,7 +93,7 @@ export async function fuzzPlane(
   // What servers of SNAT send back.
   for (const { servers, ports, protocol } of balancer.services.filter(({ forward }) => forward === "snat"))
     for (const { address, port = ports === "any" ? 0 : ports.from } of servers)
-      for (const [to] of [bytesOf(balancer.source as string)])
+      for (const [to] of [bytesOf((address.includes(":") ? balancer.source6 : balancer.source) as string)])
         for (const [from] of [bytesOf(address)])
           if (to !== undefined && from !== undefined)
             targets.push({

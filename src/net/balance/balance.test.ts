@@ -154,6 +154,23 @@ describe("plans", () => {
     ]);
   });
 
+  it("have the parts of SNAT that they need", () => {
+    const snat = (text: string): unknown => {
+      const { FOUR, SIX, SNAT4, SNAT6, RETURNS4, RETURNS6 } = settingsOf(read(text));
+      return { FOUR, SIX, SNAT4, SNAT6, RETURNS4, RETURNS6 };
+    };
+    const six = WEB("a: '2001:db8:1::1'", "forward: snat,").replace("192.0.2.80", "'2001:db8::80'");
+    expect(snat(`source6: 2001:db8::9\n${six}`)).toEqual({
+      FOUR: false,
+      SIX: true,
+      SNAT4: false,
+      SNAT6: true,
+      RETURNS4: 1,
+      RETURNS6: 65_536,
+    });
+    expect(snat(WEB("a: 10.1.0.1", "forward: snat,"))).toMatchObject({ SIX: false, SNAT4: true, SNAT6: false });
+  });
+
   it("say what does not fit, and settings do not shrink", () => {
     const small = settingsOf(read(WEB("a: 10.1.0.1")));
     const many = Array.from({ length: 40 }, (_, i) => `s${i}: 10.1.1.${i}`).join(", ");

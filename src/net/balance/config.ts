@@ -170,8 +170,6 @@ const SERVICE = record(
         `Servers are of another family than ${service.address}`,
         "Only forward: ipip and gue carry one in the other",
       );
-    if (service.forward === "snat" && !isFour(service.address))
-      return wrong("forward: snat is for IPv4", "Use ipip or gue for IPv6");
     if (service.forward === "snat" && service.protocol === "quic")
       return wrong("forward: snat cannot follow connection ids", "Use ipip or gue for QUIC");
     return undefined;

@@ -21,7 +21,7 @@ export interface Parsed {
   readonly flags: number;
   /** It is an ICMP error. */
   readonly about: boolean;
-  /** Of an error of ICMP for IPv4: where the header of what it is about begins, from the IP header on, and how long it is. */
+  /** Of an error of ICMP: where the header of what it is about begins, from the IP header on, and how long it is. */
   readonly inner?: { readonly at: number; readonly header: number };
   /** Of a datagram in pieces. */
   readonly piece?: { readonly id: number; readonly later: boolean };
@@ -171,5 +171,7 @@ function errorOf6(view: DataView, at: number): Transport | string {
   if (type < 1 || type > 4) return "ICMPv6 that is no error";
   const inner = at + 8;
   if (!has(view, inner, 40) || view.getUint16(inner) >> 12 !== 6) return "an error about no IPv6 header";
-  return innerFlow(view, inner + 40, view.getUint8(inner + 6), part(view, inner + 24, 16), part(view, inner + 8, 16));
+  const protocol = view.getUint8(inner + 6);
+  const flow = innerFlow(view, inner + 40, protocol, part(view, inner + 24, 16), part(view, inner + 8, 16));
+  return typeof flow === "string" ? flow : { ...flow, inner: { at: inner - ETHERNET, header: 40 } };
 }

@@ -1,8 +1,9 @@
 // A packet as it leaves the balancer, in plain TypeScript.
 
 import { internetSum } from "../../packets/index.ts";
-import { parseIpv4, parseIpv6 } from "../../source/index.ts";
+import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "../../source/index.ts";
 import { isFour } from "./config.ts";
+import type { Parsed } from "./parse-packet.ts";
 import { type Decision, decide, type State } from "./reference.ts";
 import type { Settings } from "./settings.ts";
 
@@ -27,31 +28,20 @@ function bytesOf(
   const { packet } = decision;
   if (decision.kind === "answer") {
     const { client, clientPort, service, servicePort } = decision.to;
-    const at = { source: service, sourcePort: servicePort, destination: client, port: clientPort };
-    // What the error is about went the other way.
-    const about = { source: client, sourcePort: clientPort, destination: service, port: servicePort };
-    if (packet.inner !== undefined)
-      return withEthernet(errorRewritten(bytes.subarray(14), packet.inner, client, about), bytes, 0x0800, settings);
-    return withEthernet(rewritten(bytes.subarray(14), packet.header, packet.protocol, at), bytes, 0x0800, settings);
+    // What an error is about went the other way.
+    const ends =
+      packet.inner === undefined
+        ? { source: service, sourcePort: servicePort, destination: client, port: clientPort }
+        : { source: client, sourcePort: clientPort, destination: service, port: servicePort };
+    return translated(bytes, packet, ends, settings);
   }
   const { server, service } = decision.row;
   if (service.forward === "snat") {
-    const words = new Uint8Array(Uint32Array.of(settings.SOURCE4).buffer);
-    const at = {
-      source: words.join("."),
-      sourcePort: decision.port as number,
-      destination: server.address,
-      port: server.port ?? packet.port,
-    };
-    const about = { source: at.destination, sourcePort: at.port, destination: at.source, port: at.sourcePort };
-    if (packet.inner !== undefined)
-      return withEthernet(
-        errorRewritten(bytes.subarray(14), packet.inner, server.address, about),
-        bytes,
-        0x0800,
-        settings,
-      );
-    return withEthernet(rewritten(bytes.subarray(14), packet.header, packet.protocol, at), bytes, 0x0800, settings);
+    const own = { address: sourceOf(packet.family, settings), port: decision.port as number };
+    const its = { address: server.address, port: server.port ?? packet.port };
+    const [from, to] = packet.inner === undefined ? [own, its] : [its, own];
+    const ends = { source: from.address, sourcePort: from.port, destination: to.address, port: to.port };
+    return translated(bytes, packet, ends, settings);
   }
   const inner = bytes.subarray(14);
   const four = isFour(server.address);
@@ -110,16 +100,44 @@ interface Ends {
   readonly port: number;
 }
 
-/** Addresses and ports of an IPv4 packet written anew; checksums change by what has changed (RFC 1624), right or wrong as they were. */
+/** The source of what goes to servers, as text. */
+function sourceOf(family: 4 | 6, { SOURCE4, SOURCE6_0, SOURCE6_1, SOURCE6_2, SOURCE6_3 }: Settings): string {
+  if (family === 4) return formatIpv4(Uint8Array.from(lying(SOURCE4)));
+  return formatIpv6(Uint8Array.from(lying(SOURCE6_0, SOURCE6_1, SOURCE6_2, SOURCE6_3)));
+}
+
+/** A packet of SNAT with other ends, or an error with those of the packet that it is about. */
+function translated(bytes: Uint8Array, packet: Parsed, ends: Ends, settings: Settings): Uint8Array {
+  const ip = bytes.subarray(14);
+  const out =
+    packet.inner === undefined
+      ? rewritten(ip, packet.header, packet.protocol, ends)
+      : errorRewritten(ip, packet.inner, ends);
+  return withEthernet(out, bytes, packet.family === 4 ? 0x0800 : 0x86dd, settings);
+}
+
+const addressBytes = (text: string): Uint8Array => (parseIpv4(text) ?? parseIpv6(text)) as Uint8Array;
+/** Where the addresses of a header stand, and the checksum of IPv4. */
+const addressesAt = (packet: Uint8Array): { at: number; bytes: number; sum?: number } =>
+  (packet[0] ?? 0) >> 4 === 4 ? { at: 12, bytes: 4, sum: 10 } : { at: 8, bytes: 16 };
+
+/** Writes some bytes, and the checksum of IPv4 where the header has one; gives what the sum of the packet's words grows by. */
+function readdressed(out: Uint8Array, at: number, bytes: Uint8Array): number {
+  const by = change(out.subarray(at, at + bytes.length), bytes);
+  out.set(bytes, at);
+  const { sum } = addressesAt(out);
+  if (sum !== undefined) out.set(be16(changed(out, sum, by)), sum);
+  return by;
+}
+
+/** Addresses and ports written anew; checksums change by what has changed (RFC 1624), right or wrong as they were. */
 function rewritten(packet: Uint8Array, header: number, protocol: number, ends: Ends): Uint8Array {
   const out = packet.slice();
-  const addresses = [...(parseIpv4(ends.source) as Uint8Array), ...(parseIpv4(ends.destination) as Uint8Array)];
-  const ports = [...be16(ends.sourcePort), ...be16(ends.port)];
-  const moved = change(packet.subarray(12, 20), Uint8Array.from(addresses));
-  const movedPorts = change(packet.subarray(header, header + 4), Uint8Array.from(ports));
-  out.set(addresses, 12);
+  const addresses = joined(addressBytes(ends.source), addressBytes(ends.destination));
+  const ports = Uint8Array.from([...be16(ends.sourcePort), ...be16(ends.port)]);
+  const moved = readdressed(out, addressesAt(packet).at, addresses);
+  const movedPorts = change(packet.subarray(header, header + 4), ports);
   out.set(ports, header);
-  out.set(be16(changed(packet, 10, moved)), 10);
   const at = header + (protocol === 6 ? 16 : 6);
   const sum = changed(packet, at, moved + movedPorts);
   const none = protocol === 17 && packet[at] === 0 && packet[at + 1] === 0;
@@ -127,25 +145,22 @@ function rewritten(packet: Uint8Array, header: number, protocol: number, ends: E
   return out;
 }
 
-/** An error of ICMP: where it goes, and the ends of the packet that it is about. All checksums change by what has changed. */
+/** An error of ICMP with the ends of the packet that it is about; it goes to who sent that. All checksums change by what has changed. */
 function errorRewritten(
   packet: Uint8Array,
   inner: { readonly at: number; readonly header: number },
-  to: string,
   ends: Ends,
 ): Uint8Array {
   const out = packet.slice();
-  const destination = parseIpv4(to) as Uint8Array;
-  out.set(destination, 16);
-  out.set(be16(changed(packet, 10, change(packet.subarray(16, 20), destination))), 10);
-  const addresses = [...(parseIpv4(ends.source) as Uint8Array), ...(parseIpv4(ends.destination) as Uint8Array)];
-  out.set(addresses, inner.at + 12);
-  const moved = change(packet.subarray(inner.at + 12, inner.at + 20), Uint8Array.from(addresses));
-  out.set(be16(changed(packet, inner.at + 10, moved)), inner.at + 10);
+  const { at, bytes } = addressesAt(packet);
+  const to = addressBytes(ends.source);
+  const moved = readdressed(out, at + bytes, to);
+  readdressed(out.subarray(inner.at), at, joined(to, addressBytes(ends.destination)));
   out.set([...be16(ends.sourcePort), ...be16(ends.port)], inner.at + inner.header);
-  // The checksum of ICMP is over all that is behind its own header.
+  // The checksum of ICMP is over all that is behind its own header, that of ICMPv6 over the addresses in front of it too.
   const covered = (of: Uint8Array): Uint8Array => of.subarray(inner.at, inner.at + inner.header + 4);
-  out.set(be16(changed(packet, inner.at - 6, change(covered(packet), covered(out)))), inner.at - 6);
+  const pseudo = bytes === 16 ? moved : 0;
+  out.set(be16(changed(packet, inner.at - 6, change(covered(packet), covered(out)) + pseudo)), inner.at - 6);
   return out;
 }
 

@@ -155,7 +155,7 @@ export function decide(bytes: Uint8Array, state: State): Decision {
       return sent(packet, entry, "the server of its first fragment", finished(piece.id));
     return state.addresses.has(to) ? drop(3) : pass("a fragment for no service");
   }
-  if (settings.SNAT && packet.family === 4 && wordsOf(destination)[0] === settings.SOURCE4) {
+  if (isOwn(destination, settings)) {
     const answer = state.answers.get(`${from}:${packet.sourcePort} ${protocol} ${packet.port}`);
     return answer === undefined ? pass("for the balancer itself") : { kind: "answer", packet, to: answer };
   }
@@ -226,6 +226,13 @@ function goesOn(flow: KnownFlow, flags: number, { servers }: State): boolean {
   const value = servers.get(flow.slot)?.value;
   if (value === undefined || value.stamp !== flow.stamp || value.state === 0) return false;
   return (flags & SYN) === 0 || (value.state === 1 && !flow.ended);
+}
+
+/** The address that servers of SNAT see. */
+function isOwn(address: Uint8Array, settings: Settings): boolean {
+  const { SNAT4, SNAT6, SOURCE4, SOURCE6_0, SOURCE6_1, SOURCE6_2, SOURCE6_3 } = settings;
+  const own = address.length === 4 ? [SOURCE4] : [SOURCE6_0, SOURCE6_1, SOURCE6_2, SOURCE6_3];
+  return (address.length === 4 ? SNAT4 : SNAT6) && wordsOf(address).every((word, i) => word === own[i]);
 }
 
 /** The slot that a datagram's connection id names. */

@@ -8,7 +8,8 @@ import {
   IDS,
   PLACES4,
   PLACES6,
-  RETURNS,
+  RETURNS4,
+  RETURNS6,
   RING,
   RINGS,
   SERVERS,
@@ -18,6 +19,8 @@ import {
   SOURCES,
 } from "./settings.ts";
 
+/** How a server is reached whose packets are rewritten. */
+export const SNAT_WAY = 2;
 /** Each CPU has a list of its own of what was used last (BPF_F_NO_COMMON_LRU); all see each other's entries. */
 const OWN_LISTS = 2;
 
@@ -77,8 +80,9 @@ export const Flow = struct({
 const Counts = struct({ packets: u64, bytes: u64, flows: u64 });
 export const Piece = struct({ server: u32, stamp: u32 });
 export const PieceKey4 = struct({ source: u32, destination: u32, id: u32 });
-/** Of SNAT: whose answers those to a port are. */
-export const Return = struct({ client: u32, service: u32, ports: u32 });
+/** Of SNAT: whose answers those to a port are; of IPv6 from the client to the service. */
+export const Return4 = struct({ client: u32, service: u32, ports: u32 });
+export const Return6 = struct({ s0: u32, s1: u32, s2: u32, s3: u32, d0: u32, d1: u32, d2: u32, d3: u32, ports: u32 });
 export const PieceKey6 = struct({
   s0: u32,
   s1: u32,
@@ -114,7 +118,8 @@ export const pieces4 = lruHash(PieceKey4, Piece, { maxEntries: FRAGMENTS });
 export const pieces6 = lruHash(PieceKey6, Piece, { maxEntries: FRAGMENTS });
 export const sources = lruHash(Source, Piece, { maxEntries: SOURCES });
 /** By what servers send back. */
-export const returns4 = lruHash(Key4, Return, { maxEntries: RETURNS });
+export const returns4 = lruHash(Key4, Return4, { maxEntries: RETURNS4 });
+export const returns6 = lruHash(Key6, Return6, { maxEntries: RETURNS6 });
 export const ids = hash(Id, u32, { maxEntries: IDS });
 /** Where packets to a server leave, by the kernel's routes, until some tick. */
 export const hops = perCpuArray(
