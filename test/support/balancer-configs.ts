@@ -43,6 +43,7 @@ source: 10.9.9.9
 source6: 2001:db8:9::9
 next: 02:00:00:00:00:fe
 shared: { name: fuzz, entries: 4096 }
+mtu: 1400
 quic: { offset: 1, bytes: 2 }
 ring: 1021
 services:
@@ -56,6 +57,7 @@ ${servers(3, "10.0.0.")}
   all:
     address: 192.0.2.81
     port: any
+    mtu: 1330
     forward: gue
     servers:
       few: { address: 10.0.3.1, connections: 5 }

@@ -123,17 +123,20 @@ export class BalancerNetwork {
     this.servers = Array.from({ length: servers }, (_, i) => station(`s${i}`, 10 + i));
   }
 
-  /** `snat`: servers answer through the balancer, and take nothing out of other packets. */
+  /**
+   * `direct`: servers answer clients themselves, and take packets out of others; else they answer through the balancer. `mtu`: of the
+   * client's routes to services; 1500 is as long as its interface has it.
+   */
   static async make(
     prefix: string,
     count: number,
-    { direct = true }: { direct?: boolean } = {},
+    { direct = true, mtu = 1400 }: { direct?: boolean; mtu?: number } = {},
   ): Promise<BalancerNetwork> {
     const object = decapsulator();
     await object.load();
     const network = new BalancerNetwork(prefix, count, object);
     try {
-      await network.#make(direct);
+      await network.#make(direct, mtu);
     } catch (error) {
       await network.close();
       throw error;
@@ -145,7 +148,7 @@ export class BalancerNetwork {
     return [this.balancer, this.client, ...this.servers];
   }
 
-  async #make(direct: boolean): Promise<void> {
+  async #make(direct: boolean, mtu: number): Promise<void> {
     ip("netns", "add", this.#switch);
     ip("-n", this.#switch, "link", "add", "br0", "type", "bridge", "stp_state", "0");
     ip("-n", this.#switch, "link", "set", "br0", "up");
@@ -163,8 +166,9 @@ export class BalancerNetwork {
       void execFileSync("ip", ["netns", "exec", netns, "bash", "-c", `echo ${value} > /proc/sys/net/${name}`]);
     sysctl(this.balancer.netns, "ipv4/ip_forward", 1);
     sysctl(this.balancer.netns, "ipv6/conf/all/forwarding", 1);
-    ip("-n", this.client.netns, "route", "add", `${VIP}/32`, "via", this.balancer.address, "mtu", "1400");
-    ip("-n", this.client.netns, "route", "add", `${VIP6}/128`, "via", this.balancer.address6, "mtu", "1400");
+    const narrow = mtu < 1500 ? ["mtu", `${mtu}`] : [];
+    ip("-n", this.client.netns, "route", "add", `${VIP}/32`, "via", this.balancer.address, ...narrow);
+    ip("-n", this.client.netns, "route", "add", `${VIP6}/128`, "via", this.balancer.address6, ...narrow);
     // What XDP sends back into a pair is received by an end that has a program of its own (drivers/net/veth.c, veth_xdp_flush).
     await this.#object.programs["pass"]?.attach({
       interface: "p0",

@@ -14,6 +14,7 @@ import six from "./plane/six.bpf.ts?raw";
 import snat4 from "./plane/snat4.bpf.ts?raw";
 import snat6 from "./plane/snat6.bpf.ts?raw";
 import sockets from "./plane/sockets.bpf.ts?raw";
+import tooLong from "./plane/too-long.bpf.ts?raw";
 import { type Settings, settingsText } from "./settings.ts";
 
 const TEXTS: Readonly<Record<string, string>> = {
@@ -28,6 +29,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   "snat4.bpf.ts": snat4,
   "snat6.bpf.ts": snat6,
   "sockets.bpf.ts": sockets,
+  "too-long.bpf.ts": tooLong,
 };
 
 export type PlaneOptions = Pick<ModuleOptions, "cpu">;

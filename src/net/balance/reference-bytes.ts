@@ -4,18 +4,25 @@ import { internetSum } from "../../packets/index.ts";
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "../../source/index.ts";
 import { isFour } from "./config.ts";
 import type { Parsed } from "./parse-packet.ts";
-import { type Decision, decide, type State } from "./reference.ts";
+import { type Decision, decide, type State, TOLD_BYTES } from "./reference.ts";
 import type { Settings } from "./settings.ts";
 
 export interface Outcome {
   readonly verdict: "pass" | "drop" | "send";
   readonly bytes: Uint8Array;
+  /** Of what is dropped, and of what its sender is told of. */
+  readonly why?: string;
 }
 
 /** What becomes of a packet. Where the next hop is asked of the kernel's routes, addresses of Ethernet are not known. */
 export function referenceBalance(bytes: Uint8Array, state: State): Outcome {
   const decision = decide(bytes, state);
-  if (decision.kind === "pass" || decision.kind === "drop") return { verdict: decision.kind, bytes };
+  if (decision.kind === "pass") return { verdict: "pass", bytes };
+  if (decision.kind === "drop") return { verdict: "drop", bytes, why: decision.why };
+  if (decision.kind === "tell") {
+    const { packet, mtu, why } = decision;
+    return { verdict: "send", bytes: tooLong(bytes, packet.family, mtu), why };
+  }
   return { verdict: "send", bytes: bytesOf(bytes, decision, state) };
 }
 
@@ -162,6 +169,26 @@ function errorRewritten(
   const pseudo = bytes === 16 ? moved : 0;
   out.set(be16(changed(packet, inner.at - 6, change(covered(packet), covered(out)) + pseudo)), inner.at - 6);
   return out;
+}
+
+/** What who sent a packet is told of how long it may be (RFC 1191, RFC 4443), from where the packet was to. */
+function tooLong(bytes: Uint8Array, family: 4 | 6, mtu: number): Uint8Array {
+  const quoted = bytes.subarray(14, 14 + TOLD_BYTES);
+  const four = family === 4;
+  const type = four ? [3, 4] : [2, 0];
+  const error = joined(Uint8Array.from([...type, 0, 0, 0, 0, ...be16(mtu)]), quoted);
+  const from = four ? bytes.subarray(26, 30) : bytes.subarray(22, 38);
+  const to = four ? bytes.subarray(30, 34) : bytes.subarray(38, 54);
+  const ends = joined(to, from);
+  const pseudo = four ? new Uint8Array() : joined(ends, Uint8Array.from([0, 0, ...be16(error.length), 0, 0, 0, 58]));
+  error.set(be16(~internetSum(joined(pseudo, error)) & 0xffff), 2);
+  const length = be16(four ? error.length + 20 : error.length);
+  const header = joined(
+    Uint8Array.from(four ? [0x45, 0xc0, ...length, 0, 0, 0x40, 0, 64, 1, 0, 0] : [0x60, 0, 0, 0, ...length, 58, 64]),
+    ends,
+  );
+  if (four) header.set(be16(~internetSum(header) & 0xffff), 10);
+  return joined(bytes.subarray(6, 12), bytes.subarray(0, 6), bytes.subarray(12, 14), header, error);
 }
 
 /** What a sum of 16-bit words grows by where some of them become others. */

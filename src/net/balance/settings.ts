@@ -31,6 +31,8 @@ export interface Settings {
   readonly SOURCE6_2: number;
   readonly SOURCE6_3: number;
   readonly GUE_PORT: number;
+  readonly MTU: number;
+  readonly TOLD: number;
   readonly RING: number;
   readonly RINGS: number;
   readonly SERVICES: number;
@@ -80,8 +82,13 @@ export function ringSize(balancer: Balancer): number {
   return RING_SIZES.find((size) => size >= most * SLOTS_PER_SERVER) ?? (RING_SIZES.at(-1) as number);
 }
 
-/** Those of a configuration. */
-export function settingsOf(balancer: Balancer): Settings {
+/** Of Ethernet, and of an interface of which nothing is known. */
+const MTU = 1500;
+/** As many errors as the kernel sends by itself (net.ipv4.icmp_msgs_per_sec). */
+const TOLD = 1000;
+
+/** Those of a configuration; `mtu`: that of the interface. */
+export function settingsOf(balancer: Balancer, mtu: number = MTU): Settings {
   const services = packetServices(balancer);
   const servers = services.flatMap((service) => service.servers.map((server) => ({ service, server })));
   const four = services.filter(({ address }) => isFour(address));
@@ -122,6 +129,8 @@ export function settingsOf(balancer: Balancer): Settings {
     SOURCE6_2: s2,
     SOURCE6_3: s3,
     GUE_PORT: swapped16(balancer.guePort),
+    MTU: mtu,
+    TOLD,
     RING: ringSize(balancer),
     RINGS: roomFor(services.length, 4) * 2,
     SERVICES: roomFor(services.length, 4),

@@ -52,7 +52,9 @@ export const Server = struct({
   /** Flows that it may have at once; 0: any number. */
   limit: u32,
   /** Where it listens, as it lies, where that is another port than the service's; else 0. */
-  port: u32,
+  port: u16,
+  /** How long a packet may be on its way to it; 0: as the kernel's routes say. */
+  mtu: u16,
 });
 export const Key4 = struct({ source: u32, destination: u32, ports: u32, protocol: u32 });
 export const Key6 = struct({
@@ -123,11 +125,14 @@ export const returns6 = lruHash(Key6, Return6, { maxEntries: RETURNS6 });
 export const ids = hash(Id, u32, { maxEntries: IDS });
 /** Where packets to a server leave, by the kernel's routes, until some tick. */
 export const hops = perCpuArray(
-  struct({ until: u32, ifindex: u32, to: u32, from2: u32, to2: u16, from: u16, known: u32 }),
+  struct({ until: u32, ifindex: u32, to: u32, from2: u32, to2: u16, from: u16, known: u32, mtu: u32 }),
   {
     maxEntries: SERVERS,
   },
 );
+
+/** How many senders this CPU has told in a second (2^30 ns) that a packet is too long. */
+export const told = perCpuArray(struct({ second: u32, count: u32 }), { maxEntries: 1 });
 
 /** Why a packet of a service was not sent (`Reason` of ../plan.ts). */
 export const NO_SERVER = 0;
@@ -136,6 +141,8 @@ export const NO_ROOM = 2;
 export const NO_FIRST = 3;
 export const NO_PORT = 4;
 export const NOT_CARRIED = 5;
+export const TOO_LONG = 6;
+export const TOO_LONG_UNTOLD = 7;
 
 /** One packet that is dropped. */
 export function lost(why: u32): number {

@@ -6,6 +6,7 @@ import { counts, hops, lost, NO_ROUTE, type Server } from "./maps.bpf.ts";
 import {
   GUE,
   IPIP,
+  MTU,
   NEXT,
   NEXT_TO,
   NEXT_TO2,
@@ -75,7 +76,7 @@ export function route(context: XdpContext, server: ServerOf, slot: u32): boolean
   const query = FibLookup({
     family: u8(isFour(server) ? AF_INET : AF_INET6),
     ifindex: context.ingress_ifindex,
-    length: 1500,
+    length: 1,
   });
   if (isFour(server)) {
     query.s0 = SOURCE4;
@@ -96,6 +97,9 @@ export function route(context: XdpContext, server: ServerOf, slot: u32): boolean
   hop.to2 = u16(query.to2 >> 16);
   hop.from = u16(query.from & 0xffff);
   hop.from2 = (query.from >> 16) | (query.from2 << 16);
+  // What was asked for fits: since Linux 5.13 the answer is what would.
+  const length = u32(query.length);
+  hop.mtu = server.mtu !== 0 ? u32(server.mtu) : length > 1 ? length : MTU;
   hop.until = now + KEPT;
   hop.known = 1;
   return true;

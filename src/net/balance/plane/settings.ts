@@ -33,6 +33,10 @@ export const SOURCE6_2 = 0;
 export const SOURCE6_3 = 0;
 /** The port of GUE, as it lies. */
 export const GUE_PORT = 0xc017;
+/** How long a packet may be on its way to a server, where the kernel's routes do not say it. */
+export const MTU: number = 1500;
+/** So many senders a second are told by each CPU that a packet is too long. */
+export const TOLD: number = 1000;
 /** Slots of a ring. */
 export const RING = 65_537;
 /** Rings: two for each service. */

@@ -179,5 +179,5 @@ export function six(packet: XdpContext): number {
     return toServer6(packet, server, slot, at, protocol, ports, its);
   }
   if (!whole && !later) pieces6.set({ s0, s1, s2, s3, d0, d1, d2, d3, id }, { server: slot, stamp: server.stamp });
-  return send(packet, server, slot, 6, length + 40, service, hash);
+  return send(packet, server, slot, 6, length + 40, service, hash, about || later);
 }

@@ -22,7 +22,7 @@ export function portFor(
 ): u32 {
   let found: u32 = 0;
   let h: u32 = hash;
-  const its: u32 = server.port === 0 ? ports >> 16 : server.port;
+  const its: u32 = server.port === 0 ? ports >> 16 : u32(server.port);
   for (const i of range(PORT_TRIES)) {
     const port = i === 0 && wanted !== 0 ? wanted : portOf(h);
     const key = Key4({ source: server.a0, destination: SOURCE4, ports: its | (port << 16), protocol });
@@ -76,7 +76,7 @@ export function toServer(
   ports: u32,
   port: u32,
 ): number {
-  const its: u32 = server.port === 0 ? ports >> 16 : server.port;
+  const its: u32 = server.port === 0 ? ports >> 16 : u32(server.port);
   if (!written(packet, header, protocol, SOURCE4, server.a0, port | (its << 16))) return XDP.DROP;
   return towards(packet, server, slot);
 }
@@ -123,7 +123,7 @@ export function errorToServer(
   ports: u32,
   port: u32,
 ): number {
-  const its: u32 = server.port === 0 ? ports >> 16 : server.port;
+  const its: u32 = server.port === 0 ? ports >> 16 : u32(server.port);
   if (!errorWritten(packet, header, behind, server.a0, server.a0, SOURCE4, its | (port << 16))) return XDP.DROP;
   return towards(packet, server, slot);
 }

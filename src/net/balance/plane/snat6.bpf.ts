@@ -43,7 +43,7 @@ function fromServer(server: ServerOf, ports: u32, protocol: u32): Ends {
 export function portFor6(server: ServerOf, client: Ends, hash: u32, wanted: u32): u32 {
   let found: u32 = 0;
   let h: u32 = hash;
-  const its: u32 = server.port === 0 ? client.ports >> 16 : server.port;
+  const its: u32 = server.port === 0 ? client.ports >> 16 : u32(server.port);
   const key = fromServer(server, 0, client.protocol);
   const { s0, s1, s2, s3, d0, d1, d2, d3, ports } = client;
   for (const i of range(PORT_TRIES)) {
@@ -132,7 +132,7 @@ export function toServer6(
   ports: u32,
   port: u32,
 ): number {
-  const its: u32 = server.port === 0 ? ports >> 16 : server.port;
+  const its: u32 = server.port === 0 ? ports >> 16 : u32(server.port);
   const { a0: d0, a1: d1, a2: d2, a3: d3 } = server;
   const ends = Key6({ d0, d1, d2, d3, ports: port | (its << 16), protocol });
   ends.s0 = SOURCE6_0;
@@ -152,7 +152,7 @@ export function errorToServer6(
   ports: u32,
   port: u32,
 ): number {
-  const its: u32 = server.port === 0 ? ports >> 16 : server.port;
+  const its: u32 = server.port === 0 ? ports >> 16 : u32(server.port);
   if (!errorWritten(packet, at, fromServer(server, its | (port << 16), 0))) return XDP.DROP;
   return towards(packet, server, slot);
 }
