@@ -127,7 +127,11 @@ export function randomPackets(random: () => number, pool: PacketPool): () => Uin
       ? ip4(protocol, body, target?.from?.address ?? one(fours), target?.address)
       : ip6(protocol, body, target?.from?.address ?? one(sixes), target?.address);
     const packet = chance(0.12) ? error(four) : whole;
-    const tags = chance(0.05) ? Array.from({ length: 1 + int(3) }, () => [0x81, 0, ...be16(int(4096))]).flat() : [];
+    const tag = (): number[] => [
+      ...one([be16(0x8100), be16(0x8100), be16(0x88a8), be16(0x9100)]),
+      ...be16(int(65_536)),
+    ];
+    const tags = chance(0.1) ? Array.from({ length: 1 + int(3) }, tag).flat() : [];
     const type = chance(0.02) ? int(65_536) : four ? TYPES.four : TYPES.six;
     return [2, 0, 0, 0, 0, 1 + int(2), 2, 0, 0, 0, 1, int(4), ...tags, ...be16(type), ...packet];
   };

@@ -14,6 +14,7 @@ import six from "./plane/six.bpf.ts?raw";
 import snat4 from "./plane/snat4.bpf.ts?raw";
 import snat6 from "./plane/snat6.bpf.ts?raw";
 import sockets from "./plane/sockets.bpf.ts?raw";
+import tags from "./plane/tags.bpf.ts?raw";
 import tooLong from "./plane/too-long.bpf.ts?raw";
 import { type Settings, settingsText } from "./settings.ts";
 
@@ -29,6 +30,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   "snat4.bpf.ts": snat4,
   "snat6.bpf.ts": snat6,
   "sockets.bpf.ts": sockets,
+  "tags.bpf.ts": tags,
   "too-long.bpf.ts": tooLong,
 };
 

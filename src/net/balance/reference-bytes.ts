@@ -14,8 +14,32 @@ export interface Outcome {
   readonly why?: string;
 }
 
-/** What becomes of a packet. Where the next hop is asked of the kernel's routes, addresses of Ethernet are not known. */
-export function referenceBalance(bytes: Uint8Array, state: State): Outcome {
+/** Where the tags of a VLAN stand, behind the addresses. */
+const TAGS = 12;
+/** Bytes of the tags of VLANs that a frame has, two at most (IEEE 802.1Q, 802.1ad). */
+function tagBytes(frame: Uint8Array): number {
+  const isTag = (at: number): boolean => {
+    const type = ((frame[at] ?? 0) << 8) | (frame[at + 1] ?? 0);
+    return type === 0x8100 || type === 0x88a8;
+  };
+  return isTag(TAGS) ? (isTag(TAGS + 4) ? 8 : 4) : 0;
+}
+
+/**
+ * What becomes of a frame: its packet is balanced as if there were no tags of VLANs, which it keeps. Where the next hop is asked of the
+ * kernel's routes, addresses of Ethernet are not known.
+ */
+export function referenceBalance(frame: Uint8Array, state: State): Outcome {
+  const count = tagBytes(frame);
+  if (count === 0) return balanced(frame, state);
+  const tags = frame.subarray(TAGS, TAGS + count);
+  const without = joined(frame.subarray(0, TAGS), frame.subarray(TAGS + count));
+  const outcome = balanced(without, state);
+  if (outcome.verdict !== "send") return { ...outcome, bytes: frame };
+  return { ...outcome, bytes: joined(outcome.bytes.subarray(0, TAGS), tags, outcome.bytes.subarray(TAGS)) };
+}
+
+function balanced(bytes: Uint8Array, state: State): Outcome {
   const decision = decide(bytes, state);
   if (decision.kind === "pass") return { verdict: "pass", bytes };
   if (decision.kind === "drop") return { verdict: "drop", bytes, why: decision.why };

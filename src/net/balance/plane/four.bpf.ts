@@ -152,5 +152,5 @@ export function four(packet: XdpContext): number {
     return toServer(packet, server, slot, header, protocol, ports, its);
   }
   if (piece !== 0 && !later) pieces4.set({ source, destination, id }, { server: slot, stamp: server.stamp });
-  return send(packet, server, slot, 4, length, service, hash, about || later);
+  return send(packet, server, slot, 4, length, service, hash, false);
 }

@@ -23,8 +23,8 @@ const Datagram = struct({ source: be16, destination: u16, length: be16, sum: u16
 type ServerOf = ValueOf<typeof Server>;
 
 /**
- * Puts a packet into one to its server; `family`, `length` (all of it) and `service` are those of its own IP packet. `quiet`: nobody is
- * to be told where it does not fit.
+ * Puts a packet into one to its server; `family`, `length` (all of it) and `service` are those of its own IP packet. `quiet`, of
+ * IPv6: nobody is to be told where it does not fit.
  */
 export function send(
   packet: XdpContext,

@@ -36,8 +36,8 @@ function mayTell(): boolean {
 
 /** `length`: what the packet has, `room`: what it may have. */
 export function tooLong(packet: XdpContext, family: u32, length: u32, room: u32, quiet: boolean): number {
-  if (quiet) return lost(TOO_LONG_UNTOLD);
-  return family === 4 ? tell4(packet, room) : tell6(packet, length, room);
+  if (family === 4) return tell4(packet, room);
+  return quiet ? lost(TOO_LONG_UNTOLD) : tell6(packet, length, room);
 }
 
 /** The first bytes of the packet alone, with room before them for headers of so many bytes, that of Ethernet turned round. */
@@ -80,8 +80,9 @@ function errorWritten(packet: XdpContext, at: number, kind: u32, room: u32, pseu
 
 function tell4(packet: XdpContext, room: u32): number {
   const whole = packet.at(Ip4, ETHERNET);
-  // Who lets it be taken apart on the way is told nothing: this way cannot.
-  if (!whole || (u32(whole.piece) & 0x4000) === 0 || !mayTell()) return lost(TOO_LONG_UNTOLD);
+  // Who lets it be taken apart on the way is told nothing, nor of a later piece, nor of an error.
+  if (!whole || (u32(whole.piece) & 0x5fff) !== 0x4000 || whole.protocol === ICMP) return lost(TOO_LONG_UNTOLD);
+  if (!mayTell()) return lost(TOO_LONG_UNTOLD);
   if (!turned(packet, 28)) return lost(TOO_LONG_UNTOLD);
   const ip = packet.at(Ip4, ETHERNET);
   const of = packet.at(Ip4, ETHERNET + 28);
