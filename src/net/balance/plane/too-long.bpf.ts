@@ -5,7 +5,7 @@ import { bpf, helpers, i32, list, struct, u8, u16, u32, type ValueOf, XDP, type 
 import { ETHERNET, Ethernet, Icmp, Ip4, Ip6 } from "./headers.bpf.ts";
 import { lost, reasons, TOO_LONG, TOO_LONG_UNTOLD, told } from "./maps.bpf.ts";
 import { folded, halves } from "./route.bpf.ts";
-import { TOLD } from "./settings.ts";
+import { FOUR, SIX, TOLD } from "./settings.ts";
 
 /** So much of a packet is sent back; bpf_csum_diff takes no more at once. */
 const QUOTED = 512;
@@ -36,8 +36,8 @@ function mayTell(): boolean {
 
 /** `length`: what the packet has, `room`: what it may have. */
 export function tooLong(packet: XdpContext, family: u32, length: u32, room: u32, quiet: boolean): number {
-  if (family === 4) return tell4(packet, room);
-  return quiet ? lost(TOO_LONG_UNTOLD) : tell6(packet, length, room);
+  if (FOUR && (!SIX || family === 4)) return tell4(packet, room);
+  else return quiet ? lost(TOO_LONG_UNTOLD) : tell6(packet, length, room);
 }
 
 /** The first bytes of the packet alone, with room before them for headers of so many bytes, that of Ethernet turned round. */
