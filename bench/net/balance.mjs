@@ -40,6 +40,7 @@ const EVERYTHING = `
   six: { address: "2001:db8::80", port: 80, servers: { a: "2001:db8:1::1" } }
   quic: { address: 192.0.2.82, port: 443, protocol: quic, servers: { a: { address: 10.1.0.1, id: 1 } } }
   snat: { address: 192.0.2.83, port: 80, forward: snat, servers: { a: 10.1.0.1 } }
+  snat6: { address: "2001:db8::83", port: 80, forward: snat, servers: { a: "2001:db8:1::1" } }
 `;
 
 async function planeOf(text, change = {}) {

@@ -62,7 +62,14 @@ export {
 export { enableStatistics, type ProgramInfo, programInfo } from "./program-info.ts";
 export { type RecordReader, RingBuffer } from "./ring-buffer.ts";
 export { leaveXdp, loadShared } from "./shared-xdp.ts";
-export { interfaceIndex, interfaceNetmask, interfaceType, openPacketSocket, type PacketSocket } from "./sockets.ts";
+export {
+  interfaceIndex,
+  interfaceMtu,
+  interfaceNetmask,
+  interfaceType,
+  openPacketSocket,
+  type PacketSocket,
+} from "./sockets.ts";
 export { registerStructOps, type StructOps, type StructOpsValue } from "./struct-ops.ts";
 export { type SyscallArchitecture, syscallName, syscallNames, syscallNumber } from "./system-call-table.ts";
 export { checked, type SystemCalls } from "./system-calls.ts";

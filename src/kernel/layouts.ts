@@ -354,7 +354,7 @@ export const tcmsg = {
 /** `struct ifreq` of netdevice(7). */
 export const ifreq = {
   ifr_name: "char[16]",
-  union: { ifr_ifindex: "s32", ifr_type: "u16", ifr_addr: "u8[16]", ifr_map: "u8[24]" },
+  union: { ifr_ifindex: "s32", ifr_mtu: "s32", ifr_type: "u16", ifr_addr: "u8[16]", ifr_map: "u8[24]" },
 } as const;
 
 /** `struct tpacket_req3` of linux/if_packet.h. */

@@ -19,6 +19,7 @@ const ETH_P_ALL = 0x0300;
 /** linux/sockios.h */
 const SIOCGIFINDEX = 0x8933;
 const SIOCGIFHWADDR = 0x8927;
+const SIOCGIFMTU = 0x8921;
 const SIOCGIFNETMASK = 0x891b;
 const EADDRNOTAVAIL = 99;
 const IFNAMSIZ = 16;
@@ -32,6 +33,10 @@ export const interfaceIndex = (name: string, kernel: Kernel = liveKernel()): num
 /** What packets of an interface begin with: `ARPHRD_…` of linux/if_arp.h. Throws a SystemCallError. */
 export const interfaceType = (name: string, kernel: Kernel = liveKernel()): number =>
   askInterface(name, "SIOCGIFHWADDR", SIOCGIFHWADDR, kernel).get("ifr_type");
+
+/** How long a packet that leaves by an interface may be, without its link-layer header. Throws a SystemCallError. */
+export const interfaceMtu = (name: string, kernel: Kernel = liveKernel()): number =>
+  askInterface(name, "SIOCGIFMTU", SIOCGIFMTU, kernel).get("ifr_mtu");
 
 /** The mask of an interface's first IPv4 network (0xffffff00); undefined where it has none. */
 export function interfaceNetmask(name: string, kernel: Kernel = liveKernel()): number | undefined {

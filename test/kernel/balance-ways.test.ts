@@ -44,6 +44,27 @@ const ask = (hex) => new Promise((resolve) => {
 })();
 `;
 
+/** Sends a datagram from a connected socket, and prints what comes of it: an answer, or what the kernel says is wrong. */
+const connectedClient = (host: string, port: number): string => `
+const socket = require("node:dgram").createSocket(${host.includes(":") ? '"udp6"' : '"udp4"'});
+const done = (text) => { console.log(text); process.exit(0); };
+socket.on("message", (bytes) => done(String(bytes)));
+socket.on("error", (error) => done(error.code));
+socket.connect(${port}, ${JSON.stringify(host)}, () => socket.send("x"));
+setTimeout(() => done("silent"), ${4000 * PATIENCE});
+`;
+/** Errors of ICMP that say "unreachable", which a station has received. */
+function unreachable(station: Station, family: 4 | 6 = 4): number {
+  const name = family === 4 ? "snmp" : "snmp6";
+  const { stdout } = spawnSync("nsenter", [`--net=/run/netns/${station.netns}`, "cat", `/proc/net/${name}`], {
+    encoding: "utf8",
+  });
+  if (family === 6) return Number(/^Icmp6InDestUnreachs\s+(\d+)/m.exec(stdout)?.[1]);
+  const rows = stdout.split("\n").filter((line) => line.startsWith("Icmp:"));
+  const column = (rows[0] ?? "").split(" ").indexOf("InDestUnreachs");
+  return Number((rows[1] ?? "").split(" ")[column]);
+}
+
 describe("scry balance, by every way", () => {
   let network: BalancerNetwork;
   beforeAll(async () => {
@@ -135,14 +156,6 @@ services:
       const large6 = await sent(VIP6, 53, repeated("11".repeat(4000), 12));
       expect(large6.filter((answer) => / 4000 /.test(answer))).toHaveLength(12);
       expect(whom(large6)).toEqual(["s0", "s1"]);
-      const unreachable = (station: Station): number => {
-        const { stdout } = spawnSync("nsenter", [`--net=/run/netns/${station.netns}`, "cat", "/proc/net/snmp"], {
-          encoding: "utf8",
-        });
-        const rows = stdout.split("\n").filter((line) => line.startsWith("Icmp:"));
-        const column = (rows[0] ?? "").split(" ").indexOf("InDestUnreachs");
-        return Number((rows[1] ?? "").split(" ")[column]);
-      };
       const before = [0, 1, 2].map((i) => unreachable(at(i)));
       // The socket is closed before the answer comes: the client's kernel says so to the service.
       await sent(VIP, 5353, repeated("22", 5), true);
@@ -286,40 +299,71 @@ describe("scry balance, by SNAT", () => {
     network = await BalancerNetwork.make(`scryn${process.pid}`, 2, { direct: false });
     for (const [i, station] of network.servers.entries()) {
       await network.node(station, httpServer(`s${i}`, 8081));
-      await network.node(station, udpServer(`s${i}`, 53, station.address));
+      for (const address of [station.address, station.address6]) {
+        await network.node(station, udpServer(`s${i}`, 53, address));
+        await network.node(station, udpServer(`s${i}`, 5353, address, 300));
+      }
     }
   });
   afterAll(() => network?.close());
 
-  it("sends packets there and answers back", async () => {
+  const said = async (text: string): Promise<string> => {
+    const child = network.start(network.client, process.execPath, "-e", text);
+    let all = "";
+    child.stdout?.on("data", (more) => (all += more));
+    child.stderr?.pipe(process.stderr);
+    await once(child, "close");
+    return all;
+  };
+
+  it.each([
+    [4, VIP],
+    [6, VIP6],
+  ] as const)("sends packets of IPv%s there and answers back, and errors of ICMP both ways", async (family, vip) => {
+    const [s0, s1] = network.servers as [Station, Station];
+    const of = ({ address, address6 }: Station): string => (family === 4 ? address : address6);
     const text = `
-source: ${network.balancer.address}
+${family === 4 ? "source" : "source6"}: "${of(network.balancer)}"
 snat: { ports: 20000-29999 }
 services:
   web:
-    address: ${VIP}
+    address: "${vip}"
     port: 80
     forward: snat
     health: { http: /health, port: 8081, every: 300ms, timeout: 10s }
     servers:
-      s0: { address: ${network.servers[0]?.address}, port: 8081 }
-      s1: { address: ${network.servers[1]?.address}, port: 8081 }
-  names: { address: ${VIP}, port: 53, protocol: udp, forward: snat, servers: { s0: ${network.servers[0]?.address} } }
+      s0: { address: "${of(s0)}", port: 8081 }
+      s1: { address: "${of(s1)}", port: 8081 }
+  names: { address: "${vip}", port: 53-54, protocol: udp, forward: snat, servers: { s0: "${of(s0)}" } }
+  slow: { address: "${vip}", port: 5353, protocol: udp, forward: snat, servers: { s1: "${of(s1)}" } }
 `;
     const balancing = await balance(network, file("snat.yaml", text));
     try {
-      const client = new Client(await network.node(network.client, httpClient(VIP, 80)));
+      const client = new Client(await network.node(network.client, httpClient(vip, 80)));
       await client.do("open 300");
       const round = await client.do("ask");
       expect(round).toMatchObject({ answered: 300, failed: {} });
       expect(Object.keys(round.by).sort()).toEqual(["s0", "s1"]);
       expect(await client.do("ask")).toMatchObject({ answered: 300, moved: 0, failed: {} });
       client.end();
-      const child = network.start(network.client, process.execPath, "-e", udpClient(VIP, 53, ["aa", "bbcc"]));
-      let said = "";
-      child.stdout?.on("data", (more) => (said += more));
-      await once(child, "close");
-      expect(JSON.parse(said)).toEqual([`s0 1 from ${VIP} 53`, `s0 2 from ${VIP} 53`]);
+      const answers = JSON.parse(await said(udpClient(vip, 53, ["aa", "bbcc"])));
+      expect(answers).toEqual([`s0 1 from ${vip} 53`, `s0 2 from ${vip} 53`]);
+      const words = [
+        "balance",
+        "explain",
+        family === 4 ? `udp 1.2.3.4:5 ${vip}:53` : `udp [2001:db8::7]:5 [${vip}]:53`,
+      ];
+      expect(await printed(network, network.balancer, ...words, "-i", "v0")).toContain(
+        `server s0 ${of(s0)} (up), by SNAT`,
+      );
+      // Nobody listens there: the server says so, of what it knows as the balancer's packet.
+      expect(await said(connectedClient(vip, 53))).toBe("s0 1\n");
+      expect(await said(connectedClient(vip, 54))).toBe("ECONNREFUSED\n");
+      // The socket is closed before the answer comes: the client's kernel says so to the service.
+      const before = [unreachable(s0, family), unreachable(s1, family)];
+      await said(udpClient(vip, 5353, ["22", "22"], true));
+      await new Promise((done) => setTimeout(done, 1000 * PATIENCE));
+      expect([unreachable(s0, family), unreachable(s1, family)]).toEqual([before[0], (before[1] as number) + 2]);
     } finally {
       expect(await balancing.end()).toBe(0);
     }

@@ -43,6 +43,7 @@ source: 10.9.9.9
 source6: 2001:db8:9::9
 next: 02:00:00:00:00:fe
 shared: { name: fuzz, entries: 4096 }
+mtu: 1400
 quic: { offset: 1, bytes: 2 }
 ring: 1021
 services:
@@ -56,6 +57,7 @@ ${servers(3, "10.0.0.")}
   all:
     address: 192.0.2.81
     port: any
+    mtu: 1330
     forward: gue
     servers:
       few: { address: 10.0.3.1, connections: 5 }
@@ -111,5 +113,39 @@ services:
     port: 80
     servers:
       a: 10.0.0.3
+`,
+  "SNAT of both families, with IP6IP6 beside it": `
+source: 10.9.9.9
+source6: 2001:db8:9::9
+next: 02:00:00:00:00:fe
+ring: 251
+snat: { ports: 40000-40009 }
+services:
+  web:
+    address: 2001:db8::80
+    port: 80
+    forward: snat
+    servers:
+      a: { address: "2001:db8:1::1", port: 8080 }
+      b: "2001:db8:1::2"
+  names:
+    address: 2001:db8::80
+    port: 53
+    protocol: udp
+    forward: snat
+    servers:
+      a: "2001:db8:1::1"
+  plain:
+    address: 2001:db8::81
+    port: 80
+    servers:
+      a: "2001:db8:1::3"
+  four:
+    address: 192.0.2.80
+    port: 53
+    protocol: udp
+    forward: snat
+    servers:
+      a: 10.0.0.1
 `,
 };

@@ -13,6 +13,8 @@ const ip = (...words: string[]): void => void execFileSync("ip", words, { stdio:
 // linux/ethtool.h, linux/sockios.h
 const SIOCETHTOOL = 0x8946;
 const ETHTOOL_STXCSUM = 0x17;
+/** Of all flags at once: that the card puts tags of VLANs into packets is one of them. */
+const ETHTOOL_SFLAGS = 0x26;
 
 /** What ethtool(8) does with `-K`: checksums are written by who sends, since the balancer's packets have no room to say otherwise. */
 function setFeature(netns: string, device: string, feature: number, on: boolean): void {
@@ -29,7 +31,7 @@ function setFeature(netns: string, device: string, feature: number, on: boolean)
   });
 }
 
-/** Takes the outer header away, of IPIP, IP6IP6 and GUE. */
+/** Takes the outer header away, of IPIP, IP6IP6 and GUE; a VLAN tag before it stays. */
 const DECAPSULATE = `
 import { be16, struct, u8, u16, u32, xdp, XDP, type XdpContext } from "scry/bpf";
 const Ethernet = struct({ to: u32, to2: u16, from: u16, from2: u32, type: be16, behind: u16 });
@@ -37,7 +39,8 @@ const Ip4 = struct({ first: u8, service: u8, length: be16, id: u16, piece: be16,
 const Ip6 = struct({ first: be16, flow: u16, length: be16, next: u8, hops: u8, s0: u32, s1: u32, s2: u32, s3: u32, d0: u32, d1: u32, d2: u32, d3: u32 });
 const Udp = struct({ source: be16, destination: be16, length: be16, sum: u16 });
 const First = struct({ first: u8 });
-function stripped(packet: XdpContext, bytes: u32, four: boolean): number {
+const Tag = struct({ tag: u32, type: be16 });
+function stripped(packet: XdpContext, bytes: u32, four: boolean, tag: u32): number {
   const eth = packet.at(Ethernet);
   if (!eth) return XDP.DROP;
   const to: u32 = eth.to;
@@ -51,23 +54,40 @@ function stripped(packet: XdpContext, bytes: u32, four: boolean): number {
   inner.to2 = u16(to2);
   inner.from = u16(from);
   inner.from2 = from2;
-  inner.type = be16(four ? 0x0800 : 0x86dd);
+  if (tag === 0) {
+    inner.type = be16(four ? 0x0800 : 0x86dd);
+    return XDP.PASS;
+  }
+  const behind = packet.at(Tag, 12);
+  if (!behind) return XDP.DROP;
+  behind.tag = tag;
+  behind.type = be16(four ? 0x0800 : 0x86dd);
   return XDP.PASS;
 }
 export const decapsulate = xdp((packet) => {
   const eth = packet.at(Ethernet);
   if (!eth) return XDP.PASS;
+  let begin: u32 = 14;
+  let type = u32(eth.type);
+  let tag: u32 = 0;
+  if (type === 0x8100) {
+    const behind = packet.at(Tag, 12);
+    if (!behind) return XDP.PASS;
+    tag = behind.tag;
+    type = u32(behind.type);
+    begin = 18;
+  }
   let at: u32 = 0;
   let protocol: u32 = 0;
-  if (eth.type === 0x0800) {
-    const ip = packet.at(Ip4, 14);
+  if (type === 0x0800) {
+    const ip = packet.at(Ip4, begin);
     if (!ip) return XDP.PASS;
-    at = 34;
+    at = begin + 20;
     protocol = u32(ip.protocol);
-  } else if (eth.type === 0x86dd) {
-    const ip = packet.at(Ip6, 14);
+  } else if (type === 0x86dd) {
+    const ip = packet.at(Ip6, begin);
     if (!ip) return XDP.PASS;
-    at = 54;
+    at = begin + 40;
     protocol = u32(ip.next);
   } else return XDP.PASS;
   if (protocol === 17) {
@@ -79,16 +99,34 @@ export const decapsulate = xdp((packet) => {
     protocol = u32(u32(first.first) >> 4 === 4 ? 4 : 41);
   }
   if (protocol !== 4 && protocol !== 41) return XDP.PASS;
-  return stripped(packet, at - 14, protocol === 4);
+  return stripped(packet, at - begin, protocol === 4, tag);
 });
 export const pass = xdp(() => XDP.PASS);
 `;
 
-function decapsulator(): ObjectFile {
-  const source = { name: "decapsulate.bpf.ts", text: DECAPSULATE };
+/** Tags on what a station sends, and off what it receives: kernels without VLANs (CONFIG_VLAN_8021Q) have those helpers too. */
+const tagging = (ids: readonly number[]): string => `
+import { helpers, tc, TC } from "scry/bpf";
+// 802.1Q, as it lies.
+const Q = 0x0081;
+export const egress = tc((packet) => {
+${ids
+  .toReversed()
+  .map((id) => `  helpers.bpf_skb_vlan_push(packet, Q, ${id});`)
+  .join("\n")}
+  return TC.OK;
+});
+export const ingress = tc((packet) => {
+${ids.map(() => "  helpers.bpf_skb_vlan_pop(packet);").join("\n")}
+  return TC.OK;
+});
+`;
+
+function compiled(name: string, text: string): ObjectFile {
+  const source = { name, text };
   const { object, diagnostics } = compileModule(source, { btf: () => kernelBtf(), cpu: 3 });
   if (object === undefined) throw new Error(diagnostics.map((one) => formatDiagnostic(one, source)).join("\n"));
-  return new ObjectFile(object, { name: "decapsulate" });
+  return new ObjectFile(object, { name: name.replace(/\..*/, "") });
 }
 
 export interface Station {
@@ -123,17 +161,20 @@ export class BalancerNetwork {
     this.servers = Array.from({ length: servers }, (_, i) => station(`s${i}`, 10 + i));
   }
 
-  /** `snat`: servers answer through the balancer, and take nothing out of other packets. */
+  /**
+   * `direct`: servers answer clients themselves, and take packets out of others; else they answer through the balancer. `mtu`: of the
+   * client's routes to services; 1500 is as long as its interface has it.
+   */
   static async make(
     prefix: string,
     count: number,
-    { direct = true }: { direct?: boolean } = {},
+    { direct = true, mtu = 1400 }: { direct?: boolean; mtu?: number } = {},
   ): Promise<BalancerNetwork> {
-    const object = decapsulator();
+    const object = compiled("decapsulate.bpf.ts", DECAPSULATE);
     await object.load();
     const network = new BalancerNetwork(prefix, count, object);
     try {
-      await network.#make(direct);
+      await network.#make(direct, mtu);
     } catch (error) {
       await network.close();
       throw error;
@@ -145,7 +186,7 @@ export class BalancerNetwork {
     return [this.balancer, this.client, ...this.servers];
   }
 
-  async #make(direct: boolean): Promise<void> {
+  async #make(direct: boolean, mtu: number): Promise<void> {
     ip("netns", "add", this.#switch);
     ip("-n", this.#switch, "link", "add", "br0", "type", "bridge", "stp_state", "0");
     ip("-n", this.#switch, "link", "set", "br0", "up");
@@ -163,8 +204,9 @@ export class BalancerNetwork {
       void execFileSync("ip", ["netns", "exec", netns, "bash", "-c", `echo ${value} > /proc/sys/net/${name}`]);
     sysctl(this.balancer.netns, "ipv4/ip_forward", 1);
     sysctl(this.balancer.netns, "ipv6/conf/all/forwarding", 1);
-    ip("-n", this.client.netns, "route", "add", `${VIP}/32`, "via", this.balancer.address, "mtu", "1400");
-    ip("-n", this.client.netns, "route", "add", `${VIP6}/128`, "via", this.balancer.address6, "mtu", "1400");
+    const narrow = mtu < 1500 ? ["mtu", `${mtu}`] : [];
+    ip("-n", this.client.netns, "route", "add", `${VIP}/32`, "via", this.balancer.address, ...narrow);
+    ip("-n", this.client.netns, "route", "add", `${VIP6}/128`, "via", this.balancer.address6, ...narrow);
     // What XDP sends back into a pair is received by an end that has a program of its own (drivers/net/veth.c, veth_xdp_flush).
     await this.#object.programs["pass"]?.attach({
       interface: "p0",
@@ -178,6 +220,20 @@ export class BalancerNetwork {
       const program = this.#object.programs["decapsulate"];
       await program?.attach({ interface: "v0", mode: "native", netns: `/run/netns/${netns}` });
     }
+  }
+
+  /**
+   * All stations speak with tags of VLANs from now on, inner ones last, which the balancer sees in its frames, as those of a card that
+   * leaves them there. What is given ends that.
+   */
+  async tag(ids: readonly number[]): Promise<AsyncDisposable> {
+    setFeature(this.#switch, "p0", ETHTOOL_SFLAGS, false);
+    const object = compiled("tags.bpf.ts", tagging(ids));
+    await object.load();
+    for (const { netns } of this.#all)
+      for (const direction of ["ingress", "egress"] as const)
+        await object.programs[direction]?.attach({ interface: "v0", netns: `/run/netns/${netns}`, direction });
+    return { [Symbol.asyncDispose]: () => object.close() };
   }
 
   /** A process in a station; killed when the network is closed. */

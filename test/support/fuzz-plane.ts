@@ -5,6 +5,7 @@ import { embedded, type Tier } from "../../src/machine/index.ts";
 import {
   compilePlane,
   planOf,
+  REASONS,
   readBalancer,
   referenceBalance,
   ringOf,
@@ -31,6 +32,8 @@ interface Subject {
 export interface Fuzzed {
   readonly packets: number;
   readonly verdicts: Readonly<Record<string, number>>;
+  /** Packets that were not sent to a server, by why. */
+  readonly lost: Readonly<Record<string, number>>;
   /** The first one that differs. */
   readonly difference?: string;
 }
@@ -45,7 +48,8 @@ export async function fuzzPlane(
   { kernel = true, tiers = ["interpreter", "jit"] }: { kernel?: boolean; tiers?: readonly Tier[] } = {},
 ): Promise<Fuzzed> {
   const { balancer } = readBalancer({ name: "fuzz.yaml", text: yaml });
-  const settings: Settings = settingsOf(balancer);
+  // As many as there are may be told that their packets are too long: the reference knows no time.
+  const settings: Settings = { ...settingsOf(balancer), TOLD: 0xffff_ffff };
   const object = compilePlane(settings, { cpu: 3 });
   const subjects: Subject[] = tiers.map((tier) => machineOf(object, tier));
   if (kernel) subjects.push(await kernelOf(object));
@@ -93,7 +97,7 @@ export async function fuzzPlane(
   // What servers of SNAT send back.
   for (const { servers, ports, protocol } of balancer.services.filter(({ forward }) => forward === "snat"))
     for (const { address, port = ports === "any" ? 0 : ports.from } of servers)
-      for (const [to] of [bytesOf(balancer.source as string)])
+      for (const [to] of [bytesOf((address.includes(":") ? balancer.source6 : balancer.source) as string)])
         for (const [from] of [bytesOf(address)])
           if (to !== undefined && from !== undefined)
             targets.push({
@@ -116,6 +120,7 @@ export async function fuzzPlane(
     targets,
   });
   const verdicts: Record<string, number> = {};
+  const lost = Object.fromEntries(REASONS.map((why) => [why, 0]));
   try {
     write();
     for (let i = 0; i < count; i++) {
@@ -131,6 +136,7 @@ export async function fuzzPlane(
       const packet = make();
       const wanted = referenceBalance(packet, state);
       verdicts[wanted.verdict] = (verdicts[wanted.verdict] ?? 0) + 1;
+      if (wanted.why !== undefined) lost[wanted.why] = (lost[wanted.why] ?? 0) + 1;
       for (const subject of subjects) {
         const got = subject.run(packet);
         if (
@@ -143,13 +149,28 @@ export async function fuzzPlane(
           `reference: ${wanted.verdict} ${hex(wanted.bytes)}`,
           `${subject.name}: ${got.verdict} ${hex(got.bytes)}`,
         ].join("\n");
-        return { packets: i, verdicts, difference };
+        return { packets: i, verdicts, lost, difference };
       }
     }
-    return { packets: count, verdicts };
+    for (const subject of subjects) {
+      const counted = Object.fromEntries(REASONS.map((why, i) => [why, sumOf(subject.map("reasons"), i)]));
+      if (JSON.stringify(counted) === JSON.stringify(lost)) continue;
+      const difference = `${subject.name} counts ${JSON.stringify(counted)}, the reference ${JSON.stringify(lost)}`;
+      return { packets: count, verdicts, lost, difference };
+    }
+    return { packets: count, verdicts, lost };
   } finally {
     for (const subject of subjects) await subject.close();
   }
+}
+
+/** Of all CPUs. */
+function sumOf(map: BpfMap, key: number): number {
+  const value = map.lookup(wordBytes(key)) ?? new Uint8Array();
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+  let sum = 0;
+  for (let at = 0; at < value.length; at += 8) sum += Number(view.getBigUint64(at, true));
+  return sum;
 }
 
 function machineOf(object: ReturnType<typeof compilePlane>, tier: Tier): Subject {

@@ -1,4 +1,4 @@
-// Random packets, and mutated ones: with VLAN tags, extension headers, fragments, options, ICMP errors, wrong lengths, cut off.
+// Random packets, and mutated ones: with VLAN tags, extension headers, fragments, options, ICMP errors, wrong lengths, cut off, too long.
 
 import { Random } from "./random-words.ts";
 
@@ -35,6 +35,9 @@ export function randomPackets(random: () => number, pool: PacketPool): () => Uin
   const sixes = pool.addresses.filter(({ length }) => length === 16);
   const port = (): number => (chance(0.05) ? int(65_536) : one(pool.ports));
 
+  /** Of a payload: seldom about as many as a network carries, and more. */
+  const size = (): number => (chance(0.05) ? 1150 + int(450) : int(60));
+
   const tcp = (payload: number, from = port(), to = port()): number[] => {
     const flags = chance(0.8) ? one([2, 16, 16, 24, 17, 4, 18]) : int(256);
     return [...be16(from), ...be16(to), ...bytes(8), 0x50, flags, ...bytes(6), ...bytes(payload)];
@@ -47,10 +50,10 @@ export function randomPackets(random: () => number, pool: PacketPool): () => Uin
     return [...be16(from), ...be16(to), ...be16(8 + payload), ...sum, ...body];
   };
   const transport = (): { protocol: number; body: number[] } => {
-    const size = int(60);
-    if (chance(0.45)) return { protocol: 6, body: tcp(size) };
-    if (chance(0.85)) return { protocol: 17, body: udp(size) };
-    return { protocol: one([1, 2, 4, 41, 47, 58, 132, 255]), body: bytes(size) };
+    const payload = size();
+    if (chance(0.45)) return { protocol: 6, body: tcp(payload) };
+    if (chance(0.85)) return { protocol: 17, body: udp(payload) };
+    return { protocol: one([1, 2, 4, 41, 47, 58, 132, 255]), body: bytes(payload) };
   };
   const ip4 = (protocol: number, body: readonly number[], source = one(fours), destination = one(fours)): number[] => {
     const options = chance(0.1) ? bytes(4 * int(11)) : [];
@@ -107,7 +110,7 @@ export function randomPackets(random: () => number, pool: PacketPool): () => Uin
     return four ? ip4(1, message) : ip6(58, message);
   };
   const segment = (protocol: number, from: number, to: number): number[] =>
-    protocol === 6 ? tcp(int(60), from, to) : udp(int(60), from, to);
+    protocol === 6 ? tcp(size(), from, to) : udp(size(), from, to);
   const aimed = (four: boolean): PacketPool["targets"][number] | undefined => {
     const fit = pool.targets.filter(({ address }) => (address.length === 4) === four);
     return fit.length > 0 && chance(0.75) ? one(fit) : undefined;
@@ -124,7 +127,11 @@ export function randomPackets(random: () => number, pool: PacketPool): () => Uin
       ? ip4(protocol, body, target?.from?.address ?? one(fours), target?.address)
       : ip6(protocol, body, target?.from?.address ?? one(sixes), target?.address);
     const packet = chance(0.12) ? error(four) : whole;
-    const tags = chance(0.05) ? Array.from({ length: 1 + int(3) }, () => [0x81, 0, ...be16(int(4096))]).flat() : [];
+    const tag = (): number[] => [
+      ...one([be16(0x8100), be16(0x8100), be16(0x88a8), be16(0x9100)]),
+      ...be16(int(65_536)),
+    ];
+    const tags = chance(0.1) ? Array.from({ length: 1 + int(3) }, tag).flat() : [];
     const type = chance(0.02) ? int(65_536) : four ? TYPES.four : TYPES.six;
     return [2, 0, 0, 0, 0, 1 + int(2), 2, 0, 0, 0, 1, int(4), ...tags, ...be16(type), ...packet];
   };

@@ -19,6 +19,7 @@ import {
   ringOf,
   type ServerRow,
   type Standing,
+  serverValue,
   settingsAfter,
   settingsOf,
   stampOf,
@@ -37,6 +38,8 @@ const told = (text: string): string => {
 };
 const WEB = (servers: string, more = ""): string =>
   `source: 10.0.0.1\nservices:\n  web: { address: 192.0.2.80, port: 80, ${more} servers: { ${servers} } }\n`;
+const SIX = (more: string): string =>
+  `source6: 2001:db8::9\n${WEB("a: '2001:db8:1::1'", more).replace("192.0.2.80", "'2001:db8::80'")}`;
 
 describe("configurations of the balancer", () => {
   it("say what they leave out", () => {
@@ -67,6 +70,19 @@ describe("configurations of the balancer", () => {
     ]);
   });
 
+  it("say an mtu for all services that put packets into others, and for one", () => {
+    const two = `${WEB("a: 10.1.0.1", "mtu: 1400,")}  two: { address: 192.0.2.81, port: 80, servers: { a: 10.1.0.1 } }\n`;
+    const mtus = (text: string): unknown[] => {
+      const balancer = read(text);
+      const settings = settingsOf(balancer, 9000);
+      return planOf(balancer).servers.map((row) => serverValue(row, settings).mtu);
+    };
+    expect(mtus(`mtu: 1600\n${two}`)).toEqual([1400, 1600]);
+    // As the routes say; else as the interface has it.
+    expect(mtus(two)).toEqual([1400, 0]);
+    expect(mtus(`next: 02:00:00:00:00:fe\n${two}`)).toEqual([1400, 9000]);
+  });
+
   it.each([
     [WEB("a: 10.1.0"), "'10.1.0' is no address"],
     [WEB(""), "A service has one server or more"],
@@ -79,6 +95,12 @@ describe("configurations of the balancer", () => {
     [WEB("a: 10.1.0.1").replace("port: 80", "port: 80-70"), "'80-70' is no port"],
     [WEB("a: 10.1.0.1", "health: { tcp: true },").replace("port: 80", "port: any"), "of all ports says which"],
     [WEB("a: 2001:db8::1", "forward: snat,"), "Servers are of another family"],
+    [WEB("a: 10.1.0.1", "mtu: 1400, forward: snat,"), "'mtu' is for what is put before packets"],
+    [WEB("a: 10.1.0.1", "mtu: 1400, mode: sockets,"), "'mtu' is for packets"],
+    [WEB("a: 10.1.0.1", "mtu: 1000,"), "mtu"],
+    [`mtu: 70000\n${WEB("a: 10.1.0.1")}`, "mtu"],
+    [SIX("mtu: 1310,"), "mtu: 1310 leaves 1270 bytes for packets of IPv6"],
+    [`mtu: 1310\n${SIX("")}`, "An mtu of 1320 or more"],
     [WEB("a: 10.1.0.1", "mode: sockets, affinity: source,"), "affinity: source is for packets"],
     [`${WEB("a: 10.1.0.1")}  two: { address: 192.0.2.80, port: 70-90, servers: { a: 10.1.0.1 } }`, "share a port"],
     [`next: here\n${WEB("a: 10.1.0.1")}`, "neither routes, sender nor a MAC address"],
@@ -152,6 +174,22 @@ describe("plans", () => {
       [8002, 6],
       [0, 0],
     ]);
+  });
+
+  it("have the parts of SNAT that they need", () => {
+    const snat = (text: string): unknown => {
+      const { FOUR, SIX, SNAT4, SNAT6, RETURNS4, RETURNS6 } = settingsOf(read(text));
+      return { FOUR, SIX, SNAT4, SNAT6, RETURNS4, RETURNS6 };
+    };
+    expect(snat(SIX("forward: snat,"))).toEqual({
+      FOUR: false,
+      SIX: true,
+      SNAT4: false,
+      SNAT6: true,
+      RETURNS4: 1,
+      RETURNS6: 65_536,
+    });
+    expect(snat(WEB("a: 10.1.0.1", "forward: snat,"))).toMatchObject({ SIX: false, SNAT4: true, SNAT6: false });
   });
 
   it("say what does not fit, and settings do not shrink", () => {

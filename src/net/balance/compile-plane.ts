@@ -11,8 +11,11 @@ import route from "./plane/route.bpf.ts?raw";
 import send from "./plane/send.bpf.ts?raw";
 import servers from "./plane/servers.bpf.ts?raw";
 import six from "./plane/six.bpf.ts?raw";
-import snat from "./plane/snat.bpf.ts?raw";
+import snat4 from "./plane/snat4.bpf.ts?raw";
+import snat6 from "./plane/snat6.bpf.ts?raw";
 import sockets from "./plane/sockets.bpf.ts?raw";
+import tags from "./plane/tags.bpf.ts?raw";
+import tooLong from "./plane/too-long.bpf.ts?raw";
 import { type Settings, settingsText } from "./settings.ts";
 
 const TEXTS: Readonly<Record<string, string>> = {
@@ -24,8 +27,11 @@ const TEXTS: Readonly<Record<string, string>> = {
   "send.bpf.ts": send,
   "servers.bpf.ts": servers,
   "six.bpf.ts": six,
-  "snat.bpf.ts": snat,
+  "snat4.bpf.ts": snat4,
+  "snat6.bpf.ts": snat6,
   "sockets.bpf.ts": sockets,
+  "tags.bpf.ts": tags,
+  "too-long.bpf.ts": tooLong,
 };
 
 export type PlaneOptions = Pick<ModuleOptions, "cpu">;

@@ -40,6 +40,17 @@ function canonical(given: string): string | undefined {
 }
 export const isFour = (address: string): boolean => parseIpv4(address) !== undefined;
 
+/** Bytes of the header that is put before a packet to a server. */
+export const outerBytes = (forward: "ipip" | "gue", address: string): number =>
+  (isFour(address) ? 20 : 40) + (forward === "gue" ? 8 : 0);
+
+/** What every network of IPv6 carries (RFC 8200, 5). */
+const LEAST6 = 1280;
+const mtu = number(
+  "how long a packet may be on its way to a server; as the kernel's routes or the interface have it unless said otherwise",
+  { least: LEAST6, most: 65_535 },
+);
+
 const address = (doc: string): Shape<string> =>
   scalar(
     doc,
@@ -118,6 +129,26 @@ const QUIC_ID = record("where a server's number lies in connection ids", {
   ),
 });
 
+/** How long a packet of IPv6 may be where it is put into others that may have so many bytes; of other services nothing is asked. */
+function roomFor6(
+  service: {
+    readonly address: string;
+    readonly forward?: "ipip" | "gue" | "snat";
+    readonly servers: ReadonlyMap<string, string | { readonly address: string }>;
+  },
+  most: number,
+): number {
+  const { address, forward = "ipip", servers } = service;
+  if (isFour(address) || forward === "snat") return most;
+  const addresses = [...servers.values()].map((server) => (typeof server === "string" ? server : server.address));
+  return most - Math.max(0, ...addresses.map((to) => outerBytes(forward, to)));
+}
+const tooNarrow = (most: number, room: number): ReturnType<typeof wrong> =>
+  wrong(
+    `mtu: ${most} leaves ${room} bytes for packets of IPv6, which may have ${LEAST6} on every way`,
+    `An mtu of ${LEAST6 + most - room} or more`,
+  );
+
 const SERVICE = record(
   "a service",
   {
@@ -128,6 +159,7 @@ const SERVICE = record(
       choice("packets at the interface, or connections of this machine's own processes", ["packets", "sockets"]),
     ),
     forward: optional(choice("how packets get to servers; ipip unless said otherwise", ["ipip", "gue", "snat"])),
+    mtu: optional(mtu),
     affinity: optional(choice("whether one source stays with one server", ["none", "source"])),
     servers: required(named("servers by name", either(address("a server's address"), SERVER))),
     health: optional(HEALTH),
@@ -137,12 +169,20 @@ const SERVICE = record(
     if (service.mode === "sockets") {
       if (service.forward !== undefined)
         return wrong("'forward' is for packets: a socket's connection is to the server itself");
+      if (service.mtu !== undefined)
+        return wrong("'mtu' is for packets: a socket's connection is to the server itself");
       if (service.affinity === "source")
         return wrong("affinity: source is for packets: sockets have no other source than this machine");
       if (service.protocol === "quic") return wrong("protocol: quic is for packets", "protocol: udp is for sockets");
       for (const [name, server] of service.servers)
         if (typeof server !== "string" && server.connections !== undefined)
           return wrong(`Server '${name}' has a limit of connections, which are counted of packets only`);
+    }
+    if (service.mtu !== undefined && service.forward === "snat")
+      return wrong("'mtu' is for what is put before packets, which stay as long as they are with forward: snat");
+    if (service.mtu !== undefined) {
+      const room = roomFor6(service, service.mtu);
+      if (room < LEAST6) return tooNarrow(service.mtu, room);
     }
     const rewrites = service.forward === "snat" || service.mode === "sockets";
     for (const [name, server] of service.servers) {
@@ -170,8 +210,6 @@ const SERVICE = record(
         `Servers are of another family than ${service.address}`,
         "Only forward: ipip and gue carry one in the other",
       );
-    if (service.forward === "snat" && !isFour(service.address))
-      return wrong("forward: snat is for IPv4", "Use ipip or gue for IPv6");
     if (service.forward === "snat" && service.protocol === "quic")
       return wrong("forward: snat cannot follow connection ids", "Use ipip or gue for QUIC");
     return undefined;
@@ -189,6 +227,7 @@ const BALANCER = record(
         port: required(number("their port; 6080 unless said otherwise", { least: 1, most: 65_535 })),
       }),
     ),
+    mtu: optional(mtu),
     ring: optional(
       scalar(
         "slots of a ring, a prime; by the number of servers unless said otherwise",
@@ -240,6 +279,11 @@ const BALANCER = record(
       }
       seen.set(name, vip);
     }
+    for (const service of balancer.services.values()) {
+      if (balancer.mtu === undefined || service.mtu !== undefined || service.mode === "sockets") continue;
+      const room = roomFor6(service, balancer.mtu);
+      if (room < LEAST6) return tooNarrow(balancer.mtu, room);
+    }
     const packets = [...balancer.services.values()].filter(({ mode }) => mode !== "sockets");
     const outer = packets.flatMap(({ servers }) =>
       [...servers.values()].map((server) => isFour(typeof server === "string" ? server : server.address)),
@@ -273,12 +317,12 @@ function withDefaults(given: ValueOf<typeof BALANCER>): Balancer {
     snatPorts:
       given.snat?.ports === undefined || given.snat.ports === "any" ? { from: 1024, to: 65_535 } : given.snat.ports,
     quicId: { offset: given.quic?.offset ?? 1, bytes: given.quic?.bytes ?? 2 },
-    services: [...given.services].map(([name, service]) => serviceOf(name, service)),
+    services: [...given.services].map(([name, service]) => serviceOf(name, service, given.mtu)),
   };
 }
 
-function serviceOf(name: string, given: ValueOf<typeof SERVICE>): Service {
-  const { health } = given;
+function serviceOf(name: string, given: ValueOf<typeof SERVICE>, forAll: number | undefined): Service {
+  const { health, mtu = forAll } = given;
   return {
     name,
     address: given.address,
@@ -286,6 +330,7 @@ function serviceOf(name: string, given: ValueOf<typeof SERVICE>): Service {
     protocol: given.protocol ?? "tcp",
     mode: given.mode ?? "packets",
     forward: given.forward ?? "ipip",
+    ...(mtu === undefined ? {} : { mtu }),
     affinity: given.affinity ?? "none",
     servers: [...given.servers].map(([name, server]) => serverOf(name, server)),
     ...(health === undefined ? {} : { health: healthOf(health) }),

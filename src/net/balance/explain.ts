@@ -75,6 +75,7 @@ export function explainFlow(flow: Flow, plan: Plan, settings: Settings, known?: 
   }
   const decision = decide(packetOf(flow), state);
   if (decision.kind === "answer") return { kind: "send", why: "an answer of a server, to its client" };
+  if (decision.kind === "tell") return { kind: "drop", why: decision.why };
   if (decision.kind !== "send") return { kind: decision.kind, why: decision.why };
   const { service, server, standing, leaving } = decision.row;
   const six = service.forward === "ipip" && !isFour(server.address);

@@ -21,8 +21,10 @@ export interface Parsed {
   readonly flags: number;
   /** It is an ICMP error. */
   readonly about: boolean;
-  /** Of an error of ICMP for IPv4: where the header of what it is about begins, from the IP header on, and how long it is. */
+  /** Of an error of ICMP: where the header of what it is about begins, from the IP header on, and how long it is. */
   readonly inner?: { readonly at: number; readonly header: number };
+  /** Nobody may take it apart on the way: IPv6, and IPv4 that says so. */
+  readonly whole: boolean;
   /** Of a datagram in pieces. */
   readonly piece?: { readonly id: number; readonly later: boolean };
   /** Of QUIC, where its header is short and it has so many bytes. */
@@ -63,7 +65,13 @@ function four(view: DataView, settings: Settings): Parsed | string {
   const protocol = view.getUint8(23);
   // As it lies, and the protocol.
   const id = (view.getUint16(18, true) | (protocol << 16)) >>> 0;
-  const base = { family: 4, header, length, service: view.getUint8(15) } as const;
+  const base = {
+    family: 4,
+    header,
+    length,
+    service: view.getUint8(15),
+    whole: (view.getUint8(20) & 0x40) !== 0,
+  } as const;
   const ends = { source: part(view, 26, 4), destination: part(view, 30, 4) };
   if ((place & 0x1fff) !== 0)
     return { ...base, ...ends, protocol, sourcePort: 0, port: 0, flags: 0, about: false, piece: { id, later: true } };
@@ -156,7 +164,7 @@ function six(view: DataView, settings: Settings): Parsed | string {
       at += (view.getUint8(at + 1) + 1) * 8;
     } else break;
   }
-  const base = { family: 6, header: at - ETHERNET, length, service: (first >> 4) & 255 } as const;
+  const base = { family: 6, header: at - ETHERNET, length, service: (first >> 4) & 255, whole: true } as const;
   if (later)
     return { ...base, ...ends, protocol, sourcePort: 0, port: 0, flags: 0, about: false, piece: { id, later: true } };
   const transport = protocol === ICMP6 ? errorOf6(view, at) : transportOf(view, at, protocol, ends, settings);
@@ -171,5 +179,7 @@ function errorOf6(view: DataView, at: number): Transport | string {
   if (type < 1 || type > 4) return "ICMPv6 that is no error";
   const inner = at + 8;
   if (!has(view, inner, 40) || view.getUint16(inner) >> 12 !== 6) return "an error about no IPv6 header";
-  return innerFlow(view, inner + 40, view.getUint8(inner + 6), part(view, inner + 24, 16), part(view, inner + 8, 16));
+  const protocol = view.getUint8(inner + 6);
+  const flow = innerFlow(view, inner + 40, protocol, part(view, inner + 24, 16), part(view, inner + 8, 16));
+  return typeof flow === "string" ? flow : { ...flow, inner: { at: inner - ETHERNET, header: 40 } };
 }

@@ -31,6 +31,8 @@ export const REASONS = [
   "a fragment whose first part was not seen",
   "no port is free for SNAT",
   "a fragment of SNAT, or an ICMP error about no flow of it",
+  "too long for the way to the server, which its sender was told",
+  "too long for the way to the server, and nobody was to be told",
 ] as const;
 
 export interface ServerRow {
@@ -159,6 +161,8 @@ export interface ServerValue {
   readonly sum: number;
   readonly limit: number;
   readonly port: number;
+  /** 0: as the kernel's routes say. */
+  readonly mtu: number;
 }
 
 export function serverValue({ identity, service, server, standing }: ServerRow, settings: Settings): ServerValue {
@@ -175,6 +179,7 @@ export function serverValue({ identity, service, server, standing }: ServerRow, 
     stamp: stampOf(identity),
     limit: server.connections ?? 0,
     port: swapped16(server.port ?? 0),
+    mtu: service.mtu ?? (settings.NEXT === 0 ? 0 : Math.min(settings.MTU, 0xffff)),
   };
 }
 

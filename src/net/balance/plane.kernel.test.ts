@@ -14,10 +14,12 @@ describe("the balancer's data plane", () => {
     "does with random packets what the reference does: %s",
     async (name, yaml) => {
       console.log(`${name}: ${COUNT} packets of seed ${SEED}`);
-      const { difference, verdicts } = await fuzzPlane(yaml, COUNT, SEED);
+      const { difference, verdicts, lost } = await fuzzPlane(yaml, COUNT, SEED);
       expect(difference).toBeUndefined();
       // All three ways are taken.
       expect(Object.keys(verdicts).sort()).toEqual(["drop", "pass", "send"]);
+      // Packets that are too long are among them.
+      expect(lost["too long for the way to the server, which its sender was told"]).toBeGreaterThan(0);
     },
     600_000,
   );

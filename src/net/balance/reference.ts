@@ -2,6 +2,7 @@
 // it, and `explain` tells by it.
 
 import { formatIpv4, formatIpv6 } from "../../source/index.ts";
+import { outerBytes } from "./config.ts";
 import { finished, mixed, ringPlace } from "./hash.ts";
 import { type Parsed, parsePacket } from "./parse-packet.ts";
 import {
@@ -71,8 +72,14 @@ export type Decision =
       /** Of SNAT. */
       readonly port?: number;
     }
-  | { readonly kind: "answer"; readonly packet: Parsed; readonly to: Answer };
+  | { readonly kind: "answer"; readonly packet: Parsed; readonly to: Answer }
+  /** It is too long: who sent it is told how long it may be. */
+  | { readonly kind: "tell"; readonly packet: Parsed; readonly mtu: number; readonly why: string };
 
+/** What of a packet is sent back where it is too long. */
+export const TOLD_BYTES = 512;
+/** What every network of IPv6 carries. */
+const LEAST6 = 1280;
 const TRIES = 4;
 const PORT_TRIES = 8;
 const SYN = 2;
@@ -152,10 +159,10 @@ export function decide(bytes: Uint8Array, state: State): Decision {
     const known = state.pieces.get(`${from} ${to} ${piece.id}`);
     const entry = known === undefined ? undefined : state.servers.get(known.slot);
     if (known !== undefined && entry !== undefined && entry.value.state !== 0 && entry.value.stamp === known.stamp)
-      return sent(packet, entry, "the server of its first fragment", finished(piece.id));
+      return carried(sent(packet, entry, "the server of its first fragment", finished(piece.id)), entry, settings);
     return state.addresses.has(to) ? drop(3) : pass("a fragment for no service");
   }
-  if (settings.SNAT && packet.family === 4 && wordsOf(destination)[0] === settings.SOURCE4) {
+  if (isOwn(destination, settings)) {
     const answer = state.answers.get(`${from}:${packet.sourcePort} ${protocol} ${packet.port}`);
     return answer === undefined ? pass("for the balancer itself") : { kind: "answer", packet, to: answer };
   }
@@ -208,11 +215,24 @@ export function decide(bytes: Uint8Array, state: State): Decision {
     return { ...sent(packet, entry, how, hash), port: its } as Decision;
   }
   if (piece !== undefined) state.pieces.set(`${from} ${to} ${piece.id}`, { slot, stamp: entry.value.stamp });
-  return sent(packet, entry, how, hash);
+  return carried(sent(packet, entry, how, hash), entry, settings);
 }
 
-function sent(packet: Parsed, { row }: Entry, how: string, hash: number): Decision {
+type Sent = Extract<Decision, { kind: "send" }>;
+function sent(packet: Parsed, { row }: Entry, how: string, hash: number): Sent {
   return { kind: "send", slot: row.slot, row, how, hash, packet };
+}
+
+/** What is put into another packet, where that fits; else whoever may be told is told how long it may be. */
+function carried(decision: Sent, { row: { service, server }, value }: Entry, settings: Settings): Decision {
+  if (service.forward === "snat") return decision;
+  const { packet } = decision;
+  const room = (value.mtu === 0 ? settings.MTU : value.mtu) - outerBytes(service.forward, server.address);
+  const length = packet.family === 4 ? packet.length : packet.length + 40;
+  if (length <= room) return decision;
+  const mtu = packet.family === 4 ? room : Math.max(room, LEAST6);
+  const untold = packet.about || packet.piece?.later === true || !packet.whole || length <= mtu || length < TOLD_BYTES;
+  return untold ? drop(7) : { kind: "tell", packet, mtu, why: REASONS[6] };
 }
 
 const count = (map: Map<number, number>, key: number, by: number): void => {
@@ -226,6 +246,13 @@ function goesOn(flow: KnownFlow, flags: number, { servers }: State): boolean {
   const value = servers.get(flow.slot)?.value;
   if (value === undefined || value.stamp !== flow.stamp || value.state === 0) return false;
   return (flags & SYN) === 0 || (value.state === 1 && !flow.ended);
+}
+
+/** The address that servers of SNAT see. */
+function isOwn(address: Uint8Array, settings: Settings): boolean {
+  const { SNAT4, SNAT6, SOURCE4, SOURCE6_0, SOURCE6_1, SOURCE6_2, SOURCE6_3 } = settings;
+  const own = address.length === 4 ? [SOURCE4] : [SOURCE6_0, SOURCE6_1, SOURCE6_2, SOURCE6_3];
+  return (address.length === 4 ? SNAT4 : SNAT6) && wordsOf(address).every((word, i) => word === own[i]);
 }
 
 /** The slot that a datagram's connection id names. */

@@ -15,7 +15,8 @@ export interface Settings {
   readonly OUTER6: boolean;
   readonly IPIP: boolean;
   readonly GUE: boolean;
-  readonly SNAT: boolean;
+  readonly SNAT4: boolean;
+  readonly SNAT6: boolean;
   readonly ANY_PORT: boolean;
   readonly QUIC: boolean;
   readonly AFFINITY: boolean;
@@ -30,6 +31,8 @@ export interface Settings {
   readonly SOURCE6_2: number;
   readonly SOURCE6_3: number;
   readonly GUE_PORT: number;
+  readonly MTU: number;
+  readonly TOLD: number;
   readonly RING: number;
   readonly RINGS: number;
   readonly SERVICES: number;
@@ -43,7 +46,8 @@ export interface Settings {
   readonly FRAGMENTS: number;
   readonly SOURCES: number;
   readonly IDS: number;
-  readonly RETURNS: number;
+  readonly RETURNS4: number;
+  readonly RETURNS6: number;
   readonly SNAT_FROM: number;
   readonly SNAT_COUNT: number;
   readonly ID_AT: number;
@@ -78,8 +82,13 @@ export function ringSize(balancer: Balancer): number {
   return RING_SIZES.find((size) => size >= most * SLOTS_PER_SERVER) ?? (RING_SIZES.at(-1) as number);
 }
 
-/** Those of a configuration. */
-export function settingsOf(balancer: Balancer): Settings {
+/** Of Ethernet, and of an interface of which nothing is known. */
+const MTU = 1500;
+/** As many errors as the kernel sends by itself (net.ipv4.icmp_msgs_per_sec). */
+const TOLD = 1000;
+
+/** Those of a configuration; `mtu`: that of the interface. */
+export function settingsOf(balancer: Balancer, mtu: number = MTU): Settings {
   const services = packetServices(balancer);
   const servers = services.flatMap((service) => service.servers.map((server) => ({ service, server })));
   const four = services.filter(({ address }) => isFour(address));
@@ -88,7 +97,10 @@ export function settingsOf(balancer: Balancer): Settings {
   const mac = typeof balancer.next === "object" ? parseMac(balancer.next.mac) : undefined;
   const [s0, s1, s2, s3] = addressWords(balancer.source6 ?? "::");
   const { snatPorts, quicId, shared, flows } = balancer;
-  const snat = has(({ forward }) => forward === "snat");
+  const [snat4, snat6] = [four, six].map((list) => list.some(({ forward }) => forward === "snat")) as [
+    boolean,
+    boolean,
+  ];
   const affinity = has(({ affinity }) => affinity === "source");
   const word = (at: number): number =>
     mac === undefined
@@ -101,7 +113,8 @@ export function settingsOf(balancer: Balancer): Settings {
     OUTER6: servers.some(({ server }) => !isFour(server.address)),
     IPIP: has(({ forward }) => forward === "ipip"),
     GUE: has(({ forward }) => forward === "gue"),
-    SNAT: snat,
+    SNAT4: snat4,
+    SNAT6: snat6,
     ANY_PORT: has(({ ports }) => ports === "any"),
     QUIC: has(({ protocol }) => protocol === "quic"),
     AFFINITY: affinity,
@@ -116,6 +129,8 @@ export function settingsOf(balancer: Balancer): Settings {
     SOURCE6_2: s2,
     SOURCE6_3: s3,
     GUE_PORT: swapped16(balancer.guePort),
+    MTU: mtu,
+    TOLD,
     RING: ringSize(balancer),
     RINGS: roomFor(services.length, 4) * 2,
     SERVICES: roomFor(services.length, 4),
@@ -135,7 +150,8 @@ export function settingsOf(balancer: Balancer): Settings {
     FRAGMENTS: 4096,
     SOURCES: affinity ? flows : 1,
     IDS: has(({ protocol }) => protocol === "quic") ? roomFor(servers.length, 16) : 1,
-    RETURNS: snat ? flows : 1,
+    RETURNS4: snat4 ? flows : 1,
+    RETURNS6: snat6 ? flows : 1,
     SNAT_FROM: snatPorts.from,
     SNAT_COUNT: snatPorts.to - snatPorts.from + 1,
     ID_AT: quicId.offset,
@@ -153,7 +169,7 @@ export const settingsText = (settings: Settings): string =>
 /** Sizes of tables that are written anew, which do not shrink. */
 const SIZES = new Set(["RING", "RINGS", "SERVICES", "SERVERS", "PLACES4", "PLACES6", "IDS"]);
 /** Sizes of tables with what is remembered, which stay once there is such a table. */
-const KEPT = new Set(["FLOWS4", "FLOWS6", "SHARED4", "SHARED6", "SOURCES", "RETURNS"]);
+const KEPT = new Set(["FLOWS4", "FLOWS6", "SHARED4", "SHARED6", "SOURCES", "RETURNS4", "RETURNS6"]);
 
 /** Settings for a configuration that follows another: tables stay as they are where they can. */
 export function settingsAfter(before: Settings, wanted: Settings): Settings {

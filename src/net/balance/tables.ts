@@ -18,7 +18,7 @@ export const serverRow = (slot: number, value: ServerValue): Row => ({
   value: words(
     ...[value.a0, value.a1, value.a2, value.a3],
     value.state | (value.family << 8) | (value.way << 16) | (value.spare << 24),
-    ...[value.stamp, value.sum, value.limit, value.port],
+    ...[value.stamp, value.sum, value.limit, (value.port | (value.mtu << 16)) >>> 0],
   ),
 });
 

@@ -42,6 +42,8 @@ export interface Service {
   readonly protocol: "tcp" | "udp" | "quic";
   readonly mode: "packets" | "sockets";
   readonly forward: "ipip" | "gue" | "snat";
+  /** How long a packet may be on its way to a server; absent: as the kernel's routes or the interface have it. */
+  readonly mtu?: number;
   readonly affinity: "none" | "source";
   readonly servers: readonly Server[];
   readonly health?: Health;

@@ -1,7 +1,7 @@
 // The balancer at work at an interface: loaded, attached, its tables kept as the configuration and the servers' health have it.
 
 import { mkdirSync } from "node:fs";
-import { possibleCpus } from "../../kernel/index.ts";
+import { interfaceMtu, possibleCpus } from "../../kernel/index.ts";
 import { type Link, ObjectFile, type ObjectProgram } from "../../loader/index.ts";
 import type { MapSpec } from "../../object/index.ts";
 import {
@@ -99,7 +99,7 @@ export class LiveBalancer {
    * lacks something, a SystemCallError for what else the kernel refuses.
    */
   static async start(balancer: Balancer, place: BalancedPlace): Promise<LiveBalancer> {
-    const settings = settingsOf(balancer);
+    const settings = settingsFor(balancer, place);
     const object = objectFor(place, settings, balancer);
     const device = place.kind === "packets" ? place.interface : undefined;
     const before = device !== undefined && isKept(device) ? device : undefined;
@@ -147,7 +147,7 @@ export class LiveBalancer {
    */
   async apply(balancer: Balancer): Promise<Applied> {
     const plan = this.#planFor(balancer, this.#leavingFor(balancer));
-    let settings = settingsAfter(this.settings, settingsOf(balancer));
+    let settings = settingsAfter(this.settings, settingsFor(balancer, this.#place));
     if (!fits(plan, settings)) {
       const slots = Math.max(0, ...plan.servers.map(({ slot }) => slot)) + 1;
       const indices = Math.max(0, ...plan.services.map(({ index }) => index)) + 1;
@@ -308,6 +308,10 @@ const PROGRAMS: Readonly<Record<BalancedPlace["kind"], readonly string[]>> = {
   packets: ["balance"],
   sockets: SOCKET_PROGRAMS,
 };
+
+/** By the interface as it is now. */
+const settingsFor = (balancer: Balancer, place: BalancedPlace): Settings =>
+  settingsOf(balancer, place.kind === "packets" ? interfaceMtu(place.interface) : undefined);
 
 /** Tables whose CPUs have lists of their own have as many entries of each: the kernel rounds up (kernel/bpf/hashtab.c). */
 function objectFor(place: BalancedPlace, settings: Settings, { shared }: Balancer): ObjectFile {

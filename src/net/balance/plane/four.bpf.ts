@@ -12,19 +12,19 @@ import {
   NOT_CARRIED,
   pieces4,
   places4,
+  SNAT_WAY,
   servers,
   shared4,
 } from "./maps.bpf.ts";
 import { send } from "./send.bpf.ts";
 import { begun, byId, finished, goesOn, idOf, isThere, mixed, NOWHERE, slotFor, used } from "./servers.bpf.ts";
-import { ANY_PORT, QUIC, SHARED, SNAT, SOURCE4 } from "./settings.ts";
-import { errorToClient, errorToServer, portFor, toClient, toServer } from "./snat.bpf.ts";
+import { ANY_PORT, QUIC, SHARED, SNAT4, SOURCE4 } from "./settings.ts";
+import { errorToClient, errorToServer, portFor, toClient, toServer } from "./snat4.bpf.ts";
 
 const ICMP = 1;
 /** Destination unreachable, time exceeded, parameter problem (RFC 792). */
 const ERRORS = 0x1808;
 const UDP_HEADER = 8;
-const SNAT_WAY = 2;
 
 function placeOf(address: u32, port: u32, protocol: u32): u32 {
   const exact = places4.get({ address, port: u16(port), protocol: u16(protocol) });
@@ -84,7 +84,7 @@ export function four(packet: XdpContext): number {
     about = true;
   } else return XDP.PASS;
 
-  if (SNAT && !later && destination === SOURCE4) {
+  if (SNAT4 && !later && destination === SOURCE4) {
     if (!about) return toClient(packet, header, source, destination, ports, protocol);
     return errorToClient(packet, header, behind, source, destination, ports, protocol);
   }
@@ -140,7 +140,7 @@ export function four(packet: XdpContext): number {
   }
   const server = servers.get(slot);
   if (!server) return XDP.DROP;
-  if (SNAT && server.way === SNAT_WAY) {
+  if (SNAT4 && server.way === SNAT_WAY) {
     if (piece !== 0 || (about && port === 0)) return lost(NOT_CARRIED);
     if (about) return errorToServer(packet, server, slot, header, behind, ports, port);
     const its = portFor(server, source, destination, ports, protocol, hash, port);
@@ -152,5 +152,5 @@ export function four(packet: XdpContext): number {
     return toServer(packet, server, slot, header, protocol, ports, its);
   }
   if (piece !== 0 && !later) pieces4.set({ source, destination, id }, { server: slot, stamp: server.stamp });
-  return send(packet, server, slot, 4, length, service, hash);
+  return send(packet, server, slot, 4, length, service, hash, false);
 }

@@ -8,7 +8,8 @@ import {
   IDS,
   PLACES4,
   PLACES6,
-  RETURNS,
+  RETURNS4,
+  RETURNS6,
   RING,
   RINGS,
   SERVERS,
@@ -18,6 +19,8 @@ import {
   SOURCES,
 } from "./settings.ts";
 
+/** How a server is reached whose packets are rewritten. */
+export const SNAT_WAY = 2;
 /** Each CPU has a list of its own of what was used last (BPF_F_NO_COMMON_LRU); all see each other's entries. */
 const OWN_LISTS = 2;
 
@@ -49,7 +52,9 @@ export const Server = struct({
   /** Flows that it may have at once; 0: any number. */
   limit: u32,
   /** Where it listens, as it lies, where that is another port than the service's; else 0. */
-  port: u32,
+  port: u16,
+  /** How long a packet may be on its way to it; 0: as the kernel's routes say. */
+  mtu: u16,
 });
 export const Key4 = struct({ source: u32, destination: u32, ports: u32, protocol: u32 });
 export const Key6 = struct({
@@ -77,8 +82,9 @@ export const Flow = struct({
 const Counts = struct({ packets: u64, bytes: u64, flows: u64 });
 export const Piece = struct({ server: u32, stamp: u32 });
 export const PieceKey4 = struct({ source: u32, destination: u32, id: u32 });
-/** Of SNAT: whose answers those to a port are. */
-export const Return = struct({ client: u32, service: u32, ports: u32 });
+/** Of SNAT: whose answers those to a port are; of IPv6 from the client to the service. */
+export const Return4 = struct({ client: u32, service: u32, ports: u32 });
+export const Return6 = struct({ s0: u32, s1: u32, s2: u32, s3: u32, d0: u32, d1: u32, d2: u32, d3: u32, ports: u32 });
 export const PieceKey6 = struct({
   s0: u32,
   s1: u32,
@@ -114,15 +120,19 @@ export const pieces4 = lruHash(PieceKey4, Piece, { maxEntries: FRAGMENTS });
 export const pieces6 = lruHash(PieceKey6, Piece, { maxEntries: FRAGMENTS });
 export const sources = lruHash(Source, Piece, { maxEntries: SOURCES });
 /** By what servers send back. */
-export const returns4 = lruHash(Key4, Return, { maxEntries: RETURNS });
+export const returns4 = lruHash(Key4, Return4, { maxEntries: RETURNS4 });
+export const returns6 = lruHash(Key6, Return6, { maxEntries: RETURNS6 });
 export const ids = hash(Id, u32, { maxEntries: IDS });
 /** Where packets to a server leave, by the kernel's routes, until some tick. */
 export const hops = perCpuArray(
-  struct({ until: u32, ifindex: u32, to: u32, from2: u32, to2: u16, from: u16, known: u32 }),
+  struct({ until: u32, ifindex: u32, to: u32, from2: u32, to2: u16, from: u16, known: u32, mtu: u32 }),
   {
     maxEntries: SERVERS,
   },
 );
+
+/** How many senders this CPU has told in a second (2^30 ns) that a packet is too long. */
+export const told = perCpuArray(struct({ second: u32, count: u32 }), { maxEntries: 1 });
 
 /** Why a packet of a service was not sent (`Reason` of ../plan.ts). */
 export const NO_SERVER = 0;
@@ -131,6 +141,8 @@ export const NO_ROOM = 2;
 export const NO_FIRST = 3;
 export const NO_PORT = 4;
 export const NOT_CARRIED = 5;
+export const TOO_LONG = 6;
+export const TOO_LONG_UNTOLD = 7;
 
 /** One packet that is dropped. */
 export function lost(why: u32): number {

@@ -2,16 +2,18 @@
 
 import { bpf, helpers, i32, struct, u8, u16, u32, type ValueOf, XDP, type XdpContext } from "scry/bpf";
 import { Ethernet } from "./headers.bpf.ts";
-import { hops, lost, NO_ROUTE, type Server } from "./maps.bpf.ts";
+import { counts, hops, lost, NO_ROUTE, type Server } from "./maps.bpf.ts";
 import {
   GUE,
   IPIP,
+  MTU,
   NEXT,
   NEXT_TO,
   NEXT_TO2,
   OUTER4,
   OUTER6,
-  SNAT,
+  SNAT4,
+  SNAT6,
   SOURCE4,
   SOURCE6_0,
   SOURCE6_1,
@@ -20,6 +22,7 @@ import {
 } from "./settings.ts";
 
 type ServerOf = ValueOf<typeof Server>;
+type FibOf = ValueOf<typeof FibLookup>;
 
 /** struct bpf_fib_lookup (include/uapi/linux/bpf.h). */
 const FibLookup = struct({
@@ -52,7 +55,11 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 
 export const isFour = (server: ServerOf): boolean => OUTER4 && (!OUTER6 || server.family === 4);
-export const isGue = (server: ServerOf): boolean => GUE && ((!IPIP && !SNAT) || server.way === GUE_WAY);
+export const isGue = (server: ServerOf): boolean => GUE && ((!IPIP && !SNAT4 && !SNAT6) || server.way === GUE_WAY);
+
+/** The sum of a word's halves, and of what takes the word out of a sum. */
+export const halves = (word: u32): u32 => (word & 0xffff) + (word >> 16);
+export const without = (word: u32): u32 => halves(word ^ 0xffff_ffff);
 
 /** The ones' complement of a sum of 16-bit words. */
 export function folded(sum: u32): u16 {
@@ -69,7 +76,7 @@ export function route(context: XdpContext, server: ServerOf, slot: u32): boolean
   const query = FibLookup({
     family: u8(isFour(server) ? AF_INET : AF_INET6),
     ifindex: context.ingress_ifindex,
-    length: 1500,
+    length: 1,
   });
   if (isFour(server)) {
     query.s0 = SOURCE4;
@@ -90,36 +97,78 @@ export function route(context: XdpContext, server: ServerOf, slot: u32): boolean
   hop.to2 = u16(query.to2 >> 16);
   hop.from = u16(query.from & 0xffff);
   hop.from2 = (query.from >> 16) | (query.from2 << 16);
+  // What was asked for fits: since Linux 5.13 the answer is what would.
+  const length = u32(query.length);
+  hop.mtu = server.mtu !== 0 ? u32(server.mtu) : length > 1 ? length : MTU;
   hop.until = now + KEPT;
   hop.known = 1;
   return true;
 }
 
-/** The next hop to an address of IPv4, written into the packet's Ethernet header: what its verdict is. */
-export function onward(packet: XdpContext, destination: u32): number {
-  if (NEXT === 2) {
+/** To the router that is given: the packet's verdict. */
+function toRouter(packet: XdpContext): number {
+  const eth = packet.at(Ethernet);
+  if (!eth) return XDP.DROP;
+  eth.from = u16(eth.to & 0xffff);
+  eth.from2 = (eth.to >> 16) | (eth.to2 << 16);
+  eth.to = NEXT_TO;
+  eth.to2 = NEXT_TO2;
+  return XDP.TX;
+}
+
+/** To the next hop that the kernel's routes say. */
+function byRoute(packet: XdpContext, query: FibOf): number {
+  if (helpers.bpf_fib_lookup(packet, query, 64, 0) !== 0) return lost(NO_ROUTE);
+  const eth = packet.at(Ethernet);
+  if (!eth) return XDP.DROP;
+  eth.to = query.to | (query.to2 << 16);
+  eth.to2 = u16(query.to2 >> 16);
+  eth.from = u16(query.from & 0xffff);
+  eth.from2 = (query.from >> 16) | (query.from2 << 16);
+  return query.ifindex === packet.ingress_ifindex ? XDP.TX : bpf.redirect(query.ifindex);
+}
+
+// What is not for the way that is configured stands in an 'else', so that it is not compiled.
+
+/** On to an address of IPv4. */
+export function onward4(packet: XdpContext, destination: u32): number {
+  if (NEXT === 2) return toRouter(packet);
+  else {
+    const query = FibLookup({ family: AF_INET, ifindex: packet.ingress_ifindex, s0: SOURCE4, d0: destination });
+    return byRoute(packet, query);
+  }
+}
+
+/** On to an address of IPv6. */
+export function onward6(packet: XdpContext, d0: u32, d1: u32, d2: u32, d3: u32): number {
+  if (NEXT === 2) return toRouter(packet);
+  else {
+    const query = FibLookup({ family: AF_INET6, ifindex: packet.ingress_ifindex, d0, d1, d2, d3 });
+    query.s0 = SOURCE6_0;
+    query.s1 = SOURCE6_1;
+    query.s2 = SOURCE6_2;
+    query.s3 = SOURCE6_3;
+    return byRoute(packet, query);
+  }
+}
+
+/** A packet that was rewritten, on to its server. */
+export function towards(packet: XdpContext, server: ServerOf, slot: u32): number {
+  const count = counts.get(slot);
+  if (count) {
+    count.packets += 1;
+    count.bytes += packet.length;
+  }
+  if (NEXT !== 0) return toRouter(packet);
+  else {
+    if (!route(packet, server, slot)) return lost(NO_ROUTE);
+    const hop = hops.get(slot);
     const eth = packet.at(Ethernet);
-    if (!eth) return XDP.DROP;
-    eth.from = u16(eth.to & 0xffff);
-    eth.from2 = (eth.to >> 16) | (eth.to2 << 16);
-    eth.to = NEXT_TO;
-    eth.to2 = NEXT_TO2;
-    return XDP.TX;
-  } else {
-    const query = FibLookup({
-      family: AF_INET,
-      ifindex: packet.ingress_ifindex,
-      length: 1500,
-      d0: destination,
-      s0: SOURCE4,
-    });
-    if (helpers.bpf_fib_lookup(packet, query, 64, 0) !== 0) return lost(NO_ROUTE);
-    const eth = packet.at(Ethernet);
-    if (!eth) return XDP.DROP;
-    eth.to = query.to | (query.to2 << 16);
-    eth.to2 = u16(query.to2 >> 16);
-    eth.from = u16(query.from & 0xffff);
-    eth.from2 = (query.from >> 16) | (query.from2 << 16);
-    return query.ifindex === packet.ingress_ifindex ? XDP.TX : bpf.redirect(query.ifindex);
+    if (!hop || !eth) return XDP.DROP;
+    eth.to = hop.to;
+    eth.to2 = hop.to2;
+    eth.from = hop.from;
+    eth.from2 = hop.from2;
+    return hop.ifindex === packet.ingress_ifindex ? XDP.TX : bpf.redirect(hop.ifindex);
   }
 }

@@ -17,11 +17,15 @@ import {
   SOURCE6_3,
   UNDO,
 } from "./settings.ts";
+import { tooLong } from "./too-long.bpf.ts";
 
 const Datagram = struct({ source: be16, destination: u16, length: be16, sum: u16 });
 type ServerOf = ValueOf<typeof Server>;
 
-/** Puts a packet into one to its server; `family`, `length` (all of it) and `service` are those of its own IP packet. */
+/**
+ * Puts a packet into one to its server; `family`, `length` (all of it) and `service` are those of its own IP packet. `quiet`, of
+ * IPv6: nobody is to be told where it does not fit.
+ */
 export function send(
   packet: XdpContext,
   server: ServerOf,
@@ -30,6 +34,7 @@ export function send(
   length: u32,
   service: u32,
   hash: u32,
+  quiet: boolean,
 ): number {
   const before = packet.at(Ethernet);
   if (!before) return XDP.DROP;
@@ -38,6 +43,7 @@ export function send(
   let from: u32 = before.to & 0xffff;
   let from2: u32 = (before.to >> 16) | (before.to2 << 16);
   let verdict: number = XDP.TX;
+  let most: u32 = u32(server.mtu);
   if (NEXT === 2) {
     to = NEXT_TO;
     to2 = NEXT_TO2;
@@ -49,8 +55,11 @@ export function send(
     to2 = hop.to2;
     from = hop.from;
     from2 = hop.from2;
+    most = hop.mtu;
     if (hop.ifindex !== packet.ingress_ifindex) verdict = bpf.redirect(hop.ifindex);
   }
+  const outer = u32(isFour(server) ? 20 : 40) + u32(isGue(server) ? 8 : 0);
+  if (length + outer > most) return tooLong(packet, family, length, most - outer, quiet);
   const count = counts.get(slot);
   if (count) {
     count.packets += 1;

@@ -3,13 +3,15 @@
 import { be16, be32, helpers, range, struct, u8, u32, u64, type ValueOf, type XdpContext } from "scry/bpf";
 import { SYN } from "./headers.bpf.ts";
 import { counts, type Flow, ids, open, rings, type Server, servers, services, sources } from "./maps.bpf.ts";
-import { AFFINITY, ID_AT, ID_BYTES, LIMITS, RING } from "./settings.ts";
+import { AFFINITY, ID_AT, ID_BYTES, LIMITS, RING, SNAT_COUNT, SNAT_FROM } from "./settings.ts";
 
 type ServerOf = ValueOf<typeof Server>;
 type FlowOf = ValueOf<typeof Flow>;
 
 /** Places of a ring that are looked at before a flow is refused. */
 const TRIES = 4;
+/** Ports that are tried for a flow of SNAT. */
+export const PORT_TRIES = 8;
 export const UP = 1;
 /** No slot. */
 export const NOWHERE = 0xffff_ffff;
@@ -31,6 +33,12 @@ export function mixed(hash: u32, more: u32): u32 {
 export function finished(hash: u32): u32 {
   const all = u32(hash * 0x85eb_ca6b);
   return u32((all ^ (all >> 13)) * 0xc2b2_ae35);
+}
+
+/** The port of SNAT that a hash leads to, as it lies. */
+export function portOf(hash: u32): u32 {
+  const number = SNAT_FROM + u32((u64(hash) * SNAT_COUNT) >> 32);
+  return ((number & 255) << 8) | (number >> 8);
 }
 
 /** Is the slot still that server's, and is it up? */

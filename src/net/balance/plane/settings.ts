@@ -10,7 +10,9 @@ export const OUTER6 = true;
 /** Ways to a server. */
 export const IPIP = true;
 export const GUE = true;
-export const SNAT = true;
+/** Services whose packets are rewritten, of IPv4, of IPv6. */
+export const SNAT4 = true;
+export const SNAT6 = true;
 /** Services of all ports. */
 export const ANY_PORT = true;
 export const QUIC = true;
@@ -31,6 +33,10 @@ export const SOURCE6_2 = 0;
 export const SOURCE6_3 = 0;
 /** The port of GUE, as it lies. */
 export const GUE_PORT = 0xc017;
+/** How long a packet may be on its way to a server, where the kernel's routes do not say it. */
+export const MTU: number = 1500;
+/** So many senders a second are told by each CPU that a packet is too long. */
+export const TOLD: number = 1000;
 /** Slots of a ring. */
 export const RING = 65_537;
 /** Rings: two for each service. */
@@ -47,7 +53,8 @@ export const SHARED6 = 1;
 export const FRAGMENTS = 1;
 export const SOURCES = 1;
 export const IDS = 1;
-export const RETURNS = 1;
+export const RETURNS4 = 1;
+export const RETURNS6 = 1;
 /** The first of the ports that clients of SNAT get, and how many there are. */
 export const SNAT_FROM = 1024;
 export const SNAT_COUNT = 64_512;

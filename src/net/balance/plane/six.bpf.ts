@@ -2,10 +2,24 @@
 
 import { helpers, range, u16, u32, XDP, type XdpContext } from "scry/bpf";
 import { ETHERNET, Extension, Fragment, Icmp, Ip6, OVER, Ports, swapped, TCP, Tcp, UDP, Udp } from "./headers.bpf.ts";
-import { flows6, Key6, lost, NO_FIRST, NO_SERVER, pieces6, places6, servers, shared6 } from "./maps.bpf.ts";
+import {
+  flows6,
+  Key6,
+  lost,
+  NO_FIRST,
+  NO_PORT,
+  NO_SERVER,
+  NOT_CARRIED,
+  pieces6,
+  places6,
+  SNAT_WAY,
+  servers,
+  shared6,
+} from "./maps.bpf.ts";
 import { send } from "./send.bpf.ts";
 import { begun, byId, finished, goesOn, idOf, isThere, mixed, NOWHERE, slotFor, used } from "./servers.bpf.ts";
-import { ANY_PORT, QUIC, SHARED } from "./settings.ts";
+import { ANY_PORT, QUIC, SHARED, SNAT6 } from "./settings.ts";
+import { errorToServer6, isOwn6, portFor6, toClient6, toServer6 } from "./snat6.bpf.ts";
 
 const ICMP6 = 58;
 const FRAGMENT = 44;
@@ -99,8 +113,10 @@ export function six(packet: XdpContext): number {
     about = true;
   } else return XDP.PASS;
 
-  let hash: u32 = 0;
   const key = Key6({ s0, s1, s2, s3, d0, d1, d2, d3, ports, protocol });
+  if (SNAT6 && !later && isOwn6(key)) return toClient6(packet, at, key, about);
+  let hash: u32 = 0;
+  let port: u32 = 0;
   let slot: u32 = NOWHERE;
   let place: u32 = NOWHERE;
   /** The server that its connection id names. */
@@ -123,6 +139,7 @@ export function six(packet: XdpContext): number {
     const flow = flows6.get(key);
     if (flow && (!QUIC || named === NOWHERE || named === flow.server) && goesOn(flow, flags)) {
       slot = flow.server;
+      port = flow.port;
       if (!about) used(flow, (flags & OVER) !== 0);
     }
   }
@@ -132,7 +149,10 @@ export function six(packet: XdpContext): number {
     if (QUIC) slot = named;
     if (SHARED && slot === NOWHERE) {
       const other = shared6.get(key);
-      if (other && goesOn(other, flags)) slot = other.server;
+      if (other && goesOn(other, flags)) {
+        slot = other.server;
+        port = other.port;
+      }
     }
     if (slot === NOWHERE) slot = slotFor(place, hash, s0, s1, s2, s3, !about);
     if (slot === NOWHERE) return lost(NO_SERVER);
@@ -140,13 +160,24 @@ export function six(packet: XdpContext): number {
     if (!server) return XDP.DROP;
     if (!about) {
       const now = u32(helpers.bpf_jiffies64());
-      flows6.set(key, { server: slot, stamp: server.stamp, seen: now, ended: 0, port: 0 });
-      if (SHARED) shared6.set(key, { server: slot, stamp: server.stamp, seen: now, ended: 0, port: 0 });
+      flows6.set(key, { server: slot, stamp: server.stamp, seen: now, ended: 0, port });
+      if (SHARED) shared6.set(key, { server: slot, stamp: server.stamp, seen: now, ended: 0, port });
       begun(slot);
     }
   }
   const server = servers.get(slot);
   if (!server) return XDP.DROP;
+  if (SNAT6 && server.way === SNAT_WAY) {
+    if (later || !whole || (about && port === 0)) return lost(NOT_CARRIED);
+    if (about) return errorToServer6(packet, server, slot, at, ports, port);
+    const its = portFor6(server, key, hash, port);
+    if (its === 0) return lost(NO_PORT);
+    if (its !== port) {
+      const known = flows6.get(key);
+      if (known) known.port = its;
+    }
+    return toServer6(packet, server, slot, at, protocol, ports, its);
+  }
   if (!whole && !later) pieces6.set({ s0, s1, s2, s3, d0, d1, d2, d3, id }, { server: slot, stamp: server.stamp });
-  return send(packet, server, slot, 6, length + 40, service, hash);
+  return send(packet, server, slot, 6, length + 40, service, hash, about || later);
 }

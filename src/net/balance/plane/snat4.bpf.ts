@@ -1,21 +1,14 @@
 // SNAT of IPv4: packets to a server are from the balancer, with a port of its own for each flow; by that port the server's answers
 // find their client. What is changed is changed in the checksums too (RFC 1624, RFC 3022).
 
-import { bpf, range, u16, u32, u64, type ValueOf, XDP, type XdpContext } from "scry/bpf";
-import { ETHERNET, Ethernet, Icmp, Ip4, Ports, swapped, TCP, Tcp, Udp } from "./headers.bpf.ts";
-import { counts, hops, Key4, lost, NO_ROUTE, returns4, type Server } from "./maps.bpf.ts";
-import { folded, onward, route } from "./route.bpf.ts";
-import { mixed } from "./servers.bpf.ts";
-import { NEXT, SNAT_COUNT, SNAT_FROM, SOURCE4 } from "./settings.ts";
+import { range, u16, u32, type ValueOf, XDP, type XdpContext } from "scry/bpf";
+import { ETHERNET, Icmp, Ip4, Ports, swapped, TCP, Tcp, Udp } from "./headers.bpf.ts";
+import { Key4, returns4, type Server } from "./maps.bpf.ts";
+import { folded, halves, onward4, towards, without } from "./route.bpf.ts";
+import { mixed, PORT_TRIES, portOf } from "./servers.bpf.ts";
+import { SOURCE4 } from "./settings.ts";
 
 type ServerOf = ValueOf<typeof Server>;
-
-/** Ports that are tried for a flow. */
-const TRIES = 8;
-
-/** The sum of a word's halves. */
-const halves = (word: u32): u32 => (word & 0xffff) + (word >> 16);
-const without = (word: u32): u32 => halves(word ^ 0xffff_ffff);
 
 /** The port that a flow's server sees, as it lies; 0: none is free. `wanted`: the one that the flow has had. */
 export function portFor(
@@ -29,11 +22,9 @@ export function portFor(
 ): u32 {
   let found: u32 = 0;
   let h: u32 = hash;
-  const its: u32 = server.port === 0 ? ports >> 16 : server.port;
-  for (const i of range(TRIES)) {
-    const number = SNAT_FROM + u32((u64(h) * SNAT_COUNT) >> 32);
-    let port: u32 = ((number & 255) << 8) | (number >> 8);
-    if (i === 0 && wanted !== 0) port = wanted;
+  const its: u32 = server.port === 0 ? ports >> 16 : u32(server.port);
+  for (const i of range(PORT_TRIES)) {
+    const port = i === 0 && wanted !== 0 ? wanted : portOf(h);
     const key = Key4({ source: server.a0, destination: SOURCE4, ports: its | (port << 16), protocol });
     const known = returns4.get(key);
     if (known) {
@@ -85,31 +76,9 @@ export function toServer(
   ports: u32,
   port: u32,
 ): number {
-  const its: u32 = server.port === 0 ? ports >> 16 : server.port;
+  const its: u32 = server.port === 0 ? ports >> 16 : u32(server.port);
   if (!written(packet, header, protocol, SOURCE4, server.a0, port | (its << 16))) return XDP.DROP;
   return towards(packet, server, slot);
-}
-
-/** On to the server that it is for now. */
-function towards(packet: XdpContext, server: ServerOf, slot: u32): number {
-  const count = counts.get(slot);
-  if (count) {
-    count.packets += 1;
-    count.bytes += packet.length;
-  }
-  if (NEXT !== 0) {
-    return onward(packet, server.a0);
-  } else {
-    if (!route(packet, server, slot)) return lost(NO_ROUTE);
-    const hop = hops.get(slot);
-    const eth = packet.at(Ethernet);
-    if (!hop || !eth) return XDP.DROP;
-    eth.to = hop.to;
-    eth.to2 = hop.to2;
-    eth.from = hop.from;
-    eth.from2 = hop.from2;
-    return hop.ifindex === packet.ingress_ifindex ? XDP.TX : bpf.redirect(hop.ifindex);
-  }
 }
 
 /**
@@ -154,7 +123,7 @@ export function errorToServer(
   ports: u32,
   port: u32,
 ): number {
-  const its: u32 = server.port === 0 ? ports >> 16 : server.port;
+  const its: u32 = server.port === 0 ? ports >> 16 : u32(server.port);
   if (!errorWritten(packet, header, behind, server.a0, server.a0, SOURCE4, its | (port << 16))) return XDP.DROP;
   return towards(packet, server, slot);
 }
@@ -173,7 +142,7 @@ export function errorToClient(
   if (!known) return XDP.PASS;
   const { client, service } = known;
   if (!errorWritten(packet, header, behind, client, client, service, known.ports)) return XDP.DROP;
-  return onward(packet, client);
+  return onward4(packet, client);
 }
 
 /** A server's answer, or whatever else comes to the balancer's own address. */
@@ -189,5 +158,5 @@ export function toClient(
   if (!known) return XDP.PASS;
   const { client, service } = known;
   if (!written(packet, header, protocol, service, client, swapped(known.ports))) return XDP.DROP;
-  return onward(packet, client);
+  return onward4(packet, client);
 }
