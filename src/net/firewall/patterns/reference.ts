@@ -2,6 +2,7 @@
 
 import { walk } from "./automaton.ts";
 import type { ContentMatcher } from "./compile.ts";
+import { streamPart } from "./kept.ts";
 import { MOST_EXTENSIONS, MOST_NAME } from "./scan.ts";
 
 /** What a function answers for a payload. */
@@ -9,6 +10,27 @@ export function matchPayload({ name, automaton, bytes }: ContentMatcher, payload
   if (name !== "tls") return walk(automaton, payload.subarray(0, bytes));
   const found = serverName(payload);
   return found === undefined ? 0n : walk(automaton, found, true);
+}
+
+/** What the first bytes of a stream say; `cut`: it begins with a greeting of TLS that goes on in a second record. */
+export function matchStream(
+  matcher: ContentMatcher,
+  bytes: Uint8Array,
+): { readonly found: bigint; readonly cut: boolean } {
+  const { from, to } = streamPart(matcher);
+  const seen = bytes.subarray(from, to);
+  if (matcher.name !== "tls") return { found: walk(matcher.automaton, seen), cut: false };
+  if (isCut(seen)) return { found: 0n, cut: true };
+  const name = serverName(seen);
+  return { found: name === undefined ? 0n : walk(matcher.automaton, name, true), cut: false };
+}
+
+function isCut(bytes: Uint8Array): boolean {
+  if (bytes[0] !== 22 || bytes[1] !== 3 || bytes[5] !== 1 || bytes.length < 7) return false;
+  if (bytes[6] !== 0) return true;
+  if (bytes.length < 9) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return view.getUint16(3) < view.getUint16(7) + 4;
 }
 
 /** The server's name in the greeting of a client of TLS; undefined: it is none, or has none in this packet. */
