@@ -41,7 +41,7 @@ function said(random: Random): Uint8Array {
   switch (random.below(5)) {
     case 0:
     case 1: {
-      const hello = clientHello(random.pick(NAMES), random.pick([2, 5, 20, 33, 38]), random.below(33));
+      const hello = clientHello(random.pick(NAMES), random.pick([2, 5, 20, 33, 38, 45]), random.below(33));
       // Another record's length: the greeting goes on in a second one.
       if (random.chance(10)) hello[4] = random.below(256);
       return hello;
@@ -109,7 +109,9 @@ function framesOf(random: Random, source: number): Uint8Array[] {
       const size = random.pick([1, 2, 7, 8, 9, 60, 64, 300, 1000, 1400]);
       const back = random.chance(15) ? random.below(20) : 0;
       const from = Math.max(0, at - back);
-      data.push({ sequence: begin + 1 + from, payload: bytes.subarray(from, at + size) });
+      const one = { sequence: begin + 1 + from, payload: bytes.subarray(from, at + size) };
+      // What it says again may be another thing.
+      data.push(from < at && random.chance(20) ? damaged(random, one, at - from) : one);
       at += size;
       if (data.length > 60) break;
     }
@@ -147,9 +149,9 @@ function swap<T>(list: T[], a: number, b: number): void {
   [list[a], list[b]] = [list[b] as T, list[a] as T];
 }
 
-/** With one byte that is another. */
-function damaged(random: Random, one: Segment): Segment {
+/** With one byte that is another, among so many first ones. */
+function damaged(random: Random, one: Segment, among = one.payload.length): Segment {
   const payload = one.payload.slice();
-  if (payload.length > 0) payload[random.below(payload.length)] = random.below(256);
+  if (among > 0) payload[random.below(among)] = random.below(256);
   return { ...one, payload };
 }

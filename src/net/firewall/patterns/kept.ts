@@ -72,7 +72,10 @@ export function walkKept(
   return walk;
 }
 
-/** The bits of the server's name in a greeting, of which `seen` bytes are there; `cut` is run where it goes on in a second record. */
+/**
+ * The bits of the server's name in a greeting, of which `seen` bytes are there; `cut` is run where its name may lie where it is not
+ * looked for: in a second record, behind too many extensions, or behind all bytes that are kept.
+ */
 export function nameKept(
   b: FunctionBuilder,
   table: Table,
@@ -81,7 +84,7 @@ export function nameKept(
   cut: () => void,
 ): Value {
   const found = { name: "found", type: INT };
-  const [none, parted, done] = [b.block("none"), b.block("parted"), b.block("done")];
+  const [none, parted, short, done] = [b.block("none"), b.block("parted"), b.block("short"), b.block("done")];
   const place = (from: Value): Value => b.add(base, b.and(from, size - 1));
   const bits = walkServerName(
     b,
@@ -89,14 +92,14 @@ export function nameKept(
     {
       start: b.const(0),
       number: (bytes, from, plus) => {
-        b.must("ule", b.add(from, plus + bytes), seen.read(), none);
+        b.must("ule", b.add(from, plus + bytes), seen.read(), short);
         return b.load(bytes === 1 ? "u8" : "u16", place(from), offset + plus);
       },
       // An offset until the letter itself: what is added to an address has to have bounds.
       letters: (from) => number(from).read(),
       letter: (letters, index) => {
         const at = b.add(letters, index);
-        b.must("ult", at, seen.read(), none);
+        b.must("ult", at, seen.read(), short);
         return b.load("u8", place(at), offset);
       },
     },
@@ -105,6 +108,8 @@ export function nameKept(
   );
   b.write(found, bits);
   b.jump(done);
+  b.enter(short);
+  b.branch("ult", seen.read(), TLS_BYTES, none, parted);
   b.enter(parted);
   cut();
   b.write(found, b.const(0));

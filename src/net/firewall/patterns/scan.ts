@@ -103,7 +103,7 @@ export interface GreetingBytes {
 /**
  * Walks over the server's name in a ClientHello (RFC 8446, 4.1.2; RFC 6066, 3), and its end; gives the bits of what matches. Goes to
  * `none` where this is no such greeting, or its name is not there; to `cut`, if one is given, where the greeting goes on in another
- * record than its first.
+ * record than its first, or has more extensions than are looked at.
  */
 export function walkServerName(
   b: FunctionBuilder,
@@ -143,9 +143,9 @@ export function walkServerName(
   b.write(turn, b.const(0));
   b.jump(head);
   b.at(head);
-  b.must("ult", b.read(turn), MOST_EXTENSIONS, none);
   const here = b.read(at);
   b.must("ult", here, last, none);
+  b.must("ult", b.read(turn), MOST_EXTENSIONS, cut);
   const type = number(2, here);
   const length = number(2, here, 2);
   b.branch("eq", type, 0, found, next);

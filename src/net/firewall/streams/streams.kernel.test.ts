@@ -8,7 +8,7 @@ import { compileForKernel } from "../../firewall-live/apply-firewall.ts";
 import { HOOKS, type HookName, referenceFirewall, rulesOf } from "../index.ts";
 
 const seed = Number(process.env["SCRY_SEED"] ?? 20261129);
-const runs = Number(process.env["SCRY_RUNS"] ?? 25);
+const runs = Number(process.env["SCRY_RUNS"] ?? 12);
 
 it.each(["xdp", "tc"] as const)(
   "generated streams and rules (%s)",

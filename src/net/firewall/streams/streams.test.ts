@@ -57,6 +57,10 @@ const cut = (bytes: Uint8Array, ...places: number[]): Part[] =>
   [0, ...places].map((at, i) => ({ at, bytes: bytes.subarray(at, places[i] ?? bytes.length) }));
 const DENY: RulesData = { rules: [{ action: "deny", protocol: "tcp", content: { tls: "evil.example" } }] };
 const cutGreeting = Uint8Array.from(hello, (byte, i) => (i === 4 ? 9 : byte));
+/** Greetings that put much before the name. */
+const many = clientHello("evil.example", 45, 0, 0);
+const padded = clientHello("evil.example", 39);
+const friendly = Uint8Array.from([...clientHello("good.example", 2), ...new Uint8Array(2500)]);
 const dnsBytes = Uint8Array.from([dnsQuestion("evil.example").length, ...dnsQuestion("evil.example")]);
 /** Past 4 GiB the first bytes' numbers come again, and are others'. */
 const LONG: Part[] = [
@@ -115,6 +119,10 @@ describe("a stream", () => {
       "++-",
     ],
     ["that is longer than its numbers", DENY, LONG, "++++++"],
+    ["whose greeting has more extensions than are looked at", DENY, [SYN, { bytes: many }], "+-"],
+    ["whose name lies behind the bytes that are kept", DENY, [SYN, ...cut(padded, 1000, 2000)], "+++-"],
+    ["that is long, but says its name soon", DENY, [SYN, ...cut(friendly, 1000, 2000)], "++++"],
+    ["with urgent data", DENY, [SYN, { bytes: hello.subarray(0, 70), flags: { ack: true, urg: true } }], "+-"],
     ["that goes on far behind", DENY, [SYN, { at: 100_000, bytes: hello }], "++"],
   ])("%s", (_, data, parts, expected) => expect(judging(data)(flow(parts))).toBe(expected));
 });
