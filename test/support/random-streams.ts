@@ -83,7 +83,7 @@ interface Segment {
 
 function framesOf(random: Random, source: number): Uint8Array[] {
   const six = random.chance(30);
-  const destination = random.pick([443, 443, 80, 22]);
+  const destination = random.pick([443, 443, 80, 53]);
   const framed = ({ sequence, payload, syn = false, other = {}, fragment = false }: Segment): Uint8Array => {
     let made = packet().eth();
     if (random.chance(10)) made = made.vlan({ id: 7 });

@@ -147,6 +147,8 @@ export function followStream(
     b.branch("ule", b.and(b.binary("sub", port, low), 0xffff), high - low, asked, next);
     b.enter(next);
   }
+  // By itself a segment says nothing.
+  b.store(32, slot, 0, NO_PAYLOAD);
   b.jump(done);
   b.enter(asked);
   const offset = b.load("u32", slot, 0);
@@ -184,16 +186,10 @@ export function payloadPlace(b: FunctionBuilder, world: World, transport: Value 
   return b.add(b.binary("sub", transport, start), header);
 }
 
-/** Where a packet's payload begins: behind TCP's header, or eight bytes of any other with ports. Undefined: it has none. */
+/** The payload of a packet that is looked at by itself: behind eight bytes of any header with ports but TCP's. Undefined: it has none. */
 export function payloadOf(frame: Uint8Array, { world, transport }: PacketFacts): Uint8Array | undefined {
-  if (transport === undefined) return undefined;
-  const header = world.endsWith("tcp")
-    ? ((frame[transport + 12] as number) >> 4) * 4
-    : world.endsWith("ports")
-      ? 8
-      : undefined;
-  if (header === undefined || transport + header > MOST_OFFSET) return undefined;
-  return frame.subarray(transport + header);
+  if (transport === undefined || !world.endsWith("ports") || transport + 8 > MOST_OFFSET) return undefined;
+  return frame.subarray(transport + 8);
 }
 
 /** The same question, of bytes: of a stream where the packet is of one that is followed. */

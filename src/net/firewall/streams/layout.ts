@@ -99,9 +99,13 @@ export function followedPorts(rules: readonly Rule[]): Intervals | undefined {
   );
   if (asking.length === 0) return undefined;
   const all: Range = [0, 0xffff];
-  const ports = normalised(asking.flatMap((rule) => rule["destination-port"] ?? [all]));
+  const usual = (rule: Rule): Range => (rule.content?.every(({ pattern }) => "dns" in pattern) ? DNS_PORTS : all);
+  const ports = normalised(asking.flatMap((rule) => rule["destination-port"] ?? [usual(rule)]));
   return ports.length > 2 * MOST_RANGES ? all : ports;
 }
+/** Where DNS is spoken over TCP, if a rule names no port. */
+const DNS_PORTS: Range = [53, 53];
+
 /** Does a rule ask only packets of TCP? What they say, their streams say. */
 export const isOfStreams = ({ protocol }: Rule): boolean =>
   protocol?.every(([low, high]) => low === TCP && high === TCP) ?? false;

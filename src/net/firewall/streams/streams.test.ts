@@ -114,9 +114,15 @@ describe("a stream", () => {
     ["whose greeting goes on in a second record", DENY, [SYN, { bytes: cutGreeting }, { at: 2000, bytes: "x" }], "+--"],
     [
       "of DNS, behind its length",
-      { rules: [{ action: "deny", content: { dns: "evil.example" } }] },
+      { rules: [{ action: "deny", "destination-port": 443, content: { dns: "evil.example" } }] },
       [SYN, { bytes: "\0" }, { at: 1, bytes: dnsBytes }],
       "++-",
+    ],
+    [
+      "of DNS at a port that no rule names",
+      { rules: [{ action: "deny", content: { dns: "evil.example" } }] },
+      [SYN, { bytes: "\0" }, { at: 1, bytes: dnsBytes }, { bytes: "x" }],
+      "++++",
     ],
     ["that is longer than its numbers", DENY, LONG, "++++++"],
     ["whose greeting has more extensions than are looked at", DENY, [SYN, { bytes: many }], "+-"],
