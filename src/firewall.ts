@@ -24,6 +24,7 @@ export {
   judge,
   packetOfHex,
   packetOfWords,
+  packetsOfText,
   type Rule,
   type RuleData,
   type RuleSet,

@@ -30,6 +30,7 @@ export const LAB_TESTS = [
   "test/kernel/kernel-congestion.test.ts",
   "src/net/balance/plane.kernel.test.ts",
   "src/net/firewall-live/programs.kernel.test.ts",
+  "src/net/firewall/streams/streams.kernel.test.ts",
 ];
 
 /** Bundles tests, and the command, into a folder; answers the guest's command and its environment. */

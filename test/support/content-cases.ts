@@ -12,8 +12,8 @@ const text = (words: string): Uint8Array => Uint8Array.from(words, (c) => c.char
 export const dnsQuestion = (name: string): Uint8Array =>
   Uint8Array.from([0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...wireName(name), 0, 1, 0, 1]);
 
-/** The greeting of a client of TLS, with a server's name, behind so many other extensions. */
-export function clientHello(name: string | undefined, others = 2, session = 32): Uint8Array {
+/** The greeting of a client of TLS, with a server's name, behind so many other extensions, each longer by a step than the one before. */
+export function clientHello(name: string | undefined, others = 2, session = 32, step = 3): Uint8Array {
   const u16 = (n: number): number[] => [n >> 8, n & 255];
   const extension = (type: number, bytes: readonly number[]): number[] => [
     ...u16(type),
@@ -22,7 +22,7 @@ export function clientHello(name: string | undefined, others = 2, session = 32):
   ];
   const host = name === undefined ? [] : [...text(name)];
   const server = name === undefined ? [] : extension(0, [...u16(host.length + 3), 0, ...u16(host.length), ...host]);
-  const filler = Array.from({ length: others }, (_, i) => extension(0x0a0a + 16 * i, Array<number>(i * 3).fill(0)));
+  const filler = Array.from({ length: others }, (_, i) => extension(0x0a0a + 16 * i, Array<number>(i * step).fill(0)));
   const extensions = [...filler.flat(), ...server, ...extension(43, [2, 3, 4])];
   const body = [
     ...[3, 3],
@@ -71,6 +71,7 @@ export const CONTENT_CASES: readonly (readonly [string, ContentPattern, Uint8Arr
   ["a greeting cut short", { tls: "example.com" }, clientHello("example.com").subarray(0, 100), false],
   ["a host", { http: { host: "example.com" } }, httpRequest("GET", "/", "www.example.com"), true],
   ["a host with a port", { http: { host: "example.com" } }, httpRequest("GET", "/", "example.com:8080", 0), true],
+  ["a host behind empty lines", { http: { host: "a.org" } }, text("\r\n\nGET / HTTP/1.1\r\nHost: a.org\r\n"), true],
   ["another host", { http: { host: "example.com" } }, httpRequest("GET", "/example.com", "evil.org"), false],
   ["a host in a path", { http: { host: "example.com" } }, httpRequest("GET", "/?Host: example.com", "evil.org"), false],
   ["a method", { http: { method: "POST" } }, httpRequest("POST", "/", "x"), true],

@@ -118,7 +118,7 @@ export function statusJson(firewall: LiveFirewall, now: bigint): object {
 }
 
 /** The rules that a packet passed, and the one that decides. */
-export function explanationLines(compiled: CompiledFirewall, { action, rule, passed }: Verdict): string[] {
+export function explanationLines(compiled: CompiledFirewall, { action, rule, passed, unclear }: Verdict): string[] {
   const { source, place, value } = compiled.rules;
   const words = (index: number): string => {
     const { start, end } = place("rules", index);
@@ -131,6 +131,6 @@ export function explanationLines(compiled: CompiledFirewall, { action, rule, pas
         ? `${ruleName(compiled, index)}: matches, ${value.rules[index]?.action === "mark" ? "is marked" : "is counted"}, and goes on`
         : `${ruleName(compiled, index)}: passed, ${miss}`,
     ),
-    `${ruleName(compiled, rule)}: ${DONE[action]}${rule === undefined ? "" : `  ${words(rule)}`}`,
+    `${ruleName(compiled, rule)}: ${DONE[action]}${unclear === true ? ", since what it says is unclear" : ""}${rule === undefined ? "" : `  ${words(rule)}`}`,
   ];
 }

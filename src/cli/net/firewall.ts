@@ -9,8 +9,7 @@ import {
   type HookName,
   importRules,
   judge,
-  packetOfHex,
-  packetOfWords,
+  packetsOfText,
   RULES,
   readPrefix,
   runRuleTests,
@@ -264,12 +263,12 @@ function explain(words: readonly string[], line: CommandLine): number {
   const [path, ...rest] = words;
   if (path === undefined || rest.length === 0)
     throw new UsageError("'explain' takes a file of rules and a packet", [
-      "A packet is 'tcp 192.0.2.1:5000 > 198.51.100.2:22 syn', or its bytes",
+      "A packet is 'tcp 192.0.2.1:5000 > 198.51.100.2:22 syn', or its bytes; 'then' stands between packets of a flow",
     ]);
   const compiled = compiledFile(path, hookOf(line));
   const text = rest.join(" ");
-  const frame = right(/^([\da-f]{2}[\s:]*){14,}$/i.test(text) ? packetOfHex(text) : packetOfWords(text));
-  const verdict = judge(frame, compiled);
+  const frames = right(packetsOfText(text));
+  const verdict = judge(frames.at(-1) as Uint8Array, compiled, undefined, frames.slice(0, -1));
   if (wantsJson(line)) printText(1, `${JSON.stringify(verdict)}\n`);
   else printText(1, `${explanationLines(compiled, verdict).join("\n")}\n`);
   return 0;

@@ -126,11 +126,11 @@ describe("rules", () => {
             .join("")}\0\0\x01\0\x01`,
         )
         .bytes();
-    const tcp = (text: string): Uint8Array =>
+    const tcp = (text: string, i: number): Uint8Array =>
       packet()
         .eth()
         .ipv6()
-        .tcp({ destination: 80, options: new Uint8Array(8).fill(1) })
+        .tcp({ source: 1000 + i, destination: 80, options: new Uint8Array(8).fill(1) })
         .payload(text)
         .bytes();
     const passed = (bytes: Uint8Array): boolean => machine.run("firewall", { packet: bytes }).value === 2;
@@ -144,7 +144,7 @@ describe("rules", () => {
         "GET /admin HTTP/1.1\r\nHost: evil.example\r\n\r\n",
         "GET /other HTTP/1.1\r\nHost: evil.example\r\n\r\n",
         "POST / HTTP/1.1\r\n\r\nCMD=ls;RM -rf",
-      ].map((text) => passed(tcp(text))),
+      ].map((text, i) => passed(tcp(text, i))),
     ).toEqual([false, true, false]);
   });
 
@@ -464,6 +464,34 @@ describe("tests, explanations and differences", () => {
       "it is allowed by dns",
       "it is allowed, but by dns",
       "it needs a packet, in words or as bytes (hex)",
+    ]);
+  });
+
+  it("are about several packets, one after another", () => {
+    const evil = 'tcp :1 > :80 sequence 0 payload "GET / HTTP/1.1\\r\\nHo" then tcp :1 > :80 sequence 18 payload';
+    const data: RulesData = {
+      rules: [
+        { name: "evil", action: "deny", content: { http: { host: "evil.example" } } },
+        { name: "known", action: "count", state: "established", protocol: "udp" },
+      ],
+      tests: [
+        { expect: "deny", by: "evil", packet: `${evil} "st: evil.example\\r\\n"` },
+        { expect: "allow", packet: `${evil} "st: good.example\\r\\n"` },
+        { expect: "allow", packet: 'tcp :1 > :80 payload "st: evil.example\\x0d\\n"' },
+        { expect: "deny", packet: "tcp :1 > :80 payload 0x00 then tcp :1 > :80 payload 0x01" },
+        { expect: "allow", packet: "tcp :1 > :80 then" },
+        { expect: "allow", packet: "tcp :1 > :80 payload 0x00 then tcp :1 > :80 payload" },
+        { expect: "allow", packet: 'tcp payload "x' },
+      ],
+    };
+    expect(runRuleTests(compiled(data)).map(({ failure }) => failure)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      "'' is no protocol of a packet",
+      "'' is no payload",
+      "A quote does not end, or stands within a word",
     ]);
   });
 

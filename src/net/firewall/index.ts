@@ -11,7 +11,7 @@ export { type Direction, HOOKS, type HookName, otherWay } from "./hooks.ts";
 export { formatRules, type ImportedRules, type ImportOptions, importRules } from "./import/index.ts";
 export { FIREWALL_MAPS, type FirewallMap } from "./map-table.ts";
 export { NETWORKS4, NETWORKS6, NetworkTable } from "./networks.ts";
-export { packetOfHex, packetOfWords } from "./packet-words.ts";
+export { packetOfHex, packetOfWords, packetsOfText } from "./packet-words.ts";
 export { type CompiledFirewall, compileFirewall, FIREWALL_PROGRAM, type FirewallOptions } from "./program.ts";
 export {
   type Circumstances,

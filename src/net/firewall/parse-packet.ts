@@ -5,6 +5,7 @@ import type { Block, FunctionBuilder, Value, Variable } from "../../compiler/ind
 import { IPV6_EXTENSIONS } from "../../packets/index.ts";
 import { AUTHENTICATION, FRAGMENT, MOST_EXTENSIONS, NO_VLAN } from "./facts.ts";
 import { type FieldName, ICMP, ICMP6, PORT_PROTOCOLS, TCP, type Word, type World } from "./fields.ts";
+import { forgotten } from "./forgotten.ts";
 import { type Hook, SK_BUFF } from "./hooks.ts";
 
 /** `struct flow`: what tells flows apart, as maps have it. IPv4 addresses are mapped (::ffff:a.b.c.d), all as on the wire. */
@@ -26,8 +27,8 @@ export interface ParseOptions {
   readonly fields: Value;
   /** Filled in where it is given: `FLOW.bytes` of memory, which is zero. */
   readonly flow?: Value;
-  /** Called in each way's last block: the world is known, and where its packets' transport header lies. It ends the block. */
-  readonly done: (world: World, transport: Value | undefined, start: Value) => void;
+  /** Called in each way's last block: the world is known, and where its packets' transport header lies, and that of IP. It ends the block. */
+  readonly done: (world: World, transport: Value | undefined, start: Value, network: Value) => void;
   /** Called once where a frame has no Ethernet header. It ends the block. */
   readonly runt: () => void;
   /** Adds what sets of the map say of an address; the address is at this place of the packet. */
@@ -167,7 +168,7 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
     within(transport, 20, alone);
     ports();
     put("flags", () => b.load("u8", transport, 13));
-    done(`${family} tcp`, transport, start);
+    done(`${family} tcp`, transport, start, at);
     b.enter(notTcp);
     const withPorts = b.block("ports");
     for (const one of PORT_PROTOCOLS) {
@@ -180,14 +181,14 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
     b.enter(withPorts);
     within(transport, 8, alone);
     ports();
-    done(`${family} ports`, transport, start);
+    done(`${family} ports`, transport, start, at);
     b.enter(icmp);
     within(transport, 8, alone);
     put("icmpType", () => b.load("u8", transport, 0));
     put("icmpCode", () => b.load("u8", transport, 1));
-    done(`${family} icmp`, transport, start);
+    done(`${family} icmp`, transport, start, at);
     b.enter(alone);
-    done(family, undefined, start);
+    done(family, undefined, start, at);
   };
 
   b.enter(four);
@@ -303,7 +304,7 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
     // What it carries cannot be read: it is known by its number alone.
     put("protocol", () => b.read(next));
     if (options.flow !== undefined) b.store(8, options.flow, FLOW.protocol, b.read(next));
-    done("ipv6", undefined, start);
+    done("ipv6", undefined, start, at);
     b.enter(known);
     const protocol = b.read(next);
     put("protocol", () => forgotten(b, protocol, 0xff));
@@ -312,20 +313,10 @@ export function parsePacket(b: FunctionBuilder, options: ParseOptions): void {
   }
 
   b.enter(other);
-  done("other", undefined, start);
+  done("other", undefined, start, at);
   if (hook.link === 0) return;
   b.enter(runt);
   options.runt();
-}
-
-/**
- * A number that the verifier knows nothing of but that it is from 0 to `most` (a power of two less one, below 65,536): ways that differ
- * in it alone are then one to it, and what follows is verified once. It forgets what is written into the middle of a word of the stack.
- */
-function forgotten(b: FunctionBuilder, value: Value, most: number): Value {
-  const slot = b.slot(8, true);
-  b.store(16, slot, 2, value);
-  return b.and(b.emit({ op: "load", size: "u16", offset: 2, volatile: true }, [slot], INT), most);
 }
 
 /** A number of 16 or 32 bits as a little-endian machine reads it from the wire. */

@@ -31,15 +31,25 @@ import {
   type PacketState,
   rememberFlow,
 } from "./conditions.ts";
-import { contentOf, NO_PAYLOAD, payloadBytes, saysContent } from "./content-conditions.ts";
+import {
+  contentOf,
+  followStream,
+  isUnclear,
+  packetFunctions,
+  payloadBytes,
+  payloadPlace,
+  saysContent,
+  segmentOf,
+} from "./content-conditions.ts";
 import { counterMap, countPacket } from "./counters.ts";
 import { answerOf, decideFunction, depth, WORD_BYTES } from "./decide-code.ts";
 import { type Decision, nodesOf } from "./decision.ts";
-import { WORLDS, type Word, type World, wordOf } from "./fields.ts";
+import { WORLDS, type Word, wordOf } from "./fields.ts";
 import { filterFunction } from "./filter-function.ts";
 import { FLOWS_PROGRAM, flowsFunction } from "./flows-program.ts";
 import { CURRENT_NETNS, GUARD_FUNCTION, guardFunction, guardMap } from "./guard.ts";
 import { type Direction, HOOKS, type HookName, otherWay, SK_BUFF } from "./hooks.ts";
+import type { Intervals } from "./intervals.ts";
 import { NETWORKS_FUNCTION, NetworkTable, networkMaps, networks6, networksFunction, trieEntries } from "./networks.ts";
 import { FLOW, packetBounds, parsePacket } from "./parse-packet.ts";
 import { MOST_MORE, type Part, partsOf } from "./parts.ts";
@@ -48,6 +58,7 @@ import { answerMap, REJECT_FUNCTION, rejectFunction } from "./reject.ts";
 import { isFinal, type Rule, type RuleSet } from "./rules.ts";
 import { sampleMap, sendSample } from "./samples.ts";
 import { type FirewallSet, resolveSets } from "./sets.ts";
+import { followedPorts, followFunction, streamLayout } from "./streams/index.ts";
 import { controlMap, endTrial, previousMap } from "./trial.ts";
 
 export interface FirewallOptions {
@@ -120,6 +131,8 @@ class ProgramWriter {
   readonly #blocks: boolean;
   readonly #coarse: boolean;
   readonly #content: CompiledContent | undefined;
+  /** Ports of streams that rules of content are about. */
+  readonly #followed: Intervals | undefined;
 
   constructor(
     read: ReadConfig<RuleSet>,
@@ -139,6 +152,8 @@ class ProgramWriter {
     for (const graph of parts.flatMap(({ graphs }) => [...graphs.values()]))
       for (const node of nodesOf(graph)) if (node.kind === "split") words.add(wordOf(node.field));
     if (words.size === 0) words.add("length");
+    this.#followed = followedPorts(this.#rules);
+    if (this.#followed !== undefined) words.add("fragment");
     this.#words = new Map([...words].map((word, i) => [word, i * WORD_BYTES + 4]));
     this.#tracks = this.#rules.some(({ state }) => state !== undefined);
     this.#blocks = this.#rules.some(({ block }) => block !== undefined);
@@ -222,7 +237,10 @@ class ProgramWriter {
     // A function that is verified by itself is handed memory that is whole.
     b.zero(fields, 0, this.#words.size * WORD_BYTES);
     const needsFlow =
-      this.#tracks || this.#blocks || this.#rules.some(({ within, over }) => (within ?? over)?.per !== undefined);
+      this.#followed !== undefined ||
+      this.#tracks ||
+      this.#blocks ||
+      this.#rules.some(({ within, over }) => (within ?? over)?.per !== undefined);
     const remembersLimits = this.#rules.some(({ within, over }) => (within ?? over) !== undefined);
     const flow = needsFlow || remembersLimits ? b.slot(FLOW.bytes, true) : undefined;
     if (flow !== undefined) b.zero(flow, 0, FLOW.bytes);
@@ -236,8 +254,13 @@ class ProgramWriter {
       b.zero(payload, 0, payloadBytes(content));
       this.#maps.push(...content.maps);
       // Verified once, whoever calls them: rules that ask for content would each have their loops followed anew.
-      this.#functions.push(...content.functions.map((fn) => ({ ...fn, global: true as const })));
+      this.#functions.push(...packetFunctions(content, this.#rules).map((fn) => ({ ...fn, global: true as const })));
+      if (this.#followed !== undefined) {
+        this.#maps.push(...streamLayout(content).maps);
+        this.#functions.push(followFunction(content, this.hook === "xdp" ? "xdp" : "tc"));
+      }
     }
+    const segment = segmentOf(b);
 
     const result: Variable = { name: "result", type: { kind: "int" } };
     const begin: Variable = { name: "begin", type: { kind: "int" } };
@@ -253,8 +276,10 @@ class ProgramWriter {
       words: this.#words,
       fields,
       ...(flow === undefined ? {} : { flow }),
-      done: (world, transport, start) => {
+      done: (world, transport, start, network) => {
         if (payload !== undefined) b.store(32, payload, 0, payloadPlace(b, world, transport, start));
+        if (this.#followed !== undefined && transport !== undefined && world.endsWith("tcp"))
+          segment.found(world, transport, start, network);
         const graph = this.#parts[0]?.graphs.get(world) as Decision;
         // Where nothing is asked, the answer is known, unless the source may be blocked.
         if (
@@ -283,6 +308,11 @@ class ProgramWriter {
         b.write(result, b.binary("or", b.binary("shl", rule, 8), VERDICTS.deny));
         b.jump(decided);
       });
+    if (content !== undefined && payload !== undefined && flow !== undefined && this.#followed !== undefined) {
+      const fragment = b.load("u32", fields, this.#words.get("fragment"));
+      const state = { slot: payload, flow, fragment, length: this.#length(b) };
+      segment.when(() => followStream(b, content, this.#followed as Intervals, { ...state, ...segment.read() }));
+    }
     for (const [i, part] of this.#parts.entries()) {
       const from = b.add(b.read(begin), i * WORLDS.length);
       const answer = b.call("decide", [fields, from, this.#length(b)]);
@@ -359,6 +389,9 @@ class ProgramWriter {
       if (rule.block !== undefined) blockSource(b, rule.block, b.const(i), state);
       if (isFinal(rule.action)) {
         b.write(result, b.const(answerOf(i, VERDICTS[rule.action as keyof typeof VERDICTS])));
+        // Who sends what is unclear is told nothing: it may come again, and be clear.
+        if (rule.action === "reject" && rule.content !== undefined && payload !== undefined)
+          b.when("ne", isUnclear(b, { slot: payload }), 0, () => b.write(result, b.const(answerOf(i, VERDICTS.deny))));
         b.jump(decided);
       } else {
         if (rule["set-mark"] !== undefined && this.hook !== "xdp" && this.#options.dryRun !== true)
@@ -450,7 +483,7 @@ class ProgramWriter {
       b.must("ne", b.call(filter.name, [b.param(0)]), 0, otherwise);
     }
     if (rule.content !== undefined && this.#content !== undefined && payload !== undefined)
-      saysContent(b, this.#content, index, { slot: payload }, otherwise);
+      saysContent(b, this.#content, index, { slot: payload, rule, follows: this.#followed !== undefined }, otherwise);
     if (rule.state === "established") isEstablished(b, state, otherwise);
     if (rule.state === "new") {
       const fresh = b.block("fresh");
@@ -467,13 +500,4 @@ class ProgramWriter {
       b.enter(over);
     }
   }
-}
-
-/** Bytes from the frame's start to the payload. */
-function payloadPlace(b: FunctionBuilder, world: World, transport: Value | undefined, start: Value): Value {
-  if (transport === undefined || world.endsWith("icmp")) return b.const(NO_PAYLOAD);
-  const header = world.endsWith("tcp")
-    ? b.binary("shl", b.binary("shr", b.load("u8", transport, 12), 4), 2)
-    : b.const(8);
-  return b.add(b.binary("sub", transport, start), header);
 }

@@ -14,6 +14,7 @@ import { has, normalised } from "./intervals.ts";
 import { FRAGMENTS, RANGE_FIELDS } from "./rule-fields.ts";
 import { type Action, type AddressItem, isFinal, type Limit, type Range, type Rule, type RuleSet } from "./rules.ts";
 import type { FirewallSet } from "./sets.ts";
+import { referenceStreams, type StreamWords } from "./streams/index.ts";
 
 /** What of a rule a packet does not have, in words; undefined: it matches. */
 export type Miss = string | undefined;
@@ -28,6 +29,8 @@ export interface Verdict {
   readonly action: Exclude<Action, "count" | "mark">;
   /** The rule that decides; absent: the default. */
   readonly rule?: number;
+  /** It takes the packet because what that says is unclear. */
+  readonly unclear?: true;
   /** Those before it. */
   readonly passed: readonly Passed[];
 }
@@ -58,6 +61,7 @@ export function referenceFirewall(
 ): FirewallReference {
   const { rules, default: fallback = "allow" } = read.value;
   const content = contentOf(read);
+  const streams = content === undefined ? undefined : referenceStreams(content, rules);
   const filters = rules.map((rule, i) => ruleFilter(rule, i, read, hook));
   /** The frame as the hook has it. */
   const seen = (frame: Uint8Array): Uint8Array => (HOOKS[hook].link === 0 ? frame.subarray(14) : frame);
@@ -82,15 +86,15 @@ export function referenceFirewall(
     return true;
   };
 
-  const missOf = (index: number, frame: Uint8Array, facts: PacketFacts): Miss => {
+  const missOf = (index: number, frame: Uint8Array, facts: PacketFacts, stream: StreamWords | undefined): Miss => {
     const rule = rules[index] as Rule;
     const miss = missedField(rule, facts, sets);
     if (miss !== undefined) return miss;
     const filter = filters[index];
     if (filter !== undefined && !filter.matches(seen(frame))) return `its bytes are not '${filter.source.text}'`;
-    if (rule.content !== undefined && content !== undefined && !payloadSays(content, index, payloadOf(frame, facts)))
-      return "its payload says something else";
-    return undefined;
+    if (rule.content === undefined || content === undefined) return undefined;
+    if (payloadSays(content, index, rule.action, payloadOf(frame, facts), stream)) return undefined;
+    return stream?.unclear === true ? "what it says is unclear" : "its payload says something else";
   };
 
   const judge = (frame: Uint8Array, { now = 0n, vlan, established }: Circumstances = {}): Verdict => {
@@ -104,8 +108,9 @@ export function referenceFirewall(
     const source = facts.source?.join();
     const block = source === undefined ? undefined : blocked.get(source);
     if (blocks && block !== undefined && block.until > now) return { action: "deny", rule: block.rule, passed };
+    const stream = streams?.follow(flow, frame, facts);
     for (const [i, rule] of rules.entries()) {
-      let miss = missOf(i, frame, facts);
+      let miss = missOf(i, frame, facts, stream);
       if (miss === undefined && rule.state !== undefined && known !== (rule.state === "established"))
         miss = `its flow is ${known ? "established" : "new"}`;
       if (miss === undefined && rule.state === "established") flows.set(flow, now);
@@ -122,9 +127,10 @@ export function referenceFirewall(
         passed.push({ rule: i });
         continue;
       }
-      const action = rule.action as Verdict["action"];
+      const unclear = rule.content !== undefined && stream?.unclear === true;
+      const action = unclear ? "deny" : (rule.action as Verdict["action"]);
       if ((action === "allow" || action === "guard") && tracks && hasPorts(facts)) flows.set(flow, now);
-      return { action, rule: i, passed };
+      return { action, rule: i, ...(unclear ? { unclear } : {}), passed };
     }
     if (fallback === "allow" && tracks && hasPorts(facts)) flows.set(flow, now);
     return { action: fallback, passed };
@@ -134,7 +140,8 @@ export function referenceFirewall(
     judge,
     missOf: (rule, frame, { vlan } = {}) => {
       const facts = factsOf(frame, vlan, hook);
-      return facts === undefined ? "it is no Ethernet frame" : missOf(rule, frame, facts);
+      if (facts === undefined) return "it is no Ethernet frame";
+      return missOf(rule, frame, facts, streams?.follow(flowKey(facts), frame, facts, false));
     },
   };
 }

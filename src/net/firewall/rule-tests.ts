@@ -5,7 +5,7 @@ import { embedded } from "../../machine/index.ts";
 import { COUNTERS } from "./counters.ts";
 import { HOOKS } from "./hooks.ts";
 import { NETWORKS6 } from "./networks.ts";
-import { packetOfHex, packetOfWords } from "./packet-words.ts";
+import { packetOfHex, packetsOfText } from "./packet-words.ts";
 import type { CompiledFirewall } from "./program.ts";
 import { FIREWALL_PROGRAM } from "./program.ts";
 import { referenceFirewall, type Verdict } from "./reference.ts";
@@ -36,9 +36,11 @@ export function runRuleTests(compiled: CompiledFirewall): readonly TestOutcome[]
 
 function failureOf(test: RuleTest, compiled: CompiledFirewall): string | undefined {
   if ((test.packet === undefined) === (test.hex === undefined)) return "it needs a packet, in words or as bytes (hex)";
-  const frame = test.packet === undefined ? packetOfHex(test.hex as string) : packetOfWords(test.packet);
-  if ("wrong" in frame) return frame.wrong;
-  const verdict = judge(frame, compiled, test.state);
+  const frames = test.packet === undefined ? [packetOfHex(test.hex as string)] : packetsOfText(test.packet);
+  if ("wrong" in frames) return frames.wrong;
+  const [frame, ...before] = frames.toReversed();
+  if (frame === undefined || "wrong" in frame) return frame?.wrong;
+  const verdict = judge(frame, compiled, test.state, before.reverse() as Uint8Array[]);
   if (onMachine(verdict.action) !== test.expect)
     return `it is ${done(verdict.action)} by ${ruleName(compiled, verdict.rule)}`;
   if (test.by !== undefined && !meant(test.by, verdict, compiled))
@@ -57,9 +59,16 @@ function meant(by: string, { rule }: Verdict, { rules }: CompiledFirewall): bool
   return rule !== undefined && (rules.value.rules[rule]?.name === by || String(rule + 1) === by);
 }
 
-/** What becomes of a frame, by the compiled program; of its flow it is told, or it is new. */
-export function judge(frame: Uint8Array, compiled: CompiledFirewall, state?: "new" | "established"): Verdict {
-  const reference = referenceFirewall(compiled.rules, compiled.sets, compiled.hook).judge(frame, {
+/** What becomes of a frame, by the compiled program; of its flow it is told, or it is new. `before`: packets that came ahead of it. */
+export function judge(
+  frame: Uint8Array,
+  compiled: CompiledFirewall,
+  state?: "new" | "established",
+  before: readonly Uint8Array[] = [],
+): Verdict {
+  const rulesThemselves = referenceFirewall(compiled.rules, compiled.sets, compiled.hook);
+  for (const one of before) rulesThemselves.judge(one, { now: 1n });
+  const reference = rulesThemselves.judge(frame, {
     now: 1n,
     ...(state === undefined ? {} : { established: state === "established" }),
   });
@@ -68,6 +77,7 @@ export function judge(frame: Uint8Array, compiled: CompiledFirewall, state?: "ne
   const machine = embedded(compiled.object, { clock: () => 1n });
   for (const { key, bits } of compiled.trie)
     machine.maps.get(NETWORKS6)?.update(key, new Uint8Array(Uint32Array.of(bits).buffer));
+  for (const one of before) machine.run(FIREWALL_PROGRAM, { packet: one });
   const result = machine.run(FIREWALL_PROGRAM, { packet: frame });
   const rules = compiled.rules.value.rules.length;
   const hook = HOOKS[compiled.hook];

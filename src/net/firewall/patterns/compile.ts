@@ -38,6 +38,7 @@ export interface ContentMatcher {
   readonly function: IrFunction;
   readonly map: MapSpec;
   readonly automaton: Automaton;
+  readonly table: Table;
   /** Bytes of the payload that it looks at. */
   readonly bytes: number;
 }
@@ -139,6 +140,7 @@ export function compileContent(
       function: make,
       map: table.map,
       automaton: table.automaton,
+      table,
       bytes: own,
     });
   }

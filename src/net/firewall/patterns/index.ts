@@ -10,6 +10,8 @@ export {
   holds,
   MOST_BITS,
 } from "./compile.ts";
+export { KEPT_ROOM, nameKept, streamPart, walkKept } from "./kept.ts";
 export { type ContentPattern, MATCHERS, type MatcherName, partsOf } from "./kinds.ts";
-export { matchPayload, serverName } from "./reference.ts";
+export { matchPayload, matchStream, serverName } from "./reference.ts";
 export { MOST_BYTES, MOST_OFFSET, type PacketContext } from "./scan.ts";
+export { startOf } from "./table.ts";

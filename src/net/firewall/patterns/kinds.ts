@@ -100,6 +100,8 @@ const METHOD = repeat(one(LETTERS), 1);
 const TARGET = repeat(one(allBut(SPACE | ENDS)), 1);
 const BLANKS = repeat(one(SPACE | byteSet(9)), 0);
 const LINE_END = sequence(maybe(literal("\r")), literal("\n"));
+/** Empty lines before a request, which servers pass over (RFC 9112, 2.2). */
+const BEFORE = repeat(LINE_END, 0);
 const VERSION = sequence(literal(" HTTP/1."), one(byteRange(0x30, 0x31)), LINE_END);
 const OTHER_LINES = repeat(sequence(repeat(one(allBut(ENDS)), 1), LINE_END), 0);
 
@@ -110,6 +112,7 @@ function host(text: string): PatternTree | Wrong {
   const name = nameTree(suffix, one(inHost & ~byteSet(0x2e)), one(inHost));
   const port = maybe(sequence(literal(":"), repeat(one(byteRange(0x30, 0x39)), 1)));
   return sequence(
+    BEFORE,
     METHOD,
     one(SPACE),
     TARGET,
@@ -149,13 +152,13 @@ export function partsOf(pattern: ContentPattern, ignoreCase: boolean): readonly 
   if (method !== undefined)
     parts.push(
       /^[A-Z]{1,16}$/.test(method)
-        ? part("http", literal(`${method} `), true, `method ${method}`)
+        ? part("http", sequence(BEFORE, literal(`${method} `)), true, `method ${method}`)
         : wrong(`'${method}' is no method of HTTP`, "Methods are written large: GET, POST"),
     );
   if (path !== undefined)
     parts.push(
       /^\/[\x21-\x7e]*$/.test(path)
-        ? part("http", sequence(METHOD, one(SPACE), literal(path)), true, `path ${path}`)
+        ? part("http", sequence(BEFORE, METHOD, one(SPACE), literal(path)), true, `path ${path}`)
         : wrong(`'${path}' is no path`, "A path begins with /, and has no blanks: /api/"),
     );
   return parts.length === 0 ? wrong("Nothing is asked of the request", "http has host, method, path") : settled(parts);

@@ -52,6 +52,9 @@ export function tableOf(automaton: Automaton, name: string): Table {
   return { map, automaton, masksAt, columnsAt, columnBytes };
 }
 
+/** The state in which walks begin. */
+export const startOf = ({ automaton }: Table): number => automaton.start * 2;
+
 /** A walk under way in a function. */
 export class Walk {
   readonly #b: FunctionBuilder;
@@ -61,12 +64,13 @@ export class Walk {
   readonly #state: Variable = { name: "state", type: INT };
   readonly #found: Variable = { name: "found", type: INT };
 
-  constructor(b: FunctionBuilder, table: Table) {
+  /** Goes on from a state that an earlier walk has left; without one it begins. */
+  constructor(b: FunctionBuilder, table: Table, state?: Value) {
     this.#b = b;
     this.#table = table;
     this.#classes = b.mapValue(table.map.name, 0);
     this.#columns = b.mapValue(table.map.name, table.columnsAt);
-    b.write(this.#state, b.const(table.automaton.start * 2));
+    b.write(this.#state, state ?? b.const(startOf(table)));
     b.write(this.#found, b.const(0));
   }
 
@@ -105,6 +109,11 @@ export class Walk {
       },
       { unlikely: "then" },
     );
+  }
+
+  /** Where it is, of 16 bits. */
+  get state(): Value {
+    return this.#b.read(this.#state);
   }
 
   /** Bits of what has matched so far. */
