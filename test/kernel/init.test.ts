@@ -71,7 +71,12 @@ describe("a project of scry init", () => {
   });
 
   it("passes its own test in the kernel", () => {
-    const { status, said } = run(join(repository, "node_modules/vitest/vitest.mjs"), "run", "--no-color");
+    const { status, said } = run(
+      join(repository, "node_modules/vitest/vitest.mjs"),
+      "run",
+      "--no-color",
+      "--testTimeout=30000",
+    );
     expect(said).toMatch(/Tests +3 passed/);
     expect(status).toBe(0);
   });
@@ -82,12 +87,16 @@ describe("a project of scry init", () => {
 
   it.skipIf(!readable)("passes it without root", () => {
     chmodSync(folder, 0o777);
-    const { stdout, stderr } = spawnSync("setpriv", [...nobody, process.execPath, vitest, "run", "--no-color"], {
-      cwd: folder,
-      encoding: "utf8",
-      timeout: 60_000,
-      env: { PATH: process.env["PATH"], HOME: folder },
-    });
+    const { stdout, stderr } = spawnSync(
+      "setpriv",
+      [...nobody, process.execPath, vitest, "run", "--no-color", "--testTimeout=30000"],
+      {
+        cwd: folder,
+        encoding: "utf8",
+        timeout: 60_000,
+        env: { PATH: process.env["PATH"], HOME: folder },
+      },
+    );
     expect(stdout + stderr).toMatch(/Tests +2 passed \| 1 skipped/);
   });
 });

@@ -887,7 +887,7 @@ const tracing: readonly DifferentialCase[] = [
     needs: "breakpoints",
     options: ["-p", "PID"],
   },
-  { name: "interval", script: "interval:ms:20 { @n++; if (@n == 3) { exit(); } }" },
+  { name: "interval", script: "interval:ms:200 { @n++; if (@n == 3) { exit(); } }" },
   {
     name: "interval: two of them",
     script: 'i:ms:10 { @a = 1; } interval:s:1 { @b = 1; exit(); } begin { printf("go\\n"); }',
