@@ -19,7 +19,7 @@ import { type LoadedObject, type LoadedProgram, loadObject } from "./load.ts";
 import { inNetworkNamespace } from "./net-namespace.ts";
 import { type NetworkProgram, networkPrograms } from "./network-programs.ts";
 import { programInfo } from "./program-info.ts";
-import { interfaceIndex, openPacketSocket } from "./sockets.ts";
+import { interfaceIndex, interfaceMtu, openPacketSocket } from "./sockets.ts";
 
 const ip = (...words: string[]): void => void execFileSync("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
 
@@ -423,6 +423,8 @@ describe("socket lookup", () => {
 describe("interfaces", () => {
   it("have their numbers, in their own namespaces", () => {
     expect(interfaceIndex("lo")).toBe(1);
+    expect(interfaceMtu("lo")).toBe(65_536);
+    expect(() => interfaceMtu("v1")).toThrow(/"v1".*SIOCGIFMTU|SIOCGIFMTU.*"v1"/);
     expect(inNetworkNamespace(netns(b), () => interfaceIndex("v1"))).toBeGreaterThan(1);
     expect(() => interfaceIndex("v1")).toThrow(SystemCallError);
     expect(() => interfaceIndex("a-name-that-is-too-long")).toThrow(/1 to 15 bytes/);

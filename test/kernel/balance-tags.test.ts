@@ -33,7 +33,7 @@ describe("scry balance, in VLANs", () => {
 source: ${network.balancer.address}
 source6: ${network.balancer.address6}
 services:
-  web: { address: "${vip}", port: 80, health: { tcp: true, every: 300ms }, servers: { s0: "${s0}", s1: "${s1}" } }
+  web: { address: "${vip}", port: 80, health: { tcp: true, every: 300ms, timeout: 10s }, servers: { s0: "${s0}", s1: "${s1}" } }
 `;
     await using _tags = await network.tag(ids);
     const balancing = await balance(network, file("tags.yaml", text));
@@ -46,8 +46,9 @@ services:
       const status = JSON.parse(
         await printed(network, network.balancer, "balance", "status", "-i", "v0", "--json"),
       ) as { services: { servers: { name: string; flows: number }[] }[] };
-      const flows = status.services[0]?.servers.map(({ name, flows }) => [name, flows]) ?? [];
-      expect(Object.fromEntries(flows)).toEqual(round.by);
+      // And the last words of a client before this one, which may have come late.
+      for (const { name, flows } of status.services[0]?.servers ?? [])
+        expect(flows).toBeGreaterThanOrEqual(round.by[name] ?? Number.POSITIVE_INFINITY);
     } finally {
       client.end();
       expect(await balancing.end()).toBe(0);

@@ -273,11 +273,24 @@ export class LiveBalancer {
     return new Map(this.#plan.servers.map((row) => [row.slot, stampOf(row.identity)]));
   }
 
-  /** Corrects what the data plane has counted for limits: flows may have been forgotten. */
-  correctLimits(flows: ReadonlyMap<number, number>): void {
+  /** Flows of each slot as the data plane has counted them, where there are limits. */
+  countedFlows(): ReadonlyMap<number, number> {
+    const { open } = this.#object.maps as Readonly<Record<string, { get(key: number): number | undefined }>>;
+    if (!this.settings.LIMITS) return new Map();
+    return new Map(this.#plan.servers.map(({ slot }) => [slot, open?.get(slot) ?? 0]));
+  }
+
+  /**
+   * Corrects what the data plane has counted for limits: flows may have been forgotten. `before`: what it had counted before `flows`
+   * were looked through; those that have begun or ended since then are not forgotten again.
+   */
+  correctLimits(flows: ReadonlyMap<number, number>, before: ReadonlyMap<number, number>): void {
     const { open } = this.#object.maps as Readonly<Record<string, { set(key: number, value: number): void }>>;
-    if (!this.settings.LIMITS) return;
-    for (const { slot } of this.#plan.servers) open?.set(slot, flows.get(slot) ?? 0);
+    for (const [slot, now] of this.countedFlows()) {
+      // In 32 bits: what is counted may be below zero for a moment.
+      const since = (now - (before.get(slot) ?? now)) | 0;
+      open?.set(slot, Math.max(0, (flows.get(slot) ?? 0) + since));
+    }
   }
 
   /** Raw tables, for those who look into them. */

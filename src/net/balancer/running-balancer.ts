@@ -186,8 +186,9 @@ export class RunningBalancer {
     const draining = live.plan.servers.filter(({ standing }) => standing.state === "draining");
     const leaves = live.plan.servers.some(({ leaving }) => leaving);
     if (draining.length === 0 && !leaves && !live.settings.LIMITS) return;
+    const counted = live.countedFlows();
     const flows = live.openFlows();
-    live.correctLimits(flows);
+    live.correctLimits(flows, counted);
     for (const row of draining) {
       if (row.leaving || (flows.get(row.slot) ?? 0) > 0 || this.#drained.has(row.identity)) continue;
       this.#drained.add(row.identity);

@@ -7,7 +7,7 @@ import { four } from "./four.bpf.ts";
 import { Ethernet } from "./headers.bpf.ts";
 import { FOUR, SIX } from "./settings.ts";
 import { six } from "./six.bpf.ts";
-import { isBalanced, isTag, retagged, tagsOf, untagged } from "./tags.bpf.ts";
+import { ADDRESSES, Behind, carriesBalanced, isBalanced, isTag, retagged, untagged } from "./tags.bpf.ts";
 
 export const balance = xdp((packet) => {
   const eth = packet.at(Ethernet);
@@ -16,8 +16,11 @@ export const balance = xdp((packet) => {
   let tags = u64(0);
   if (!isBalanced(type)) {
     if (!isTag(type)) return XDP.PASS;
-    tags = tagsOf(packet);
-    if (tags === 0 || !untagged(packet, tags)) return XDP.PASS;
+    const behind = packet.at(Behind, ADDRESSES);
+    if (!behind || !carriesBalanced(packet, behind.second)) return XDP.PASS;
+    // It is not 0, which nothing here tells the verifier: else it would go through all that follows once more for frames without tags.
+    tags = u64(behind.first) | (u64(behind.second) << 32);
+    if (!untagged(packet, tags)) return XDP.PASS;
     const bare = packet.at(Ethernet);
     if (!bare) return XDP.DROP;
     type = u32(bare.type);

@@ -1,14 +1,14 @@
 // VLAN tags, one or two: taken off a frame before its packet is looked at, and put on again behind it, whatever has become of it. So
 // no other part knows of them, and frames without any pay for two comparisons.
 
-import { be16, i32, struct, u16, u32, u64, XDP, type XdpContext } from "scry/bpf";
+import { be16, i32, struct, u16, u32, type u64, XDP, type XdpContext } from "scry/bpf";
 import { Ethernet } from "./headers.bpf.ts";
 import { lost, NO_ROOM } from "./maps.bpf.ts";
 import { FOUR, SIX } from "./settings.ts";
 
-const ADDRESSES = 12;
+export const ADDRESSES = 12;
 /** What is behind them, as it lies: a tag, then another one, or a type and two bytes more. */
-const Behind = struct({ first: u32, second: u32 });
+export const Behind = struct({ first: u32, second: u32 });
 /** The same behind two tags. */
 const Type = struct({ type: be16, behind: u16 });
 
@@ -19,15 +19,12 @@ const isTagWord = (word: u32): boolean => (word & 0xffff) === 0x0081 || (word & 
 /** Packets of a family that has services. */
 export const isBalanced = (type: u32): boolean => (FOUR && type === 0x0800) || (SIX && type === 0x86dd);
 
-/** What is behind the addresses of a frame that begins with a tag, the second word in the upper half; 0: what it carries is not balanced. */
-export function tagsOf(packet: XdpContext): u64 {
-  const behind = packet.at(Behind, ADDRESSES);
-  if (!behind) return u64(0);
+/** Is what is behind a frame's tags balanced? `second`: the second word behind the addresses. */
+export function carriesBalanced(packet: XdpContext, second: u32): boolean {
   let at: u32 = ADDRESSES + 4;
-  if (isTagWord(behind.second)) at += 4;
+  if (isTagWord(second)) at += 4;
   const carried = packet.at(Type, at);
-  if (!carried || !isBalanced(u32(carried.type))) return u64(0);
-  return u64(behind.first) | (u64(behind.second) << 32);
+  return carried !== undefined && isBalanced(u32(carried.type));
 }
 
 const bytesOf = (tags: u64): i32 => (isTagWord(u32(tags >> 32)) ? i32(8) : i32(4));
@@ -47,7 +44,7 @@ function moved(packet: XdpContext, by: i32): boolean {
   return true;
 }
 
-/** Takes a frame's tags off; false: it has become no frame. */
+/** Takes a frame's tags off, which are what is behind its addresses, the second word in the upper half; false: it has become no frame. */
 export const untagged = (packet: XdpContext, tags: u64): boolean => moved(packet, bytesOf(tags));
 
 /** What has become of a frame, with its tags again: the verdict. */
