@@ -49,7 +49,8 @@ describe.skipIf(!there || !filterFixtures)("generated filters", () => {
   it("match the packets that libpcap's programs match", { timeout: 120_000 + filters * 200 }, () => {
     const random = randomOf(seed);
     const packets = tracePackets().filter((_, i) => i % 4 === 0);
-    const link = ["EN10MB", "EN10MB", "EN10MB", ...linkTypes().map(({ name }) => name)];
+    const protocols = linkTypes().filter(({ framing }) => framing !== "raw");
+    const link = ["EN10MB", "EN10MB", "EN10MB", ...protocols.map(({ name }) => name)];
     let compared = 0;
     let refused = 0;
     /** Other packets match, by a program of libpcap's that asks memory which it has not written. */
