@@ -102,6 +102,8 @@ export class Link {
   snap: number;
   llc: number;
   labels = 0;
+  /** Whether labels of MPLS may stand behind the header. */
+  mayHaveLabels: boolean;
   /** Holds where there is a link header: within Geneve there need not be. */
   present: Condition = always(true);
   /** Holds where the frame carries data: of LAN emulation, some are for its own control. */
@@ -112,6 +114,7 @@ export class Link {
     this.values = values;
     this.linkType = linkType;
     this.known = known;
+    this.mayHaveLabels = linkType.labels === true;
     this.framing = linkType.framing;
     this.snap = linkType.snap ?? 0;
     this.llc = linkType.llc ?? 0;

@@ -46,19 +46,18 @@ const vlan: Meaning = (link, word) => {
   if (link.framing !== "ethernet" && (!isFrames(link) || link.linkType.radio === "ppi"))
     return lacks(link, "VLANs", word.span);
   const tagged = or(...[EtherType.VLAN, EtherType.QINQ, EtherType.QINQ_OLD].map((t) => link.isProtocol(t, word.span)));
-  const { payload } = link;
+  const { payload, network } = link;
   link.payload = behind(payload, 4);
   if (link.framing === "ethernet") link.type = behind(link.type, 4);
   if (number === undefined) return tagged;
-  return and(tagged, link.equals(payload, 0, 2, number, 0xfff));
+  return and(tagged, link.equals(network, 0, 2, number, 0xfff));
 };
 
 const mpls: Meaning = (link, word) => {
   const number = limited(word, 0xfffff);
   let labelled: Condition;
   if (link.labels > 0) labelled = not(test(link.load(link.network, -2, 1), "&", 1));
-  else if (link.framing === "ethernet" || link.linkType.labels === true)
-    labelled = link.isProtocol(EtherType.MPLS, word.span);
+  else if (link.framing === "ethernet" || link.mayHaveLabels) labelled = link.isProtocol(EtherType.MPLS, word.span);
   else return lacks(link, "MPLS", word.span);
   const label = number === undefined ? always(true) : link.equals(link.network, 0, 4, number << 12, 0xfffff000);
   link.snap += 4;
@@ -75,6 +74,7 @@ const pppoes: Meaning = (link, word) => {
   link.type = link.header;
   link.payload = behind(link.header, 2);
   link.framing = "ppp";
+  link.mayHaveLabels = true;
   link.snap = 0;
   link.llc = 0;
   return is;
@@ -130,7 +130,7 @@ const llc: Meaning = (link, word) => {
   return and(is, link.equals(link.payload, 2, 1, frame[1], frame[0]));
 };
 
-const isFrames = ({ linkType }: Link): boolean => linkType.framing === "802.11";
+const isFrames = ({ framing }: Link): boolean => framing === "802.11";
 
 const inFrames = (link: Link, word: Word): void => {
   if (!isFrames(link)) lacks(link, `'${word.word}'`, word.span, "Frames of 802.11 have it");
