@@ -64,6 +64,22 @@ describe("scry filter", () => {
     expect(await written(bytes, "not arp")).toEqual({ status: 1, seconds: [0, 2] });
   });
 
+  it("asks of a capture what its own link type has", async () => {
+    const count = async (linkType: number, first: number, expression: string): Promise<number> => {
+      const bytes = capture(9);
+      bytes.writeUInt32LE(linkType, 20);
+      for (let i = 0; i < 9; i++) bytes[24 + 76 * i + 16] = i < 4 ? first : 0;
+      return (await written(bytes, expression)).seconds.length;
+    };
+    expect(await count(105, 0x80, "subtype beacon")).toBe(4);
+    expect(await count(134, 0x4d, "link[0] = 0x4d or outbound")).toBe(9);
+    expect(await count(189, 7, "link[0] = 7 and len = 60")).toBe(4);
+    await expect(count(1, 7, "subtype beacon")).rejects.toThrow("SCRY1506");
+    await expect(count(189, 7, "ip")).rejects.toThrow("USB_LINUX carries no protocols");
+    await expect(count(1, 7, "outbound")).rejects.toThrow("only while they are captured");
+    await expect(filterPackets(["-y", "EN10MB", "type mgt", join(folder, "in.pcap")])).rejects.toThrow("SCRY1506");
+  });
+
   it.skipIf(lacking("captures packed by zstd", { zstd: hasTool("zstd") }))(
     "reads what zstd packs, whole and cut",
     async () => {

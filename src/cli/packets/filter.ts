@@ -49,12 +49,21 @@ export async function filterPackets(words: readonly string[]): Promise<number> {
   }
   const alone = LIVE.find((name) => given.has(name));
   if (alone !== undefined) throw new UsageError(`--${alone} is for captures from an interface (-i)`);
-  // What is wrong with the text is said before the file is read; a link type may lack what another has.
-  compileFilter(text, { linkType: which, mayMatchNothing: true });
+  checkText(text, which, given.has("link-type"));
   return filterFile(file ?? "-", text, given);
 }
 
 type Given = CommandLine["given"];
+
+/** Throws for what is wrong with a text, before any file is read. What a link type lacks counts only where it was said: files say their own. */
+function checkText(text: string, linkType: string | number, said: boolean): void {
+  try {
+    compileFilter(text, { linkType, mayMatchNothing: true, fromFile: true });
+  } catch (error) {
+    const ofLink = error instanceof DiagnosticError && error.diagnostics.every(({ code }) => code === "SCRY1506");
+    if (said || !ofLink) throw error;
+  }
+}
 
 /** A number of an option, from 1 on. */
 function numberOf(given: Given, name: string, least: number): number | undefined {
@@ -124,7 +133,7 @@ async function explain(
         line = number;
         if (number !== (wanted ?? 1)) return;
         found = true;
-        const filter = compileFilter(text, { linkType: packet.linkType, mayMatchNothing: true });
+        const filter = compileFilter(text, { linkType: packet.linkType, mayMatchNothing: true, fromFile: true });
         const picture = format === "dot" || format === "mermaid";
         // Of pictures nothing else may be in the text.
         printText(1, `${picture ? "" : `${packetLine(packet)}\n`}${shown(filter, format, packet)}`);
@@ -203,7 +212,7 @@ class FiltersByLink {
   /** Throws for the first link type; of another that the filter is not for, no packet matches. */
   readonly of = (linkType: number): CompiledFilter => {
     try {
-      return compileFilter(this.#text, { linkType, mayMatchNothing: true });
+      return compileFilter(this.#text, { linkType, mayMatchNothing: true, fromFile: true });
     } catch (error) {
       if (!(error instanceof DiagnosticError) || !this.#any) throw error;
       this.leftOut.push(`Packets of link type ${linkType} are left out: ${error.diagnostics[0]?.message}`);

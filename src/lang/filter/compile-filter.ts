@@ -22,6 +22,8 @@ export interface FilterOptions {
   readonly resolver?: Resolver;
   /** The mask of the network that the packets are captured in, as a number, for `ip broadcast`: 0xffffff00. Unknown by default. */
   readonly netmask?: number;
+  /** Packets come of a file: what only the kernel knows of them (`inbound`, `ifindex`) is refused, unless they have it written in them. */
+  readonly fromFile?: boolean;
   /** False leaves the tests as the text has them. */
   readonly optimize?: boolean;
   /** A filter that no packet can match is refused, unless this is set. */
@@ -63,12 +65,7 @@ export function compileFilter(text: string, options: FilterOptions = {}): Compil
       );
     }
     const tree = parseFilter(text);
-    const { condition, values, said } = meaningOf(
-      tree,
-      linkType,
-      { ...STANDARD_NAMES, ...options.resolver },
-      options.netmask,
-    );
+    const { condition, values, said } = meaningOf(tree, linkType, { ...STANDARD_NAMES, ...options.resolver }, options);
     const nodes = new Nodes(values, said);
     const lowered = nodes.lower(condition, YES, NO);
     const graph = options.optimize === false ? lowered : optimize(lowered, nodes);

@@ -95,7 +95,8 @@ export class Values {
   }
 
   headerLength(offset: number): Value {
-    return this.#value(`header ${offset}`, { kind: "header-length", offset });
+    const at = offset >>> 0;
+    return this.#value(`header ${at}`, { kind: "header-length", offset: at });
   }
 
   /** Bytes at `base + offset`. */

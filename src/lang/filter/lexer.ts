@@ -82,6 +82,8 @@ function wordToken(text: string, span: Span): Token {
   if (/^(?:\d+|0[xX][0-9a-fA-F]+)$/.test(text)) return { kind: "number", number: numberOf(text, span), text, span };
   if (/^\d+(?:\.\d+){1,3}$/.test(text)) {
     const parts = text.split(".").map(Number);
+    const [area = 0, node = 0] = parts;
+    if (parts.length === 2 && node > 255) return { kind: "decnet", area, node, text, span };
     if (parts.some((part) => part > 255))
       return fail("SCRY1502", span, `'${text}' is no IPv4 address`, "Each part goes from 0 to 255");
     const address = parts.reduce((sum, part) => ((sum << 8) | part) >>> 0, 0);

@@ -1,5 +1,7 @@
 // Link types: how a packet begins, one row each. Numbers are those of the `DLT_` constants (pcap/dlt.h).
 
+import { RAW_LINK_TYPES } from "./raw-link-types.ts";
+
 /** How the protocol of a packet is told from its first bytes. */
 export type Framing =
   | "ethernet"
@@ -17,7 +19,9 @@ export type Framing =
   | "frame-relay"
   | "arcnet"
   | "appletalk"
-  | "ss7";
+  | "ss7"
+  | "mark"
+  | "raw";
 
 export interface LinkType {
   /** As tcpdump's -y takes it. */
@@ -34,7 +38,7 @@ export interface LinkType {
   readonly radio?: "radiotap" | "prism" | "avs" | "ppi";
   /** Where the protocol stands; of SS7, where MTP2 begins. */
   readonly type: number;
-  /** Where the payload begins, LLC and SNAP with it. */
+  /** Where the payload begins, LLC and SNAP with it; -1: not known, so that it is looked for outside of the packet. */
   readonly payload: number;
   /** Bytes of LLC with SNAP before the network's header, and of LLC alone. */
   readonly snap?: number;
@@ -45,12 +49,15 @@ export interface LinkType {
   readonly macs?: { readonly source: number; readonly destination: number };
   /** Numbers of address families, in the byte order of the header. */
   readonly families?: { readonly size: 1 | 4; readonly ip: number; readonly ip6: number };
+  /** What all packets of the link begin with: all that tells protocols there, whichever is asked. */
+  readonly mark?: { readonly value: number; readonly mask: number };
   /** A field that tells packets that were sent from here, and those that came in, where these are not all others. */
   readonly outgoing?: {
     readonly at: number;
     readonly size: 1 | 2;
     readonly value: number;
     readonly incoming?: number;
+    readonly mask?: number;
   };
   /** Whether labels of MPLS may stand behind the link's header. */
   readonly labels?: true;
@@ -60,6 +67,32 @@ const ETHERNET_MACS = { source: 6, destination: 0 };
 
 /** Frames of 802.11 begin with that many bytes, where they are not those of quality of service. */
 export const FRAME_HEADER = 24;
+
+/** Of Juniper's routers: behind "MGC" and a byte of flags each has headers of its own. Payload, SNAP and LLC as libpcap reads them. */
+const JUNIPER: readonly (readonly [name: string, number: number, payload?: number, snap?: number, llc?: number])[] = [
+  ["MLPPP", 130, 4],
+  ["MLFR", 131, 4],
+  ["ES", 132],
+  ["GGSN", 133, 12],
+  ["MFR", 134, 4],
+  ["ATM2", 135, 8, 0, 10],
+  ["SERVICES", 136],
+  ["ATM1", 137, 4, 0, 10],
+  ["MONITOR", 164, 12],
+  ["PPPOE", 167, 14, 18, 21],
+  ["PPPOE_ATM", 168, 6],
+  ["ETHER", 178, 14, 18, 21],
+  ["PPP", 179, 4],
+  ["FRELAY", 180, 4],
+  ["CHDLC", 181, 4],
+  ["VP", 183],
+  ["ISM", 194],
+  ["ST", 200],
+  ["VS", 232],
+  ["SRX_E2E", 233],
+  ["FIBRECHANNEL", 234],
+  ["ATM_CEMIC", 238],
+];
 
 const rows: readonly LinkType[] = [
   {
@@ -258,7 +291,7 @@ const rows: readonly LinkType[] = [
     type: 1,
     payload: 24,
     families: { size: 1, ip: 2, ip6: 26 },
-    outgoing: { at: 2, size: 2, value: 1 },
+    outgoing: { at: 2, size: 2, value: 1, incoming: 2 },
   },
   { name: "RAW", number: 12, inFiles: 101, title: "raw IP", framing: "ip-version", type: 0, payload: 0 },
   {
@@ -268,7 +301,7 @@ const rows: readonly LinkType[] = [
     framing: "ip-version",
     type: 0,
     payload: 16,
-    outgoing: { at: 0, size: 1, value: 1 },
+    outgoing: { at: 0, size: 1, value: 1, incoming: 0 },
   },
   {
     name: "SLIP_BSDOS",
@@ -294,6 +327,34 @@ const rows: readonly LinkType[] = [
   { name: "MTP2", number: 140, title: "SS7 MTP2", framing: "ss7", type: 0, payload: 0 },
   { name: "MTP2_WITH_PHDR", number: 139, title: "SS7 MTP2 with a header", framing: "ss7", type: 4, payload: 0 },
   { name: "ERF", number: 197, title: "SS7 MTP2 in ERF", framing: "ss7", type: 20, payload: 0 },
+  ...JUNIPER.map(
+    ([name, number, payload = -1, snap = payload < 0 ? -1 : 0, llc = -1]): LinkType => ({
+      name: `JUNIPER_${name}`,
+      number,
+      title: `Juniper ${name}`,
+      framing: "mark",
+      type: 0,
+      payload,
+      snap,
+      llc,
+      mark: { value: 0x4d474300, mask: 0xffffff00 },
+      outgoing: { at: 3, size: 1, value: 0, incoming: 1, mask: 1 },
+    }),
+  ),
+  {
+    name: "BACNET_MS_TP",
+    number: 165,
+    title: "BACnet MS/TP",
+    framing: "mark",
+    type: 0,
+    payload: -1,
+    snap: -1,
+    llc: -1,
+    mark: { value: 0x55ff0000, mask: 0xffff0000 },
+  },
+  ...RAW_LINK_TYPES.map(
+    ([name, number]): LinkType => ({ name, number, title: name, framing: "raw", type: 0, payload: 0 }),
+  ),
 ];
 
 /** A link type by its name (`EN10MB`, in any case) or number. */

@@ -9,6 +9,7 @@ import { fail } from "./problems.ts";
 
 /** Numbers of protocols in Ethernet's header (IEEE 802), and services of LLC below 256. */
 export const EtherType = {
+  XNS: 0x0600,
   IP: 0x0800,
   ARP: 0x0806,
   RARP: 0x8035,
@@ -45,7 +46,8 @@ const PPP_OF: ReadonlyMap<number, number> = new Map([
   [EtherType.ATALK, 0x29],
   [EtherType.LLC_ISO, 0x23],
   [EtherType.LLC_STP, 0x31],
-  [EtherType.IPX, 0x2b],
+  [EtherType.LLC_IPX, 0x2b],
+  [EtherType.XNS, 0x25],
   [EtherType.MPLS, 0x281],
 ]);
 
@@ -80,6 +82,14 @@ export interface Place {
 
 export const behind = (place: Place, bytes: number): Place => ({ base: place.base, offset: place.offset + bytes });
 
+/** What is known of all packets besides their bytes. */
+export interface KnownOfPackets {
+  /** Of the network that the interface is in. */
+  readonly netmask?: number | undefined;
+  /** They come of a file: no kernel is there to be asked. */
+  readonly fromFile?: boolean | undefined;
+}
+
 export class Link {
   readonly values: Values;
   readonly linkType: LinkType;
@@ -92,16 +102,19 @@ export class Link {
   snap: number;
   llc: number;
   labels = 0;
+  /** Whether labels of MPLS may stand behind the header. */
+  mayHaveLabels: boolean;
   /** Holds where there is a link header: within Geneve there need not be. */
   present: Condition = always(true);
+  /** Holds where the frame carries data: of LAN emulation, some are for its own control. */
+  carries: Condition = always(true);
+  readonly known: KnownOfPackets;
 
-  /** Of the network that the interface is in, where it is known. */
-  readonly netmask: number | undefined;
-
-  constructor(values: Values, linkType: LinkType, netmask?: number) {
+  constructor(values: Values, linkType: LinkType, known: KnownOfPackets = {}) {
     this.values = values;
     this.linkType = linkType;
-    this.netmask = netmask;
+    this.known = known;
+    this.mayHaveLabels = linkType.labels === true;
     this.framing = linkType.framing;
     this.snap = linkType.snap ?? 0;
     this.llc = linkType.llc ?? 0;
@@ -174,6 +187,11 @@ export class Link {
     return this.linkType.radio === "ppi" ? test(this.values.load(4, 4), "=", PPI_80211) : always(true);
   }
 
+  /** Whether numbers below those of Ethernet's protocols are services of LLC, which have one byte. */
+  get hasServices(): boolean {
+    return ["ethernet", "llc", "802.11", "atm", "cooked"].includes(this.framing);
+  }
+
   /** Holds for frames of 802.11 with data. */
   dataFrames(): Condition {
     const control = this.load(this.header, 0, 1);
@@ -190,7 +208,7 @@ export class Link {
     }
     switch (this.framing) {
       case "ethernet":
-        return this.#ethernet(protocol);
+        return and(this.carries, this.#ethernet(protocol));
       case "802.11":
         return and(this.dataFrames(), this.#service(protocol));
       case "llc":
@@ -230,6 +248,11 @@ export class Link {
         return always(protocol === EtherType.IP);
       case "ip6":
         return always(protocol === EtherType.IP6);
+      case "mark": {
+        const { mark } = this.linkType;
+        return mark === undefined ? always(false) : this.equals({ offset: 0 }, 0, 4, mark.value, mark.mask);
+      }
+      case "raw":
       case "ss7":
         return fail("SCRY1506", span, `${this.linkType.title} carries no protocols that a filter knows`);
     }

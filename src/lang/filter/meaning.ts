@@ -5,7 +5,7 @@ import { nearest, type Span } from "../../source/index.ts";
 import { always, and, not, or, test } from "./condition.ts";
 import type { Condition } from "./expression.ts";
 import { calculate, type Value, Values } from "./expression.ts";
-import { Link } from "./link.ts";
+import { type KnownOfPackets, Link } from "./link.ts";
 import type { LinkType } from "./link-types.ts";
 import { named } from "./named.ts";
 import { above, firstFragment, LINK_PROTOCOLS, Protocol, protocolAlone, TRANSPORTS, transport4 } from "./primitives.ts";
@@ -22,10 +22,10 @@ export function meaningOf(
   tree: Expression,
   linkType: LinkType,
   resolver: Resolver,
-  netmask?: number,
+  known: KnownOfPackets = {},
 ): { readonly condition: Condition; readonly values: Values; readonly said: Said } {
   const values = new Values();
-  const link = new Link(values, linkType, netmask);
+  const link = new Link(values, linkType, known);
   const said = new Map<Condition, Span>();
   const asked = meaning(tree, link, resolver, said);
   // A filter that asks nothing takes all.

@@ -1,9 +1,9 @@
 // Names with qualifiers: `src host 10.0.0.1`, `tcp port ssh`, `ip proto 47`.
 
 import { nearest, type Span } from "../../source/index.ts";
-import { always, and, not, or } from "./condition.ts";
+import { and, not, or } from "./condition.ts";
 import type { Condition } from "./expression.ts";
-import type { Link } from "./link.ts";
+import { type Link, LONGEST_FRAME } from "./link.ts";
 import {
   above,
   arcnetAddress,
@@ -19,14 +19,17 @@ import {
   protocolChain,
 } from "./primitives.ts";
 import { fail } from "./problems.ts";
-import { etherProtocol, type Resolver } from "./resolver.ts";
+import type { Resolver } from "./resolver.ts";
 import type { Expression, Id, Mask, Qualifiers } from "./tree.ts";
 
 type Named = Extract<Expression, { kind: "id" }>;
 
 /** What a name with its qualifiers asks. Throws DiagnosticError. */
 export function named(link: Link, resolver: Resolver, { id, qualifiers, mask, span }: Named): Condition {
-  if (mask !== undefined && qualifiers.type !== "net")
+  // An address of IPv6 with all of its bits is one host, however it is called.
+  const whole =
+    id.kind === "ip6" && mask?.kind === "bits" && mask.bits === 128 && (qualifiers.type ?? "host") === "host";
+  if (mask !== undefined && qualifiers.type !== "net" && !whole)
     return fail("SCRY1505", mask.span, "A mask is for networks only", `${direction(qualifiers)}net ${id.text}/…`);
   switch (qualifiers.type) {
     case "port":
@@ -71,8 +74,14 @@ function ip4(link: Link, qualifiers: Qualifiers, address: number, mask: number, 
 function hostNamed(link: Link, resolver: Resolver, id: Id, qualifiers: Qualifiers, span: Span): Condition {
   const { protocol } = qualifiers;
   if (protocol === "decnet") {
-    if (id.kind !== "ip4" || id.bytes !== 2) return fail("SCRY1502", id.span, "An address of DECnet is AREA.NODE");
-    const [area, node] = [id.address >>> 8, id.address & 0xff];
+    const [area, node] =
+      id.kind === "decnet"
+        ? [id.area, id.node]
+        : id.kind === "ip4" && id.bytes === 2
+          ? [id.address >>> 8, id.address & 0xff]
+          : fail("SCRY1502", id.span, "An address of DECnet is AREA.NODE");
+    if (area > 63 || node > 1023)
+      return fail("SCRY1502", id.span, `'${id.text}' is no address of DECnet`, "Areas go up to 63, nodes up to 1023");
     return decnetAddress(link, qualifiers.direction, (area << 10) | node, span);
   }
   switch (id.kind) {
@@ -84,6 +93,8 @@ function hostNamed(link: Link, resolver: Resolver, id: Id, qualifiers: Qualifier
         return fail("SCRY1504", id.span, "A host of the link has a MAC address", "ether host 02:00:00:00:00:01");
       return ip4(link, qualifiers, address, 0xffffffff, span);
     }
+    case "decnet":
+      return fail("SCRY1502", id.span, `'${id.text}' is no IPv4 address`, "Each part goes from 0 to 255");
     case "ip6":
       if (protocol !== undefined && protocol !== "ip6") return misfit(qualifiers, span);
       return ip6Address(link, qualifiers.direction, id.address, 128, span);
@@ -214,6 +225,14 @@ function checkedPort(port: number, span: Span): number {
   return port;
 }
 
+/** Names of what stands in Ethernet's header: words, and those of other protocols. */
+const LINK_NAMES: Readonly<Record<string, number>> = {
+  ...LINK_PROTOCOLS,
+  loopback: 0x9000,
+  lldp: 0x88cc,
+  slow: 0x8809,
+};
+
 const ISO_NAMES: Readonly<Record<string, number>> = { clnp: 0x81, esis: 0x82, isis: 0x83 };
 
 function protocolNamed(link: Link, resolver: Resolver, id: Id, qualifiers: Qualifiers, span: Span): Condition {
@@ -221,16 +240,24 @@ function protocolNamed(link: Link, resolver: Resolver, id: Id, qualifiers: Quali
   if (qualifiers.direction !== undefined) return fail("SCRY1504", span, "A protocol has no direction");
   let number: number | undefined;
   if (id.kind === "number") number = id.number;
-  else if (id.kind === "name" && protocol === "link") number = etherProtocol(id.text);
-  else if (id.kind === "name" && protocol === "iso") number = ISO_NAMES[id.text];
-  else if (id.kind === "name") number = resolver.protocol?.(id.text);
+  else if (id.kind === "name" && (protocol === "link" || protocol === "iso")) {
+    const table = protocol === "link" ? LINK_NAMES : ISO_NAMES;
+    number = Object.hasOwn(table, id.text) ? table[id.text] : undefined;
+  } else if (id.kind === "name") number = resolver.protocol?.(id.text);
   if (number === undefined) {
     const names =
-      protocol === "link" ? Object.keys(LINK_PROTOCOLS) : ["tcp", "udp", "sctp", "icmp", "igmp", "ospf", "gre", "esp"];
+      protocol === "link" ? Object.keys(LINK_NAMES) : ["tcp", "udp", "sctp", "icmp", "igmp", "ospf", "gre", "esp"];
     return fail("SCRY1503", id.span, `The protocol '${id.text}' is not known`, ...nearest(id.text, names));
   }
-  if (number > (protocol === "link" ? 0xffff : 0xff))
-    return fail("SCRY1509", id.span, `There is no protocol ${number}`);
+  const most = protocol === "link" ? 0xffff : protocol === "isis" ? 0x1f : 0xff;
+  if (number > most) return fail("SCRY1509", id.span, `There is no protocol ${number}`, `They go up to ${most}`);
+  if (protocol === "link" && number > 0xff && number <= LONGEST_FRAME && link.hasServices)
+    return fail(
+      "SCRY1509",
+      id.span,
+      `There is no service ${number} of LLC`,
+      `Services go up to 255, and protocols begin above ${LONGEST_FRAME}, the greatest length`,
+    );
   const wanted = number;
   const over = (family: 4 | 6): Condition =>
     type === "protochain" ? protocolChain(link, family, wanted, span) : above(link, family, wanted, span);
@@ -245,6 +272,7 @@ function protocolNamed(link: Link, resolver: Resolver, id: Id, qualifiers: Quali
 
 /** Through a gateway: its MAC address, but not its own of IP. */
 function gatewayNamed(link: Link, resolver: Resolver, id: Id, qualifiers: Qualifiers, span: Span): Condition {
+  if (qualifiers.direction !== undefined) return fail("SCRY1504", span, "A gateway has no direction");
   const mac = resolver.ether?.(id.text);
   const addresses = resolver.host?.(id.text);
   if (mac === undefined || addresses === undefined)
@@ -260,5 +288,6 @@ function gatewayNamed(link: Link, resolver: Resolver, id: Id, qualifiers: Qualif
       ? [ip4(link, protocol === undefined ? {} : { protocol }, address, 0xffffffff, span)]
       : [],
   );
-  return and(macAddress(link, undefined, mac, span), not(own.length === 0 ? always(false) : or(...own)));
+  if (own.length === 0) return fail("SCRY1503", id.span, `The gateway '${id.text}' has no address of IPv4`);
+  return and(macAddress(link, undefined, mac, span), not(or(...own)));
 }

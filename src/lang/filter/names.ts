@@ -116,7 +116,7 @@ export const NUMBERS: Readonly<Record<string, number>> = {
   "icmp6-certpathadvert": 149,
   "icmp6-multicastrouteradvert": 151,
   "icmp6-multicastroutersolicit": 152,
-  "icmp6-multicastroutertermination": 153,
+  "icmp6-multicastrouterterm": 153,
   "tcp-fin": 1,
   "tcp-syn": 2,
   "tcp-rst": 4,
@@ -128,7 +128,13 @@ export const NUMBERS: Readonly<Record<string, number>> = {
 };
 
 /** Types of 802.11 frames, as bits of their first byte. */
-export const FRAME_TYPES: Readonly<Record<string, number>> = { mgt: 0x00, ctl: 0x04, data: 0x08 };
+export const FRAME_TYPES: Readonly<Record<string, number>> = {
+  mgt: 0x00,
+  management: 0x00,
+  ctl: 0x04,
+  control: 0x04,
+  data: 0x08,
+};
 
 /** Subtypes of 802.11 frames with their type. */
 export const FRAME_SUBTYPES: Readonly<Record<string, readonly [type: number, subtype: number]>> = {
@@ -152,6 +158,8 @@ export const FRAME_SUBTYPES: Readonly<Record<string, readonly [type: number, sub
   authentication: [0, 0xb0],
   deauth: [0, 0xc0],
   deauthentication: [0, 0xc0],
+  bar: [4, 0x80],
+  ba: [4, 0x90],
   "ps-poll": [4, 0xa0],
   rts: [4, 0xb0],
   cts: [4, 0xc0],
@@ -195,7 +203,7 @@ export const LLC_FRAMES: Readonly<Record<string, readonly [mask: number, value: 
   frmr: [0xef, 0x87],
 };
 
-/** What pf did, and why. */
+/** What pf did, and why: of OpenBSD, NetBSD, FreeBSD and Darwin, which give some numbers to several names. */
 export const PF_ACTIONS: Readonly<Record<string, number>> = {
   pass: 0,
   accept: 0,
@@ -209,6 +217,16 @@ export const PF_ACTIONS: Readonly<Record<string, number>> = {
   nobinat: 7,
   rdr: 8,
   nordr: 9,
+  "synproxy-drop": 10,
+  defer: 11,
+  dummynet: 11,
+  match: 12,
+  nodummynet: 12,
+  divert: 13,
+  nat64: 13,
+  rt: 14,
+  nonat64: 14,
+  afrt: 15,
 };
 export const PF_REASONS: Readonly<Record<string, number>> = {
   match: 0,
@@ -218,6 +236,19 @@ export const PF_REASONS: Readonly<Record<string, number>> = {
   normalize: 4,
   memory: 5,
   "bad-timestamp": 6,
+  congestion: 7,
+  "ip-option": 8,
+  "proto-cksum": 9,
+  "state-mismatch": 10,
+  "state-insert": 11,
+  "state-limit": 12,
+  "src-limit": 13,
+  synproxy: 14,
+  "map-failed": 15,
+  "state-locked": 15,
+  translate: 15,
+  dummynet: 15,
+  "no-route": 16,
 };
 
 function same(words: string): Record<string, string> {

@@ -289,7 +289,7 @@ class Parser {
       this.#next();
       const name = this.#next();
       if (name.kind === "sign" || name.kind === "end") this.#unexpected(`Behind '${start.text}' stands a name`);
-      const text = name.text;
+      const text = name.kind === "number" ? `${name.number}` : name.text;
       return [{ kind: "word", word, text, span: this.#from(span) }, none];
     }
     if (word === "byte") return [this.#byte(), none];
@@ -422,12 +422,13 @@ class Parser {
       if (name.kind !== "end") this.#at--;
       return this.#unexpected(`Behind '${token.text}' stands a name or a number`);
     }
-    let text = name.text;
+    const textOf = (token: Token): string => (token.kind === "number" ? `${token.number}` : token.text);
+    let text = textOf(name);
     if (word === "type" && this.#word("subtype") !== undefined) {
       this.#next();
       const subtype = this.#next();
       if (subtype.kind === "sign" || subtype.kind === "end") return this.#unexpected("Behind 'subtype' stands a name");
-      text = `${text} ${subtype.text}`;
+      text = `${text} ${textOf(subtype)}`;
     }
     return { kind: "word", word, ...of, text, span: this.#from(span) };
   }

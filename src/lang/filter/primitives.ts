@@ -96,18 +96,21 @@ function isoPlace(link: Link): Place {
 }
 
 export function isoProtocol(link: Link, number: number, span: Span): Condition {
+  // Frame Relay has no LLC: the protocol's number stands where others have that of the network's.
+  if (link.framing === "frame-relay") return link.equals(link.type, 0, 2, 0x300 | number);
   return and(link.isProtocol(EtherType.LLC_ISO, span), link.equals(isoPlace(link), 0, 1, number));
 }
 
 export function isisType(link: Link, number: number, span: Span): Condition {
-  const type = link.equals(behind(link.payload, link.llc + 4), 0, 1, number);
+  // The three bits above a type are reserved (ISO 10589).
+  const type = link.equals(behind(isoPlace(link), 4), 0, 1, number, 0x1f);
   return and(isoProtocol(link, ISO.isis, span), type);
 }
 
 /** The last of a chain of extension headers is that protocol. */
 export function protocolChain(link: Link, family: 4 | 6, number: number, span: Span): Condition {
   const { network } = link;
-  if (network.base !== undefined)
+  if (network.base !== undefined || network.offset < 0)
     return fail(
       "SCRY1506",
       span,

@@ -34,13 +34,6 @@ export const SERVICE_PORTS: ReadonlyMap<string, number> = pairs(
   "echo=7 discard=9 daytime=13 ftp-data=20 ftp=21 ssh=22 telnet=23 smtp=25 time=37 whois=43 tacacs=49 domain=53 bootps=67 bootpc=68 tftp=69 gopher=70 finger=79 http=80 kerberos=88 pop3=110 sunrpc=111 nntp=119 ntp=123 netbios-ns=137 netbios-dgm=138 netbios-ssn=139 imap2=143 snmp=161 snmp-trap=162 bgp=179 irc=194 ldap=389 https=443 microsoft-ds=445 isakmp=500 login=513 shell=514 syslog=514 printer=515 route=520 ipp=631 ldaps=636 domain-s=853 rsync=873 imaps=993 pop3s=995 socks=1080 openvpn=1194 ms-sql-s=1433 l2f=1701 radius=1812 radius-acct=1813 nfs=2049 mysql=3306 ipsec-nat-t=4500 sip=5060 sip-tls=5061 xmpp-client=5222 mdns=5353 postgresql=5432 amqp=5672 x11=6000 redis=6379 http-alt=8080",
 );
 
-/** Networks' numbers of protocols, for `ether proto \\ip`. */
-const ETHER_PROTOCOLS = pairs(
-  "aarp=33011 arp=2054 atalk=32923 decnet=24579 ip=2048 ip6=34525 ipx=33079 lat=24580 loopback=36864 mopdl=24577 moprc=24578 netbeui=240 rarp=32821 sca=24583 iso=254 stp=66",
-);
-
-export const etherProtocol = (name: string): number | undefined => ETHER_PROTOCOLS.get(name);
-
 /** What is known without asking. */
 export const STANDARD_NAMES: Resolver = {
   protocol: (name) => PROTOCOL_NUMBERS.get(name),

@@ -34,6 +34,14 @@ export type Id =
       readonly text: string;
       readonly span: Span;
     }
+  /** `50.764`: what is no address of IPv4, for it is one of DECnet. */
+  | {
+      readonly kind: "decnet";
+      readonly area: number;
+      readonly node: number;
+      readonly text: string;
+      readonly span: Span;
+    }
   | { readonly kind: "ip6"; readonly address: readonly number[]; readonly text: string; readonly span: Span }
   | { readonly kind: "mac"; readonly address: readonly number[]; readonly text: string; readonly span: Span }
   | { readonly kind: "arcnet"; readonly number: number; readonly text: string; readonly span: Span }

@@ -41,8 +41,8 @@ export function vxlanPacket(link: Link, number: number | undefined, span: Span):
   const { values } = link;
   const tunnel = overUdp(link, VXLAN_PORT, span, (place) =>
     and(
-      // The number of its network counts only where this flag is set.
-      link.equals(place, 8, 1, 0x08, 0x08),
+      // The number of its network counts only where this flag is set; other flags are for other protocols (libpcap has it so, too).
+      link.equals(place, 8, 1, 0x08),
       number === undefined ? always(true) : link.equals(place, 12, 4, number << 8, 0xffffff00),
     ),
   );
@@ -102,6 +102,7 @@ function inside(
   link.type = { base: places.type, offset: 0 };
   link.payload = { base: places.payload, offset: 0 };
   link.present = present;
+  link.carries = always(true);
   link.framing = "ethernet";
   link.snap = 0;
   link.llc = 3;

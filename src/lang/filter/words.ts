@@ -2,7 +2,7 @@
 
 import { nearest, type Span } from "../../source/index.ts";
 import { always, and, not, or, test } from "./condition.ts";
-import type { Condition } from "./expression.ts";
+import type { Condition, Value } from "./expression.ts";
 import { behind, EtherType, type Link, LONGEST_FRAME } from "./link.ts";
 import { FRAME_DIRECTIONS, FRAME_SUBTYPES, FRAME_TYPES, LLC_FRAMES, PF_ACTIONS, PF_REASONS } from "./names.ts";
 import { arcnetAddress, macAddress } from "./primitives.ts";
@@ -34,24 +34,30 @@ function limited(word: Word, most: number): number | undefined {
   return number;
 }
 
+function upTo(most: number, word: Word): Word {
+  limited(word, most);
+  return word;
+}
+
 const vlan: Meaning = (link, word) => {
   const number = limited(word, 0xfff);
   if (link.labels > 0) return fail("SCRY1506", word.span, "Behind MPLS there is no VLAN");
-  if (link.framing !== "ethernet" && !hasFrameWords(link)) return lacks(link, "VLANs", word.span);
+  // Of frames behind PPI pcap-filter(7) knows no VLANs.
+  if (link.framing !== "ethernet" && (!isFrames(link) || link.linkType.radio === "ppi"))
+    return lacks(link, "VLANs", word.span);
   const tagged = or(...[EtherType.VLAN, EtherType.QINQ, EtherType.QINQ_OLD].map((t) => link.isProtocol(t, word.span)));
-  const { payload } = link;
+  const { payload, network } = link;
   link.payload = behind(payload, 4);
   if (link.framing === "ethernet") link.type = behind(link.type, 4);
   if (number === undefined) return tagged;
-  return and(tagged, link.equals(payload, 0, 2, number, 0xfff));
+  return and(tagged, link.equals(network, 0, 2, number, 0xfff));
 };
 
 const mpls: Meaning = (link, word) => {
   const number = limited(word, 0xfffff);
   let labelled: Condition;
   if (link.labels > 0) labelled = not(test(link.load(link.network, -2, 1), "&", 1));
-  else if (link.framing === "ethernet" || link.linkType.labels === true)
-    labelled = link.isProtocol(EtherType.MPLS, word.span);
+  else if (link.framing === "ethernet" || link.mayHaveLabels) labelled = link.isProtocol(EtherType.MPLS, word.span);
   else return lacks(link, "MPLS", word.span);
   const label = number === undefined ? always(true) : link.equals(link.network, 0, 4, number << 12, 0xfffff000);
   link.snap += 4;
@@ -68,6 +74,7 @@ const pppoes: Meaning = (link, word) => {
   link.type = link.header;
   link.payload = behind(link.header, 2);
   link.framing = "ppp";
+  link.mayHaveLabels = true;
   link.snap = 0;
   link.llc = 0;
   return is;
@@ -77,18 +84,32 @@ const geneve: Meaning = (link, word) => genevePacket(link, limited(word, 0xfffff
 const vxlan: Meaning = (link, word) => vxlanPacket(link, limited(word, 0xffffff), word.span);
 
 /** Received. */
-function incoming(link: Link): Condition {
-  const { at, size, incoming } = link.linkType.outgoing ?? {};
-  if (at === undefined || size === undefined || incoming === undefined) return not(outgoing(link));
-  return link.equals({ offset: 0 }, at, size, incoming);
+function incoming(link: Link, word: Word): Condition {
+  const field = link.linkType.outgoing;
+  if (field?.incoming === undefined) return not(outgoing(link, word));
+  return link.equals({ offset: 0 }, field.at, field.size, field.incoming, field.mask);
 }
 
 /** Sent from here. */
-function outgoing(link: Link): Condition {
+function outgoing(link: Link, word: Word): Condition {
   const field = link.linkType.outgoing;
-  if (field !== undefined) return link.equals({ offset: 0 }, field.at, field.size, field.value);
-  return test(link.values.load(2, ANCILLARY + ANCILLARY_PACKET_TYPE), "=", 4);
+  if (field !== undefined) return link.equals({ offset: 0 }, field.at, field.size, field.value, field.mask);
+  return test(ofKernel(link, 2, ANCILLARY_PACKET_TYPE, word), "=", 4);
 }
+
+/** A field that the kernel has of a packet; of packets in files nobody knows it any more. */
+function ofKernel(link: Link, size: 2 | 4, field: number, word: Word): Value {
+  if (link.known.fromFile === true)
+    return fail(
+      "SCRY1506",
+      word.span,
+      `'${word.word}' is known of packets only while they are captured`,
+      "In files, Linux cooked v1 and v2 have such fields, and some rarer link types",
+    );
+  return link.values.load(size, ANCILLARY + field);
+}
+
+const isNumber = (text: string): boolean => /^\d+$/.test(text);
 
 const llc: Meaning = (link, word) => {
   const { text, span } = word;
@@ -109,23 +130,33 @@ const llc: Meaning = (link, word) => {
   return and(is, link.equals(link.payload, 2, 1, frame[1], frame[0]));
 };
 
-/** Of frames behind PPI pcap-filter(7) knows neither their types nor VLANs. */
-const hasFrameWords = ({ linkType }: Link): boolean => linkType.framing === "802.11" && linkType.radio !== "ppi";
+const isFrames = ({ framing }: Link): boolean => framing === "802.11";
 
 const inFrames = (link: Link, word: Word): void => {
-  if (!hasFrameWords(link)) lacks(link, `'${word.word}'`, word.span, "Frames of 802.11 have it");
+  if (!isFrames(link)) lacks(link, `'${word.word}'`, word.span, "Frames of 802.11 have it");
 };
 
-function named(table: Readonly<Record<string, number>>, text: string, what: string, span: Span): number {
+/** By its name, or as a number, which has no other bits than `bits`. */
+function named(
+  table: Readonly<Record<string, number>>,
+  text: string,
+  what: string,
+  span: Span,
+  bits = 0xffffffff,
+): number {
   if (Object.hasOwn(table, text)) return table[text] as number;
-  if (/^(?:\d+|0x[0-9a-f]+)$/i.test(text)) return Number(text);
+  if (isNumber(text)) {
+    if ((Number(text) & ~bits) !== 0)
+      return fail("SCRY1509", span, `There is no ${what} ${text}`, `Its bits are those of 0x${bits.toString(16)}`);
+    return Number(text);
+  }
   return fail("SCRY1503", span, `There is no ${what} '${text}'`, ...nearest(text, Object.keys(table)));
 }
 
 const frameType: Meaning = (link, word) => {
   inFrames(link, word);
   const [name = "", subtype] = (word.text ?? "").split(" ");
-  const type = named(FRAME_TYPES, name, "type of frames", word.span);
+  const type = named(FRAME_TYPES, name, "type of frames", word.span, 0x0c);
   const of = word.text?.includes(" ") ? { ...word, text: subtype ?? "" } : undefined;
   if (of === undefined) return link.equals(link.header, 0, 1, type, 0x0c);
   const [owner, bits] = frameSubtype(of);
@@ -137,7 +168,14 @@ const frameType: Meaning = (link, word) => {
 function frameSubtype(word: Word): [type: number | undefined, bits: number] {
   const text = word.text ?? "";
   if (Object.hasOwn(FRAME_SUBTYPES, text)) return [...(FRAME_SUBTYPES[text] as readonly [number, number])];
-  const number = named({}, text, "subtype of frames", word.span);
+  if (!isNumber(text))
+    return fail(
+      "SCRY1503",
+      word.span,
+      `There is no subtype of frames '${text}'`,
+      ...nearest(text, Object.keys(FRAME_SUBTYPES)),
+    );
+  const number = named({}, text, "subtype of frames", word.span, 0xf0);
   return [undefined, number];
 }
 
@@ -164,9 +202,11 @@ const address = (of: "broadcast" | "multicast"): Meaning =>
 
 /** The first or the last address of the network, whose mask is known of an interface. */
 function networkBroadcast(link: Link, span: Span): Condition {
-  if (link.netmask === undefined)
+  const { netmask } = link.known;
+  // A network of one address has none.
+  if (netmask === undefined || netmask >>> 0 === 0xffffffff)
     return fail("SCRY1506", span, "The broadcast address of a network depends on its mask", "Say dst host ADDRESS");
-  const host = ~link.netmask >>> 0;
+  const host = ~netmask >>> 0;
   const is = (address: number): Condition => link.equals(link.network, 16, 4, address, host);
   return and(link.isProtocol(EtherType.IP, span), or(is(0), is(host)));
 }
@@ -272,31 +312,38 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   llc,
   less: (link, word) => not(test(link.values.length(), ">", word.number ?? 0)),
   greater: (link, word) => test(link.values.length(), ">=", word.number ?? 0),
-  byte: (link, word) => compared(link, word, Number(word.text), 1),
+  byte: (link, word) => compared(link, upTo(0xff, word), Number(word.text), 1),
   broadcast: address("broadcast"),
   multicast: address("multicast"),
-  outbound: (link) => outgoing(link),
-  inbound: (link) => incoming(link),
+  outbound: (link, word) => outgoing(link, word),
+  inbound: (link, word) => incoming(link, word),
   ifindex: (link, word) =>
     link.linkType.name === "LINUX_SLL2"
       ? link.equals({ offset: 0 }, 4, 4, word.number ?? 0)
-      : test(link.values.load(4, ANCILLARY + ANCILLARY_INTERFACE), "=", word.number ?? 0),
+      : test(ofKernel(link, 4, ANCILLARY_INTERFACE, word), "=", word.number ?? 0),
   type: frameType,
   subtype: (link, word) => {
     inFrames(link, word);
     const [type, bits] = frameSubtype(word);
-    return type === undefined
-      ? link.equals(link.header, 0, 1, bits, 0xfc)
-      : link.equals(link.header, 0, 1, type | bits, 0xfc);
+    if (type === undefined)
+      return fail(
+        "SCRY1504",
+        word.span,
+        "The number of a subtype says nothing without a type",
+        `type data ${word.word} …`,
+      );
+    return link.equals(link.header, 0, 1, type | bits, 0xfc);
   },
   dir: (link, word) => {
     inFrames(link, word);
-    const direction = named(FRAME_DIRECTIONS, word.text ?? "", "direction of frames", word.span);
+    const direction = named(FRAME_DIRECTIONS, word.text ?? "", "direction of frames", word.span, 0x03);
     return link.equals(link.header, 1, 1, direction, 0x03);
   },
   lane: atm((link) => {
     const is = link.equals({ offset: 0 }, 0, 1, 1, 0xf);
-    // Behind two bytes of its own, LAN emulation has a frame of Ethernet.
+    // Behind two bytes of its own, LAN emulation has a frame of Ethernet; with this mark there, it is one of its control.
+    link.carries = not(link.equals({ offset: 0 }, 4, 2, 0xff00));
+    link.present = link.carries;
     link.framing = "ethernet";
     link.header = { offset: 6 };
     link.type = { offset: 18 };
@@ -314,8 +361,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ilmic: channel(16),
   connectmsg: signalling(5, 0x5a, 0x4d, 0x0f, 0x07, 0x05, 0x02),
   metaconnect: signalling(1, 0x5a, 0x4d, 0x07, 0x05, 0x02),
-  vpi: atm((link, word) => compared(link, word, 1, 1)),
-  vci: atm((link, word) => compared(link, word, 2, 2)),
+  vpi: atm((link, word) => compared(link, upTo(0xff, word), 1, 1)),
+  vci: atm((link, word) => compared(link, upTo(0xffff, word), 2, 2)),
   fisu: unit(false, 0, 0),
   lssu: unit(false, 1, 2),
   lsu: unit(false, 1, 2),
@@ -323,8 +370,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   hfisu: unit(true, 0, 0),
   hlssu: unit(true, 1, 2),
   hmsu: unit(true, 3, Number.POSITIVE_INFINITY),
-  sio: ss7((link, word) => compared(link, word, link.linkType.type + 3, 1)),
-  hsio: ss7((link, word) => compared(link, word, link.linkType.type + 6, 1)),
+  sio: ss7((link, word) => compared(link, upTo(0xff, word), link.linkType.type + 3, 1)),
+  hsio: ss7((link, word) => compared(link, upTo(0xff, word), link.linkType.type + 6, 1)),
   opc: pointCode(4, 0x00c0ff0f, origin),
   hopc: pointCode(7, 0x00c0ff0f, origin),
   dpc: pointCode(4, 0xff3f0000, destination),
