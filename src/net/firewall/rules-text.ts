@@ -278,7 +278,9 @@ const TEST: Shape<RuleTest> = record("a test", {
   name: optional(NAME),
   expect: required(choice("what becomes of the packet", ["allow", "deny", "reject"])),
   by: optional(text("the name or number of the rule that decides; 'default'")),
-  packet: optional(text("the packet in words: tcp 192.0.2.1:5000 > 198.51.100.2:22 syn")),
+  packet: optional(
+    text("the packet in words: tcp 192.0.2.1:5000 > 198.51.100.2:22 syn; behind others, with 'then' between them"),
+  ),
   hex: optional(text("the frame's bytes")),
   state: optional(choice("whether its flow was allowed before", ["new", "established"])),
 });
