@@ -229,7 +229,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
   FDDI: ["llc", "llc u", "ipx", "netbeui", "atalk", "fddi src 0:1:2:3:5:8", "multicast", "stp", "link proto 5", "ip6"],
   IEEE802: ["llc", "llc rej", "tr dst 0:1:2:3:5:8", "broadcast", "iso", "clnp", "aarp", "arp src 0.1.2.3"],
   LINUX_SLL: ["inbound", "outbound", "ipx", "netbeui", "stp", "aarp", "atalk", "link proto 6", "link proto 5", "ip"],
-  LINUX_SLL2: ["inbound", "outbound", "ifindex 3", "ip6", "arp dst 0.1.2.3", "link proto 0x600"],
+  LINUX_SLL2: ["inbound", "outbound", "ifindex 3", "ip6", "arp dst 0.1.2.3", "link proto 0x600", "iso", "clnp"],
   PPP: ["ip", "ip6", "mpls 3", "mpls and mpls and ip", "stp", "iso", "clnp", "decnet", "atalk", "link proto 5"],
   C_HDLC: ["ip", "mpls 3", "clnp", "esis", "iso", "ip6", "tcp port 80"],
   ARCNET: ["ip", "arp", "rarp", "atalk", "ip6", "broadcast", "tcp dst port 80"],

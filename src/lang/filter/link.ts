@@ -229,7 +229,9 @@ export class Link {
       case "appletalk":
         return always(protocol === EtherType.ATALK);
       case "ethertype": {
-        const number = protocol === EtherType.LLC_ISO ? (protocol << 8) | protocol : protocol;
+        // Cisco's HDLC has a service of LLC twice there, as its source and its destination.
+        const twice = protocol === EtherType.LLC_ISO && this.linkType.name === "C_HDLC";
+        const number = twice ? (protocol << 8) | protocol : protocol;
         return this.equals(this.type, 0, 2, number);
       }
       case "family":

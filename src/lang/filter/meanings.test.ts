@@ -272,6 +272,55 @@ describe("addresses of DECnet", () => {
   });
 });
 
+describe("chains of headers", () => {
+  const AUTHENTICATION = 51;
+  const extensions = [0, 43, 44, 60, AUTHENTICATION];
+
+  /** A packet with these headers behind each other, each as long as it says. */
+  function chained(family: 4 | 6, chain: readonly number[], random: Random): Uint8Array {
+    const data = new Uint8Array(family === 4 ? 20 : 40);
+    data[0] = family === 4 ? 0x45 : 0x60;
+    data[family === 4 ? 9 : 6] = chain[0] as number;
+    const parts = [data];
+    chain.forEach((protocol, i) => {
+      const known = family === 6 ? extensions.includes(protocol) : protocol === AUTHENTICATION;
+      if (!known) {
+        parts.push(Uint8Array.from({ length: 8 }, () => pick(random, [6, 17, AUTHENTICATION])));
+        return;
+      }
+      // Words of 8 bytes less 1; of an authentication header, of 4 bytes less 2.
+      const more = 1 + Math.floor(random() * 3);
+      const part = new Uint8Array(protocol === AUTHENTICATION ? (more + 2) * 4 : (more + 1) * 8).fill(17);
+      part.set([chain[i + 1] as number, more]);
+      parts.push(part);
+    });
+    return Uint8Array.from(parts.flatMap((part) => [...part]));
+  }
+
+  it.each([4, 6] as const)("are followed to the protocol that is asked for, over IPv%d", (family) => {
+    const random = randomOf(seed);
+    const word = family === 4 ? "ip" : "ip6";
+    const filters = [6, 17, AUTHENTICATION, 60].map((number) => ({
+      number,
+      matches: compileFilter(`${word} protochain ${number}`, { linkType: "RAW" }).matches,
+    }));
+    let met = 0;
+    for (let i = 0; i < 1000; i++) {
+      const known = family === 4 ? [AUTHENTICATION] : extensions;
+      const chain = Array.from({ length: Math.floor(random() * 5) }, () => pick(random, known));
+      chain.push(pick(random, [6, 17, 58, 59]));
+      const data = chained(family, chain, random);
+      for (const { number, matches } of filters) {
+        const is = chain.includes(number);
+        if (is) met++;
+        const place = `${word} protochain ${number} of ${chain} (seed ${seed})`;
+        expect(matches(data), place).toBe(is);
+      }
+    }
+    expect(met).toBeGreaterThan(500);
+  });
+});
+
 describe("an address of IPv6 with all of its bits", () => {
   it("is a host, as without them", () => {
     for (const text of ["host 2001:db8::7", "src 2001:db8::7", "ip6 dst host 2001:db8::0.0.0.7"])
