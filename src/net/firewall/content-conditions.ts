@@ -37,8 +37,20 @@ const NO_PAYLOAD = 0xffff_ffff;
 /** Not 0: the packet does not say what its stream does. */
 const UNCLEAR = 4;
 const ANSWERS = 8;
+/** In the upper half of a word: what was read from there the verifier does not follow. */
+const ASKED = 4;
 /** The place of the payload, whether it is unclear, then for each function whether it was asked and what it answered. */
 export const payloadBytes = ({ matchers }: CompiledContent): number => ANSWERS + matchers.length * 16;
+
+/**
+ * Begins with no answers. `zero`: that number, but not for the verifier, to which a packet that was asked something and one that was
+ * not are then alike, as long as it sees the halves of the stack's words alone. Linux 5.10 would follow each kind of content asked and
+ * not asked, with all others, through all rules.
+ */
+export function noAnswers(b: FunctionBuilder, { matchers }: CompiledContent, slot: Value, zero: Value): void {
+  b.zero(slot, 0, ANSWERS);
+  for (const kind of matchers.keys()) for (const at of [0, 4, 8, 12]) b.store(32, slot, ANSWERS + kind * 16 + at, zero);
+}
 
 /** What is unclear is refused: a rule that refuses by what packets say takes it, and none that lets on. */
 export const takesUnclear = (action: Action): boolean => action === "deny" || action === "reject";
@@ -67,8 +79,8 @@ export function saysContent(
     const at = ANSWERS + content.matchers.findIndex((one) => one.functionName === functionName) * 16;
     // Streams have answered already.
     if (!isOfStreams(rule))
-      b.when("eq", b.load("u64", slot, at), 0, () => {
-        b.store(64, slot, at, 1);
+      b.when("eq", b.load("u32", slot, at + ASKED), 0, () => {
+        b.store(32, slot, at + ASKED, 1);
         b.store(64, slot, at + 8, b.call(functionName, [b.param(0), b.load("u32", slot, 0)]));
       });
     const wanted = b.const(BigInt.asIntN(64, bits));
@@ -170,7 +182,7 @@ export function followStream(
   const first = b.zext(b.add(b.bswap(segment.sequence, 32), b.and(segment.marks, MARKS.syn)), 32);
   b.store(32, slot, UNCLEAR, b.call(FOLLOW_FUNCTION, [b.param(0), first, offset, b.read(bytes), b.read(marks)]));
   for (const kind of content.matchers.keys()) {
-    b.store(64, slot, ANSWERS + kind * 16, 1);
+    b.store(32, slot, ANSWERS + kind * 16 + ASKED, 1);
     b.store(64, slot, ANSWERS + kind * 16 + 8, b.load("u64", told, layout.answer(kind)));
   }
   b.jump(done);

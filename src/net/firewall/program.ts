@@ -35,6 +35,7 @@ import {
   contentOf,
   followStream,
   isUnclear,
+  noAnswers,
   packetFunctions,
   payloadBytes,
   payloadPlace,
@@ -251,7 +252,9 @@ class ProgramWriter {
     const content = this.#content;
     const payload = content === undefined ? undefined : b.slot(payloadBytes(content), true);
     if (content !== undefined && payload !== undefined) {
-      b.zero(payload, 0, payloadBytes(content));
+      // A frame is shorter than 2^40 bytes; what is between two pointers the verifier does not know.
+      const { start, end } = packetBounds(b, hook);
+      noAnswers(b, content, payload, b.binary("shr", b.binary("sub", end, start), 40));
       this.#maps.push(...content.maps);
       // Verified once, whoever calls them: rules that ask for content would each have their loops followed anew.
       this.#functions.push(...packetFunctions(content, this.#rules).map((fn) => ({ ...fn, global: true as const })));
