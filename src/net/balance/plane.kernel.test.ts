@@ -16,11 +16,12 @@ describe("the balancer's data plane", () => {
       console.log(`${name}: ${COUNT} packets of seed ${SEED}`);
       const { difference, verdicts, lost } = await fuzzPlane(yaml, COUNT, SEED);
       expect(difference).toBeUndefined();
+      // Of a hundred packets, as in the lab, some of this need not be there.
+      if (COUNT < 1_000) return;
       // All three ways are taken.
       expect(Object.keys(verdicts).sort()).toEqual(["drop", "pass", "send"]);
-      // Packets that are too long are among them; of a hundred, as in the lab, there need not be one.
-      if (COUNT >= 1_000)
-        expect(lost["too long for the way to the server, which its sender was told"]).toBeGreaterThan(0);
+      // Packets that are too long are among them.
+      expect(lost["too long for the way to the server, which its sender was told"]).toBeGreaterThan(0);
     },
     600_000,
   );
