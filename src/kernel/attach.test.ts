@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Failing, FakeKernel } from "../../test/support/fake-kernel.ts";
-import type { AttachTarget } from "../object/index.ts";
+import type { AttachTarget, XdpMode } from "../object/index.ts";
 import { attach, attachEach, detachAll, readIterator, runsLatestFirst, silence } from "./attach.ts";
 import type { Attachable } from "./attachment.ts";
 import { SystemCallError, UnsupportedError } from "./errors.ts";
@@ -54,6 +54,34 @@ interface Case {
 }
 
 const noTcx: Failing = (call) => (call.includes("attach_type=tcx") ? "EINVAL" : undefined);
+
+/** XDP in the namespace a. */
+const elsewhere = (
+  name: string,
+  { mode, netns, flags }: { readonly mode: XdpMode; readonly netns: string; readonly flags: number },
+): Case => ({
+  name,
+  targets: [{ kind: "xdp", interface: "eth0", mode, netns }],
+  calls: [
+    'open("/proc/thread-self/ns/net") = 10',
+    'open("/run/netns/a") = 11',
+    'setns(open("/run/netns/a")) = 0',
+    "close(11)",
+    "socket(2, 2, 0) = 11",
+    'ioctl(11, SIOCGIFINDEX, "eth0") = 0',
+    "close(11)",
+    'setns(open("/proc/thread-self/ns/net")) = 0',
+    "close(10)",
+    'open("/proc/thread-self/ns/net") = 10',
+    'open("/run/netns/a") = 11',
+    'setns(open("/run/netns/a")) = 0',
+    "close(11)",
+    `bpf(LINK_CREATE, prog_fd=3, target_ifindex=7, attach_type=xdp, flags=${flags}) = 11`,
+    'setns(open("/proc/thread-self/ns/net")) = 0',
+    "close(10)",
+  ],
+  ending: ["close(11)"],
+});
 
 const cases: readonly Case[] = [
   {
@@ -180,52 +208,8 @@ const cases: readonly Case[] = [
     ],
     ending: ["close(10)"],
   },
-  {
-    name: "XDP in another network namespace, by its name",
-    targets: [{ kind: "xdp", interface: "eth0", mode: "native", netns: "a" }],
-    calls: [
-      'open("/proc/thread-self/ns/net") = 10',
-      'open("/run/netns/a") = 11',
-      'setns(open("/run/netns/a")) = 0',
-      "close(11)",
-      "socket(2, 2, 0) = 11",
-      'ioctl(11, SIOCGIFINDEX, "eth0") = 0',
-      "close(11)",
-      'setns(open("/proc/thread-self/ns/net")) = 0',
-      "close(10)",
-      'open("/proc/thread-self/ns/net") = 10',
-      'open("/run/netns/a") = 11',
-      'setns(open("/run/netns/a")) = 0',
-      "close(11)",
-      "bpf(LINK_CREATE, prog_fd=3, target_ifindex=7, attach_type=xdp, flags=4) = 11",
-      'setns(open("/proc/thread-self/ns/net")) = 0',
-      "close(10)",
-    ],
-    ending: ["close(11)"],
-  },
-  {
-    name: "XDP in another network namespace",
-    targets: [{ kind: "xdp", interface: "eth0", mode: "generic", netns: "/run/netns/a" }],
-    calls: [
-      'open("/proc/thread-self/ns/net") = 10',
-      'open("/run/netns/a") = 11',
-      'setns(open("/run/netns/a")) = 0',
-      "close(11)",
-      "socket(2, 2, 0) = 11",
-      'ioctl(11, SIOCGIFINDEX, "eth0") = 0',
-      "close(11)",
-      'setns(open("/proc/thread-self/ns/net")) = 0',
-      "close(10)",
-      'open("/proc/thread-self/ns/net") = 10',
-      'open("/run/netns/a") = 11',
-      'setns(open("/run/netns/a")) = 0',
-      "close(11)",
-      "bpf(LINK_CREATE, prog_fd=3, target_ifindex=7, attach_type=xdp, flags=2) = 11",
-      'setns(open("/proc/thread-self/ns/net")) = 0',
-      "close(10)",
-    ],
-    ending: ["close(11)"],
-  },
+  elsewhere("XDP in another network namespace", { mode: "generic", netns: "/run/netns/a", flags: 2 }),
+  elsewhere("XDP in another network namespace, by its name", { mode: "native", netns: "a", flags: 4 }),
   {
     name: "traffic control by tcx",
     targets: [{ kind: "tc", interface: "eth0", direction: "egress" }],

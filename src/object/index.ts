@@ -42,6 +42,7 @@ export type {
   ContextLayout,
   CoreQuestion,
   FunctionSpec,
+  HostXdpMode,
   Linkage,
   MapSpec,
   ObjectInstruction,

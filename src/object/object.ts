@@ -230,6 +230,8 @@ export type CoreQuestion = (typeof CORE_QUESTIONS)[number];
  */
 export const XDP_MODES = ["any", "native", "generic", "offloaded"] as const;
 export type XdpMode = (typeof XDP_MODES)[number];
+/** Those of this machine's own processors. */
+export type HostXdpMode = Exclude<XdpMode, "offloaded">;
 
 export type AttachTarget = (
   | { readonly kind: "tracepoint"; readonly category: string; readonly name: string }

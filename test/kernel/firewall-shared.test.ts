@@ -1,71 +1,21 @@
 // The firewall beside XDP programs of others at one interface, by libxdp's protocol: packets between two network namespaces of the
 // test's own. It needs programs that stand in for functions (freplace), which the lab's kernels have.
 
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import {
-  inNetworkNamespace,
-  interfaceIndex,
-  loadShared,
-  networkPrograms,
-  xdpDispatcher,
-} from "../../src/kernel/index.ts";
-import { type ObjectFile, openObject } from "../../src/loader/index.ts";
+import { describe, expect, it } from "vitest";
+import { inNetworkNamespace, interfaceIndex, networkPrograms, xdpDispatcher } from "../../src/kernel/index.ts";
+import { openObject } from "../../src/loader/index.ts";
 import { type RulesData, rulesOf } from "../../src/net/firewall/index.ts";
 import { applyFirewall, type LiveFirewall } from "../../src/net/index.ts";
-import { assembleCode } from "../../src/object/index.ts";
-import { objectOf } from "../data/small-programs.ts";
 import { Running, scryCommand } from "../support/commands.ts";
-import { addQuietNetwork } from "../support/quiet-network.ts";
+import { sharedInterface, sharingRefusal } from "../support/shared-interface.ts";
 import { lacking } from "../support/skips.ts";
 
-const [a, b] = [`scry-beside-${process.pid}-a`, `scry-beside-${process.pid}-b`];
-const netns = `/run/netns/${b}`;
+const { a, b, netns, folder, pins, open } = sharedInterface("beside");
 const place = { interface: "v1", netns, hook: "xdp" } as const;
-const folder = mkdtempSync(join(tmpdir(), "scry-beside-"));
-/** A BPF file system of the test's own, for all that is pinned. */
-const pins = join(folder, "bpf");
-const ip = (...words: string[]): string =>
-  execFileSync("ip", words, { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
-
-/** What this kernel says where it does not let programs stand in for functions; undefined: it does. */
-const refusal = ((): string | undefined => {
-  try {
-    loadShared(objectOf("xdp", assembleCode("r0 = 2\nexit"), [])).close();
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-})();
-
-beforeAll(() => {
-  for (const name of [a, b]) addQuietNetwork(name);
-  ip("-n", a, "link", "add", "v0", "type", "veth", "peer", "name", "v1", "netns", b);
-  ip("-n", a, "address", "add", "10.9.0.1/24", "dev", "v0");
-  ip("-n", b, "address", "add", "10.9.0.2/24", "dev", "v1");
-  ip("-n", a, "link", "set", "v0", "up");
-  ip("-n", b, "link", "set", "v1", "up");
-  const mac = /link\/ether (\S+)/.exec(ip("-n", b, "link", "show", "v1"))?.[1] as string;
-  ip("-n", a, "neighbour", "add", "10.9.0.2", "lladdr", mac, "dev", "v0");
-  mkdirSync(pins);
-  execFileSync("mount", ["-t", "bpf", "bpf", pins]);
-  process.env["LIBXDP_BPFFS"] = pins;
-});
-afterAll(() => {
-  delete process.env["LIBXDP_BPFFS"];
-  for (const name of [a, b]) spawnSync("ip", ["netns", "del", name]);
-  spawnSync("umount", [pins]);
-  rmSync(folder, { recursive: true, force: true });
-});
-const open: ObjectFile[] = [];
-afterEach(async () => {
-  for (const object of open.splice(0)) await object.close();
-  spawnSync("ip", ["-n", b, "link", "set", "dev", "v1", "xdp", "off"]);
-  rmSync(join(pins, "xdp"), { recursive: true, force: true });
-});
+const refusal = sharingRefusal();
 
 /** A program of somebody else's that counts packets of UDP and lets all on; what it has counted. */
 async function stranger(priority: number): Promise<() => number> {
@@ -182,7 +132,9 @@ describe.skipIf(
   });
 });
 
-it.skipIf(refusal === undefined)("is told where the kernel lets nothing stand in for a function", () => {
+it.skipIf(
+  lacking("what is told where none stands in for a function", { "a kernel without freplace": refusal !== undefined }),
+)("is told where the kernel lets nothing stand in for a function", () => {
   expect(() => applyFirewall(place, rulesOf(rules), { share: {} })).toThrow(/freplace.*did not let it/);
   expect(members()).toBeUndefined();
 });

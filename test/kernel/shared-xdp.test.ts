@@ -3,75 +3,26 @@
 // (freplace), this machine's kernel may not have; the lab's kernels do.
 
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   inNetworkNamespace,
   interfaceIndex,
   leaveXdp,
-  loadShared,
   networkPrograms,
   type XdpDispatcher,
   xdpDispatcher,
 } from "../../src/kernel/index.ts";
-import { type AttachOptions, type ObjectFile, openObject } from "../../src/loader/index.ts";
-import { assembleCode } from "../../src/object/index.ts";
+import { type AttachOptions, openObject } from "../../src/loader/index.ts";
 import { objectFileOf } from "../../src/sources/index.ts";
-import { objectOf } from "../data/small-programs.ts";
 import { Running, scryCommand } from "../support/commands.ts";
 import { noteSources } from "../support/lab-results.ts";
-import { addQuietNetwork } from "../support/quiet-network.ts";
+import { sharedInterface, sharingRefusal } from "../support/shared-interface.ts";
 import { hasTool, isLinux, lacking } from "../support/skips.ts";
 
-const ip = (...words: string[]): void => void execFileSync("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
-const [a, b] = [`scry-share-${process.pid}-a`, `scry-share-${process.pid}-b`];
-const netns = `/run/netns/${b}`;
-const folder = mkdtempSync(join(tmpdir(), "scry-share-"));
-/** A BPF file system of the test's own, for all that is pinned. */
-const pins = join(folder, "bpf");
-
-const freplace = ((): boolean => {
-  try {
-    loadShared(objectOf("xdp", assembleCode("r0 = 2\nexit"), [])).close();
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
-beforeAll(() => {
-  for (const name of [a, b]) addQuietNetwork(name);
-  ip("-n", a, "link", "add", "v0", "type", "veth", "peer", "name", "v1", "netns", b);
-  ip("-n", a, "address", "add", "10.9.0.1/24", "dev", "v0");
-  ip("-n", b, "address", "add", "10.9.0.2/24", "dev", "v1");
-  ip("-n", a, "link", "set", "v0", "up");
-  ip("-n", b, "link", "set", "v1", "up");
-  ip("-n", a, "neighbour", "add", "10.9.0.2", "lladdr", macOf(b, "v1"), "dev", "v0");
-  execFileSync("mkdir", [pins]);
-  execFileSync("mount", ["-t", "bpf", "bpf", pins]);
-  process.env["LIBXDP_BPFFS"] = pins;
-});
-afterAll(() => {
-  delete process.env["LIBXDP_BPFFS"];
-  for (const name of [a, b]) spawnSync("ip", ["netns", "del", name]);
-  spawnSync("umount", [pins]);
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** Whatever a test leaves, failed or not, is none of the next one's business. */
-const open: ObjectFile[] = [];
-afterEach(async () => {
-  for (const object of open.splice(0)) await object.close();
-  spawnSync("ip", ["-n", b, "link", "set", "dev", "v1", "xdp", "off"]);
-  rmSync(join(pins, "xdp"), { recursive: true, force: true });
-});
-
-function macOf(name: string, device: string): string {
-  const text = execFileSync("ip", ["-n", name, "link", "show", device], { encoding: "utf8" });
-  return /link\/ether (\S+)/.exec(text)?.[1] as string;
-}
+const { a, b, netns, folder, pins, open } = sharedInterface("share");
+const freplace = sharingRefusal() === undefined;
 
 interface Said {
   readonly priority?: number;
@@ -337,7 +288,7 @@ describe.skipIf(
     expect(names()).toEqual(["50 two pass"]);
     await one.detach();
     expect(names()).toEqual(["50 two pass"]);
-    ip("-n", b, "link", "set", "dev", "v1", "xdp", "off");
+    spawnSync("ip", ["-n", b, "link", "set", "dev", "v1", "xdp", "off"]);
     expect(pinned()).toHaveLength(1);
     await two.detach();
     expect(pinned()).toEqual([]);

@@ -37,7 +37,7 @@ export function embeddedPlanes(yaml: string, change: Partial<Settings> = {}): (m
     const settings = settingsOf(balancer, mtu);
     let now = 0n;
     const machine = embedded(object, { clock: () => now });
-    const map = (name: string): BpfMap => machine.maps.get(name) as unknown as BpfMap;
+    const map = (name: string): BpfMap => machine.maps.get(name) as BpfMap;
     for (const [name, rows] of rowsOf(plan, settings)) for (const { key, value } of rows) map(name).update(key, value);
     for (const service of plan.services)
       for (const [at, slot] of ringOf(service, settings).entries())

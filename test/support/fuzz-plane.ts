@@ -182,7 +182,7 @@ function machineOf(object: ReturnType<typeof compilePlane>, tier: Tier): Subject
       if (result.trap !== undefined) return { verdict: `trap ${JSON.stringify(result.trap)}`, bytes: new Uint8Array() };
       return { verdict: VERDICTS[result.value] ?? String(result.value), bytes: result.packet ?? new Uint8Array() };
     },
-    map: (name) => machine.maps.get(name) as unknown as BpfMap,
+    map: (name) => machine.maps.get(name) as BpfMap,
     close: async () => undefined,
   };
 }

@@ -42,7 +42,7 @@ const netnsOf = ({ given }: CommandLine): { netns?: string } => {
 };
 
 /** Which control group is meant; undefined: none is. */
-export function groupOf({ given }: CommandLine): { cgroup?: string; container?: string; unit?: string } | undefined {
+function groupOf({ given }: CommandLine): { cgroup?: string; container?: string; unit?: string } | undefined {
   const [cgroup, container, unit] = [given.get("cgroup"), given.get("container"), given.get("unit")];
   if (cgroup === undefined && container === undefined && unit === undefined) return undefined;
   return {

@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { interfaceMtu, possibleCpus } from "../../kernel/index.ts";
 import { type Link, ObjectFile, type ObjectProgram } from "../../loader/index.ts";
-import type { MapSpec } from "../../object/index.ts";
+import type { HostXdpMode, MapSpec } from "../../object/index.ts";
 import {
   type Balancer,
   compilePlane,
@@ -34,7 +34,7 @@ export type BalancedPlace =
   | {
       readonly kind: "packets";
       readonly interface: string;
-      readonly mode: "any" | "native" | "generic";
+      readonly mode: HostXdpMode;
       /** It goes on when this process ends. */
       readonly persist: boolean;
     }

@@ -1,6 +1,7 @@
 // A balancer with its checks and its rounds: health decides who takes flows, servers that leave go when their last flow has ended.
 
 import { UnsupportedError } from "../../kernel/index.ts";
+import type { HostXdpMode } from "../../object/index.ts";
 import { groupFolder } from "../../session/index.ts";
 import { type Balancer, packetServices, socketsAlone } from "../balance/index.ts";
 import { needForwarding } from "./forwarding.ts";
@@ -55,7 +56,7 @@ const ROUND_MILLISECONDS = 1000;
 /** Where packets come in, and whose connections are balanced. */
 export interface BalancedPlaces {
   readonly interface?: string;
-  readonly mode?: "any" | "native" | "generic";
+  readonly mode?: HostXdpMode;
   /** What balances packets goes on when this process ends. */
   readonly persist?: boolean;
   /** A folder of cgroup2. */

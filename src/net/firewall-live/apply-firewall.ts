@@ -18,6 +18,7 @@ import {
   UnsupportedError,
   updateLink,
 } from "../../kernel/index.ts";
+import type { HostXdpMode } from "../../object/index.ts";
 import {
   BLOCKED,
   CONTROL,
@@ -52,11 +53,11 @@ import {
   unpinOthers,
   writeState,
 } from "./pinned-state.ts";
-import { type FirewallPlace, flowsTargetOf, placeName, type Share, targetOf, type XdpMode } from "./places.ts";
+import { type FirewallPlace, flowsTargetOf, placeName, type Share, targetOf } from "./places.ts";
 
 export interface ApplyOptions {
   /** XDP: in the driver, in the network stack, or as the driver likes. */
-  readonly mode?: XdpMode;
+  readonly mode?: HostXdpMode;
   /** XDP: beside programs of others, by the protocol of libxdp's dispatcher; not together with `persist`. */
   readonly share?: Share;
   /** Counts, and lets all packets go on. */

@@ -2,7 +2,7 @@
 
 import { statSync } from "node:fs";
 import { namespaceFile, SystemCallError } from "../../kernel/index.ts";
-import type { AttachTarget } from "../../object/index.ts";
+import type { AttachTarget, HostXdpMode } from "../../object/index.ts";
 import { type Direction, otherWay } from "../firewall/index.ts";
 
 export interface InterfacePlace {
@@ -22,7 +22,6 @@ export type FirewallPlace =
   | (InterfacePlace & { readonly hook: "xdp" | "tc" })
   | (GroupPlace & { readonly hook: "cgroup" });
 
-export type XdpMode = "native" | "generic" | "any";
 /** Beside other XDP programs: lower priorities are asked first. */
 export interface Share {
   readonly priority?: number;
@@ -43,7 +42,7 @@ export const placeOptions = (place: FirewallSpot): string =>
 /** What the rules are attached to. `share`: beside others, whom what the rules let on is shown to. */
 export function targetOf(
   place: FirewallPlace,
-  { mode = "any", share }: { readonly mode?: XdpMode; readonly share?: Share },
+  { mode = "any", share }: { readonly mode?: HostXdpMode; readonly share?: Share },
 ): AttachTarget {
   if (place.hook === "cgroup") return groupTarget(place.cgroup, place.direction);
   return place.hook === "xdp"

@@ -53,7 +53,7 @@ export function noAnswers(b: FunctionBuilder, { matchers }: CompiledContent, slo
 }
 
 /** What is unclear is refused: a rule that refuses by what packets say takes it, and none that lets on. */
-export const takesUnclear = (action: Action): boolean => action === "deny" || action === "reject";
+const takesUnclear = (action: Action): boolean => action === "deny" || action === "reject";
 
 /** The functions that rules ask about a packet by itself, which is of another protocol than TCP. */
 export const packetFunctions = (content: CompiledContent, rules: readonly Rule[]): readonly IrFunction[] => {
